@@ -500,6 +500,20 @@ class EntryDispatchRequested(EntryEvent, verb="entry.dispatch", sentence="reques
     session: str | None
 
 
+class EntrySplit(EntryEvent, verb="entry.split", sentence="split {subject} into {children}"):
+    """`children`: the ids of the first 50."""
+
+    count: int
+    children: Sequence[str]
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"children": counted(self.count, "entry", "entries")}
+
+
+class EntryRejoined(EntryEvent, verb="entry.rejoined", sentence="undid the split of {subject}"):
+    pass
+
+
 class EntryDeleted(EntryEvent, verb="entry.deleted", sentence="deleted {subject} from the backlog"):
     title: str
 

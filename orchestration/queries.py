@@ -16,6 +16,7 @@ from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.backlog import content
+from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
 from orchestration.landing import reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
@@ -183,11 +184,29 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
     worked: dict[str, list[str]] = defaultdict(list)
     for entry_id, session_id in Session.objects.filter(entry_id__in=ids_).order_by("attempt").values_list("entry_id", "id"):
         worked[entry_id].append(session_id)
-    return [_shown(entry, why.get(entry.pk), before[entry.pk], worked[entry.pk]) for entry in entries]
+    split = [entry.pk for entry in entries if entry.is_container]
+    children = tree.children(split)
+    budgets = tree.budgets(split)
+    return [
+        _shown(
+            entry,
+            why.get(entry.pk),
+            before[entry.pk],
+            worked[entry.pk],
+            [child.pk for child in children[entry.pk]],
+            budgets.get(entry.pk, entry.account.budget),
+        )
+        for entry in entries
+    ]
 
 
 def _shown(
-    entry: Entry, explanation: explain.Explanation | None, depends_on: list[str], session_ids: list[str]
+    entry: Entry,
+    explanation: explain.Explanation | None,
+    depends_on: list[str],
+    session_ids: list[str],
+    children: Sequence[str],
+    budget: int,
 ) -> dict[str, Any]:
     reasons = [
         {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
@@ -205,10 +224,10 @@ def _shown(
         "reasons": reasons,
         "priority": Entry.Priority(entry.priority).name.lower(),
         "depends_on": depends_on,
-        "children": [],
+        "children": children,
         "parallelizable": entry.parallelizable,
         "parallel_group": entry.parallel_group or None,
-        "budget_usd": amounts.number(entry.account.budget),
+        "budget_usd": amounts.number(budget),
         "budget_human_locked": entry.account.human_locked,
         "spent_usd": amounts.number(entry.account.spent),
         "budget_rounds": entry.budget_rounds,

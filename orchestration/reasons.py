@@ -20,6 +20,7 @@ class Reason(StrEnum):
 
     PENDING = "pending"
     DEPENDENCIES_PENDING = "dependencies_pending"
+    CHILDREN_UNFINISHED = "children_unfinished"
     EXECUTOR_RUNNING = "executor_running"
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
@@ -81,6 +82,16 @@ WORDS: Mapping[Reason, Words] = {
         search="dependencies",
         aliases=("deps", "dependency", "dependencies"),
         remedy=Remedy("View dependencies", "entry", "deps"),
+    ),
+    Reason.CHILDREN_UNFINISHED: Words(
+        check="Children",
+        listed="unfinished children",
+        group="waiting for their children",
+        filter="Children",
+        search="its children",
+        aliases=("children", "split"),
+        no_funding=True,
+        remedy=Remedy("View children", "entry", "children"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",
@@ -245,6 +256,8 @@ NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_pe
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
 RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
+
+WAITING_FOR_CHILDREN = "It is split: it is done when its children are"
 
 # True of all ready entries alike: no column stores them, only the executor's checks know.
 NOT_STORED = (

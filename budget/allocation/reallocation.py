@@ -74,7 +74,7 @@ def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> S
     open_entries = Q(entry__status__in=OPEN)
     with_money_left = Q(entry__status__in=sharing.ENDED, budget__gt=F("spent") + F("held"))
     chosen = open_entries if sample else open_entries | with_money_left
-    relevant = Account.objects.filter(chosen, project=project, entry__deleted_at__isnull=True)
+    relevant = Account.objects.filter(chosen, project=project, entry__deleted_at__isnull=True, entry__is_container=False)
     relevant = relevant.order_by("pk")[:sample] if sample else relevant
     accounts = list(
         relevant.select_related("entry", "project").only("budget", "spent", "held", "human_locked", *_OF_ENTRY, *_OF_PROJECT)
@@ -112,8 +112,11 @@ def usual_round(workspace_id: str, *, min_round: int, max_round: int) -> int | N
     return usual.round if usual.known else None
 
 
+_OPEN = {"entry__status__in": OPEN, "entry__deleted_at__isnull": True, "entry__is_container": False}
+
+
 def count_open(project: Project) -> int:
-    return Account.objects.filter(project=project, entry__status__in=OPEN, entry__deleted_at__isnull=True).count()
+    return Account.objects.filter(project=project, **_OPEN).count()
 
 
 _OF_ENTRY = [

@@ -6,6 +6,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from budget import amounts, events
+from budget.limits import dividing
 from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity, times
 from workspaces.access import Caller
@@ -76,15 +77,22 @@ def edit(
     source: Source = Source.HUMAN,
     expected: int | None = None,
 ) -> Account:
-    """Set an entry's budget to micro-USD, which also locks it against the reallocator.
+    """Set an entry's budget to micro-USD, which also locks it against the reallocator. That of an entry that is split is divided among its
+    children.
 
     `expected`: the budget that the caller saw. Raises Changed when it differs now, and overwrites nothing.
     """
     with transaction.atomic():
-        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-        before, was_locked = row.budget, row.human_locked
-        if expected is not None and before != expected:
+        row = _locked_with_entry(account)
+        is_split = hasattr(row, "entry") and row.entry.is_container
+        before, was_locked = dividing.total(row) if is_split else row.budget, row.human_locked
+        if expected is not None and expected not in (before, row.budget):  # some pages show what it has itself
             raise Changed(who_changed(row.project, "budget", before, row), before)
+        if is_split:
+            dividing.set_total(row, budget, by=by, reason=reason)
+            announce(row.project_id)
+            row.budget, row.own_budget, row.human_locked = budget, True, True  # as its owner sees it
+            return row
         row.budget = budget
         row.human_locked = row.own_budget = True
         if not was_locked:
@@ -93,6 +101,11 @@ def edit(
         event = events.EntryBudgetSet(before_usd=_usd(before), after_usd=_usd(budget), field="budget")
         _record(row.project, row, event, before, budget, by=by, reason=reason, source=source)
         return row
+
+
+def _locked_with_entry(account: Account) -> Account:
+    rows = Account.objects.select_for_update(no_key=True, of=("self",)).select_related("entry")
+    return rows.get(pk=account.pk)
 
 
 def set_limit(

@@ -22,7 +22,13 @@ from orchestration.reasons import Reason
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
-_FIELDS = {"spent": "account__spent", "budget": "account__budget", "score": "score", "rounds": "rounds_completed"}
+_FIELDS = {
+    "spent": "account__spent",
+    "budget": "account__budget",
+    "score": "score",
+    "rounds": "rounds_completed",
+    "parent": "parent__seq",
+}
 
 
 class _Milliseconds(Func):

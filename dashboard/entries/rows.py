@@ -13,6 +13,7 @@ from budget.charts.bullet import Use
 from dashboard.shared import entry_state, labels
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
+from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
 from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
@@ -83,11 +84,16 @@ def rows_with_common_checks(
     for link in Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq"):
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
+    done_of = tree.progress([entry.pk for entry in entries if entry.is_container])
+    parents = Entry.objects.in_bulk({entry.parent_id for entry in entries if entry.parent_id})
     holders = {check.holder for explanation in explained.values() for check in explanation.checks if check.holder}
     context = _row_context(page_request, holders, common)
     built = [
         _row(entry, explained.get(entry.pk), needs[entry.pk], sessions.get(entry.pk), context, own_first) for entry in entries
     ]
+    for row in built:
+        row["children"] = done_of.get(row["entry"].pk)
+        row["parent"] = parents.get(row["entry"].parent_id)
     return built, common
 
 
@@ -114,7 +120,7 @@ def _row(
     return {
         "entry": entry,
         "account": account,
-        "badge": "landing" if entry.status == Entry.Status.IN_PROGRESS and session is None else entry_state.badge(entry),
+        "badge": "landing" if _lands(entry, session) else entry_state.badge(entry),
         "why": sentence(entry, first, session, needs, context.names),
         "code": first.code if first else "",
         "since": _since(entry, first, session, context),
@@ -140,8 +146,10 @@ def sentence(
         return [(f"{labels.PHASES[session.phase]}{round_}", "")]
     if entry.status == Entry.Status.DONE:
         return []
-    if entry.status == Entry.Status.IN_PROGRESS:
+    if _lands(entry, session):
         return [("Verified: it waits for its ", ""), ("landing", reverse("landing", args=[entry.workspace_id]))]
+    if entry.is_container and entry.status == Entry.Status.IN_PROGRESS:
+        return [("Its children are at work", f"{reverse('entry', args=[entry.workspace_id, entry.pk])}?tab=children")]
     if check and check.code in _ABOUT_NEEDS:
         status, words = _ABOUT_NEEDS[check.code]
         stand = [need for need in needs if need.status == status or (not status and need.status != Entry.Status.DONE)]
@@ -153,6 +161,10 @@ def sentence(
     if entry.status == Entry.Status.PENDING:
         return [("Ready: starts in the next cycle", "")]
     return [(entry.reason_message or "Between two phases", "")]
+
+
+def _lands(entry: Entry, session: OpenSession | None) -> bool:
+    return entry.status == Entry.Status.IN_PROGRESS and session is None and not entry.is_container
 
 
 def _since(entry: Entry, check: Check | None, session: OpenSession | None, context: RowContext) -> datetime | None:

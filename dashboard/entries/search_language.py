@@ -125,11 +125,14 @@ def _decimal(text: str) -> Decimal | None:
     return amount if not amount or amount.adjusted() >= -12 else None
 
 
-def _dependency(value: str) -> Term | None:
-    number = value.removeprefix("#")
-    if not (number.isascii() and number.isdigit() and len(number) < 16):
-        return None
-    return Term("dep", int(number), description=f"waiting for #{int(number)}")
+def _of_entry(name: str, words: str) -> Callable[[str], Term | None]:
+    def read(value: str) -> Term | None:
+        number = value.removeprefix("#")
+        if not (number.isascii() and number.isdigit() and len(number) < 16):
+            return None
+        return Term(name, int(number), description=f"{words} #{int(number)}")
+
+    return read
 
 
 def _text(name: str, words: str) -> Callable[[str], Term | None]:
@@ -149,7 +152,8 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "budget": _number("budget", "budget", money=True),
     "score": _number("score", "best score"),
     "rounds": _number("rounds", "rounds", whole=True),
-    "dep": _dependency,
+    "dep": _of_entry("dep", "waiting for"),
+    "parent": _of_entry("parent", "that are children of"),
     "file": _text("file", "touching"),
     "priority": _priority,
     "group": _text("group", "in the group"),

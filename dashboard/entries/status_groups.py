@@ -32,6 +32,7 @@ WITH_REASONS = Q(status__in=[Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.S
 
 # The first stored reason of each entry, in the order of the plan's checks.
 REASON = Case(
+    When(PENDING & Q(reason_code=Reason.CHILDREN_UNFINISHED), then=F("reason_code")),
     When(PENDING & DEPENDENCIES_PENDING, then=Value(Reason.DEPENDENCIES_PENDING)),
     When(PENDING & PROVIDER_UNAVAILABLE, then=Value(Reason.AGENT_UNAVAILABLE)),
     When(PENDING & WAITING_FOR_LOCK, then=Value(Reason.FILES_LOCKED)),

@@ -22,6 +22,7 @@ from dashboard.shared.responses import SEE_OTHER, confirm
 from orchestration import queries
 from orchestration.backlog import content, entries
 from orchestration.backlog.content import Change
+from orchestration.backlog.tree import leaves
 from orchestration.models import Entry
 from orchestration.plans import importing
 from orchestration.plans.items import Item, Plan
@@ -75,11 +76,12 @@ def delete(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     posted = page_request.request.method == "POST"
     reason = validated(ReasonForm(page_request.request.POST))["reason"] if posted else ""
+    below = f", and {len(leaves.below([entry]))} below it" if entry.is_container else ""
     if not posted or not confirmation.is_confirmed(page_request, "entry-delete", entry.pk):
         return confirm(
             page_request,
             title=f"Delete #{entry.seq}",
-            sentence=f"#{entry.seq} {entry.title} leaves the backlog. Its sessions, its branch and what it spent stay on record.",
+            sentence=f"#{entry.seq} {entry.title} leaves the backlog{below}. Its sessions, its branch and what it spent stay on record.",
             button=f"Delete #{entry.seq}",
             action=reverse("entry-delete", args=[page_request.workspace.pk, entry.pk]),
             fields={"confirm": confirmation.token(page_request, "entry-delete", entry.pk), "reason": reason},

@@ -23,8 +23,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
         "fix": _fix(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
-        "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS),
-        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
+        "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS) and not entry.is_container,
+        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds and not entry.is_container,
     }
 
 

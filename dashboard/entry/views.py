@@ -9,11 +9,12 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
-from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds, status
+from dashboard.entry import brief, budget, children, dependencies, history, locks, preflight, rounds, status
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
+from orchestration.backlog.tree import reads as tree
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
 from workspaces.errors import NotFound
@@ -23,6 +24,7 @@ TABS = {
     "rounds": ("Rounds", {"entry/rounds.html#rounds": rounds.region, "entry/rounds.html#sessions": rounds.sessions_region}),
     "brief": ("Brief", {"entry/brief.html#brief": brief.region}),
     "deps": ("Dependencies", {"entry/dependencies.html#deps": dependencies.region}),
+    "children": ("Children", {"entry/children.html#children": children.region}),
     "locks": ("Locks", {"entry/locks.html#paths": locks.region}),
     "budget": ("Budget", {"entry/budget.html#budget": budget.region}),
     "history": ("History", {"entry/history.html#history": history.region}),
@@ -62,7 +64,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
     sums = {"round_count": Count("id"), "rounds_cost": Sum("cost"), "total_gain": gains}
     ended = Round.objects.filter(entry=OuterRef("pk"), ended_at__isnull=False).order_by().values("entry")
-    entries = Entry.objects.select_related("account", "workspace")
+    entries = Entry.objects.select_related("account", "workspace", "parent")
     entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
     fields = ("id", "phase", "round_number", "claimed_at")
     entries = entries.annotate(
@@ -76,4 +78,6 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
         entry = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
     if entry is None:
         raise NotFound("Entry not found")
+    if entry.is_container:
+        tree.whole(entry.account)
     return entry

@@ -101,6 +101,8 @@ def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
         "max_goal": MAX_GOAL,
         "planner": planner and agent_kinds.title(planner.agent.kind),
         "limit": planner and configuration.micro(planner.run_usd),
+        "planner_adds": planner and planner.apply != "never",
+        "orchestrator_applies": orchestrator and orchestrator.apply != "never",
         "orchestrator": orchestrator and agent_kinds.title(orchestrator.agent.kind),
         "orchestrator_limit": orchestrator and configuration.micro(orchestrator.run_usd),
     }

@@ -62,6 +62,8 @@ def _named(proposal: Proposal) -> Iterator[str]:
     """The ids of entries that it names, with the refs."""
     yield from proposal.after.get("depends_on") or ()
     yield from (proposal.before or {}).get("depends_on") or ()
+    for child in proposal.after.get("entries") or ():
+        yield from child.get("depends_on") or ()
 
 
 def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
@@ -71,6 +73,8 @@ def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
     requirements = spec.get("requirements") or []
     parts = [("Requirements", requirements if isinstance(requirements, list) else [requirements])] if requirements else []
     parts += [(label, list(spec[key])) for key, label in LISTS if spec.get(key)]
+    if proposal.kind == Kind.SPLIT:
+        parts = [("Into", [_child(child, seqs) for child in proposal.after["entries"]])]
     return Row(
         proposal,
         *_word(proposal),
@@ -100,6 +104,18 @@ def _on_base(proposal: Proposal) -> tuple[str, str] | None:
     if state not in on_base.WORDS or (proposal.note and state != "red"):
         return None
     return on_base.WORDS[state], "good" if state == "red" else "warn"
+
+
+def _child(child: Mapping[str, Any], seqs: Mapping[str, str]) -> str:
+    """A line: its ref, its title, its files, and what it waits for."""
+    spec = child.get("spec") or {}
+    files = [*(spec.get("files_to_create") or ()), *(spec.get("files_to_modify") or ())]
+    needs = [seqs.get(name, name) for name in child.get("depends_on") or ()]
+    ref = f"{child['ref']}: " if child.get("ref") else ""
+    parts = [f"{ref}{child['content'].strip().split(chr(10), 1)[0][:120]}"]
+    parts += [", ".join(files)] if files else []
+    parts += [f"waits for {', '.join(needs)}"] if needs else []
+    return " · ".join(parts)
 
 
 def _word(proposal: Proposal) -> tuple[str, str]:

@@ -91,6 +91,7 @@ class EntryAdmin(Editable):
         ("Money", {"fields": ["account", column("account__budget"), column("account__spent"), column("account__held")]}),
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
         ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths"]}),
+        ("Split", {"fields": ["parent", "depth", "is_container", "before_split"], "classes": ["collapse"]}),
         ("Spec", {"fields": ["spec", "spec_frozen"], "classes": ["collapse"]}),
         ("Plan", {"fields": ["group", "source_plan", "source_id", "source_path"], "classes": ["collapse"]}),
         ("Record", {"fields": ["created_by", "created_at", "updated_at", "deleted_at"]}),

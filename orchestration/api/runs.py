@@ -9,7 +9,7 @@ from budget import amounts
 from orchestration import queries, schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.models import Proposal, Run
-from orchestration.proposals import applying, editing, reads, requests
+from orchestration.proposals import applying, editing, expanding, reads, requests
 from orchestration.proposals.schema import ProposedEntry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -49,6 +49,18 @@ def get_run(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """A run, open or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown([requests.run_for(workspace.pk, runID)])[0]
+
+
+@router.post(
+    "/todo/entries/{entryID}/expand-runs",
+    response=responses(schemas.RunOut, status=201, conflict=True),
+    operation_id="agent.orchestration.expandRunsCreate",
+)
+def create_expand_run(request: Request, workspaceID: Path[str], entryID: str) -> Any:
+    """Ask the expander to split an entry, or to describe it better. It only proposes."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    run = expanding.expand(workspace, queries.entry_for(workspace.pk, entryID), by=request.auth)
+    return Status(201, _shown([run])[0])
 
 
 @router.get(

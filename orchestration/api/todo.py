@@ -1,11 +1,12 @@
 """The backlog calls."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router, Status
 
 from orchestration import queries, schemas
-from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits
+from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -125,6 +126,32 @@ def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: sch
     )
 
 
+@router.post(
+    "/todo/entries/{entryID}/split",
+    response=responses(schemas.SplitOut, status=201, conflict=True),
+    operation_id="agent.orchestration.todoEntrySplit",
+)
+def split(request: Request, workspaceID: Path[str], entryID: str, body: schemas.SplitIn) -> Any:
+    """Split an entry into children, which do its work from now on. `depends_on` names entries, or refs of this call; what is left of the
+    entry's own budget is divided among them."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    entry = queries.entry_for(workspace.pk, entryID)
+    chosen = [drafts.child_from_request(item, entry) for item in body.entries]
+    children = splitting.split(entry, chosen, by=request.auth, reason=body.reason)
+    return Status(201, _split(workspace.pk, entry, children))
+
+
+@router.delete(
+    "/todo/entries/{entryID}/split",
+    response=responses(schemas.EntryOut, conflict=True),
+    operation_id="agent.orchestration.todoEntrySplitUndo",
+)
+def undo_split(request: Request, workspaceID: Path[str], entryID: str) -> Any:
+    """Delete the children of an entry while none of them has started: it is as it was before."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return _shown(workspace.pk, splitting.undo(queries.entry_for(workspace.pk, entryID), by=request.auth))
+
+
 @router.get(
     "/todo/entries/{entryID}/spec", response=responses(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
 )
@@ -168,6 +195,12 @@ def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Li
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:
     fresh = queries.entry_for(workspace_id, entry.pk)
     return queries.shown_entries(workspace_id, [fresh])[0]
+
+
+def _split(workspace_id: str, entry: Entry, children: Sequence[Entry]) -> dict[str, Any]:
+    rows = Entry.objects.filter(pk__in=[child.pk for child in children]).select_related("account").order_by("seq")
+    shown = queries.shown_entries(workspace_id, [queries.entry_for(workspace_id, entry.pk), *rows])
+    return {"entry": shown[0], "entries": shown[1:]}
 
 
 def _spec(entry: Entry) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
+from budget.limits import dividing
 from orchestration import events, funding
 from orchestration.backlog import completion, dependencies, entry_state, locks
-from orchestration.backlog.entry_actions import IN_PROGRESS_MESSAGE, SomeRefuse, withdraw_landings
+from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
+from orchestration.backlog.transitions import Next
+from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
 from workspaces import activity
@@ -20,14 +23,16 @@ MAX_NAMED = 5
 
 
 def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> None:
-    """Remove entries of one workspace. Raises SomeRefuse for entries that run, and for those that others depend on which stay."""
+    """Remove entries of one workspace, each with its children. Raises SomeRefuse for entries that run, and for those that others depend on
+    which stay."""
     with transaction.atomic():
         rows = entry_state.lock_all(entries)
+        rows += leaves.below(rows)
         ids = [row.pk for row in rows]
         needed = _needed_by(ids)
         landing = withdraw_landings([row for row in rows if row.pk not in needed])
-        running = [row for row in rows if row.status == Entry.Status.IN_PROGRESS and row.pk not in landing]
-        refused = [(row, IN_PROGRESS_MESSAGE) for row in running]
+        at_work = [row for row in rows if row.status == Entry.Status.IN_PROGRESS and not row.is_container]
+        refused = [(row, in_progress(row)) for row in at_work if row.pk not in landing]
         refused += [(row, f"Other entries depend on it: {needed[row.pk]}") for row in rows if row.pk in needed]
         if refused:
             raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
@@ -36,6 +41,7 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> Non
         locks.release(workspace_id, ids)
         Dependency.objects.filter(entry_id__in=ids).delete()
         Entry.objects.filter(pk__in=ids).update(deleted_at=Now())
+        _leave_parents(rows, by=by)
         funding.mark_due(workspace_id)
         completion.record_finished(workspace_id, before=before)
         Event.objects.bulk_create(
@@ -53,6 +59,8 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
         Executor.objects.select_for_update().get(pk=entry.workspace_id)
         if not Entry.objects.filter(pk=entry.pk, deleted_at__isnull=False).update(deleted_at=None, unmet_dependencies=0):
             raise Conflict(f"#{entry.seq} is on the backlog already")
+        if entry.parent_id:
+            raise Conflict(f"#{entry.seq} was one of the children of an entry, and its money went to the others: add it again")
         row = entry_state.lock(entry)
         dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
         if row.status == Entry.Status.PENDING:
@@ -62,6 +70,34 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "budget")
     return row
+
+
+def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:
+    """What deleted children have left goes to their siblings; a parent whose last child is deleted is an entry again, as it was before."""
+    gone = {row.pk for row in rows}
+    orphaned: dict[str, list[Entry]] = defaultdict(list)
+    for row in rows:
+        if row.parent_id and row.parent_id not in gone:
+            orphaned[row.parent_id].append(row)
+    for parent in Entry.objects.select_related("account").filter(pk__in=orphaned).order_by("pk"):
+        deleted = orphaned[parent.pk]
+        entry_state.count_children([parent.pk for row in deleted if row.status != Entry.Status.DONE], -1)
+        stay = list(Entry.objects.select_related("account").filter(parent=parent, deleted_at__isnull=True))
+        if parent.account.own_budget or parent.account.human_locked:
+            takers = [row.account for row in stay if row.status not in entry_state.ENDED and not row.is_container]
+            dividing.return_from([row.account for row in deleted], takers, parent.account, by=by)
+        if not stay:
+            _rejoin(parent, by=by)
+    entry_state.roll_up(orphaned)
+
+
+def _rejoin(parent: Entry, *, by: Caller) -> None:
+    before = parent.before_split or {"status": Entry.Status.PENDING}
+    Entry.objects.filter(pk=parent.pk).update(is_container=False, before_split=None)
+    parent.refresh_from_db()
+    entry_state.move(parent, Next(**before))
+    event = events.EntryRejoined()
+    activity.record(parent.workspace_id, event, by=by, object_id=parent.pk, reason="its last child was deleted")
 
 
 def _needed_by(ids: Sequence[str]) -> dict[str, str]:

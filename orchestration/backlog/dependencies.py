@@ -10,6 +10,7 @@ from orchestration import events
 from orchestration.backlog import completion, graph, locks
 from orchestration.backlog.entry_state import lock, move
 from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry
 from orchestration.reasons import Reason
@@ -30,6 +31,8 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
         before = _needs(row)
         if other.seq in before:
             raise Invalid(f"#{row.seq} waits for #{other.seq} already", "depends_on")
+        if row.is_container:
+            return _replace_one(row, [*before_ids(row), other.pk], by=by, reason=reason)
         _refuse_cycle(row, other)
         Dependency.objects.create(entry=row, depends_on=other)
         state_before = completion.state_before(row.status, row.unmet_dependencies)
@@ -50,9 +53,12 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
     with transaction.atomic():
         row = _changeable(entry)
         before = _needs(row)
-        deleted, _ = Dependency.objects.filter(entry=row, depends_on=on).delete()
-        if not deleted:
+        needs = before_ids(row)
+        if on.pk not in needs:
             raise Invalid(f"#{row.seq} does not wait for #{on.seq}", "depends_on")
+        if row.is_container:
+            return _replace_one(row, [id_ for id_ in needs if id_ != on.pk], by=by, reason=reason)
+        Dependency.objects.filter(entry=row, depends_on=on).delete()
         other = Entry.objects.get(pk=on.pk)
         if other.status != Entry.Status.DONE:
             _count(row, -1)
@@ -65,10 +71,13 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
 
 def replace_all(wishes: Sequence[tuple[Entry, Collection[str]]], *, by: Caller, reason: str = "") -> list[Entry]:
     """Each of these entries of one workspace waits for exactly these ids from now on. Returns those that changed. Raises Invalid for a cycle,
-    an entry at work, a done one, and an unknown id. The caller's transaction holds the executor's row, and read the entries under it."""
-    needs: dict[str, set[str]] = {row.pk: set() for row, _ in wishes}
+    an entry at work, a done one, and an unknown id. What changes for an entry that is split changes for its children that are not done.
+    The caller's transaction holds the executor's row, and read the entries under it."""
+    below = leaves.below([row for row, _ in wishes])
+    needs: dict[str, set[str]] = {row.pk: set() for row in [*(row for row, _ in wishes), *below]}
     for waiting, other in Dependency.objects.filter(entry_id__in=needs).values_list("entry_id", "depends_on_id"):
         needs[waiting].add(other)
+    wishes = [*wishes, *_for_children(wishes, below, needs)]
     changed = [(row, set(ids)) for row, ids in wishes if set(ids) != needs[row.pk]]
     if not changed:
         return []
@@ -76,20 +85,48 @@ def replace_all(wishes: Sequence[tuple[Entry, Collection[str]]], *, by: Caller, 
     state_before = completion.liveliest([completion.state_before(row.status, row.unmet_dependencies) for row, _ in changed])
     named = {row.pk: _needs(row) for row, _ in changed}
     for row, ids in changed:
-        if row.status in (Entry.Status.IN_PROGRESS, Entry.Status.DONE):
+        if row.status in (Entry.Status.IN_PROGRESS, Entry.Status.DONE) and not row.is_container:
             state = "in progress" if row.status == Entry.Status.IN_PROGRESS else "done"
             raise Invalid(f"#{row.seq} is {state}: its dependencies cannot change", "depends_on")
         if row.pk in ids:
             raise Invalid(f"#{row.seq} cannot wait for itself", "depends_on")
         Dependency.objects.filter(entry=row, depends_on_id__in=needs[row.pk] - ids).delete()
         Dependency.objects.bulk_create(Dependency(entry=row, depends_on_id=id_) for id_ in sorted(ids - needs[row.pk]))
-    _refuse_any_cycle([row for row, _ in changed])
+    refuse_any_cycle([row for row, _ in changed])
     moved = [row for row, ids in changed if _settle(row, grew=bool(ids - needs[row.pk]))]
     for row, _ in changed:
         _record(row, named[row.pk], by=by, reason=reason)
     if not moved:  # else moving it has recorded an idle backlog
         completion.record_finished(changed[0][0].workspace_id, before=state_before)
     return [row for row, _ in changed]
+
+
+def _replace_one(row: Entry, needs: Collection[str], *, by: Caller, reason: str) -> Entry:
+    replace_all([(row, needs)], by=by, reason=reason)
+    _notify(row)
+    return row
+
+
+def before_ids(row: Entry) -> list[str]:
+    """What it waits for, in the order in which that was added."""
+    return list(row.dependencies.order_by("id").values_list("depends_on_id", flat=True))
+
+
+def _for_children(
+    wishes: Sequence[tuple[Entry, Collection[str]]], below: Sequence[Entry], needs: dict[str, set[str]]
+) -> list[tuple[Entry, Collection[str]]]:
+    """The same change for what is below: parents come first, so that a change reaches all that is below them."""
+    more: dict[str, set[str]] = {}
+    less: dict[str, set[str]] = {}
+    for row, ids in wishes:
+        more[row.pk], less[row.pk] = set(ids) - needs[row.pk], needs[row.pk] - set(ids)
+    changed: list[tuple[Entry, Collection[str]]] = []
+    for child in sorted(below, key=lambda row: row.depth):
+        above = str(child.parent_id)
+        more[child.pk], less[child.pk] = more.get(above, set()), less.get(above, set())
+        if child.status != Entry.Status.DONE:
+            changed.append((child, (needs[child.pk] | more[child.pk]) - less[child.pk]))
+    return changed
 
 
 def _refuse_unknown(workspace_id: str, ids: set[str]) -> None:
@@ -102,7 +139,12 @@ def _settle(row: Entry, *, grew: bool) -> bool:
     """The counter, the locks and the state of an entry whose dependencies have just been replaced. True: its state has changed."""
     others = list(Entry.objects.filter(dependents__entry=row))
     row.unmet_dependencies = sum(other.status != Entry.Status.DONE for other in others)
+    if row.is_container:
+        children = Entry.objects.filter(parent=row, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
+        row.unmet_dependencies += children.count()
     Entry.objects.filter(pk=row.pk).update(unmet_dependencies=row.unmet_dependencies)
+    if row.is_container:  # its children's states are its own
+        return False
     if grew and row.unmet_dependencies:
         locks.release(row.workspace_id, [row.pk])  # else one of them could wait for one of its files: a deadlock
     failed = next((other for other in others if other.status == Entry.Status.FAILED), None)
@@ -117,7 +159,7 @@ def _settle(row: Entry, *, grew: bool) -> bool:
 
 def _changeable(entry: Entry) -> Entry:
     row = lock(entry)
-    if row.status == Entry.Status.IN_PROGRESS:
+    if row.status == Entry.Status.IN_PROGRESS and not row.is_container:
         raise Invalid("The entry is in progress: stop its session first", "status")
     return row
 
@@ -144,15 +186,18 @@ def _refuse_cycle(entry: Entry, on: Entry) -> None:
     _refuse_loop(edges, [entry])
 
 
-def _refuse_any_cycle(changed: Sequence[Entry]) -> None:
+def refuse_any_cycle(changed: Sequence[Entry]) -> None:
     _refuse_loop(_edges(changed[0].workspace_id), changed)
 
 
 def _edges(workspace_id: str) -> dict[str, list[str]]:
-    """The whole graph, in one statement."""
+    """The whole graph: what waits for what, and what is split for its children."""
     edges: dict[str, list[str]] = defaultdict(list)
     for waiting, other in Dependency.objects.filter(entry__workspace_id=workspace_id).values_list("entry_id", "depends_on_id"):
         edges[waiting].append(other)
+    children = Entry.objects.filter(workspace_id=workspace_id, parent__isnull=False, deleted_at__isnull=True)
+    for parent, child in children.values_list("parent_id", "id"):
+        edges[str(parent)].append(child)
     return edges
 
 

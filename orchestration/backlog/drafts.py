@@ -1,7 +1,11 @@
 """Converts requests into drafts of entries."""
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from orchestration import schemas
 from orchestration.backlog import entries
+from orchestration.models import Entry
 
 
 def from_request(item: schemas.EntryIn) -> entries.Draft:
@@ -17,4 +21,19 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
         group=item.group or "",
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
+    )
+
+
+def child_from_request(item: schemas.EntryIn, parent: Entry) -> entries.Draft:
+    """What it does not say about its place in line is as its parent's."""
+    return as_child(from_request(item), item.model_fields_set, parent)
+
+
+def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> entries.Draft:
+    """`given`: the properties that it has itself."""
+    return replace(
+        draft,
+        priority=draft.priority if "priority" in given else Entry.Priority(parent.priority),
+        budget_rounds=draft.budget_rounds if "budget_rounds" in given else parent.budget_rounds,
+        parallel_group=draft.parallel_group if "parallel_group" in given else parent.parallel_group,
     )

@@ -43,10 +43,13 @@ class Draft:
     group: str = ""
 
 
-def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "") -> list[Entry]:
+def add(
+    workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "", under: Entry | None = None
+) -> list[Entry]:
     """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
 
-    `idempotency_key`: a repeated call with the same key adds nothing and returns the entries of the first call."""
+    `idempotency_key`: a repeated call with the same key adds nothing and returns the entries of the first call. `under`: the entry that
+    is split into these."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
         if idempotency_key and (before := find_added(workspace_id, idempotency_key)):
@@ -54,6 +57,8 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_k
         project = Project.objects.get(pk=workspace_id)
         config = configuration.load(executor.config)
         created = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
+        for entry in created if under else ():
+            entry.parent, entry.depth = under, under.depth + 1 if under else 0
         for n, entry in enumerate(created if idempotency_key else ()):
             entry.pk = entry.account_id = _id_once(workspace_id, idempotency_key, n)
         dependencies = _resolve(workspace_id, drafts, created)

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.tree import leaves
 from orchestration.events import EntryEvent
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -19,7 +20,7 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Event
 
-IN_PROGRESS_MESSAGE = "The entry is in progress: stop its session first"
+NO_SESSION = "Entry has no prior worker session to reverify"
 ROUNDS_RESET_FOR = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
 
 
@@ -33,7 +34,7 @@ class SomeRefuse(Invalid):
 
 def put_on_hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Put an entry on hold: it keeps its branch, releases its locks and waits for `resume`."""
-    return put_all_on_hold([entry], by=by, reason=reason)[0]
+    return _same(entry, put_all_on_hold([entry], by=by, reason=reason))
 
 
 def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
@@ -49,14 +50,14 @@ def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -
 
 def resume(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Make an entry pending again. A failed or done entry is reopened and its completed rounds count from zero."""
-    return resume_all([entry], by=by, reason=reason)[0]
+    return _same(entry, resume_all([entry], by=by, reason=reason))
 
 
 def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
-    """Make entries of one workspace pending again. An entry blocked by a failed dependency becomes pending if that dependency is among them.
+    """Make entries of one workspace pending again; of one that is split, those children that are blocked or failed. An entry blocked by a failed dependency becomes pending if that dependency is among them.
     Raises SomeRefuse for entries in progress or already pending."""
     with transaction.atomic():
-        rows = _ready(entries, unless={"pending"})
+        rows = _ready(entries, unless={"pending"}, of_children={"pending", "done", "in_progress"})
         reopened = [row for row in rows if row.status in entry_state.ENDED]
         reset = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in ROUNDS_RESET_FOR]
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
@@ -74,7 +75,7 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
 
 def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Mark an entry done without a merge: its dependents can start."""
-    return mark_all_done([entry], by=by, reason=reason)[0]
+    return _same(entry, mark_all_done([entry], by=by, reason=reason))
 
 
 def mark_all_done(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
@@ -91,23 +92,23 @@ def mark_all_done(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> 
 def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Give an entry up: its dependents are blocked until a person reopens it."""
     with transaction.atomic():
-        (row,) = _ready([entry], unless={"done", "failed"})
-        Entry.objects.filter(pk=row.pk).update(crashes=0)
-        entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Marked failed by {by.name}"))
-        _record([(row, events.EntryMarkedFailed())], by=by, reason=reason)
-    _notify(row.workspace_id)
-    return row
+        rows = _ready([entry], unless={"done", "failed"})
+        Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
+        entry_state.move_all(rows, Next("failed", Reason.HUMAN_HOLD, reason or f"Marked failed by {by.name}"))
+        _record([(row, events.EntryMarkedFailed()) for row in rows], by=by, reason=reason)
+    _notify(rows[0].workspace_id)
+    return _same(entry, rows)
 
 
 def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
     """Change an entry's place in line."""
-    return set_priorities([entry], priority, by=by, reason=reason)[0]
+    return _same(entry, set_priorities([entry], priority, by=by, reason=reason))
 
 
 def set_priorities(entries: Sequence[Entry], priority: Entry.Priority, *, by: Caller, reason: str = "") -> list[Entry]:
-    """Change the places in line of entries of one workspace."""
+    """Change the places in line of entries of one workspace, and of their children."""
     with transaction.atomic():
-        rows = entry_state.lock_all(entries)
+        rows = leaves.with_children(entry_state.lock_all(entries))
         before = {row.pk: Entry.Priority(row.priority).name.lower() for row in rows}
         Entry.objects.filter(pk__in=before).update(priority=priority, updated_at=Now())
         for row in rows:
@@ -132,7 +133,10 @@ def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> l
     with transaction.atomic():
         rows = entry_state.lock_all(entries)
         worked = set(Session.objects.filter(entry__in=rows, rounds__isnull=False).values_list("entry_id", flat=True))
-        refused = [(row, "Entry has no prior worker session to reverify") for row in rows if row.pk not in worked]
+        split = {row.pk for row in rows if row.is_container}
+        refused = [(row, "It is split: verify its children again") for row in rows if row.pk in split]
+        worked -= split
+        refused += [(row, NO_SESSION) for row in rows if row.pk not in worked | split]
         landing = withdraw_landings([row for row in rows if row.pk in worked])
         running = [row for row in rows if row.pk in worked and row.status == Entry.Status.IN_PROGRESS and row.pk not in landing]
         refused += [(row, "Entry is in progress: stop its session first") for row in running]
@@ -148,16 +152,30 @@ def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> l
     return rows
 
 
-def _ready(entries: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
-    """The entries, freshly read. Landings that wait in the queue are withdrawn. Raises SomeRefuse, or Conflict for one that lands now."""
-    rows = entry_state.lock_all(entries)
+def _ready(entries: Sequence[Entry], *, unless: set[str], of_children: set[str] | None = None) -> list[Entry]:
+    """The entries, freshly read; for one that is split, those below it that are in no state of `unless`. Landings that wait in the queue
+    are withdrawn. Raises SomeRefuse, or Conflict for one that lands now."""
+    asked = entry_state.lock_all(entries)
+    rows = leaves.instead_of(asked, unless=of_children or unless)
+    if not rows:
+        raise SomeRefuse([(asked[0], "None of its children is in a state in which that can be done")])
     withdrawn = withdraw_landings(rows)
     busy = [row for row in rows if row.status == Entry.Status.IN_PROGRESS and row.pk not in withdrawn]
-    refused = [(row, IN_PROGRESS_MESSAGE) for row in busy]
+    refused = [(row, in_progress(row)) for row in busy]
     refused += [(row, f"The entry is {row.status} already") for row in rows if row.status in unless]
     if refused:
         raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
     return rows
+
+
+def in_progress(row: Entry) -> str:
+    """Why it refuses. A child is named: the person may have acted on the entry above it."""
+    return f"{f'#{row.seq}' if row.parent_id else 'The entry'} is in progress: stop its session first"
+
+
+def _same(entry: Entry, rows: Sequence[Entry]) -> Entry:
+    """The entry itself, where its children were changed instead."""
+    return next((row for row in rows if row.pk == entry.pk), entry)
 
 
 def withdraw_landings(rows: Sequence[Entry]) -> set[str]:

@@ -8,6 +8,7 @@ from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.entries import spec_paths
 from orchestration.backlog.transitions import PENDING
+from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from orchestration.reasons import Reason
@@ -17,15 +18,16 @@ from workspaces.errors import Invalid
 
 
 def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
-    """Change how many rounds an entry may make. An entry that failed because its rounds ran out becomes pending again."""
+    """Change how many rounds an entry may make, or each of its unfinished children. An entry that failed because its rounds ran out becomes pending again."""
     with transaction.atomic():
-        row = entry_state.lock(entry)
-        before, row.budget_rounds = row.budget_rounds, budget_rounds
-        row.save(update_fields=["budget_rounds", "updated_at"])
-        if row.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > row.rounds_completed:
-            entry_state.move(row, PENDING)
-        event = events.EntryRoundsSet(before=before, after=budget_rounds)
-        activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=reason)
+        row, *children = leaves.with_children([entry_state.lock(entry)])
+        for changed in [*children, row]:
+            before, changed.budget_rounds = changed.budget_rounds, budget_rounds
+            changed.save(update_fields=["budget_rounds", "updated_at"])
+            if changed.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > changed.rounds_completed:
+                entry_state.move(changed, PENDING)
+            event = events.EntryRoundsSet(before=before, after=budget_rounds)
+            activity.record(row.workspace_id, event, by=by, object_id=changed.pk, reason=reason)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row

@@ -3,7 +3,8 @@
 The executor's row is locked first, so that counters never race.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from django.db.models import Count, F
 from django.db.models.functions import Now
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.tree import rollup
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
 from orchestration.reasons import RETURNS_SHARE, Reason
@@ -58,13 +60,44 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     if returned or resumes or following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
         funding.mark_due(workspace_id)  # they free money, or need some
     done = following.status == Entry.Status.DONE
-    if changed := [pk for pk in ids if (were[pk] == Entry.Status.DONE) != done]:
+    if changed := [entry for entry in entries if (were[entry.pk] == Entry.Status.DONE) != done]:
         _count_unmet(changed, -1 if done else +1)
     for entry in entries:
         _update_dependents(entry, were[entry.pk])
     record_blocked(*(entry for entry in entries if were[entry.pk] != Entry.Status.BLOCKED))
+    roll_up(entry.parent_id for entry in entries)
     if halts:
         completion.record_finished(workspace_id, before=backlog_before)
+
+
+def roll_up(parent_ids: Iterable[str | None]) -> None:
+    """Entries that are split get the state that their children give them, and so do those above. The caller's transaction holds the
+    executor's row."""
+    ids = {id_ for id_ in parent_ids if id_}
+    if not ids:
+        return
+    children: dict[str, list[Entry]] = defaultdict(list)
+    fields = ("parent_id", "seq", "content", "status", "reason_code", "unmet_dependencies", "is_container", "deleted_at")
+    for child in Entry.objects.filter(parent_id__in=ids, deleted_at__isnull=True).order_by("seq").only(*fields):
+        children[str(child.parent_id)].append(child)
+    for container in Entry.objects.filter(pk__in=ids, is_container=True).order_by("pk"):
+        following = rollup.state_of(children[container.pk])
+        if (container.status, container.reason_code, container.reason_message) != (
+            following.status,
+            following.code,
+            following.message,
+        ):
+            _move_container(container, following)
+
+
+def _move_container(container: Entry, following: Next) -> None:
+    """It has no locks, no money and no session, and what is recorded is its children's: only those that wait for it are concerned."""
+    before = container.status
+    _write([container], following)
+    if (before == Entry.Status.DONE) != (following.status == Entry.Status.DONE):
+        _count_unmet([container], -1 if following.status == Entry.Status.DONE else +1)
+    _update_dependents(container, before)
+    roll_up([container.parent_id])
 
 
 def set_state(entry: Entry, following: Next) -> None:
@@ -108,8 +141,11 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
     )
 
 
-def _count_unmet(ids: Sequence[str], by: int) -> None:
-    """Add `by` to the unmet dependencies of each dependent, once for each of these entries that it waits for."""
+def _count_unmet(entries: Sequence[Entry], by: int) -> None:
+    """Add `by` to the unmet dependencies of each dependent, once for each of these entries that it waits for; an entry that is split waits
+    for its children."""
+    ids = [entry.pk for entry in entries]
+    count_children([entry.parent_id for entry in entries if entry.parent_id], by)
     waits = Dependency.objects.filter(depends_on_id__in=ids).values_list("entry_id").annotate(n=Count("pk")).order_by("entry_id")
     by_count: dict[int, list[str]] = {}
     for entry_id, n in waits:
@@ -118,10 +154,17 @@ def _count_unmet(ids: Sequence[str], by: int) -> None:
         Entry.objects.filter(pk__in=waiting).update(unmet_dependencies=F("unmet_dependencies") + by * n)
 
 
+def count_children(parent_ids: Sequence[str], by: int) -> None:
+    """Add `by` to what entries that are split wait for, once for each time that they are named."""
+    for parent_id, n in Counter(parent_ids).items():
+        Entry.objects.filter(pk=parent_id, is_container=True).update(unmet_dependencies=F("unmet_dependencies") + by * n)
+
+
 def _update_dependents(entry: Entry, before: str) -> None:
     if entry.status == Entry.Status.FAILED:
         message = f"#{entry.seq} {entry.title} failed"[:500]
-        for waiting in Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.PENDING):
+        waits = Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.PENDING, is_container=False)
+        for waiting in waits:
             move(waiting, Next("blocked", Reason.DEPENDENCY_FAILED, message))
     elif before == Entry.Status.FAILED:
         _unblock_dependents(entry)
@@ -130,7 +173,10 @@ def _update_dependents(entry: Entry, before: str) -> None:
 def _unblock_dependents(entry: Entry) -> None:
     """Unblock the entries that this failure blocked, except where another dependency failed too."""
     stuck = Entry.objects.filter(
-        dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code=Reason.DEPENDENCY_FAILED
+        dependencies__depends_on=entry,
+        status=Entry.Status.BLOCKED,
+        reason_code=Reason.DEPENDENCY_FAILED,
+        is_container=False,
     )
     for waiting in stuck:
         others = Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exclude(pk=entry.pk)

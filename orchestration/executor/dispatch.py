@@ -13,7 +13,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from orchestration import events, funding
-from orchestration.backlog import completion, locks
+from orchestration.backlog import completion, entry_state, locks
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
@@ -125,6 +125,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         _take_locks(workspace_id, world, starts)
     if starts or blocks or parks:
         _move_entries(starts, blocks, parks)
+        entry_state.roll_up([*(start.entry.parent for start, _ in starts), *(block.entry.parent for block in blocks)])
     if starts:
         wake_ups.enqueue_sessions([(session, start.entry.attempts + 1) for start, session in starts])
     if blocks:

@@ -15,7 +15,8 @@ from orchestration.reasons import Reason
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
-    else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again.
+    else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
+    `is_container`: its children do its work.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Waiting:
     attempts: int = 0
     priority: int = 2
     wait_s: float = 0
+    parent: str = ""
+    is_container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,9 @@ def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
 
 def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     """One at a time: a cycle needs none behind the first that fails."""
+    if entry.is_container:
+        yield _children(entry)
+        return
     yield _status(entry)
     yield _dependencies(entry)
     yield _rounds(entry)
@@ -357,6 +363,11 @@ def _dependencies(entry: Waiting) -> Check:
     unmet = entry.unmet_dependencies
     message = f"Waiting for {unmet} {'entry' if unmet == 1 else 'entries'} that it depends on"
     return Check(Reason.DEPENDENCIES_PENDING, unmet == 0, f"{unmet} not done", "all done", message)
+
+
+def _children(entry: Waiting) -> Check:
+    """Nothing else keeps an entry that is split: its children have the checks."""
+    return Check(Reason.CHILDREN_UNFINISHED, False, entry.status, "all children done", entry.reason_message)
 
 
 def _rounds(entry: Waiting) -> Check:

@@ -15,7 +15,7 @@ from orchestration.executor import dispatch
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
-from orchestration.proposals import starting
+from orchestration.proposals import expanding, starting
 from orchestration.sessions import anomalies
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -34,6 +34,7 @@ def run() -> None:
     funding.share_out_all_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         funding.unblock_affordable(workspace_id, wake=False)
+        expanding.start_due(workspace_id)
         dispatch.cycle(workspace_id)
         starting.ask_if_due(workspace_id)
     anomalies.flag()  # last: it only reports

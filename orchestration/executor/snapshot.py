@@ -39,6 +39,8 @@ _WAITING = {
     "attempts": "e.attempts",
     "priority": "e.priority",
     "own_budget": "(a.own_budget OR a.human_locked)",
+    "parent": "coalesce(e.parent_id, '')",
+    "is_container": "e.is_container",
 }
 
 
@@ -236,7 +238,7 @@ def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> Worl
 
 def _waiting(row: dict[str, Any]) -> Waiting:
     """SQLite returns numbers for booleans."""
-    booleans = {name: bool(row[name]) for name in ("parallelizable", "verify_only", "has_rounds", "own_budget")}
+    booleans = {name: bool(row[name]) for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container")}
     return Waiting(**{**row, **booleans, "paths": tuple(_json(row["paths"])), "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 

@@ -156,7 +156,11 @@ def give_again(workspace_id: str, entry_ids: Sequence[str]) -> None:
 def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
     """In line. Three queries, each by its index: entries that never got money, that used it up, and that were blocked without any."""
     mine = Account.objects.select_related("entry").filter(
-        project_id=workspace_id, own_budget=False, human_locked=False, entry__deleted_at__isnull=True
+        project_id=workspace_id,
+        own_budget=False,
+        human_locked=False,
+        entry__deleted_at__isnull=True,
+        entry__is_container=False,
     )
     never = mine.filter(budget=0, spent=0, held=0, entry__status=Entry.Status.PENDING)
     used_up = mine.filter(

@@ -9,7 +9,7 @@ from budget.models import Project
 from orchestration import configuration
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
-from orchestration.reasons import WITHOUT_MONEY
+from orchestration.reasons import WAITING_FOR_CHILDREN, WITHOUT_MONEY
 
 
 def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, wake: bool = True) -> int:
@@ -30,8 +30,17 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
         moved = Entry.objects.filter(pk__in=ids).update(
             status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
         )
+        _unblock_above(ids)
     if wake:
         wake_ups.enqueue_cycle(workspace_id)
     if wake or moved:
         wake_ups.publish_change(workspace_id, "entries", "budget")
     return moved
+
+
+def _unblock_above(ids: list[str]) -> None:
+    """An entry that is split is no longer blocked when one of its children can go on."""
+    while ids:
+        blocked = Entry.objects.filter(children__in=ids, is_container=True, status=Entry.Status.BLOCKED)
+        ids = list(blocked.values_list("pk", flat=True))
+        Entry.objects.filter(pk__in=ids).update(status=Entry.Status.PENDING, reason_message=WAITING_FOR_CHILDREN)

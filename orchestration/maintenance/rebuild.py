@@ -1,6 +1,6 @@
 """Compares what entries wait for with their dependencies and locks. The verbs keep both equal, so drift means a manual change."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -26,7 +26,7 @@ class Drift:
 
 
 def find(workspace_id: str) -> list[Drift]:
-    """Every entry with a wrong value. Three queries, under the executor's row."""
+    """Every entry with a wrong value. Four queries, under the executor's row."""
     with transaction.atomic():
         _lock(workspace_id)
         return [*_unmet(workspace_id), *_parked(workspace_id)]
@@ -55,10 +55,12 @@ def _lock(workspace_id: str) -> None:
 def _unmet(workspace_id: str) -> list[Drift]:
     unmet = Count("dependencies", filter=~Q(dependencies__depends_on__status=Entry.Status.DONE))
     rows = Entry.objects.filter(workspace_id=workspace_id).annotate(true=unmet).order_by("seq")
+    children = Entry.objects.filter(workspace_id=workspace_id, parent__is_container=True, deleted_at__isnull=True)
+    unfinished = Counter(children.exclude(status=Entry.Status.DONE).values_list("parent_id", flat=True))
     return [
-        Drift("entry", pk, "unmet_dependencies", kept, true)
+        Drift("entry", pk, "unmet_dependencies", kept, true + unfinished[pk])
         for pk, kept, true in rows.values_list("pk", "unmet_dependencies", "true")
-        if kept != true
+        if kept != true + unfinished[pk]
     ]
 
 

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0026_run_roles_validated")]
+    dependencies = [("orchestration", "0027_children")]
 
     operations = [
         migrations.AddField(

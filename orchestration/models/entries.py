@@ -10,6 +10,8 @@ from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.models import Workspace
 
+MAX_DEPTH = 3  # entries above one another
+
 
 class Entry(models.Model):
     """One item of the backlog. Its account has the same id."""
@@ -92,6 +94,26 @@ class Entry(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="children",
+        db_index=False,
+        help_text="The entry that was split into this one and others.",
+    )
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False, help_text="How many entries are above it.")
+    is_container = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="It is split: its children do its work, and its state is theirs.",
+    )
+    before_split = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Its state when it was split, which an undo restores."
+    )
 
     class Meta:
         verbose_name_plural = "entries"
@@ -99,6 +121,10 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=["workspace", "seq"], name="one_entry_per_number"),
             models.CheckConstraint(
                 condition=~Q(status__in=["blocked", "failed"]) | ~Q(reason_code=""), name="what_is_stuck_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True, depth=0) | Q(parent__isnull=False, depth__range=(1, MAX_DEPTH)),
+                name="children_are_three_deep_at_most",
             ),
         ]
         indexes = [
@@ -128,6 +154,7 @@ class Entry(models.Model):
                 condition=Q(group__gt="", deleted_at__isnull=True),
                 name="entry_by_group",
             ),
+            models.Index(fields=["parent", "seq"], condition=Q(parent__isnull=False), name="entry_children"),
             # Whose budget is free again: sums of money read it beside the accounts.
             models.Index(
                 fields=["workspace", "account", "status", "deleted_at"],

@@ -7,4 +7,6 @@
 
 `making` writes proposals; `applying` changes the backlog by them, rejects them and undoes that, each kind by its module in `kinds`;
 `automatic` does it without a person, where the config allows it; `editing` changes one before. `reads` lists runs.
+
+`expanding` asks an agent to split an entry, and `split_answers` reads what it answers.
 """

@@ -10,7 +10,7 @@ from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Proposal, Run
 from orchestration.proposals import pictures, world
-from orchestration.proposals.kinds import additions, changes, drops, holds, interface, merges
+from orchestration.proposals.kinds import additions, changes, drops, holds, interface, merges, splits
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces import activity
 from workspaces.access import Caller
@@ -20,6 +20,7 @@ Kind = Proposal.Kind
 State = Proposal.State
 KINDS: Mapping[str, interface.Kind] = {
     Kind.ADD: additions,
+    Kind.SPLIT: splits,
     Kind.CHANGE: changes,
     Kind.HOLD: holds,
     Kind.MERGE: merges,

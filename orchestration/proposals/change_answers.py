@@ -9,29 +9,33 @@ from pydantic import ValidationError
 
 from orchestration.backlog import graph
 from orchestration.models import Proposal
-from orchestration.proposals import json_answers, pictures
-from orchestration.proposals.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Hold, Merge
+from orchestration.proposals import answers, json_answers, pictures
+from orchestration.proposals.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Merge, Split
 from orchestration.proposals.kinds import merges
 from orchestration.proposals.making import Answer, Proposed
 from orchestration.proposals.pictures import Picture
+from orchestration.proposals.world import World
 
 Kind = Proposal.Kind
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The backlog as a run read it. `done`: ids by the names of entries that are done, which others may wait for."""
+    """The backlog as a run read it: what is open in full, and all of it for new entries, which know no files."""
 
     open: Mapping[str, Picture]
-    done: Mapping[str, str]
+    world: World
 
     def find(self, name: str) -> Picture | None:
         """By id, or by `#` and its number."""
         return self.open.get(name) or next((p for p in self.open.values() if f"#{p.seq}" == name), None)
 
     def id_of(self, name: str) -> str | None:
-        picture = self.find(name)
-        return picture.id if picture else self.done.get(name)
+        known = self.world.entry(name)
+        return known.id if known else None
+
+    def without(self, pk: str) -> World:
+        return World(entries=[known for known in self.world.entries if known.id != pk])
 
 
 def read(text: str, seen: Seen) -> Answer:
@@ -60,7 +64,7 @@ def _by_schema(listed: Sequence[Any]) -> tuple[list[AnsweredChange], list[str]]:
 def _without_tag(detail: Any) -> dict[str, Any]:
     """The members of a union come with their tag, and an unknown tag with all of them."""
     if detail["type"].startswith("union_tag"):
-        return {"type": "value_error", "loc": ("kind",), "msg": "Input must be change, drop, hold or merge"}
+        return {"type": "value_error", "loc": ("kind",), "msg": "Input must be change, drop, hold, merge or split"}
     return {**detail, "loc": detail["loc"][1:]}
 
 
@@ -78,6 +82,9 @@ def _problems(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
                 named[picture.name] += 1
         if isinstance(change, Change):
             yield from (f"Change {n}: {problem}" for problem in _problems_of_values(change, seen))
+        if isinstance(change, Split):
+            others = seen.without(seen.id_of(change.entry) or "")
+            yield from (f"Change {n}: {problem}" for problem in answers.check(change.entries, others))
     yield from (f"{name} is in {count} changes: put all that it needs into one" for name, count in named.items() if count > 1)
 
 
@@ -127,8 +134,9 @@ def _proposed(change: AnsweredChange, seen: Seen) -> Proposed:
         mine, theirs = picture.values, other.values
         after = merges.united(mine["content"], theirs["content"], mine["spec"], theirs["spec"]) | {"with": other.id}
         after |= {"content": change.content} if change.content else {}
-    kinds: dict[type, Kind] = {Change: Kind.CHANGE, Drop: Kind.DROP, Hold: Kind.HOLD, Merge: Kind.MERGE}
-    return Proposed(kinds[type(change)], after, reason=change.reason, subject=picture.id, before=before)
+    elif isinstance(change, Split):
+        after = {"entries": [answers.with_ids(entry, seen.world).stored() for entry in change.entries]}
+    return Proposed(Kind(change.kind), after, reason=change.reason, subject=picture.id, before=before)
 
 
 def _values(change: Change, seen: Seen) -> dict[str, Any]:

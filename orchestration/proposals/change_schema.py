@@ -1,42 +1,16 @@
 """The schema of proposed changes of entries (docs/reference/proposals.md). Like the one of entries, it has no amounts."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter
 
-from orchestration.proposals.schema import Reference
-from orchestration.schemas.entries import Priority, Rounds, Spec
+from orchestration.backlog.splitting import MAX_CHILDREN
+from orchestration.proposals.schema import ProposedEntry, Reference
+from orchestration.schemas.entries import Priority, Rounds
 from workspaces.schemas import Line, NonBlank, Strict, not_blank
 
 MAX_CHANGES = 200
 Reason = Annotated[Line, Field(min_length=1), AfterValidator(not_blank)]
-
-
-class NewValues(Strict):
-    """New values of an entry; what is missing stays. `rounds`: how many it may make in all. `depends_on`: all that it waits for."""
-
-    content: NonBlank | None = None
-    spec: Spec | None = None
-    priority: Priority | None = None
-    depends_on: Annotated[list[Reference], Field(max_length=500)] | None = None
-    rounds: Rounds | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Self:
-        if not self.stored():
-            raise ValueError(f"names no new value: give one of {', '.join(type(self).model_fields)}")
-        return self
-
-    def stored(self) -> dict[str, Any]:
-        """As JSON, without what was not set."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-
-
-class MergedValues(Strict):
-    """The text and the spec of an entry that takes over another."""
-
-    content: NonBlank
-    spec: Spec | None = None
 
 
 class Change(Strict):
@@ -70,5 +44,14 @@ class Merge(Strict):
     reason: Reason
 
 
-AnsweredChange = Change | Drop | Hold | Merge
+class Split(Strict):
+    """`entries`: the children that do its work."""
+
+    kind: Literal["split"]
+    entry: Reference
+    entries: Annotated[list[ProposedEntry], Field(min_length=2, max_length=MAX_CHILDREN)]
+    reason: Reason
+
+
+AnsweredChange = Change | Drop | Hold | Merge | Split
 CHANGE: TypeAdapter[AnsweredChange] = TypeAdapter(Annotated[AnsweredChange, Field(discriminator="kind")])

@@ -9,7 +9,7 @@ from django.db import transaction
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
 
-NAMES = {Proposal.Kind.ADD: ("entry", "entries")}
+NAMES = {Proposal.Kind.ADD: ("entry", "entries"), Proposal.Kind.SPLIT: ("split", "splits")}
 NOTHING = "It proposes nothing: the backlog is good as it is"
 
 

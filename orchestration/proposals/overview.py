@@ -8,9 +8,10 @@ from budget import amounts
 from budget.models import Account, Project
 from orchestration import funding
 from orchestration.models import Entry, Round, Session
-from orchestration.proposals import pictures
+from orchestration.proposals import pictures, world
 from orchestration.proposals.change_answers import Seen
 from orchestration.proposals.pictures import Picture
+from orchestration.proposals.world import World
 
 MAX_LISTED = 300
 MAX_DONE = 50
@@ -20,13 +21,8 @@ ORDER = (Entry.Status.FAILED, Entry.Status.BLOCKED, Entry.Status.IN_PROGRESS, En
 
 def read(workspace_id: str) -> tuple[Seen, str]:
     """The backlog for the checks of an answer, and as JSON for the prompt."""
-    done = list(
-        Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True, status=Entry.Status.DONE).order_by("seq")
-    )
-    seen = Seen(
-        pictures.read(workspace_id),
-        {name: row.pk for row in done for name in (row.pk, f"#{row.seq}")},
-    )
+    seen = Seen(pictures.read(workspace_id), World(entries=world.entries(workspace_id)))
+    done = [known for known in seen.world.entries if not known.is_open]
     listed = sorted(seen.open.values(), key=lambda picture: (ORDER.index(Entry.Status(picture.status)), picture.seq))
     parts: dict[str, Any] = {
         "money": _money(workspace_id),
@@ -34,7 +30,7 @@ def read(workspace_id: str) -> tuple[Seen, str]:
         "done": [f"#{row.seq} {row.title}" for row in done[-MAX_DONE:]],
         "entries_not_listed": max(len(listed) - MAX_LISTED, 0),
     }
-    entries = _entries(listed[:MAX_LISTED], {p.id: p.seq for p in listed} | {row.pk: row.seq for row in done})
+    entries = _entries(listed[:MAX_LISTED], {known.id: known.seq for known in seen.world.entries})
     lines = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
     return seen, json.dumps(parts, ensure_ascii=False)[:-1] + f', "entries": [\n{lines}\n]}}'
 

@@ -25,7 +25,8 @@ Stored = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """An entry now. `values`: those that a proposal depends on. `locked`: a person locked its budget."""
+    """An entry now. `values`: those that a proposal depends on. `locked`: a person locked its budget.
+    `split`: its children do its work."""
 
     id: str
     seq: int
@@ -36,6 +37,7 @@ class Picture:
     on_hold: bool
     frozen: bool
     locked: bool
+    split: bool
     values: Stored
 
     @property
@@ -79,6 +81,7 @@ def _picture(row: Any, needs: list[str]) -> Picture:
         row.on_hold,
         row.spec_frozen,
         row.is_locked,
+        row.is_container,
         values,
     )
 
@@ -89,6 +92,8 @@ def untouchable(now: Picture) -> str:
         return f"{now.name} is done"
     if now.status == Entry.Status.IN_PROGRESS:
         return f"{now.name} is at work"
+    if now.split:
+        return f"{now.name} is split: its children do its work"
     if now.on_hold:
         return f"{now.name} is on hold"
     if now.frozen:

@@ -15,6 +15,8 @@ from orchestration.schemas.entries import (
     RoundsIn,
     Spec,
     SpecOut,
+    SplitIn,
+    SplitOut,
     StatusIn,
     Todo,
 )
@@ -119,6 +121,8 @@ __all__ = [
     "SessionOut",
     "Spec",
     "SpecOut",
+    "SplitIn",
+    "SplitOut",
     "Started",
     "StatusIn",
     "Stopped",

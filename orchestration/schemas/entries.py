@@ -68,6 +68,14 @@ class EntriesIn(Strict):
     entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
 
 
+class SplitIn(Strict):
+    """The children. Without a priority or rounds of its own, a child has its parent's; without a budget, its part of what is left of its
+    parent's."""
+
+    entries: Annotated[list[EntryIn], Field(min_length=2, max_length=50)]
+    reason: Line = ""
+
+
 class ReasonOut(Schema):
     code: str
     message: str
@@ -115,6 +123,13 @@ class EntryOut(Schema):
 
 
 class EntriesOut(Schema):
+    entries: list[EntryOut]
+
+
+class SplitOut(Schema):
+    """The entry that was split, and its children."""
+
+    entry: EntryOut
     entries: list[EntryOut]
 
 

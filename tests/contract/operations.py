@@ -42,6 +42,7 @@ BODIES: dict[str, Any] = {
     "todoEntriesCreate": {"entries": [{"content": "Do it"}]},
     "todoEntryPriority": {"priority": "high"},
     "todoEntryRounds": {"budget_rounds": 7},
+    "todoEntrySplit": {"entries": [{"content": "First half"}, {"content": "Second half"}]},
     "todoEntryUpdate": {"content": "Do it better"},
     "todoEntrySpecPut": {"requirements": "all"},
     "todoEntryStatus": {"status": "blocked"},

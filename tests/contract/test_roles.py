@@ -5,6 +5,8 @@ import pytest
 from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
+from orchestration.backlog import splitting
+from orchestration.backlog.entries import Draft
 from orchestration.configuration import secrets
 from orchestration.executor import control
 from orchestration.models import Run, Session
@@ -78,6 +80,7 @@ RUN = [
     "executorStart",
     "executorStopAll",
     "executorStopWorker",
+    "expandRunsCreate",
     "landingAccept",
     "landingCheck",
     "landingMerge",
@@ -98,6 +101,8 @@ RUN = [
     "todoEntryRounds",
     "todoEntrySpecFreeze",
     "todoEntrySpecPut",
+    "todoEntrySplit",
+    "todoEntrySplitUndo",
     "todoEntryStatus",
 ]
 SPEND = [
@@ -144,14 +149,14 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 """Refused while the integration branch has nothing to decide."""
 
 CREATES = {
-    "adjustmentsCreate", "channelsCreate", "chargesCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate",
-    "reviewsCommentCreate", "reviewsCreate", "todoEntriesCreate",
+    "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate",
+    "reviewsCommentCreate", "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
 }  # fmt: skip
 
 
 def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
-    workspace = a_workspace(planner=PLANNER, orchestrator=ORCHESTRATOR)
+    workspace = a_workspace(planner=PLANNER, expander=PLANNER, orchestrator=ORCHESTRATOR)
     a_channel(workspace)
     a_run(workspace, "Parse dates")
     a_review(workspace)
@@ -204,6 +209,8 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "workspaceDelete":
         ended(session)
     run = Run.objects.get(session__workspace=workspace)
+    if name == "todoEntrySplitUndo":
+        splitting.split(idle, [Draft("First half"), Draft("Second half")], by=ANA)
     if name == "runsUndo":
         applying.apply(run, by=ANA)
     if name == "runsStop":

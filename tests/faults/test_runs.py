@@ -1,4 +1,4 @@
-"""Runs of a planner in a real Muster: stopped, and killed with their worker. No process lives on, and every cent is booked once."""
+"""Runs of a planner and of an orchestrator in a real Muster: stopped, and killed with their worker. No process lives on, and every cent is booked once."""
 
 import json
 import os
@@ -78,3 +78,18 @@ def test_a_run_whose_worker_is_killed_is_lost_and_its_usage_is_booked_once(work:
     (work.place / "go").touch()
     again = work.call("POST", "/plan-runs", {"goal": "Speak ISO"})["id"]
     work.ends(again, "passed")
+
+
+def test_an_orchestrator_whose_worker_is_killed_leaves_the_way_free_for_the_next(work: Planning) -> None:
+    result = json.dumps({"type": "result", "summary": json.dumps({"changes": []})})
+    command = f"echo '{USAGE}'; touch {work.place}/spent; until test -e {work.place}/on; do sleep 0.1; done; echo '{result}'"
+    config = {"orchestrator": {"agent": {"command": command}}}
+    work.client.call("PATCH", f"/workspaces/{work.id}/orchestration/config", config)
+    run = str(work.call("POST", "/orchestrator-runs", {})["id"])
+    until(lambda: work.run(run)["cost_usd"] == 0.02, 20)
+    os.kill(work.up.children()["sessions"], signal.SIGKILL)
+    work.ends(run, "lost")
+    (work.place / "on").touch()
+    again = work.call("POST", "/orchestrator-runs", {})["id"]
+    work.ends(again, "passed")
+    assert work.call("GET", "/budget")["global"]["orchestrator_spent_usd"] == 0.04

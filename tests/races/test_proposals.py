@@ -16,8 +16,8 @@ from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run, Session
 from orchestration.proposals import applying, editing, requests
 from orchestration.proposals.schema import ProposedEntry
-from tests.factories import ANA, a_worker, a_workspace, an_entry, project
-from tests.orchestration.proposals.made import PLANNER, a_run
+from tests.factories import ANA, a_worker, a_workspace, an_entry, project, some_entries
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from tests.races.crowd import at_once
 from tests.sampling import seeds
 from workspaces.errors import Refused
@@ -63,7 +63,8 @@ class Person:
 
     def edit(self) -> None:
         proposal = self.dice.choice(list(self.run().proposals.all()))
-        editing.edit(proposal, ProposedEntry.model_validate({**proposal.after, "content": f"Edited {proposal.pk}"}), by=ANA)
+        after = proposal.after if proposal.kind == Proposal.Kind.ADD else {}
+        editing.edit(proposal, ProposedEntry.model_validate({**after, "content": f"Edited {proposal.pk}"}), by=ANA)
 
     def add(self) -> None:
         an_entry(self.workspace, content=self.dice.choice(["Parse", "Print", "Mine"]))
@@ -97,6 +98,40 @@ def test_whatever_the_order_each_applied_proposal_is_one_entry(seed: int) -> Non
     assert not Session.objects.filter(entry__deleted_at__isnull=False, status__in=Session.OPEN).exists()
     alive = set(Entry.objects.filter(deleted_at=None).values_list("pk", flat=True))
     assert not [drift for drift in rebuild.find(workspace.pk) if drift.id in alive]
+
+
+CHANGES = [
+    [{"kind": "change", "entry": "#1", "priority": "high"}, {"kind": "merge", "entry": "#2", "with": "#3"}],
+    [{"kind": "change", "entry": "#1", "depends_on": ["#4"]}, {"kind": "drop", "entry": "#3"}, {"kind": "hold", "entry": "#5"}],
+    [{"kind": "merge", "entry": "#4", "with": "#5"}, {"kind": "change", "entry": "#2", "rounds": 9}],
+]
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_runs_that_change_the_same_entries_leave_nothing_half_applied(seed: int) -> None:
+    workspace = a_workspace(planner=PLANNER, orchestrator=ORCHESTRATOR)
+    some_entries(workspace, *(f"Entry {n}" for n in range(5)))
+    runs = [a_rearranging_run(workspace, *changes) for changes in CHANGES] + [a_run(workspace, *PLAN)]
+    a_worker(slots=2)
+    at_once([Person(workspace, runs, seed * 100 + n).work for n in range(THREADS)])
+    assert not Session.objects.filter(entry__deleted_at__isnull=False, status__in=Session.OPEN).exists()
+    assert not Entry.objects.filter(deleted_at=None, dependencies__depends_on__deleted_at__isnull=False).exists()
+    alive = set(Entry.objects.filter(deleted_at=None).values_list("pk", flat=True))
+    assert not [drift for drift in rebuild.find(workspace.pk) if drift.id in alive]
+
+
+def test_one_orchestrator_is_asked_by_many_at_once() -> None:
+    workspace = a_workspace(orchestrator=ORCHESTRATOR)
+
+    def ask() -> str:
+        try:
+            requests.orchestrate(workspace, by=ANA)
+        except Refused:
+            return "refused"
+        return "asked"
+
+    assert Counter(at_once([ask] * 6)) == {"asked": 1, "refused": 5}
+    assert Hold.objects.count() == 1
 
 
 def test_many_requests_at_once_stay_within_the_limit_of_the_day() -> None:

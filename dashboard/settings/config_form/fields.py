@@ -90,6 +90,8 @@ SECTIONS = (
     ), "planner", "Let an agent plan"),
     Section("expander", "Splitting agent", "Splits an entry that is too large. Its spend is expansion spend.", _proposer(
         "expander", "nothing: a person decides on each split",
+        Field("expander.on", "Started by", "One a line: no_files, criteria, no_improvement, turns_exhausted. Empty: by people alone.", "lines"),
+        Field("expander.max_criteria", "Most criteria", "For criteria: an entry with more is too large.", "int"),
     ), "expander", "Let an agent split entries"),
     Section("orchestrator", "Orchestrating agent", "Proposes what comes first, waits, is dropped or merged. Its spend is orchestrator spend.", _proposer(
         "orchestrator", "other priorities",

@@ -15,17 +15,19 @@ def outdated(proposal: Proposal, backlog: Backlog) -> str:
 
 
 def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:
-    rows = list(Entry.objects.filter(pk__in=[proposal.subject_id for proposal in proposals]))
-    deletion.delete_all(rows, by=by, reason=proposals[0].reason)
     for proposal in proposals:
-        proposal.entry = next(row for row in rows if row.pk == proposal.subject_id)
+        entry = Entry.objects.get(pk=proposal.subject_id)
+        waits_for = sorted(entry.dependencies.values_list("depends_on_id", flat=True))
+        deletion.delete_all([entry], by=by, reason=proposal.reason)
+        # A merge of the same run, which is undone after this, may have changed what it waits for.
+        proposal.before, proposal.entry = {**restoring.before(proposal), "waits_for": waits_for}, entry
 
 
 def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
     """What waits for others of them is restored after those."""
     left = {str(proposal.subject_id): proposal for proposal in proposals}
     while left:
-        needs = {pk: set(restoring.before(proposal)["depends_on"]) for pk, proposal in left.items()}
+        needs = {pk: set(restoring.before(proposal)["waits_for"]) for pk, proposal in left.items()}
         pk = next(pk for pk, others in needs.items() if not others & left.keys())
         deletion.restore(Entry.objects.get(pk=pk), needs[pk], by=by, reason=restoring.REASON)
         del left[pk]

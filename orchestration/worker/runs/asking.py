@@ -24,14 +24,18 @@ from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.json_values import without_unstorable
-from orchestration.worker.runs import contracts, orchestrator, planner
+from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place, stopped
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
-ASK: dict[interface.Role, Ask] = {"plan": planner.question, "orchestrate": orchestrator.question}
+ASK: dict[interface.Role, Ask] = {
+    "plan": planner.question,
+    "expand": expander.question,
+    "orchestrate": orchestrator.question,
+}
 
 
 def ask(session: Session, stop_flags: StopFlags) -> Ending:

@@ -18,10 +18,12 @@ MAX_LISTED = 300  # entries of the backlog in the prompt
 def question(run: Run, config: Config) -> Question:
     workspace = run.session.workspace
     known = world.read(workspace.pk, Path(workspace.repo), run.commit)
-    return Question(prompts.plan(run.goal, config, backlog=_backlog(known), most=MAX_ENTRIES), partial(answers.read, world=known))
+    return Question(
+        prompts.plan(run.goal, config, backlog=backlog_lines(known), most=MAX_ENTRIES), partial(answers.read, world=known)
+    )
 
 
-def _backlog(known: World) -> Sequence[str]:
+def backlog_lines(known: World) -> Sequence[str]:
     """A line for each open entry, the newest."""
     open_entries = [entry for entry in known.entries if entry.is_open]
     listed = [f"#{e.seq} {e.title}" + (f" ({', '.join(e.paths[:10])})" if e.paths else "") for e in open_entries[-MAX_LISTED:]]

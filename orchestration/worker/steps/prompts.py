@@ -90,6 +90,18 @@ def plan(goal: str, config: Config, *, backlog: Sequence[str], most: int) -> str
     return _render("plan", config.prompts.plan, values)
 
 
+def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequence[str], most: int) -> str:
+    """The expander's prompt. `rounds`, `backlog`: a line for each. Raises ValueError if the workspace's template fails."""
+    values = _common(entry, entry.rounds_completed) | {
+        "rounds": _text(list(rounds)),
+        "backlog": _text(list(backlog)),
+        "checks": _text([_check(check) for check in config.verify]),
+        "integration_branch": config.integration_branch,
+        "most": most,
+    }
+    return _render("expand", config.prompts.expand, values)
+
+
 def orchestrate(note: str, config: Config, *, backlog: str, most: int) -> str:
     """The orchestrator's prompt. `note`: why it was asked. `backlog`: JSON. Raises ValueError if the workspace's template fails."""
     return _render("orchestrate", config.prompts.orchestrate, {"note": note.strip(), "backlog": backlog, "most": most})

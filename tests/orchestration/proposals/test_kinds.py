@@ -79,6 +79,15 @@ def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> 
     assert states(run) == ["applied"] * 4
 
 
+def test_a_split_hands_the_work_to_children_and_is_undone(workspace: Workspace, backlog: list[Entry]) -> None:
+    before = shown(workspace)
+    run = a_rearranging_run(workspace, {"kind": "split", "entry": "#1", "entries": [{"content": "Read"}, {"content": "Check"}]})
+    applying.apply(run, by=ANA)
+    assert list(Entry.objects.filter(parent=backlog[0]).values_list("content", flat=True)) == ["Read", "Check"]
+    applying.undo(run, by=ANA)
+    assert shown(workspace) == before
+
+
 def test_more_rounds_bring_a_failed_entry_back_until_they_are_undone(workspace: Workspace, backlog: list[Entry]) -> None:
     entry_state.move(entry_state.lock(backlog[3]), Next("failed", Reason.ROUNDS_EXHAUSTED, "5 of 5 rounds"))
     before = shown(workspace)

@@ -1,0 +1,79 @@
+"""An entry is split on its page, and shown with its children."""
+
+from django.test import Client
+
+from orchestration.backlog import splitting
+from orchestration.backlog.entries import Draft
+from orchestration.models import Entry
+from tests.factories import ANA
+from workspaces.models import Workspace
+
+PLAN = "- [ ] Parse dates (ref: parse; files: app/dates.py)\r\n- [ ] Use them (after: parse)\r\n"
+
+
+def entry(workspace: Workspace, seq: int = 10) -> Entry:
+    return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
+
+
+def address(row: Entry, tail: str = "") -> str:
+    return f"/w/{row.workspace_id}/entries/{row.pk}/{tail}"
+
+
+def halves(row: Entry) -> list[Entry]:
+    return splitting.split(row, [Draft("First half"), Draft("Second half")], by=ANA)
+
+
+def test_an_entry_is_split_by_a_checklist(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    assert "Split…" in otto.get(address(row, "?tab=children")).content.decode()
+    response = otto.post(address(row, "split/"), {"plan": PLAN, "reason": "too large"})
+    assert (response.status_code, response.url) == (303, address(row, "?tab=children"))  # type: ignore[attr-defined]
+    first, second = Entry.objects.filter(parent=row).order_by("seq")
+    assert (first.title, first.paths, first.priority) == ("Parse dates", ["app/dates.py"], row.priority)
+    assert list(second.dependencies.values_list("depends_on", flat=True)) == [first.pk]
+    page = otto.get(address(row, "?tab=children")).content.decode()
+    assert "0 of 2</strong> done" in page and "Undo the split" in page and "Parse dates" in page
+    assert f'Part of <a href="{address(row, "?tab=children")}"' in otto.get(address(first)).content.decode()
+
+
+def test_a_plan_that_cannot_be_split_comes_back_with_its_problems(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    for text, sentence in (
+        ("hello", "The entry was not split"),
+        ("- [ ] Only one", "Split it into 2 to 50 entries"),
+        ("", "The entry was not split"),
+    ):
+        response = otto.post(address(row, "split/"), {"plan": text})
+        assert response.status_code == 422
+        assert sentence in response.content.decode() and text in response.content.decode()
+    assert not Entry.objects.filter(parent=row).exists()
+
+
+def test_a_split_is_undone_by_its_button(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    before = row.account.budget
+    halves(row)
+    otto.post(address(row, "rejoin/"))
+    assert not entry(workspace).is_container
+    assert entry(workspace).account.budget == before or not row.account.own_budget
+
+
+def test_lists_show_progress_and_find_the_children(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    _first, _ = halves(row)
+    page = otto.get(f"/w/{workspace.pk}/entries/?q=parent:%23{row.seq}").content.decode()
+    assert "First half" in page and "Second half" in page and f"#{row.seq}</a>" in page
+    assert "0 of 2 children done" in otto.get(f"/w/{workspace.pk}/entries/?q=%23{row.seq}").content.decode()
+    assert otto.get(f"/w/{workspace.pk}/entries/?reason=children_unfinished").content.decode().count("children done") == 1
+
+
+def test_a_viewer_may_not_split(vera: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    assert "Split…" not in vera.get(address(row, "?tab=children")).content.decode()
+    assert vera.post(address(row, "split/"), {"plan": PLAN}).status_code == 403
+
+
+def test_the_question_before_deleting_counts_its_children(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    halves(row)
+    assert "and 2 below it" in otto.post(address(row, "delete/")).content.decode()
