@@ -6,7 +6,7 @@ from typing import Any
 
 from budget import amounts
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import on_base, pictures
+from orchestration.proposals import editing, on_base, pictures
 
 Kind, State = Proposal.Kind, Proposal.State
 # Of an open proposal and of an applied one: the word, and its tone.
@@ -49,6 +49,10 @@ class Row:
     failing: list[tuple[str, str]]
     test_files: list[tuple[str, str]]
     estimate: str
+
+    @property
+    def may_edit(self) -> bool:
+        return self.proposal.kind == Kind.ADD or self.proposal.kind in editing.EDITABLE
 
 
 def rows(proposals: Sequence[Proposal]) -> list[Row]:

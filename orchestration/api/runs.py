@@ -10,6 +10,7 @@ from orchestration import queries, schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.models import Proposal, Run
 from orchestration.proposals import applying, editing, expanding, reads, requests
+from orchestration.proposals.change_schema import NewValues
 from orchestration.proposals.schema import ProposedEntry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -109,6 +110,18 @@ def put_proposal(request: Request, workspaceID: Path[str], runID: str, proposalI
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     proposal = requests.proposal_for(requests.run_for(workspace.pk, runID), proposalID)
     return _proposals([editing.edit(proposal, body, by=request.auth)])[0]
+
+
+@router.patch(
+    "/runs/{runID}/proposals/{proposalID}",
+    response=responses(schemas.RunProposalOut, conflict=True),
+    operation_id="agent.orchestration.runsProposalPatch",
+)
+def patch_proposal(request: Request, workspaceID: Path[str], runID: str, proposalID: str, body: NewValues) -> Any:
+    """Set values of an open proposal that changes or merges entries before it is applied."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    proposal = requests.proposal_for(requests.run_for(workspace.pk, runID), proposalID)
+    return _proposals([editing.set_values(proposal, body, by=request.auth)])[0]
 
 
 @router.post(

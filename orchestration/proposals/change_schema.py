@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.proposals.schema import ProposedEntry, Reference
-from orchestration.schemas.entries import Priority, Rounds
+from orchestration.schemas.entries import Priority, Rounds, Spec
 from workspaces.schemas import Line, NonBlank, Strict, not_blank
 
 MAX_CHANGES = 200
@@ -55,3 +55,13 @@ class Split(Strict):
 
 AnsweredChange = Change | Drop | Hold | Merge | Split
 CHANGE: TypeAdapter[AnsweredChange] = TypeAdapter(Annotated[AnsweredChange, Field(discriminator="kind")])
+
+
+class NewValues(Strict):
+    """What a person sets in a proposed change instead; what is missing stays. `content` and `spec` are those of a merged entry, too."""
+
+    content: NonBlank | None = None
+    spec: Spec | None = None
+    priority: Priority | None = None
+    depends_on: Annotated[list[Reference], Field(max_length=500)] | None = None
+    rounds: Rounds | None = None

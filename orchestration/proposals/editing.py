@@ -1,13 +1,21 @@
 """A person changes a proposal before it is applied."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from orchestration.models import Executor, Proposal
 from orchestration.proposals import answers, world
+from orchestration.proposals.change_schema import NewValues
 from orchestration.proposals.schema import ProposedEntry
 from orchestration.proposals.world import World
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
+
+Kind = Proposal.Kind
+
+
+EDITABLE = {Kind.CHANGE: {"content", "spec", "priority", "depends_on", "rounds"}, Kind.MERGE: {"content", "spec"}}
 
 
 def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
@@ -31,6 +39,38 @@ def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
         row.after, row.edited_by, row.note = after.stored(), by.name, ""
         row.save(update_fields=["after", "edited_by", "note", "tests_on_base"])
     return row
+
+
+def set_values(proposal: Proposal, values: NewValues, *, by: Caller) -> Proposal:
+    """Set values of a proposed change or merge. A value that the entry has already is taken out of it. Raises Invalid for a value that this
+    kind has not, and where nothing is left; Conflict for a proposal that is decided."""
+    workspace_id, given = proposal.run.session.workspace_id, values.model_dump(mode="json", exclude_none=True)
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        row = proposal.run.proposals.select_for_update().get(pk=proposal.pk)
+        if row.state != Proposal.State.OPEN:
+            raise Conflict(f"The proposal is {row.state} already: change the entry instead")
+        editable = EDITABLE.get(Kind(row.kind), set())
+        if unknown := sorted(given.keys() - editable):
+            raise Invalid(f"A proposal of the kind {row.kind} has no {unknown[0].replace('_', ' ')} to change", unknown[0])
+        if "depends_on" in given:
+            given["depends_on"] = _ids(given["depends_on"], World(entries=world.entries(workspace_id)), row)
+        after, before = row.after | given, row.before or {}
+        if row.kind == Kind.CHANGE:
+            after = {key: value for key, value in after.items() if value != before.get(key)}
+        if not after:
+            raise Invalid("The entry has all of these values already: reject the proposal instead", "proposalID")
+        row.after, row.edited_by = after, by.name
+        row.save(update_fields=["after", "edited_by"])
+    return row
+
+
+def _ids(names: Sequence[str], known: World, row: Proposal) -> list[str]:
+    ids = {name: entry.id for name in names if (entry := known.entry(name))}
+    for name in names:
+        if ids.get(name, row.subject_id) == row.subject_id:
+            raise Invalid(f"`{name[:100]}` is no other entry of the backlog", "depends_on")
+    return sorted(set(ids.values()))
 
 
 def refuse_kind(proposal: Proposal) -> None:

@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "orchestratorRunsCreate": {},
     "planRunsCreate": {"goal": "Make it better"},
     "runsApply": {},
+    "runsProposalPatch": {"priority": "low"},
     "runsProposalPut": {"content": "Do it better"},
     "runsReject": {},
     "reviewsCreate": {"title": "November", "period_from": "2026-11-01", "period_to": "2026-11-30"},

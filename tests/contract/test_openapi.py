@@ -104,6 +104,7 @@ MAY_CONFLICT = (
     "landingPutBack",
     "orchestratorRunsCreate",
     "runsApply",
+    "runsProposalPatch",
     "runsProposalPut",
     "runsReject",
     "runsUndo",

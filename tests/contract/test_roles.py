@@ -27,7 +27,7 @@ from tests.factories import (
     keep_alive,
     project,
 )
-from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_run
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from tests.plugins import stages
 from workspaces import activity, tokens
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
@@ -90,6 +90,7 @@ RUN = [
     "orchestratorRunsCreate",
     "planRunsCreate",
     "runsApply",
+    "runsProposalPatch",
     "runsProposalPut",
     "runsReject",
     "runsStop",
@@ -215,12 +216,16 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
         applying.apply(run, by=ANA)
     if name == "runsStop":
         run = requests.plan(workspace, "Make it better", by=ANA)
+    if name == "runsProposalPatch":
+        run = a_rearranging_run(workspace, {"kind": "change", "entry": f"#{idle.seq}", "priority": "high"})
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
     permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
     row = LedgerEntry.objects.latest("pk")
-    return {"runID": run.pk, "entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
+    proposal = run.proposals.first()
+    named = {"proposalID": str(proposal.pk)} if proposal else {}
+    return named | {"runID": run.pk, "entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
 
 
 def test_every_operation_is_in_the_matrix_once() -> None:

@@ -8,13 +8,13 @@ from orchestration.models import Entry
 from orchestration.proposals import applying
 from tests.contract.api import Api, invalid, not_found
 from tests.factories import ANA, a_token, a_workspace, an_entry
-from tests.orchestration.proposals.made import PLANNER, a_run
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from workspaces.models import Workspace
 
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER)
+    return a_workspace(planner=PLANNER, orchestrator=ORCHESTRATOR)
 
 
 def numbers(response: Any, part: str = "proposals") -> list[tuple[int, str]]:
@@ -130,3 +130,51 @@ def test_an_entry_locks_its_test_files(shop: Api) -> None:
     spec = {"files_to_modify": ["a.py"], "test_files": {"./tests/test_a.py": ""}}
     assert shop.post("/todo/entries", {"entries": [{"content": "Parse", "spec": spec}]}).status == 201
     assert Entry.objects.get().paths == ["a.py", "tests/test_a.py"]
+
+
+def test_a_proposed_change_shows_what_was_read_and_is_edited(shop: Api, workspace: Workspace) -> None:
+    first, second = (an_entry(workspace, content=title) for title in ("Parse", "Print"))
+    run = a_rearranging_run(workspace, {"kind": "change", "entry": "#1", "priority": "high"})
+    [proposal] = shop.get(f"/runs/{run.pk}/proposals").json["proposals"]
+    assert (proposal["kind"], proposal["subject_id"], proposal["entry"]) == ("change", first.pk, {"priority": "high"})
+    assert proposal["before"]["priority"] == "medium"
+    address = f"/runs/{run.pk}/proposals/{proposal['id']}"
+    edited = shop.patch(address, {"priority": "medium", "depends_on": ["#2"], "rounds": 7})
+    assert edited.json["entry"] == {"depends_on": [second.pk], "rounds": 7}  # the priority is what it was
+    shop.post(f"/runs/{run.pk}/apply", {})
+    first.refresh_from_db()
+    assert (first.priority, first.budget_rounds, first.unmet_dependencies) == (2, 7, 1)
+    assert shop.patch(address, {"rounds": 8}).status == 409
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"priority": "soon"}, "priority"),
+        ({"rounds": 0}, "rounds"),
+        ({"depends_on": ["#1"]}, "depends_on"),
+        ({"depends_on": ["#9"]}, "depends_on"),
+        ({"budget_usd": 1}, "budget_usd"),
+        ({"priority": "medium"}, "proposalID"),
+    ],
+)
+def test_a_value_that_cannot_be_set_is_refused(shop: Api, workspace: Workspace, values: dict[str, Any], name: str) -> None:
+    an_entry(workspace, content="Parse")
+    run = a_rearranging_run(workspace, {"kind": "change", "entry": "#1", "priority": "high"})
+    response = shop.patch(f"/runs/{run.pk}/proposals/{run.proposals.get().pk}", values)
+    assert response.status == 400
+    assert response.json["errors"][0]["propertyNames"][0].startswith(name)
+
+
+def test_what_a_kind_does_not_have_is_refused(shop: Api, workspace: Workspace) -> None:
+    an_entry(workspace, content="Parse")
+    run = a_rearranging_run(workspace, {"kind": "hold", "entry": "#1"})
+    response = shop.patch(f"/runs/{run.pk}/proposals/{run.proposals.get().pk}", {"priority": "high"})
+    assert tuple(response) == invalid("A proposal of the kind hold has no priority to change", "priority")
+
+
+def test_the_orchestrator_is_asked_once_at_a_time(shop: Api) -> None:
+    status, run = shop.post("/orchestrator-runs", {"note": "What is stuck?"})
+    assert (status, run["role"], run["goal"], run["trigger"]) == (201, "orchestrate", "What is stuck?", "person")
+    assert shop.post("/orchestrator-runs", {}).status == 409
+    assert shop.post("/orchestrator-runs", {"note": 3}).status == 400

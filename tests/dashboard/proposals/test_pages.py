@@ -242,7 +242,30 @@ def test_a_merge_shows_what_it_takes_over(otto: Client, steered: Workspace) -> N
     assert "Merged" in text(page(otto, steered, f"runs/{run.pk}/"))
 
 
-def test_a_change_has_no_form(otto: Client, steered: Workspace) -> None:
+def test_a_hold_has_no_form(otto: Client, steered: Workspace) -> None:
     [a] = named(steered, "A")
     run = a_rearranging_run(steered, {"kind": "hold", "entry": a, "reason": "Too vague"})
     assert page(otto, steered, f"runs/{run.pk}/proposals/{run.proposals.get().pk}/").status_code == 303
+    assert "Edit<span" not in text(page(otto, steered, f"runs/{run.pk}/"))
+
+
+def test_a_change_is_edited_on_its_page(otto: Client, steered: Workspace) -> None:
+    a, b = named(steered, "A", "B")
+    run = a_rearranging_run(steered, {"kind": "change", "entry": a, "priority": "high"})
+    address = f"runs/{run.pk}/proposals/{run.proposals.get().pk}/"
+    assert '<option value="high" selected>High</option>' in text(page(otto, steered, address))
+    refused = page(otto, steered, address, priority="high", depends_on="#999", rounds="7")
+    assert refused.status_code == 422 and "no other entry of the backlog" in text(refused)
+    assert page(otto, steered, address, priority="high", depends_on="", rounds="many").status_code == 422
+    assert "Proposal 1 is changed" in text(page(otto, steered, address, priority="low", depends_on=b[1:], rounds="7"))
+    needed = Entry.objects.get(workspace=steered, content="B").pk
+    assert run.proposals.get().after == {"priority": "low", "depends_on": [needed], "rounds": 7}
+
+
+def test_the_text_of_a_merge_is_edited(otto: Client, steered: Workspace) -> None:
+    a, b = named(steered, "A", "B")
+    run = a_rearranging_run(steered, {"kind": "merge", "entry": a, "with": b})
+    page(otto, steered, f"runs/{run.pk}/proposals/{run.proposals.get().pk}/", content="Both of them")
+    applied = {"proposal": run.proposals.get().pk}
+    page(otto, steered, f"runs/{run.pk}/apply/", **applied)
+    assert Entry.objects.filter(workspace=steered, content="Both of them").exists()
