@@ -67,7 +67,7 @@ def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
 
 def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
     """Raises CannotJudge where the workspace's setup fails."""
-    name = f"{place.session.pk}-tests"
+    name = f"{place.session.pk}-base"  # the reaper removes it
     runner = SessionRunner(place, label="tests", with_entry=False)
     with working_copies.checkout(place.store, session_dir.worktrees(), name, place.commit) as folder:
         given_tests.put(files, Path(folder))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.models import Entry, Proposal, Run
-from orchestration.proposals import applying
+from orchestration.models import Entry, Proposal, Run, Session
+from orchestration.proposals import applying, requests
 from orchestration.sessions.logs import windows as log_windows
 from tests.factories import ANA
 from tests.orchestration.worker.sessions.planning import answers, ask
@@ -109,3 +109,21 @@ def test_what_is_still_so_is_marked(planned: Callable[..., Shop]) -> None:
     assert run.session.outcome == "passed"
     assert proposal(run).note == "conftest.py configures how tests run: test_files has tests alone."
     assert proposal(run).tests_on_base["state"] == "broken"
+
+
+def test_a_stop_ends_the_tests_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    check = {"name": "endless", "run": f"test -f tests/test_new.py && touch {tmp_path}/began && sleep 60"}
+    work = planned(answer(RED), verify=[check])
+    run = requests.plan(work.workspace, "Double", by=ANA)
+    session = Session.of_any_role.get(pk=run.pk)
+    thread = work.meanwhile((tmp_path / "began").exists, lambda: work.flags(session).request_end("stopped"))
+    Session.of_any_role.filter(pk=run.pk).update(stop_wanted_by="ana")
+    assert work.supervise(session).outcome_message == "Stopped by ana"
+    assert not run.proposals.exists()
+    thread.join()
+
+
+def test_tests_that_never_end_are_sent_back(planned: Callable[..., Shop]) -> None:
+    check = {"name": "endless", "run": "! grep -q triple tests/test_new.py || sleep 60", "timeout_s": 1}
+    work = planned(answer(RED.replace("double", "triple")), answer(RED.replace("double", "triple")), verify=[check])
+    assert "endless did not finish (wall timeout after 1 s)" in proposal(ask(work)).note
