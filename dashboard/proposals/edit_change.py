@@ -14,7 +14,7 @@ from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import editing
-from orchestration.proposals.change_schema import NewValues
+from orchestration.proposals.answering.change_schema import NewValues
 from workspaces.errors import Invalid
 from workspaces.schemas import property_path
 

@@ -10,7 +10,7 @@ from orchestration import queries, schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.models import Proposal, Run
 from orchestration.proposals import applying, editing, expanding, reads, requests
-from orchestration.proposals.change_schema import NewValues
+from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.schema import ProposedEntry
 from workspaces import access
 from workspaces.access import Need, Request

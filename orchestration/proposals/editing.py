@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from orchestration.models import Executor, Proposal
-from orchestration.proposals import answers, world
-from orchestration.proposals.change_schema import NewValues
+from orchestration.proposals import world
+from orchestration.proposals.answering import answers
+from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.schema import ProposedEntry
 from orchestration.proposals.world import World
 from workspaces.access import Caller

@@ -9,7 +9,7 @@ from budget.models import Account, Project
 from orchestration import funding
 from orchestration.models import Entry, Round, Session
 from orchestration.proposals import pictures, world
-from orchestration.proposals.change_answers import Seen
+from orchestration.proposals.answering.change_answers import Seen
 from orchestration.proposals.pictures import Picture
 from orchestration.proposals.world import World
 

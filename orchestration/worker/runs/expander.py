@@ -6,7 +6,8 @@ from pathlib import Path
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.configuration import Config
 from orchestration.models import Round, Run
-from orchestration.proposals import pictures, split_answers, world
+from orchestration.proposals import pictures, world
+from orchestration.proposals.answering import split_answers
 from orchestration.worker.runs.planner import backlog_lines
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts

@@ -4,8 +4,9 @@ from functools import partial
 
 from orchestration.configuration import Config
 from orchestration.models import Run
-from orchestration.proposals import change_answers, overview
-from orchestration.proposals.change_schema import MAX_CHANGES
+from orchestration.proposals import overview
+from orchestration.proposals.answering import change_answers
+from orchestration.proposals.answering.change_schema import MAX_CHANGES
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestration.configuration import Config
 from orchestration.models import Run
-from orchestration.proposals import answers, world
+from orchestration.proposals import world
+from orchestration.proposals.answering import answers
 from orchestration.proposals.schema import MAX_ENTRIES
 from orchestration.proposals.world import World
 from orchestration.worker.runs.question import Question

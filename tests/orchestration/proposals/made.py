@@ -5,8 +5,9 @@ from typing import Any
 
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
-from orchestration.proposals import change_answers, making, overview, requests
-from orchestration.proposals.answers import additions
+from orchestration.proposals import making, overview, requests
+from orchestration.proposals.answering import change_answers
+from orchestration.proposals.answering.answers import additions
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
 from orchestration.sessions import Ending

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.proposals import answers
+from orchestration.proposals.answering import answers
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import ProposedEntry
 from orchestration.proposals.world import Known, World, with_folders

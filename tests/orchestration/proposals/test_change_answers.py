@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.backlog import graph
-from orchestration.proposals import change_answers
-from orchestration.proposals.change_answers import Seen
+from orchestration.proposals.answering import change_answers
+from orchestration.proposals.answering.change_answers import Seen
 from orchestration.proposals.making import Answer
 from orchestration.proposals.pictures import NAMES, Picture
 from orchestration.proposals.world import Known, World

@@ -14,7 +14,8 @@ from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Proposal, Run
-from orchestration.proposals import applying, change_answers, overview, pictures
+from orchestration.proposals import applying, overview, pictures
+from orchestration.proposals.answering import change_answers
 from tests.factories import ANA, a_worker, a_workspace, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run
 from tests.sampling import sample

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from budget.amounts import usd
 from orchestration.models import Session
 from orchestration.proposals import making
-from orchestration.proposals.answers import additions
+from orchestration.proposals.answering.answers import additions
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
 from orchestration.worker import reaper

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.models import Proposal
-from orchestration.proposals import answers, json_answers
+from orchestration.proposals.answering import answers, json_answers
 from orchestration.proposals.making import Answer, Proposed
 from orchestration.proposals.pictures import Picture
 from orchestration.proposals.schema import AnsweredEntry

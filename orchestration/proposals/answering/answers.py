@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from orchestration.backlog import graph, paths
 from orchestration.models import Proposal
-from orchestration.proposals import json_answers
+from orchestration.proposals.answering import json_answers
 from orchestration.proposals.making import Answer, Proposed
 from orchestration.proposals.schema import MAX_ENTRIES, AnsweredEntry, ProposedEntry
 from orchestration.proposals.world import World, likeness

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from orchestration.backlog import graph
 from orchestration.models import Proposal
-from orchestration.proposals import answers, json_answers, pictures
-from orchestration.proposals.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Merge, Split
+from orchestration.proposals import pictures
+from orchestration.proposals.answering import answers, json_answers
+from orchestration.proposals.answering.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Merge, Split
 from orchestration.proposals.kinds import merges
 from orchestration.proposals.making import Answer, Proposed
 from orchestration.proposals.pictures import Picture
