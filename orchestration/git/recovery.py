@@ -10,7 +10,8 @@ from orchestration.git.places import git_path
 
 def release_branch_lock(repo: Path, branch: str) -> None:
     """Only for a branch that belongs to Muster: the lock of another ref may be the user's."""
-    branches.lock_file(repo, branch).unlink(missing_ok=True)
+    with suppress(OSError):  # on a read-only disk the command that needs the branch says so
+        branches.lock_file(repo, branch).unlink()
 
 
 def release_old_lock(repo: Path, ref: str, *, after_s: float) -> None:

@@ -71,14 +71,18 @@ class Forked:
             return
         self._reply.settimeout(timeout)
         began = time.monotonic()
+        word = code = b""
         try:
             word, _, code = self._reply.recv(MAX_REPLY_BYTES).partition(b" ")
         except TimeoutError:
             self.returncode = procfs.exit_code(self._process)
             if self.returncode is None:
                 raise subprocess.TimeoutExpired("shim", timeout) from None
-        else:
-            self.returncode = int(code) if word == b"exit" else self._wait_as_parent(timeout - (time.monotonic() - began))
+            self._reply.close()
+            return
+        except OSError:  # the server died before it had read all
+            pass
+        self.returncode = int(code) if word == b"exit" else self._wait_as_parent(timeout - (time.monotonic() - began))
         self._reply.close()
 
     def _wait_as_parent(self, timeout: float) -> int | None:

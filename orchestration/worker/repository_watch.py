@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 OWN = "muster/"
 """The branches of Muster's own. A git that was killed left their locks behind; those of others may be a person's."""
+READ_ONLY = "Read-only file system"
 INTERRUPTED = "The repository could not be used: the work is kept, and goes on when it is back."
 
 
@@ -49,7 +50,7 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
         trouble = health.checked_out(Path(executor.workspace.repo), session.entry.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)
-    elif not repository_breaker.was_open_since(executor.pk, session.started_at):
+    elif not (by_git and READ_ONLY in ending.message) and not repository_breaker.was_open_since(executor.pk, session.started_at):
         return ending
     message = f"{INTERRUPTED} {trouble.message if trouble else ending.message}"[:500]
     return replace(

@@ -78,6 +78,15 @@ def test_an_end_after_the_death_of_the_server_is_believed(a_spec: ASpec, marker:
     wait_until(lambda: not Path(f"/proc/{process.identity.pid}").exists())  # no zombie either
 
 
+def test_an_end_is_believed_after_a_server_that_died_with_unread_words(a_spec: ASpec) -> None:
+    with agent_process.start(a_spec("sleep")) as process:
+        wait_for(process, "sleeping")
+        process._shim._reply.send(b"unread")  # the socket is reset then
+        os.kill(parent_of(process), signal.SIGKILL)
+        process.stop()
+        assert (process.ended.cause, process.ended.complete) == ("stopped", True)
+
+
 def test_an_end_while_the_server_is_frozen_is_believed(a_spec: ASpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_process, "SHIM_EXIT_S", 1.0)
     with agent_process.start(a_spec("hello", "sleep")) as process:

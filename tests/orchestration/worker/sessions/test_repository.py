@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.executor import dispatch, explain
+from orchestration.git.clones import delivery
+from orchestration.git.command import GitError
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.worker import repository_watch
 from orchestration.worker.steps import implementing
@@ -101,6 +103,18 @@ def test_a_failure_after_the_repository_was_away_for_a_moment_counts_nothing(sho
     monkeypatch.setattr(implementing, "implement", blink)
     session = work.run()
     assert (session.outcome, entry_of(session).crashes, breaker(work)) == ("interrupted", 0, "")
+
+
+def test_a_repository_that_was_read_only_for_a_moment_counts_nothing(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> str:
+        raise GitError("update-ref", "fatal: unable to create 'x.lock': Read-only file system")
+
+    work = shop("touch ok")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(delivery, "move_branch", refused)
+        session = work.run()
+    assert (session.outcome, entry_of(session).status, entry_of(session).crashes) == ("interrupted", "pending", 0)
+    assert work.run(entry_of(session)).outcome == "passed"
 
 
 def test_an_agent_that_crashes_in_a_good_repository_has_crashed(shop: Make) -> None:
