@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from orchestration.models.entries import Entry
 from orchestration.models.sessions import Session
+from orchestration.reasons import Reason
 
 
 class Run(models.Model):
@@ -15,7 +16,7 @@ class Run(models.Model):
 
         PERSON = "person"
         STUCK = "stuck"
-        NO_IMPROVEMENT = "no_improvement"
+        NO_IMPROVEMENT = str(Reason.NO_IMPROVEMENT)
         IDLE = "idle"
         EVERY_N_ROUNDS = "every_n_rounds"
         TOO_LARGE = "too_large"

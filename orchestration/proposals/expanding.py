@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from orchestration import configuration
+from orchestration import configuration, events
 from orchestration.configuration import Expander
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.models.entries import MAX_DEPTH
@@ -70,9 +70,9 @@ def _too_large(entry: Entry, expander: Expander) -> bool:
         return ("no_files" in expander.on and not entry.paths) or ("criteria" in expander.on and many)
     if "turns_exhausted" in expander.on and entry.newest_failure == "turns_exhausted":  # type: ignore[attr-defined]
         return True
-    return "no_improvement" in expander.on and entry.reason_code == Reason.NO_IMPROVEMENT and _plateaus(entry) >= PLATEAUS
+    return Reason.NO_IMPROVEMENT in expander.on and entry.reason_code == Reason.NO_IMPROVEMENT and _plateaus(entry) >= PLATEAUS
 
 
 def _plateaus(entry: Entry) -> int:
-    events = Event.objects.filter(workspace_id=entry.workspace_id, object_id=entry.pk, verb="entry.blocked")
-    return events.filter(data__code=str(Reason.NO_IMPROVEMENT)).count()
+    blocked = Event.objects.filter(workspace_id=entry.workspace_id, object_id=entry.pk, verb=events.EntryBlocked.verb)
+    return blocked.filter(data__code=str(Reason.NO_IMPROVEMENT)).count()

@@ -41,7 +41,7 @@ def ask_if_due(workspace_id: str) -> Run | None:
     except Conflict:  # somebody was first
         return None
     except Invalid as refused:
-        log.info("run.refused", workspace=workspace_id, role=ROLE.name, why=refused.message)
+        log.info("run.not_asked", workspace=workspace_id, role=ROLE.name, why=refused.message)
         event = events.RunRefused(role=ROLE.name, trigger=trigger)
         activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=refused.message)
         return None

@@ -115,7 +115,8 @@ def test_a_direct_connection_fails(make: Any, port: int) -> None:
 
 
 def test_an_agent_inherits_nothing_of_its_way_out(make: Any) -> None:
-    output, _ = make("ls -l /proc/self/fd > ok; echo first: >> ok; ls -l /proc/1/fd >> ok")
+    wait = "for n in $(seq 100); do ls -l /proc/1/fd > first; [ $(grep -c socket: first) = 1 ] && break; sleep 0.1; done; "  # its exec is seen
+    output, _ = make(f"ls -l /proc/self/fd > ok; echo first: >> ok; {wait}cat first >> ok")
     own, first = output.split("first:")
     assert ("socket" in own, first.count("socket:")) == (False, 1), "the first process keeps its reports to the shim"
 

@@ -236,8 +236,10 @@ def test_supervisor_and_shim_killed_together_leave_a_tree_that_the_reaper_ends(a
     spec = a_spec("ignore_term", "usage", "setsid", "sleep")
     supervisor = a_supervisor_of(spec)
     wait_until(lambda: "sleeping" in list(leftovers.read_journal(Path(spec.journal_path))))
-    os.kill(shim_below(supervisor, marker), signal.SIGKILL)
-    os.kill(supervisor, signal.SIGKILL)
+    shim = procfs.read_process(shim_below(supervisor, marker))
+    assert shim is not None
+    for pid in (shim.parent, shim.pid, supervisor):  # its fork server would end what it leaves
+        os.kill(pid, signal.SIGKILL)
     os.waitpid(supervisor, 0)
     wait_until(lambda: len(leftovers.marked_pids(marker)) == 2)  # the kernel takes a moment to bury the shim
     assert leftovers.end_marked(marker, grace_s=0.1) == 0
