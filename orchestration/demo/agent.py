@@ -1,7 +1,7 @@
-"""The demo agent: uses the command agent's protocol, works without a network, and knows only the demo's twelve tasks.
+"""The demo agent: uses the command agent's protocol, works without a network, and knows only the demo's tasks and its goal.
 
 Standard library only; started as a script in the entry's clone. Its first round may use a draft that is too simple; once the prompt
-contains a failing test, it uses the final solution. It works slowly, so that a person can watch it; DEMO_PACE=0 removes the pauses.
+contains a failing test, it uses the final solution. Of an entry that is too large it does the first part alone, round after round. It works slowly, so that a person can watch it; DEMO_PACE=0 removes the pauses.
 """
 
 import ast
@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 if __package__:
+    from . import steering
     from .editing import transplant
 else:  # run as a script, without the package
+    import steering  # type: ignore[no-redef]
     from editing import transplant  # type: ignore[no-redef]
 
 STAGES = Path(__file__).with_name("stages")
@@ -22,6 +24,7 @@ MODEL = "claude-sonnet-4-5"
 USD_PER_MILLION = {"input_tokens": 3.0, "output_tokens": 15.0, "cache_read_tokens": 0.3}
 READING = {"input_tokens": 7000, "output_tokens": 350, "cache_read_tokens": 0}
 WRITING = {"input_tokens": 2500, "output_tokens": 900, "cache_read_tokens": 9000}
+REVIEWING = {"input_tokens": 1500, "output_tokens": 120, "cache_read_tokens": 0}
 SUMMING_UP = {"input_tokens": 800, "output_tokens": 250, "cache_read_tokens": 12000}
 FRUGAL = 0.75  # the maximum share of its budget
 
@@ -42,6 +45,10 @@ KNOWN: dict[str, tuple[str, list[str]]] = {
     "tests.test_export.Export": ("tally/export.py", ["to_csv", "to_json"]),
     "tests.test_trend.Trend": ("tally/trend.py", ["monthly", "average", "direction"]),
     "tests.test_cli.CommandLine": ("tally/cli.py", ["main"]),
+    "tests.test_plan.Reading": ("tally/plan.py", ["parse"]),
+    "tests.test_left.Left": ("tally/left.py", ["left"]),
+    "tests.test_pace.Pace": ("tally/pace.py", ["pace"]),
+    "tests.test_reach.Reach": ("tally/reach.py", ["reach"]),
 }
 
 
@@ -97,13 +104,37 @@ def rewrite(file: str, stage: Path, name: str) -> None:
     )
 
 
+def steer(phase: str) -> int:
+    """Plan, split or review: the prompt alone says what."""
+    answer = steering.answer(phase, Path(os.environ["MUSTER_PROMPT_FILE"]).read_text())
+    if answer is None:
+        report(
+            "result", ok=False, summary=f'The demo agent knows only the demo\'s own goal, "{steering.GOAL}": choose a real agent.'
+        )
+        return 0
+    steps = [REVIEWING] if phase == "interception" else [READING, SUMMING_UP]
+    usage = UsageReporter(steps)
+    for step in steps:
+        think(0.4)
+        usage.spend(step)
+    print(json.dumps(answer), flush=True)
+    return 0
+
+
 def main() -> int:
+    phase = os.environ.get("MUSTER_PHASE", "implementation")
+    return implement() if phase == "implementation" else steer(phase)
+
+
+def implement() -> int:
     task = json.loads(Path(os.environ["MUSTER_SPEC_FILE"]).read_text())
     prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
     tests = tests_named(task.get("spec") or {})
     if not tests:
         report("result", ok=False, summary="The demo agent knows only the demo's own tasks: choose a real agent for this one.")
         return 0
+    if task["content"].startswith(steering.LARGE):
+        tests = tests[:1]
     work = [(test, file, name) for test in tests for file, names in [KNOWN[test]] for name in names]
     usage = UsageReporter([READING, *(WRITING for _ in work), SUMMING_UP])
 

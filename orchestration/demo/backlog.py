@@ -1,5 +1,6 @@
 """The demo's twelve entries, as an API request: some depend on others, some need the same file, some need two rounds.
 
+Agents also plan a goal, split an entry that stops at a plateau, and review each round.
 The first round of `tally/trend.py` nearly uses up its budget: it waits until a person raises it.
 """
 
@@ -11,17 +12,24 @@ from typing import Any
 TOTAL_BUDGET_USD = Decimal(6)
 MAX_PROJECT_SPEND_USD = Decimal(5)
 
+AGENT: dict[str, Any] = {
+    "kind": "command",
+    "command": [sys.executable, str(Path(__file__).with_name("agent.py"))],
+    "model": "claude-sonnet-4-5",
+    "timeout_s": 120,
+    "idle_timeout_s": 60,
+    "env": {"DEMO_PACE": "2.2"},
+}
+
 CONFIG: dict[str, Any] = {
     "max_workers": 4,
-    "agent": {
-        "kind": "command",
-        "command": [sys.executable, str(Path(__file__).with_name("agent.py"))],
-        "model": "claude-sonnet-4-5",
-        "timeout_s": 120,
-        "idle_timeout_s": 60,
-        "env": {"DEMO_PACE": "2.2"},
-    },
-    "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60}],
+    "agent": AGENT,
+    "interceptor": {"agent": AGENT, "round_usd": 0.02},
+    "planner": {"agent": AGENT, "run_usd": 0.1, "apply": "all"},
+    "expander": {"agent": AGENT, "run_usd": 0.1, "apply": "all", "on": ["no_improvement"], "plateaus": 1},
+    "plateau": {"rounds": 2},
+    # It runs the tests that its entry names: no tree has a verdict of its own.
+    "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60, "junit": "junit.xml", "scope": "entry"}],
     "sandbox": {"read": [str(Path(__file__).parent)]},  # the agent's other modules, and its solutions
     "round_ceiling_usd": 0.25,
     "min_round_usd": 0.03,

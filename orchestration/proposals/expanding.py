@@ -14,7 +14,6 @@ from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
 
 AT_ONCE = 5  # entries of a workspace that one tick asks about
-PLATEAUS = 2
 
 
 def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON) -> Run:
@@ -70,7 +69,8 @@ def _too_large(entry: Entry, expander: Expander) -> bool:
         return ("no_files" in expander.on and not entry.paths) or ("criteria" in expander.on and many)
     if "turns_exhausted" in expander.on and entry.newest_failure == "turns_exhausted":  # type: ignore[attr-defined]
         return True
-    return Reason.NO_IMPROVEMENT in expander.on and entry.reason_code == Reason.NO_IMPROVEMENT and _plateaus(entry) >= PLATEAUS
+    is_stuck = entry.reason_code == Reason.NO_IMPROVEMENT and Reason.NO_IMPROVEMENT in expander.on
+    return is_stuck and _plateaus(entry) >= expander.plateaus
 
 
 def _plateaus(entry: Entry) -> int:

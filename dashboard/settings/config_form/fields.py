@@ -92,6 +92,7 @@ SECTIONS = (
         "expander", "nothing: a person decides on each split",
         Field("expander.on", "Started by", "One a line: no_files, criteria, no_improvement, turns_exhausted. Empty: by people alone.", "lines"),
         Field("expander.max_criteria", "Most criteria", "For criteria: an entry with more is too large.", "int"),
+        Field("expander.plateaus", "Plateaus", "For no_improvement: so many times an entry stops at a plateau before it is split.", "int"),
     ), "expander", "Let an agent split entries"),
     Section("orchestrator", "Orchestrating agent", "Proposes what comes first, waits, is dropped or merged. Its spend is orchestrator spend.", _proposer(
         "orchestrator", "other priorities",

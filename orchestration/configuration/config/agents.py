@@ -97,13 +97,14 @@ class Planner(Proposer):
 
 class Expander(Proposer):
     """Splits an entry that is too large. Its spend is expansion spend. `on`: what makes an entry too large, once each, while the executor
-    runs. `max_criteria`: more acceptance criteria than that are `criteria`.
+    runs. `max_criteria`: more acceptance criteria than that are `criteria`. `plateaus`: so many plateaus are `no_improvement`.
     """
 
     on: Annotated[list[Literal["no_files", "criteria", "no_improvement", "turns_exhausted"]], Field(max_length=4)] = Field(
         default_factory=list
     )
     max_criteria: Annotated[int, Field(ge=1, le=200)] = 10
+    plateaus: Annotated[int, Field(ge=1, le=20)] = 2
 
 
 class Orchestrator(Proposer):

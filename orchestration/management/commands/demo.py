@@ -12,6 +12,7 @@ from orchestration import demo, schemas
 from orchestration.backlog import drafts, entries
 from orchestration.configuration import workspace_setup
 from orchestration.executor import control
+from orchestration.proposals import requests
 from workspaces.access import Caller
 from workspaces.models import Workspace
 
@@ -19,7 +20,7 @@ BY = Caller("demo")
 
 
 class Command(BaseCommand):
-    help = "Make the demo: a small project with failing tests, twelve entries, and an agent that needs no network."
+    help = "Make the demo: a small project with failing tests, twelve entries and a goal, and an agent that needs no network."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="only if there is no workspace yet")
@@ -42,4 +43,5 @@ class Command(BaseCommand):
         entries.add(workspace.pk, [drafts.from_request(item) for item in items], by=BY)
         if not no_start:
             control.start(workspace.pk, by=BY)
+            requests.plan(workspace, demo.GOAL, by=BY)
         self.stdout.write(workspace.pk)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.demo import CONFIG, ENTRIES, make_repository
+from orchestration.demo import CONFIG, ENTRIES, GOAL, make_repository
 from orchestration.demo.agent import price
+from orchestration.demo.steering import LARGE, answer
 from orchestration.git import branches, changes, merging, working_copies
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import git
@@ -134,6 +135,12 @@ def test_the_agent_refuses_tasks_that_are_not_the_demos(simulation: Simulation):
     report = simulation.round(stranger)
     assert report.events[-1]["ok"] is False
     assert report.score < 1, "without named tests it is judged by all of them"
+
+
+def test_the_agent_plans_the_demos_goal_alone():
+    assert answer("planning", f"## The goal\n\n{GOAL}\n") is not None
+    assert answer("planning", "## The goal\n\nWrite a novel\n") is None
+    assert answer("expansion", "## The entry: #1 Write a novel\n\n## Also on the backlog\n\n#13 " + LARGE) is None
 
 
 def test_usage_is_reported_once_for_each_request_of_a_priced_model(simulation: Simulation):

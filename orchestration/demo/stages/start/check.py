@@ -1,4 +1,4 @@
-"""Runs the tests that a task names (MUSTER_SPEC_FILE), or all of them, and prints the score as its last line."""
+"""Runs the tests that a task names (MUSTER_SPEC_FILE), or all of them. Writes junit.xml, and prints the score as its last line."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import sys
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,11 +20,16 @@ def wanted() -> list[str]:
 
 
 class Result(unittest.TextTestResult):
-    """Remembers each test once, with what went wrong."""
+    """Remembers each test once, and what went wrong with it."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.names: list[str] = []
         self.problems: dict[str, str] = {}
+
+    def startTest(self, test):  # noqa: N802
+        super().startTest(test)
+        self.names.append(name_of(test))
 
     def addError(self, test, err):  # noqa: N802
         super().addError(test, err)
@@ -40,7 +46,21 @@ class Result(unittest.TextTestResult):
 
     def remember(self, test, err) -> None:
         text = f"{err[0].__name__}: {' '.join(str(err[1]).split())}".removesuffix(": ")
-        self.problems.setdefault(test.id().removeprefix("unittest.loader._FailedTest."), text[:200])
+        self.problems.setdefault(name_of(test), text[:200])
+
+
+def name_of(test) -> str:
+    return getattr(test, "test_case", test).id().removeprefix("unittest.loader._FailedTest.")
+
+
+def write_junit(result: Result, file: Path) -> None:
+    suite = ElementTree.Element("testsuite")
+    for name in result.names:
+        in_class, _, own = name.rpartition(".")
+        case = ElementTree.SubElement(suite, "testcase", classname=in_class, name=own)
+        if name in result.problems:
+            ElementTree.SubElement(case, "failure", message=result.problems[name])
+    ElementTree.ElementTree(suite).write(file)
 
 
 def main() -> int:
@@ -49,6 +69,7 @@ def main() -> int:
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromName(name) for name in wanted())
     result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result).run(suite)
     assert isinstance(result, Result)
+    write_junit(result, HERE / "junit.xml")
     ran = result.testsRun
     score = (ran - len(result.problems)) / ran if ran else 0.0
     findings = [f"{name}: {problem}" for name, problem in result.problems.items()]

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from budget.amounts import usd
-from orchestration.backlog import entry_actions
+from orchestration.backlog import entry_actions, entry_state
+from orchestration.backlog.transitions import Next
 from orchestration.executor import reconcile
 from orchestration.models import Entry, Proposal, Run, Session
 from orchestration.proposals import applying, expanding, requests
+from orchestration.reasons import Reason
 from tests.factories import ANA, an_entry, project, some_entries
 from tests.orchestration.worker.sessions.planning import answers, entries
 from tests.orchestration.worker.sessions.shop import Shop
@@ -145,3 +147,16 @@ def test_the_config_starts_it_once_for_an_entry_that_is_too_large(expanding_shop
     assert not Run.objects.filter(subject=small).exists()
     reconcile.run()
     assert Run.objects.filter(subject=large[0]).count() == 1
+
+
+@pytest.mark.parametrize(("config", "plateaus"), [({}, 2), ({"plateaus": 1}, 1)])
+def test_it_is_asked_after_as_many_plateaus_as_the_config_has(
+    expanding_shop: Callable[..., Shop], config: dict[str, int], plateaus: int
+) -> None:
+    shop = expanding_shop(CHILDREN, on=["no_improvement"], **config)
+    entry = an_entry(shop.workspace)
+    for number in range(1, plateaus + 1):
+        entry_state.move(entry_state.lock(entry), Next("blocked", Reason.NO_IMPROVEMENT, "no gain in 3 rounds"))
+        asked = expanding.start_due(shop.workspace.pk)
+        assert [run.trigger for run in asked] == [Run.Trigger.NO_IMPROVEMENT] * (number == plateaus)
+        entry_actions.resume(entry, by=ANA)
