@@ -4,6 +4,7 @@ from django.test import Client
 
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
+from orchestration.backlog.tree import reads
 from orchestration.models import Entry
 from tests.factories import ANA
 from workspaces.models import Workspace
@@ -77,3 +78,11 @@ def test_the_question_before_deleting_counts_its_children(otto: Client, workspac
     row = entry(workspace)
     halves(row)
     assert "and 2 below it" in otto.post(address(row, "delete/")).content.decode()
+
+
+def test_a_child_that_was_deleted_takes_its_rest_with_it(workspace: Workspace) -> None:
+    row = entry(workspace)
+    assert not row.account.own_budget
+    splitting.split(row, [Draft("First half", budget=99_000_000), Draft("Second half")], by=ANA)
+    splitting.undo(row, by=ANA)
+    assert reads.budgets([row.pk])[row.pk] < 99_000_000
