@@ -84,6 +84,23 @@ def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Worksp
     assert (added(planned), states(run)) == ([], ["open", "open"])
 
 
+def test_entries_that_are_added_while_the_executor_is_stopped_say_so(otto: Client, planned: Workspace) -> None:
+    Executor.objects.filter(pk=planned.pk).update(state=Executor.State.STOPPED)
+    run = a_run(planned, "Parse dates")
+    assert "They start once the executor runs." in text(page(otto, planned, f"runs/{run.pk}/"))
+    seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk))
+    assert "1 entry is added; nothing starts before the executor runs" in seen
+
+
+def test_a_run_that_failed_says_its_only_problem_once_and_can_be_asked_again(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned)
+    Session.of_any_role.filter(pk=run.pk).update(outcome_message="Its answer cannot be used: There is no answer")
+    Run.objects.filter(pk=run.pk).update(goal="Speak ISO", problems=["There is no answer"])
+    seen = page(otto, planned, f"runs/{run.pk}/").content.decode()
+    assert seen.count("There is no answer") == 1
+    assert f'href="/w/{planned.pk}/entries/goal/?goal=Speak%20ISO">Ask again' in seen
+
+
 def test_what_is_ticked_can_be_rejected(otto: Client, planned: Workspace) -> None:
     run = a_run(planned, "Parse dates")
     page(otto, planned, f"runs/{run.pk}/reject/", proposal=run.proposals.get().pk)
