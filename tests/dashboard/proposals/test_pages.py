@@ -84,7 +84,7 @@ def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Worksp
     assert (added(planned), states(run)) == ([], ["open", "open"])
 
 
-def test_entries_that_are_added_while_the_executor_is_stopped_say_so(otto: Client, planned: Workspace) -> None:
+def test_adding_entries_names_an_executor_that_is_stopped(otto: Client, planned: Workspace) -> None:
     Executor.objects.filter(pk=planned.pk).update(state=Executor.State.STOPPED)
     run = a_run(planned, "Parse dates")
     assert "They start once the executor runs." in text(page(otto, planned, f"runs/{run.pk}/"))
@@ -92,7 +92,7 @@ def test_entries_that_are_added_while_the_executor_is_stopped_say_so(otto: Clien
     assert "1 entry is added; nothing starts before the executor runs" in seen
 
 
-def test_a_run_that_failed_says_its_only_problem_once_and_can_be_asked_again(otto: Client, planned: Workspace) -> None:
+def test_a_failed_run_shows_its_only_problem_once_and_a_way_to_ask_again(otto: Client, planned: Workspace) -> None:
     run = a_run(planned)
     Session.of_any_role.filter(pk=run.pk).update(outcome_message="Its answer cannot be used: There is no answer")
     Run.objects.filter(pk=run.pk).update(goal="Speak ISO", problems=["There is no answer"])
