@@ -46,7 +46,7 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
     if outcome.outdated:
         named = ", ".join(str(proposal.number) for proposal in outcome.outdated)
         sentence += f"; outdated: {named}"
-    if not _executor_runs(page_request):
+    if _adds(outcome.applied) and not _executor_runs(page_request):
         sentence += "; nothing starts before the executor runs"
     if outcome.waiting:
         sentence += f"; {_proposals(len(outcome.waiting))} {_is(len(outcome.waiting))} still open: what they wait for is outdated"

@@ -50,6 +50,13 @@ def test_a_goal_that_cannot_be_used_comes_back(otto: Client, planned: Workspace,
     assert not Run.objects.exists()
 
 
+def test_a_planner_without_a_command_is_refused_with_the_key_to_set(otto: Client, workspace: Workspace) -> None:
+    row = Executor.objects.get(pk=workspace.pk)
+    Executor.objects.filter(pk=workspace.pk).update(config={**row.config, "planner": {"agent": {}}})
+    assert "set `planner.agent.command` in the config" in text(page(otto, workspace, "goal/", goal="Speak ISO"))
+    assert not Run.objects.exists()
+
+
 def test_an_example_fills_the_form(otto: Client, planned: Workspace) -> None:
     match = re.search(r'href="\?goal=([^"]+)"', page(otto, planned, "goal/").content.decode())
     assert match and "Make the failing tests pass" in text(page(otto, planned, f"goal/?goal={match[1]}"))
