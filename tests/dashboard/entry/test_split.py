@@ -5,7 +5,8 @@ from django.test import Client
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import reads
-from orchestration.models import Entry
+from orchestration.models import Entry, Executor
+from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
 from workspaces.models import Workspace
 
@@ -86,3 +87,11 @@ def test_a_child_that_was_deleted_takes_its_rest_with_it(workspace: Workspace) -
     splitting.split(row, [Draft("First half", budget=99_000_000), Draft("Second half")], by=ANA)
     splitting.undo(row, by=ANA)
     assert reads.budgets([row.pk])[row.pk] < 99_000_000
+
+
+def test_the_splitting_agent_is_named_with_what_it_may_spend(otto: Client, workspace: Workspace) -> None:
+    executor = Executor.objects.get(pk=workspace.pk)
+    expander = {"agent": {"command": "true"}, "run_usd": 0.1}
+    Executor.objects.filter(pk=workspace.pk).update(config={**executor.config, "expander": expander})
+    seen = in_line(otto.get(address(entry(workspace), "?tab=children")).content.decode())
+    assert "An agent (Any command) proposes; you decide. It spends at most $0.10." in seen
