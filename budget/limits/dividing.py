@@ -109,6 +109,13 @@ def return_from(gone: Sequence[Account], siblings: Sequence[Account], parent: Ac
     _write([(row, row.budget + amount) for row, amount in gifts], by=by, reason=reason)
 
 
+def take_rest(gone: Sequence[Account], *, by: Caller) -> None:
+    """Deleted children of an entry without a budget of its own keep what they spent or reserved of budgets that people gave them."""
+    rows = Account.objects.select_for_update(no_key=True).filter(Q(own_budget=True) | Q(human_locked=True))
+    of_people = rows.filter(pk__in=[account.pk for account in gone]).order_by("pk")
+    _write([(row, row.budget - max(row.headroom, 0)) for row in of_people], by=by, reason="it was deleted")
+
+
 def _write(budgets: Sequence[tuple[Account, int]], *, by: Caller, reason: str) -> None:
     changed = [(row, int(row.budget), after) for row, after in budgets if row.budget != after]
     for row, _, after in changed:

@@ -6,6 +6,7 @@ from budget.charts.bullet import Use
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.backlog.tree import reads
+from orchestration.configuration import agent_kinds
 from orchestration.models import Entry, Session
 from orchestration.models.entries import MAX_DEPTH
 
@@ -18,6 +19,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
             reads.whole(child.account)
     done = sum(child.status == Entry.Status.DONE for child in children)
     started = any(child.attempts or child.is_container or child.status == Entry.Status.DONE for child in children)
+    expander = configuration.load(page_request.executor.config).expander
     return {
         "entry": entry,
         "account": entry.account,
@@ -28,7 +30,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "done": done,
         "may_undo": bool(children) and not started,
         "may_split": may_split(entry),
-        "expander": configuration.load(page_request.executor.config).expander,
+        "expander": expander and agent_kinds.title(expander.agent.kind),
+        "expander_limit": expander and configuration.micro(expander.run_usd),
         "runs": list(entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-pk")[:5]),
     }
 

@@ -12,7 +12,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import queries, sessions
-from orchestration.models import Proposal, Run
+from orchestration.models import Executor, Proposal, Run
 from orchestration.proposals import applying, reads, requests
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.access import Need
@@ -46,6 +46,8 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
     if outcome.outdated:
         named = ", ".join(str(proposal.number) for proposal in outcome.outdated)
         sentence += f"; outdated: {named}"
+    if _adds(outcome.applied) and not _executor_runs(page_request):
+        sentence += "; nothing starts before the executor runs"
     if outcome.waiting:
         sentence += f"; {_proposals(len(outcome.waiting))} {_is(len(outcome.waiting))} still open: what they wait for is outdated"
     return done(page_request, sentence, tone="warn" if outcome.outdated else "good")
@@ -82,9 +84,14 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "rows": proposal_rows.rows(proposals),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
         "adds_only": _adds(proposals),
+        "executor_runs": _executor_runs(page_request),
         "may_undo": bool(applied) and not any(_has_started(proposal) for proposal in applied),
         "log": [line.text for line in log_windows.before(run.session, limit=LOG_LINES).lines],
     }
+
+
+def _executor_runs(page_request: PageRequest) -> bool:
+    return page_request.executor.state == Executor.State.RUNNING
 
 
 def _has_started(proposal: Proposal) -> bool:

@@ -93,6 +93,8 @@ def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:
         if parent.account.own_budget or parent.account.human_locked:
             takers = [row.account for row in stay if row.status not in entry_state.ENDED and not row.is_container]
             dividing.return_from(below[parent.pk], takers, parent.account, by=by)
+        else:
+            dividing.take_rest(below[parent.pk], by=by)
         if not stay:
             _rejoin(parent, by=by)
     entry_state.roll_up(orphaned)

@@ -51,6 +51,8 @@ def start(
     proposer = config.proposers[role.name]
     if proposer is None:
         raise roles.missing(role)
+    if proposer.agent.kind == "command" and proposer.agent.command is None:
+        raise roles.without_command(role)
     _refuse_steering(workspace.pk, config.max_steering_share)
     run_id = ids.run()
     reservation = _reserve(workspace.pk, run_id, role.category, configuration.micro(proposer.run_usd))

@@ -34,3 +34,9 @@ BY_NAME = {str(role.name): role for role in (PLANNER, EXPANDER, ORCHESTRATOR)}
 def missing(role: Role) -> Invalid:
     """The refusal of a run that no agent is set for."""
     return Invalid(f"This workspace has no {role.key}: set `{role.key}` in its config first", "workspaceID")
+
+
+def without_command(role: Role) -> Invalid:
+    """The refusal of a run of a command agent that has no command."""
+    key = f"{role.key}.agent"
+    return Invalid(f"The {role.key} has no command: set `{key}.command` in the config, or another `{key}.kind`", "workspaceID")

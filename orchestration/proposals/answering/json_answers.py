@@ -31,7 +31,7 @@ def items(text: str, key: str, *, most: int, may_be_empty: bool = False) -> list
                 return _list_of(value, key, most, may_be_empty)
     if broken and f'"{key}"' in text:
         raise ValueError(f"The JSON of the answer cannot be read: {broken}")
-    raise ValueError(f"The answer is no plan: end with one JSON object that has the key `{key}`, and nothing after it")
+    raise ValueError(f"The answer has no JSON object with the key `{key}`: end with one, and nothing after it")
 
 
 def _list_of(answer: dict[str, Any], key: str, most: int, may_be_empty: bool) -> list[Any]:
@@ -50,7 +50,8 @@ def _candidates(text: str, key: str) -> Iterator[str]:
     """The whole text, the last fenced block with the key, and what stands between the first and the last brace."""
     yield text.strip()
     yield from [block for block in FENCE.findall(text) if f'"{key}"' in block][-1:]
-    yield text[text.find("{") : text.rfind("}") + 1]
+    if "}" in text:
+        yield text[text.find("{") : text.rfind("}") + 1]
 
 
 def problem(where: str, detail: Any) -> str:

@@ -26,6 +26,7 @@ def test_without_estimates_the_page_is_empty(bea: Client, day: Workspace) -> Non
 def test_estimates_are_shown_with_what_happened(estimated: Workspace) -> None:
     una = client_of("una", "budget", estimated)
     rows = added(estimated, *[SURE, HOPELESS] * 3)
+    assert "Brier" not in text_of(una, at(estimated, "estimates/"))
     for row in rows[::2]:
         happened(row, "passed", cost=100_000)
     happened(rows[1], "failed", "failed", "failed", cost=300_000)

@@ -4,7 +4,9 @@ from django.test import Client
 
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
-from orchestration.models import Entry
+from orchestration.backlog.tree import reads
+from orchestration.models import Entry, Executor
+from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
 from workspaces.models import Workspace
 
@@ -77,3 +79,19 @@ def test_the_question_before_deleting_counts_its_children(otto: Client, workspac
     row = entry(workspace)
     halves(row)
     assert "and 2 below it" in otto.post(address(row, "delete/")).content.decode()
+
+
+def test_a_child_that_was_deleted_takes_its_rest_with_it(workspace: Workspace) -> None:
+    row = entry(workspace)
+    assert not row.account.own_budget
+    splitting.split(row, [Draft("First half", budget=99_000_000), Draft("Second half")], by=ANA)
+    splitting.undo(row, by=ANA)
+    assert reads.budgets([row.pk])[row.pk] < 99_000_000
+
+
+def test_the_splitting_agent_is_named_with_what_it_may_spend(otto: Client, workspace: Workspace) -> None:
+    executor = Executor.objects.get(pk=workspace.pk)
+    expander = {"agent": {"command": "true"}, "run_usd": 0.1}
+    Executor.objects.filter(pk=workspace.pk).update(config={**executor.config, "expander": expander})
+    seen = in_line(otto.get(address(entry(workspace), "?tab=children")).content.decode())
+    assert "An agent (Any command) proposes; you decide. It spends at most $0.10." in seen

@@ -50,6 +50,13 @@ def test_a_goal_that_cannot_be_used_comes_back(otto: Client, planned: Workspace,
     assert not Run.objects.exists()
 
 
+def test_a_planner_without_a_command_is_refused_with_the_key_to_set(otto: Client, workspace: Workspace) -> None:
+    row = Executor.objects.get(pk=workspace.pk)
+    Executor.objects.filter(pk=workspace.pk).update(config={**row.config, "planner": {"agent": {}}})
+    assert "set `planner.agent.command` in the config" in text(page(otto, workspace, "goal/", goal="Speak ISO"))
+    assert not Run.objects.exists()
+
+
 def test_an_example_fills_the_form(otto: Client, planned: Workspace) -> None:
     match = re.search(r'href="\?goal=([^"]+)"', page(otto, planned, "goal/").content.decode())
     assert match and "Make the failing tests pass" in text(page(otto, planned, f"goal/?goal={match[1]}"))
@@ -82,6 +89,23 @@ def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Worksp
     assert "1 entry is added" in seen and (added(planned), states(run)) == (["Parse dates"], ["applied", "open"])
     assert "1 entry is off the backlog again" in text(page(otto, planned, f"runs/{run.pk}/undo/", next=next_url))
     assert (added(planned), states(run)) == ([], ["open", "open"])
+
+
+def test_adding_entries_names_an_executor_that_is_stopped(otto: Client, planned: Workspace) -> None:
+    Executor.objects.filter(pk=planned.pk).update(state=Executor.State.STOPPED)
+    run = a_run(planned, "Parse dates")
+    assert "They start once the executor runs." in text(page(otto, planned, f"runs/{run.pk}/"))
+    seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk))
+    assert "1 entry is added; nothing starts before the executor runs" in seen
+
+
+def test_a_failed_run_shows_its_only_problem_once_and_a_way_to_ask_again(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned)
+    Session.of_any_role.filter(pk=run.pk).update(outcome_message="Its answer cannot be used: There is no answer")
+    Run.objects.filter(pk=run.pk).update(goal="Speak ISO", problems=["There is no answer"])
+    seen = page(otto, planned, f"runs/{run.pk}/").content.decode()
+    assert seen.count("There is no answer") == 1
+    assert f'href="/w/{planned.pk}/entries/goal/?goal=Speak%20ISO">Ask again' in seen
 
 
 def test_what_is_ticked_can_be_rejected(otto: Client, planned: Workspace) -> None:

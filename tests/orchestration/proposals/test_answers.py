@@ -56,8 +56,8 @@ def test_the_object_is_found_in_the_answer(text: str) -> None:
     ("answer", "sentence"),
     [
         ("", "There is no answer: end with one JSON object that has the key `entries`"),
-        ("I would split it in two.", "The answer is no plan: end with one JSON object"),
-        ('{"entries": [{"content": "Parse', "The JSON of the answer cannot be read: "),
+        ("I would split it in two.", "The answer has no JSON object with the key `entries`: end with one"),
+        ('{"entries": [{"content": "Parse', "The JSON of the answer cannot be read: Unterminated string"),
         ('{"entries": [{"content": NaN}]}', "The JSON of the answer cannot be read: NaN is not a number that JSON has"),
         ('{"entries": [], "entries": []}', "The JSON of the answer cannot be read: the key 'entries' is there twice"),
         ('{"entries": ' + "[" * 100_000, "The JSON of the answer cannot be read: "),

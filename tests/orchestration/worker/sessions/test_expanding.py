@@ -79,7 +79,7 @@ def test_it_reads_the_entry_and_the_backlog(expanding_shop: Callable[..., Shop])
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ("I would rather not.", "The answer is no plan"),
+        ("I would rather not.", "The answer has no JSON object"),
         ({"entries": [{"content": "A", "budget_usd": 3}, {"content": "B"}]}, "an agent sets no amounts"),
         ({"entries": [{"content": "A", "spec": {"files_to_modify": ["../x"]}}, {"content": "B"}]}, "cannot be used"),
         ({"entries": [{"content": "A", "ref": "a", "depends_on": ["b"]}, {"content": "B", "ref": "b", "depends_on": ["a"]}]}, "wait for each other"),
