@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from orchestration.reasons import Reason
+
 TOTAL_BUDGET_USD = Decimal(6)
 MAX_PROJECT_SPEND_USD = Decimal(5)
 
@@ -26,7 +28,7 @@ CONFIG: dict[str, Any] = {
     "agent": AGENT,
     "interceptor": {"agent": AGENT, "round_usd": 0.02},
     "planner": {"agent": AGENT, "run_usd": 0.1, "apply": "all"},
-    "expander": {"agent": AGENT, "run_usd": 0.1, "apply": "all", "on": ["no_improvement"], "plateaus": 1},
+    "expander": {"agent": AGENT, "run_usd": 0.1, "apply": "all", "on": [str(Reason.NO_IMPROVEMENT)], "plateaus": 1},
     "plateau": {"rounds": 2},
     # It runs the tests that its entry names: no tree has a verdict of its own.
     "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60, "junit": "junit.xml", "scope": "entry"}],
