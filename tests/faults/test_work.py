@@ -246,6 +246,7 @@ def test_an_agent_that_edits_its_judge_is_judged_by_the_original(shop: Callable[
     subprocess.run(["git", "-C", work.repo, "commit", "-qm", "judge"], check=True)
     subprocess.run(["git", "-C", work.repo, "checkout", "-q", "-"], check=True)
     judge = work.git("rev-parse", "muster/integration")
+    work.call("POST", "/landing/check")  # a lander that had looked before the commit looks again only for an entry
     until(lambda: work.call("GET", "/landing")["tip"] == judge, 20)  # a session that began before could have written this commit
     id_ = work.add("1| write check.sh true", "2| write check.sh test -f ok", "2| write ok yes")
     work.becomes(id_, "done", 30)
