@@ -83,6 +83,7 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "cost": reads.costs([run.pk]).get(run.pk, 0),
         "rows": proposal_rows.rows(proposals),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
+        "tick": page_request.request.GET.get("tick", ""),
         "adds_only": _adds(proposals),
         "executor_runs": _executor_runs(page_request),
         "may_undo": bool(applied) and not any(_has_started(proposal) for proposal in applied),

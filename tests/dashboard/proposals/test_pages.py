@@ -91,6 +91,14 @@ def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Worksp
     assert (added(planned), states(run)) == ([], ["open", "open"])
 
 
+def test_many_proposals_are_ticked_or_not_by_one_link(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "One", "Two", "Three", "Four")
+    run.proposals.filter(number=1).update(note="It has the title and the files of #1")
+    for address, ticked in (("", 3), ("?tick=all", 4), ("?tick=none", 0)):
+        seen = page(otto, planned, f"runs/{run.pk}/{address}").content.decode()
+        assert (seen.count(" checked>"), "?tick=none" in seen) == (ticked, True)
+
+
 def test_adding_entries_names_an_executor_that_is_stopped(otto: Client, planned: Workspace) -> None:
     Executor.objects.filter(pk=planned.pk).update(state=Executor.State.STOPPED)
     run = a_run(planned, "Parse dates")
