@@ -1,7 +1,9 @@
 """A workspace with a repository of many files, whose entries do next to nothing."""
 
 import argparse
+import statistics
 import subprocess
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +20,18 @@ def a_repository(path: Path, files: int) -> None:
         file.write_text(f"file {n}\n" * 5)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "begin"]):
         subprocess.run([*git, *command], check=True)
+
+
+def one_checkout(folder: Path, files: int) -> float:
+    """Seconds, at the median of three."""
+    a_repository(folder / "alone", files)
+    taken = []
+    for n in range(3):
+        began = time.monotonic()
+        target = folder / f"alone-{n}"
+        subprocess.run(["git", "-C", str(folder / "alone"), "worktree", "add", "-q", "--detach", str(target)], check=True)
+        taken.append(time.monotonic() - began)
+    return statistics.median(taken)
 
 
 class Place(Shop):

@@ -1,9 +1,9 @@
 """`python -m bench landed [--entries 40] [--slots 4] [--files 10] [--postgresql]`: entries that do next to nothing, in a real Muster.
 
 P1: CPU seconds of all of Muster's processes for an entry, against `bare.sh`. P2: wall time for all of them, against `bare.sh` with as many
-at once. P3: git processes for an entry, counted in a second, shorter run, since counting costs. P6, with `--files 30000 --slots 20`: from
-claimed to the agent's first statement, against one checkout alone x slots / cores. P5, with `--together`: all agents end in one moment, as
-many as entries: sessions that crashed, and agents that ran twice.
+at once. P3: git processes for an entry, counted in a second, shorter run, since counting costs. With `--together`, as many agents as
+entries wait for each other and end in one moment; P5: sessions that crashed, and agents that ran twice; P6, with `--files 30000 --entries 20`:
+from claimed to the agent's first statement, against one checkout alone x slots / cores.
 """
 
 import argparse
@@ -83,13 +83,7 @@ def _compare(folder: Path, chosen: argparse.Namespace, extra: dict[str, str]) ->
     if not extra:
         counted = _muster(folder / "counted", chosen, COUNTED, extra, count=True)
         print(f"P3 git processes        {counted.gits / COUNTED:8.1f}  an entry")
-    alone = _one_checkout(folder, chosen.files)
-    expected = alone * max(chosen.slots / (os.cpu_count() or 1), 1)
     print(f"Start: claimed -> agent {statistics.median(ours.to_agent_s):8.3f}  s at the median of all {n}")
-    first = ours.to_agent_s[: chosen.slots]
-    print(
-        f"P6 claimed -> agent, s  {statistics.median(first):8.3f}  one checkout {alone:.3f}  {max(first) / expected:5.2f}x at worst"
-    )
     return 0
 
 
@@ -155,17 +149,6 @@ def _tree_s(running: Running) -> float:
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
-
-
-def _one_checkout(folder: Path, files: int) -> float:
-    a_repository(folder / "alone", files)
-    taken = []
-    for n in range(3):
-        began = time.monotonic()
-        target = folder / f"alone-{n}"
-        subprocess.run(["git", "-C", str(folder / "alone"), "worktree", "add", "-q", "--detach", str(target)], check=True)
-        taken.append(time.monotonic() - began)
-    return statistics.median(taken)
 
 
 if __name__ == "__main__":

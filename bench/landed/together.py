@@ -1,23 +1,24 @@
-"""All agents end in one moment: sessions that crash then were paid for nothing, or twice."""
+"""Agents that wait for each other and end in one moment: how long until all are at work, and whether one crashed then, paid for nothing."""
 
 import argparse
 import json
 import os
 import shlex
+import statistics
 import time
 from collections import Counter
 from pathlib import Path
 
-from bench.landed.place import Place
+from bench.landed.place import Place, one_checkout
 from tests.faults.harness import Client, Running, until
 
-AGENT = """echo started >> {notes}/$MUSTER_ENTRY_ID.began
+AGENT = """date +%s.%N >> {notes}/$MUSTER_ENTRY_ID.began
 read -r _ < {gate}
 echo done > work-$MUSTER_ENTRY_ID.txt"""
 SESSIONS = """
 import json
 from orchestration.models import Session
-print(json.dumps([[s.outcome, s.outcome_message] for s in Session.objects.all()]))
+print(json.dumps([[s.entry_id, s.claimed_at.timestamp(), s.outcome, s.outcome_message] for s in Session.objects.all()]))
 """
 
 
@@ -44,11 +45,13 @@ def measure(folder: Path, chosen: argparse.Namespace, extra: dict[str, str]) -> 
     finally:
         running.process.terminate()
         running.process.wait(60)
-    outcomes, starts = (
-        Counter(outcome for outcome, _ in sessions),
-        sum(len(file.read_text().split()) for file in notes.glob("*.began")),
-    )
-    crashed = {message for outcome, message in sessions if outcome not in ("passed", "conflict")}
-    print(f"P5 {chosen.entries} sessions, {chosen.files} files: {dict(outcomes)}, {starts} agents started; {sorted(crashed)[:5]}")
+    starts = {file.stem: [float(line) for line in file.read_text().split()] for file in notes.glob("*.began")}
+    outcomes, count = Counter(outcome for _, _, outcome, _ in sessions), sum(map(len, starts.values()))
+    crashed = {message for _, _, outcome, message in sessions if outcome not in ("passed", "conflict")}
+    print(f"P5 {chosen.entries} sessions, {chosen.files} files: {dict(outcomes)}, {count} agents started; {sorted(crashed)[:5]}")
     print(f"all at work after {started - began:.1f} s, all landed {landed - started:.1f} s after they ended")
-    return int(bool(crashed) or starts != chosen.entries)
+    alone = one_checkout(folder, chosen.files)
+    waits = sorted(starts[entry][0] - claimed for entry, claimed, _, _ in sessions)
+    times = waits[-1] / (alone * max(slots / (os.cpu_count() or 1), 1))
+    print(f"P6 claimed -> agent, s  {statistics.median(waits):8.3f}  one checkout {alone:.3f}  {times:5.2f}x at worst")
+    return int(bool(crashed) or count != chosen.entries)

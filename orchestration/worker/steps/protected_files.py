@@ -4,9 +4,10 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from orchestration.backlog import paths
 from orchestration.configuration import Check
@@ -14,8 +15,10 @@ from orchestration.git import changes
 from orchestration.git.clones import checkouts
 from orchestration.git.clones.store.stores import Store
 
+_ONE_AT_A_TIME = Lock()
 
-def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
+
+def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
     """Files of the repository that the verify commands name: scripts, test files."""
     named = set()
     for check in checks:
@@ -29,9 +32,17 @@ def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
 
 def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str]) -> list[str]:
     """The protected files of a commit, sorted."""
-    tracked = set(changes.listing(repo, base))
-    named = named_by(checks, tracked)
-    return sorted(name for name in tracked if name in named or any(matches(pattern, name) for pattern in patterns))
+    with _ONE_AT_A_TIME:  # sessions that begin at once ask for the same
+        matching = _matching(repo, base, tuple(patterns))
+    return sorted(matching | named_by(checks, changes.listing(repo, base)))
+
+
+@lru_cache(maxsize=32)
+def _matching(repo: Path, base: str, patterns: tuple[str, ...]) -> frozenset[str]:
+    if not patterns:
+        return frozenset()
+    any_of = re.compile("|".join(f"(?:{_regex(pattern).pattern})" for pattern in patterns))
+    return frozenset(filter(any_of.fullmatch, changes.listing(repo, base)))
 
 
 def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str], declared: Sequence[str]) -> list[str]:

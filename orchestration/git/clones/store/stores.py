@@ -80,17 +80,24 @@ class Store:
 def bring(store: Store, *commits: str) -> None:
     """Have these commits of the user's repository, with all that they contain. Raises GitError."""
     ensure(store)
-    both = known(store)
-    if missing := [commit for commit in dict.fromkeys(commits) if commit not in both]:
-        _follow_shallow(store)
-        source = Place(store.repo)
-        try:
-            packs.send(source, place(store), missing, known=both[-NEWEST_KNOWN:])
-        except GitError:
-            if not both:
-                raise
-            packs.send(source, place(store), missing)  # a commit that both had is gone from the user's repository
-        remember(store, *missing)
+    if set(commits) <= set(known(store)):
+        return
+    with exclusive(store.path, timeout_s=packs.TIMEOUT_S):  # many sessions that begin at once need the same pack
+        both = known(store)
+        if missing := [commit for commit in dict.fromkeys(commits) if commit not in both]:
+            _fetch(store, missing, both)
+            remember(store, *missing)
+
+
+def _fetch(store: Store, missing: Sequence[str], both: Sequence[str]) -> None:
+    _follow_shallow(store)
+    source = Place(store.repo)
+    try:
+        packs.send(source, place(store), missing, known=both[-NEWEST_KNOWN:])
+    except GitError:
+        if not both:
+            raise
+        packs.send(source, place(store), missing)  # a commit that both had is gone from the user's repository
 
 
 def using(store: Store, commits: Sequence[str], action: Callable[[], T]) -> T:

@@ -94,12 +94,17 @@ def test_killed_at_any_step_the_next_one_finishes(site: Site, monkeypatch: pytes
     assert (site.path / "one").read_text() == "1\n" and whole(site)
 
 
-def test_many_at_once_make_one_store(tmp_path: Path) -> None:
+def test_many_at_once_make_one_store_and_fetch_its_first_pack_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = a_repository(tmp_path / "repo")
     branches.ensure_integration(repo, INTEGRATION, "main")
+    sent, send = list[list[str]](), packs.send
+    monkeypatch.setattr(
+        packs, "send", lambda source, target, wants, **more: sent.append(wants) or send(source, target, wants, **more)
+    )
     with ThreadPoolExecutor(8) as pool:
         prepared = list(pool.map(lambda n: copies.prepare(repo, tmp_path / "root", f"e{n}", INTEGRATION), range(8)))
     assert {(copy.path / "one").read_text() for copy in prepared} == {"1\n"}
+    assert sent == [[git(repo, "rev-parse", INTEGRATION)]]
 
 
 def test_what_it_has_is_not_sent_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
