@@ -34,8 +34,8 @@ from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
 from dashboard.overview import workspace_list
 from dashboard.plans import views as plan_import
+from dashboard.proposals import choose_agent, goals, run_page
 from dashboard.proposals import edit as proposal_edit
-from dashboard.proposals import goals, run_page
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
@@ -67,6 +67,11 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),
     path("w/<str:workspace_id>/entries/orchestrate/", goals.orchestrate, name="orchestrate"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/agents/(?P<role>planner|expander|orchestrator)/$",
+        choose_agent.choose,
+        name="choose-agent",
+    ),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/", run_page.page, name="run"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from budget.charts.bullet import Use
+from dashboard.proposals import choose_agent
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.backlog.tree import reads
@@ -19,7 +20,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
             reads.whole(child.account)
     done = sum(child.status == Entry.Status.DONE for child in children)
     started = any(child.attempts or child.is_container or child.status == Entry.Status.DONE for child in children)
-    expander = configuration.load(page_request.executor.config).expander
+    config = configuration.load(page_request.executor.config)
+    expander = config.expander
     return {
         "entry": entry,
         "account": entry.account,
@@ -30,7 +32,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "done": done,
         "may_undo": bool(children) and not started,
         "may_split": may_split(entry),
-        "expander": expander and agent_kinds.title(expander.agent.kind),
+        "own_agent": choose_agent.offered(config),
+        "expander": expander and agent_kinds.named(expander.agent.kind),
         "expander_limit": expander and configuration.micro(expander.run_usd),
         "runs": list(entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-pk")[:5]),
     }
