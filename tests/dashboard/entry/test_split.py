@@ -1,11 +1,17 @@
 """An entry is split on its page, and shown with its children."""
 
+import re
+
+from django.db.models.functions import Now
 from django.test import Client
 
+from budget import amounts
+from budget.models import Account
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import reads
 from orchestration.models import Entry, Executor
+from orchestration.reasons import Reason
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
 from workspaces.models import Workspace
@@ -94,4 +100,30 @@ def test_the_splitting_agent_is_named_with_what_it_may_spend(otto: Client, works
     expander = {"agent": {"command": "true"}, "run_usd": 0.1}
     Executor.objects.filter(pk=workspace.pk).update(config={**executor.config, "expander": expander})
     seen = in_line(otto.get(address(entry(workspace), "?tab=children")).content.decode())
-    assert "An agent (Any command) proposes; you decide. It spends at most $0.10." in seen
+    assert "An agent (your command) proposes; you decide. It spends at most $0.10." in seen
+
+
+def test_prose_is_answered_with_how_to_write_a_child(otto: Client, workspace: Workspace) -> None:
+    response = otto.post(address(entry(workspace), "split/"), {"plan": "First parse, then print."})
+    assert "write each as a line that begins with `- [ ]`" in response.content.decode()
+
+
+def test_an_entry_that_no_longer_improves_offers_to_split_it(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    Entry.objects.filter(pk=row.pk).update(status=Entry.Status.BLOCKED, reason_code=Reason.NO_IMPROVEMENT, reason_at=Now())
+    assert 'id="act-split"' in otto.get(address(row)).content.decode()
+    Entry.objects.filter(pk=row.pk).update(reason_code=Reason.HUMAN_HOLD)
+    assert 'id="act-split"' not in otto.get(address(row)).content.decode()
+
+
+def test_the_list_shows_children_below_their_entry_with_the_money_of_all(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    first, _ = halves(row)
+    Account.objects.filter(pk=first.pk).update(budget=5_000_000)
+    given = reads.budgets([row.pk])[row.pk]
+    seen = in_line(otto.get(f"/w/{workspace.pk}/entries/").content.decode())
+    rows = re.findall(r'<tr id="row-([^"]+)"(?: class="(child-1)")?>', seen)
+    place = rows.index((row.pk, ""))
+    assert rows[place + 1] == (first.pk, "child-1") and rows[place + 2][1] == "child-1"
+    assert f"of {amounts.format_usd(given)}" in seen.split(f'id="row-{row.pk}"')[1].split("</tr>")[0]
+    assert "child-1" not in otto.get(f"/w/{workspace.pk}/entries/?sort=-spent").content.decode()
