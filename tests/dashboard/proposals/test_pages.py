@@ -104,7 +104,7 @@ def test_adding_entries_names_an_executor_that_is_stopped(otto: Client, planned:
     run = a_run(planned, "Parse dates")
     assert "They start once the executor runs." in text(page(otto, planned, f"runs/{run.pk}/"))
     seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk))
-    assert "1 entry is added; nothing starts before the executor runs" in seen
+    assert "1 entry is added; nothing starts before the executor runs: press Start" in seen
 
 
 def test_a_failed_run_shows_its_only_problem_once_and_a_way_to_ask_again(otto: Client, planned: Workspace) -> None:
@@ -301,3 +301,40 @@ def test_the_text_of_a_merge_is_edited(otto: Client, steered: Workspace) -> None
     applied = {"proposal": run.proposals.get().pk}
     page(otto, steered, f"runs/{run.pk}/apply/", **applied)
     assert Entry.objects.filter(workspace=steered, content="Both of them").exists()
+
+
+def test_an_admin_lets_the_workspaces_agent_plan_by_one_click(ana: Client, otto: Client, workspace: Workspace) -> None:
+    config = {"agent": {"kind": "claude_code", "model": "sonnet"}}
+    Executor.objects.filter(pk=workspace.pk).update(config=config)
+    assert "Let Claude Code plan" in text(page(ana, workspace, "goal/"))
+    next_url = f"/w/{workspace.pk}/entries/goal/"
+    assert "Claude Code plans now." in text(page(ana, workspace, "agents/planner/", next=next_url))
+    assert Executor.objects.get(pk=workspace.pk).config == config | {"planner": config}
+    assert page(otto, workspace, "agents/planner/", next=next_url).status_code == 403
+
+
+def test_open_proposals_need_attention(otto: Client, vera: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates", "Print dates")
+    overview = f"/w/{planned.pk}/"
+    seen = text(otto.get(overview))
+    assert "2 proposals of agents wait for your decision" in seen and f'href="{overview}entries/runs/{run.pk}/"' in seen
+    assert "for your decision" not in text(vera.get(overview))
+    page(otto, planned, f"runs/{run.pk}/reject/", proposal=run.proposals.get(number=1).pk)
+    assert "A proposal of an agent waits for your decision" in text(otto.get(overview))
+
+
+def test_what_a_proposal_waits_for_is_named_by_its_number(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, {"content": "Parse dates", "ref": "parse"}, {"content": "Print dates", "depends_on": ["parse"]})
+    assert "Waits for proposal 1" in text(page(otto, planned, f"runs/{run.pk}/"))
+    page(otto, planned, f"runs/{run.pk}/apply/", proposal=list(run.proposals.values_list("pk", flat=True)))
+    first = Entry.objects.get(workspace=planned, content="Parse dates")
+    assert f"Waits for #{first.seq}" in text(page(otto, planned, f"runs/{run.pk}/"))
+
+
+def test_many_failing_cases_are_folded(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates")
+    failing = {f"test_dates.test_{n}": "no module dates" for n in range(30)}
+    run.proposals.update(tests_on_base={"state": "red", "failing": failing})
+    seen = text(page(otto, planned, f"runs/{run.pk}/"))
+    assert "30 cases fail, the first with: no module dates" in seen
+    assert seen.count("<code>test_dates.") == 20 and "the first 20 are shown" in seen
