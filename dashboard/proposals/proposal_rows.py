@@ -117,7 +117,7 @@ def _children(proposal: Proposal, seqs: Mapping[str, str]) -> list[str]:
     """A line for each child; one that waits for another child names it by its place."""
     children = proposal.after["entries"]
     places = {child["ref"]: f"child {n}" for n, child in enumerate(children, start=1) if child.get("ref")}
-    reasons = proposal.after.get("reasons") or [""] * len(children)
+    reasons = proposal.after.get("reasons") or [""] * len(children)  # a person's children have none
     return [_child(child, reason, {**seqs, **places}) for child, reason in zip(children, reasons, strict=True)]
 
 

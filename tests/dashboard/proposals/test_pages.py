@@ -338,3 +338,68 @@ def test_many_failing_cases_are_folded(otto: Client, planned: Workspace) -> None
     seen = text(page(otto, planned, f"runs/{run.pk}/"))
     assert "30 cases fail, the first with: no module dates" in seen
     assert seen.count("<code>test_dates.") == 20 and "the first 20 are shown" in seen
+
+
+def a_split(workspace: Workspace) -> tuple[Run, Proposal]:
+    """A run that proposes three children for an entry of the workspace, each with its reason."""
+    row = an_entry(workspace, content="Handle dates")
+    children = [
+        {"content": "Parse dates", "ref": "parse", "spec": {"files_to_modify": ["a.py"], "patterns": ["as in b.py"]}},
+        {"content": "Print dates", "ref": "print", "depends_on": ["parse"]},
+        {"content": "Sort dates", "depends_on": ["print"]},
+    ]
+    run = a_rearranging_run(workspace, {"kind": "split", "entry": f"#{row.seq}", "entries": children})
+    run.proposals.update(after={"entries": children, "reasons": ["They are read first", "", "It is easy then"]})
+    return run, run.proposals.get()
+
+
+@pytest.fixture
+def rearranged(planned: Workspace) -> Workspace:
+    """The workspace, with an orchestrator too."""
+    row = Executor.objects.get(pk=planned.pk)
+    Executor.objects.filter(pk=planned.pk).update(config={**row.config, "orchestrator": ORCHESTRATOR})
+    return planned
+
+
+def test_each_child_of_a_split_shows_what_it_waits_for_and_why(otto: Client, rearranged: Workspace) -> None:
+    run, _ = a_split(rearranged)
+    seen = text(page(otto, rearranged, f"runs/{run.pk}/"))
+    assert "Parse dates · a.py · They are read first" in seen and "Print dates · waits for child 1<" in seen
+    assert "Sort dates · waits for child 2 · It is easy then" in seen
+
+
+def test_the_children_of_a_split_are_edited_before_they_are_added(otto: Client, rearranged: Workspace) -> None:
+    run, proposal = a_split(rearranged)
+    edit = f"runs/{run.pk}/proposals/{proposal.pk}/"
+    assert "Leave this child out" in text(page(otto, rearranged, edit))
+    typed = {
+        "content-0": "Parse ISO dates",
+        "modifies-0": "c.py",
+        "content-1": "Print",
+        "left_out-1": "1",
+        "content-2": "Sort dates",
+    }
+    assert "Proposal 1 is changed" in text(page(otto, rearranged, edit, **typed))
+    proposal.refresh_from_db()
+    first, second = proposal.after["entries"]
+    assert first["spec"] == {"files_to_modify": ["c.py"], "patterns": ["as in b.py"]} and first["content"] == "Parse ISO dates"
+    assert (second["content"], second.get("depends_on") or [], proposal.edited_by) == ("Sort dates", [], "otto")
+    page(otto, rearranged, f"runs/{run.pk}/apply/", proposal=proposal.pk)
+    assert [e.title for e in Entry.objects.filter(parent=proposal.subject).order_by("seq")] == ["Parse ISO dates", "Sort dates"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"content-0": " ", "content-1": "Print", "content-2": "Sort"}, "The proposal was not changed: Child 1, content"),
+        ({"content-0": "Parse", "left_out-1": "1", "left_out-2": "1"}, "A split needs at least two children"),
+        ({"content-0": "Parse", "modifies-0": "../x", "content-1": "Print", "content-2": "Sort"}, "The proposal was not changed"),
+    ],
+)
+def test_children_that_cannot_be_used_come_back(
+    otto: Client, rearranged: Workspace, typed: dict[str, str], sentence: str
+) -> None:
+    run, proposal = a_split(rearranged)
+    response = page(otto, rearranged, f"runs/{run.pk}/proposals/{proposal.pk}/", **typed)
+    assert response.status_code == 422 and sentence in text(response)
+    assert proposal.after == Proposal.objects.get(pk=proposal.pk).after
