@@ -23,6 +23,7 @@ from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
+from dashboard.entry import stop_children as entry_stop_children
 from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
@@ -85,6 +86,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/split/", entry_split.page, name="entry-split"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/stop-children/", entry_stop_children.stop, name="entry-stop-children"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),

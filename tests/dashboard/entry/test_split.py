@@ -10,7 +10,7 @@ from budget.models import Account
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import reads
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry, Executor, Session
 from orchestration.reasons import Reason
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
@@ -127,3 +127,24 @@ def test_the_list_shows_children_below_their_entry_with_the_money_of_all(otto: C
     assert rows[place + 1] == (first.pk, "child-1") and rows[place + 2][1] == "child-1"
     assert f"of {amounts.format_usd(given)}" in seen.split(f'id="row-{row.pk}"')[1].split("</tr>")[0]
     assert "child-1" not in otto.get(f"/w/{workspace.pk}/entries/?sort=-spent").content.decode()
+
+
+def test_the_sessions_of_all_children_are_stopped_by_one_button(otto: Client, vera: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    running = Session.objects.filter(workspace=workspace, status=Session.Status.RUNNING, stop_wanted_at=None)
+    for session, half in zip(running[:2], halves(row), strict=True):
+        Session.objects.filter(pk=session.pk).update(entry=half)
+    seen = otto.get(address(row, "?tab=children")).content.decode()
+    token = re.search(r'id="stop-children-form".*?name="confirm" value="([^"]+)"', seen, re.S)
+    assert token and "Stop 2 sessions" in seen and "stop-children" not in vera.get(address(row, "?tab=children")).content.decode()
+    otto.post(address(row, "stop-children/"))
+    assert not Session.objects.filter(entry__parent=row, stop_wanted_at__isnull=False).exists()
+    otto.post(address(row, "stop-children/"), {"confirm": token[1]})
+    assert Session.objects.filter(entry__parent=row, stop_wanted_at__isnull=False).count() == 2
+
+
+def test_where_no_child_works_there_is_nothing_to_stop(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    halves(row)
+    assert "stop-children" not in otto.get(address(row, "?tab=children")).content.decode()
+    assert "there is nothing to stop" in otto.post(address(row, "stop-children/"), follow=True).content.decode()
