@@ -11,7 +11,7 @@ from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, an_entry
-from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, states
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_split, states
 from workspaces.models import Workspace
 
 
@@ -338,19 +338,6 @@ def test_many_failing_cases_are_folded(otto: Client, planned: Workspace) -> None
     seen = text(page(otto, planned, f"runs/{run.pk}/"))
     assert "30 cases fail, the first with: no module dates" in seen
     assert seen.count("<code>test_dates.") == 20 and "the first 20 are shown" in seen
-
-
-def a_split(workspace: Workspace) -> tuple[Run, Proposal]:
-    """A run that proposes three children for an entry of the workspace, each with its reason."""
-    row = an_entry(workspace, content="Handle dates")
-    children = [
-        {"content": "Parse dates", "ref": "parse", "spec": {"files_to_modify": ["a.py"], "patterns": ["as in b.py"]}},
-        {"content": "Print dates", "ref": "print", "depends_on": ["parse"]},
-        {"content": "Sort dates", "depends_on": ["print"]},
-    ]
-    run = a_rearranging_run(workspace, {"kind": "split", "entry": f"#{row.seq}", "entries": children})
-    run.proposals.update(after={"entries": children, "reasons": ["They are read first", "", "It is easy then"]})
-    return run, run.proposals.get()
 
 
 @pytest.fixture
