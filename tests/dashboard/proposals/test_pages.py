@@ -245,7 +245,7 @@ def test_the_orchestrator_is_asked_on_the_page_of_goals(otto: Client, steered: W
 
 
 def test_without_an_orchestrator_the_page_leads_to_the_settings(ana: Client, planned: Workspace) -> None:
-    assert "Choose an orchestrating agent" in text(page(ana, planned, "goal/"))
+    assert "Choose an agent" in text(page(ana, planned, "goal/"))
 
 
 def test_changes_are_shown_with_before_and_after_applied_and_undone(otto: Client, steered: Workspace) -> None:
