@@ -23,6 +23,7 @@ from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
+from dashboard.entry import stop_children as entry_stop_children
 from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
@@ -34,8 +35,8 @@ from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
 from dashboard.overview import workspace_list
 from dashboard.plans import views as plan_import
+from dashboard.proposals import choose_agent, goals, run_page
 from dashboard.proposals import edit as proposal_edit
-from dashboard.proposals import goals, run_page
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
@@ -67,6 +68,11 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),
     path("w/<str:workspace_id>/entries/orchestrate/", goals.orchestrate, name="orchestrate"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/agents/(?P<role>planner|expander|orchestrator)/$",
+        choose_agent.choose,
+        name="choose-agent",
+    ),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/", run_page.page, name="run"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),
@@ -80,6 +86,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/split/", entry_split.page, name="entry-split"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/stop-children/", entry_stop_children.stop, name="entry-stop-children"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),

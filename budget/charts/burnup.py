@@ -8,6 +8,7 @@ from itertools import pairwise
 from django.utils.safestring import SafeString
 
 from budget import amounts
+from budget.amounts import columns
 from budget.charts import outlook, scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture
@@ -95,9 +96,8 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
 
 def describe(data: BurnUp) -> str:
     """The chart in a sentence."""
-    parts = ", ".join(
-        f"{LABELS[name]} {amounts.format_usd(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
-    )
+    texts = columns.texts(data.points[-1].spent)[0]
+    parts = ", ".join(f"{LABELS[name]} {text}" for name, text in zip(CATEGORIES, texts, strict=True))
     held = f" {amounts.format_usd(data.held)} is held for running sessions." if data.held else ""
     ending = outlook.end_sentence(data.outlook, data.cap)
     return (
@@ -214,16 +214,17 @@ def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     named, where = _named(data), x(data.now.timestamp()) - 10
     foot, high = _foot(data, y), LINE * len(named)
     parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
-    for n, (name, amount) in enumerate(named):
+    for n, (name, text) in enumerate(named):
         place = foot - LINE * n
         parts.append(el("rect", x=where - 10, y=place - 10, width=10, height=10, fill=fill(name), class_="swatch"))
-        words = f"{LABELS[name]} {amounts.format_usd(amount)}"
-        parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
+        parts.append(el("text", f"{LABELS[name]} {text}", x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
     return parts
 
 
-def _named(data: BurnUp) -> list[tuple[str, int]]:
-    return [(name, amount) for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True) if amount]
+def _named(data: BurnUp) -> list[tuple[str, str]]:
+    spent = data.points[-1].spent
+    rows = zip(CATEGORIES, spent, columns.texts(spent)[0], strict=True)
+    return [(name, text) for name, amount, text in rows if amount]
 
 
 def _foot(data: BurnUp, y: scales.Scale) -> float:

@@ -67,7 +67,7 @@ def draw(data: Spend, id_: str = "categories") -> SafeString:
 
 
 def describe(data: Spend) -> str:
-    parts = [f"{LABELS[name]} {amounts.format_usd(data.spent.get(name, 0))}" for name in CATEGORIES]
+    parts = [f"{LABELS[name]} {text}" for name, text in _texts(data).items()]
     return f"Of the cap {amounts.format_usd(data.cap)}: {', '.join(parts)}, held {amounts.format_usd(data.held)}, left {amounts.format_usd(data.left)}."
 
 
@@ -84,12 +84,18 @@ def table(data: Spend) -> Table:
     )
 
 
+def _texts(data: Spend) -> dict[str, str]:
+    """The amounts of the categories as the table beside the bar rounds them."""
+    return dict(zip(CATEGORIES, columns.texts([data.spent.get(name, 0) for name in CATEGORIES])[0], strict=True))
+
+
 def _parts(data: Spend, scale: scales.Scale) -> list[_Part]:
-    parts, at = [], 0
+    parts, at, texts = [], 0, _texts(data)
     for name in (*CATEGORIES, "held", "left"):
         amount = data.held if name == "held" else max(data.left, 0) if name == "left" else data.spent.get(name, 0)
         if amount > 0:
-            words = f"{ {'held': 'Held', 'left': 'Left'}.get(name) or LABELS[name] } {amounts.format_usd(amount)}"
+            label = {"held": "Held", "left": "Left"}.get(name) or LABELS[name]
+            words = f"{label} {texts.get(name) or amounts.format_usd(amount)}"
             parts.append(_Part(name, words, scale(at), scale(at + amount) - scale(at)))
             at += amount
     return parts

@@ -75,6 +75,11 @@ class Project(models.Model):
         return int(self.max_project_spend - self.total_spent - self.held)
 
     @property
+    def is_used_up(self) -> bool:
+        """Whether the cap is spent. While money is only reserved, sessions give back what they do not need."""
+        return bool(self.total_spent >= self.max_project_spend)
+
+    @property
     def plan_left(self) -> int:
         """Micro-USD of the plan, or of the cap where that is less, that is not spent yet; reserved money counts as left."""
         return int(min(self.total_budget or self.max_project_spend, self.max_project_spend) - self.total_spent)

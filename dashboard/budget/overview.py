@@ -131,7 +131,7 @@ def caps(figures: Figures) -> dict[str, Any]:
         "limits": [(limit_pages.limit_name(status), status) for status in figures.other_limits],
         "settable": limit_pages.choices(figures.limit_statuses),
         "thresholds": thresholds.for_project(project.pk, project=project),
-        "reached": project.headroom <= 0,
+        "reached": project.is_used_up,
     }
 
 
@@ -174,6 +174,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
     parts = [*amounts.values(), *([unattributed] if unattributed else [])]
     shown, total = columns.texts(parts)
     shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if unattributed else [])]
+    days_shown, day_total = columns.texts(days)
     names = [*CATEGORIES, *(["unattributed"] if unattributed else [])]
     rows = [
         {
@@ -182,13 +183,15 @@ def by_category(figures: Figures) -> dict[str, Any]:
             "spent": spent,
             "share": share,
             "day": today,
+            "day_shown": today_shown,
             "rate": int(today / age),
             "limits": [status for status in figures.limit_statuses if status.category == name and status.limit is not None],
         }
-        for name, amount, spent, share, today in zip(names, parts, shown, shares, days, strict=True)
+        for name, amount, spent, share, today, today_shown in zip(names, parts, shown, shares, days, days_shown, strict=True)
     ]
     data = categories.Spend(amounts, project.held, project.max_project_spend)
-    sums = {"amount": sum(parts), "spent": total, "day": sum(days), "rate": int(sum(days) / age), "some": any(parts)}
+    sums = {"amount": sum(parts), "spent": total, "day": sum(days), "day_shown": day_total, "rate": int(sum(days) / age)}
+    sums["some"] = any(parts)
     day_limit = next((status for status in figures.other_limits if (status.category, status.period) == ("total", "day")), None)
     return {
         "bar": categories.draw(data),

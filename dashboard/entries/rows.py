@@ -1,7 +1,7 @@
 """Rows of entries with the reason that each waits for, taken from the executor's checks. The number of queries does not depend on the number of rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,6 +95,22 @@ def rows_with_common_checks(
         row["children"] = done_of.get(row["entry"].pk)
         row["parent"] = parents.get(row["entry"].parent_id)
     return built, common
+
+
+def below_parents(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a page with children below the entry that they are part of, where both are on it. `depth`: how many rows a row is part of."""
+    shown = {row["entry"].pk for row in rows}
+    children: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        parent = row["entry"].parent_id
+        children[parent if parent in shown else None].append(row)
+
+    def walk(parent: str | None, depth: int) -> Iterator[dict[str, Any]]:
+        for row in children[parent]:
+            yield row | {"depth": depth}
+            yield from walk(row["entry"].pk, depth + 1)
+
+    return list(walk(None, 0))
 
 
 def _row_context(page_request: PageRequest, holders: Iterable[str], common: Sequence[Check]) -> RowContext:

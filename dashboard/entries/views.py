@@ -14,6 +14,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
+from orchestration.backlog.tree import reads as tree
 from orchestration.executor.plan import Check
 from orchestration.models import Entry
 from orchestration.reasons import Reason
@@ -102,9 +103,10 @@ class Listing:
         cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
         ordered = entries_filters.ordered(entries, query)
         cut = paging.paginate(ordered, "place", "seq", _with_account_and_session, descending=descending, **cursor)
+        tree.make_whole(cut.rows)
         shown, common = rows.rows_with_common_checks(page_request, cut.rows, own_first=True)
         return {
-            "rows": shown,
+            "rows": rows.below_parents(shown) if query.order[0] == "seq" else shown,
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),

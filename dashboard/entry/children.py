@@ -3,6 +3,8 @@
 from typing import Any
 
 from budget.charts.bullet import Use
+from dashboard.entry import stop_children
+from dashboard.proposals import choose_agent
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.backlog.tree import reads
@@ -12,14 +14,16 @@ from orchestration.models.entries import MAX_DEPTH
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """Three queries, and another for each child that is split."""
+    """Five queries, and another for each child that is split."""
     children = reads.children([entry.pk])[entry.pk]
     for child in children:
         if child.is_container:
             reads.whole(child.account)
+    at_work = stop_children.open_below(entry).count() if children else 0
     done = sum(child.status == Entry.Status.DONE for child in children)
     started = any(child.attempts or child.is_container or child.status == Entry.Status.DONE for child in children)
-    expander = configuration.load(page_request.executor.config).expander
+    config = configuration.load(page_request.executor.config)
+    expander = config.expander
     return {
         "entry": entry,
         "account": entry.account,
@@ -28,9 +32,12 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         ],
         "progress": reads.progress([child.pk for child in children if child.is_container]),
         "done": done,
+        "stops": stop_children.count_words(at_work) if at_work else "",
+        "consequence": stop_children.CONSEQUENCE,
         "may_undo": bool(children) and not started,
         "may_split": may_split(entry),
-        "expander": expander and agent_kinds.title(expander.agent.kind),
+        "own_agent": choose_agent.offered(config),
+        "expander": expander and agent_kinds.named(expander.agent.kind),
         "expander_limit": expander and configuration.micro(expander.run_usd),
         "runs": list(entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-pk")[:5]),
     }

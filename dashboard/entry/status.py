@@ -4,11 +4,15 @@ from typing import Any
 
 from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
+from dashboard.entry import children
 from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 from workspaces.access import Need
+
+TOO_LARGE = (Reason.NO_IMPROVEMENT, Reason.ROUNDS_EXHAUSTED)
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -24,6 +28,9 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "fix": _fix(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS) and not entry.is_container,
+        "may_split": entry.status in (Entry.Status.BLOCKED, Entry.Status.FAILED)
+        and entry.reason_code in TOO_LARGE
+        and children.may_split(entry),
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds and not entry.is_container,
     }
 

@@ -10,7 +10,9 @@ from dashboard.shared import fragments, header, remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Entry
+from orchestration.proposals import reads
 from orchestration.reasons import Reason
+from workspaces.access import Need
 
 MAX_ITEMS = 5
 SILENT_AFTER = timedelta(minutes=10)
@@ -38,11 +40,22 @@ class Summary:
 
 def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
     """`stuck`: number of entries that failed or are blocked for a reason that needs a person; `unfunded`: number of entries blocked because the plan
-    or the cap is exhausted. Two queries, whatever the size of the backlog."""
+    or the cap is exhausted. Three queries, whatever the size of the backlog."""
     shown = _stuck(page_request) if stuck else []
-    unmoved = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request)]
+    unmoved = [*_proposals(page_request), *_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request)]
     items = [*_alerts(page_request), *unmoved, *shown]
     return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
+
+
+def _proposals(page_request: PageRequest) -> list[Item]:
+    """Proposals of agents that nobody has decided on: those of one run by its page, others by the list of runs."""
+    runs = reads.undecided(page_request.workspace.pk) if page_request.may(Need.OPERATE) else {}
+    if not runs:
+        return []
+    count, at = sum(runs.values()), [page_request.workspace.pk]
+    words = "A proposal of an agent waits" if count == 1 else f"{count} proposals of agents wait"
+    link = reverse("run", args=[*at, *runs]) if len(runs) == 1 else f"{reverse('goal', args=at)}#runs-h"
+    return [Item("warn", "warn", [(f"{words} for your decision", "")], None, "View", link)]
 
 
 def _stuck(page_request: PageRequest) -> list[Item]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from budget import limits
+from budget.amounts import columns
 from budget.charts import outlook
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import record
@@ -46,7 +47,7 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
         "executor": page_request.executor,
         "at_work": page_request.at_work,
         "max_workers": config.max_workers,
-        "agent_kind": agent_kinds.title(config.agent.kind),
+        "agent_kind": agent_kinds.named(config.agent.kind),
         "has_checks": bool(config.verify or config.verifier),
         "tally": _tally(page_request),
         "day_limit": next(
@@ -131,9 +132,10 @@ def money(page_request: PageRequest) -> dict[str, Any]:
         for status in _limits(page_request)
         if status.limit is not None and (status.category, status.period) != ("total", "all")
     ]
+    shown, _ = columns.texts([getattr(project, f"{name}_spent") for name in CATEGORIES])
     return {
         "project": project,
-        "categories": [(LABELS[name], getattr(project, f"{name}_spent")) for name in CATEGORIES],
+        "categories": list(zip((LABELS[name] for name in CATEGORIES), shown, strict=True)),
         "left": project.headroom,
         "outlook": NEVER_STARTED if page_request.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
         "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],

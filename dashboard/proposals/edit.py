@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from pydantic import ValidationError
 
 from dashboard.entries import entry_form, new_entry
-from dashboard.proposals import edit_change
+from dashboard.proposals import edit_change, edit_split
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
@@ -27,6 +27,8 @@ from workspaces.schemas import property_path
 def page(page_request: PageRequest, run_id: str, proposal_id: str) -> HttpResponse:
     run = requests.run_for(page_request.workspace.pk, run_id)
     proposal = requests.proposal_for(run, proposal_id)
+    if proposal.kind == Proposal.Kind.SPLIT:
+        return edit_split.page(page_request, proposal)
     if proposal.kind != Proposal.Kind.ADD:
         return edit_change.page(page_request, proposal)
     if page_request.request.method != "POST":

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 from pydantic import TypeAdapter, ValidationError
 
+from dashboard.proposals import choose_agent
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -96,14 +97,15 @@ def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
     planner, orchestrator = config.planner, config.orchestrator
     context = {
         "goal": goal,
+        "own_agent": choose_agent.offered(config),
         "problem": problem,
         "examples": EXAMPLES,
         "max_goal": MAX_GOAL,
-        "planner": planner and agent_kinds.title(planner.agent.kind),
+        "planner": planner and agent_kinds.named(planner.agent.kind),
         "limit": planner and configuration.micro(planner.run_usd),
         "planner_adds": planner and planner.apply != "never",
         "orchestrator_applies": orchestrator and orchestrator.apply != "never",
-        "orchestrator": orchestrator and agent_kinds.title(orchestrator.agent.kind),
+        "orchestrator": orchestrator and agent_kinds.named(orchestrator.agent.kind),
         "orchestrator_limit": orchestrator and configuration.micro(orchestrator.run_usd),
     }
     response = render_page(

@@ -59,6 +59,9 @@ def rows(proposals: Sequence[Proposal]) -> list[Row]:
     """In a fixed number of queries."""
     ids = {pk for proposal in proposals for pk in _named(proposal)}
     seqs = {pk: f"#{seq}" for pk, seq in Entry.objects.filter(pk__in=ids).values_list("pk", "seq")}
+    for proposal in proposals:
+        if ref := proposal.after.get("ref"):
+            seqs[ref] = f"#{proposal.entry.seq}" if proposal.entry else f"proposal {proposal.number}"
     return [_row(proposal, seqs) for proposal in proposals]
 
 
@@ -78,7 +81,7 @@ def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
     parts = [("Requirements", requirements if isinstance(requirements, list) else [requirements])] if requirements else []
     parts += [(label, list(spec[key])) for key, label in LISTS if spec.get(key)]
     if proposal.kind == Kind.SPLIT:
-        parts = [("Into", [_child(child, seqs) for child in proposal.after["entries"]])]
+        parts = [("Into", _children(proposal, seqs))]
     return Row(
         proposal,
         *_word(proposal),
@@ -110,15 +113,24 @@ def _on_base(proposal: Proposal) -> tuple[str, str] | None:
     return on_base.WORDS[state], "good" if state == "red" else "warn"
 
 
-def _child(child: Mapping[str, Any], seqs: Mapping[str, str]) -> str:
-    """A line: its ref, its title, its files, and what it waits for."""
+def _children(proposal: Proposal, seqs: Mapping[str, str]) -> list[str]:
+    """A line for each child; one that waits for another child names it by its place."""
+    children = proposal.after["entries"]
+    places = {child["ref"]: f"child {n}" for n, child in enumerate(children, start=1) if child.get("ref")}
+    reasons = proposal.after.get("reasons") or [""] * len(children)  # a person's children have none
+    return [_child(child, reason, {**seqs, **places}) for child, reason in zip(children, reasons, strict=True)]
+
+
+def _child(child: Mapping[str, Any], reason: str, seqs: Mapping[str, str]) -> str:
+    """A line: its title, its files, its tests, what it waits for, and why the agent proposes it."""
     spec = child.get("spec") or {}
     files = [*(spec.get("files_to_create") or ()), *(spec.get("files_to_modify") or ())]
     needs = [seqs.get(name, name) for name in child.get("depends_on") or ()]
-    ref = f"{child['ref']}: " if child.get("ref") else ""
-    parts = [f"{ref}{child['content'].strip().split(chr(10), 1)[0][:120]}"]
+    parts = [child["content"].strip().split("\n", 1)[0][:120]]
     parts += [", ".join(files)] if files else []
+    parts += [f"tests: {', '.join(spec['tests'])}"] if spec.get("tests") else []
     parts += [f"waits for {', '.join(needs)}"] if needs else []
+    parts += [reason] if reason else []
     return " · ".join(parts)
 
 

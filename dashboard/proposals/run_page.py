@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.proposals import proposal_rows
@@ -12,7 +14,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import queries, sessions
-from orchestration.models import Executor, Proposal, Run
+from orchestration.models import Executor, Proposal, Run, Session
 from orchestration.proposals import applying, reads, requests
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.access import Need
@@ -47,7 +49,7 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
         named = ", ".join(str(proposal.number) for proposal in outcome.outdated)
         sentence += f"; outdated: {named}"
     if _adds(outcome.applied) and not _executor_runs(page_request):
-        sentence += "; nothing starts before the executor runs"
+        sentence += "; nothing starts before the executor runs: press Start"
     if outcome.waiting:
         sentence += f"; {_proposals(len(outcome.waiting))} {_is(len(outcome.waiting))} still open: what they wait for is outdated"
     return done(page_request, sentence, tone="warn" if outcome.outdated else "good")
@@ -87,8 +89,19 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "adds_only": _adds(proposals),
         "executor_runs": _executor_runs(page_request),
         "may_undo": bool(applied) and not any(_has_started(proposal) for proposal in applied),
+        "again": _again(page_request, run) if is_over and page_request.may(Need.OPERATE) else "",
         "log": [line.text for line in log_windows.before(run.session, limit=LOG_LINES).lines],
     }
+
+
+def _again(page_request: PageRequest, run: Run) -> str:
+    """Where the same can be asked again."""
+    goal = reverse("goal", args=[page_request.workspace.pk])
+    if run.subject_id:
+        return f"{reverse('entry', args=[page_request.workspace.pk, run.subject_id])}?tab=children"
+    if run.session.role == Session.Role.PLAN:
+        return f"{goal}?goal={quote(run.goal[:2000], safe='')}"
+    return f"{goal}#orchestrate-h"
 
 
 def _executor_runs(page_request: PageRequest) -> bool:

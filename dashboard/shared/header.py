@@ -85,7 +85,7 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
         words = f"{silent} of {len(stop.sessions)} sessions {'has' if silent == 1 else 'have'} not confirmed the stop"
         alerts.append(Alert("bad", words, "#stopping", "View"))
     project = page_request.project
-    if project.headroom <= 0:
+    if project.is_used_up:
         cap = amounts.format_usd(project.max_project_spend)
         alerts.append(
             Alert("bad", f"The hard cap of {cap} is reached: no session starts", reverse("budget", args=at), "Review cap")

@@ -22,6 +22,11 @@ def title(kind: str) -> str:
     return TITLES.get(kind, kind)
 
 
+def named(kind: str) -> str:
+    """The name of an agent inside a sentence."""
+    return "your command" if kind == "command" else title(kind)
+
+
 def _known(kind: str) -> str:
     if kind not in TITLES:
         *others, last = map(repr, TITLES)

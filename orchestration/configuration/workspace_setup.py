@@ -28,6 +28,7 @@ from workspaces.people import members
 from workspaces.schemas import property_path
 
 CLONE_TIMEOUT_S = 600
+PROPOSERS = {"planner", "expander", "orchestrator"}
 
 
 def create(
@@ -122,11 +123,16 @@ def _conflict_message(workspace: Workspace) -> str:
 def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.Config:
     """The merged config. Raises Invalid with the path of the first key that does not fit."""
     try:
-        return configuration.merged(stored, change)
+        config = configuration.merged(stored, change)
     except ValidationError as error:
         problem = error.errors()[0]
         name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
+    for role in PROPOSERS & change.keys():
+        proposer: configuration.Proposer | None = getattr(config, role)
+        if proposer is not None and proposer.agent.kind == "command" and not proposer.agent.command:
+            raise Invalid("Write the command that runs this agent, or choose another agent", f"{role}.agent.command")
+    return config
 
 
 def change(

@@ -109,7 +109,9 @@ def steer(phase: str) -> int:
     answer = steering.answer(phase, Path(os.environ["MUSTER_PROMPT_FILE"]).read_text())
     if answer is None:
         report(
-            "result", ok=False, summary=f'The demo agent knows only the demo\'s own goal, "{steering.GOAL}": choose a real agent.'
+            "result",
+            ok=False,
+            summary=f'The demo agent plans only the demo\'s own goal, "{steering.GOAL}" To plan yours, add your repository as a workspace.',
         )
         return 0
     steps = [REVIEWING] if phase == "interception" else [READING, SUMMING_UP]

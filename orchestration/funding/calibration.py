@@ -42,24 +42,32 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`entries`: with an outcome. `brier`, `cost_error`: smaller is better; `usual_*`: of the workspace's medians, on the same entries."""
+    """`entries`: with an outcome. `brier`, `cost_error`: smaller is better; `usual_*`: of the workspace's medians, on the same entries. Cost errors are None where no round
+    has cost anything."""
 
     entries: int
     brier: float
     usual_brier: float
-    cost_error: float
-    usual_cost_error: float
+    cost_error: float | None
+    usual_cost_error: float | None
+
+    @property
+    def is_comparable(self) -> bool:
+        """Medians of few outcomes are those outcomes themselves."""
+        return self.entries >= ENOUGH
 
     @property
     def counts(self) -> bool:
         """Whether the allocation uses the agent's estimates."""
-        return self.entries >= ENOUGH and self.brier < self.usual_brier and self.cost_error < self.usual_cost_error
+        if self.cost_error is None or self.usual_cost_error is None:
+            return False
+        return self.is_comparable and self.brier < self.usual_brier and self.cost_error < self.usual_cost_error
 
     @property
     def sentence(self) -> str:
         if self.counts:
             return "Used when money is shared out: better than the workspace's medians."
-        if self.entries < ENOUGH:
+        if not self.is_comparable:
             return f"Not used yet: {self.entries} of {ENOUGH} outcomes that it takes to tell."
         return "Ignored when money is shared out: no better than the workspace's medians."
 
@@ -80,8 +88,8 @@ def calibrate(pairs: Sequence[tuple[Estimate, Outcome]], outcomes: Sequence[Outc
         len(judged),
         _mean(own),
         _mean(usual),
-        median([abs(estimate.round - outcome.cost) / outcome.cost for estimate, outcome in paid] or [0.0]),
-        median([abs(usual_cost - outcome.cost) / outcome.cost for _, outcome in paid] or [0.0]),
+        _median([abs(estimate.round - outcome.cost) / outcome.cost for estimate, outcome in paid]),
+        _median([abs(usual_cost - outcome.cost) / outcome.cost for _, outcome in paid]),
     )
 
 
@@ -89,6 +97,10 @@ def _share_passed(outcomes: Sequence[Outcome], rounds: int) -> float:
     """Half, where nothing is known."""
     known = [passed for outcome in outcomes if (passed := outcome.after(rounds)) is not None]
     return sum(known) / len(known) if known else 0.5
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 MAX_BYTES = 1024 * 1024
 MAX_ENTRIES = 500
 MAX_DEPTH = 30
+NO_LIST = "A plan is a list of entries: write each as a line that begins with `- [ ]`"
 
 
 @dataclass(frozen=True, order=True)

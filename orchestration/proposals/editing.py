@@ -1,6 +1,8 @@
 """A person changes a proposal before it is applied."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 
@@ -16,7 +18,11 @@ from workspaces.errors import Conflict, Invalid
 Kind = Proposal.Kind
 
 
-EDITABLE = {Kind.CHANGE: {"content", "spec", "priority", "depends_on", "rounds"}, Kind.MERGE: {"content", "spec"}}
+EDITABLE = {
+    Kind.CHANGE: {"content", "spec", "priority", "depends_on", "rounds"},
+    Kind.MERGE: {"content", "spec"},
+    Kind.SPLIT: {"entries"},
+}
 
 
 def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
@@ -56,6 +62,8 @@ def set_values(proposal: Proposal, values: NewValues, *, by: Caller) -> Proposal
             raise Invalid(f"A proposal of the kind {row.kind} has no {unknown[0].replace('_', ' ')} to change", unknown[0])
         if "depends_on" in given:
             given["depends_on"] = _ids(given["depends_on"], World(entries=world.entries(workspace_id)), row)
+        if values.entries is not None and "entries" in given:
+            given = {"entries": _children(values.entries, World(entries=world.entries(workspace_id)), row), "reasons": []}
         after, before = row.after | given, row.before or {}
         if row.kind == Kind.CHANGE:
             after = {key: value for key, value in after.items() if value != before.get(key)}
@@ -72,6 +80,13 @@ def _ids(names: Sequence[str], known: World, row: Proposal) -> list[str]:
         if ids.get(name, row.subject_id) == row.subject_id:
             raise Invalid(f"`{name[:100]}` is no other entry of the backlog", "depends_on")
     return sorted(set(ids.values()))
+
+
+def _children(entries: list[ProposedEntry], known: World, row: Proposal) -> list[dict[str, Any]]:
+    others = replace(known, entries=[entry for entry in known.entries if entry.id != row.subject_id])
+    for problem in answers.check(entries, others):
+        raise Invalid(problem, "entries")
+    return [answers.with_ids(entry, others).stored() for entry in entries]
 
 
 def refuse_kind(proposal: Proposal) -> None:

@@ -9,6 +9,8 @@ from budget.models import LedgerEntry
 from budget.reads.queries import position
 from orchestration.models import Proposal, Run, Session
 
+LOOKED_AT = 20  # runs
+
 
 def page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Run], str | None]:
     """The newest runs before `cursor`, in the order of their reservations, and the next cursor."""
@@ -23,6 +25,13 @@ def open_runs(workspace_id: str) -> list[Run]:
     """The longest first."""
     runs = Run.objects.select_related("session__hold", "session__worker")
     return list(runs.filter(session__workspace_id=workspace_id, session__status__in=Session.OPEN).order_by("session__claimed_at"))
+
+
+def undecided(workspace_id: str) -> dict[str, int]:
+    """Run id to the number of its proposals that wait for a person, of the newest runs that have ended. One query."""
+    runs = Run.objects.filter(session__workspace_id=workspace_id, session__ended_at__isnull=False).order_by("-session__hold_id")
+    newest = Proposal.objects.filter(run_id__in=runs.values("pk")[:LOOKED_AT], state=Proposal.State.OPEN)
+    return dict(newest.order_by().values_list("run_id").annotate(n=Count("id")))
 
 
 def counts(run_ids: Collection[str]) -> dict[str, dict[str, int]]:

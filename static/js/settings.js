@@ -21,6 +21,9 @@
       next.querySelector("input").focus();
     });
   }
+  // Who says yes sees what there is to set.
+  for (const choice of form.querySelectorAll('select[name^="has."]'))
+    choice.addEventListener("change", () => { if (choice.value === "on") choice.closest(".panel").querySelector("details").open = true; });
   let changed = false;
   form.addEventListener("input", () => { changed = true; });
   form.addEventListener("submit", () => { changed = false; });

@@ -175,6 +175,7 @@ def test_a_plan_again_is_a_difference_that_can_be_looked_at(page: Page, address:
         page.goto(plan)
         page.fill("#text", words)
         page.click("button:text-is('Preview')")
+        expect(page.locator("#preview-h")).to_be_visible()
         assert results(page) == []
         page.click(f"button:has-text('{button}')")
     expect(page.locator("#result")).to_contain_text("1 entry is changed")
@@ -231,8 +232,7 @@ def test_an_entry_is_written_with_what_it_waits_for(page: Page, address: str, wo
     expect(page.locator("#result")).to_contain_text("#13 is added")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])  # each width and each scheme once
 def test_the_entries_are_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -245,6 +245,7 @@ def test_the_entries_are_accessible(browser: Browser, address: str, workspace: W
         assert results(page) == [], tail
     page.fill("#text", "- [ ] A (after: #99)\n- [ ] B")
     page.click("button:text-is('Preview')")
+    expect(page.locator("#preview-h")).to_be_visible()
     assert results(page) == []
     context.close()
 
@@ -256,6 +257,7 @@ def test_no_page_of_entries_is_wider_than_a_small_phone(phone: BrowserContext, a
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, tail
     page.fill("#text", f"- [ ] {'Long' * 60} (files: {'a/' * 60}x.py)")
     page.click("button:text-is('Preview')")
+    expect(page.locator("#preview-h")).to_be_visible()  # before that there may be no document to measure
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 

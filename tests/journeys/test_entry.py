@@ -129,8 +129,7 @@ def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, 
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])  # each width and each scheme once
 def test_entry_round_and_diff_are_accessible(
     browser: Browser, address: str, workspace: Workspace, entry: Entry, scheme: str, width: int
 ) -> None:

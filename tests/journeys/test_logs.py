@@ -233,8 +233,7 @@ def test_a_finished_run_is_final_and_never_stale(page: Page, address: str, works
     expect(page.locator("main")).to_contain_text("Final")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 320])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (320, "light")])  # each width and each scheme once
 def test_the_log_is_accessible(
     browser: Browser, address: str, workspace: Workspace, session: Session, scheme: str, width: int
 ) -> None:

@@ -67,8 +67,7 @@ def test_38_no_page_is_wider_than_a_small_phone_or_at_twice_the_size(browser: Br
     context, page = looking(browser, site, viewport={"width": 320, "height": 640})
     wide = {}
     for name, url in (site.every() | site.elsewhere()).items():
-        page.goto(url, wait_until="domcontentloaded")
-        page.wait_for_timeout(150)
+        page.goto(url)
         if (width := page.evaluate("document.documentElement.scrollWidth")) > 320:
             wide[name] = width
         tables = page.evaluate(

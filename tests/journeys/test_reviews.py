@@ -156,8 +156,7 @@ def test_a_channel_is_made_and_its_test_truly_arrives(
     page.screenshot(path=tmp_path / "notices.png", full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])  # each width and each scheme once
 def test_the_review_pages_are_accessible(
     browser: Browser, address: str, workspace: Workspace, receiver: Receiver, scheme: str, width: int, tmp_path: Path
 ) -> None:

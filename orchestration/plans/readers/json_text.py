@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from orchestration.plans.items import Item, Unreadable
+from orchestration.plans.items import NO_LIST, Item, Unreadable
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def _items(text: str) -> tuple[Item, ...]:
             raise Unreadable(1, f'A plan is a list, or has "entries" alone, not {unknown[0][:60]!r}')
         listed = whole.get("entries", [])
     if not isinstance(listed, list):
-        raise Unreadable(1, "A plan is a list of entries")
+        raise Unreadable(1, NO_LIST)
     starts = _starts(decoder, text, isinstance(whole, dict))
     return tuple(Item(line, value) for line, value in zip(starts, listed, strict=True))
 

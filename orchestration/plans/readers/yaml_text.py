@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.plans.items import MAX_DEPTH, Item, Unreadable
+from orchestration.plans.items import MAX_DEPTH, NO_LIST, Item, Unreadable
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
@@ -38,7 +38,7 @@ def items(text: str) -> tuple[Item, ...]:
             raise Unreadable(node.key_lines[unknown[0]], f"A plan is a list, or has `entries:` alone, not {unknown[0][:60]!r}")
         top = top["entries"].value if "entries" in top else []
     if not isinstance(top, list):
-        raise Unreadable(node.line, "A plan is a list of entries")
+        raise Unreadable(node.line, NO_LIST)
     return tuple(Item(item.line, plain(item), item.key_lines) for item in top)
 
 

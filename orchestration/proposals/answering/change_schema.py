@@ -58,10 +58,12 @@ CHANGE: TypeAdapter[AnsweredChange] = TypeAdapter(Annotated[AnsweredChange, Fiel
 
 
 class NewValues(Strict):
-    """What a person sets in a proposed change instead; what is missing stays. `content` and `spec` are those of a merged entry, too."""
+    """What a person sets in a proposed change instead; what is missing stays. `content` and `spec` are those of a merged entry, too;
+    `entries` are the children of a split."""
 
     content: NonBlank | None = None
     spec: Spec | None = None
     priority: Priority | None = None
     depends_on: Annotated[list[Reference], Field(max_length=500)] | None = None
     rounds: Rounds | None = None
+    entries: Annotated[list[ProposedEntry], Field(min_length=2, max_length=MAX_CHILDREN)] | None = None

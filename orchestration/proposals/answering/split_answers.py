@@ -34,7 +34,8 @@ def _split(entries: list[AnsweredEntry], subject: Picture, others: World) -> Pro
     children = [entry.proposed().stored() for entry in entries]
     reason = next((entry.reason for entry in entries if entry.reason), "")
     note = ". ".join(twins)[:500]
-    return Proposed(Proposal.Kind.SPLIT, {"entries": children}, reason, note, subject.id, subject.stored())
+    after = {"entries": children} | ({"reasons": [entry.reason for entry in entries]} if reason else {})
+    return Proposed(Proposal.Kind.SPLIT, after, reason, note, subject.id, subject.stored())
 
 
 def _change(entry: AnsweredEntry, subject: Picture) -> Proposed:

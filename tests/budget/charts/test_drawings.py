@@ -292,3 +292,12 @@ def test_the_outlook_reports_the_cost_of_the_backlog(end: int, high: int, text: 
     seen = replace(CERTAIN, end_spend=usd(end), end_low=usd(40), end_high=usd(high))
     assert outlook.end_sentence(seen, usd(60)) == f"When the open backlog is done, all will have cost {text}"
     assert outlook.end_sentence(CERTAIN, usd(60)) == "" and text in burnup.describe(a_burnup(outlook=seen))
+
+
+def test_the_bar_names_the_amounts_as_its_table_rounds_them() -> None:
+    spend = categories.Spend(
+        {"entry": 1_550_000, "orchestrator": 35_000, "expansion": 35_000, "interceptor": 140_000}, 0, 5_000_000
+    )
+    svg = categories.draw(spend)
+    for label, amount, _ in categories.table(spend).rows:
+        assert f"{label} {amount}" in svg

@@ -1,11 +1,17 @@
 """An entry is split on its page, and shown with its children."""
 
+import re
+
+from django.db.models.functions import Now
 from django.test import Client
 
+from budget import amounts
+from budget.models import Account
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import reads
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry, Executor, Session
+from orchestration.reasons import Reason
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
 from workspaces.models import Workspace
@@ -94,4 +100,51 @@ def test_the_splitting_agent_is_named_with_what_it_may_spend(otto: Client, works
     expander = {"agent": {"command": "true"}, "run_usd": 0.1}
     Executor.objects.filter(pk=workspace.pk).update(config={**executor.config, "expander": expander})
     seen = in_line(otto.get(address(entry(workspace), "?tab=children")).content.decode())
-    assert "An agent (Any command) proposes; you decide. It spends at most $0.10." in seen
+    assert "An agent (your command) proposes; you decide. It spends at most $0.10." in seen
+
+
+def test_prose_is_answered_with_how_to_write_a_child(otto: Client, workspace: Workspace) -> None:
+    response = otto.post(address(entry(workspace), "split/"), {"plan": "First parse, then print."})
+    assert "write each as a line that begins with `- [ ]`" in response.content.decode()
+
+
+def test_an_entry_that_no_longer_improves_offers_to_split_it(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    Entry.objects.filter(pk=row.pk).update(status=Entry.Status.BLOCKED, reason_code=Reason.NO_IMPROVEMENT, reason_at=Now())
+    assert 'id="act-split"' in otto.get(address(row)).content.decode()
+    Entry.objects.filter(pk=row.pk).update(reason_code=Reason.HUMAN_HOLD)
+    assert 'id="act-split"' not in otto.get(address(row)).content.decode()
+
+
+def test_the_list_shows_children_below_their_entry_with_the_money_of_all(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    first, _ = halves(row)
+    Account.objects.filter(pk=first.pk).update(budget=5_000_000)
+    given = reads.budgets([row.pk])[row.pk]
+    seen = in_line(otto.get(f"/w/{workspace.pk}/entries/").content.decode())
+    rows = re.findall(r'<tr id="row-([^"]+)"(?: class="(child-1)")?>', seen)
+    place = rows.index((row.pk, ""))
+    assert rows[place + 1] == (first.pk, "child-1") and rows[place + 2][1] == "child-1"
+    assert f"of {amounts.format_usd(given)}" in seen.split(f'id="row-{row.pk}"')[1].split("</tr>")[0]
+    assert "child-1" not in otto.get(f"/w/{workspace.pk}/entries/?sort=-spent").content.decode()
+
+
+def test_the_sessions_of_all_children_are_stopped_by_one_button(otto: Client, vera: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    running = Session.objects.filter(workspace=workspace, status=Session.Status.RUNNING, stop_wanted_at=None)
+    for session, half in zip(running[:2], halves(row), strict=True):
+        Session.objects.filter(pk=session.pk).update(entry=half)
+    seen = otto.get(address(row, "?tab=children")).content.decode()
+    token = re.search(r'id="stop-children-form".*?name="confirm" value="([^"]+)"', seen, re.S)
+    assert token and "Stop 2 sessions" in seen and "stop-children" not in vera.get(address(row, "?tab=children")).content.decode()
+    otto.post(address(row, "stop-children/"))
+    assert not Session.objects.filter(entry__parent=row, stop_wanted_at__isnull=False).exists()
+    otto.post(address(row, "stop-children/"), {"confirm": token[1]})
+    assert Session.objects.filter(entry__parent=row, stop_wanted_at__isnull=False).count() == 2
+
+
+def test_where_no_child_works_there_is_nothing_to_stop(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    halves(row)
+    assert "stop-children" not in otto.get(address(row, "?tab=children")).content.decode()
+    assert "there is nothing to stop" in otto.post(address(row, "stop-children/"), follow=True).content.decode()

@@ -125,6 +125,12 @@ def test_a_reached_cap_is_reported(ana: Client, workspace: Workspace) -> None:
     assert "The cap is reached" in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
 
 
+def test_money_that_is_only_reserved_is_no_reached_cap(ana: Client, workspace: Workspace) -> None:
+    project = Project.objects.get(pk=workspace.pk)
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=project.total_spent + project.held)
+    assert project.held and "is reached" not in text_of(ana, f"/w/{workspace.pk}/")
+
+
 def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=1)
     seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")

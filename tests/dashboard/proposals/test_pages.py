@@ -11,7 +11,7 @@ from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, an_entry
-from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, states
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_split, states
 from workspaces.models import Workspace
 
 
@@ -104,7 +104,7 @@ def test_adding_entries_names_an_executor_that_is_stopped(otto: Client, planned:
     run = a_run(planned, "Parse dates")
     assert "They start once the executor runs." in text(page(otto, planned, f"runs/{run.pk}/"))
     seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk))
-    assert "1 entry is added; nothing starts before the executor runs" in seen
+    assert "1 entry is added; nothing starts before the executor runs: press Start" in seen
 
 
 def test_a_failed_run_shows_its_only_problem_once_and_a_way_to_ask_again(otto: Client, planned: Workspace) -> None:
@@ -245,7 +245,7 @@ def test_the_orchestrator_is_asked_on_the_page_of_goals(otto: Client, steered: W
 
 
 def test_without_an_orchestrator_the_page_leads_to_the_settings(ana: Client, planned: Workspace) -> None:
-    assert "Choose an orchestrating agent" in text(page(ana, planned, "goal/"))
+    assert "Choose an agent" in text(page(ana, planned, "goal/"))
 
 
 def test_changes_are_shown_with_before_and_after_applied_and_undone(otto: Client, steered: Workspace) -> None:
@@ -301,3 +301,92 @@ def test_the_text_of_a_merge_is_edited(otto: Client, steered: Workspace) -> None
     applied = {"proposal": run.proposals.get().pk}
     page(otto, steered, f"runs/{run.pk}/apply/", **applied)
     assert Entry.objects.filter(workspace=steered, content="Both of them").exists()
+
+
+def test_an_admin_lets_the_workspaces_agent_plan_by_one_click(ana: Client, otto: Client, workspace: Workspace) -> None:
+    config = {"agent": {"kind": "claude_code", "model": "sonnet"}}
+    Executor.objects.filter(pk=workspace.pk).update(config=config)
+    assert "Let Claude Code plan" in text(page(ana, workspace, "goal/"))
+    next_url = f"/w/{workspace.pk}/entries/goal/"
+    assert "Claude Code plans now." in text(page(ana, workspace, "agents/planner/", next=next_url))
+    assert Executor.objects.get(pk=workspace.pk).config == config | {"planner": config}
+    assert page(otto, workspace, "agents/planner/", next=next_url).status_code == 403
+
+
+def test_open_proposals_need_attention(otto: Client, vera: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates", "Print dates")
+    overview = f"/w/{planned.pk}/"
+    seen = text(otto.get(overview))
+    assert "2 proposals of agents wait for your decision" in seen and f'href="{overview}entries/runs/{run.pk}/"' in seen
+    assert "for your decision" not in text(vera.get(overview))
+    page(otto, planned, f"runs/{run.pk}/reject/", proposal=run.proposals.get(number=1).pk)
+    assert "A proposal of an agent waits for your decision" in text(otto.get(overview))
+
+
+def test_what_a_proposal_waits_for_is_named_by_its_number(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, {"content": "Parse dates", "ref": "parse"}, {"content": "Print dates", "depends_on": ["parse"]})
+    assert "Waits for proposal 1" in text(page(otto, planned, f"runs/{run.pk}/"))
+    page(otto, planned, f"runs/{run.pk}/apply/", proposal=list(run.proposals.values_list("pk", flat=True)))
+    first = Entry.objects.get(workspace=planned, content="Parse dates")
+    assert f"Waits for #{first.seq}" in text(page(otto, planned, f"runs/{run.pk}/"))
+
+
+def test_many_failing_cases_are_folded(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates")
+    failing = {f"test_dates.test_{n}": "no module dates" for n in range(30)}
+    run.proposals.update(tests_on_base={"state": "red", "failing": failing})
+    seen = text(page(otto, planned, f"runs/{run.pk}/"))
+    assert "30 cases fail, the first with: no module dates" in seen
+    assert seen.count("<code>test_dates.") == 20 and "the first 20 are shown" in seen
+
+
+@pytest.fixture
+def rearranged(planned: Workspace) -> Workspace:
+    """The workspace, with an orchestrator too."""
+    row = Executor.objects.get(pk=planned.pk)
+    Executor.objects.filter(pk=planned.pk).update(config={**row.config, "orchestrator": ORCHESTRATOR})
+    return planned
+
+
+def test_each_child_of_a_split_shows_what_it_waits_for_and_why(otto: Client, rearranged: Workspace) -> None:
+    run, _ = a_split(rearranged)
+    seen = text(page(otto, rearranged, f"runs/{run.pk}/"))
+    assert "Parse dates · a.py · They are read first" in seen and "Print dates · waits for child 1<" in seen
+    assert "Sort dates · waits for child 2 · It is easy then" in seen
+
+
+def test_the_children_of_a_split_are_edited_before_they_are_added(otto: Client, rearranged: Workspace) -> None:
+    run, proposal = a_split(rearranged)
+    edit = f"runs/{run.pk}/proposals/{proposal.pk}/"
+    assert "Leave this child out" in text(page(otto, rearranged, edit))
+    typed = {
+        "content-0": "Parse ISO dates",
+        "modifies-0": "c.py",
+        "content-1": "Print",
+        "left_out-1": "1",
+        "content-2": "Sort dates",
+    }
+    assert "Proposal 1 is changed" in text(page(otto, rearranged, edit, **typed))
+    proposal.refresh_from_db()
+    first, second = proposal.after["entries"]
+    assert first["spec"] == {"files_to_modify": ["c.py"], "patterns": ["as in b.py"]} and first["content"] == "Parse ISO dates"
+    assert (second["content"], second.get("depends_on") or [], proposal.edited_by) == ("Sort dates", [], "otto")
+    page(otto, rearranged, f"runs/{run.pk}/apply/", proposal=proposal.pk)
+    assert [e.title for e in Entry.objects.filter(parent=proposal.subject).order_by("seq")] == ["Parse ISO dates", "Sort dates"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"content-0": " ", "content-1": "Print", "content-2": "Sort"}, "The proposal was not changed: Child 1, content"),
+        ({"content-0": "Parse", "left_out-1": "1", "left_out-2": "1"}, "A split needs at least two children"),
+        ({"content-0": "Parse", "modifies-0": "../x", "content-1": "Print", "content-2": "Sort"}, "The proposal was not changed"),
+    ],
+)
+def test_children_that_cannot_be_used_come_back(
+    otto: Client, rearranged: Workspace, typed: dict[str, str], sentence: str
+) -> None:
+    run, proposal = a_split(rearranged)
+    response = page(otto, rearranged, f"runs/{run.pk}/proposals/{proposal.pk}/", **typed)
+    assert response.status_code == 422 and sentence in text(response)
+    assert proposal.after == Proposal.objects.get(pk=proposal.pk).after

@@ -56,6 +56,7 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "delivery_id": "1",
         "name": "A_KEY",
         "what": "priority",
+        "role": "planner",
         "number": 1,
         "verb": verb,
         "token": "x.y",

@@ -207,3 +207,13 @@ def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, work
     workspace_setup.configure(workspace, {"verify": checks}, by=seed.ANA)
     assert statements(ana, at(workspace)) == few <= 12
     assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1400
+
+
+@pytest.mark.parametrize("role", ["planner", "expander", "orchestrator"])
+def test_a_command_agent_that_proposes_is_not_saved_without_its_command(ana: Client, workspace: Workspace, role: str) -> None:
+    before = stored(workspace)
+    response = save(ana, workspace, **{f"has.{role}": "on"})
+    assert response.status_code == 400 and stored(workspace) == before
+    assert f'id="f-{role}-agent-command-wrong">Write the command that runs this agent' in in_line(response.content.decode())
+    save(ana, workspace, **{f"has.{role}": "on", f"{role}.agent.command": "true"})
+    assert stored(workspace)[role] == {"agent": {"command": "true"}}

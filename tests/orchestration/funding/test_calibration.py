@@ -42,7 +42,7 @@ def test_an_entry_that_is_not_over_counts_for_the_rounds_that_it_had() -> None:
 
 
 def test_an_entry_without_a_judged_round_counts_for_nothing() -> None:
-    assert scored((Estimate(SURE, 100), Outcome(0, None, 0))) == Calibration(0, 0, 0, 0, 0)
+    assert scored((Estimate(SURE, 100), Outcome(0, None, 0))) == Calibration(0, 0, 0, None, None)
 
 
 @pytest.mark.parametrize(("chances", "rounds"), [(SURE, 1), (HOPELESS, 5), ((0.5, 0.75, 1.0), 1.75)])

@@ -11,7 +11,7 @@ from orchestration.proposals.answering.answers import additions
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
 from orchestration.sessions import Ending
-from tests.factories import ANA, a_worker
+from tests.factories import ANA, a_worker, an_entry
 from workspaces.models import Workspace
 
 PLANNER = {"agent": {"command": "true"}, "run_usd": 0.1}
@@ -58,3 +58,16 @@ def a_rearranging_run(workspace: Workspace, *changes: dict[str, Any]) -> Run:
     making.keep_answer(session, "the answer", answer)
     assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
     return requests.run_for(workspace.pk, session.pk)
+
+
+def a_split(workspace: Workspace) -> tuple[Run, Proposal]:
+    """A run that proposes three children for an entry of the workspace, each with its reason."""
+    row = an_entry(workspace, content="Handle dates")
+    children = [
+        {"content": "Parse dates", "ref": "parse", "spec": {"files_to_modify": ["a.py"], "patterns": ["as in b.py"]}},
+        {"content": "Print dates", "ref": "print", "depends_on": ["parse"]},
+        {"content": "Sort dates", "depends_on": ["print"]},
+    ]
+    run = a_rearranging_run(workspace, {"kind": "split", "entry": f"#{row.seq}", "entries": children})
+    run.proposals.update(after={"entries": children, "reasons": ["They are read first", "", "It is easy then"]})
+    return run, run.proposals.get()

@@ -1,0 +1,52 @@
+"""Stops the sessions of all entries below one that is split, as each would be stopped on its own."""
+
+from contextlib import suppress
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.page_request import PageRequest
+from dashboard.shared.responses import confirm, done
+from orchestration import queries, sessions
+from orchestration.backlog.tree import leaves
+from orchestration.models import Entry, Session
+from workspaces.access import Need
+from workspaces.errors import Conflict, NotFound
+
+CONSEQUENCE = "Their work is committed, and their entries are on hold until someone resumes them."
+
+
+def open_below(entry: Entry) -> QuerySet[Session]:
+    """The sessions at work below an entry."""
+    return Session.objects.filter(entry__in=leaves.below([entry]), status__in=Session.OPEN)
+
+
+def count_words(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.OPERATE)
+def stop(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    at_work = list(open_below(entry).values_list("pk", flat=True))
+    if not at_work:
+        raise Conflict(f"No session works below #{entry.seq}: there is nothing to stop")
+    if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "stop-children", entry.pk):
+        return confirm(
+            page_request,
+            title=f"Stop the children of #{entry.seq}",
+            sentence=f"Ends {count_words(len(at_work))}. {CONSEQUENCE}",
+            button=f"Stop {count_words(len(at_work))}",
+            action=reverse("entry-stop-children", args=[page_request.workspace.pk, entry.pk]),
+            fields={"confirm": confirmation.token(page_request, "stop-children", entry.pk)},
+            status=409 if page_request.request.method == "POST" else 0,
+        )
+    for session_id in at_work:
+        with suppress(NotFound):  # it has ended since
+            sessions.stop(page_request.workspace.pk, session_id, by=page_request.caller)
+    return done(page_request, f"{count_words(len(at_work))} below #{entry.seq} {'is' if len(at_work) == 1 else 'are'} stopping")
