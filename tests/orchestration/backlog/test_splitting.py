@@ -138,6 +138,35 @@ def test_children_of_an_entry_without_a_budget_share_the_plan(shop: Workspace) -
     assert fresh(entry).account.budget == 0
 
 
+def test_children_get_no_more_than_the_plan_has_for_entries_without_a_budget() -> None:
+    shop = a_workspace(budget="3")
+    an_entry(shop, budget="1.5")
+    (entry,) = some_entries(shop, "Big")
+    with pytest.raises(Invalid, match=r"add up to \$1.75, and \$1.5.* of the plan is left"):
+        splitting.split(entry, [Draft("One", budget=usd("1.75")), Draft("Two")], by=ANA)
+    assert not fresh(entry).is_container
+    one, two = splitting.split(entry, [Draft("One", budget=usd("1.25")), Draft("Two")], by=ANA)
+    assert (fresh(one).account.budget, fresh(two).account.budget) == (1_250_000, 250_000)
+
+
+def test_what_a_deleted_child_leaves_never_goes_to_a_budget_that_a_person_locked(shop: Workspace) -> None:
+    first, second, third = splitting.split(an_entry(shop, budget="3"), [Draft("One"), Draft("Two"), Draft("Three")], by=ANA)
+    caps.toggle_lock(fresh(second).account, by=ANA)
+    deletion.delete_all([fresh(first)], by=ANA)
+    assert [fresh(row).account.budget for row in (second, third)] == [1_000_000, 2_000_000]
+
+
+def test_a_rest_that_no_child_took_is_lowered_with_the_budget(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    first, second = halves(entry)
+    caps.toggle_lock(fresh(second).account, by=ANA)
+    deletion.delete_all([fresh(first)], by=ANA)
+    assert fresh(entry).account.budget == 1_500_000
+    caps.edit(fresh(entry).account, usd("0.5"), by=ANA)
+    assert dividing.total(fresh(entry).account) == 500_000
+    assert audit.check(shop.pk).wrong == []
+
+
 def test_raising_and_lowering_its_budget_changes_its_childrens(shop: Workspace) -> None:
     entry = an_entry(shop, budget="1")
     first, second = halves(entry)
