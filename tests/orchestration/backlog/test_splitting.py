@@ -145,8 +145,8 @@ def test_children_get_no_more_than_the_plan_has_for_entries_without_a_budget() -
     with pytest.raises(Invalid, match=r"add up to \$1.75, and \$1.5.* of the plan is left"):
         splitting.split(entry, [Draft("One", budget=usd("1.75")), Draft("Two")], by=ANA)
     assert not fresh(entry).is_container
-    one, two = splitting.split(entry, [Draft("One", budget=usd("1.25")), Draft("Two")], by=ANA)
-    assert (fresh(one).account.budget, fresh(two).account.budget) == (1_250_000, 250_000)
+    first, second = splitting.split(entry, [Draft("One", budget=usd("1.25")), Draft("Two")], by=ANA)
+    assert (fresh(first).account.budget, fresh(second).account.budget) == (1_250_000, 250_000)
 
 
 def test_what_a_deleted_child_leaves_never_goes_to_a_budget_that_a_person_locked(shop: Workspace) -> None:
