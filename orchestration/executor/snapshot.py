@@ -21,8 +21,8 @@ from orchestration.sessions import reservations
 MARGIN = 8
 
 # Runs about an entry `{e}` that are at work or about to be.
-_ASKED = """FROM orchestration_run r JOIN orchestration_session rs ON rs.id = r.session_id
-    WHERE r.subject_id = {e}.id AND rs.status IN ('claimed', 'running')"""
+_ASKED = """FROM orchestration_run about JOIN orchestration_session asked ON asked.id = about.session_id
+    WHERE about.subject_id = {e}.id AND asked.status IN ('claimed', 'running')"""
 
 # The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
@@ -45,7 +45,7 @@ _WAITING = {
     "own_budget": "(a.own_budget OR a.human_locked)",
     "parent": "coalesce(e.parent_id, '')",
     "is_container": "e.is_container",
-    "asked": f"coalesce((SELECT min(rs.id) {_ASKED.format(e='e')}), '')",
+    "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
 }
 
 

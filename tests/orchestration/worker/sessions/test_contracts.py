@@ -111,6 +111,36 @@ def test_what_is_still_so_is_marked(planned: Callable[..., Shop]) -> None:
     assert proposal(run).tests_on_base["state"] == "broken"
 
 
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ("Prose.", "It cannot be used: The answer has no JSON object"),
+        (answer(GREEN, "test_one", tests=["nowhere"], files_to_modify=["missing.py"]), "does not exist"),
+        ({"entries": []}, "at least one entry"),
+    ],
+)
+def test_a_doubtful_answer_is_used_where_the_second_one_cannot_be(
+    planned: Callable[..., Shop], second: Any, sentence: str
+) -> None:
+    run = ask(planned(answer(UNREADABLE), second))
+    assert run.session.outcome == "passed" and proposal(run).tests_on_base["state"] == "broken"
+    assert "That is its first answer; of the second: " in run.session.outcome_message
+    assert sentence in run.session.outcome_message and "test_double" in run.answer
+
+
+def test_the_answer_with_fewer_doubts_is_used(planned: Callable[..., Shop]) -> None:
+    doubtful = answer(UNREADABLE)["entries"][0]
+    worse = [doubtful, {"content": "One", "spec": {"tests": ["test_one.test_one"]}}]
+    assert "cannot be imported" in proposal(ask(planned({"entries": [doubtful]}, {"entries": worse}))).note
+
+
+def test_a_doubtful_answer_is_used_where_the_second_turn_fails(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    work = planned(answer(UNREADABLE))  # there is no second answer: the command ends with an error
+    run = ask(work)
+    assert (run.session.outcome, proposal(run).tests_on_base["state"]) == ("passed", "broken")
+    assert "of the second: " in run.session.outcome_message
+
+
 def test_a_stop_ends_the_tests_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
     check = {"name": "endless", "run": f"test -f tests/test_new.py && touch {tmp_path}/began && sleep 60"}
     work = planned(answer(RED), verify=[check])
