@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
@@ -105,6 +106,40 @@ def set_total(account: Account, budget: int, *, by: Caller, reason: str = "") ->
     fresh.update(locked_by=by.name, locked_at=Now(), locked_reason=reason[:500])
     event = events.EntryBudgetSet(before_usd=amounts.number(before), after_usd=amounts.number(budget), field="budget")
     activity.record(account.project_id, event, by=by, object_id=account.pk, reason=reason)
+
+
+def lock_below(account: Account, *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    """Lock what is below an account that was just locked, as it is. What is locked already stays so."""
+    rows = below(account.pk).filter(human_locked=False, entry__deleted_at__isnull=True)
+    lock = {"locked_by": account.locked_by, "locked_at": account.locked_at, "locked_reason": account.locked_reason}
+    _set_lock(list(rows.order_by("pk")), {"human_locked": True, **lock}, by=by, reason=reason, source=source)
+
+
+def release_below(account: Account, *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    """Release what was locked together with an account that is about to be released. A child that a person locked by itself stays locked."""
+    rows = below(account.pk).filter(human_locked=True, entry__deleted_at__isnull=True).order_by("pk")
+    # Compared here: SQLite keeps one moment in two formats, its own and Django's.
+    together = [row for row in rows if (row.locked_by, row.locked_at) == (account.locked_by, account.locked_at)]
+    lock = {"human_locked": False, "locked_by": "", "locked_at": None, "locked_reason": ""}
+    _set_lock(together, lock, by=by, reason=reason, source=source)
+
+
+def _set_lock(rows: Sequence[Account], lock: Mapping[str, Any], *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    Account.objects.filter(pk__in=[row.pk for row in rows]).update(**lock)
+    after = int(lock["human_locked"])
+    BudgetChange.objects.bulk_create(
+        BudgetChange(
+            project_id=row.project_id,
+            account=row,
+            field="human_locked",
+            before=1 - after,
+            after=after,
+            source=source,
+            actor=by.name,
+            reason=(reason or "with the entry above it")[:500],
+        )
+        for row in rows
+    )
 
 
 def return_from(gone: Sequence[Account], siblings: Sequence[Account], parent: Account, *, by: Caller) -> dict[str, int]:

@@ -147,6 +147,17 @@ def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.C
 
 
 @router.post(
+    "/runs/{runID}/reopen",
+    response=responses(schemas.RunProposalsOut, conflict=True),
+    operation_id="agent.orchestration.runsReopen",
+)
+def reopen(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
+    """Open rejected proposals again, all or some, unless the backlog has outrun one of them."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return {"proposals": _proposals(applying.reopen(requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))}
+
+
+@router.post(
     "/runs/{runID}/undo", response=responses(schemas.RunProposalsOut, conflict=True), operation_id="agent.orchestration.runsUndo"
 )
 def undo(request: Request, workspaceID: Path[str], runID: str) -> Any:

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from budget.amounts import usd
 from budget.limits import caps, dividing
-from budget.models import Account
+from budget.models import Account, BudgetChange
 from orchestration import queries
 from orchestration.backlog import deletion, dependencies, entry_actions, entry_edits, splitting
 from orchestration.backlog.entries import Draft
@@ -294,6 +294,27 @@ def test_a_child_that_ran_out_of_money_blocks_it_until_there_is_some(shop: Works
 
     funding.unblock_affordable(shop.pk)
     assert [fresh(row).status for row in (first, entry)] == ["pending", "pending"]
+
+
+def test_a_lock_of_its_budget_holds_for_its_childrens_until_it_is_released(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    first, second = halves(entry)
+    deeper = halves(fresh(second))
+    caps.toggle_lock(fresh(first).account, by=ANA, reason="Mine")
+    caps.toggle_lock(fresh(entry).account, by=ANA, reason="All of it")
+    below = [first, second, *deeper]
+    assert [fresh(row).account.locked_reason for row in below] == ["Mine", "All of it", "All of it", "All of it"]
+    caps.toggle_lock(fresh(entry).account, by=ANA)
+    assert [fresh(row).account.human_locked for row in below] == [True, False, False, False]
+    assert BudgetChange.objects.filter(account=deeper[0].account, field="human_locked").count() == 2
+
+
+def test_children_that_were_locked_by_an_edit_of_its_budget_are_released_with_it(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    children = halves(entry)
+    caps.edit(fresh(entry).account, usd("4"), by=ANA)
+    caps.toggle_lock(fresh(entry).account, by=ANA)
+    assert [fresh(row).account.human_locked for row in (entry, *children)] == [False] * 3
 
 
 def test_the_database_refuses_what_would_break_the_tree(shop: Workspace) -> None:

@@ -80,6 +80,16 @@ def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> 
     assert states(run) == ["applied"] * 4
 
 
+def test_the_activity_log_names_what_an_undo_restored(workspace: Workspace, backlog: list[Entry]) -> None:
+    split = {"kind": "split", "entry": "#5", "entries": [{"content": "One"}, {"content": "Two"}]}
+    run = a_rearranging_run(workspace, *EVERY_KIND, split)
+    applying.apply(run, by=ANA)
+    applying.undo(run, by=ANA)
+    assert Event.objects.get(verb="proposals.undone").data["restored"] == (
+        "#1 priority medium, rounds 5, waiting for nothing; #2 pending; #3 and #4 apart; #6 on the backlog; #5 in one piece"
+    )
+
+
 def test_a_split_hands_the_work_to_children_and_is_undone(workspace: Workspace, backlog: list[Entry]) -> None:
     before = shown(workspace)
     run = a_rearranging_run(workspace, {"kind": "split", "entry": "#1", "entries": [{"content": "Read"}, {"content": "Check"}]})
