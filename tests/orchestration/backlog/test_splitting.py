@@ -278,7 +278,7 @@ def test_the_api_shows_children_and_the_whole_budget(shop: Workspace) -> None:
     assert shown[0]["children"] == [child.pk for child in children]
     assert shown[0]["budget_usd"] == 1.0
     assert [reason["code"] for reason in shown[0]["reasons"]] == [Reason.CHILDREN_UNFINISHED]
-    assert shown[1]["children"] == []
+    assert (shown[1]["children"], shown[1]["parent"], shown[0]["parent"]) == ([], entry.pk, None)
 
 
 def test_a_child_that_ran_out_of_money_blocks_it_until_there_is_some(shop: Workspace) -> None:
