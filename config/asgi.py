@@ -17,7 +17,7 @@ from config.http import static_files  # noqa: E402  (needs the settings)
 THREADS = 8
 # A stop of all sessions waits until they have ended (orchestration/executor/stopping.py): in threads of its own, which no page needs.
 STOP_THREADS = 16
-STOP_ALL = re.compile(r"^/api/v1/workspaces/[^/]+/orchestration/executor/stop-all$")
+STOP_ALL = re.compile(r"^/api/v1/workspaces/[^/]+/orchestration/(executor/stop-all|todo/entries/[^/]+/stop)$")
 EVENT_STREAM = re.compile(r"^/(w/[^/]+/events/?|api/v1/workspaces/[^/]+/orchestration/events)$")
 
 static_files.collect()

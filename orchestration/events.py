@@ -229,11 +229,22 @@ class ProposalsRejected(ActivityEvent, verb="proposals.rejected", sentence="reje
         return {"rejected": counted(self.rejected, "proposal", "proposals")}
 
 
-class ProposalsUndone(ActivityEvent, verb="proposals.undone", sentence="undid {undone} of a run"):
-    undone: int
+class ProposalsReopened(ActivityEvent, verb="proposals.reopened", sentence="reopened {reopened} of a run"):
+    reopened: int
 
     def words(self) -> dict[str, str]:
-        return {"undone": counted(self.undone, "proposal", "proposals")}
+        return {"reopened": counted(self.reopened, "proposal", "proposals")}
+
+
+class ProposalsUndone(ActivityEvent, verb="proposals.undone", sentence="undid {undone} of a run{restored}"):
+    """`restored`: what is as before, entry by entry."""
+
+    undone: int
+    restored: str = ""
+
+    def words(self) -> dict[str, str]:
+        restored = f": {self.restored}" if self.restored else ""
+        return {"undone": counted(self.undone, "proposal", "proposals"), "restored": restored}
 
 
 class AgentEvent(ActivityEvent):

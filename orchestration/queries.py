@@ -224,6 +224,7 @@ def _shown(
         "reasons": reasons,
         "priority": Entry.Priority(entry.priority).name.lower(),
         "depends_on": depends_on,
+        "parent": entry.parent_id,
         "children": children,
         "parallelizable": entry.parallelizable,
         "parallel_group": entry.parallel_group or None,

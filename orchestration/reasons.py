@@ -21,6 +21,7 @@ class Reason(StrEnum):
     PENDING = "pending"
     DEPENDENCIES_PENDING = "dependencies_pending"
     CHILDREN_UNFINISHED = "children_unfinished"
+    SPLIT_ASKED = "split_asked"
     EXECUTOR_RUNNING = "executor_running"
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
@@ -92,6 +93,15 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("children", "split"),
         no_funding=True,
         remedy=Remedy("View children", "entry", "children"),
+    ),
+    Reason.SPLIT_ASKED: Words(
+        check="Being split",
+        listed="entries that an agent is splitting",
+        group="waiting for an agent's proposal to split them",
+        filter="Being split",
+        search="an agent's proposal to split it",
+        aliases=("expander",),
+        remedy=Remedy("View the run", "entry", "children"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",
@@ -249,8 +259,10 @@ WORDS: Mapping[Reason, Words] = {
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
-# Without words: a new word is no migration. Reserved money is never stored: only a plan knows what is reserved now.
-CHOICES = [(reason.value, reason.value) for reason in WORDS if reason is not Reason.MONEY_RESERVED]
+# Only a plan knows what is reserved now, and which agents are asked.
+PLAN_ONLY = (Reason.MONEY_RESERVED, Reason.SPLIT_ASKED)
+# Without words: a new word is no migration.
+CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLAN_ONLY]
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
@@ -259,7 +271,7 @@ WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 WAITING_FOR_CHILDREN = "It is split: it is done when its children are"
 
-# True of all ready entries alike: no column stores them, only the executor's checks know.
+# No column stores them, only the executor's checks know.
 NOT_STORED = (
     Reason.EXECUTOR_PAUSED,
     Reason.EXECUTOR_STOPPED,
@@ -267,7 +279,7 @@ NOT_STORED = (
     Reason.REPOSITORY_UNAVAILABLE,
     Reason.INTEGRATION_RED,
     Reason.CONCURRENCY_LIMIT,
-    Reason.MONEY_RESERVED,
+    *PLAN_ONLY,
 )
 
 

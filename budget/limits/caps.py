@@ -148,14 +148,20 @@ def set_limit(
 
 
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
-    """Turn the human lock on or off."""
+    """Turn the human lock on or off, for an entry that is split with the budgets below it."""
     with transaction.atomic():
-        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        row = _locked_with_entry(account)
+        is_split = hasattr(row, "entry") and row.entry.is_container
+        if is_split and row.human_locked:
+            dividing.release_below(row, by=by, reason=reason, source=source)
         row.human_locked = not row.human_locked
         row.locked_by = by.name if row.human_locked else ""
         row.locked_at = Now() if row.human_locked else None
         row.locked_reason = reason[:500] if row.human_locked else ""
         row.save(update_fields=["human_locked", "locked_by", "locked_at", "locked_reason"])
+        if is_split and row.human_locked:
+            row.refresh_from_db(fields=["locked_at"])
+            dividing.lock_below(row, by=by, reason=reason, source=source)
         before, after = int(not row.human_locked), int(row.human_locked)
         event = events.EntryBudgetLocked(before=before, after=after, field="human_locked")
         _record(row.project, row, event, before, after, by=by, reason=reason, source=source)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
@@ -12,7 +13,7 @@ from budget import amounts, events
 from budget.models import Account, BudgetChange
 from workspaces import activity
 from workspaces.access import Caller
-from workspaces.errors import Invalid
+from workspaces.errors import Conflict, Invalid
 
 ENDED = ("done", "failed")
 
@@ -24,14 +25,23 @@ def parts(left: int, asked: Sequence[int | None]) -> list[int]:
     without = sum(amount is None for amount in asked)
     if left <= 0:
         raise Invalid("Nothing of its budget is left for children: raise its budget first", "entries")
-    if own > left or (own < left and not without):
-        raise Invalid(
-            f"The children's budgets add up to {amounts.exact_usd(own)}, and {amounts.exact_usd(left)} of its budget is left: "
-            "change one, or leave one out, which then gets the rest",
-            "entries",
-        )
+    if own < left and not without:
+        raise _mismatch(own, left, "of its budget")
+    refuse_more(asked, left, "of its budget")
     equal_parts = iter(equal(left - own, without))
     return [next(equal_parts) if amount is None else amount for amount in asked]
+
+
+def refuse_more(asked: Sequence[int | None], left: int, of: str) -> None:
+    """Raises Invalid where the children's own budgets are more than is left. `of`: what that is a part of."""
+    own = sum(amount or 0 for amount in asked)
+    if own > left:
+        raise _mismatch(own, left, of)
+
+
+def _mismatch(own: int, left: int, of: str) -> Invalid:
+    sentence = f"The children's budgets add up to {amounts.exact_usd(own)}, and {amounts.exact_usd(left)} {of} is left: "
+    return Invalid(sentence + "change one, or leave one out, which then gets a part of the rest", "entries")
 
 
 def equal(amount: int, number: int) -> list[int]:
@@ -74,13 +84,14 @@ def set_total(account: Account, budget: int, *, by: Caller, reason: str = "") ->
     """Raise or lower the budgets of its open children, so that the sum is `budget`; they are locked against the reallocator. Raises Invalid
     where they have spent or reserved more, or none of them is open."""
     rows = list(below(account.pk).select_related("entry").select_for_update(no_key=True, of=("self",)).order_by("pk"))
-    before = int(account.budget) + sum(int(row.budget) for row in rows)
     live = [row for row in rows if row.entry.deleted_at is None and not row.entry.is_container]
     takers = [row for row in live if row.entry.status not in ENDED]
+    own = Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # children that have all ended leave it their rest
+    before = int(own.budget) + sum(int(row.budget) for row in rows)
     change = budget - before
     if change > 0 and not takers:
         raise Invalid("All its children have ended: reopen one, then raise the budget", "budget_usd")
-    free = {row.pk: max(row.headroom, 0) for row in live}
+    free = {row.pk: max(row.headroom, 0) for row in [own, *live]}
     if -change > sum(free.values()):
         least = before - sum(free.values())
         raise Invalid(
@@ -88,7 +99,7 @@ def set_total(account: Account, budget: int, *, by: Caller, reason: str = "") ->
         )
     taken = less(-change, free) if change < 0 else {}
     gifts = dict(zip((row.pk for row in takers), equal(change, len(takers)), strict=True)) if change > 0 else {}
-    after = [(row, row.budget - taken.get(row.pk, 0) + gifts.get(row.pk, 0)) for row in live]
+    after = [(row, row.budget - taken.get(row.pk, 0) + gifts.get(row.pk, 0)) for row in [own, *live]]
     _write(after, by=by, reason=reason or "the budget of the entry above it was changed")
     Account.objects.filter(pk__in=[account.pk, *(row.pk for row in live)]).update(own_budget=True, human_locked=True)
     fresh = Account.objects.filter(pk__in=[row.pk for row in live if not row.human_locked] + [account.pk])
@@ -97,26 +108,83 @@ def set_total(account: Account, budget: int, *, by: Caller, reason: str = "") ->
     activity.record(account.project_id, event, by=by, object_id=account.pk, reason=reason)
 
 
-def return_from(gone: Sequence[Account], siblings: Sequence[Account], parent: Account, *, by: Caller) -> None:
-    """What deleted children have left goes to those of their siblings that are open, or back to the entry above them."""
+def lock_below(account: Account, *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    """Lock what is below an account that was just locked, as it is. What is locked already stays so."""
+    rows = below(account.pk).filter(human_locked=False, entry__deleted_at__isnull=True)
+    lock = {"locked_by": account.locked_by, "locked_at": account.locked_at, "locked_reason": account.locked_reason}
+    _set_lock(list(rows.order_by("pk")), {"human_locked": True, **lock}, by=by, reason=reason, source=source)
+
+
+def release_below(account: Account, *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    """Release what was locked together with an account that is about to be released. A child that a person locked by itself stays locked."""
+    rows = below(account.pk).filter(human_locked=True, entry__deleted_at__isnull=True).order_by("pk")
+    # Compared here: SQLite keeps one moment in two formats, its own and Django's.
+    together = [row for row in rows if (row.locked_by, row.locked_at) == (account.locked_by, account.locked_at)]
+    lock = {"human_locked": False, "locked_by": "", "locked_at": None, "locked_reason": ""}
+    _set_lock(together, lock, by=by, reason=reason, source=source)
+
+
+def _set_lock(rows: Sequence[Account], lock: Mapping[str, Any], *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
+    Account.objects.filter(pk__in=[row.pk for row in rows]).update(**lock)
+    after = int(lock["human_locked"])
+    BudgetChange.objects.bulk_create(
+        BudgetChange(
+            project_id=row.project_id,
+            account=row,
+            field="human_locked",
+            before=1 - after,
+            after=after,
+            source=source,
+            actor=by.name,
+            reason=(reason or "with the entry above it")[:500],
+        )
+        for row in rows
+    )
+
+
+def return_from(gone: Sequence[Account], siblings: Sequence[Account], parent: Account, *, by: Caller) -> dict[str, int]:
+    """What deleted children have left goes to those of their siblings that are open, or back to the entry above them. A budget that a person
+    locked grows only where those of the deleted ones were locked, too. Returns by how much each budget changed."""
     ids = sorted({account.pk for account in [*gone, *siblings, parent]})
     rows = {row.pk: row for row in Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")}
     left = {account.pk: max(rows[account.pk].headroom, 0) for account in gone}
-    takers = [rows[account.pk] for account in siblings] or [rows[parent.pk]]
+    all_locked = all(rows[account.pk].human_locked for account in gone)
+    open_ones = [rows[account.pk] for account in siblings]
+    takers = [row for row in open_ones if all_locked or not row.human_locked] or [rows[parent.pk]]
     gifts = zip(takers, equal(sum(left.values()), len(takers)), strict=True)
     reason = "an entry beside or below it was deleted, and its rest came back"
-    _write([(rows[pk], rows[pk].budget - amount) for pk, amount in left.items()], by=by, reason="it was deleted")
-    _write([(row, row.budget + amount) for row, amount in gifts], by=by, reason=reason)
+    changed = _write([(rows[pk], rows[pk].budget - amount) for pk, amount in left.items()], by=by, reason="it was deleted")
+    return changed | _write([(row, row.budget + amount) for row, amount in gifts], by=by, reason=reason)
 
 
-def take_rest(gone: Sequence[Account], *, by: Caller) -> None:
-    """Deleted children of an entry without a budget of its own keep what they spent or reserved of budgets that people gave them."""
+def take_rest(gone: Sequence[Account], *, by: Caller) -> dict[str, int]:
+    """Deleted children of an entry without a budget of its own keep what they spent or reserved of budgets that people gave them. Returns by
+    how much each budget changed."""
     rows = Account.objects.select_for_update(no_key=True).filter(Q(own_budget=True) | Q(human_locked=True))
     of_people = rows.filter(pk__in=[account.pk for account in gone]).order_by("pk")
-    _write([(row, row.budget - max(row.headroom, 0)) for row in of_people], by=by, reason="it was deleted")
+    return _write([(row, row.budget - max(row.headroom, 0)) for row in of_people], by=by, reason="it was deleted")
 
 
-def _write(budgets: Sequence[tuple[Account, int]], *, by: Caller, reason: str) -> None:
+def reverse(changes: Mapping[str, int], *, by: Caller, reason: str) -> None:
+    """Take back what `return_from` or `take_rest` changed. Raises Conflict where that is spent or reserved now, or where a person locked a
+    budget since that would shrink."""
+    rows = (
+        Account.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("entry")
+        .filter(pk__in=list(changes))
+        .order_by("pk")
+    )
+    after = [(row, int(row.budget) - changes[row.pk]) for row in rows]
+    for row, budget in after:
+        if budget < row.budget and row.human_locked and not row.entry.is_container:
+            raise Conflict(f"A person has locked the budget of #{row.entry.seq} since: move the money by hand")
+        if budget < row.budget and budget < row.spent + row.held:
+            raise Conflict(f"#{row.entry.seq} has spent what it got from a deleted entry: add that again")
+    _write(after, by=by, reason=reason)
+
+
+def _write(budgets: Sequence[tuple[Account, int]], *, by: Caller, reason: str) -> dict[str, int]:
+    """Returns by how much each changed."""
     changed = [(row, int(row.budget), after) for row, after in budgets if row.budget != after]
     for row, _, after in changed:
         row.budget = after
@@ -134,3 +202,4 @@ def _write(budgets: Sequence[tuple[Account, int]], *, by: Caller, reason: str) -
         )
         for row, before, after in changed
     )
+    return {row.pk: after - before for row, before, after in changed}

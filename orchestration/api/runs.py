@@ -9,7 +9,7 @@ from budget import amounts
 from orchestration import queries, schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.models import Proposal, Run
-from orchestration.proposals import applying, editing, expanding, reads, requests
+from orchestration.proposals import applying, editing, expanding, pictures, reads, requests
 from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.schema import ProposedEntry
 from workspaces import access
@@ -147,6 +147,17 @@ def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.C
 
 
 @router.post(
+    "/runs/{runID}/reopen",
+    response=responses(schemas.RunProposalsOut, conflict=True),
+    operation_id="agent.orchestration.runsReopen",
+)
+def reopen(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
+    """Open rejected proposals again, all or some, unless the backlog has outrun one of them."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return {"proposals": _proposals(applying.reopen(requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))}
+
+
+@router.post(
     "/runs/{runID}/undo", response=responses(schemas.RunProposalsOut, conflict=True), operation_id="agent.orchestration.runsUndo"
 )
 def undo(request: Request, workspaceID: Path[str], runID: str) -> Any:
@@ -198,7 +209,7 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
             "kind": proposal.kind,
             "state": proposal.state,
             "subject_id": proposal.subject_id,
-            "before": proposal.before,
+            "before": pictures.as_read(proposal.before) if proposal.before else None,
             "entry": proposal.after,
             "reason": proposal.reason or None,
             "note": proposal.note or None,

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router, Status
 
-from orchestration import queries, schemas
+from orchestration import queries, schemas, sessions
 from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
+from orchestration.executor import stopping
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -124,6 +125,21 @@ def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: sch
     return _shown(
         workspace.pk, entry_edits.set_rounds(queries.entry_for(workspace.pk, entryID), body.budget_rounds, by=request.auth)
     )
+
+
+@router.post(
+    "/todo/entries/{entryID}/stop",
+    response=responses(schemas.StoppedAll, conflict=True),
+    exclude_unset=True,
+    operation_id="agent.orchestration.todoEntryStop",
+)
+def stop(request: Request, workspaceID: Path[str], entryID: str) -> Any:
+    """End an entry's session, or those of all its children, and hold them until someone resumes the entry. `stopped` is true once they are
+    proven to have ended; those that have not within five seconds are named in `alive`."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    asked = sessions.stop_entry(queries.entry_for(workspace.pk, entryID), by=request.auth)
+    alive = stopping.wait_for_ends(workspace.pk, among=asked) if asked else []
+    return {"stopped": False, "alive": alive} if alive else {"stopped": True}
 
 
 @router.post(

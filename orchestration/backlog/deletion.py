@@ -1,6 +1,6 @@
 """Entries are taken off the backlog: one, or many at once, then all or none. Their sessions and ledger rows stay, so that one can come back."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from django.db import transaction
@@ -23,9 +23,9 @@ from workspaces.models import Event
 MAX_NAMED = 5
 
 
-def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> None:
-    """Remove entries of one workspace, each with its children. Raises SomeRefuse for entries that run, and for those that others depend on
-    which stay."""
+def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> dict[str, int]:
+    """Remove entries of one workspace, each with its children. Returns by how much that changed which budgets, in micro-USD. Raises SomeRefuse
+    for entries that run, and for those that others depend on which stay."""
     with transaction.atomic():
         rows = entry_state.lock_all(entries)
         rows += leaves.below(rows)
@@ -42,7 +42,7 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> Non
         locks.release(workspace_id, ids)
         Dependency.objects.filter(entry_id__in=ids).delete()
         Entry.objects.filter(pk__in=ids).update(deleted_at=Now(), unmet_dependencies=0)
-        _leave_parents(rows, by=by)
+        budgets = _leave_parents(rows, by=by)
         funding.mark_due(workspace_id)
         completion.record_finished(workspace_id, before=before)
         Event.objects.bulk_create(
@@ -51,18 +51,20 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> Non
         )
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
+    return budgets
 
 
 def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: str = "") -> Entry:
-    """Put a deleted entry back on the backlog, in the state that it had, waiting for these ids. Raises Conflict for one that is there, Invalid
-    for a cycle and for a dependency that is not."""
+    """Put a deleted entry back on the backlog, in the state that it had, waiting for these ids, and below the entry that it was a child of. The
+    caller reverses what its deletion changed in budgets. Raises Conflict for one that is there, and where the entry above it is deleted
+    or at work; Invalid for a cycle and for a dependency that is not."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=entry.workspace_id)
         if not Entry.objects.filter(pk=entry.pk, deleted_at__isnull=False).update(deleted_at=None, unmet_dependencies=0):
             raise Conflict(f"#{entry.seq} is on the backlog already")
-        if entry.parent_id:
-            raise Conflict(f"#{entry.seq} was one of the children of an entry, and its money went to the others: add it again")
         row = entry_state.lock(entry)
+        if row.parent_id:
+            _return_to_parent(row, by=by)
         dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
         if row.status == Entry.Status.PENDING:
             funding.give_again(row.workspace_id, [row.pk])
@@ -73,8 +75,27 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
     return row
 
 
-def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:
-    """What deleted children and all below them have left goes to their siblings; a parent whose last child is deleted is an entry again, as it was before."""
+def _return_to_parent(row: Entry, *, by: Caller) -> None:
+    """A parent whose last child was deleted is split again."""
+    parent = Entry.objects.select_related("account").get(pk=row.parent_id)
+    if parent.deleted_at is not None:
+        raise Conflict(f"#{parent.seq} {parent.title}, which #{row.seq} was a child of, is deleted: add the entry again")
+    if not parent.is_container:
+        if parent.status in (Entry.Status.IN_PROGRESS, Entry.Status.DONE):
+            raise Conflict(f"#{parent.seq} {parent.title} does its own work again: split it by hand")
+        before = {"status": parent.status, "code": parent.reason_code, "message": parent.reason_message}
+        Entry.objects.filter(pk=parent.pk).update(is_container=True, before_split=before, parked_behind=None)
+        if not parent.account.own_budget and not parent.account.human_locked:
+            dividing.set_aside(parent.account, by=by)
+    if row.status != Entry.Status.DONE:
+        entry_state.count_children([parent.pk], +1)
+    entry_state.roll_up([parent.pk])
+
+
+def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> dict[str, int]:
+    """What deleted children and all below them have left goes to their siblings; a parent whose last child is deleted is an entry again, as it
+    was before. Returns by how much each budget changed."""
+    changed = Counter[str]()
     above = {row.pk: row.parent_id for row in rows}
     orphaned: dict[str, list[Entry]] = defaultdict(list)
     below: dict[str, list[Account]] = defaultdict(list)
@@ -92,12 +113,13 @@ def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:
         stay = list(Entry.objects.select_related("account").filter(parent=parent, deleted_at__isnull=True))
         if parent.account.own_budget or parent.account.human_locked:
             takers = [row.account for row in stay if row.status not in entry_state.ENDED and not row.is_container]
-            dividing.return_from(below[parent.pk], takers, parent.account, by=by)
+            changed.update(dividing.return_from(below[parent.pk], takers, parent.account, by=by))
         else:
-            dividing.take_rest(below[parent.pk], by=by)
+            changed.update(dividing.take_rest(below[parent.pk], by=by))
         if not stay:
             _rejoin(parent, by=by)
     entry_state.roll_up(orphaned)
+    return dict(changed)
 
 
 def _rejoin(parent: Entry, *, by: Caller) -> None:

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from orchestration.git import reserved_names
+
 MAX_BYTES = 1024
 
 
@@ -26,7 +28,7 @@ def normalise(path: str) -> str:
         raise BadPath("a path may not contain '..'")
     if not parts:
         raise BadPath("a path must name something inside the repository")
-    if parts[0].lower() == ".git":
+    if any(reserved_names.is_reserved(part) for part in parts):
         raise BadPath("a path may not lie in .git")
     return "/".join(parts) + ("/" if text.endswith("/") else "")
 

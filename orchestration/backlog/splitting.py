@@ -91,10 +91,14 @@ def _inherited(row: Entry, drafts: Sequence[Draft]) -> list[Draft]:
 
 
 def _funded(row: Entry, drafts: Sequence[Draft], by: Caller) -> list[Draft]:
-    """With their parts of the parent's budget. Of a share, nothing is divided: they get shares of the plan as any entry."""
+    """With their parts of the parent's budget. Of a share, nothing is divided: they get shares of the plan as any entry, and those with budgets
+    of their own together at most what the plan has for entries without."""
+    asked = [draft.budget for draft in drafts]
     if row.account.own_budget or row.account.human_locked:
-        parts = dividing.parts(row.account.headroom, [draft.budget for draft in drafts])
+        parts = dividing.parts(row.account.headroom, asked)
         drafts = [replace(draft, budget=part) for draft, part in zip(drafts, parts, strict=True)]
+    elif any(asked):
+        dividing.refuse_more(asked, max(funding.plan(row.workspace_id).free, 0), "of the plan")
     dividing.set_aside(row.account, by=by)
     return list(drafts)
 

@@ -1,6 +1,6 @@
 """The demo's twelve entries, as an API request: some depend on others, some need the same file, some need two rounds.
 
-Agents also plan a goal, split an entry that stops at a plateau, and review each round.
+Agents also plan a goal, split an entry that stops at a plateau, and review each round. One proposes what else to change then, and a person decides.
 The first round of `tally/trend.py` nearly uses up its budget: it waits until a person raises it.
 """
 
@@ -29,6 +29,7 @@ CONFIG: dict[str, Any] = {
     "interceptor": {"agent": AGENT, "round_usd": 0.02},
     "planner": {"agent": AGENT, "run_usd": 0.1, "apply": "all"},
     "expander": {"agent": AGENT, "run_usd": 0.1, "apply": "all", "on": [str(Reason.NO_IMPROVEMENT)], "plateaus": 1},
+    "orchestrator": {"agent": AGENT, "run_usd": 0.1, "on": [str(Reason.NO_IMPROVEMENT)]},
     "plateau": {"rounds": 2},
     # It runs the tests that its entry names: no tree has a verdict of its own.
     "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60, "junit": "junit.xml", "scope": "entry"}],

@@ -14,6 +14,9 @@ CLASSES = {"plan": "Reading", "left": "Left", "pace": "Pace", "reach": "Reach"}
 LARGE = "Look ahead to the end of the month"
 """The title of the planned entry that is too large: the agent never finishes it in one piece."""
 
+WAITING = ("Show where spending goes", "Give it a command line")
+"""Entries of the demo that wait for a person's money, or for many others."""
+
 
 def _entry(title: str, text: str, *modules: str, reason: str) -> dict[str, Any]:
     tests = {module: f"tests/test_{module}.py" for module in modules}
@@ -43,6 +46,8 @@ def answer(phase: str, prompt: str) -> dict[str, Any] | None:
         return _entries(plan())
     if phase == "expansion" and LARGE in prompt.partition("## Also on the backlog")[0]:
         return _entries(children())
+    if phase == "orchestration" and (backlog := re.search(r"^```json\n(.*?)\n```$", prompt, re.DOTALL | re.MULTILINE)):
+        return _answer({"changes": changes(json.loads(backlog[1])["entries"])})
     return None
 
 
@@ -71,5 +76,20 @@ def children() -> list[dict[str, Any]]:
     ]
 
 
+def changes(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the first of `WAITING` that may be changed, or of another entry."""
+    free = [entry for entry in entries if not entry["why_not"]]
+    chosen = next((entry for title in WAITING for entry in free if entry["title"] == title), next(iter(free), None))
+    if chosen is None:
+        return []
+    priority = "critical" if chosen["priority"] == "high" else "high"
+    reason = "It waits the longest of all that is left, and nothing else needs what it needs"
+    return [{"kind": "change", "entry": chosen["entry"], "priority": priority, "reason": reason}]
+
+
 def _entries(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "result", "ok": True, "summary": json.dumps({"entries": entries})}
+    return _answer({"entries": entries})
+
+
+def _answer(answer: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "result", "ok": True, "summary": json.dumps(answer)}

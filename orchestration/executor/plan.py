@@ -16,7 +16,7 @@ from orchestration.reasons import Reason
 class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
-    `is_container`: its children do its work.
+    `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Waiting:
     wait_s: float = 0
     parent: str = ""
     is_container: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
         return
     yield _status(entry)
     yield _dependencies(entry)
+    yield _asked(entry)
     yield _rounds(entry)
     yield _entry_budget(entry, capacity)
     yield _executor(capacity)
@@ -368,6 +370,12 @@ def _dependencies(entry: Waiting) -> Check:
 def _children(entry: Waiting) -> Check:
     """Nothing else keeps an entry that is split: its children have the checks."""
     return Check(Reason.CHILDREN_UNFINISHED, False, entry.status, "all children done", entry.reason_message)
+
+
+def _asked(entry: Waiting) -> Check:
+    """A session of the entry would outdate the proposal, and its money be spent for nothing."""
+    message = f"An agent is asked how to split it ({entry.asked}): it starts when that run has ended"
+    return Check(Reason.SPLIT_ASKED, not entry.asked, f"{entry.asked or 'no run'} at work", "no run at work", message)
 
 
 def _rounds(entry: Waiting) -> Check:

@@ -20,6 +20,10 @@ from orchestration.sessions import reservations
 # Read beyond the free slots, because some entries in line may have to be parked or blocked.
 MARGIN = 8
 
+# Runs about an entry `{e}` that are at work or about to be.
+_ASKED = """FROM orchestration_run about JOIN orchestration_session asked ON asked.id = about.session_id
+    WHERE about.subject_id = {e}.id AND asked.status IN ('claimed', 'running')"""
+
 # The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
     "id": "e.id",
@@ -41,6 +45,7 @@ _WAITING = {
     "own_budget": "(a.own_budget OR a.human_locked)",
     "parent": "coalesce(e.parent_id, '')",
     "is_container": "e.is_container",
+    "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
 }
 
 
@@ -203,7 +208,8 @@ def _ready(e: str, also: str = "") -> str:
     """The ready line; its one parameter is the workspace."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
-                AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()}) {also}
+                AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
+                AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 
 from orchestration.models import Session
 
@@ -12,9 +13,11 @@ MAX_PAUSE_S = 0.2
 _waiters = threading.BoundedSemaphore(12)
 
 
-def wait_for_ends(workspace_id: str) -> list[str]:
-    """The sessions with a stop request that are still open; waits for them, for at most WAIT_S. No transaction is open meanwhile."""
+def wait_for_ends(workspace_id: str, among: Collection[str] | None = None) -> list[str]:
+    """The sessions with a stop request, all or `among` these ids, that are still open; waits for them, for at most WAIT_S. No transaction is
+    open meanwhile."""
     asked = Session.of_any_role.filter(workspace_id=workspace_id, stop_wanted_at__isnull=False, status__in=Session.OPEN)
+    asked = asked if among is None else asked.filter(pk__in=among)
     alive = list(asked.order_by("claimed_at", "pk").values_list("pk", flat=True))
     if not alive or not _waiters.acquire(blocking=False):
         return alive

@@ -12,6 +12,7 @@ conflicts       merges that conflict, and the files in which a conflict is still
 large_files     files that are too large to commit
 history         which commit contains which, read from the disk where it is short
 places          where git keeps its files, read from the disk
+reserved_names  names that git keeps for itself
 locking         a lock on a folder
 recovery        removes locks that a killed git left behind
 """

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Proposal, Run
-from orchestration.proposals import pictures, world
+from orchestration.proposals import pictures, undone, world
 from orchestration.proposals.kinds import additions, changes, drops, holds, interface, merges, splits
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces import activity
@@ -47,8 +47,7 @@ def apply(run: Run, *, by: Caller, only: Collection[int] | None = None) -> Outco
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
         chosen = _chosen(run, only)
-        subjects = {pk for proposal in chosen for pk in (proposal.subject_id, proposal.after.get("with")) if pk}
-        backlog = Backlog(run, world.entries(workspace_id), pictures.read(workspace_id, subjects))
+        backlog = _backlog(run, chosen)
         outcome, ready = _sort_out(backlog, chosen)
         for kind in KINDS:
             if proposals := of_kind(ready, kind):
@@ -63,7 +62,7 @@ def apply(run: Run, *, by: Caller, only: Collection[int] | None = None) -> Outco
 
 
 def reject(run: Run, *, by: Caller, only: Collection[int] | None = None) -> list[Proposal]:
-    """Open proposals are refused for good. Raises Conflict where one was decided meanwhile."""
+    """Open proposals are refused, until they are reopened. Raises Conflict where one was decided meanwhile."""
     workspace_id = run.session.workspace_id
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
@@ -72,6 +71,22 @@ def reject(run: Run, *, by: Caller, only: Collection[int] | None = None) -> list
         activity.record(workspace_id, events.ProposalsRejected(rejected=len(chosen)), by=by, object_id=run.pk)
     wake_ups.publish_change(workspace_id, "workers")
     return chosen
+
+
+def reopen(run: Run, *, by: Caller, only: Collection[int] | None = None) -> list[Proposal]:
+    """Rejected proposals, all or `only` these, are open again. Raises Conflict where one is not rejected, or the backlog has outrun it."""
+    workspace_id = run.session.workspace_id
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        chosen = _chosen(run, only, State.REJECTED)
+        backlog = _backlog(run, chosen)
+        for proposal in chosen:
+            if sentence := KINDS[proposal.kind].outdated(proposal, backlog):
+                raise Conflict(f"Proposal {proposal.number} cannot be reopened: {sentence[:400]}")
+        run.proposals.filter(pk__in=[p.pk for p in chosen]).update(state=State.OPEN, decided_by="", decided_at=None)
+        activity.record(workspace_id, events.ProposalsReopened(reopened=len(chosen)), by=by, object_id=run.pk)
+    wake_ups.publish_change(workspace_id, "workers")
+    return list(run.proposals.filter(pk__in=[p.pk for p in chosen]).order_by("number"))
 
 
 def undo(run: Run, *, by: Caller) -> list[Proposal]:
@@ -83,29 +98,36 @@ def undo(run: Run, *, by: Caller) -> list[Proposal]:
         applied = list(run.proposals.filter(state=State.APPLIED).select_related("entry").order_by("number"))
         if not applied:
             raise Conflict("Nothing of this run is applied: there is nothing to undo")
+        event = events.ProposalsUndone(undone=len(applied), restored=undone.sentence(applied))
         for kind in reversed(list(KINDS)):
             if proposals := of_kind(applied, kind):
                 KINDS[kind].undo(proposals, by=by)
         run.proposals.filter(state=State.APPLIED).update(state=State.OPEN, entry=None, decided_by="", decided_at=None)
-        activity.record(workspace_id, events.ProposalsUndone(undone=len(applied)), by=by, object_id=run.pk)
+        activity.record(workspace_id, event, by=by, object_id=run.pk)
     wake_ups.publish_change(workspace_id, "workers", "entries")
     return applied
 
 
-def _chosen(run: Run, only: Collection[int] | None) -> list[Proposal]:
-    """Those that are still open, in their order. Raises NotFound for one that is not of this run."""
+def _backlog(run: Run, chosen: Iterable[Proposal]) -> Backlog:
+    subjects = {pk for proposal in chosen for pk in (proposal.subject_id, proposal.after.get("with")) if pk}
+    return Backlog(run, world.entries(run.session.workspace_id), pictures.read(run.session.workspace_id, subjects))
+
+
+def _chosen(run: Run, only: Collection[int] | None, state: Proposal.State = State.OPEN) -> list[Proposal]:
+    """Those in this state, in their order. Raises NotFound for one that is not of this run, Conflict for one in another state."""
     mine = list(run.proposals.select_for_update().order_by("number"))
     if only is None:
-        chosen = [proposal for proposal in mine if proposal.state == State.OPEN]
+        chosen = [proposal for proposal in mine if proposal.state == state]
     else:
         if set(only) - {proposal.pk for proposal in mine}:
             raise NotFound("Proposal not found")
         chosen = [proposal for proposal in mine if proposal.pk in only]
-    if decided := [proposal for proposal in chosen if proposal.state != State.OPEN]:
+    if decided := [proposal for proposal in chosen if proposal.state != state]:
         who = f" by {decided[0].decided_by}" if decided[0].decided_by else ""
-        raise Conflict(f"Proposal {decided[0].number} is {decided[0].state} already{who}: look at the run again")
+        already = "already" if state == State.OPEN else f"and not {state}"
+        raise Conflict(f"Proposal {decided[0].number} is {decided[0].state} {already}{who}: look at the run again")
     if not chosen:
-        raise Conflict("No proposal of this run is open: there is nothing to decide")
+        raise Conflict(f"No proposal of this run is {state}: there is nothing to decide")
     return chosen
 
 

@@ -18,6 +18,7 @@ WORDS: dict[str, str] = {
     "unknown": "were not seen to fail before the work",
 }
 """After "its tests"."""
+WORST_FIRST: tuple[State, ...] = ("broken", "green", "missing", "unknown", "red")
 GREEN = "Its tests pass already before the work: name tests that fail until the entry is done."
 UNKNOWN = "No check names its test cases (config verify[].junit), so nothing shows that these fail before the work."
 
@@ -48,6 +49,15 @@ def judge(entries: Mapping[int, ProposedEntry], runs: Sequence[CheckRun], before
     failed = {name: message for cases in reports for name, message in cases.failed.items()}
     gone = frozenset().union(*(cases.good for cases in _reports(before))) - names
     return {place: _judge(entry, names, failed, gone) for place, entry in entries.items()}
+
+
+def together(judged: Sequence[tuple[str, OnBase]]) -> OnBase:
+    """Of the children of a split, by their titles: the worst state, and all that is wrong."""
+    state = min((each.state for _, each in judged), key=WORST_FIRST.index)
+    failing = {name: message for _, each in judged for name, message in each.failing.items()}
+    problems = [f"{title}: {each.problem}" for title, each in judged if each.problem]
+    remark = next((each.remark for _, each in judged if each.remark), "")
+    return OnBase(state, failing, " ".join(problems), remark)
 
 
 def _judge(entry: ProposedEntry, names: frozenset[str], failed: Mapping[str, str], gone: frozenset[str]) -> OnBase:

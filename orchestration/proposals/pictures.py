@@ -114,6 +114,13 @@ def changed(before: Stored, now: Picture) -> str:
     return f"{now.name} was changed since: {', '.join(names)}" if names else ""
 
 
+def as_read(stored: Stored) -> dict[str, Any]:
+    """What the run read, without what applying noted for an undo; also of the other entry of a merge."""
+    names = {"seq", "status", "reason", "message", *NAMES}
+    other = {"other": as_read(stored["other"])} if "other" in stored else {}
+    return {name: value for name, value in stored.items() if name in names} | other
+
+
 def title(before: Stored) -> str:
     """The first line of its text then."""
     return str(before.get("content", "")).strip().split("\n", 1)[0][:120]

@@ -92,6 +92,8 @@ class SourceOut(Schema):
 
 
 class EntryOut(Schema):
+    """`parent`: the entry that was split into this one and others."""
+
     id: str
     seq: int
     type: str
@@ -102,6 +104,7 @@ class EntryOut(Schema):
     reasons: list[ReasonOut]
     priority: str
     depends_on: list[str]
+    parent: str | None
     children: list[str]
     parallelizable: bool
     parallel_group: str | None

@@ -102,7 +102,7 @@ class RunProposalsOut(Schema):
 
 
 class ChoiceIn(Strict):
-    """The ids of some of the run's open proposals. Missing: all of them."""
+    """The ids of some of the run's proposals. Missing: all that can be decided."""
 
     proposals: Annotated[list[Annotated[int, Field(ge=1, le=10**15)]], Field(min_length=1, max_length=500)] | None = None
 

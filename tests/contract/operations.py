@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "runsProposalPatch": {"priority": "low"},
     "runsProposalPut": {"content": "Do it better"},
     "runsReject": {},
+    "runsReopen": {},
     "reviewsCreate": {"title": "November", "period_from": "2026-11-01", "period_to": "2026-11-30"},
     "reviewsUpdate": {"title": "Late November"},
     "reviewsCommentCreate": {"text": "Why so much?"},

@@ -36,6 +36,7 @@ ENTRY_KEYS = [
     "reasons",
     "priority",
     "depends_on",
+    "parent",
     "children",
     "parallelizable",
     "parallel_group",

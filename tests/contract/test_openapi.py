@@ -107,11 +107,13 @@ MAY_CONFLICT = (
     "runsProposalPatch",
     "runsProposalPut",
     "runsReject",
+    "runsReopen",
     "runsUndo",
     "todoEntryDelete",
     "todoEntrySplit",
     "todoEntrySplitUndo",
     "todoEntryStatus",
+    "todoEntryStop",
     "todoEntryUpdate",
 )
 """Another caller, or a landing, can be first."""

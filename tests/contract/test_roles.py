@@ -93,6 +93,7 @@ RUN = [
     "runsProposalPatch",
     "runsProposalPut",
     "runsReject",
+    "runsReopen",
     "runsStop",
     "runsUndo",
     "todoEntriesCreate",
@@ -105,6 +106,7 @@ RUN = [
     "todoEntrySplit",
     "todoEntrySplitUndo",
     "todoEntryStatus",
+    "todoEntryStop",
 ]
 SPEND = [
     "adjustmentsCreate",
@@ -210,8 +212,10 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "workspaceDelete":
         ended(session)
     run = Run.objects.get(session__workspace=workspace)
-    if name == "todoEntrySplitUndo":
+    if name in ("todoEntrySplitUndo", "todoEntryStop"):
         splitting.split(idle, [Draft("First half"), Draft("Second half")], by=ANA)
+    if name == "runsReopen":
+        applying.reject(run, by=ANA)
     if name == "runsUndo":
         applying.apply(run, by=ANA)
     if name == "runsStop":

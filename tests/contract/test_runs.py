@@ -7,7 +7,7 @@ import pytest
 from orchestration.models import Entry
 from orchestration.proposals import applying
 from tests.contract.api import Api, invalid, not_found
-from tests.factories import ANA, a_token, a_workspace, an_entry
+from tests.factories import ANA, a_token, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from workspaces.models import Workspace
 
@@ -178,3 +178,20 @@ def test_the_orchestrator_is_asked_once_at_a_time(shop: Api) -> None:
     assert (status, run["role"], run["goal"], run["trigger"]) == (201, "orchestrate", "What is stuck?", "person")
     assert shop.post("/orchestrator-runs", {}).status == 409
     assert shop.post("/orchestrator-runs", {"note": 3}).status == 400
+
+
+def test_what_applying_noted_for_an_undo_is_not_shown(shop: Api, workspace: Workspace) -> None:
+    some_entries(workspace, "Parse", "Print")
+    run = a_rearranging_run(workspace, {"kind": "merge", "entry": "#1", "with": "#2"})
+    read = shop.get(f"/runs/{run.pk}/proposals").json["proposals"][0]["before"]
+    [applied] = shop.post(f"/runs/{run.pk}/apply", {}).json["applied"]
+    assert applied["before"] == read and read["other"]["content"] == "Print"
+
+
+def test_a_rejected_proposal_is_reopened(shop: Api, workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates", "Print dates")
+    shop.post(f"/runs/{run.pk}/reject", {})
+    assert numbers(shop.post(f"/runs/{run.pk}/reopen", {"proposals": [run.proposals.get(number=2).pk]})) == [(2, "open")]
+    assert shop.post(f"/runs/{run.pk}/reopen", {"proposals": [run.proposals.get(number=2).pk]}).status == 409
+    assert shop.post(f"/runs/{run.pk}/reopen", {"proposals": [10**12]}).status == 404
+    assert shop.post(f"/runs/{run.pk}/reopen", {"proposals": []}).status == 400

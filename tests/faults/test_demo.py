@@ -1,4 +1,4 @@
-"""The demo in a real Muster: its agents plan a goal, review each round, and split what stops at a plateau."""
+"""The demo in a real Muster: its agents plan a goal, review each round, split what stops at a plateau, and propose what else to change."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,16 @@ def test_the_demo_plans_a_goal_and_splits_what_stops_at_a_plateau(start: Callabl
         return {title(entry): entry["status"] for entry in call("GET", "/todo")["entries"] if title(entry) in named}
 
     until(lambda: statuses() == dict.fromkeys(named, "done"), 120, every=0.5)
-    split, planned = call("GET", "/runs")["runs"]
+
+    def steered() -> list[dict[str, Any]]:
+        return [run for run in call("GET", "/runs")["runs"] if run["role"] == "orchestrate" and run["ended_at"]]
+
+    until(steered, 30, every=0.5)
+    [orchestrated] = steered()
+    assert (orchestrated["trigger"], orchestrated["status"]) == ("no_improvement", "passed"), orchestrated["stop_reason"]
+    [change] = call("GET", f"/runs/{orchestrated['id']}/proposals")["proposals"]
+    assert (change["kind"], change["state"], change["decided_by"]) == ("change", "open", None)
+    split, planned = (run for run in call("GET", "/runs")["runs"] if run["role"] != "orchestrate")
     assert (planned["role"], planned["goal"], planned["requested_by"]) == ("plan", GOAL, "demo")
     assert (split["role"], split["trigger"], split["goal"].partition(" ")[2].partition(" ")[2]) == (
         "expand",

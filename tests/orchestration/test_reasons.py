@@ -40,7 +40,7 @@ def test_an_unknown_code_is_readable() -> None:
 
 def test_an_entry_takes_no_other_reason() -> None:
     choices = Entry._meta.get_field("reason_code").choices
-    assert {code for code, _ in choices or ()} == set(reasons.WORDS) - {Reason.MONEY_RESERVED}, "it is never stored"
+    assert {code for code, _ in choices or ()} == set(reasons.WORDS) - {*reasons.PLAN_ONLY}, "these are never stored"
 
 
 CONFIG = ("configuration", "config", "agents.py")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from orchestration.configuration.config.fields import Command, Part, Seconds
+from orchestration.git.reserved_names import is_reserved
 from workspaces.schemas import as_float
 
 
@@ -26,7 +27,7 @@ class Check(Part):
     @classmethod
     def _inside(cls, path: str | None) -> str | None:
         parts = [part for part in (path or "x").split("/") if part not in ("", ".")]
-        if (path or "").startswith("/") or ".." in parts or not parts or parts[0].lower() == ".git":
+        if (path or "").startswith("/") or ".." in parts or not parts or any(map(is_reserved, parts)):
             raise ValueError("must lie inside the clone")
         return path
 

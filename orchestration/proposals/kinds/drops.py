@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from orchestration.backlog import deletion
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import pictures
 from orchestration.proposals.kinds import restoring
@@ -18,9 +17,9 @@ def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> Non
     for proposal in proposals:
         entry = Entry.objects.get(pk=proposal.subject_id)
         waits_for = sorted(entry.dependencies.values_list("depends_on_id", flat=True))
-        deletion.delete_all([entry], by=by, reason=proposal.reason)
+        deleted = restoring.delete(entry, by=by, reason=proposal.reason)
         # A merge of the same run, which is undone after this, may have changed what it waits for.
-        proposal.before, proposal.entry = {**restoring.before(proposal), "waits_for": waits_for}, entry
+        proposal.before, proposal.entry = {**restoring.before(proposal), "waits_for": waits_for, "deleted": deleted}, entry
 
 
 def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
@@ -29,5 +28,5 @@ def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
     while left:
         needs = {pk: set(restoring.before(proposal)["waits_for"]) for pk, proposal in left.items()}
         pk = next(pk for pk, others in needs.items() if not others & left.keys())
-        deletion.restore(Entry.objects.get(pk=pk), needs[pk], by=by, reason=restoring.REASON)
-        del left[pk]
+        restoring.restore(pk, needs[pk], restoring.before(left.pop(pk))["deleted"], by=by)
+    restoring.reverse_budgets([restoring.before(proposal)["deleted"] for proposal in proposals], by=by)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestration.backlog import content, deletion, dependencies, entry_state
+from orchestration.backlog import content, dependencies, entry_state
 from orchestration.models import Dependency, Entry, Proposal
 from orchestration.proposals import pictures
 from orchestration.proposals.kinds import changes, restoring
@@ -32,14 +32,17 @@ def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> Non
         entry, other = entry_state.lock_all(
             [Entry(pk=pk, workspace_id=backlog.run.session.workspace_id) for pk in (proposal.subject_id, proposal.after["with"])]
         )
-        waiting = _waiting(other, entry)
-        kept = _needs(entry) | _needs(other)
-        wishes = [(row, needs - {other.pk} | {entry.pk}) for row, needs in waiting]
+        waiting, needs, other_needs = _waiting(other, entry), _needs(entry), _needs(other)
+        kept = needs | other_needs
+        wishes = [(row, before - {other.pk} | {entry.pk}) for row, before in waiting]
         dependencies.replace_all([(entry, kept - {entry.pk, other.pk}), *wishes], by=by, reason=proposal.reason)
         changes.write(entry, {key: proposal.after[key] for key in ("content", "spec")}, by=by, reason=proposal.reason)
-        deletion.delete_all([other], by=by, reason=proposal.reason)
+        deleted = restoring.delete(other, by=by, reason=proposal.reason)
         stored = restoring.before(proposal)
-        stored["other"] = {**stored["other"], "waiting": {row.pk: sorted(needs) for row, needs in waiting}}
+        # What they wait for may differ from what the run read: a merge of the same run, which is undone after this, may have changed it.
+        stored["waits_for"] = sorted(needs)
+        named = {row.pk: sorted(before) for row, before in waiting}
+        stored["other"] = {**stored["other"], "waits_for": sorted(other_needs), "waiting": named, "deleted": deleted}
         proposal.before, proposal.entry = stored, entry
 
 
@@ -47,15 +50,16 @@ def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
     for proposal in reversed(proposals):
         stored, other_id = restoring.before(proposal), str(proposal.after["with"])
         other = stored.pop("other")
-        kept = {*stored["depends_on"], *other["depends_on"]} - {str(proposal.subject_id), other_id}
+        kept = {*stored["waits_for"], *other["waits_for"]} - {str(proposal.subject_id), other_id}
         values = {key: proposal.after[key] for key in ("content", "spec")}
         entry = restoring.as_left(proposal, stored | values | {"depends_on": sorted(kept)})
-        deletion.restore(Entry.objects.get(pk=other_id), (), by=by, reason=restoring.REASON)
+        restoring.restore(other_id, (), other["deleted"], by=by)
         waiting = _as_left(proposal, other["waiting"], other_id)
         restored = entry_state.lock_all([Entry(pk=other_id, workspace_id=entry.workspace_id)])[0]
-        wishes = [(row, needs) for row, needs in waiting] + [(entry, stored["depends_on"])]
-        dependencies.replace_all([*wishes, (restored, other["depends_on"])], by=by, reason=restoring.REASON)
+        wishes = [(row, needs) for row, needs in waiting] + [(entry, stored["waits_for"])]
+        dependencies.replace_all([*wishes, (restored, other["waits_for"])], by=by, reason=restoring.REASON)
         content.edit(entry, content.Change(content=stored["content"], spec=stored["spec"]), by=by, reason=restoring.REASON)
+    restoring.reverse_budgets([restoring.before(proposal)["other"]["deleted"] for proposal in proposals], by=by)
 
 
 def _needs(entry: Entry) -> set[str]:

@@ -1,12 +1,16 @@
 """What undoing has in common: an entry is restored only while it is as the proposal left it."""
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from orchestration.backlog import entry_state
+from budget.limits import dividing
+from orchestration.backlog import deletion, entry_state
 from orchestration.backlog.transitions import Next
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import pictures
 from orchestration.reasons import Reason
+from workspaces.access import Caller
 from workspaces.errors import Conflict
 
 REASON = "the proposals of a run were undone"
@@ -34,3 +38,25 @@ def state(row: Entry, stored: pictures.Stored) -> None:
     is_back = (row.status, row.reason_code) == (stored["status"], stored["reason"])
     if not is_back and stored["status"] in (Entry.Status.FAILED, Entry.Status.BLOCKED):
         entry_state.move(row, Next(stored["status"], Reason(stored["reason"]), stored["message"]))
+
+
+def delete(entry: Entry, *, by: Caller, reason: str) -> dict[str, Any]:
+    """Take an entry off the backlog. Returns what `restore` needs, as JSON."""
+    attempts = entry.parent.attempts if entry.parent else 0
+    return {"budgets": deletion.delete_all([entry], by=by, reason=reason), "attempts_above": attempts}
+
+
+def restore(pk: str, depends_on: Collection[str], deleted: Mapping[str, Any], *, by: Caller) -> None:
+    """Put an entry back. Raises Conflict where the entry above it has done work of its own since."""
+    entry = Entry.objects.select_related("parent").get(pk=pk)
+    if entry.parent and entry.parent.attempts != deleted["attempts_above"]:
+        raise Conflict(f"#{entry.parent.seq} {entry.parent.title}, which #{entry.seq} was a child of, has started since")
+    deletion.restore(entry, depends_on, by=by, reason=REASON)
+
+
+def reverse_budgets(deleted: Iterable[Mapping[str, Any]], *, by: Caller) -> None:
+    """All at once: one deletion may have given to an entry that the next one took off."""
+    changes = Counter[str]()
+    for each in deleted:
+        changes.update(each["budgets"])
+    dividing.reverse(changes, by=by, reason=REASON)

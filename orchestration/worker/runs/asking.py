@@ -30,6 +30,7 @@ from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
+ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
 ASK: dict[interface.Role, Ask] = {"plan": planner.question, "expand": expander.question, "orchestrate": orchestrator.question}
 
@@ -93,25 +94,42 @@ def _question(session: Session, config: Config) -> Question | Ending:
 
 
 def _answer(place: Place, question: Question) -> Ending:
+    """A first answer that is doubtful but could be used is used after all where the second one is no better."""
     session, prompt, answer = place.session, question.prompt, Answer()
+    doubtful: tuple[str, Answer] | None = None
     for turn in range(1, interface.TURNS + 1):
         agent_run = _run_agent(place, prompt, turn)
         if ending := _early_end(place, agent_run):
-            return ending
+            if doubtful is None or ending.outcome in ASKED_TO_END:
+                return ending
+            return replace(_keep(session, *doubtful, instead_of=ending.message), cost_unknown=ending.cost_unknown)
         text = without_unstorable(agent_run.summary)
         answer = contracts.examined(place, question.read(text))
-        if turn < interface.TURNS and metering.left(session) >= MIN_LIMIT:
-            answer = replace(answer, problems=answer.problems or answer.doubts)
-        making.keep_answer(session, text, answer)
-        if not answer.problems:
-            applied = automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied
-            return Ending(Outcome.PASSED, answer.sentence + _applied(applied), exit_code=0)
-        for problem in answer.problems:
+        has_money = metering.left(session) >= MIN_LIMIT
+        if not answer.problems and not (answer.doubts and has_money and turn < interface.TURNS):
+            better = doubtful is not None and len(doubtful[1].doubts) < len(answer.doubts)
+            return _keep(session, *doubtful) if doubtful and better else _keep(session, text, answer)
+        problems = answer.problems or answer.doubts
+        for problem in problems:
             place.writer.add("muster", problem)
-        if metering.left(session) < MIN_LIMIT:
-            return Ending(Outcome.OUT_OF_MONEY, f"No money is left for another answer. {answer.problems[0]}"[:500])
-        prompt = _repair_prompt(place, answer.problems, prompt=question.prompt, text=text)
+        if doubtful:
+            return _keep(session, *doubtful, instead_of=f"It cannot be used: {problems[0]}")
+        making.keep_answer(session, text, replace(answer, problems=problems))
+        if not has_money:
+            return Ending(Outcome.OUT_OF_MONEY, f"No money is left for another answer. {problems[0]}"[:500])
+        doubtful = None if answer.problems else (text, answer)
+        prompt = _repair_prompt(place, problems, prompt=question.prompt, text=text)
     return Ending(Outcome.FAILED, f"Its answer cannot be used: {answer.problems[0]}"[:500])
+
+
+def _keep(session: Session, text: str, answer: Answer, *, instead_of: str = "") -> Ending:
+    """Write the proposals of this answer. `instead_of`: what came of a later one."""
+    making.keep_answer(session, text, answer)
+    applied = automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied
+    sentence = answer.sentence + _applied(applied)
+    if instead_of:
+        sentence += f". That is its first answer; of the second: {instead_of}"
+    return Ending(Outcome.PASSED, sentence[:500], exit_code=0)
 
 
 def _applied(proposals: Sequence[Proposal]) -> str:

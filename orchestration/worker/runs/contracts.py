@@ -1,5 +1,7 @@
 """Runs the tests of proposed entries on the commit that their run reads: each must fail there, since it must pass after the work."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,27 +23,39 @@ from orchestration.worker.steps.runner import SessionRunner
 
 
 def examined(place: Place, answer: Answer) -> Answer:
-    """The answer with what the tests of its new entries say on the base, and what is wrong with them. Raises SessionOver."""
-    added = {n: each for n, each in enumerate(answer.proposed) if each.kind == Proposal.Kind.ADD}
-    entries = {n: ProposedEntry.model_validate(each.after) for n, each in added.items()}
-    named = {n: entry for n, entry in entries.items() if entry.tests or entry.test_files}
-    if answer.problems or not named or not place.config.verify:
+    """The answer with what the tests of its entries say on the base, and what is wrong with them. Raises SessionOver."""
+    entries = list(_entries(answer))
+    named = {n: entry for n, (_, entry) in enumerate(entries) if entry.tests or entry.test_files}
+    if answer.problems or not named or not place.commit or not place.config.verify:
         return answer
     number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
     sessions.write(place.session, progress=f"Muster runs the tests of {number}: they must fail before the work")
     judged = {**_judged(place, named), **_configuring(place, named)}
-    proposed = [_marked(each, judged.get(n)) for n, each in enumerate(answer.proposed)]
+    by_proposal: dict[int, list[tuple[str, OnBase]]] = defaultdict(list)
+    for n, each in sorted(judged.items()):
+        by_proposal[entries[n][0]].append((entries[n][1].title, each))
     return replace(
         answer,
-        proposed=proposed,
+        proposed=[_marked(each, by_proposal[n]) for n, each in enumerate(answer.proposed)],
         doubts=[f"Entry {n + 1}: {judged[n].problem}" for n in sorted(judged) if judged[n].problem],
     )
 
 
-def _marked(proposed: Proposed, on_base: OnBase | None) -> Proposed:
-    if on_base is None:
+def _entries(answer: Answer) -> Iterator[tuple[int, ProposedEntry]]:
+    """What its proposals would have agents work on, in the order of the answer, each with the place of its proposal: new entries, the children
+    of a split, or a better description of an entry."""
+    for n, each in enumerate(answer.proposed):
+        for entry in each.after.get("entries") or [each.after]:
+            if "content" in entry:
+                yield n, ProposedEntry.model_validate({"content": entry["content"], "spec": entry.get("spec")})
+
+
+def _marked(proposed: Proposed, judged: Sequence[tuple[str, OnBase]]) -> Proposed:
+    """`judged`: by the titles of its entries."""
+    if not judged:
         return proposed
-    return replace(proposed, tests_on_base=on_base.as_json(), note=f"{on_base.problem} {proposed.note}".strip())
+    together = on_base.together(judged) if proposed.kind == Proposal.Kind.SPLIT else judged[0][1]
+    return replace(proposed, tests_on_base=together.as_json(), note=f"{together.problem} {proposed.note}".strip())
 
 
 def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:

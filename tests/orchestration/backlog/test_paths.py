@@ -20,6 +20,20 @@ def test_a_path_outside_the_repository_is_refused(path: str) -> None:
         normalise(path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["a/.git/x", "a/.GIT", ".git /x", "a/.git./x", "a/git~1/x", "GIT~1", "a/.git:stream", ".g\u200cit/x", "a/.git ..:x/y"],
+)
+def test_what_some_system_takes_for_the_folder_of_git_is_refused_at_any_depth(path: str) -> None:
+    with pytest.raises(BadPath, match=r"in \.git"):
+        normalise(path)
+
+
+@pytest.mark.parametrize("path", [".gitignore", "a/.gitattributes", "a.git/x", "git/x", "git~2/x", ".gita", "x.git"])
+def test_names_that_only_look_like_it_are_paths(path: str) -> None:
+    assert normalise(path) == path
+
+
 def test_paths_under_a_listed_directory_are_left_out() -> None:
     assert normalise_all(["src/a.py", "src/", "b.py", "./b.py", "srcx"]) == ["b.py", "src/", "srcx"]
 

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from budget.amounts import usd
 from budget.limits import caps, dividing
-from budget.models import Account
+from budget.models import Account, BudgetChange
 from orchestration import queries
 from orchestration.backlog import deletion, dependencies, entry_actions, entry_edits, splitting
 from orchestration.backlog.entries import Draft
@@ -138,6 +138,35 @@ def test_children_of_an_entry_without_a_budget_share_the_plan(shop: Workspace) -
     assert fresh(entry).account.budget == 0
 
 
+def test_children_get_no_more_than_the_plan_has_for_entries_without_a_budget() -> None:
+    shop = a_workspace(budget="3")
+    an_entry(shop, budget="1.5")
+    (entry,) = some_entries(shop, "Big")
+    with pytest.raises(Invalid, match=r"add up to \$1.75, and \$1.5.* of the plan is left"):
+        splitting.split(entry, [Draft("One", budget=usd("1.75")), Draft("Two")], by=ANA)
+    assert not fresh(entry).is_container
+    first, second = splitting.split(entry, [Draft("One", budget=usd("1.25")), Draft("Two")], by=ANA)
+    assert (fresh(first).account.budget, fresh(second).account.budget) == (1_250_000, 250_000)
+
+
+def test_what_a_deleted_child_leaves_never_goes_to_a_budget_that_a_person_locked(shop: Workspace) -> None:
+    first, second, third = splitting.split(an_entry(shop, budget="3"), [Draft("One"), Draft("Two"), Draft("Three")], by=ANA)
+    caps.toggle_lock(fresh(second).account, by=ANA)
+    deletion.delete_all([fresh(first)], by=ANA)
+    assert [fresh(row).account.budget for row in (second, third)] == [1_000_000, 2_000_000]
+
+
+def test_a_rest_that_no_child_took_is_lowered_with_the_budget(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    first, second = halves(entry)
+    caps.toggle_lock(fresh(second).account, by=ANA)
+    deletion.delete_all([fresh(first)], by=ANA)
+    assert fresh(entry).account.budget == 1_500_000
+    caps.edit(fresh(entry).account, usd("0.5"), by=ANA)
+    assert dividing.total(fresh(entry).account) == 500_000
+    assert audit.check(shop.pk).wrong == []
+
+
 def test_raising_and_lowering_its_budget_changes_its_childrens(shop: Workspace) -> None:
     entry = an_entry(shop, budget="1")
     first, second = halves(entry)
@@ -249,7 +278,7 @@ def test_the_api_shows_children_and_the_whole_budget(shop: Workspace) -> None:
     assert shown[0]["children"] == [child.pk for child in children]
     assert shown[0]["budget_usd"] == 1.0
     assert [reason["code"] for reason in shown[0]["reasons"]] == [Reason.CHILDREN_UNFINISHED]
-    assert shown[1]["children"] == []
+    assert (shown[1]["children"], shown[1]["parent"], shown[0]["parent"]) == ([], entry.pk, None)
 
 
 def test_a_child_that_ran_out_of_money_blocks_it_until_there_is_some(shop: Workspace) -> None:
@@ -265,6 +294,27 @@ def test_a_child_that_ran_out_of_money_blocks_it_until_there_is_some(shop: Works
 
     funding.unblock_affordable(shop.pk)
     assert [fresh(row).status for row in (first, entry)] == ["pending", "pending"]
+
+
+def test_a_lock_of_its_budget_holds_for_its_childrens_until_it_is_released(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    first, second = halves(entry)
+    deeper = halves(fresh(second))
+    caps.toggle_lock(fresh(first).account, by=ANA, reason="Mine")
+    caps.toggle_lock(fresh(entry).account, by=ANA, reason="All of it")
+    below = [first, second, *deeper]
+    assert [fresh(row).account.locked_reason for row in below] == ["Mine", "All of it", "All of it", "All of it"]
+    caps.toggle_lock(fresh(entry).account, by=ANA)
+    assert [fresh(row).account.human_locked for row in below] == [True, False, False, False]
+    assert BudgetChange.objects.filter(account=deeper[0].account, field="human_locked").count() == 2
+
+
+def test_children_that_were_locked_by_an_edit_of_its_budget_are_released_with_it(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="3")
+    children = halves(entry)
+    caps.edit(fresh(entry).account, usd("4"), by=ANA)
+    caps.toggle_lock(fresh(entry).account, by=ANA)
+    assert [fresh(row).account.human_locked for row in (entry, *children)] == [False] * 3
 
 
 def test_the_database_refuses_what_would_break_the_tree(shop: Workspace) -> None:

@@ -12,6 +12,7 @@ import pytest
 from orchestration.demo import CONFIG, ENTRIES, GOAL, make_repository
 from orchestration.demo.agent import price
 from orchestration.demo.steering import LARGE, answer
+from orchestration.demo.steering import changes as proposed
 from orchestration.git import branches, changes, merging, working_copies
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import git
@@ -140,6 +141,7 @@ def test_the_agent_refuses_tasks_that_are_not_the_demos(simulation: Simulation):
 def test_the_agent_plans_the_demos_goal_alone():
     assert answer("planning", f"## The goal\n\n{GOAL}\n") is not None
     assert answer("planning", "## The goal\n\nWrite a novel\n") is None
+    assert answer("orchestration", "## The backlog now\n\nNothing\n") is None
     assert answer("expansion", "## The entry: #1 Write a novel\n\n## Also on the backlog\n\n#13 " + LARGE) is None
 
 
@@ -172,3 +174,13 @@ def test_the_repository_is_the_same_everywhere_and_made_once(tmp_path: Path):
     (tmp_path / "one/mine").write_text("x")
     make_repository(tmp_path / "one")
     assert (tmp_path / "one/mine").exists()
+
+
+def test_its_orchestrator_proposes_a_change_of_what_waits_and_of_nothing_that_may_not_be_touched() -> None:
+    trend = {"entry": "#11", "title": "Show where spending goes", "priority": "low", "why_not": ""}
+    other = {"entry": "#12", "title": "Another", "priority": "high", "why_not": ""}
+    assert [(change["entry"], change["priority"]) for change in proposed([other, trend])] == [("#11", "high")]
+    assert [(change["entry"], change["priority"]) for change in proposed([trend | {"why_not": "at work"}, other])] == [
+        ("#12", "critical")
+    ]
+    assert proposed([trend | {"why_not": "at work"}]) == []

@@ -88,6 +88,7 @@ def test_what_is_no_plan_has_a_sentence(answer: Any, sentence: str) -> None:
         (an_entry(spec={"files_to_modify": ["../other"]}), "Entry 1: `../other` cannot be used: a path may not contain '..'"),
         (an_entry(spec={"files_to_create": ["/etc/passwd"]}), "Entry 1: `/etc/passwd` cannot be used: a path must be relative"),
         (an_entry(spec={"files_to_create": [".git/hooks/x"]}), "a path may not lie in .git"),
+        (an_entry(spec={"test_files": {"tests/.GIT/x": "text"}}), "a path may not lie in .git"),
         (an_entry(spec={"files_to_modify": ["src/no.py"]}), "Entry 1: `src/no.py` does not exist: name files that do, or put it"),
     ],
 )

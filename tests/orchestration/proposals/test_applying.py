@@ -8,7 +8,7 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import applying, editing
 from orchestration.proposals.schema import ProposedEntry
-from tests.factories import ANA, a_worker, a_workspace, an_entry
+from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import PLANNER, a_run, ids, states
 from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.models import Event, Workspace
@@ -101,6 +101,32 @@ def test_a_rejected_one_is_not_applied(workspace: Workspace) -> None:
     applying.reject(run, by=ANA, only=ids(run, 1))
     applying.apply(run, by=ANA)
     assert (states(run), backlog(workspace)) == (["rejected", "applied"], ["Store dates"])
+
+
+def test_a_rejected_one_is_reopened_and_applied(workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates", "Print dates")
+    applying.reject(run, by=ANA)
+    reopened = applying.reopen(run, by=ANA, only=ids(run, 2))
+    assert [(p.number, p.state, p.decided_by) for p in reopened] == [(2, "open", "")]
+    with pytest.raises(Conflict, match="Proposal 2 is open and not rejected"):
+        applying.reopen(run, by=ANA, only=ids(run, 2))
+    applying.apply(run, by=ANA)
+    assert states(run) == ["rejected", "applied"]
+    assert Event.objects.get(verb="proposals.reopened").data == {"reopened": 1}
+
+
+def test_a_rejected_one_that_the_backlog_has_outrun_stays_rejected(workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates")
+    applying.reject(run, by=ANA)
+    some_entries(workspace, "Parse dates")
+    with pytest.raises(Conflict, match="Proposal 1 cannot be reopened: #1 with the same title and files was added since"):
+        applying.reopen(run, by=ANA)
+    assert states(run) == ["rejected"]
+
+
+def test_without_a_rejected_one_nothing_is_reopened(workspace: Workspace) -> None:
+    with pytest.raises(Conflict, match="No proposal of this run is rejected"):
+        applying.reopen(a_run(workspace, "Parse dates"), by=ANA)
 
 
 def test_undo_restores_the_backlog_and_opens_the_proposals(workspace: Workspace) -> None:

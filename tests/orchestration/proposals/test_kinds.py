@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from budget.limits import dividing
 from budget.models import Account
-from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state
+from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import Next
 from orchestration.executor import dispatch
@@ -14,7 +15,7 @@ from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run
 from orchestration.proposals import applying
 from orchestration.reasons import Reason
-from tests.factories import ANA, a_worker, a_workspace, some_entries
+from tests.factories import ANA, a_charge, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run, ids, states
 from workspaces.errors import Conflict
 from workspaces.models import Event, Workspace
@@ -79,6 +80,16 @@ def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> 
     assert states(run) == ["applied"] * 4
 
 
+def test_the_activity_log_names_what_an_undo_restored(workspace: Workspace, backlog: list[Entry]) -> None:
+    split = {"kind": "split", "entry": "#5", "entries": [{"content": "One"}, {"content": "Two"}]}
+    run = a_rearranging_run(workspace, *EVERY_KIND, split)
+    applying.apply(run, by=ANA)
+    applying.undo(run, by=ANA)
+    assert Event.objects.get(verb="proposals.undone").data["restored"] == (
+        "#1 priority medium, rounds 5, waiting for nothing; #2 pending; #3 and #4 apart; #6 on the backlog; #5 in one piece"
+    )
+
+
 def test_a_split_hands_the_work_to_children_and_is_undone(workspace: Workspace, backlog: list[Entry]) -> None:
     before = shown(workspace)
     run = a_rearranging_run(workspace, {"kind": "split", "entry": "#1", "entries": [{"content": "Read"}, {"content": "Check"}]})
@@ -86,6 +97,41 @@ def test_a_split_hands_the_work_to_children_and_is_undone(workspace: Workspace, 
     assert list(Entry.objects.filter(parent=backlog[0]).values_list("content", flat=True)) == ["Read", "Check"]
     applying.undo(run, by=ANA)
     assert shown(workspace) == before
+
+
+def test_dropped_children_come_back_with_their_money(workspace: Workspace) -> None:
+    first, second, third = splitting.split(an_entry(workspace, budget="3"), [Draft("One"), Draft("Two"), Draft("Three")], by=ANA)
+    run = a_rearranging_run(workspace, {"kind": "merge", "entry": "#3", "with": "#2"}, {"kind": "drop", "entry": "#4"})
+    applying.apply(run, by=ANA)
+    assert Account.objects.get(pk=second.pk).budget == 3_000_000
+    applying.undo(run, by=ANA)
+    assert [Account.objects.get(pk=row.pk).budget for row in (first, second, third)] == [1_000_000] * 3
+    assert rebuild.find(workspace.pk) == []
+
+
+def test_a_split_whose_last_child_was_dropped_is_restored_unless_the_entry_has_started(workspace: Workspace) -> None:
+    entry = an_entry(workspace, budget="3")
+    splitting.split(entry, [Draft("One"), Draft("Two")], by=ANA)
+    run = a_rearranging_run(workspace, {"kind": "drop", "entry": "#2"}, {"kind": "drop", "entry": "#3"})
+    applying.apply(run, by=ANA)
+    assert not Entry.objects.get(pk=entry.pk).is_container
+    applying.undo(run, by=ANA)
+    assert dividing.total(entry.account) == 3_000_000 and Entry.objects.get(pk=entry.pk).is_container
+    applying.apply(run, by=ANA)
+    a_worker()
+    dispatch.cycle(workspace.pk)
+    with pytest.raises(Conflict, match="#1 Do it, which #2 was a child of, has started since"):
+        applying.undo(run, by=ANA)
+
+
+def test_money_of_a_dropped_child_that_a_sibling_spent_is_not_taken_back(workspace: Workspace) -> None:
+    _, second = splitting.split(an_entry(workspace, budget="2"), [Draft("One"), Draft("Two")], by=ANA)
+    run = a_rearranging_run(workspace, {"kind": "drop", "entry": "#2"})
+    applying.apply(run, by=ANA)
+    a_charge(second, "1.5")
+    with pytest.raises(Conflict, match="#3 has spent what it got from a deleted entry"):
+        applying.undo(run, by=ANA)
+    assert states(run) == ["applied"] and Entry.objects.get(seq=2).deleted_at
 
 
 def test_more_rounds_bring_a_failed_entry_back_until_they_are_undone(workspace: Workspace, backlog: list[Entry]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from orchestration.models import Entry, Proposal, Run, Session
-from orchestration.proposals import applying, requests
+from orchestration.proposals import applying, expanding, requests
 from orchestration.sessions.logs import windows as log_windows
-from tests.factories import ANA
+from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.planning import answers, ask
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
 
@@ -38,6 +38,23 @@ def answer(text: str, test: str = "test_double", **spec: Any) -> dict[str, Any]:
     """One entry with one test file."""
     contract = {"tests": [f"tests/test_new.py::{test}"], "test_files": {"tests/test_new.py": text}}
     return {"entries": [{"content": "Double", "spec": {"files_to_modify": ["shop.py"], **contract, **spec}}]}
+
+
+def children(*tests: str) -> dict[str, Any]:
+    """An answer that splits an entry into children with a test file each."""
+    return {
+        "entries": [
+            {
+                "content": f"Part {n}",
+                "spec": {
+                    "files_to_modify": ["shop.py"],
+                    "tests": [f"tests/test_{n}.py::{test.split('(')[0].removeprefix('def ')}"],
+                    "test_files": {f"tests/test_{n}.py": test},
+                },
+            }
+            for n, test in enumerate(tests, start=1)
+        ]
+    }
 
 
 @pytest.fixture
@@ -109,6 +126,58 @@ def test_what_is_still_so_is_marked(planned: Callable[..., Shop]) -> None:
     assert run.session.outcome == "passed"
     assert proposal(run).note == "conftest.py configures how tests run: test_files has tests alone."
     assert proposal(run).tests_on_base["state"] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ("Prose.", "It cannot be used: The answer has no JSON object"),
+        (answer(GREEN, "test_one", tests=["nowhere"], files_to_modify=["missing.py"]), "does not exist"),
+        ({"entries": []}, "at least one entry"),
+    ],
+)
+def test_a_doubtful_answer_is_used_where_the_second_one_cannot_be(
+    planned: Callable[..., Shop], second: Any, sentence: str
+) -> None:
+    run = ask(planned(answer(UNREADABLE), second))
+    assert run.session.outcome == "passed" and proposal(run).tests_on_base["state"] == "broken"
+    assert "That is its first answer; of the second: " in run.session.outcome_message
+    assert sentence in run.session.outcome_message and "test_double" in run.answer
+
+
+def test_the_answer_with_fewer_doubts_is_used(planned: Callable[..., Shop]) -> None:
+    doubtful = answer(UNREADABLE)["entries"][0]
+    worse = [doubtful, {"content": "One", "spec": {"tests": ["test_one.test_one"]}}]
+    assert "cannot be imported" in proposal(ask(planned({"entries": [doubtful]}, {"entries": worse}))).note
+
+
+def test_a_doubtful_answer_is_used_where_the_second_turn_fails(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    work = planned(answer(UNREADABLE))  # there is no second answer: the command ends with an error
+    run = ask(work)
+    assert (run.session.outcome, proposal(run).tests_on_base["state"]) == ("passed", "broken")
+    assert "of the second: " in run.session.outcome_message
+
+
+def split_by(planned: Callable[..., Shop], tmp_path: Path, *texts: Any) -> Run:
+    work = planned(expander={"agent": {"command": answers(tmp_path, *texts)}, "run_usd": 0.5})
+    run = expanding.expand(work.workspace, an_entry(work.workspace), by=ANA)
+    work.supervise(Session.of_any_role.get(pk=run.pk))
+    return requests.run_for(work.workspace.pk, run.pk)
+
+
+def test_the_tests_of_children_are_run_before_the_work_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    run = split_by(planned, tmp_path, children(RED, GREEN), children(RED, RED.replace("double", "triple")))
+    split = proposal(run)
+    assert (split.kind, split.tests_on_base["state"], split.note) == ("split", "red", "")
+    assert sorted(split.tests_on_base["failing"]) == ["tests.test_1.test_double", "tests.test_2.test_triple"]
+    log = "\n".join(line.text for line in log_windows.before(run.session, limit=200).lines)
+    assert "Entry 2: Its tests pass already before the work" in log
+
+
+def test_children_whose_tests_still_pass_are_marked_by_name(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    split = proposal(split_by(planned, tmp_path, children(RED, GREEN), children(RED, GREEN)))
+    assert split.tests_on_base["state"] == "green"
+    assert split.note.startswith("Part 2: Its tests pass already before the work")
 
 
 def test_a_stop_ends_the_tests_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
