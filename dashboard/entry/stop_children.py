@@ -1,6 +1,4 @@
-"""Stops the sessions of all entries below one that is split, as each would be stopped on its own."""
-
-from contextlib import suppress
+"""Stops all that is below an entry that is split: the sessions end, and what has not started waits on hold."""
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -15,9 +13,9 @@ from orchestration import queries, sessions
 from orchestration.backlog.tree import leaves
 from orchestration.models import Entry, Session
 from workspaces.access import Need
-from workspaces.errors import Conflict, NotFound
+from workspaces.errors import Conflict
 
-CONSEQUENCE = "Their work is committed, and their entries are on hold until someone resumes them."
+CONSEQUENCE = "Their work is committed, and all children that are not done are on hold until someone resumes them."
 
 
 def open_below(entry: Entry) -> QuerySet[Session]:
@@ -46,7 +44,5 @@ def stop(page_request: PageRequest, entry_id: str) -> HttpResponse:
             fields={"confirm": confirmation.token(page_request, "stop-children", entry.pk)},
             status=409 if page_request.request.method == "POST" else 0,
         )
-    for session_id in at_work:
-        with suppress(NotFound):  # it has ended since
-            sessions.stop(page_request.workspace.pk, session_id, by=page_request.caller)
-    return done(page_request, f"{count_words(len(at_work))} below #{entry.seq} {'is' if len(at_work) == 1 else 'are'} stopping")
+    stopped = len(sessions.stop_entry(entry, by=page_request.caller))
+    return done(page_request, f"{count_words(stopped)} below #{entry.seq} {'is' if stopped == 1 else 'are'} stopping")
