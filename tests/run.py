@@ -15,7 +15,7 @@ from tests import sampling
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
-FILES_AT_A_TIME = {"faults": 3, "journeys": 3, "agents": 2}
+FILES_AT_A_TIME = 3  # of the slow suites
 MOST_REPEATED = 6  # more failures than that are no matter of a loaded machine
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
@@ -26,7 +26,7 @@ class Suite:
     database: str
     arguments: list[str]
     may_be_empty: bool = False  # another suite of the run has its tests
-    sampled: bool = False  # unless MUSTER_TEST_WHOLE is set: another suite takes the large matrices whole in CI
+    sampled: bool = False  # unless MUSTER_TEST_WHOLE is set, also in CI: another suite takes them whole, or they take too long
 
 
 @dataclass
@@ -105,9 +105,11 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     if slow:
         database = options.db or "sqlite"
         return [
-            Suite(f"{name.title()} on {database}{title}", database, [f"tests/{name}", *arguments, *extra], bool(arguments))
+            Suite(
+                f"{name.title()} on {database}{title}", database, [f"tests/{name}", *which, *extra], bool(which), name == "agents"
+            )
             for name in slow
-            for title, arguments in ([("", [])] if plain else _side_by_side(name))
+            for title, which in ([("", [])] if plain else _side_by_side())
         ]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
@@ -117,9 +119,8 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     ]
 
 
-def _side_by_side(name: str) -> list[tuple[str, list[str]]]:
-    at_a_time = str(FILES_AT_A_TIME[name])
-    return [("", ["-m", "not alone", "-n", at_a_time, "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
+def _side_by_side() -> list[tuple[str, list[str]]]:
+    return [("", ["-m", "not alone", "-n", str(FILES_AT_A_TIME), "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
 
 
 def run(suite: Suite) -> Result:

@@ -1,5 +1,5 @@
-"""A run on a developer's machine takes a sample of what is many and alike. CI takes all of it on SQLite and a sample on PostgreSQL;
-MUSTER_TEST_WHOLE=1 takes all of it on both.
+"""A run on a developer's machine takes a sample of what is many and alike. CI takes all of it on SQLite, and a sample on
+PostgreSQL and of the real CLIs; MUSTER_TEST_WHOLE=1 takes all of it everywhere.
 
 MUSTER_TEST_SEED chooses the sample; `./muster test` picks one and prints it when a test fails.
 """

@@ -25,14 +25,26 @@ INSTALL_S = 600
 
 def folder(binary: str) -> Path:
     """The folder with this CLI. Skips the test if it is neither there nor installable."""
-    named = os.environ.get("MUSTER_TEST_CLIS")
-    root = Path(named) if named else Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
+    named, root = os.environ.get("MUSTER_TEST_CLIS"), _root()
     if existing := _find(root, binary):
         return existing
     if named:
         pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
     _install(root, binary)
     return _find(root, binary) or pytest.skip(f"{binary} was installed, but is not there")
+
+
+def path() -> str:
+    """A PATH with all CLIs, there or not yet. Folders that have a Python too come last."""
+    root = _root()
+    first = [root / "bin", root / "node_modules/.bin", *(root / binary / "bin" for binary in NPM)]
+    last = [root / "py/bin", *(root / binary / "bin" for binary in PIP)]
+    return os.pathsep.join([*map(str, first), os.environ["PATH"], *map(str, last)])
+
+
+def _root() -> Path:
+    named = os.environ.get("MUSTER_TEST_CLIS")
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
 
 
 def _find(root: Path, binary: str) -> Path | None:

@@ -1,7 +1,5 @@
 """A real Muster, a real CLI and a scripted model provider. A test module names its CLI, `CLI = "claude"`, or several, `CLIS`."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,54 +10,67 @@ from tests.agents import clis
 from tests.agents.cli_stage import CliStage
 from tests.agents.harness import Bench
 from tests.agents.llm import ScriptedLLM
-from tests.faults.conftest import prepared
+from tests.faults import crashes
 from tests.faults.harness import Client, Running, until
-from tests.faults.test_kills import QUICK
+from tests.plugins.database import put_migrated
 
-__all__ = ["prepared"]
+SLOTS = 12  # as many CLIs as a module runs at once
 
 
-@pytest.fixture(scope="module")
-def muster(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, prepared: Path
-) -> Iterator[tuple[Running, Client, Path]]:
-    """One Muster for a module's tests, with the module's CLIs on its workers' path."""
-    names = getattr(request.module, "CLIS", None) or (request.module.CLI,)
+@pytest.fixture(scope="session")
+def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Client, Path]]:
+    """One Muster for all tests of a process, with the CLIs on its workers' path."""
     folder = tmp_path_factory.mktemp("agents")
-    shutil.copytree(prepared, folder / "data")
-    path = os.pathsep.join([*(str(clis.folder(name)) for name in names), os.environ["PATH"]])
-    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path, MUSTER_SANDBOX="auto")
-    until(running.is_ready, 30)
+    put_migrated(folder / "data")
+    (folder / "plans").mkdir()
+    settings = crashes.settings(folder, slots=SLOTS) | crashes.SLOW_LEASE
+    running = Running(folder / "data", **settings, PATH=clis.path(), MUSTER_SANDBOX="auto")
+    until(running.is_ready, 60)
     yield running, Client(running), folder
     running.process.terminate()
     running.process.wait(20)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _installed(request: pytest.FixtureRequest) -> None:
+    """Skips a module whose CLIs are not there."""
+    for name in getattr(request.module, "CLIS", None) or (request.module.CLI,):
+        clis.folder(name)
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScriptedLLM]:
+    server = ScriptedLLM(tmp_path_factory.mktemp("provider"), {"nothing": {}})
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def llm(tmp_path: Path) -> Iterator[Callable[..., ScriptedLLM]]:
-    """`llm(name={"turns": [...]}, other={...})` starts a provider that plays these scenarios."""
-    started: list[ScriptedLLM] = []
+def llm(provider: ScriptedLLM) -> Callable[..., ScriptedLLM]:
+    """`llm(name={"turns": [...]}, other={...})`: the provider, which plays these scenarios. Once in a test: it counts from zero."""
 
     def start(**scenarios: Any) -> ScriptedLLM:
-        started.append(ScriptedLLM(tmp_path, scenarios))
-        return started[-1]
+        provider.begin(scenarios)
+        return provider
 
-    yield start
-    for server in started:
-        server.close()
+    return start
 
 
 @pytest.fixture
-def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) -> Callable[..., Bench]:
+def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
     """`bench({"kind": ..., "env": {...}}, verify=[...])` makes a workspace for one test."""
     running, client, folder = muster
+    benches: list[Bench] = []
 
     def make(agent: dict[str, Any], **config: Any) -> Bench:
         own = folder / f"{len(list(folder.iterdir()))}-{request.node.name[:50]}"  # parametrised names have a common start
         own.mkdir()
-        return Bench(running, client, own, agent=agent, **config)
+        benches.append(Bench(running, client, own, agent=agent, **config))
+        return benches[-1]
 
-    return make
+    yield make
+    for work in benches:  # later tests have the Muster to themselves
+        work.call("POST", "/executor/stop-all")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.faults.harness import ROOT
 
-MAX_S = 600  # it ends by itself if the test does not end it
+MAX_S = 3600  # it ends by itself if the tests do not end it
 KINDS = ("input", "output", "cache_read", "cache_write")
 PRICES = {  # USD per million tokens, as genai-prices has them
     "claude-sonnet-4-5": {"input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75},
@@ -67,6 +67,11 @@ class ScriptedLLM:
         """Micro-USD of one request: a price per million tokens is micro-USD per token."""
         prices = next(model_prices for name, model_prices in self._prices.items() if request["model"].startswith(name))
         return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices[kind])) for kind in KINDS), Decimal(0))
+
+    def begin(self, scenarios: dict[str, Any]) -> None:
+        """Play these scenarios alone from now on, and count from zero."""
+        self.change(**scenarios)
+        urllib.request.urlopen(urllib.request.Request(f"{self.address}/__stub/reset", b"{}"), timeout=10).close()
 
     def change(self, **scenarios: Any) -> None:
         """Play these scenarios from now on; the counts stay."""

@@ -29,7 +29,7 @@ def test_two_rounds_cost_what_the_provider_counted_and_leave_nothing_of_aider(ll
     provider = llm(two={"turns": [write_turn("one", usage=USAGE)]})
     work = bench(aider(provider.url("two")), verify=OK)
     id_ = work.add("write ok", spec={"files_to_create": ["ok", "one"]})
-    until(lambda: len(provider.log()) == 1, 20, every=0.1)
+    until(lambda: len(provider.log()) == 1, 60, every=0.1)
     provider.change(two={"turns": [write_turn("ok", usage=USAGE)]})
     assert work.becomes(id_, "done", 60)["rounds_completed"] == 2
     assert work.check_cost(id_, provider) == 8_000

@@ -43,7 +43,7 @@ def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: 
     provider = llm(kill={"turns": [write_turn("kept", usage=USAGE), text_turn(hang="before")]})
     work = bench(qwen(provider.url("kill")), verify=OK)
     id_ = work.add("write ok")
-    until(lambda: len(provider.log()) == 2, 20, every=0.02)
+    until(lambda: len(provider.log()) == 2, 60, every=0.02)
     os.kill(work.up.children()["sessions"], signal.SIGKILL)
     provider.change(kill={"turns": [write_turn("ok", usage=USAGE)] * 3})  # the interrupted turn continues, or a new one starts
     work.becomes(id_, "done", 40)

@@ -12,6 +12,8 @@ from tests.faults.harness import ROOT, Running
 from tests.faults.test_kills import QUICK
 
 WORKERS = 4
+# Generous, so that no worker is fenced on a busy machine. The reaper detects a dead worker of this host without waiting for its lease.
+SLOW_LEASE = {"MUSTER_LEASE_S": "12"}
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ def both(step: str, n: int = 1, *, name: str = "", **more: Any) -> list[Point]:
     return [Point(step, when, n, name=name and f"{when}-{name}", **more) for when in ("before", "after")]
 
 
-def settings(folder: Path) -> dict[str, str]:
-    """Of a Muster whose workers carry out the plans in `folder`/plans, with one session slot each."""
+def settings(folder: Path, *, slots: int = 1) -> dict[str, str]:
+    """Of a Muster whose workers carry out the plans in `folder`/plans, with so many session slots each."""
     crashing = {"CRASH_PLANS": str(folder / "plans"), "PYTHONPATH": str(ROOT / "tests/faults/crashing")}
-    return QUICK | crashing | {"MUSTER_SESSION_SLOTS": "1", "MUSTER_REPO_ROOTS": str(folder)}
+    return QUICK | crashing | {"MUSTER_SESSION_SLOTS": str(slots), "MUSTER_REPO_ROOTS": str(folder)}
 
 
 @dataclass

@@ -16,14 +16,12 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.crashes import WORKERS, Point, Workers, both, rows, settings
+from tests.faults.crashes import SLOW_LEASE, WORKERS, Point, Workers, both, rows, settings
 from tests.faults.harness import ROOT, Client, Running, until
 from tests.faults.test_kills import _marker, _repository
 
 pytestmark = pytest.mark.timeout(400)
 
-# Generous, so that no worker is fenced on a busy machine. The reaper detects a dead worker of this host without waiting for its lease.
-SLOW_LEASE = {"MUSTER_LEASE_S": "12"}
 AGENT = str(ROOT / "tests/faults/crash_agent.py")
 CHECK = 'grep -q good "$MUSTER_ENTRY_ID.txt" || { echo it says $(cat "$MUSTER_ENTRY_ID.txt"); exit 1; }'
 

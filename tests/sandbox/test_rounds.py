@@ -1,6 +1,5 @@
 """Whole rounds in which every process is in a sandbox: setup, agent, reviewer, verify commands, and the landing."""
 
-import json
 import os
 import shutil
 import sys
@@ -13,7 +12,6 @@ import pytest
 from orchestration.models import Entry, Executor, Session
 from orchestration.processes import sandbox_probe
 from orchestration.processes.sandbox_probe import Probe
-from tests.orchestration.worker.sessions.planning import ask
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, rounds_of, spends
 
 Make = Callable[..., Shop]
@@ -160,13 +158,3 @@ def test_a_link_in_the_private_home_leads_no_mount_out_of_the_sandbox(
     second = work.run(entry_of(first))
     assert (first.outcome, second.outcome) == ("failed", "passed"), second.outcome_message
     assert os.listdir(host) == []
-
-
-def test_a_planner_reads_its_clone_and_neither_the_repository_nor_the_data_directory(shop: Make, tmp_path: Path) -> None:
-    answer = json.dumps({"type": "result", "summary": json.dumps({"entries": [{"content": "Parse"}]})})
-    looks = "test -f README && test $(pwd) = /work/plan && ! test -e $PLACE/shop-1/repo && ! test -e $PLACE/data/sessions/other"
-    (tmp_path / "data/sessions/other").mkdir(parents=True)
-    agent = {"command": f"{looks} && echo '{answer}'", "env": {"PLACE": str(tmp_path)}}
-    run = ask(shop(planner={"agent": agent}))
-    assert (run.session.outcome, run.proposals.count()) == ("passed", 1), run.session.outcome_message
-    assert not (tmp_path / "data/sessions" / run.pk / "private").exists()

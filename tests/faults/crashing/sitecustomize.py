@@ -4,15 +4,23 @@ A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a wo
 `MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments.
 `freeze` stops the process before that call instead, until there is a file `<name>.thaw`. Each plan is carried out once: it is renamed to
 `<name>.done` first.
+
+The plan `runs` is one for every run of an agent that proposes: `MODULE FUNCTION N` keeps the run's thread before that call for ever, and
+touches a file with the run's id. So a test kills one worker with all of its runs at the same step.
+
+A worker process that restarts does not ask the CLIs for their versions again: all of them take ten seconds of CPU.
 """
 
 import functools
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 MODULES = {
@@ -24,6 +32,7 @@ MODULES = {
     "orchestration.git.command",
     "orchestration.worker.steps.verifying",
     "orchestration.processes.agent_process",
+    "orchestration.proposals.making",
     "orchestration.landing.branch",
     "orchestration.landing.queue",
     "orchestration.worker.lander.batches",
@@ -41,19 +50,24 @@ MODULES = {
     "orchestration.git.clones.store.stores",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
+VERSIONS = "orchestration.worker.agents.shared.cli_versions"
+calls_by_run = Counter()
 
 
 class Finder(importlib.abc.MetaPathFinder):
     """Finds modules as usual, and wraps the functions that a plan may name once they are loaded."""
 
     def find_spec(self, name, path=None, target=None):
-        if name not in MODULES:
+        if name not in MODULES and name != VERSIONS:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
 
         def exec_module(module):
             load(module)
+            if name == VERSIONS:
+                module.installed = kept(module.installed)
+                return
             for key, value in list(vars(module).items()):
                 if callable(value) and getattr(value, "__module__", "") == name and not isinstance(value, type):
                     setattr(module, key, wrapped(name, key, value))
@@ -62,9 +76,23 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+def kept(function):
+    @functools.wraps(function)
+    def installed():
+        file = PLANS / "versions.json"
+        if not file.exists():
+            new = file.with_suffix(".new")
+            new.write_text(json.dumps(function()))
+            new.rename(file)
+        return json.loads(file.read_text())
+
+    return installed
+
+
 def wrapped(module, name, function):
     @functools.wraps(function)
     def call(*args, **kwargs):
+        keep_run(module, name)
         strike(module, name, "before", args)
         result = function(*args, **kwargs)
         strike(module, name, "after", args)
@@ -94,12 +122,28 @@ def strike(module, name, when, args):
         time.sleep(0.01)  # continued for this long, its other threads end their transactions
 
 
+def keep_run(module, name):
+    import structlog
+
+    run = str(structlog.contextvars.get_contextvars().get("session"))
+    try:
+        planned, function, number = (PLANS / "runs").read_text().split()
+    except (OSError, ValueError):
+        return
+    if not run.startswith("run_") or (planned, function) != (module, name):
+        return
+    calls_by_run[run] += 1
+    if calls_by_run[run] == int(number):
+        (PLANS / run).touch()
+        threading.Event().wait()
+
+
 def subject_of(name, args):
     """The workspace of this thread's lander, or the entry of its session. A call of `take` knows only the session's id."""
     if name == "take":
         from orchestration.models import Session
 
-        return Session.objects.values_list("entry_id", flat=True).get(pk=args[0])
+        return Session.of_any_role.values_list("entry_id", flat=True).get(pk=args[0]) or "nothing"  # a run has no entry
     import structlog
 
     bound = structlog.contextvars.get_contextvars()

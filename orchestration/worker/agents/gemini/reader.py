@@ -14,18 +14,25 @@ from orchestration.worker.agents.shared.json_values import nested, parse_object,
 from orchestration.worker.agents.shared.token_counts import TokenCounts, read_counts
 
 CHATS = ".gemini/tmp/*/chats"
+FILES = f"{CHATS}/**/*.jsonl"
 DESCRIPTIVE_KEYS = ("file_path", "command", "pattern", "url", "dir_path", "query", "prompt")
 _ATTEMPT = re.compile(r"^Attempt (\d+) failed")
 _EXIT_CODES = {41: "auth", 42: "cli_refused", 44: "cli_refused", 52: "cli_refused", 53: "turns_exhausted", 55: "cli_refused"}
 
 
 class Reader:
-    """One process. The chat files have a line for each request of the conversation and its subagents; only the result includes helpers."""
+    """One process. The chat files have a line for each request of the conversation and its subagents; only the result includes helpers.
+
+    The reaper reads processes once more whose dead worker kept how far it had read. It knows them by their start: none is later than that
+    of the last process that was kept.
+    """
 
     def __init__(self, home: Path, cwd: str, thread: Thread | None) -> None:
+        self._home = home
         self._cwd = cwd
         self._id = thread.id if thread else ""
-        self._chats = FileTail(home, f"{CHATS}/**/*.jsonl", nested(thread.totals, "offsets") if thread else None)
+        self._kept_start = text(nested(thread.totals, "started"), 50) if thread else ""
+        self._chats = FileTail(home, FILES, nested(thread.totals, "offsets") if thread else None)
         self._seen: set[str] = set()
         self._requests: list[tuple[str, str, TokenCounts]] = []
         self._started = ""
@@ -36,7 +43,15 @@ class Reader:
 
     @property
     def thread(self) -> Thread | None:
-        return Thread(self._id, {"cwd": self._cwd, "offsets": dict(self._chats.offsets)}) if self._id else None
+        kept = {"cwd": self._cwd, "offsets": dict(self._chats.offsets), "started": self._started or self._kept_start}
+        return Thread(self._id, kept) if self._id else None
+
+    @property
+    def _is_read_again(self) -> bool:
+        return bool(self._started) and self._started <= self._kept_start
+
+    def _is_own(self, at: str) -> bool:
+        return self._started <= at and (self._result is None or at <= text(self._result.get("timestamp"), 50))
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
         message = None if is_error else parse_object(line)
@@ -46,6 +61,8 @@ class Reader:
         match message.get("type"):
             case "init":
                 self._started = text(message.get("timestamp"), 50)
+                if self._is_read_again:
+                    self._chats = FileTail(self._home, FILES)  # else the result would count again what the worker had read
                 self._id = text(message.get("session_id"), 200) or self._id
                 yield Started(self._id, text(message.get("model"), 200))
             case "message" if message.get("role") == "assistant":
@@ -67,6 +84,8 @@ class Reader:
             id_ = text(nested(message, "id"), 100)
             if nested(message, "type") != "gemini" or not id_ or id_ in self._seen:
                 continue
+            if self._is_read_again and not self._is_own(text(nested(message, "timestamp"), 50)):
+                continue  # another process's, which is booked with that one
             if used := read_counts(nested(message, "tokens"), input="input", output="output", cached="cached", total="total"):
                 self._seen.add(id_)  # the line is repeated after its tools have answered
                 model = text(nested(message, "model"), 200)

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.worker.agents import gemini
 from orchestration.worker.agents.gemini.reader import Reader
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, lines, of_kind
 
@@ -51,6 +51,22 @@ def test_requests_of_a_dead_process_do_not_count_for_the_next(tmp_path: Path) ->
     chat(tmp_path, rounds=2)
     events = events_of(a_reader(tmp_path), "gemini-round-two")
     assert cost(events) == 16_000 and all(used.of_thread for used in of_kind(Usage, events))
+
+
+def test_processes_that_are_read_again_after_their_worker_died_cost_no_more(tmp_path: Path) -> None:
+    """The worker had read all of both and kept how far; their results must not count once more."""
+    thread: Thread | None = None
+    booked = []
+    for rounds, name in enumerate(("gemini-round-one", "gemini-round-two"), start=1):
+        chat(tmp_path, rounds=rounds)
+        worker = a_reader(tmp_path, thread)
+        booked.append({used.id for used in of_kind(Usage, events_of(worker, name))})
+        assert worker.thread
+        thread = Thread(worker.thread.id, {**worker.thread.totals, "cwd": str(tmp_path / "work")})
+    for ids, name in zip(booked, ("gemini-round-one", "gemini-round-two"), strict=True):
+        events = events_of(a_reader(tmp_path, thread), name, None)
+        assert {used.id for used in of_kind(Usage, events)} == ids
+        assert of_kind(Discrepancy, events) == [] and all(used.of_thread for used in of_kind(Usage, events))
 
 
 def test_without_a_chat_the_result_has_all_usage(tmp_path: Path) -> None:
