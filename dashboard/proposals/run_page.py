@@ -34,8 +34,10 @@ def page(page_request: PageRequest, run_id: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
-    """Apply or reject the ticked proposals."""
+    """Apply or reject the ticked proposals, or reopen one."""
     run = requests.run_for(page_request.workspace.pk, run_id)
+    if verb == "reopen":
+        return _reopen(page_request, run)
     ticked = page_request.request.POST.getlist("proposal")
     if not ticked:
         raise Invalid("Tick the proposals to decide on", "proposal")
@@ -53,6 +55,13 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
     if outcome.waiting:
         sentence += f"; {_proposals(len(outcome.waiting))} {_is(len(outcome.waiting))} still open: what they wait for is outdated"
     return done(page_request, sentence, tone="warn" if outcome.outdated else "good")
+
+
+def _reopen(page_request: PageRequest, run: Run) -> HttpResponse:
+    """The one whose button was pressed, whatever is ticked."""
+    proposal = requests.proposal_for(run, page_request.request.POST.get("reopen", ""))
+    applying.reopen(run, by=page_request.caller, only=[proposal.pk])
+    return done(page_request, f"Proposal {proposal.number} is open again")
 
 
 @require_POST

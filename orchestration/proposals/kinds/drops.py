@@ -24,9 +24,10 @@ def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> Non
 
 def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
     """What waits for others of them is restored after those."""
+    notes = [restoring.deleted(restoring.before(proposal), proposal.title) for proposal in proposals]
     left = {str(proposal.subject_id): proposal for proposal in proposals}
     while left:
         needs = {pk: set(restoring.before(proposal)["waits_for"]) for pk, proposal in left.items()}
         pk = next(pk for pk, others in needs.items() if not others & left.keys())
         restoring.restore(pk, needs[pk], restoring.before(left.pop(pk))["deleted"], by=by)
-    restoring.reverse_budgets([restoring.before(proposal)["deleted"] for proposal in proposals], by=by)
+    restoring.reverse_budgets(notes, by=by)

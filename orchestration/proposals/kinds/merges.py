@@ -47,6 +47,7 @@ def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> Non
 
 
 def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
+    notes = [restoring.deleted(restoring.before(proposal)["other"], proposal.title) for proposal in proposals]
     for proposal in reversed(proposals):
         stored, other_id = restoring.before(proposal), str(proposal.after["with"])
         other = stored.pop("other")
@@ -59,7 +60,7 @@ def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
         wishes = [(row, needs) for row, needs in waiting] + [(entry, stored["waits_for"])]
         dependencies.replace_all([*wishes, (restored, other["waits_for"])], by=by, reason=restoring.REASON)
         content.edit(entry, content.Change(content=stored["content"], spec=stored["spec"]), by=by, reason=restoring.REASON)
-    restoring.reverse_budgets([restoring.before(proposal)["other"]["deleted"] for proposal in proposals], by=by)
+    restoring.reverse_budgets(notes, by=by)
 
 
 def _needs(entry: Entry) -> set[str]:

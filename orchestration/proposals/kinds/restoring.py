@@ -21,6 +21,14 @@ def before(proposal: Proposal) -> dict[str, Any]:
     return dict(proposal.before or {})
 
 
+def deleted(stored: Mapping[str, Any], title: str) -> Mapping[str, Any]:
+    """What `delete` returned. Raises Conflict where an earlier version of Muster applied the proposal, which kept less."""
+    notes: Mapping[str, Any] | None = stored.get("deleted")
+    if notes is None:
+        raise Conflict(f"{title!r} was applied by an earlier version, which did not keep what an undo needs: change single entries instead")
+    return notes
+
+
 def as_left(proposal: Proposal, expected: pictures.Stored, *, on_hold: bool = False) -> Entry:
     """The proposal's entry. Raises Conflict where it has started or was changed since, or differs from `expected`."""
     assert proposal.subject_id is not None

@@ -122,6 +122,18 @@ def test_what_is_ticked_can_be_rejected(otto: Client, planned: Workspace) -> Non
     assert states(run) == ["rejected"]
 
 
+def test_one_that_was_rejected_can_be_reopened(otto: Client, vera: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates")
+    proposal = run.proposals.get()
+    page(otto, planned, f"runs/{run.pk}/reject/", proposal=proposal.pk)
+    assert "Reopen" not in page(vera, planned, f"runs/{run.pk}/").content.decode()
+    assert "Reopen" in page(otto, planned, f"runs/{run.pk}/").content.decode()
+    page(otto, planned, f"runs/{run.pk}/reopen/", reopen=proposal.pk)
+    assert states(run) == ["open"]
+    page(otto, planned, f"runs/{run.pk}/reopen/", reopen=proposal.pk)
+    assert states(run) == ["open"]
+
+
 @pytest.mark.parametrize("ticked", [[], ["x"], ["999999999999"]])
 def test_nothing_ticked_decides_nothing(otto: Client, planned: Workspace, ticked: list[str]) -> None:
     run = a_run(planned, "Parse dates")

@@ -80,6 +80,19 @@ def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> 
     assert states(run) == ["applied"] * 4
 
 
+@pytest.mark.parametrize("kind", ["drop", "merge"])
+def test_an_undo_that_an_earlier_version_kept_too_little_for_is_refused(workspace: Workspace, backlog: list[Entry], kind: str) -> None:
+    run = a_rearranging_run(workspace, *EVERY_KIND)
+    applying.apply(run, by=ANA)
+    proposal = run.proposals.get(kind=kind)
+    notes = proposal.before if kind == "drop" else proposal.before["other"]
+    del notes["deleted"]
+    proposal.save()
+    with pytest.raises(Conflict, match="applied by an earlier version"):
+        applying.undo(run, by=ANA)
+    assert states(run) == ["applied"] * 4
+
+
 def test_the_activity_log_names_what_an_undo_restored(workspace: Workspace, backlog: list[Entry]) -> None:
     split = {"kind": "split", "entry": "#5", "entries": [{"content": "One"}, {"content": "Two"}]}
     run = a_rearranging_run(workspace, *EVERY_KIND, split)
