@@ -77,7 +77,9 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/runs/(?P<run_id>[^/]+)/(?P<verb>apply|reject|reopen)/$", run_page.decide, name="run-decide"
+        r"^w/(?P<workspace_id>[^/]+)/entries/runs/(?P<run_id>[^/]+)/(?P<verb>apply|reject|reopen)/$",
+        run_page.decide,
+        name="run-decide",
     ),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/proposals/<str:proposal_id>/", proposal_edit.page, name="run-proposal"),
     # Entries: one entry

@@ -30,7 +30,16 @@ from workspaces.errors import Conflict
 
 # The checks by their place in `plan.checks`: two of them can give the same reason.
 NAMES = (
-    *("Not on hold", "Dependencies", "Not asked how to split it", "Rounds", "Entry budget", "Executor", "Worker online", "Repository"),
+    *(
+        "Not on hold",
+        "Dependencies",
+        "Not asked how to split it",
+        "Rounds",
+        "Entry budget",
+        "Executor",
+        "Worker online",
+        "Repository",
+    ),
     *("Agent and provider", "Integration branch", "Project cap and limits", "File locks", "Concurrency", "Free worker"),
 )
 RELEASE = reasons.WORDS[Reason.HUMAN_HOLD].remedy

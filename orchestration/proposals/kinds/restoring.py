@@ -25,7 +25,9 @@ def deleted(stored: Mapping[str, Any], title: str) -> Mapping[str, Any]:
     """What `delete` returned. Raises Conflict where an earlier version of Muster applied the proposal, which kept less."""
     notes: Mapping[str, Any] | None = stored.get("deleted")
     if notes is None:
-        raise Conflict(f"{title!r} was applied by an earlier version, which did not keep what an undo needs: change single entries instead")
+        raise Conflict(
+            f"{title!r} was applied by an earlier version, which did not keep what an undo needs: change single entries instead"
+        )
     return notes
 
 

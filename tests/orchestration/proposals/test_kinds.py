@@ -81,7 +81,9 @@ def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> 
 
 
 @pytest.mark.parametrize("kind", ["drop", "merge"])
-def test_an_undo_that_an_earlier_version_kept_too_little_for_is_refused(workspace: Workspace, backlog: list[Entry], kind: str) -> None:
+def test_an_undo_that_an_earlier_version_kept_too_little_for_is_refused(
+    workspace: Workspace, backlog: list[Entry], kind: str
+) -> None:
     run = a_rearranging_run(workspace, *EVERY_KIND)
     applying.apply(run, by=ANA)
     proposal = run.proposals.get(kind=kind)
