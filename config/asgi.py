@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from config.http import static_files  # noqa: E402  (needs the settings)
+from orchestration.repositories import serving  # noqa: E402
 
 THREADS = 8
 # A stop of all sessions waits until they have ended (orchestration/executor/stopping.py): in threads of its own, which no page needs.
@@ -33,7 +34,9 @@ def _needs_async(scope: dict[str, Any]) -> bool:
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["type"] == "http" and _needs_async(scope):
+    if scope["type"] == "http" and scope["path"].startswith("/git/"):
+        await serving.application(scope, receive, send)
+    elif scope["type"] == "http" and _needs_async(scope):
         await streams(scope, receive, send)
     elif scope["type"] == "http" and STOP_ALL.match(scope["path"]):
         await stops(scope, receive, send)

@@ -113,6 +113,12 @@ def _host(text: str) -> str:
     return text
 
 
+def _label(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", text):
+        raise ValueError(text)
+    return text
+
+
 def _network(text: str) -> str:
     if text != "*":
         ipaddress.ip_network(text, strict=False)
@@ -207,6 +213,12 @@ VARIABLES = {
             _number(int, "a whole number", 1, 1000),
             "8",
             "Worker sessions that one session-worker process supervises at once.",
+        ),
+        Variable(
+            "MUSTER_LABELS",
+            _list_of("labels of letters, digits, `.`, `_` and `-`", _label),
+            "",
+            "Comma-separated labels of this host, such as gpu,eu: a workspace's `requires` names those that its sessions need.",
         ),
         Variable("MUSTER_LEASE_S", _seconds(1, 3600), "60", "Seconds a session's lease lasts; renewed every quarter of it."),
         Variable(

@@ -176,6 +176,7 @@ REDIS_URL = env.read("REDIS_URL") or sockets.valkey_url(DATA_DIR)
 
 REPO_ROOTS = env.repo_roots()
 SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")
+LABELS = env.value("MUSTER_LABELS")
 LEASE_S = env.value("MUSTER_LEASE_S")
 LEASE_GRACE_S = env.value("MUSTER_LEASE_GRACE_S")
 STOP_GRACE_S = env.value("MUSTER_STOP_GRACE_S")

@@ -1,8 +1,10 @@
-"""One Celery worker process, for hosts that run the parts one by one: `./muster worker`."""
+"""One Celery worker process, for hosts that run the parts one by one: `./muster worker`. And what its host takes: `drain`, `resume`."""
 
 import argparse
 import os
 import sys
+
+import django
 
 from config import env
 from config.up import worker_args
@@ -10,12 +12,33 @@ from config.up import worker_args
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./muster worker", description="One worker process of a queue.")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["drain", "resume"],
+        help="this host takes no new sessions, while those at work go on; or takes them again",
+    )
     parser.add_argument("--queue", choices=["sessions", "control"], default="sessions", help="default: sessions")
-    queue = parser.parse_args().queue
+    arguments = parser.parse_args()
     env.exit_if_bad()
     env.warn_of_unknown()
-    slots = env.value("MUSTER_SESSION_SLOTS") if queue == "sessions" else 2
-    os.execv(sys.executable, [sys.executable, "-m", "celery", *worker_args(queue, slots)])
+    if arguments.action:
+        sys.exit(_change(arguments.action))
+    slots = env.value("MUSTER_SESSION_SLOTS") if arguments.queue == "sessions" else 2
+    os.execv(sys.executable, [sys.executable, "-m", "celery", *worker_args(arguments.queue, slots)])
+
+
+def _change(action: str) -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from orchestration.worker import draining  # needs the settings
+
+    count = draining.drain("command line") if action == "drain" else draining.resume()
+    if not count:
+        print("No session worker of this host is online: nothing was changed", file=sys.stderr)
+        return 1
+    print("This host takes no new sessions." if action == "drain" else "This host takes sessions again.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
     NO_WORKER_ONLINE = "no_worker_online"
+    NO_HOST_FITS = "no_host_fits"
     REPOSITORY_UNAVAILABLE = "repository_unavailable"
     AGENT_UNAVAILABLE = "agent_unavailable"
     INTEGRATION_RED = "integration_red"
@@ -128,6 +129,15 @@ WORDS: Mapping[Reason, Words] = {
         filter="No worker online",
         search="a session worker",
         aliases=("worker",),
+        remedy=_EXECUTOR_PAGE,
+    ),
+    Reason.NO_HOST_FITS: Words(
+        check="Host",
+        listed="no host fits",
+        group="waiting for a host that fits",
+        filter="No host fits",
+        search="a host that fits",
+        aliases=("host",),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.REPOSITORY_UNAVAILABLE: Words(
@@ -276,6 +286,7 @@ NOT_STORED = (
     Reason.EXECUTOR_PAUSED,
     Reason.EXECUTOR_STOPPED,
     Reason.NO_WORKER_ONLINE,
+    Reason.NO_HOST_FITS,
     Reason.REPOSITORY_UNAVAILABLE,
     Reason.INTEGRATION_RED,
     Reason.CONCURRENCY_LIMIT,

@@ -94,6 +94,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--faults", action="store_true", help="the fault tests: processes are killed in the middle of work")
     parser.add_argument("--journeys", action="store_true", help="the journeys through the pages, in a real browser")
     parser.add_argument("--agents", action="store_true", help="the real CLIs of agents, against a scripted model provider")
+    parser.add_argument("--hosts", action="store_true", help="several hosts that share no disk, on PostgreSQL")
     parser.add_argument("--coverage", action="store_true", help="measure what the run goes through; each package has a floor")
     return parser.parse_known_args(arguments)
 
@@ -101,7 +102,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     """The slow suites run on SQLite unless asked: several files at a time, because they mostly wait; then, one by one, what measures time."""
     plain = any(word in PLAIN for word in extra)
-    slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
+    slow = [name for name in ("faults", "journeys", "agents", "hosts") if getattr(options, name)]
     if slow:
         database = options.db or "sqlite"
         return [

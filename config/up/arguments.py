@@ -3,6 +3,7 @@
 import argparse
 
 from config import env
+from workspaces import hosts
 
 
 def parse() -> argparse.Namespace:
@@ -22,7 +23,7 @@ def worker_args(queue: str, slots: int) -> list[str]:
         "-c",
         str(slots),
         "-Q",
-        queue,
+        ",".join(_queues(queue)),
         "-n",
         f"{queue}@%h",
         "-l",
@@ -31,3 +32,8 @@ def worker_args(queue: str, slots: int) -> list[str]:
         "--without-mingle",
         "--without-heartbeat",
     ]
+
+
+def _queues(queue: str) -> list[str]:
+    """A session worker also reads the queue of its host, for sessions that were placed there."""
+    return [queue, f"{queue}.{hosts.id_in(env.value('MUSTER_DATA_DIR'))}"] if queue == "sessions" else [queue]

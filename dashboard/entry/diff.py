@@ -15,6 +15,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration, queries
 from orchestration.configuration import secrets
 from orchestration.models import Entry, Round
+from orchestration.repositories import here
 from workspaces.errors import NotFound
 
 
@@ -47,14 +48,14 @@ def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 def diff_context(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
     """One query, for the secrets that are masked."""
-    seen = viewing.view(page_request.workspace.repo, base, commit, only=only, mask=_mask(page_request))
+    seen = viewing.view(str(here.to_show(page_request.workspace, commit)), base, commit, only=only, mask=_mask(page_request))
     return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
 
 
 def patch_response(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
     """git's own patch with secrets masked, always as a download: the content is not trusted."""
     try:
-        text, whole = reading.patch(page_request.workspace.repo, base, commit)
+        text, whole = reading.patch(str(here.to_show(page_request.workspace, commit)), base, commit)
     except reading.NotReadable as problem:
         raise NotFound(str(problem)) from None
     text = _mask(page_request)(text)
@@ -73,7 +74,7 @@ def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
         return "", "", ""
     branch = configuration.load(page_request.executor.config).integration_branch
     first, newest = rounds[0][0], rounds[-1][1]
-    left = reading.merge_base(page_request.workspace.repo, branch, newest)
+    left = reading.merge_base(str(here.to_show(page_request.workspace, newest)), branch, newest)
     if left and left != newest:
         return left, newest, f"Against {branch}, from where this entry's branch left it."
     return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."

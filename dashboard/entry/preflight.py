@@ -38,9 +38,18 @@ NAMES = (
         "Entry budget",
         "Executor",
         "Worker online",
+        "Host",
         "Repository",
     ),
-    *("Agent and provider", "Integration branch", "Project cap and limits", "File locks", "Concurrency", "Free worker"),
+    *(
+        "Agent and provider",
+        "Integration branch",
+        "Project cap and limits",
+        "File locks",
+        "Concurrency",
+        "Free worker",
+        "Free slot on a host",
+    ),
 )
 RELEASE = reasons.WORDS[Reason.HUMAN_HOLD].remedy
 

@@ -20,7 +20,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Session
-from workspaces import activity, times
+from workspaces import activity, hosts, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
@@ -55,7 +55,7 @@ def create(
         branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
     except git.GitError as error:
         raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
-    workspace.repo, workspace.origin = str(path), origin
+    workspace.repo, workspace.origin, workspace.host_id = str(path), origin, hosts.host_id()
     _refuse_shared(workspace.repo, checked.integration_branch)
     with transaction.atomic():
         workspace.save(force_insert=True)

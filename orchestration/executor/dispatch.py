@@ -121,13 +121,15 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     if starts:
         _raise_shares(workspace_id, starts)
         _open_reservations(workspace_id, starts)
-        _open_sessions(workspace_id, starts)
+        _open_sessions(workspace_id, world, starts)
         _take_locks(workspace_id, world, starts)
     if starts or blocks or parks:
-        _move_entries(starts, blocks, parks)
+        _move_entries(world, starts, blocks, parks)
         entry_state.roll_up([*(start.entry.parent for start, _ in starts), *(block.entry.parent for block in blocks)])
     if starts:
-        wake_ups.enqueue_sessions([(session, start.entry.attempts + 1) for start, session in starts])
+        wake_ups.enqueue_sessions(
+            [(session, start.entry.attempts + 1, start.host if world.are_several else "") for start, session in starts]
+        )
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
         titles = {entry.pk: entry.title for entry in Entry.objects.filter(pk__in=[b.entry.id for b in blocks]).only("content")}
@@ -171,21 +173,22 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-def _open_sessions(workspace_id: str, starts: _Claims) -> None:
+def _open_sessions(workspace_id: str, world: World, starts: _Claims) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
-    source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
+    source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text", "host": "text"})
     claims = [
         {
             "entry": s.entry.id,
             "session": id_,
             "attempt": s.entry.attempts + 1,
             "work": "verify" if s.entry.verify_only else "implement",
+            "host": s.host if world.are_several else "",
         }
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
     )
@@ -203,23 +206,41 @@ def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
         )
 
 
-def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
+def _move_entries(world: World, starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
     """Started, blocked and parked entries in one statement. When an entry left `pending` meanwhile, the pass is repeated."""
     moves = [
-        *({"id": s.entry.id, "status": "in_progress", "tries": 1} for s, _ in starts),
+        *(
+            {"id": s.entry.id, "status": "in_progress", "tries": 1, "host": s.host, "shared": _stays_shared(world, s)}
+            for s, _ in starts
+        ),
         *({"id": b.entry.id, "status": "blocked", "tries": 0, "code": b.why.code, "message": b.why.message} for b in blocks),
         *({"id": p.entry.id, "status": "pending", "tries": 0, "behind": p.behind} for p in parks),
     ]
-    shape = {"id": "text", "status": "text", "tries": "bigint", "code": "text", "message": "text", "behind": "text"}
+    shape = {
+        "id": "text",
+        "status": "text",
+        "tries": "bigint",
+        "code": "text",
+        "message": "text",
+        "behind": "text",
+        "host": "text",
+        "shared": "boolean",
+    }
     moved = _execute(
         f"""UPDATE orchestration_entry AS e SET status = v.status, attempts = e.attempts + v.tries,
             parked_behind_id = v.behind, reason_code = coalesce(v.code, ''), reason_message = coalesce(v.message, ''),
+            host_id = coalesce(nullif(v.host, ''), e.host_id), is_shared = coalesce(v.shared, e.is_shared),
             reason_at = {sql_dialect.now()}, updated_at = {sql_dialect.now()}
         FROM {sql_dialect.table("v", shape)} WHERE e.id = v.id AND e.status = 'pending'""",
         [sql_dialect.packed(moves)],
     )
     if moved != len(moves):
         raise IntegrityError("an entry moved while the cycle was deciding")
+
+
+def _stays_shared(world: World, start: Start) -> bool:
+    """Whether other hosts can have the entry's newest work; a session that shares what was not shared says so itself."""
+    return world.are_several and (start.entry.is_shared or not start.entry.has_rounds)
 
 
 def _execute(sql: str, parameters: Sequence[str]) -> int:

@@ -7,7 +7,9 @@ from budget.amounts import exact_usd
 from orchestration import reasons
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
+from orchestration.executor import placing
 from orchestration.executor.limits import SpendLimit
+from orchestration.executor.placing import Host, Need
 from orchestration.executor.purse import Claim, Purse
 from orchestration.reasons import Reason
 
@@ -17,6 +19,7 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
+    `host`: which has its newest work, and `is_shared`: which others can have as well.
     """
 
     id: str
@@ -39,6 +42,8 @@ class Waiting:
     wait_s: float = 0
     parent: str = ""
     is_container: bool = False
+    host: str = ""
+    is_shared: bool = True
     asked: str = ""
 
 
@@ -63,6 +68,7 @@ class World:
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
     session worker takes nothing, because its disk is nearly full.
+    `hosts`: where session workers are online; `home`: the host that has the repository; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -91,6 +97,15 @@ class World:
     repository_message: str = ""
     integration: str = ""
     full_host: str = ""
+    hosts: tuple[Host, ...] = ()
+    agents: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+    home: str = ""
+
+    @property
+    def are_several(self) -> bool:
+        """Whether several hosts share the work: those with session workers, and the one that has the repository."""
+        return len({host.id for host in self.hosts} | ({self.home} if self.home else set())) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +125,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session with this reservation (micro-USD)."""
+    """Claim a session with this reservation (micro-USD). `host`: where it runs."""
 
     entry: Waiting
     reservation: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,7 @@ class Capacity:
     locks: LockTable = field(init=False)
     running: list[Running] = field(init=False)
     alone: list[Running] = field(init=False)
+    hosts: list[Host] = field(init=False)
     draining_for: Waiting | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -161,10 +178,13 @@ class Capacity:
         self.purse = _purse(self.world)
         self.locks = LockTable(self.world.locks)
         self.running = list(self.world.running)
+        self.hosts = list(self.world.hosts)
         self.alone = [run for run in self.running if not run.parallelizable]
 
-    def take(self, entry: Waiting, reservation: int) -> None:
+    def take(self, entry: Waiting, reservation: int) -> str:
+        """Returns the host of its session."""
         self.free_slots -= 1
+        host = self.take_slot(entry)
         if not entry.verify_only:
             self.purse.take(_claim(entry, self), reservation)
         self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
@@ -172,6 +192,16 @@ class Capacity:
             self.alone.append(self.running[-1])
         for path in entry.paths:
             self.locks.take(path, entry.id)
+        return host
+
+    def take_slot(self, entry: Waiting) -> str:
+        if len(self.hosts) < 2:
+            return next((host.id for host in self.hosts), "")
+        chosen = placing.choose(self.hosts, need(entry, self.world))
+        if chosen is None:
+            return ""
+        self.hosts = [replace(host, free=host.free - 1) if host is chosen else host for host in self.hosts]
+        return chosen.id
 
 
 def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
@@ -252,6 +282,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _entry_budget(entry, capacity)
     yield _executor(capacity)
     yield _worker(capacity)
+    yield _host(entry, capacity)
     yield _repository(capacity)
     yield _provider(entry, capacity)
     yield _integration(capacity)
@@ -259,6 +290,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _files(entry, capacity)
     yield _parallel(entry, capacity)
     yield _slot(capacity)
+    yield _slot_of_host(entry, capacity)
 
 
 def common(capacity: Capacity) -> list[Check]:
@@ -283,7 +315,8 @@ def reason(entry: Waiting, capacity: Capacity) -> Check | None:
 def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     why = reason(entry, capacity)
     if why is None:
-        return Start(entry, take(entry, capacity))
+        reservation, host = take(entry, capacity)
+        return Start(entry, reservation, host)
     if why.code == Reason.FILES_LOCKED:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
@@ -293,8 +326,8 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     return Wait(entry, why)
 
 
-def take(entry: Waiting, capacity: Capacity) -> int:
-    """Give an entry its part of the capacity. Returns its session's reservation."""
+def take(entry: Waiting, capacity: Capacity) -> tuple[int, str]:
+    """Give an entry its part of the capacity. Returns its session's reservation, and its host."""
     world = capacity.world
     ceiling = (
         world.round_ceiling
@@ -302,8 +335,7 @@ def take(entry: Waiting, capacity: Capacity) -> int:
         else min(world.round_ceiling, max(world.initial_reservation, world.min_round))
     )
     reservation = 0 if entry.verify_only else capacity.purse.first_reservation(_claim(entry, capacity), ceiling=ceiling)
-    capacity.take(entry, reservation)
-    return reservation
+    return reservation, capacity.take(entry, reservation)
 
 
 def _executor(capacity: Capacity) -> Check:
@@ -318,6 +350,24 @@ def _worker(capacity: Capacity) -> Check:
     if full:
         message = f"The disk of {full} is nearly full: free some space, and its session worker goes on"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
+
+
+def need(entry: Waiting, world: World) -> Need:
+    """What its next session needs of its host."""
+    agents = frozenset[str]() if entry.verify_only else world.agents
+    return Need(agents, world.labels, entry.host, entry.is_shared)
+
+
+def _host(entry: Waiting, capacity: Capacity) -> Check:
+    """One of several hosts has what the session needs. Where there is only one, the session's own checks tell."""
+    hosts, needs = capacity.hosts, need(entry, capacity.world)
+    listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
+    is_elsewhere = bool(needs.host) and not needs.is_shared and all(host.id != needs.host for host in hosts)
+    if len(hosts) < 2 and not (is_elsewhere and hosts):
+        return Check(Reason.NO_HOST_FITS, True, "one host", listed)
+    fitting = placing.fitting(hosts, needs)
+    message = "" if fitting else placing.why_none(hosts, needs)
+    return Check(Reason.NO_HOST_FITS, bool(fitting), f"{len(fitting)} of {len(hosts)} hosts fit", listed, message)
 
 
 def _repository(capacity: Capacity) -> Check:
@@ -480,6 +530,20 @@ def _slot(capacity: Capacity) -> Check:
     elif own < world.max_workers and capacity.free_slots <= 0:
         message = "Entries ahead of it take the free workers"
     return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
+
+
+def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
+    hosts = capacity.hosts
+    if len(hosts) < 2 or placing.choose(hosts, need(entry, capacity.world)) is not None:
+        return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
+    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity.world)))
+    return Check(
+        Reason.CONCURRENCY_LIMIT,
+        False,
+        "none is free",
+        "a free slot on a host that fits",
+        f"No slot is free on {names}, where it fits",
+    )
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

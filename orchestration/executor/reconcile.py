@@ -45,9 +45,9 @@ def enqueue_again() -> int:
     overdue = Session.of_any_role.filter(
         status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
     )
-    claims = list(overdue.values_list("id", "attempt"))
+    claims = list(overdue.values_list("id", "attempt", "host_id"))
     if claims:
-        Session.of_any_role.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
+        Session.of_any_role.filter(pk__in=[id_ for id_, _, _ in claims]).update(enqueued_at=Now())
         wake_ups.enqueue_sessions(claims)
         log.info("sessions.enqueued_again", count=len(claims))
     return len(claims)

@@ -13,6 +13,7 @@ from orchestration import configuration, funding
 from orchestration.backlog import locks
 from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
+from orchestration.executor.placing import Host
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
 from orchestration.sessions import reservations
@@ -45,6 +46,8 @@ _WAITING = {
     "own_budget": "(a.own_budget OR a.human_locked)",
     "parent": "coalesce(e.parent_id, '')",
     "is_container": "e.is_container",
+    "host": "e.host_id",
+    "is_shared": "e.is_shared",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
 }
 
@@ -99,6 +102,10 @@ def world(workspace_id: str, *, lock: bool) -> World:
         repository=row["repository"],
         repository_message=row["repository_message"],
         integration=row["integration"] or "",
+        hosts=_hosts(workspace_id, _json(row["hosts"]) or []),
+        agents=frozenset(agent.kind for agent in config.session_agents),
+        labels=frozenset(config.requires),
+        home=row["home"],
     )
 
 
@@ -116,6 +123,9 @@ def _world_columns() -> str:
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "full_host": f"""(SELECT min(w.host) FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.slots = 0 AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "hosts": f"""(SELECT {sql_dialect.json_rows(_HOST)} FROM orchestration_worker w
+                WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "home": "(SELECT o.host_id FROM workspaces_workspace o WHERE o.id = x.workspace_id)",
             "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
             "trouble": "x.trouble_code",
             "trouble_message": "x.trouble_message",
@@ -129,6 +139,37 @@ def _world_columns() -> str:
             "remaining": f"l.amount - {limits.spent_sql()} - {limits.held_sql()}",
         }
     )
+
+
+_HOST = {
+    "id": "w.host_id",
+    "name": "w.host",
+    "slots": "w.slots",
+    "agents": "w.agents",
+    "labels": "w.labels",
+    "is_draining": "w.drain_by <> ''",
+    "unreachable": "w.unreachable",
+    "busy": """(SELECT count(*) FROM orchestration_session s
+        WHERE s.host_id = w.host_id AND s.status IN ('claimed', 'running'))""",
+}
+
+
+def _hosts(workspace_id: str, workers: list[dict[str, Any]]) -> tuple[Host, ...]:
+    """The hosts of these workers, as this workspace sees them."""
+    by_id: dict[str, Host] = {}
+    for worker in workers:
+        agents, labels = frozenset(_json(worker["agents"])) | {"command"}, frozenset(_json(worker["labels"]))
+        known = by_id.get(worker["id"])
+        by_id[worker["id"]] = Host(
+            worker["id"],
+            worker["name"],
+            free=worker["slots"] + (known.free if known else -worker["busy"]),
+            agents=agents | (known.agents if known else frozenset()),
+            labels=labels | (known.labels if known else frozenset()),
+            is_draining=bool(worker["is_draining"]),
+            problem=_json(worker["unreachable"]).get(workspace_id, ""),
+        )
+    return tuple(sorted(by_id.values(), key=lambda host: host.name))
 
 
 _RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = s.entry_id
@@ -244,7 +285,10 @@ def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> Worl
 
 def _waiting(row: dict[str, Any]) -> Waiting:
     """SQLite returns numbers for booleans."""
-    booleans = {name: bool(row[name]) for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container")}
+    booleans = {
+        name: bool(row[name])
+        for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container", "is_shared")
+    }
     return Waiting(**{**row, **booleans, "paths": tuple(_json(row["paths"])), "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 

@@ -1,7 +1,6 @@
 """The integration branch of a workspace: the tip from which work may start, why nothing starts, and the lease of its lander."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -9,10 +8,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration import configuration
-from orchestration.git import branches, places
+from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Landing, Worker
+from orchestration.repositories import here
+from workspaces.models import Workspace
 
 State = Integration.State
 STOPS_DISPATCH = (State.RED, State.WAITING, State.UNUSABLE)
@@ -41,12 +42,14 @@ def ref_of(workspace_id: str) -> str:
     return f"refs/muster/landed/{workspace_id}"
 
 
-def start_point(workspace_id: str, repo: Path, name: str) -> str:
-    """The commit from which work starts: the known tip, or the branch's own before anything is known. Raises GitError."""
-    tip = Integration.objects.filter(pk=workspace_id).values_list("tip", flat=True).first()
-    if tip and (places.has_loose(repo, tip) or git.attempt(repo, "cat-file", "-e", f"{tip}^{{commit}}")[0] == 0):
+def start_point(workspace: Workspace, name: str) -> str:
+    """The commit from which work starts, which is on this host then: the known tip, or the branch's own before anything is known. Raises
+    GitError."""
+    refs = (ref_of(workspace.pk), f"refs/heads/{name}")
+    tip = Integration.objects.filter(pk=workspace.pk).values_list("tip", flat=True).first()
+    if tip and here.bring(workspace, tip, *refs):
         return str(tip)
-    return branches.tip_or_raise(repo, name)
+    return branches.tip_or_raise(here.path(workspace), name)
 
 
 def observe(workspace_id: str) -> str:
@@ -61,12 +64,12 @@ def observe(workspace_id: str) -> str:
         .select_related("workspace__executor")
         .first()
     )
-    if row is None or not Path(row.workspace.repo).is_dir():
+    if row is None or not here.is_authority(row.workspace):
         return ""
     config = configuration.load(row.workspace.executor.config)
     name, base = config.integration_branch, row.workspace.base_branch
     try:
-        heads = branches.heads(Path(row.workspace.repo), name, base)
+        heads = branches.heads(here.path(row.workspace), name, base)
     except git.GitError:
         return ""
     if heads.get(name) not in (row.tip, row.delivered, row.foreign_tip):

@@ -1,7 +1,6 @@
 """What the page and the API show of a workspace's integration branch and landing queue."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from orchestration import configuration
@@ -10,6 +9,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Executor, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.repositories import here
 from orchestration.verdicts import checks_hash, store
 from workspaces.models import Workspace
 
@@ -62,7 +62,7 @@ def distance(workspace: Workspace, tip: str) -> Distance:
         return Distance()
     try:
         counts = git.run(
-            Path(workspace.repo), "rev-list", "--left-right", "--count", f"refs/heads/{workspace.base_branch}...{tip}"
+            here.path(workspace), "rev-list", "--left-right", "--count", f"refs/heads/{workspace.base_branch}...{tip}"
         )
     except GitError:
         return Distance()
@@ -76,7 +76,7 @@ def changed_files(workspace: Workspace, tip: str) -> list[tuple[str, int, int]]:
         return []
     command = ("diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", f"refs/heads/{workspace.base_branch}...{tip}")
     try:
-        lines = git.run(Path(workspace.repo), *command).split("\0")
+        lines = git.run(here.path(workspace), *command).split("\0")
     except GitError:
         return []
     fields = [line.split("\t", 2) for line in lines if line]
@@ -89,7 +89,7 @@ def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
         return None
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
     try:
-        tree = changes.tree_of(Path(workspace.repo), commit)
+        tree = changes.tree_of(here.path(workspace), commit)
     except GitError:
         return None
     return store.newest(workspace.pk, tree, checks_hash.of(config))
@@ -126,4 +126,4 @@ def shown_check(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def base_commit(workspace: Workspace) -> str:
-    return branches.tip(Path(workspace.repo), workspace.base_branch) or ""
+    return branches.tip(here.path(workspace), workspace.base_branch) or ""

@@ -1,7 +1,9 @@
 """Wake-ups and change notifications, sent after the commit. Losing one costs latency, never work (invariant 1)."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from django.db import transaction
 
@@ -24,11 +26,18 @@ def enqueue_share_out(workspace_id: str) -> None:
     transaction.on_commit(lambda: publishing.enqueue(SHARE_OUT_TASK, [[workspace_id]], queue="control"), robust=True)
 
 
-def enqueue_sessions(claims: Sequence[tuple[str, int]]) -> None:
-    """Wake a session worker for each claim `(session id, attempt)`, over one connection."""
-    transaction.on_commit(
-        lambda: publishing.enqueue(SESSION_TASK, [list(claim) for claim in claims], queue="sessions"), robust=True
-    )
+def enqueue_sessions(claims: Sequence[tuple[str, int, str]]) -> None:
+    """Wake a session worker for each claim `(session id, attempt, host id)`; without a host, any of them."""
+    by_queue = defaultdict[str, list[list[object]]](list)
+    for session_id, attempt, host in claims:
+        by_queue[session_queue(host)].append([session_id, attempt])
+    for queue, calls in by_queue.items():
+        transaction.on_commit(partial(publishing.enqueue, SESSION_TASK, calls, queue=queue), robust=True)
+
+
+def session_queue(host_id: str) -> str:
+    """The queue that only the session workers of this host read; without a host, the one that all read."""
+    return f"sessions.{host_id}" if host_id else "sessions"
 
 
 def enqueue_deliveries() -> None:

@@ -72,6 +72,10 @@ class Entry(models.Model):
         db_default="",
         help_text="Its branch; empty for entries of older versions, named after their id.",
     )
+    host_id = models.CharField(
+        max_length=40, blank=True, db_default="", default="", help_text="The host that has its newest work and its conversation."
+    )
+    is_shared = models.BooleanField(db_default=True, default=True, help_text="Other hosts can have its newest work as well.")
     group = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
     )

@@ -1,6 +1,7 @@
 """The executor of a workspace, and the worker processes that serve all of them."""
 
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 
 from workspaces.models import Workspace
@@ -58,12 +59,34 @@ class Worker(models.Model):
     id = models.CharField(primary_key=True, max_length=60)
     queue = models.CharField(max_length=20)
     host = models.CharField(max_length=200)
+    host_id = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="Of its data directory, which all workers of a host share.",
+    )
     boot_id = models.CharField(max_length=64)
     pid = models.PositiveIntegerField()
     started_ticks = models.BigIntegerField(
         help_text="Start time of the process in clock ticks: distinguishes it from a later process with the same pid."
     )
     slots = models.PositiveIntegerField()
+    labels = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="MUSTER_LABELS of its host: what entries may require.",
+    )
+    unreachable = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text="Workspaces whose shared repository its host cannot use now: why, as a sentence.",
+    )
+    drain_by = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="Who asked that its host takes no new sessions."
+    )
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
     ticked_at = models.DateTimeField(null=True, blank=True, help_text="A control worker's last tick: the executor is alive.")

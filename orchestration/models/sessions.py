@@ -90,6 +90,13 @@ class Session(models.Model):
         Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions", db_constraint=False
     )
     host = models.CharField(max_length=200, blank=True, default="", db_default="")
+    host_id = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The host that was chosen for it, where several share the work.",
+    )
     boot_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     lease_until = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)

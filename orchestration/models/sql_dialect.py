@@ -18,6 +18,13 @@ def table(alias: str, columns: Mapping[str, str]) -> str:
     return f"(SELECT {picks} FROM json_each(%s)) AS {alias}"
 
 
+def json_rows(columns: Mapping[str, str]) -> str:
+    """An aggregate of all rows as one JSON list of objects with these values (name: SQL)."""
+    pairs = ", ".join(f"'{name}', {sql}" for name, sql in columns.items())
+    is_postgresql = connection.vendor == "postgresql"
+    return f"json_agg(json_build_object({pairs}))" if is_postgresql else f"json_group_array(json_object({pairs}))"
+
+
 def picked(columns: Mapping[str, str]) -> str:
     """A select list of `columns` (name: SQL), for rows that are read by `named`."""
     return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())

@@ -69,7 +69,7 @@ def start(
     Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)
     event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120], trigger=trigger)
     activity.record(workspace.pk, event, by=by, object_id=run_id)
-    wake_ups.enqueue_sessions([(run_id, session.attempt)])
+    wake_ups.enqueue_sessions([(run_id, session.attempt, session.host_id)])
     wake_ups.publish_change(workspace.pk, "workers", "budget")
     return run_for(workspace.pk, run_id)
 

@@ -15,6 +15,7 @@ from orchestration.git.clones.store.stores import Store
 from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
+from orchestration.repositories import here
 from orchestration.sessions import own_files
 
 # The variables that an agent inherits from the server. All others, secrets above all, stay out.
@@ -87,7 +88,7 @@ def worktrees() -> Path:
 
 def working_copy(entry: Entry, wrap: Wrap = bare) -> WorkingCopy:
     """The entry's working copy on this host, there or not. `wrap`: how git is started on what an agent wrote."""
-    return WorkingCopy(store(entry.workspace_id, Path(entry.workspace.repo)), worktrees(), entry.pk, entry.branch, wrap)
+    return WorkingCopy(store(entry.workspace_id, here.path(entry.workspace)), worktrees(), entry.pk, entry.branch, wrap)
 
 
 def store(workspace_id: str, repo: Path) -> Store:

@@ -23,9 +23,9 @@ from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
 from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import stop_listener
+from orchestration.worker import draining, stop_listener
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk, ids
+from workspaces import disk, hosts, ids
 
 log = structlog.get_logger(__name__)
 
@@ -50,10 +50,13 @@ class Heartbeat:
             id=ids.session().replace("sess_", "work_"),
             queue=self.queue,
             host=socket.gethostname(),
+            host_id=hosts.host_id(),
             boot_id=identity.boot_id,
             pid=identity.pid,
             started_ticks=identity.starttime,
             slots=self._open_slots(),
+            labels=settings.LABELS,
+            drain_by=draining.drained_by(),
         )
 
     def _open_slots(self) -> int:

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Collection
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from django.conf import settings
@@ -17,7 +16,9 @@ from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Proposal, Round, Session, Worker
 from orchestration.processes import leftovers
-from orchestration.sessions import Ending, rounds, session_dir
+from orchestration.repositories import here
+from orchestration.sessions import Ending, Superseded, rounds, session_dir
+from orchestration.worker import sharing
 from orchestration.worker.agent_run import journals
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ def _end_session(session: Session) -> bool:
         if not session.is_run:
             _commit_work(session)
         for name in (session.pk, f"{session.pk}-base"):
-            checkouts.discard(Path(session.workspace.repo), session_dir.worktrees() / name)
+            checkouts.discard(here.path(session.workspace), session_dir.worktrees() / name)
     return sessions.conclude(session, _ending(session, cost_known))
 
 
@@ -122,6 +123,9 @@ def _commit_work(session: Session) -> None:
         copy.commit(f"{session.entry.title}\n\nRecovered from session {session.pk}")
         if session.work == Entry.Work.IMPLEMENT:
             Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=copy.export())
+        sharing.publish(session)
+    except Superseded:
+        log.warning("session.superseded", session=session.pk)
     except GitError as error:  # the next session's worktree recovers the work as well
         log.warning("work.not_committed", session=session.pk, error=str(error))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 from django.db.models import Q
@@ -13,7 +12,9 @@ from orchestration.git import command as git
 from orchestration.git import health, recovery
 from orchestration.git.health import Trouble
 from orchestration.models import Executor, Session
+from orchestration.repositories import here
 from orchestration.sessions import Ending, rounds, session_dir
+from workspaces import hosts
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,9 @@ INTERRUPTED = "The repository could not be used: the work is kept, and goes on w
 def look_at_all() -> Collection[str]:
     """Open and close the circuit breakers of repositories. Returns the workspaces whose repository is back."""
     executors = Executor.objects.filter(
-        Q(state=Executor.State.RUNNING) | Q(repository_code__gt=""), workspace__deleted_at__isnull=True
+        Q(state=Executor.State.RUNNING) | Q(repository_code__gt=""),
+        workspace__deleted_at__isnull=True,
+        workspace__host_id__in=("", hosts.host_id()),
     )
     back = []
     for executor in executors.select_related("workspace"):
@@ -45,9 +48,9 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
     of the entry. `by_git`: git itself reported it, so that each file and a fresh lock count too.
     """
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
-    trouble = _look(executor, after_failure=by_git)
+    trouble = _look(executor, after_failure=by_git) if here.is_home(executor.workspace) else None
     if trouble is None and by_git and not session.is_run:
-        trouble = health.checked_out(Path(executor.workspace.repo), session.entry.branch, own=session_dir.worktrees())
+        trouble = health.checked_out(here.path(executor.workspace), session.entry.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)
     elif not (by_git and READ_ONLY in ending.message) and not repository_breaker.was_open_since(executor.pk, session.started_at):
@@ -64,7 +67,7 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
 
 def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:
     """An open breaker is looked at as closely as when it was opened."""
-    repo = Path(executor.workspace.repo)
+    repo = here.path(executor.workspace)
     branch = configuration.load(executor.config).integration_branch
     is_close = after_failure or bool(executor.repository_code)
     trouble = health.find(

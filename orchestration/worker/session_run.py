@@ -2,7 +2,6 @@
 is queued for its landing. A run (`runs`) is taken and ended the same way, and does its own in between."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 
@@ -15,12 +14,14 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
 from orchestration.reasons import Reason
+from orchestration.repositories import here
+from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded, rounds, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, repository_watch
+from orchestration.worker import agents, reach, repository_watch, sharing
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
@@ -58,8 +59,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             return
         except GitError as error:
             by_git = by_muster = True
-            is_done = rounds.is_work_done(session)
-            ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
+            ending = _ending_by_git(session, error)
         except Exception as error:
             by_muster = True
             log.exception("session.internal_error")
@@ -67,10 +67,31 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it
+        if not session.is_run and not _is_published(session):
+            return
         if ending.outcome == Outcome.CRASHED:
             ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster)
         sessions.conclude(session, ending)
         sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
+
+
+def _ending_by_git(session: Session, error: GitError) -> Ending:
+    """A failure of the repository that hosts share is no failure of the entry's: its next session runs on another host."""
+    is_done = not session.is_run and rounds.is_work_done(session)
+    if isinstance(error, Unreachable):
+        reach.lost(session.workspace_id, str(error))
+        return Ending(Outcome.INTERRUPTED, str(error)[:500], verify_next=is_done)
+    return Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
+
+
+def _is_published(session: Session) -> bool:
+    """Whether the other hosts may have the work. False: a newer attempt has it."""
+    try:
+        sharing.publish(session)
+    except Superseded:
+        log.warning("session.superseded")
+        return False
+    return True
 
 
 def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool) -> Ending:
@@ -91,8 +112,9 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
-    repo = Path(session.workspace.repo)
-    start = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    repo = here.path(session.workspace)
+    start = branch.start_point(session.workspace, config.integration_branch)
+    sharing.claim(session, start)
     earlier = _earlier_pass(session)
     if earlier and history.contains(repo, start, earlier.commit):
         return _landed_before(session, earlier.commit, earlier.verdict)
@@ -182,7 +204,7 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     """The session ends here; the work waits for its landing. A conflict with what landed meanwhile ends it as a conflict instead."""
     session, repo, config = context.session, context.repo, context.config
     sessions.enter(session, Session.Phase.MERGING)
-    tip = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    tip = branch.start_point(session.workspace, config.integration_branch)
     if commit != tip and history.contains(repo, commit, tip):
         return _verified(commit, verdict)  # nothing landed meanwhile
     if history.contains(repo, tip, commit):

@@ -23,6 +23,7 @@ BAD = {
     "MUSTER_ENV_LABEL": [],
     "MUSTER_DEBUG": ["", "yes", "2"],
     "MUSTER_SESSION_SLOTS": ["", "0", "-1", "8.5", "many", "100000"],
+    "MUSTER_LABELS": ["two words", "-x", "/", "a" * 64],
     "MUSTER_LEASE_S": ["", "abc", "0", "-5", "nan", "inf", "1e9"],
     "MUSTER_LEASE_GRACE_S": ["abc", "-1", "inf"],
     "MUSTER_STOP_GRACE_S": ["abc", "-1", "nan"],

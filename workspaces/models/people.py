@@ -24,6 +24,13 @@ class Workspace(models.Model):
     name = models.CharField(max_length=200)
     repo = models.CharField(max_length=1024, help_text="A path on the server, or the local clone of a git URL.")
     origin = models.CharField(max_length=1024, blank=True, help_text="The git URL it was cloned from, if any.")
+    host_id = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The host that has it. Empty: every host, at the same path.",
+    )
     base_branch = models.CharField(max_length=100)
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=200, blank=True)

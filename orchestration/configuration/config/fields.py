@@ -12,6 +12,9 @@ Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 REF = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$"
 
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Labels = Annotated[list[Label], Field(max_length=20)]
+
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

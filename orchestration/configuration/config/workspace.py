@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
-from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
+from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
@@ -49,11 +49,12 @@ class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
-    `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
+    `requires`: labels that a host needs for this workspace's sessions, where there are several hosts. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
     """
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
+    requires: Labels = Field(default_factory=list)
     agent: Agent = Field(default_factory=Agent)
     setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
     verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
@@ -93,6 +94,12 @@ class Config(Part):
     def agents(self) -> list[Agent]:
         """Each agent that this workspace may start."""
         others = (self.interceptor, self.verifier, *self.proposers.values())
+        return [self.agent, *(part.agent for part in others if part is not None)]
+
+    @property
+    def session_agents(self) -> list[Agent]:
+        """The agents that work on entries: a host needs all of them."""
+        others = (self.interceptor, self.verifier)
         return [self.agent, *(part.agent for part in others if part is not None)]
 
     def agent_of(self, role: str) -> Agent | None:

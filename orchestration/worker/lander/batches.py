@@ -11,7 +11,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
-from orchestration.worker.lander import base_branch, candidates, judging, pushing, refusals, swap, tip_watch
+from orchestration.worker.lander import base_branch, candidates, judging, pushing, refusals, shared, swap, tip_watch
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Halted, Lease
 
@@ -27,6 +27,7 @@ def work(lease: Lease) -> None:
         lease.folder, judging.checkout_name(lease, "*")
     ):  # of landers that were killed or lost their lease
         checkouts.discard(lease.repo, lease.folder / left)
+    shared.follow(lease)
     swap.recover(lease)
     _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
     try:
@@ -43,6 +44,7 @@ def work(lease: Lease) -> None:
 
 def _step(lease: Lease) -> bool:
     """Land one batch. Returns whether there may be more to do."""
+    shared.follow(lease)
     may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
@@ -51,6 +53,7 @@ def _step(lease: Lease) -> bool:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     if not queued:
         return False
+    shared.bring(lease, queued)
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
@@ -165,7 +168,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 def _push_on_request(lease: Lease) -> None:
     row = lease.row()
     if row.push_wanted:
-        pushing.push(lease.workspace_id, lease.repo, row.tip, lease.config)
+        pushing.push(lease.workspace, row.tip, lease.config)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 

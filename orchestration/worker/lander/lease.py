@@ -16,6 +16,8 @@ from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration
+from orchestration.repositories import here
+from orchestration.repositories.authority import Authority
 from orchestration.sessions import session_dir
 from orchestration.verdicts import checks_hash
 from workspaces.models import Workspace
@@ -30,13 +32,15 @@ class Halted(Exception):
 
 @dataclass
 class Lease:
-    """`is_stopping`: whether this process shuts down."""
+    """`is_stopping`: whether this process shuts down. `authority`: the repository that several hosts share; `shared`: its refs, as last seen."""
 
     workspace: Workspace
     fence: int
     config: Config
     is_stopping: Callable[[], bool]
     mask: Mask = NO_MASK
+    authority: Authority | None = None
+    shared: dict[str, str] = field(default_factory=dict)
     _renewed: float = field(default_factory=time.monotonic)
     _row: Integration | None = None
 
@@ -47,7 +51,8 @@ class Lease:
         if executor.stop_all_at is not None and executor.state == Executor.State.PAUSED:
             raise Halted(STOPPED)
         config = configuration.load(executor.config)
-        return cls(executor.workspace, fence, config, is_stopping, secrets.mask_for(workspace_id, configuration.envs(config)))
+        mask = secrets.mask_for(workspace_id, configuration.envs(config))
+        return cls(executor.workspace, fence, config, is_stopping, mask, here.authority_of(executor.workspace))
 
     @property
     def workspace_id(self) -> str:
@@ -55,7 +60,7 @@ class Lease:
 
     @property
     def repo(self) -> Path:
-        return Path(self.workspace.repo)
+        return here.path(self.workspace)
 
     @property
     def origin(self) -> str:

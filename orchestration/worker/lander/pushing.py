@@ -1,7 +1,5 @@
 """Pushes the integration branch to the workspace's remote, if it has one. A failed push is shown and repeated with the next merge."""
 
-from pathlib import Path
-
 import structlog
 
 from orchestration import events
@@ -9,29 +7,35 @@ from orchestration.configuration import Config
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
+from orchestration.repositories import here
 from workspaces import activity
 from workspaces.access import MUSTER
+from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 120
+ELSEWHERE = "Landed by a host that has no remote of this repository: a session worker on the host that has it pushes with its next landing"
 
 
-def push(workspace_id: str, repo: Path, commit: str, config: Config) -> None:
+def push(workspace: Workspace, commit: str, config: Config) -> None:
     """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
 
     Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch.
     """
     if config.push is None:
         return
+    if not here.is_home(workspace) and not workspace.origin:
+        _record_result(workspace.pk, error=ELSEWHERE)
+        return
     refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"
     try:
-        git.run(repo, "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
+        git.run(here.path(workspace), "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
     except git.GitError as error:
-        _record_result(workspace_id, error=str(error)[-500:])
+        _record_result(workspace.pk, error=str(error)[-500:])
         log.warning("push.failed", error=str(error)[-300:])
         return
-    _record_result(workspace_id, commit=commit)
+    _record_result(workspace.pk, commit=commit)
 
 
 def _record_result(workspace_id: str, *, error: str = "", commit: str = "") -> None:

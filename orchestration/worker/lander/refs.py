@@ -7,6 +7,8 @@ from orchestration.git import branches, history, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch
+from orchestration.repositories.authority import Moved, Remote, Unreachable
+from orchestration.worker.lander import shared
 from orchestration.worker.lander.lease import Lease
 
 
@@ -77,5 +79,18 @@ def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
     The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
     """
     lease.write()
+    if isinstance(lease.authority, Remote):
+        return _move_shared(lease, ref, new)
     code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
     return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"
+
+
+def _move_shared(lease: Lease, ref: str, new: str) -> str:
+    """The same at the repository that several hosts share, and then here."""
+    try:
+        shared.move(lease, ref, new)
+    except Moved:
+        return "it was moved there by somebody else"
+    except Unreachable as problem:
+        return str(problem)
+    return ""

@@ -11,7 +11,8 @@ from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
-from orchestration.worker import agent_checks, repository_watch
+from orchestration.repositories.authority import Unreachable
+from orchestration.worker import agent_checks, reach, repository_watch
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
@@ -64,7 +65,7 @@ class Service:
 
     def _look_at_repositories(self) -> None:
         """A workspace whose repository is back does not sit out the pause of its failures."""
-        for workspace_id in repository_watch.look_at_all():
+        for workspace_id in [*repository_watch.look_at_all(), *reach.look_again()]:
             self._retry_at.pop(workspace_id, None)
 
     def _wake_unusable(self) -> None:
@@ -100,6 +101,8 @@ class Service:
             failed = False
             if self._stopping.is_set():  # another process goes on
                 Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
+        except Unreachable as problem:
+            reach.lost(workspace_id, str(problem))
         except (GitError, CannotJudge) as problem:
             log.warning("lander.failed", workspace=workspace_id, error=str(problem)[-300:])
             Integration.objects.filter(pk=workspace_id, fence=fence).update(

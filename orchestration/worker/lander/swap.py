@@ -67,7 +67,7 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
         _void(lease, intent)
         raise TipMoved(at)
     delivery = refs.follow(lease, intent.new)
-    pushing.push(lease.workspace_id, lease.repo, intent.new, lease.config)
+    pushing.push(lease.workspace, intent.new, lease.config)
     _complete(lease, intent, delivery)
 
 

@@ -14,6 +14,7 @@ from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
 from orchestration.proposals.making import Answer
+from orchestration.repositories import here
 from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import SandboxMissing
@@ -61,12 +62,12 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 @contextmanager
 def _folder(session: Session, config: Config) -> Iterator[tuple[Path, str]]:
     """A clone at the tip, and its commit, which the run remembers; for a role that reads no files an empty folder, and no commit."""
-    repo = Path(session.workspace.repo)
+    repo = here.path(session.workspace)
     if not roles.BY_NAME[session.role].reads_files:
         with _empty_folder(repo, session_dir.worktrees() / session.pk) as folder:
             yield folder, ""
         return
-    commit = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    commit = branch.start_point(session.workspace, config.integration_branch)
     Run.objects.filter(pk=session.pk).update(commit=commit)
     store = session_dir.store(session.workspace_id, repo)
     with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:

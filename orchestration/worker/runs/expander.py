@@ -1,13 +1,13 @@
 """What an expander is asked: an entry with its rounds and their findings, beside the backlog and the files of the commit that it reads."""
 
 from functools import partial
-from pathlib import Path
 
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.configuration import Config
 from orchestration.models import Round, Run
 from orchestration.proposals import pictures, world
 from orchestration.proposals.answering import split_answers
+from orchestration.repositories import here
 from orchestration.worker.runs.planner import backlog_lines
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts
@@ -21,7 +21,7 @@ def question(run: Run, config: Config) -> Question:
     if subject is None:
         raise ValueError("the entry that it was asked about is missing")
     workspace = run.session.workspace
-    known = world.read(workspace.pk, Path(workspace.repo), run.commit)
+    known = world.read(workspace.pk, here.path(workspace), run.commit)
     picture = pictures.read(workspace.pk, [subject.pk])[subject.pk]
     rounds = list(Round.objects.filter(entry=subject).order_by("-number")[:MAX_ROUNDS])
     prompt = prompts.expand(

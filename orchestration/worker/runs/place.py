@@ -9,6 +9,7 @@ from orchestration.configuration.secrets import Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
+from orchestration.repositories import here
 from orchestration.sessions import Ending, session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Boxes, Started
@@ -35,7 +36,7 @@ class Place:
 
     @property
     def repo(self) -> Path:
-        return Path(self.session.workspace.repo)
+        return here.path(self.session.workspace)
 
     @property
     def store(self) -> Store:

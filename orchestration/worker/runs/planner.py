@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from orchestration.configuration import Config
 from orchestration.models import Run
@@ -10,6 +9,7 @@ from orchestration.proposals import world
 from orchestration.proposals.answering import answers
 from orchestration.proposals.schema import MAX_ENTRIES
 from orchestration.proposals.world import World
+from orchestration.repositories import here
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts
 
@@ -18,7 +18,7 @@ MAX_LISTED = 300  # entries of the backlog in the prompt
 
 def question(run: Run, config: Config) -> Question:
     workspace = run.session.workspace
-    known = world.read(workspace.pk, Path(workspace.repo), run.commit)
+    known = world.read(workspace.pk, here.path(workspace), run.commit)
     return Question(
         prompts.plan(run.goal, config, backlog=backlog_lines(known), most=MAX_ENTRIES), partial(answers.read, world=known)
     )

@@ -9,6 +9,7 @@ from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
+from orchestration.repositories import here
 from orchestration.sessions import Ending, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Boxes, Started
@@ -48,7 +49,7 @@ class RoundContext:
 
     @property
     def repo(self) -> Path:
-        return Path(self.session.workspace.repo)
+        return here.path(self.session.workspace)
 
     @property
     def store(self) -> Store:

@@ -6,7 +6,7 @@ from orchestration.backlog import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
-from orchestration.worker import agents
+from orchestration.worker import agents, sharing
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.steps import base, given_tests, prompts, protected_files, repository_rules, undeclared_files
@@ -149,6 +149,7 @@ def _commit(context: RoundContext) -> list[str]:
     given_tests.put(given_tests.of(context.entry), copy.path)
     committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
     opened.commit = committed.sha or copy.export()
+    sharing.publish(context.session)
     opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
     return list(committed.findings)

@@ -56,7 +56,7 @@ def test_a_claim_that_no_worker_took_within_ten_seconds_is_sent_again(
     Session.objects.update(enqueued_at=Now() - timedelta(seconds=seconds))
     monkeypatch.setattr(wake_ups, "enqueue_sessions", sent.extend)
     assert reconcile.enqueue_again() == count
-    assert sent == [(session.pk, 1)] * count
+    assert sent == [(session.pk, 1, "")] * count
     assert reconcile.enqueue_again() == 0, "not twice within ten seconds"
 
 

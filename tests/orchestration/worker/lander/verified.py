@@ -19,7 +19,7 @@ def verified(work: Shop, name: str, **draft: Any) -> Entry:
     claimed = work.claim(entry)
     session = sessions.take(claimed.pk, attempt=claimed.attempt, worker=work.heartbeat.worker)
     assert session is not None
-    start = branch.start_point(work.workspace.pk, work.repo, BRANCH)
+    start = branch.start_point(work.workspace, BRANCH)
     opened = rounds.begin(session, base_commit=start)
     opened.commit = commit(work, start, name)
     opened.save(update_fields=["commit"])

@@ -95,7 +95,7 @@ def test_a_session_stays_open_while_a_process_outlives_its_kill(shop: Make, monk
 def test_on_a_disk_that_is_nearly_full_no_session_is_taken(shop: Make, settings: Any) -> None:
     work = shop()
     session = work.claim()
-    settings.DATA_DIR.mkdir()
+    settings.DATA_DIR.mkdir(exist_ok=True)
     settings.DISK_RESERVE_MB = 100_000_000
     assert work.supervise(session).status == "claimed"
     settings.DISK_RESERVE_MB = 0

@@ -1,0 +1,73 @@
+"""On which host an entry's next session runs. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+ANY = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host whose session workers are online. `free`: its slots that no session has. `agents`: kinds whose programs it has.
+    `problem`: why it cannot use the workspace's repository now, as a sentence."""
+
+    id: str
+    name: str
+    free: int
+    agents: frozenset[str] = ANY
+    labels: frozenset[str] = ANY
+    is_draining: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a session needs of its host. `host`: the one that has the entry's newest work and its conversation. `is_shared`: the others can have
+    that work as well."""
+
+    agents: frozenset[str] = ANY
+    labels: frozenset[str] = ANY
+    host: str = ""
+    is_shared: bool = True
+
+
+def choose(hosts: Sequence[Host], need: Need) -> Host | None:
+    """The host that has the entry's work, if it has a free slot; else the one with the most free slots that fits."""
+    free = [host for host in fitting(hosts, need) if host.free > 0]
+    return max(free, key=lambda host: (host.id == need.host, host.free, host.name), default=None)
+
+
+def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:
+    """Hosts that could run it, with or without a free slot."""
+    bound = bool(need.host) and not need.is_shared
+    return [
+        host
+        for host in hosts
+        if need.agents <= host.agents
+        and need.labels <= host.labels
+        and not host.is_draining
+        and not host.problem
+        and (host.id == need.host or not bound)
+    ]
+
+
+def why_none(hosts: Sequence[Host], need: Need) -> str:
+    """Why no host fits, as a sentence."""
+    if need.host and not need.is_shared:
+        there = next((host for host in hosts if host.id == need.host), None)
+        if there is None:
+            return "The host that has its newest work is not online: start its session worker, and it shares the work"
+        if there.is_draining:
+            return f"{there.name} has its newest work and takes no new sessions: ./muster worker resume there"
+    for agent in sorted(need.agents):
+        if not any(agent in host.agents for host in hosts):
+            return f"No online host has {agent}: install it on a host, and restart its session worker"
+    for label in sorted(need.labels):
+        if not any(label in host.labels for host in hosts):
+            return f"No online host has the label {label}: set MUSTER_LABELS on a host, and restart its session worker"
+    if troubled := [host for host in hosts if host.problem and not host.is_draining]:
+        return f"{troubled[0].name}: {troubled[0].problem}"
+    if all(host.is_draining for host in hosts):
+        return "Every host takes no new sessions: ./muster worker resume on one of them"
+    needed = ", ".join(sorted(need.agents | need.labels))
+    return f"No online host that takes sessions has all of: {needed}"

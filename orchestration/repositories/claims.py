@@ -1,0 +1,75 @@
+"""The ref of an entry's work at the authority: an attempt claims it, and each round moves it on.
+
+The claim is a commit on top of the newest work, of no branch. A host that lost the entry meanwhile pushes against what it last wrote there: that is
+refused, whatever it believes.
+"""
+
+from pathlib import Path
+
+from orchestration.git import branches, changes, history
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.repositories.authority import ABSENT, Authority, Moved
+
+TRIES = 5
+TRAILER = "Muster-Claim"
+
+
+def ref_of(entry_id: str) -> str:
+    return f"refs/muster/entries/{entry_id}"
+
+
+def claim(authority: Authority, entry_id: str, branch: str, *, attempt: int, start: str) -> None:
+    """Claim the entry's work for this attempt; the entry's branch on this host gets the newest of it. `start`: the commit on which an entry begins
+    that has none. Raises Moved, Unreachable, or GitError."""
+    ref, repo = ref_of(entry_id), authority.repo
+    for _ in range(TRIES):
+        at = authority.refs(ref).get(ref, ABSENT)
+        if at:
+            authority.fetch([ref])
+        newest = follow(repo, entry_id, branch, work_of(repo, at) if at else ABSENT)
+        new = _commit(repo, newest or start, f"Claim {entry_id}\n\n{TRAILER}: {attempt}\n")
+        try:
+            authority.move(ref, new, before=at)
+        except Moved:
+            continue
+        return
+    raise Moved(ref)
+
+
+def publish(authority: Authority, entry_id: str, branch: str) -> None:
+    """Let the other hosts have what is on the entry's branch. Raises Moved where another attempt claimed the work; or Unreachable."""
+    ref, repo = ref_of(entry_id), authority.repo
+    tip, before = branches.tip(repo, branch), value_of(repo, ref)
+    if tip and tip not in (before, work_of(repo, before) if before else ""):
+        authority.move(ref, tip, before=before)
+
+
+def work_of(repo: Path, commit: str) -> str:
+    """The work that a commit of such a ref stands for: itself, or what it claims."""
+    parent, _, message = git.run(repo, "log", "-1", "--format=%P%x00%B", commit).partition("\0")
+    return parent if f"\n{TRAILER}: " in message else commit
+
+
+def value_of(repo: Path, ref: str) -> str:
+    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return sha.strip() if code == 0 else ABSENT
+
+
+def follow(repo: Path, entry_id: str, branch: str, work: str) -> str:
+    """Put the entry's branch on this host where the shared work is, unless it is ahead of it. What only this host had stays on a ref, and in the
+    entry's clone, which merges it. Returns where the branch is now. Raises GitError."""
+    here = branches.tip(repo, branch) or ABSENT
+    if not work or here == work or (here and history.contains(repo, here, work)):
+        return here
+    if here and not history.contains(repo, work, here):
+        git.run(repo, "update-ref", f"refs/muster/strayed/{entry_id}/{here[:12]}", here)
+    branches.refuse_if_checked_out(repo, branch)
+    code, _, errors = git.attempt(repo, "update-ref", "-m", "muster: claim", f"refs/heads/{branch}", work, here)
+    if code:
+        raise GitError("update-ref", errors)
+    return work
+
+
+def _commit(repo: Path, parent: str, message: str) -> str:
+    return git.run(repo, "commit-tree", changes.tree_of(repo, parent), "-p", parent, "-F", "-", text=message)

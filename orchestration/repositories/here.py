@@ -1,0 +1,103 @@
+"""Where a workspace's repository is on this host, and what all hosts share."""
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from orchestration.git import command as git
+from orchestration.git import places
+from orchestration.git.command import GitError
+from orchestration.git.locking import exclusive
+from orchestration.models import Worker
+from orchestration.repositories import worker_tokens
+from orchestration.repositories.authority import Authority, Own, Remote
+from workspaces import hosts
+from workspaces.models import Workspace
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A host that was not seen for so long shares nothing any more."""
+
+
+def is_home(workspace: Workspace) -> bool:
+    """Whether the workspace's repository is on this host, or at the same path on every host."""
+    return workspace.host_id in ("", hosts.host_id())
+
+
+def is_authority(workspace: Workspace) -> bool:
+    """Whether the repository on this host is the one where work lands: its refs are read from the disk."""
+    repo = path(workspace)
+    return is_home(workspace) and repo.is_dir() and not (workspace.origin and are_several(workspace))
+
+
+def path(workspace: Workspace) -> Path:
+    """The workspace's repository on this host: its own, or a mirror, which `ensure` makes."""
+    return Path(workspace.repo) if is_home(workspace) else Path(settings.DATA_DIR) / "mirrors" / f"{workspace.pk}.git"
+
+
+def authority_of(workspace: Workspace) -> Authority | None:
+    """What the hosts share. None: only this host works on the workspace, or all have the repository at the same path."""
+    if workspace.host_id == "":
+        return None
+    if is_home(workspace):
+        if not are_several(workspace):
+            return None
+        return Remote(path(workspace), workspace.origin) if workspace.origin else Own(path(workspace))
+    return _remote(workspace)
+
+
+def are_several(workspace: Workspace) -> bool:
+    """Whether another host than the one that has its repository may run its sessions."""
+    others = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - FORGOTTEN_AFTER)
+    return others.exclude(host_id__in=("", workspace.host_id)).exists()
+
+
+def ensure(workspace: Workspace) -> Path:
+    """The repository on this host; an empty mirror where there was none. Raises GitError."""
+    repo = path(workspace)
+    if is_home(workspace) or (repo / "HEAD").exists():
+        return repo
+    with exclusive(repo.parent):
+        if not (repo / "HEAD").exists():
+            remote = _remote(workspace)
+            git.run(repo.parent, "init", "--quiet", "--bare", f"--object-format={remote.object_format()}", str(repo))
+            if workspace.origin:  # to push to; what a path's own repository pushes to, only its host knows
+                git.run(repo, "config", "remote.origin.url", remote.url)
+    return repo
+
+
+def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
+    """Whether this host has the commit, once the shared refs that may contain it are fetched. Raises Unreachable."""
+    repo = ensure(workspace)
+    if has(repo, commit):
+        return True
+    authority = authority_of(workspace)
+    if authority is None:
+        return False
+    authority.fetch(list(authority.refs(*refs)))
+    return has(repo, commit)
+
+
+def to_show(workspace: Workspace, commit: str) -> Path:
+    """The repository on this host, with this commit if the shared one gives it: another host may have made it."""
+    repo = path(workspace)
+    if commit and repo.is_dir() and not has(repo, commit):
+        authority = authority_of(workspace)
+        if isinstance(authority, Remote):
+            with suppress(GitError):
+                authority.bring(commit)
+    return repo
+
+
+def has(repo: Path, commit: str) -> bool:
+    return places.has_loose(repo, commit) or git.attempt(repo, "cat-file", "-e", f"{commit}^{{commit}}")[0] == 0
+
+
+def _remote(workspace: Workspace) -> Remote:
+    """The authority, as a host reaches it that does not have it."""
+    if workspace.origin:
+        return Remote(path(workspace), workspace.origin)
+    url = f"{settings.BASE_URL}/git/{workspace.pk}"
+    return Remote(path(workspace), url, lambda: worker_tokens.header(workspace.pk))

@@ -1,0 +1,190 @@
+"""Serves the repositories that are on this host to the workers of other hosts, by git's own smart HTTP program.
+
+An ASGI application beside Django, so that a large pack streams both ways. Workers may read everything, and move only Muster's own refs and the
+integration branch, as long as that is not checked out.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+
+from orchestration import configuration
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.models import Entry, Executor
+from orchestration.repositories import claims, here, worker_tokens
+
+log = structlog.get_logger(__name__)
+
+PATH = re.compile(r"^/git/(ws_[0-9a-z]{16,32})/(info/refs|git-upload-pack|git-receive-pack)$")
+CHUNK = 64 * 1024
+_ENTRIES = re.compile(rb"refs/muster/entries/(entry_[0-9a-z]{16,32})")
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """One request of git's smart HTTP protocol."""
+    match = PATH.match(scope["path"])
+    headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+    if match is None:
+        await _refuse(send, 404, "There is no such repository here")
+        return
+    if not worker_tokens.is_valid(headers.get("authorization", ""), match[1]):
+        await _refuse(
+            send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY and clock"
+        )
+        return
+    options = await sync_to_async(_options, thread_sensitive=False)(match[1])
+    if options is None:
+        await _refuse(send, 404, "The repository of this workspace is not on this host")
+        return
+    began = bytearray()
+    await _serve(scope, headers, match[2], options, _remembering(receive, began), send)
+    if match[2] == "git-receive-pack":
+        names = {name.decode() for name in _ENTRIES.findall(began)}
+        await sync_to_async(_show_branches, thread_sensitive=False)(match[1], names)
+
+
+def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:
+    """The repository, and the configuration under which git serves it."""
+    try:
+        executor = Executor.objects.select_related("workspace").filter(pk=workspace_id, workspace__deleted_at=None).first()
+        if executor is None or not here.is_home(executor.workspace):
+            return None
+        branch = configuration.load(executor.config).integration_branch
+        return here.path(executor.workspace), _configuration(branch)
+    finally:
+        close_old_connections()
+
+
+def _remembering(receive: Receive, began: bytearray) -> Receive:
+    """The same messages. `began` gets the first bytes: a push begins with the refs that it moves."""
+
+    async def received() -> MutableMapping[str, Any]:
+        message = await receive()
+        if len(began) < CHUNK:
+            began.extend(message.get("body", b"")[:CHUNK])
+        return message
+
+    return received
+
+
+def _show_branches(workspace_id: str, entry_ids: set[str]) -> None:
+    """The branches of these entries follow what another host pushed, so that people see the work. One that is checked out stays."""
+    try:
+        for entry in Entry.objects.filter(workspace_id=workspace_id, pk__in=entry_ids).select_related("workspace"):
+            repo = here.path(entry.workspace)
+            if pushed := claims.value_of(repo, claims.ref_of(entry.pk)):
+                with suppress(GitError):
+                    claims.follow(repo, entry.pk, entry.branch, claims.work_of(repo, pushed))
+    finally:
+        close_old_connections()
+
+
+def _configuration(integration_branch: str) -> dict[str, str]:
+    values = [
+        ("core.hooksPath", os.devnull),
+        ("receive.fsckObjects", "true"),
+        ("receive.autogc", "false"),
+        ("receive.denyCurrentBranch", "refuse"),
+        ("receive.hideRefs", "refs"),
+        ("receive.hideRefs", "!refs/muster"),
+        ("receive.hideRefs", f"!refs/heads/{integration_branch}"),
+        ("uploadpack.allowAnySHA1InWant", "true"),
+        ("http.receivepack", "true"),
+    ]
+    numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(values)}
+    return {
+        "GIT_CONFIG_COUNT": str(len(values)),
+        **numbered,
+        **{f"GIT_CONFIG_VALUE_{n}": text for n, (_, text) in enumerate(values)},
+    }
+
+
+async def _serve(
+    scope: MutableMapping[str, Any],
+    headers: dict[str, str],
+    name: str,
+    options: tuple[Path, dict[str, str]],
+    receive: Receive,
+    send: Send,
+) -> None:
+    repo, configured = options
+    env = {
+        **git.environment(),
+        **configured,
+        "GIT_PROJECT_ROOT": str(repo),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": f"/{name}",
+        "REQUEST_METHOD": scope["method"],
+        "QUERY_STRING": scope["query_string"].decode("ascii"),
+        "CONTENT_TYPE": headers.get("content-type", ""),
+        "REMOTE_USER": "muster",
+        **({"CONTENT_LENGTH": headers["content-length"]} if "content-length" in headers else {}),
+        **({"HTTP_CONTENT_ENCODING": headers["content-encoding"]} if "content-encoding" in headers else {}),
+        **({"GIT_PROTOCOL": headers["git-protocol"]} if "git-protocol" in headers else {}),
+    }
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        "http-backend",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=env,
+        limit=CHUNK * 4,
+    )
+    assert process.stdin and process.stdout
+    feeding = asyncio.create_task(_feed(receive, process.stdin))
+    try:
+        head = await process.stdout.readuntil(b"\r\n\r\n")
+        await send(_start(head))
+        while chunk := await process.stdout.read(CHUNK):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    except asyncio.IncompleteReadError:
+        await _refuse(send, 500, "git could not serve this repository")
+    finally:
+        feeding.cancel()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _feed(receive: Receive, stdin: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            stdin.write(message.get("body", b""))
+            await stdin.drain()
+            if not message.get("more_body", False):
+                return
+    except (BrokenPipeError, ConnectionResetError):
+        return
+    finally:
+        stdin.close()
+
+
+def _start(head: bytes) -> dict[str, Any]:
+    """The beginning of a response, from what a CGI program prints."""
+    lines = [line.partition(b":") for line in head.strip().split(b"\r\n")]
+    fields = {name.lower(): value.strip() for name, _, value in lines}
+    status = int(fields.pop(b"status", b"200").split()[0])
+    return {"type": "http.response.start", "status": status, "headers": list(fields.items())}
+
+
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{sentence}\n".encode(), "more_body": False})

@@ -1,0 +1,55 @@
+"""What a lander has of the repository that several hosts share: its branches at the start of each batch, and the work that is to land."""
+
+from collections.abc import Sequence
+
+from orchestration.git import history
+from orchestration.git.command import GitError
+from orchestration.landing import branch
+from orchestration.models import Landing
+from orchestration.repositories import claims, here
+from orchestration.repositories.authority import ABSENT, Moved, Remote
+from orchestration.worker.lander.lease import Lease
+
+
+def follow(lease: Lease) -> None:
+    """Have the shared branches here, and there what landed while this host was alone. Raises Unreachable, or GitError."""
+    authority = lease.authority
+    if not isinstance(authority, Remote):
+        return
+    here.ensure(lease.workspace)
+    own, named = branch.ref_of(lease.workspace_id), f"refs/heads/{lease.branch_name}"
+    lease.shared = authority.refs(own, named, f"refs/heads/{lease.base_branch}")
+    authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.repo, ref) != sha])
+    tip = lease.row().tip
+    if not tip:
+        return
+    if not here.has(lease.repo, tip):
+        raise GitError("fetch", f"The landed commit {tip[:12]} is on another host only: its session worker must be online")
+    at = lease.shared.get(own, ABSENT)
+    if at != tip and (not at or history.contains(lease.repo, tip, at)):
+        move(lease, own, tip)
+
+
+def move(lease: Lease, ref: str, new: str) -> None:
+    """Move a shared ref from where it was last seen. Raises Moved, or Unreachable."""
+    assert lease.authority is not None
+    lease.authority.move(ref, new, before=lease.shared.get(ref, ABSENT))
+    lease.shared[ref] = new
+
+
+def bring(lease: Lease, landings: Sequence[Landing]) -> None:
+    """Have the work of these landings here. Raises Unreachable, or GitError where no other host has shared it."""
+    if not isinstance(lease.authority, Remote):
+        return
+    missing = [landing for landing in landings if landing.entry_id and not here.has(lease.repo, landing.commit)]
+    if not missing:
+        return
+    refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
+    lease.authority.fetch(list(lease.authority.refs(*refs)))
+    for landing in missing:
+        if not here.has(lease.repo, landing.commit):
+            number = landing.entry.seq if landing.entry else 0
+            raise GitError("fetch", f"The work of #{number} is on another host only: its session worker must be online")
+
+
+__all__ = ["Moved", "bring", "follow", "move"]

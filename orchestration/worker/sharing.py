@@ -1,0 +1,49 @@
+"""A session's work and the other hosts: claimed before anything is prepared, published after each commit. Only where several hosts share it."""
+
+import structlog
+
+from orchestration.git.command import GitError
+from orchestration.models import Entry, Session
+from orchestration.repositories import claims, here
+from orchestration.repositories.authority import Authority, Moved
+from orchestration.sessions import Superseded
+
+log = structlog.get_logger(__name__)
+
+
+def claim(session: Session, start: str) -> None:
+    """Claim the entry's work for this attempt, and have the newest of it here. Raises Superseded where a newer attempt has it, or GitError."""
+    if (authority := _authority(session)) is None or session.entry is None:
+        return
+    here.ensure(session.workspace)
+    try:
+        claims.claim(authority, session.entry.pk, session.entry.branch, attempt=session.attempt, start=start)
+    except Moved:
+        raise Superseded(session.pk) from None
+
+
+def publish(session: Session) -> None:
+    """Let the other hosts have the work so far. What cannot be published stays on this host, and its next session runs here. Raises
+    Superseded where a newer attempt claimed it."""
+    if (authority := _authority(session)) is None or session.entry is None:
+        return
+    is_shared = _publish(authority, session.entry)
+    if session.entry.is_shared != is_shared:
+        Entry.objects.filter(pk=session.entry.pk).update(is_shared=is_shared)
+        session.entry.is_shared = is_shared
+
+
+def _publish(authority: Authority, entry: Entry) -> bool:
+    try:
+        claims.publish(authority, entry.pk, entry.branch)
+    except Moved:
+        raise Superseded(entry.pk) from None
+    except GitError as problem:
+        log.warning("work.not_shared", entry=entry.pk, error=str(problem)[-300:])
+        return False
+    return True
+
+
+def _authority(session: Session) -> Authority | None:
+    """`host_id` of a session is empty where only one host works."""
+    return here.authority_of(session.workspace) if session.host_id else None

@@ -1,0 +1,1 @@
+"""Several hosts that share nothing but the database, the message broker and HTTP."""
