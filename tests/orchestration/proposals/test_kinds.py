@@ -1,5 +1,6 @@
 """Changes, holds, merges and drops of entries: what applying them does, what they never touch, and what undoing restores."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -240,6 +241,25 @@ def test_what_a_person_did_meanwhile_makes_it_outdated(
     outcome = applying.apply(run, by=ANA)
     assert [proposal.note for proposal in outcome.outdated] == [sentence]
     assert states(run) == ["outdated", "applied"]  # the other is not held up
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda send: entry_actions.put_on_hold(send, by=ANA), "#5 Send is on hold"),
+        (lambda send: Account.objects.filter(pk=send.pk).update(human_locked=True), "A person has locked the budget of #5 Send"),
+        (lambda send: entry_actions.set_priority(send, Entry.Priority.LOW, by=ANA), "#5 Send was changed since: its priority"),
+    ],
+)
+def test_a_merge_is_outdated_where_it_would_touch_what_waits_for_the_other_entry(
+    workspace: Workspace, backlog: list[Entry], change: Callable[[Entry], object], sentence: str
+) -> None:
+    about_send = {"kind": "change", "entry": "#5", "rounds": 9}
+    run = a_rearranging_run(workspace, {"kind": "merge", "entry": "#3", "with": "#4"}, about_send)
+    change(Entry.objects.get(pk=backlog[4].pk))
+    applying.apply(run, by=ANA)
+    assert states(run)[0] == "outdated" and sentence in notes(run)[0]
+    assert list(backlog[4].dependencies.values_list("depends_on_id", flat=True)) == [backlog[3].pk]
 
 
 def test_the_other_entry_of_a_merge_counts_as_well(workspace: Workspace, backlog: list[Entry]) -> None:

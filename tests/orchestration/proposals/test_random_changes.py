@@ -81,7 +81,7 @@ def some_changes(workspace: Workspace, dice: random.Random) -> list[dict[str, An
 
 
 def acts(workspace: Workspace, dice: random.Random) -> list[Callable[[Entry], Any]]:
-    others = list(Entry.objects.filter(workspace=workspace, deleted_at=None))
+    others = list(Entry.objects.filter(workspace=workspace, deleted_at=None).order_by("seq"))
     return [
         lambda entry: entry_actions.put_on_hold(entry, by=ANA),
         lambda entry: entry_actions.set_priority(entry, dice.choice(list(Entry.Priority)), by=ANA),
@@ -148,7 +148,7 @@ def money(workspace: Workspace) -> dict[str, Any]:
 
 def some_acts(workspace: Workspace, dice: random.Random) -> None:
     for _ in range(dice.randrange(4)):
-        alive = list(Entry.objects.filter(workspace=workspace, deleted_at=None))
+        alive = list(Entry.objects.filter(workspace=workspace, deleted_at=None).order_by("seq"))
         with suppress(Refused):
             dice.choice(acts(workspace, dice))(dice.choice(alive))
 
