@@ -150,5 +150,5 @@ def subject_of(name, args):
     return str(bound.get("workspace") or bound.get("entry") or "nothing")
 
 
-if "celery" in sys.orig_argv and "sessions" in sys.orig_argv:
+if "celery" in sys.orig_argv and "sessions@%h" in sys.orig_argv:
     sys.meta_path.insert(0, Finder())
