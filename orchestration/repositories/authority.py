@@ -7,10 +7,13 @@ from typing import Protocol
 
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.git.locking import exclusive
+from orchestration.git.places import common_dir
 
 LIST_TIMEOUT_S = 60.0
 FETCH_TIMEOUT_S = 600.0
 PUSH_TIMEOUT_S = 120.0
+TRIES = 3
 ABSENT = ""
 """As the value of a ref: there is none."""
 _STALE = ("stale info", "cannot lock ref", "reference already exists", "but expected")
@@ -80,9 +83,20 @@ class Remote:
         return {name: sha for sha, _, name in lines if name in names}
 
     def fetch(self, refs: Sequence[str]) -> None:
-        if refs:
-            options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--update-head-ok")
-            self._run("fetch", *options, self.url, *(f"+{ref}:{ref}" for ref in refs), timeout_s=FETCH_TIMEOUT_S)
+        if not refs:
+            return
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--update-head-ok")
+        command = ("fetch", *options, self.url, *(f"+{ref}:{ref}" for ref in refs))
+        with exclusive(
+            common_dir(self.repo), timeout_s=FETCH_TIMEOUT_S
+        ):  # sessions and a lander of this host fetch the same refs at once
+            for _ in range(TRIES):
+                code, _, errors = self._attempt(*command, timeout_s=FETCH_TIMEOUT_S)
+                if code == 0:
+                    return
+                if not any(words in errors for words in _STALE):  # else a lander of this host moved one meanwhile
+                    break
+        raise Unreachable("fetch", self._sentence(errors))
 
     def bring(self, *commits: str) -> None:
         """Have these commits here, by their hashes. Raises Unreachable."""

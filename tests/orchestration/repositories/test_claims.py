@@ -1,5 +1,6 @@
 """An entry's work is one ref at the repository that hosts share: claimed by an attempt, moved by its rounds, lost by who was cut off."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,15 @@ def test_a_repository_that_cannot_be_reached_is_named_without_its_password(tmp_p
     with pytest.raises(Unreachable, match=r"^http://127.0.0.1:9/none.git could not be used: ") as caught:
         claims.claim(host, ENTRY, BRANCH, attempt=1, start="")
     assert "geheim" not in str(caught.value)
+
+
+def test_many_of_one_host_fetch_the_same_ref_at_once_while_it_moves(shared: Path) -> None:
+    host, other = a_host(shared, "first"), a_host(shared, "second")
+    ref = "refs/heads/muster/integration"
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(5):
+            tip = git(other.repo, "commit-tree", "main^{tree}", "-p", "main", "-m", f"landed {n}")
+            git(shared, "fetch", "-q", str(other.repo), tip)
+            git(shared, "update-ref", ref, tip)
+            list(pool.map(lambda _: host.fetch([ref]), range(8)))
+            assert git(host.repo, "rev-parse", ref) == tip
