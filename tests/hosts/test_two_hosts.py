@@ -11,7 +11,7 @@ from tests.faults.shop import Shop
 from tests.hosts.conftest import LEASE_GRACE_S, LEASE_S, TICK_S, asked
 from tests.hosts.hosts import SessionHost
 
-pytestmark = pytest.mark.needs_namespaces
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 THREE_ROUNDS = ("1| write part-{n} one", "2| write part-{n} two", "3| write ok-{n} yes", "sleep 1")
 CHECK = [{"name": "all", "run": "for f in part-*; do test -f ok-${f#part-} || exit 1; done"}]
@@ -48,7 +48,7 @@ def test_the_entries_of_a_host_that_vanished_go_on_elsewhere(home: Running, shop
     shop.call("PATCH", "/config", {"verify": [{"name": "never", "run": "test -f ok-all"}]})
     at_work = f"{of(shop)}.filter(status='running', round_number=2, phase='implementation').values_list('entry_id', 'host')"
     try:
-        until(lambda: len(asked(home, f"list({at_work})")) == 4, 60, every=0.5)
+        until(lambda: len(asked(home, f"list({at_work})")) == 4, 120, every=0.5)
     finally:
         print(
             asked(
@@ -74,11 +74,11 @@ def test_a_drained_host_takes_no_new_session_until_it_takes_them_again(home: Run
     second.work("drain")
     shop.call("PATCH", "/config", {"verify": [{"name": "ok", "run": "true"}]})
     ids = [shop.add(f"write f-{n} yes", spec={"files_to_create": [f"f-{n}"]}) for n in range(4)]
-    until(lambda: all_done(shop, ids), 60, every=0.5)
+    until(lambda: all_done(shop, ids), 120, every=0.5)
     assert set(asked(home, f"list({of(shop)}.values_list('host', flat=True))")) == {socket.gethostname()}
     second.work("resume")
     ids = [shop.add(f"write g-{n} yes", "sleep 2", spec={"files_to_create": [f"g-{n}"]}) for n in range(6)]
-    until(lambda: all_done(shop, ids), 60, every=0.5)
+    until(lambda: all_done(shop, ids), 120, every=0.5)
     assert "second" in asked(home, f"list({of(shop)}.values_list('host', flat=True))")
 
 
