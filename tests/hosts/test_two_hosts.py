@@ -47,16 +47,7 @@ def test_the_entries_of_a_host_that_vanished_go_on_elsewhere(home: Running, shop
     ]
     shop.call("PATCH", "/config", {"verify": [{"name": "never", "run": "test -f ok-all"}]})
     at_work = f"{of(shop)}.filter(status='running', round_number=2, phase='implementation').values_list('entry_id', 'host')"
-    try:
-        until(lambda: len(asked(home, f"list({at_work})")) == 4, 120, every=0.5)
-    finally:
-        print(
-            asked(
-                home,
-                f"list({of(shop)}.values_list('entry__seq','host','status','round_number','phase','outcome','outcome_message'))",
-            )
-        )
-        print([(shop.entry(i)["status"], shop.entry(i).get("waiting_reason"), shop.entry(i).get("status_reason")) for i in ids])
+    until(lambda: len(asked(home, f"list({at_work})")) == 4, 120, every=0.5)
     there = {id_ for id_, host in asked(home, f"list({at_work})") if host == "second"}
     assert there and len(there) < 4
     second.vanish()
