@@ -7,7 +7,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Landing
 from orchestration.repositories import claims, here
-from orchestration.repositories.authority import ABSENT, Moved, Remote
+from orchestration.repositories.authority import ABSENT, Remote
 from orchestration.worker.lander.lease import Lease
 
 
@@ -50,6 +50,3 @@ def bring(lease: Lease, landings: Sequence[Landing]) -> None:
         if not here.has(lease.repo, landing.commit):
             number = landing.entry.seq if landing.entry else 0
             raise GitError("fetch", f"The work of #{number} is on another host only: its session worker must be online")
-
-
-__all__ = ["Moved", "bring", "follow", "move"]
