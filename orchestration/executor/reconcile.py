@@ -3,20 +3,21 @@
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from budget.ledger import permits
 from budget.models import Hold
-from orchestration import events, funding
+from orchestration import events, funding, sessions
 from orchestration.backlog import locks, orphans
 from orchestration.executor import dispatch
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.models import Entry, Executor, FileLock, Session, Worker
 from orchestration.proposals import expanding, starting
-from orchestration.sessions import anomalies
+from orchestration.sessions import Ending, anomalies
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -27,6 +28,7 @@ ENQUEUE_AGAIN_S = 10
 
 def run() -> None:
     """One tick over all workspaces."""
+    give_back()
     enqueue_again()
     release_orphans()
     branch.wake_due()
@@ -38,6 +40,17 @@ def run() -> None:
         dispatch.cycle(workspace_id)
         starting.ask_if_due(workspace_id)
     anomalies.flag()  # last: it only reports
+
+
+def give_back() -> int:
+    """End claims whose host went away before it took them: their entries start on another host, and nothing counts against them."""
+    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    waiting = Session.of_any_role.filter(
+        status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
+    )
+    stranded = waiting.exclude(host_id="").exclude(host_id__in=online.values("host_id")).select_related("workspace", "hold")
+    ending = Ending(Session.Outcome.INTERRUPTED, "Its host went away before it began")
+    return sum(sessions.conclude(session, ending, expected=Session.Status.CLAIMED) for session in stranded)
 
 
 def enqueue_again() -> int:

@@ -10,7 +10,7 @@ from budget.ledger import permits
 from budget.models import Category, Hold
 from orchestration.executor import dispatch, reconcile
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, FileLock, Session
+from orchestration.models import Entry, FileLock, Session, Worker
 from orchestration.sessions import anomalies
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
 
@@ -41,6 +41,24 @@ def test_a_failing_flag_does_not_keep_sessions_from_starting(monkeypatch: pytest
     with pytest.raises(RuntimeError):
         reconcile.run()
     assert len(sessions_of(workspace)) == 1
+
+
+def test_a_claim_whose_host_went_away_is_given_back_and_the_entry_starts_on_another() -> None:
+    workers = {host: a_worker(slots=1) for host in ("host_1", "host_2")}
+    for host, worker in workers.items():
+        Worker.objects.filter(pk=worker.pk).update(host_id=host, host=host)
+    workspace = a_workspace()
+    entry = an_entry(workspace, budget="9")
+    dispatch.cycle(workspace.pk)
+    [session] = sessions_of(workspace)
+    Session.objects.update(enqueued_at=Now() - timedelta(seconds=11))
+    assert reconcile.give_back() == 0, "its host is online"
+    Worker.objects.filter(host_id=session.host_id).update(seen_at=Now() - timedelta(hours=1))
+    assert (reconcile.give_back(), reconcile.give_back()) == (1, 0)
+    entry.refresh_from_db()
+    assert (entry.status, entry.crashes, entry.account.held) == ("pending", 0, 0)
+    dispatch.cycle(workspace.pk)
+    assert {s.host_id for s in sessions_of(workspace) if s.status == "claimed"} == {"host_1", "host_2"} - {session.host_id}
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(9, 0), (11, 1)])
