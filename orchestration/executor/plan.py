@@ -68,7 +68,7 @@ class World:
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
     session worker takes nothing, because its disk is nearly full.
-    `hosts`: where session workers are online; `home`: the host that has the repository; `agents`, `labels`: what a session needs of its host.
+    `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within a day; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -101,11 +101,13 @@ class World:
     agents: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
     home: str = ""
+    is_shared: bool = False
 
     @property
     def are_several(self) -> bool:
-        """Whether several hosts share the work: those with session workers, and the one that has the repository."""
-        return len({host.id for host in self.hosts} | ({self.home} if self.home else set())) > 1
+        """Whether several hosts share the work: those with session workers, the one that has the repository, and those that were
+        there within a day: what they shared counts, and they may come back."""
+        return self.is_shared or len({host.id for host in self.hosts} | ({self.home} if self.home else set())) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from orchestration.executor.limits import SpendLimit
 from orchestration.executor.placing import Host
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
+from orchestration.repositories import here
 from orchestration.sessions import reservations
 
 # Read beyond the free slots, because some entries in line may have to be parked or blocked.
@@ -106,6 +107,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         agents=frozenset(agent.kind for agent in config.session_agents),
         labels=frozenset(config.requires),
         home=row["home"],
+        is_shared=bool(row["is_shared"]),
     )
 
 
@@ -125,6 +127,9 @@ def _world_columns() -> str:
                 WHERE w.queue = 'sessions' AND w.slots = 0 AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "hosts": f"""(SELECT {sql_dialect.json_rows(_HOST)} FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "is_shared": f"""EXISTS (SELECT 1 FROM orchestration_worker w JOIN workspaces_workspace o ON o.id = x.workspace_id
+                WHERE w.queue = 'sessions' AND w.host_id NOT IN ('', o.host_id)
+                AND w.seen_at > {sql_dialect.seconds_ago(here.FORGOTTEN_AFTER.total_seconds())})""",
             "home": "(SELECT o.host_id FROM workspaces_workspace o WHERE o.id = x.workspace_id)",
             "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
             "trouble": "x.trouble_code",
