@@ -31,7 +31,7 @@ def main() -> None:
 def _change(action: str) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from orchestration.worker import draining  # needs the settings
+    from orchestration.hosts import draining  # needs the settings
 
     count = draining.drain("command line") if action == "drain" else draining.resume()
     if not count:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -41,6 +42,7 @@ def _on_ready(sender: Any, **_: Any) -> None:
         lander = Service(beating.worker)
         beating.on_check(lander.wake_up.set, lander.stop)
         lander.start()
+        threading.Thread(target=_upkeep_loop, name="upkeep", daemon=True).start()
     if queue == "control":
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
@@ -73,9 +75,28 @@ def _tick_loop() -> None:
 
 
 def tick() -> None:
-    """Reap, then reconcile. No error in one tick stops the next."""
+    """Reap, then reconcile."""
+    _run(reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, heartbeat.record_tick)
+
+
+def _upkeep_loop() -> None:
+    """On a host without a control worker: only its own processes can end the sessions of a worker that died there, with their journals and
+    their work."""
+    while True:
+        time.sleep(settings.TICK_S)
+        _run(_look_after_this_host)
+
+
+def _look_after_this_host() -> None:
+    if not heartbeat.has_control_worker():
+        reaper.reap()
+        housekeeping.run_hourly()
+
+
+def _run(*steps: Callable[[], object]) -> None:
+    """No error in one step stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, heartbeat.record_tick):
+    for step in steps:
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

@@ -31,6 +31,12 @@ def free_mb() -> float:
         return float("inf")
 
 
+def free_mb_known() -> int | None:
+    """The same in whole MiB; None where it cannot be read."""
+    free = free_mb()
+    return None if free == float("inf") else int(free)
+
+
 def is_low() -> bool:
     """Whether nothing new may start on this host."""
     return bool(free_mb() < settings.DISK_RESERVE_MB)

@@ -7,10 +7,10 @@ from budget.amounts import exact_usd
 from orchestration import reasons
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
-from orchestration.executor import placing
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.placing import Host, Need
 from orchestration.executor.purse import Claim, Purse
+from orchestration.hosts import placing
+from orchestration.hosts.placing import Host, Need
 from orchestration.reasons import Reason
 
 
@@ -68,7 +68,8 @@ class World:
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
     session worker takes nothing, because its disk is nearly full.
-    `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within a day; `agents`, `labels`: what a session needs of its host.
+    `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
+    a day; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -105,9 +106,8 @@ class World:
 
     @property
     def are_several(self) -> bool:
-        """Whether several hosts share the work: those with session workers, the one that has the repository, and those that were
-        there within a day: what they shared counts, and they may come back."""
-        return self.is_shared or len({host.id for host in self.hosts} | ({self.home} if self.home else set())) > 1
+        """Whether several hosts share the work."""
+        return self.is_shared or placing.are_shared(self.hosts, self.home)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from orchestration import configuration, funding
 from orchestration.backlog import locks
 from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.placing import Host
 from orchestration.executor.plan import Running, Waiting, World
+from orchestration.hosts import online
 from orchestration.models import sql_dialect
 from orchestration.repositories import here
 from orchestration.sessions import reservations
@@ -103,7 +103,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         repository=row["repository"],
         repository_message=row["repository_message"],
         integration=row["integration"] or "",
-        hosts=_hosts(workspace_id, _json(row["hosts"]) or []),
+        hosts=online.hosts_of(_json(row["hosts"]) or [], workspace_id),
         agents=frozenset(agent.kind for agent in config.session_agents),
         labels=frozenset(config.requires),
         home=row["home"],
@@ -157,24 +157,6 @@ _HOST = {
     "busy": """(SELECT count(*) FROM orchestration_session s
         WHERE s.host_id = w.host_id AND s.status IN ('claimed', 'running'))""",
 }
-
-
-def _hosts(workspace_id: str, workers: list[dict[str, Any]]) -> tuple[Host, ...]:
-    """The hosts of these workers, as this workspace sees them."""
-    by_id: dict[str, Host] = {}
-    for worker in workers:
-        agents, labels = frozenset(_json(worker["agents"])) | {"command"}, frozenset(_json(worker["labels"]))
-        known = by_id.get(worker["id"])
-        by_id[worker["id"]] = Host(
-            worker["id"],
-            worker["name"],
-            free=worker["slots"] + (known.free if known else -worker["busy"]),
-            agents=agents | (known.agents if known else frozenset()),
-            labels=labels | (known.labels if known else frozenset()),
-            is_draining=bool(worker["is_draining"]),
-            problem=_json(worker["unreachable"]).get(workspace_id, ""),
-        )
-    return tuple(sorted(by_id.values(), key=lambda host: host.name))
 
 
 _RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = s.entry_id

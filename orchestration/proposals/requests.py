@@ -7,6 +7,8 @@ from budget import amounts
 from budget.ledger import permits
 from budget.models import Category, Hold, Project
 from orchestration import configuration, events
+from orchestration.hosts import online
+from orchestration.hosts.placing import Need
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from orchestration.proposals import roles
@@ -65,6 +67,7 @@ def start(
         agent=proposer.agent.kind,
         model=proposer.agent.model or "",
         enqueued_at=Now(),
+        host_id=online.place(workspace, Need(frozenset({proposer.agent.kind}), frozenset(config.requires))),
     )
     Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)
     event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120], trigger=trigger)

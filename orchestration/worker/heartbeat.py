@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 
 import structlog
@@ -18,12 +19,13 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models.functions import Now
 
 from orchestration import sessions
+from orchestration.hosts import draining
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
 from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import draining, stop_listener
+from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
 from workspaces import disk, hosts, ids
 
@@ -55,6 +57,7 @@ class Heartbeat:
             pid=identity.pid,
             started_ticks=identity.starttime,
             slots=self._open_slots(),
+            free_mb=disk.free_mb_known(),
             labels=settings.LABELS,
             drain_by=draining.drained_by(),
         )
@@ -136,7 +139,9 @@ class Heartbeat:
     def _renew(self) -> None:
         """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
         disk.refill()
-        updated = Worker.objects.filter(pk=self.worker.pk).update(seen_at=Now(), slots=self._open_slots())
+        updated = Worker.objects.filter(pk=self.worker.pk).update(
+            seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known()
+        )
         if not updated:  # the row was deleted: register again
             self.worker.save(force_insert=True)
         all_flags = list(self.supervised.values())
@@ -217,6 +222,12 @@ def record_tick() -> None:
     """Record a completed tick: it shows pages that the executor is alive, not only its process."""
     if _heartbeat is not None:
         Worker.objects.filter(pk=_heartbeat.worker.pk).update(ticked_at=Now())
+
+
+def has_control_worker() -> bool:
+    """Whether a control worker of this host is online, which looks after the host."""
+    here = Worker.objects.filter(queue="control", host=socket.gethostname(), host_id=hosts.host_id())
+    return here.filter(seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
 
 
 def current() -> Heartbeat:

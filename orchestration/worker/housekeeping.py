@@ -10,10 +10,11 @@ import structlog
 from django.conf import settings
 from django.db.models import Q
 
+from orchestration.git import working_copies
 from orchestration.git.clones.records import RECORDS, Record
 from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
-from orchestration.models import Session
+from orchestration.models import Entry, Session
 from orchestration.sessions import conversations, sandbox, session_dir
 from workspaces.models import Workspace
 
@@ -29,6 +30,7 @@ def run_hourly() -> None:
     if time.monotonic() - _done_at >= HOUR_S or not _done_at:
         _done_at = time.monotonic()
         remove_old_folders()
+        remove_landed()
         index_stores()
 
 
@@ -58,6 +60,16 @@ def remove_old_folders() -> int:
     if removed:
         log.info("housekeeping.tidied", folders=removed)
     return removed
+
+
+def remove_landed() -> None:
+    """Working copies of entries that are done: a lander removes those on its own host alone."""
+    names = working_copies.names_in(session_dir.worktrees(), "entry_*")
+    for entry in Entry.objects.filter(pk__in=names, status=Entry.Status.DONE).select_related("workspace"):
+        try:
+            session_dir.working_copy(entry).discard()
+        except GitError as problem:
+            log.warning("worktree.not_removed", entry=entry.pk, error=str(problem)[-200:])
 
 
 def _is_of_nothing(record: Path) -> bool:

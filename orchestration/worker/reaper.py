@@ -20,6 +20,7 @@ from orchestration.repositories import here
 from orchestration.sessions import Ending, Superseded, rounds, session_dir
 from orchestration.worker import sharing
 from orchestration.worker.agent_run import journals
+from workspaces import hosts
 
 log = structlog.get_logger(__name__)
 
@@ -55,12 +56,17 @@ def suspects() -> list[Session]:
     """Sessions of this host whose worker process is dead or ignored a kill request, and sessions of any host whose lease and grace have
     passed."""
     overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
-    here = Q(host=socket.gethostname())
+    here = _here()
     overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
     running = Session.of_any_role.filter(overdue | here, status=Session.Status.RUNNING)
     running = running.select_related("worker", "entry__account__project", "entry__workspace", "workspace__executor", "hold")
     late = set(Session.of_any_role.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))
     return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
+
+
+def _here() -> Q:
+    """Sessions whose processes and files are of this host."""
+    return Q(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
 
 
 def _is_worker_alive(worker: Worker | None) -> bool:
@@ -71,7 +77,7 @@ def _is_worker_alive(worker: Worker | None) -> bool:
 
 
 def _end_session(session: Session) -> bool:
-    is_here = session.host == socket.gethostname()
+    is_here = session.host == socket.gethostname() and session.host_id in ("", hosts.host_id())
     if is_here and not _is_proven_dead(session):
         return False  # the next tick tries again
     cost_known = False
@@ -131,7 +137,7 @@ def _commit_work(session: Session) -> None:
 
 
 def _forget_dead_workers() -> None:
-    here = Worker.objects.filter(host=socket.gethostname())
+    here = Worker.objects.filter(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
     dead = [worker.pk for worker in here if not _is_worker_alive(worker)]
     Worker.objects.filter(Q(pk__in=dead) | Q(seen_at__lt=Now() - FORGET_WORKER_AFTER)).exclude(
         sessions__status=Session.Status.RUNNING

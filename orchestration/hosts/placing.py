@@ -71,3 +71,8 @@ def why_none(hosts: Sequence[Host], need: Need) -> str:
         return "Every host takes no new sessions: ./muster worker resume on one of them"
     needed = ", ".join(sorted(need.agents | need.labels))
     return f"No online host that takes sessions has all of: {needed}"
+
+
+def are_shared(hosts: Iterable[Host], home: str) -> bool:
+    """Whether several hosts share a workspace's work: those that are online, and `home`, the one that has its repository."""
+    return len({host.id for host in hosts} | ({home} if home else set())) > 1

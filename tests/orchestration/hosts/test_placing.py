@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestration.executor.placing import Host, Need, choose, why_none
+from orchestration.hosts.placing import Host, Need, choose, why_none
 
 FIRST = Host("h1", "one", free=1, agents=frozenset({"codex"}), labels=frozenset({"gpu"}))
 SECOND = Host("h2", "two", free=3, agents=frozenset({"codex", "gemini"}))

@@ -1,0 +1,6 @@
+"""The hosts that run sessions: all session workers with one data directory.
+
+- `placing`: on which host a session runs (pure)
+- `online`: the hosts that are online now, as a workspace sees them
+- `draining`: a host that takes no new sessions
+"""
