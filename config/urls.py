@@ -6,7 +6,8 @@ from django.urls import include, path, re_path
 
 from config.http import api_docs, static_files
 from config.http.api import api
-from config.http.health import healthz
+from config.http.health import healthz, readyz
+from config.http.metrics import metrics
 from workspaces.people import login_links, login_page
 
 urlpatterns = [
@@ -19,6 +20,8 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "config.http.errors.bad_request"

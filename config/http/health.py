@@ -1,12 +1,57 @@
+"""Whether this process works, and whether the whole can: for load balancers and orchestrators. Says nothing about versions: anyone may ask."""
+
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+
+from orchestration.executor import stats
+from orchestration.models import Worker
+
+LATE_TICKS = 3
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 when this process can read the database. Says nothing about versions: anyone may ask."""
+    """200 when this process can read the database."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
+        return _answer("the database does not answer", 503)
+    return _answer("ok", 200)
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when pages can be served: the database answers and has this version's tables. What only delays work is named, and keeps nobody
+    out."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        if _is_behind():
+            return _answer("the database has not this version's tables: run ./muster manage migrate", 503)
+        notes = [*_broker(), *_tick()]
+    except DatabaseError:
+        return _answer("the database does not answer", 503)
+    return _answer("\n".join(["ok", *notes]), 200)
+
+
+def _is_behind() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _broker() -> list[str]:
+    return [] if stats.ticks() is not None else ["the message broker does not answer: work goes on with each tick"]
+
+
+def _tick() -> list[str]:
+    late = now() - timedelta(seconds=LATE_TICKS * settings.TICK_S + settings.LEASE_S)
+    is_ticking = Worker.objects.filter(ticked_at__gt=late).exists()
+    return [] if is_ticking else ["no control worker has ticked for a while: nothing new starts"]
+
+
+def _answer(text: str, status: int) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=status, content_type="text/plain")
