@@ -283,6 +283,12 @@ VARIABLES = {
             "The sender of Muster's e-mails.",
         ),
         Variable(
+            "MUSTER_LOG_FORMAT",
+            _matching("text or json", "text|json"),
+            "text",
+            "What processes write to stderr: lines for people, or JSON, one object a line, for what collects logs.",
+        ),
+        Variable(
             "MUSTER_LOG_LEVEL",
             Kind("DEBUG, INFO, WARNING, ERROR or CRITICAL", _log_level),
             "INFO",

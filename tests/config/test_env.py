@@ -36,6 +36,7 @@ BAD = {
     "MUSTER_WEBHOOK_ALLOW": ["http://hooks.example.com", "10.0.0.0/33"],
     "MUSTER_EMAIL_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port"],
     "MUSTER_EMAIL_FROM": ["", "muster", "muster@"],
+    "MUSTER_LOG_FORMAT": ["", "xml"],
     "MUSTER_LOG_LEVEL": ["", "LOUD", "10"],
 }
 GOOD = {
