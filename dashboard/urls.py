@@ -28,6 +28,7 @@ from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
 from dashboard.help import shortcuts, styleguide
+from dashboard.hosts import views as hosts_page
 from dashboard.landing import actions as landing_actions
 from dashboard.landing import views as landing_page
 from dashboard.live import streams
@@ -162,6 +163,12 @@ urlpatterns = [
         r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor_controls.change_state, name="executor"
     ),
     path("w/<str:workspace_id>/executor/", executor_page.page, name="executor-page"),
+    path("w/<str:workspace_id>/executor/hosts/", hosts_page.page, name="hosts"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/executor/hosts/(?P<host_id>[^/]+)/(?P<verb>drain|resume)/$",
+        hosts_page.change,
+        name="host-change",
+    ),
     path("w/<str:workspace_id>/executor/workers/", executor_page.set_workers, name="set-workers"),
     path("w/<str:workspace_id>/executor/dispatch/", executor_controls.dispatch_now, name="dispatch"),
     path("w/<str:workspace_id>/executor/stop/", executor_controls.stop_all, name="executor-stop"),

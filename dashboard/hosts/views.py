@@ -1,0 +1,115 @@
+"""The page of hosts: what each is doing, what it has, and whether it takes new sessions."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.responses import done
+from orchestration.configuration import agent_kinds
+from orchestration.hosts import draining
+from orchestration.models import Session, Worker
+from workspaces.access import Need
+from workspaces.errors import Forbidden
+
+SHOWN_FOR = timedelta(days=1)
+
+
+@dataclass
+class Host:
+    """`at_work`: open sessions of this workspace; `others`: of other workspaces."""
+
+    id: str
+    name: str
+    workers: list[Worker] = field(default_factory=list)
+    at_work: list[Session] = field(default_factory=list)
+    others: int = 0
+    problem: str = ""
+
+    @property
+    def seen_at(self) -> datetime:
+        return max(worker.seen_at for worker in self.workers)
+
+    @property
+    def state(self) -> str:
+        if self.seen_at < now() - timedelta(seconds=settings.LEASE_S):
+            return "gone"
+        return "draining" if self.drained_by else "online"
+
+    @property
+    def drained_by(self) -> str:
+        return next((worker.drain_by for worker in self.workers if worker.drain_by), "")
+
+    @property
+    def slots(self) -> int:
+        return sum(worker.slots for worker in self.workers)
+
+    @property
+    def busy(self) -> int:
+        return len(self.at_work) + self.others
+
+    @property
+    def agents(self) -> list[tuple[str, str]]:
+        programs = {kind: version for worker in self.workers for kind, version in worker.agents.items()}
+        return [(agent_kinds.title(kind), version) for kind, version in programs.items() if kind != "sandbox"]
+
+    @property
+    def sandbox(self) -> str:
+        return next((worker.agents["sandbox"] for worker in self.workers if "sandbox" in worker.agents), "")
+
+    @property
+    def labels(self) -> list[str]:
+        return sorted({label for worker in self.workers for label in worker.labels})
+
+    @property
+    def free_gib(self) -> float | None:
+        known = [worker.free_mb for worker in self.workers if worker.free_mb is not None]
+        return min(known) / 1024 if known else None
+
+
+@require_safe
+@in_workspace()
+def page(page_request: PageRequest) -> HttpResponse:
+    regions = HEADER | {"hosts": Region("hosts/hosts.html#hosts", _hosts)}
+    return render_page(page_request, "hosts/hosts.html", regions, section="executor")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def change(page_request: PageRequest, host_id: str, verb: str) -> HttpResponse:
+    """Hosts serve all workspaces, so that only who administers all of them decides."""
+    if not page_request.caller.everywhere:
+        raise Forbidden("Hosts serve all workspaces: ask an admin of the server")
+    if verb == "drain":
+        draining.drain(page_request.caller.name, host_id=host_id)
+        return done(page_request, "The host takes no new sessions; those at work go on", tone="warn")
+    draining.resume(host_id=host_id)
+    return done(page_request, "The host takes sessions again")
+
+
+def _hosts(page_request: PageRequest) -> dict[str, Any]:
+    """Two queries."""
+    hosts: dict[str, Host] = {}
+    names: dict[str, str] = defaultdict(str)
+    for worker in Worker.objects.filter(queue="sessions", seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"):
+        host = hosts.setdefault(worker.host_id, Host(worker.host_id, worker.host))
+        host.workers.append(worker)
+        host.problem = host.problem or worker.unreachable.get(page_request.workspace.pk, "")
+        names[worker.pk] = worker.host_id
+    for session in Session.of_any_role.filter(status=Session.Status.RUNNING).select_related("entry"):
+        at = hosts.get(names[session.worker_id or ""])
+        if at is None:
+            continue
+        if session.workspace_id == page_request.workspace.pk:
+            at.at_work.append(session)
+        else:
+            at.others += 1
+    return {"hosts": list(hosts.values()), "may_drain": page_request.caller.everywhere}

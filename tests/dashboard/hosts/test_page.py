@@ -1,0 +1,82 @@
+"""The page of hosts: what each has, and who may take one out of service."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from orchestration.models import Worker
+from tests.dashboard.overview.test_page import in_line
+from workspaces.models import Workspace
+
+ONE: dict[str, Any] = {
+    "queue": "sessions",
+    "host": "build-1",
+    "host_id": "host_1",
+    "boot_id": "b",
+    "pid": 1,
+    "started_ticks": 1,
+    "slots": 4,
+    "agents": {"codex": "0.9.1", "sandbox": "bubblewrap 0.12"},
+    "labels": ["gpu"],
+    "free_mb": 10 * 1024,
+}
+
+
+@pytest.fixture
+def hosts(workspace: Workspace) -> list[Worker]:
+    Worker.objects.all().delete()
+    return [
+        Worker.objects.create(id="w1", **ONE),
+        Worker.objects.create(id="w2", **{**ONE, "host": "build-2", "host_id": "host_2", "agents": {}, "labels": []}),
+    ]
+
+
+def seen(client: Client, workspace: Workspace) -> str:
+    return in_line(client.get(reverse("hosts", args=[workspace.pk])).content.decode())
+
+
+def test_it_shows_what_each_host_has(vera: Client, workspace: Workspace, hosts: list[Worker]) -> None:
+    text = seen(vera, workspace)
+    for words in (
+        "build-1",
+        "build-2",
+        "0 of 4 taken",
+        "Codex",
+        "0.9.1",
+        "bubblewrap 0.12",
+        "gpu",
+        "10.0 GiB free",
+        "Commands only",
+    ):
+        assert words in text, words
+    assert "Drain" not in text
+
+
+def test_a_host_that_was_not_seen_is_gone_and_one_that_cannot_reach_the_repository_shows_the_reason(
+    vera: Client, workspace: Workspace, hosts: list[Worker]
+) -> None:
+    Worker.objects.filter(pk="w1").update(seen_at=now() - timedelta(hours=1))
+    Worker.objects.filter(pk="w2").update(unreachable={workspace.pk: "https://x could not be used: no route"})
+    text = seen(vera, workspace)
+    assert "Gone" in text and "https://x could not be used: no route" in text
+
+
+def test_only_who_administers_the_server_drains_a_host(
+    ana: Client, otto: Client, workspace: Workspace, hosts: list[Worker]
+) -> None:
+    address = reverse("host-change", args=[workspace.pk, "host_1", "drain"])
+    assert otto.post(address).status_code == 403
+    ana.post(address)
+    assert list(Worker.objects.order_by("pk").values_list("drain_by", flat=True)) == ["ana", ""]
+    assert "Drained by ana" in seen(ana, workspace)
+    ana.post(reverse("host-change", args=[workspace.pk, "host_1", "resume"]))
+    assert not Worker.objects.exclude(drain_by="").exists()
+
+
+def test_without_a_host_the_page_names_the_command_that_starts_one(vera: Client, workspace: Workspace) -> None:
+    Worker.objects.all().delete()
+    assert "./muster worker" in seen(vera, workspace)
