@@ -1,0 +1,134 @@
+"""What this host lacks, in sentences that say what to do."""
+
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from orchestration.executor import stats
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.processes import sandbox_probe
+from orchestration.repositories import here
+from orchestration.sessions import sandbox
+from orchestration.worker.agents.shared import cli_versions
+from workspaces import disk
+from workspaces.models import Workspace
+
+MAX_SKEW_S = 60.0
+OLDEST_GIT = (2, 39)
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`problem`: empty where all is well. `is_needed`: nothing works without it."""
+
+    subject: str
+    is_: str
+    problem: str = ""
+    is_needed: bool = False
+
+
+def examine() -> Iterator[Finding]:
+    """One thing after another; each says for itself what is wrong."""
+    yield _git()
+    yield (database := _database())
+    yield _broker()
+    yield _web()
+    yield _disk()
+    yield _sandbox()
+    yield _agents()
+    if not database.problem:
+        yield _clock()
+        yield from map(_repository, Workspace.objects.filter(deleted_at__isnull=True).order_by("name"))
+
+
+def _git() -> Finding:
+    try:
+        version = git.run(settings.BASE_DIR, "version").removeprefix("git version ")
+    except GitError as problem:
+        return Finding("git", "missing", f"Install git: {problem}", is_needed=True)
+    number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return Finding("git", version, "" if number >= OLDEST_GIT else "Install git 2.39 or newer", is_needed=number < OLDEST_GIT)
+
+
+def _database() -> Finding:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except DatabaseError as error:
+        sentence = f"It does not answer: check DATABASE_URL ({str(error).splitlines()[0][:200]})"
+        return Finding("database", "unreachable", sentence, is_needed=True)
+    problem = f"{missing} migrations are missing: run ./muster manage migrate" if missing else ""
+    return Finding("database", connection.vendor, problem, is_needed=bool(missing))
+
+
+def _broker() -> Finding:
+    if stats.ticks() is not None:
+        return Finding("message broker", "answers")
+    return Finding(
+        "message broker", "unreachable", "Check REDIS_URL, or start ./muster up: without it work goes on once in a tick only"
+    )
+
+
+def _web() -> Finding:
+    try:
+        with urllib.request.urlopen(f"{settings.BASE_URL}/healthz", timeout=TIMEOUT_S):
+            return Finding("web server", settings.BASE_URL)
+    except (OSError, ValueError) as problem:
+        sentence = f"It does not answer there ({problem}): agents that report usage and hosts that fetch repositories need MUSTER_BASE_URL"
+        return Finding("web server", settings.BASE_URL, sentence)
+
+
+def _disk() -> Finding:
+    free = f"{shutil.disk_usage(settings.DATA_DIR).free / 2**30:.1f} GiB free in {settings.DATA_DIR}"
+    return Finding(
+        "disk", free, "Nothing new starts on this host: free some space" if disk.is_low() else "", is_needed=disk.is_low()
+    )
+
+
+def _sandbox() -> Finding:
+    state = sandbox.on_host(settings.SANDBOX, sandbox_probe.probe())
+    is_there = state.startswith("bubblewrap")
+    return Finding(
+        "sandbox",
+        state,
+        "" if is_there else "Agents can reach whatever this user can: install bubblewrap, and allow user namespaces",
+    )
+
+
+def _agents() -> Finding:
+    versions = cli_versions.installed()
+    listed = ", ".join(f"{kind} {version}" for kind, version in versions.items())
+    return Finding(
+        "agents",
+        listed or "none",
+        "" if versions else "Only commands of your own can run: install an agent's CLI (docs/reference/agents.md)",
+    )
+
+
+def _clock() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        value = cursor.fetchone()[0]
+    theirs = value if isinstance(value, datetime) else datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
+    skew = abs((datetime.now(UTC) - theirs).total_seconds())
+    problem = "Set the clock of this host: tokens between hosts are valid for minutes" if skew > MAX_SKEW_S else ""
+    return Finding("clock", f"{skew:.0f} s from the database's", problem)
+
+
+def _repository(workspace: Workspace) -> Finding:
+    subject = f"repository of {workspace.name}"
+    try:
+        repo = here.ensure(workspace)
+        if (authority := here.authority_of(workspace)) is not None:
+            authority.refs("HEAD")
+    except GitError as problem:
+        return Finding(subject, "unreachable", str(problem))
+    return Finding(subject, str(repo), "" if repo.is_dir() else f"{repo} is missing: put it back")
