@@ -1,0 +1,32 @@
+{{- define "muster.secret" -}}
+{{- required "existingSecret must name a Secret with DATABASE_URL, REDIS_URL and MUSTER_SECRET_KEY" .Values.existingSecret -}}
+{{- end -}}
+
+{{- define "muster.labels" -}}
+app.kubernetes.io/name: muster
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "muster.selector" -}}
+app.kubernetes.io/name: muster
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "muster.environment" -}}
+envFrom:
+  - secretRef:
+      name: {{ include "muster.secret" . }}
+  - configMapRef:
+      name: {{ .Release.Name }}-settings
+{{- end -}}
+
+{{- define "muster.pod" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+automountServiceAccountToken: false
+{{- end -}}
