@@ -12,7 +12,7 @@ from orchestration.models import Worker
 from tests.dashboard.overview.test_page import in_line
 from workspaces.models import Workspace
 
-ONE: dict[str, Any] = {
+A_HOST: dict[str, Any] = {
     "queue": "sessions",
     "host": "build-1",
     "host_id": "host_1",
@@ -30,8 +30,8 @@ ONE: dict[str, Any] = {
 def hosts(workspace: Workspace) -> list[Worker]:
     Worker.objects.all().delete()
     return [
-        Worker.objects.create(id="w1", **ONE),
-        Worker.objects.create(id="w2", **{**ONE, "host": "build-2", "host_id": "host_2", "agents": {}, "labels": []}),
+        Worker.objects.create(id="w1", **A_HOST),
+        Worker.objects.create(id="w2", **{**A_HOST, "host": "build-2", "host_id": "host_2", "agents": {}, "labels": []}),
     ]
 
 
