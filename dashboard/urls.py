@@ -165,7 +165,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/executor/", executor_page.page, name="executor-page"),
     path("w/<str:workspace_id>/executor/hosts/", hosts_page.page, name="hosts"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/executor/hosts/(?P<host_id>[^/]+)/(?P<verb>drain|resume)/$",
+        r"^w/(?P<workspace_id>[^/]+)/executor/hosts/(?P<host_id>[^/]+)/(?P<verb>drain|resume|forget)/$",
         hosts_page.change,
         name="host-change",
     ),

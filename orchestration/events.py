@@ -34,6 +34,13 @@ class DispatchForced(ActivityEvent, verb="executor.force_dispatch", sentence="re
     pass
 
 
+class HostForgotten(ActivityEvent, verb="host.forgotten", sentence="gave up the host {name}, which does not come back"):
+    """`lost`: the numbers of the entries whose newest work was there alone."""
+
+    name: str
+    lost: Sequence[int] = optional(default=())
+
+
 class SessionEvent(ActivityEvent, page="session"):
     """`entry`: its id."""
 

@@ -7,18 +7,22 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from dashboard.shared.responses import done
+from dashboard.shared.responses import confirm, done
 from orchestration.configuration import agent_kinds
 from orchestration.hosts import draining
+from orchestration.maintenance import lost_hosts
 from orchestration.models import Session, Worker
 from workspaces.access import Need
-from workspaces.errors import Forbidden
+from workspaces.activity.events import counted
+from workspaces.errors import Forbidden, NotFound
 
 SHOWN_FOR = timedelta(days=1)
 
@@ -88,11 +92,33 @@ def change(page_request: PageRequest, host_id: str, verb: str) -> HttpResponse:
     """Hosts serve all workspaces, so that only who administers all of them decides."""
     if not page_request.caller.everywhere:
         raise Forbidden("Hosts serve all workspaces: ask an admin of the server")
+    if verb == "forget":
+        return _forget(page_request, host_id)
     if verb == "drain":
         draining.drain(page_request.caller.name, host_id=host_id)
         return done(page_request, "The host takes no new sessions; those at work go on", tone="warn")
     draining.resume(host_id=host_id)
     return done(page_request, "The host takes sessions again")
+
+
+def _forget(page_request: PageRequest, host_id: str) -> HttpResponse:
+    """Asks first: work that is nowhere else is given up."""
+    worker = Worker.objects.filter(host_id=host_id, queue="sessions").first()
+    if worker is None:
+        raise NotFound("Host not found")
+    if not confirmation.is_confirmed(page_request, "forget-host", host_id):
+        number = lost_hosts.only_there(host_id)
+        return confirm(
+            page_request,
+            title=f"Forget {worker.host}",
+            sentence=f"{worker.host} does not come back. {counted(number, 'entry has', 'entries have')} newest work there that no other host "
+            "has: it begins again from what was shared, and the rest is lost.",
+            button=f"Forget {worker.host}",
+            action=reverse("host-change", args=[page_request.workspace.pk, host_id, "forget"]),
+            fields={"confirm": confirmation.token(page_request, "forget-host", host_id)},
+        )
+    lost_hosts.forget(host_id, by=page_request.caller)
+    return done(page_request, f"{worker.host} is forgotten")
 
 
 def _hosts(page_request: PageRequest) -> dict[str, Any]:

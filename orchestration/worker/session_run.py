@@ -189,6 +189,8 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
+    if not here.has(here.path(session.workspace), newest.commit):
+        return None  # it was on a host that does not come back
     if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
         return None
     if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.owner_id):

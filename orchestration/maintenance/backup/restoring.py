@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.db import connection
 
 from orchestration.git.command import GitError
+from orchestration.maintenance import lost_hosts
 from orchestration.maintenance.backup import databases, refs
 from orchestration.maintenance.backup.databases import Impossible
 from orchestration.maintenance.backup.saving import BUNDLES, DATABASE, FORMAT, MANIFEST
-from orchestration.models import Worker
 from workspaces.models import Workspace
 
 
@@ -36,7 +36,7 @@ def restore(source: Path) -> list[str]:
             )
         databases.load(folder / DATABASE)
         call_command("migrate", verbosity=0, interactive=False)
-        Worker.objects.all().delete()  # none of them is here: what they ran ends with its lease
+        lost_hosts.forget_all()
         done = [f"The database of {manifest['at'][:19]} UTC is restored"]
         for workspace in Workspace.objects.filter(pk__in=manifest["workspaces"]):
             try:

@@ -77,6 +77,20 @@ def test_only_who_administers_the_server_drains_a_host(
     assert not Worker.objects.exclude(drain_by="").exists()
 
 
+def test_a_host_that_does_not_come_back_is_forgotten_once_that_is_confirmed(
+    ana: Client, otto: Client, workspace: Workspace, hosts: list[Worker]
+) -> None:
+    Worker.objects.filter(pk="w1").update(seen_at=now() - timedelta(hours=1))
+    address = reverse("host-change", args=[workspace.pk, "host_1", "forget"])
+    assert otto.post(address).status_code == 403
+    question = ana.post(address)
+    assert question.status_code == 409
+    token = question.context["confirmation"]["fields"]["confirm"]
+    ana.post(address, {"confirm": token})
+    assert list(Worker.objects.values_list("host", flat=True)) == ["build-2"]
+    assert ana.post(address).status_code == 404
+
+
 def test_without_a_host_the_page_names_the_command_that_starts_one(vera: Client, workspace: Workspace) -> None:
     Worker.objects.all().delete()
     assert "./muster worker" in seen(vera, workspace)
