@@ -256,7 +256,25 @@ VARIABLES = {
             "MUSTER_KEEP_DAYS",
             _number(float, "a number", 0, 36500),
             "14",
-            "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
+            "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked.",
+        ),
+        Variable(
+            "MUSTER_KEEP_LOGS_DAYS",
+            _number(float, "a number", 1, 36500),
+            "90",
+            "Days that a session's log and prompt, and what was sent to a channel, are kept in the database after they ended.",
+        ),
+        Variable(
+            "MUSTER_KEEP_EVENTS_DAYS",
+            _number(float, "a number", 31, 36500),
+            "365",
+            "Days that the activity log keeps what Muster did by itself. What a person did stays for good.",
+        ),
+        Variable(
+            "MUSTER_KEEP_VERDICTS_DAYS",
+            _number(float, "a number", 1, 36500),
+            "90",
+            "Days that results of checks are kept for work that did not land. Those of what landed stay for good.",
         ),
         Variable(
             "MUSTER_DISK_RESERVE_MB",

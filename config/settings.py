@@ -185,6 +185,9 @@ POLL_S = env.value("MUSTER_POLL_S")
 TICK_S = env.value("MUSTER_TICK_S")
 DISK_RESERVE_MB = env.value("MUSTER_DISK_RESERVE_MB")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
+KEEP_LOGS_DAYS = env.value("MUSTER_KEEP_LOGS_DAYS")
+KEEP_EVENTS_DAYS = env.value("MUSTER_KEEP_EVENTS_DAYS")
+KEEP_VERDICTS_DAYS = env.value("MUSTER_KEEP_VERDICTS_DAYS")
 
 # Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")

@@ -15,6 +15,7 @@ from django.db.backends.signals import connection_created
 from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
+from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
 from orchestration.worker import heartbeat, housekeeping, reaper
 from orchestration.worker.lander.service import Service
@@ -76,7 +77,7 @@ def _tick_loop() -> None:
 
 def tick() -> None:
     """Reap, then reconcile."""
-    _run(reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, heartbeat.record_tick)
+    _run(reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
 
 
 def _upkeep_loop() -> None:

@@ -7,10 +7,13 @@ The page without script and the script use the same URLs: `?before=`, `?after=`,
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.timezone import now
 
 from dashboard.sessions import agent_log_lines, log_lines
 from dashboard.sessions.filters import LEVELS, LogFilter
@@ -94,6 +97,7 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "last": view.last,
         "newest": _newest(session) if window.later or chosen["count"] else view.last,
         "over": session.status == Session.Status.ENDED,
+        "removed_after": settings.KEEP_LOGS_DAYS if _is_old(session) else None,
         "first_error": _first_error(session),
         "chosen": chosen,
         "ignored": ignored,
@@ -103,6 +107,11 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "kept": filters.query(page_request, "at", "line", "count"),
         "most": MAX_LINES,
     } | _search_context(search_result, chosen)
+
+
+def _is_old(session: Session) -> bool:
+    """Whether its log is no longer kept."""
+    return session.ended_at is not None and session.ended_at < now() - timedelta(days=settings.KEEP_LOGS_DAYS)
 
 
 def hits(page_request: PageRequest, session: Session) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from workspaces.models.people import Workspace
 
 
 class Event(models.Model):
-    """One line of the activity log. Insert-only: triggers refuse updates and deletes (sql/)."""
+    """One line of the activity log. Insert-only: triggers refuse updates, and deletes of what people did or what is new (sql/)."""
 
     class ActorKind(models.TextChoices):
         HUMAN = "human"

@@ -5,6 +5,7 @@ dies becomes due again, so an event arrives at least once (ADR 0018).
 from collections import defaultdict
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, Window
 from django.db.models.functions import Now, RowNumber
@@ -23,7 +24,6 @@ PAUSES_S = (10, 60, 5 * 60, 30 * 60, 2 * 3600)
 MAX_FAILURES_IN_A_ROW = 20
 """Failed attempts of a channel in a row until it is switched off: with the pauses, more than a day."""
 GONE = 410
-KEPT_DAYS = 90
 MAX_BATCH = 500
 """Deliveries of one channel at a time, so that a flood in one does not delay the others."""
 
@@ -123,8 +123,10 @@ def page(
 
 
 def prune() -> int:
-    """Delete finished deliveries older than KEPT_DAYS. Returns how many."""
-    old = Delivery.objects.filter(created_at__lt=Now() - timedelta(days=KEPT_DAYS)).exclude(state=Delivery.State.PENDING)
+    """Delete finished deliveries older than MUSTER_KEEP_LOGS_DAYS. Returns how many."""
+    old = Delivery.objects.filter(created_at__lt=Now() - timedelta(days=settings.KEEP_LOGS_DAYS)).exclude(
+        state=Delivery.State.PENDING
+    )
     gone, _ = old.delete()
     return gone
 

@@ -2,10 +2,12 @@
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from orchestration.models import LogChunk, Session
 from tests.dashboard.overview.test_page import statements, text_of
@@ -196,3 +198,10 @@ def test_every_colour_of_a_log_is_legible_in_both_themes() -> None:
             lighter, darker = sorted((_light(theme[name]), _light(theme["sunken"])), reverse=True)
             if name not in ("rule", "control", "sunken"):
                 assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (name, theme[name])
+
+
+def test_a_log_that_is_no_longer_kept_names_the_rule(ana: Client, session: Session, log: str) -> None:
+    Session.objects.filter(pk=session.pk).update(status="ended", outcome="failed", ended_at=now() - timedelta(days=91))
+    assert "logs are removed 90 days after their session" in " ".join(text_of(ana, log).split())
+    Session.objects.filter(pk=session.pk).update(ended_at=now())
+    assert "no output" in text_of(ana, log)
