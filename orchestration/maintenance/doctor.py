@@ -34,6 +34,10 @@ class Finding:
     problem: str = ""
     is_needed: bool = False
 
+    def __str__(self) -> str:
+        mark = "ok" if not self.problem else "MISSING" if self.is_needed else "note"
+        return f"{mark:<8}{self.subject}: {self.is_}" + (f"\n        {self.problem}." if self.problem else "")
+
 
 def examine() -> Iterator[Finding]:
     """One thing after another; each says for itself what is wrong."""

@@ -12,12 +12,9 @@ class Command(BaseCommand):
     help = "Say what this host lacks, in sentences. Exits with 1 where something is missing that nothing works without."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = []
+        lacks = False
         for finding in doctor.examine():
-            findings.append(finding)
-            mark = "ok" if not finding.problem else "MISSING" if finding.is_needed else "note"
-            self.stdout.write(
-                f"{mark:<8}{finding.subject}: {finding.is_}" + (f"\n        {finding.problem}." if finding.problem else "")
-            )
-        if any(finding.problem and finding.is_needed for finding in findings):
+            self.stdout.write(str(finding))
+            lacks = lacks or bool(finding.problem and finding.is_needed)
+        if lacks:
             sys.exit(1)
