@@ -21,7 +21,7 @@ NAMES = {
     "undeclared": "U1: 10,000 undeclared files of an agent against 1,000, with 1,000 locks held by others",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("handover", "landed", "stopping", "steering")  # packages, with options of their own, and no database
+APART = ("handover", "landed", "stopping", "steering", "working")  # packages, with options of their own, and no database
 
 
 def main() -> int:

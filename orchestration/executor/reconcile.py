@@ -12,7 +12,7 @@ from budget.ledger import permits
 from budget.models import Hold
 from orchestration import events, funding, sessions
 from orchestration.backlog import locks, orphans
-from orchestration.executor import dispatch
+from orchestration.executor import dispatch, due
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session, Worker
@@ -34,10 +34,13 @@ def run() -> None:
     branch.wake_due()
     permits.expire()
     funding.share_out_all_due()
-    for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
-        funding.unblock_affordable(workspace_id, wake=False)
+    proposing = set(due.for_proposals().values_list("pk", flat=True))
+    for workspace_id in proposing:
         expanding.start_due(workspace_id)
+    for workspace_id in due.for_a_cycle().values_list("pk", flat=True):
+        funding.unblock_affordable(workspace_id, wake=False)
         dispatch.cycle(workspace_id)
+    for workspace_id in proposing:
         starting.ask_if_due(workspace_id)
     anomalies.flag()  # last: it only reports
 

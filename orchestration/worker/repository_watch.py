@@ -4,19 +4,22 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import structlog
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from orchestration import configuration
 from orchestration.configuration import repository_breaker
 from orchestration.git import command as git
 from orchestration.git import health, recovery
 from orchestration.git.health import Trouble
-from orchestration.models import Executor, Session
+from orchestration.models import Entry, Executor, Session
 from orchestration.repositories import here
 from orchestration.sessions import Ending, rounds, session_dir
 from workspaces import hosts
 
 log = structlog.get_logger(__name__)
+
+IDLE_AT_ONCE = 10
+_looked_at = ""
 
 OWN = "muster/"
 """The branches of Muster's own. A git that was killed left their locks behind; those of others may be a person's."""
@@ -25,14 +28,15 @@ INTERRUPTED = "The repository could not be used: the work is kept, and goes on w
 
 
 def look_at_all() -> Collection[str]:
-    """Open and close the circuit breakers of repositories. Returns the workspaces whose repository is back."""
-    executors = Executor.objects.filter(
-        Q(state=Executor.State.RUNNING) | Q(repository_code__gt=""),
-        workspace__deleted_at__isnull=True,
-        workspace__host_id__in=("", hosts.host_id()),
-    )
+    """Open and close the circuit breakers of repositories. Of the running workspaces without anything to do, a few each time. Returns the
+    workspaces whose repository is back."""
+    executors = Executor.objects.filter(workspace__deleted_at__isnull=True, workspace__host_id__in=("", hosts.host_id()))
+    entries = Entry.objects.filter(workspace_id=OuterRef("pk"), deleted_at__isnull=True)
+    has_work = Exists(entries.exclude(status__in=[Entry.Status.DONE, Entry.Status.FAILED]))
+    running = executors.filter(state=Executor.State.RUNNING, repository_code="")
+    at_work = executors.filter(Q(repository_code__gt="") | (Q(state=Executor.State.RUNNING) & has_work))
     back = []
-    for executor in executors.select_related("workspace"):
+    for executor in [*at_work.select_related("workspace"), *_next_idle(running.exclude(has_work))]:
         trouble = _look(executor)
         if trouble is not None and (trouble.code, trouble.message) != (executor.repository_code, executor.repository_message):
             log.warning("repository.breaker_opened", workspace=executor.pk, code=trouble.code)
@@ -41,6 +45,14 @@ def look_at_all() -> Collection[str]:
             log.info("repository.breaker_closed", workspace=executor.pk)
             back.append(executor.pk)
     return back
+
+
+def _next_idle(idle: QuerySet[Executor]) -> list[Executor]:
+    """The next few in the order of their ids, from the first one again after the last."""
+    global _looked_at
+    rows = list(idle.filter(pk__gt=_looked_at).select_related("workspace").order_by("pk")[:IDLE_AT_ONCE])
+    _looked_at = rows[-1].pk if len(rows) == IDLE_AT_ONCE else ""
+    return rows
 
 
 def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:

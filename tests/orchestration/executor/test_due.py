@@ -1,0 +1,49 @@
+"""A tick looks at the workspaces where something could happen, and at no idle one."""
+
+from typing import Any
+
+import pytest
+
+from orchestration.executor import due, reconcile
+from orchestration.models import Entry
+from tests.factories import a_worker, a_workspace, an_entry
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def a_workspace_whose_entry_is(name: str, **state: Any) -> Workspace:
+    workspace = a_workspace(name=name)
+    entry = an_entry(workspace)
+    Entry.objects.filter(pk=entry.pk).update(**state)
+    return workspace
+
+
+def test_what_is_ready_or_without_money_is_due_and_nothing_else() -> None:
+    a_workspace(name="Empty")
+    a_workspace_whose_entry_is("Done", status="done")
+    a_workspace_whose_entry_is("On hold", status="blocked", reason_code="human_hold")
+    a_workspace_whose_entry_is("Behind another", unmet_dependencies=1)
+    a_workspace(name="Paused", state="paused")
+    ready = a_workspace_whose_entry_is("Ready", status="pending")
+    poor = a_workspace_whose_entry_is("Without money", status="blocked", reason_code="budget_exceeded")
+    assert {row.pk for row in due.for_a_cycle()} == {ready.pk, poor.pk}
+
+
+def test_only_a_workspace_with_an_agent_that_proposes_is_due_for_proposals() -> None:
+    agent = {"agent": {"command": ["true"]}}
+    for name, config in (("Null", {"expander": None}), ("None", {})):
+        an_entry(a_workspace(name=name, **config))
+    a_workspace(name="No entries", expander=agent)
+    expanding, steering = a_workspace(name="Expander", expander=agent), a_workspace(name="Orchestrator", orchestrator=agent)
+    for workspace in (expanding, steering):
+        an_entry(workspace)
+    assert {row.pk for row in due.for_proposals()} == {expanding.pk, steering.pk}
+
+
+def test_a_tick_asks_no_more_of_the_database_for_many_idle_workspaces(django_assert_max_num_queries: Any) -> None:
+    a_worker()
+    for n in range(20):
+        a_workspace(name=f"Idle {n}")
+    with django_assert_max_num_queries(40):
+        reconcile.run()
