@@ -13,8 +13,8 @@ def test_it_installs_the_clis_in_the_versions_of_the_tests() -> None:
     assert not [package for package in (*clis.NPM.values(), *clis.PIP.values()) if package not in DOCKERFILE.split()]
 
 
-def test_what_it_copies_leaves_out_environments_and_history() -> None:
-    assert {".git", ".venv*", ".muster"} <= set((ROOT / ".dockerignore").read_text().split())
+def test_what_it_copies_leaves_out_environments_history_and_secrets() -> None:
+    assert {".git", ".venv*", ".muster", "deploy/.env", "deploy/muster.env"} <= set((ROOT / ".dockerignore").read_text().split())
     assert not [name for name in (ROOT / ".dockerignore").read_text().split() if re.match(r"(config|orchestration|docs)\b", name)]
 
 
