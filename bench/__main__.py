@@ -19,6 +19,7 @@ NAMES = {
     "charges": "L1, L3: 8 writers that charge one project, against the one-statement capped charge on bare tables",
     "streams": "A5 and more: 200 open pages on one web process: memory, CPU, hint to stream, and a page beside them against none",
     "undeclared": "U1: 10,000 undeclared files of an agent against 1,000, with 1,000 locks held by others",
+    "scrape": "M1: a scrape of /metrics at 10^3 and 10^5 entries, on PostgreSQL and on SQLite",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = ("handover", "landed", "stopping", "steering", "working")  # packages, with options of their own, and no database

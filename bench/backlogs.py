@@ -31,36 +31,40 @@ def a_worker() -> None:
     sql("UPDATE orchestration_worker SET seen_at = now() + interval '1 day'")
 
 
+NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT CAST(%s AS int) UNION ALL SELECT n + 1 FROM numbers WHERE n < CAST(%s AS int))"
+ID = "'entry_' || %s || substr(CAST(1000000000000 + n AS text), 2)"
+
+
 def fill(workspace: Workspace, count: int, *, status: str = "pending", files: int = 3, unmet: int = 0) -> None:
-    """Entries with accounts of $1 and `files` paths each, in two statements."""
+    """Entries with accounts of $1 and `files` paths each, in two statements, on either database."""
     first = Executor.objects.get(pk=workspace.pk).last_seq
-    tag = workspace.pk[-6:]
+    tag, bounds = workspace.pk[-6:], (first + 1, first + count)
+    listed = " || ', ' || ".join(f"""'"src/d' || (n %% 1000) || '/f' || n || '_{k}.py"'""" for k in range(1, files + 1)) or "''"
+    paths = f"'[' || {listed} || ']'"
+    if connection.vendor == "postgresql":
+        paths = f"CAST({paths} AS jsonb)"
     sql(
-        """INSERT INTO budget_account (id, project_id, budget, human_locked, locked_by, locked_reason, spent, interceptor_spent, held)
-        SELECT 'entry_' || %s || lpad(n::text, 12, '0'), %s, 1000000, false, '', '', 0, 0, 0
-        FROM generate_series(%s::int, %s::int) n""",
+        f"""INSERT INTO budget_account (id, project_id, budget, human_locked, locked_by, locked_reason, spent, interceptor_spent, held)
+        {NUMBERS} SELECT {ID}, %s, 1000000, false, '', '', 0, 0, 0 FROM numbers""",
+        *bounds,
         tag,
         workspace.pk,
-        first + 1,
-        first + count,
     )
     sql(
-        """INSERT INTO orchestration_entry (id, workspace_id, account_id, seq, type, content, spec, spec_frozen, paths, status,
+        f"""INSERT INTO orchestration_entry (id, workspace_id, account_id, seq, type, content, spec, spec_frozen, paths, status,
             reason_code, reason_message, priority, parallelizable, parallel_group, budget_rounds, rounds_completed,
             unmet_dependencies, has_rounds, next_work, attempts, crashes, created_by, assigned_to, updated_at)
-        SELECT a.id, %s, a.id, n, 'task', 'do ' || n, '{}', false,
-            (SELECT coalesce(json_agg('src/d' || (n %% 1000) || '/f' || n || '_' || k || '.py'), '[]') FROM generate_series(1, %s) k),
+        {NUMBERS} SELECT {ID}, %s, {ID}, n, 'task', 'do ' || n, '{{}}', false, {paths},
             %s, CASE WHEN %s IN ('blocked', 'failed') THEN 'human_hold' ELSE '' END, '', 2, true, '', 5, 0, %s, false, 'implement',
-            0, 0, '', '', now()
-        FROM generate_series(%s::int, %s::int) n JOIN budget_account a ON a.id = 'entry_' || %s || lpad(n::text, 12, '0')""",
+            0, 0, '', '', CURRENT_TIMESTAMP
+        FROM numbers""",
+        *bounds,
+        tag,
         workspace.pk,
-        files,
+        tag,
         status,
         status,
         unmet,
-        first + 1,
-        first + count,
-        tag,
     )
     Executor.objects.filter(pk=workspace.pk).update(last_seq=first + count)
     sql("ANALYZE")

@@ -301,6 +301,18 @@ VARIABLES = {
             "The sender of Muster's e-mails.",
         ),
         Variable(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            _url("an `http://` or `https://` address", "http", "https"),
+            "",
+            "Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Empty: nowhere. OpenTelemetry's other variables hold too.",
+        ),
+        Variable(
+            "MUSTER_TRACE_URL",
+            _matching("an address that contains {trace_id}", r"(https?://\S*\{trace_id\}\S*)?"),
+            "",
+            "What the trace id on a session's page links to, such as https://traces.example.com/trace/{trace_id}. Empty: it is no link.",
+        ),
+        Variable(
             "MUSTER_LOG_FORMAT",
             _matching("text or json", "text|json"),
             "text",
@@ -335,7 +347,7 @@ def _problem(variable: Variable) -> str:
     try:
         value(variable.name)
     except ValueError:
-        secret = variable.name.endswith("_URL") and variable.name != "MUSTER_BASE_URL"
+        secret = variable.name.endswith(("_URL", "_ENDPOINT")) and variable.name != "MUSTER_BASE_URL"
         given = "" if secret else f", not {read(variable.name)!r}"
         return f"{variable.name} must be {variable.kind.takes.replace('`', '')}{given}"
     return ""

@@ -196,4 +196,8 @@ EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail
 EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.starttls, _mail.tls, 5
 DEFAULT_FROM_EMAIL = env.read("MUSTER_EMAIL_FROM")
 
+# Traces (docs/how-to/run-for-a-team.md).
+OTLP_ENDPOINT = env.value("OTEL_EXPORTER_OTLP_ENDPOINT")
+TRACE_URL = env.value("MUSTER_TRACE_URL")
+
 LOGGING = logs.configure(env.value("MUSTER_LOG_LEVEL"), env.value("MUSTER_LOG_FORMAT"))

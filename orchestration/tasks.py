@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from celery import Task, shared_task, signals
 from django.db import close_old_connections, connection
 
@@ -45,6 +46,13 @@ def deliver() -> None:
 def _check_connection(**_: Any) -> None:
     """Control tasks keep their thread's connection (CELERY_DB_REUSE_MAX), unless it broke."""
     close_old_connections()
+
+
+@signals.task_prerun.connect
+def _clear_log_context(task: Task, **_: Any) -> None:
+    """The thread's last task was about something else."""
+    if not task.request.is_eager:
+        structlog.contextvars.clear_contextvars()
 
 
 @signals.task_postrun.connect(sender=run_session)

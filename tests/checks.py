@@ -27,24 +27,30 @@ CHECKS = {
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--deploy"]:
+        from tests.deployment import checks as deployment  # which reads this module
+
+        return run(deployment.CHECKS)
+    return run(CHECKS)
+
+
+def run(checks: dict[str, list[str]]) -> int:
     with tempfile.TemporaryDirectory(prefix="muster-check-") as data, ThreadPoolExecutor(2) as pool:
         # The settings make the data directory: let it be one that nobody misses.
         env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         env["MUSTER_DATA_DIR"] = data
-        outcomes = list(pool.map(lambda name: check(name, env), CHECKS))
+        outcomes = list(pool.map(lambda name: check(name, checks[name], env), checks))
     print(f"{sum(outcomes)} passed, {len(outcomes) - sum(outcomes)} failed", flush=True)
     return 0 if all(outcomes) else 1
 
 
-def check(name: str, env: dict[str, str]) -> bool:
+def check(name: str, command: list[str], env: dict[str, str]) -> bool:
     began = time.monotonic()
-    program = shutil.which(CHECKS[name][0])
+    program = shutil.which(command[0])
     if program is None:
-        print(
-            f"{name}: FAILED (install {CHECKS[name][0]} on the PATH: requirements/dev.txt has none for this machine)", flush=True
-        )
+        print(f"{name}: FAILED (install {command[0]} on the PATH: requirements/ has none for this machine)", flush=True)
         return False
-    done = subprocess.run(CHECKS[name], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     verdict = "ok" if done.returncode == 0 else "FAILED"
     text = f"{name}: {verdict} ({time.monotonic() - began:.1f} s)\n"
     sys.stdout.write(text if verdict == "ok" else f"{text}{done.stdout}\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from config import env
 from orchestration import reasons
 from orchestration.configuration import agent_kinds
+from orchestration.metrics.families import FAMILIES
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import failures
 from workspaces.activity import events
@@ -130,6 +131,13 @@ def test_notices_lists_every_event_that_a_channel_can_subscribe_to() -> None:
     assert listed == [
         (verb, event.notice, [field.name for field in dataclasses.fields(event)])  # type: ignore[arg-type]
         for verb, event in notices.items()
+    ]
+
+
+def test_metrics_lists_every_metric_with_its_labels() -> None:
+    rows = re.findall(r"^\| `(muster_\w+)` \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/reference/metrics.md").read_text(), re.M)
+    assert [(name, tuple(re.findall(r"`(\w+)`", labels)), text) for name, labels, text in rows] == [
+        (family.exposed, family.labels, family.help) for family in FAMILIES.values()
     ]
 
 

@@ -6,7 +6,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from orchestration.metrics import Collector
 from workspaces import tokens
-from workspaces.models import Workspace
 
 
 @require_GET
@@ -19,6 +18,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(sentence, status=401, content_type="text/plain", headers={"WWW-Authenticate": "Bearer"})
     tokens.mark_used(token)
     registry = CollectorRegistry(auto_describe=False)
-    chosen = Workspace.objects.all() if token.workspace_id is None else Workspace.objects.filter(pk=token.workspace_id)
-    registry.register(Collector(chosen))
+    registry.register(Collector(token.workspace_id))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -2,11 +2,25 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config.http import errors
+from workspaces import ids
+
+SUBJECTS = {
+    "workspace_id": "workspace",
+    "workspaceID": "workspace",
+    "entry_id": "entry",
+    "entryID": "entry",
+    "session_id": "session",
+    "sessionID": "session",
+    "run_id": "session",
+    "runID": "session",
+}
+"""Parts of the addresses of pages and of the API, and their names in the logs."""
 
 
 def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -20,7 +34,14 @@ def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
         response["X-Request-Id"] = request_id
         return response
 
+    middleware.process_view = _bind_subjects  # type: ignore[attr-defined]
     return middleware
+
+
+def _bind_subjects(request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
+    """Bind the workspace, entry and session of the address to the logs."""
+    bound = {name: kwargs[part] for part, name in SUBJECTS.items() if ids.is_id(kwargs.get(part, ""))}
+    structlog.contextvars.bind_contextvars(**bound)
 
 
 def known_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

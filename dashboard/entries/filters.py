@@ -9,12 +9,12 @@ from django.db import connection
 from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
-from dashboard.entries import search_language, status_groups
+from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
-from orchestration.backlog import paths
+from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry

@@ -7,12 +7,12 @@ from django.db.models import BooleanField, Count, Min, Value
 from django.db.models.expressions import RawSQL
 
 from dashboard.entries import filters as entries_filters
-from dashboard.entries import status_groups
 from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
+from orchestration.backlog import status_groups
 from orchestration.models import Executor
 
 MAX_GROUPS = 60

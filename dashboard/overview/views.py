@@ -16,7 +16,6 @@ from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
-from dashboard.entries import status_groups
 from dashboard.overview import attention, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
@@ -25,6 +24,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
+from orchestration.backlog import status_groups
 from orchestration.configuration import agent_kinds
 from orchestration.models import Entry, Executor, IntegrationCommit, Session
 from orchestration.reasons import NEEDS_PERSON, Reason

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.timezone import now
@@ -20,7 +21,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries, sessions
 from orchestration.models import FileLock, Round, Session
-from orchestration.sessions import phase_history
+from orchestration.sessions import phase_history, tracing
 from workspaces.access import Need
 from workspaces.errors import Conflict
 from workspaces.models import Event
@@ -84,8 +85,11 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
     locks = list(held)
     parent, parent_left = by_entry.parent_limit(page_request.project)
     account = session.entry.account
+    trace = tracing.trace_id(session.pk) if settings.OTLP_ENDPOINT else ""
     return {
         "over": session.status == Session.Status.ENDED,
+        "trace": trace,
+        "trace_url": settings.TRACE_URL.replace("{trace_id}", trace) if trace else "",
         "bar": phasebar.draw(bars, until) if bars else "",
         "totals": [
             (phases.LETTERS.get(name, ""), phases.WORDS.get(name, name), took) for name, took in phasebar.totals(bars, until)

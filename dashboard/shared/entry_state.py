@@ -1,6 +1,6 @@
 """The state of an entry in one word, the same in the list, the graph, its page, and wherever another entry names it.
 
-`ready` and `waiting` follow from stored columns, as in `dashboard/entries/status_groups.py`, whose counts the database makes; a test keeps the
+`ready` and `waiting` follow from stored columns, as in `orchestration/backlog/status_groups.py`, whose counts the database makes; a test keeps the
 two equal. Why a ready entry does not start yet is the sentence beside it.
 """
 

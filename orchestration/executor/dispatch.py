@@ -48,6 +48,11 @@ class Cycle:
 
 def cycle(workspace_id: str) -> Cycle:
     """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free, each time farther."""
+    with structlog.contextvars.bound_contextvars(workspace=workspace_id):
+        return _cycle(workspace_id)
+
+
+def _cycle(workspace_id: str) -> Cycle:
     began = time.monotonic()
     moved, margin = branch.observe(workspace_id), snapshot.MARGIN
     done = latest = _pass(workspace_id, margin, moved)
@@ -94,7 +99,7 @@ def _pass(workspace_id: str, margin: int, moved: str) -> Cycle:
             with transaction.atomic():
                 return _try(workspace_id, margin, moved)
         except IntegrityError as refusal:
-            log.info("cycle.refused", workspace=workspace_id, attempt=attempt, why=str(refusal).split("\n")[0])
+            log.info("cycle.refused", attempt=attempt, why=str(refusal).split("\n")[0])
     return Cycle(snapshot.world(workspace_id, lock=False))
 
 

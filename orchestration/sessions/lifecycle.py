@@ -17,7 +17,7 @@ from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Round, Session, Worker
-from orchestration.sessions import phase_history, rounds
+from orchestration.sessions import phase_history, rounds, tracing
 from workspaces import activity, disk, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
@@ -230,6 +230,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
         tokens.end_session(session.pk)
         event = _end_run(session, ending) if session.is_run else _end_round(session, ended_session, executor, ending)
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
+        tracing.session_ended(session.pk)
     return True
 
 

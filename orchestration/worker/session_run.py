@@ -47,7 +47,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     session = sessions.take(session_id, attempt=attempt, worker=heartbeat.worker)
     if session is None:
         return
-    structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
+    structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
     by_git = by_muster = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:

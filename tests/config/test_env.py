@@ -39,6 +39,8 @@ BAD = {
     "MUSTER_WEBHOOK_ALLOW": ["http://hooks.example.com", "10.0.0.0/33"],
     "MUSTER_EMAIL_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port"],
     "MUSTER_EMAIL_FROM": ["", "muster", "muster@"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318", "grpc://collector:4317", "http://"],
+    "MUSTER_TRACE_URL": ["https://traces.example.com", "javascript:alert('{trace_id}')", "/trace/{trace_id}"],
     "MUSTER_LOG_FORMAT": ["", "xml"],
     "MUSTER_LOG_LEVEL": ["", "LOUD", "10"],
 }
@@ -58,6 +60,8 @@ GOOD = {
     "MUSTER_WEBHOOK_ALLOW": ["", "hooks.internal, 10.0.0.0/8,127.0.0.1"],
     "MUSTER_EMAIL_URL": ["", "smtps://mail.example.com"],
     "MUSTER_EMAIL_FROM": ["muster@localhost", "Muster <muster@example.com>"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["", "http://127.0.0.1:4318", "https://otlp.example.com/prefix"],
+    "MUSTER_TRACE_URL": ["", "https://traces.example.com/trace/{trace_id}?x=1"],
     "MUSTER_LOG_LEVEL": ["debug", "WARNING"],
 }
 

@@ -1,12 +1,30 @@
 """`/metrics` for Prometheus, and `/readyz` for load balancers."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestration.models import Entry, Worker
-from tests.factories import a_token, a_worker, a_workspace, some_entries
+from orchestration.metrics import entry_counts, families
+from orchestration.models import Entry, Integration, Landing, Worker
+from tests.factories import a_session, a_token, a_worker, a_workspace, some_entries
 from workspaces.models import Role
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    yield
+    _wait_for_counts()
+    entry_counts._kept.clear()
+
+
+def _wait_for_counts() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "entry-counts":
+            thread.join()
 
 
 def samples(client: Client, secret: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -30,6 +48,61 @@ def test_it_shows_money_entries_and_hosts(db: None, client: Client) -> None:
     assert read["muster_worker_slots", (("host", "here"), ("host_id", ""))] == 7
 
 
+def test_it_shows_every_metric_there_is(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    first, second = some_entries(workspace, "One", "Two")
+    Integration.objects.get_or_create(pk=workspace.pk)
+    a_session(first)
+    Landing.objects.create(workspace=workspace, entry=second, commit="a" * 40)
+    some_entries(workspace, "Three")
+    Worker.objects.update(ticked_at=now())
+    assert {name for name, _ in samples(client, a_token(None, Role.VIEWER))} == families.LABELS.keys()
+
+
+def test_entries_that_wait_are_shown_by_their_reason(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    first, second, third = some_entries(workspace, "One", "Two", "Three")
+    Entry.objects.filter(pk=second.pk).update(unmet_dependencies=1)
+    Entry.objects.filter(pk=third.pk).update(parked_behind=first)
+    read = samples(client, a_token(None, Role.VIEWER))
+    for reason in ("dependencies_pending", "files_locked", "none"):
+        assert read["muster_entries", (("reason", reason), ("status", "pending"), ("workspace", workspace.pk))] == 1
+
+
+def test_several_processes_of_a_queue_on_one_host_are_one_series(db: None, client: Client) -> None:
+    for _ in range(2):
+        a_worker()
+    response = client.get("/metrics", headers={"Authorization": f"Bearer {a_token(None, Role.VIEWER)}"})
+    lines = [line.rpartition(" ")[0] for line in response.content.decode().splitlines() if not line.startswith("#")]
+    assert len(lines) == len(set(lines))
+
+
+def test_a_large_backlog_is_counted_after_a_scrape_for_the_next_one(
+    transactional_db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry_counts, "LARGE", 1)
+    workspace = a_workspace()
+    some_entries(workspace, "One", "Two")
+    secret = a_token(None, Role.VIEWER)
+    pending = ("muster_entries", (("reason", "none"), ("status", "pending"), ("workspace", workspace.pk)))
+    assert samples(client, secret)[pending] == 2
+    some_entries(workspace, "Three")
+    assert samples(client, secret)[pending] == 2
+    _wait_for_counts()
+    assert samples(client, secret)[pending] == 3
+
+
+def test_a_count_that_is_too_old_is_not_shown(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry_counts, "LARGE", 1)
+    monkeypatch.setattr(entry_counts, "KEEP_S", 0)
+    workspace = a_workspace()
+    secret = a_token(None, Role.VIEWER)
+    for number, name in enumerate(("One", "Two", "Three"), start=1):
+        some_entries(workspace, name)
+        key = ("muster_entries", (("reason", "none"), ("status", "pending"), ("workspace", workspace.pk)))
+        assert samples(client, secret)[key] == number
+
+
 def test_a_token_of_one_workspace_shows_that_one(db: None, client: Client) -> None:
     mine, other = a_workspace(name="Mine"), a_workspace(name="Other")
     read = samples(client, a_token(mine, Role.VIEWER))
@@ -47,11 +120,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         samples(client, secret)
 
 

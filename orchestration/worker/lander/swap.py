@@ -17,6 +17,7 @@ from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
+from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
@@ -144,6 +145,7 @@ def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
     """The work of these landings is on the branch. The caller's transaction holds the executor's row, and has read the landings in it."""
     Landing.objects.filter(pk__in=[landing.pk for landing in landings]).update(state=Landing.State.LANDED, ended_at=Now())
     for landing in landings:
+        tracing.landed(landing.pk)
         entry = landing.entry
         if entry is None:
             continue

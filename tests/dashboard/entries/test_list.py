@@ -10,8 +10,7 @@ from django.test import Client
 
 from budget.amounts import usd
 from budget.models import Account
-from dashboard.entries import status_groups
-from orchestration.backlog import entries
+from orchestration.backlog import entries, status_groups
 from orchestration.backlog.entries import Draft
 from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from dashboard.entries import status_groups
 from dashboard.shared import entry_state, labels
+from orchestration.backlog import status_groups
 from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor, Integration
 from tests.dashboard.seeds import entries as seed

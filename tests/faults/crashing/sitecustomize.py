@@ -147,7 +147,7 @@ def subject_of(name, args):
     import structlog
 
     bound = structlog.contextvars.get_contextvars()
-    return str(bound.get("workspace") or bound.get("entry") or "nothing")
+    return str(bound.get("entry" if bound.get("session") else "workspace") or "nothing")
 
 
 if "celery" in sys.orig_argv and "sessions@%h" in sys.orig_argv:

@@ -22,6 +22,21 @@ envFrom:
       name: {{ .Release.Name }}-settings
 {{- end -}}
 
+{{- define "muster.checksum" -}}
+checksum/settings: {{ include (print .Template.BasePath "/settings.yaml") . | sha256sum }}
+{{- end -}}
+
+{{- define "muster.firstHost" -}}
+{{- splitList "," .Values.allowedHosts | first | trim -}}
+{{- end -}}
+
+{{- define "muster.confined" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  capabilities: {drop: [ALL]}
+  seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
 {{- define "muster.pod" -}}
 securityContext:
   runAsNonRoot: true

@@ -1,0 +1,5 @@
+"""What Prometheus reads: `families` lists the metrics, `collector` fills them when they are scraped, `entry_counts` counts entries."""
+
+from orchestration.metrics.collector import Collector
+
+__all__ = ["Collector"]

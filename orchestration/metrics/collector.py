@@ -1,0 +1,106 @@
+"""One collector, which asks the database when it is scraped: a fixed number of statements, whatever there is."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db.models import Count, Max
+from django.utils.timezone import now
+
+from budget.amounts import MICRO
+from budget.models import Category, Project
+from orchestration.metrics import entry_counts
+from orchestration.metrics.families import Metric, new
+from orchestration.models import Entry, Executor, Integration, Landing, Session, Worker
+from workspaces.models import Workspace
+
+NONE = "none"
+"""As a reason: the entry can start."""
+
+
+class Collector:
+    """The metrics of these workspaces, and of all hosts."""
+
+    def __init__(self, workspace_id: str | None = None) -> None:
+        """None: all workspaces."""
+        chosen = Workspace.objects.filter(deleted_at__isnull=True)
+        self._ids = (chosen if workspace_id is None else chosen.filter(pk=workspace_id)).values("pk")
+        self._key = workspace_id or ""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._money()
+        yield from self._entries()
+        yield from self._sessions()
+        yield from self._landings()
+        yield from self._executors()
+        yield from _workers()
+
+    def _money(self) -> Iterator[Metric]:
+        spent = new("muster_spend_usd")
+        reserved = new("muster_reserved_usd")
+        cap = new("muster_cap_usd")
+        for project in Project.objects.filter(pk__in=self._ids):
+            for category in Category:
+                spent.add_metric([project.pk, category.value], getattr(project, f"{category.value}_spent") / MICRO)
+            reserved.add_metric([project.pk], project.held / MICRO)
+            cap.add_metric([project.pk], project.max_project_spend / MICRO)
+        yield from (spent, reserved, cap)
+
+    def _entries(self) -> Iterator[Metric]:
+        alive = Entry.objects.filter(workspace__in=self._ids, deleted_at__isnull=True)
+        counts, oldest = new("muster_entries"), new("muster_oldest_ready_seconds")
+        for group in entry_counts.of(alive, self._key):
+            counts.add_metric([group.workspace, group.status, group.reason or NONE], group.number)
+            if group.status == Entry.Status.PENDING and not group.reason:
+                oldest.add_metric([group.workspace], (now() - group.changed_at).total_seconds())
+        yield from (counts, oldest)
+
+    def _sessions(self) -> Iterator[Metric]:
+        opened = Session.of_any_role.filter(workspace__in=self._ids, status__in=Session.OPEN).order_by()
+        at_work = new("muster_sessions")
+        for *labels, number in opened.values_list("workspace", "role", "phase", "host").annotate(n=Count("*")):
+            at_work.add_metric(labels, number)
+        yield at_work
+
+    def _landings(self) -> Iterator[Metric]:
+        waiting = new("muster_landings_open")
+        queued = Landing.objects.filter(workspace__in=self._ids, state__in=Landing.OPEN).order_by()
+        for *labels, number in queued.values_list("workspace", "state").annotate(n=Count("*")):
+            waiting.add_metric(labels, number)
+        branch = new("muster_integration_good")
+        for workspace, state in Integration.objects.filter(pk__in=self._ids).values_list("pk", "state"):
+            branch.add_metric(
+                [workspace, state], state not in (Integration.State.RED, Integration.State.WAITING, Integration.State.UNUSABLE)
+            )
+        yield from (waiting, branch)
+
+    def _executors(self) -> Iterator[Metric]:
+        running = new("muster_executor_running")
+        breakers = new("muster_circuit_breaker_open")
+        for row in Executor.objects.filter(pk__in=self._ids):
+            running.add_metric([row.pk, row.state], row.state == Executor.State.RUNNING)
+            for of, code in (("provider", row.trouble_code), ("repository", row.repository_code)):
+                breakers.add_metric([row.pk, of, code or NONE], bool(code))
+        yield from (running, breakers)
+
+
+def _workers() -> tuple[Metric, ...]:
+    slots, draining, seen, tick = map(
+        new, ("muster_worker_slots", "muster_host_draining", "muster_worker_seen_seconds", "muster_tick_age_seconds")
+    )
+    ages: dict[tuple[str, str], float] = {}  # several processes of a queue on one host are one series
+    by_host: dict[tuple[str, str], tuple[int, bool]] = {}
+    for worker in Worker.objects.all():
+        age = (now() - worker.seen_at).total_seconds()
+        ages[worker.host, worker.queue] = min(age, ages.get((worker.host, worker.queue), age))
+        if worker.queue == "sessions" and age < settings.LEASE_S:
+            number, drained = by_host.get((worker.host, worker.host_id), (0, False))
+            by_host[worker.host, worker.host_id] = (number + worker.slots, drained or bool(worker.drain_by))
+    for key, age in ages.items():
+        seen.add_metric(key, age)
+    for host, (number, drained) in by_host.items():
+        slots.add_metric(host, number)
+        draining.add_metric(host, drained)
+    ticked = Worker.objects.aggregate(at=Max("ticked_at"))["at"]
+    if ticked is not None:
+        tick.add_metric([], (now() - ticked).total_seconds())
+    return (slots, draining, seen, tick)

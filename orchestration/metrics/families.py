@@ -1,0 +1,52 @@
+"""The metrics: names, labels, help texts. `docs/reference/metrics.md` lists the same, and a test compares them."""
+
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+Metric = CounterMetricFamily | GaugeMetricFamily
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    name: str
+    help: str
+    labels: tuple[str, ...] = ("workspace",)
+    is_counter: bool = False
+
+    @property
+    def exposed(self) -> str:
+        """The name that Prometheus sees: counters end with `_total`."""
+        return f"{self.name}_total" if self.is_counter else self.name
+
+
+HOST = ("host", "host_id")
+FAMILIES = {
+    family.name: family
+    for family in [
+        Family("muster_spend_usd", "Spent, in USD.", ("workspace", "category"), is_counter=True),
+        Family("muster_reserved_usd", "Reserved by open sessions and runs, in USD."),
+        Family("muster_cap_usd", "The hard cap, in USD."),
+        Family("muster_entries", "Entries, by status and by the stored reason why they wait.", ("workspace", "status", "reason")),
+        Family("muster_oldest_ready_seconds", "Since the last change of the oldest entry that waits for nothing but a slot."),
+        Family("muster_sessions", "Open sessions and runs.", ("workspace", "role", "phase", "host")),
+        Family("muster_landings_open", "Verified work that has not landed yet.", ("workspace", "state")),
+        Family("muster_integration_good", "1 while work may start from the integration branch.", ("workspace", "state")),
+        Family("muster_executor_running", "1 while the executor runs.", ("workspace", "state")),
+        Family("muster_circuit_breaker_open", "1 while a circuit breaker is open.", ("workspace", "of", "code")),
+        Family("muster_worker_slots", "Slots of the session workers that are online.", HOST),
+        Family("muster_host_draining", "1 while a host takes no new sessions.", HOST),
+        Family(
+            "muster_worker_seen_seconds", "Since the process of the queue that was seen last on this host.", ("host", "queue")
+        ),
+        Family("muster_tick_age_seconds", "Since the last tick of any control worker.", ()),
+    ]
+}
+LABELS = {family.exposed: family.labels for family in FAMILIES.values()}
+
+
+def new(name: str) -> Metric:
+    """An empty metric. A name that is not listed is a programming error (KeyError)."""
+    family = FAMILIES[name]
+    kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
+    return kind(family.name, family.help, labels=family.labels)

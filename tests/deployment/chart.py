@@ -1,0 +1,62 @@
+"""The chart: `helm lint`, and what it renders with several values against the schemas of the oldest and the newest Kubernetes it is for."""
+
+import sys
+
+import yaml
+
+VERSIONS = ("1.33", "1.37")
+CHART = "deploy/helm/muster"
+SECRET = {"existingSecret": "muster"}
+CASES = {
+    "the least": SECRET,
+    "an ingress with TLS": SECRET
+    | {"web": {"ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a": "b"}}}},
+    "nodes and labels": SECRET
+    | {
+        "sessions": {
+            "labels": "gpu",
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        },
+    },
+    "no sandbox": SECRET
+    | {
+        "sessions": {"hostUsers": True, "securityContext": None},
+        "env": {"MUSTER_SANDBOX": "none"},
+    },
+}
+
+
+def main() -> int:
+    import helm_python  # of requirements/deploy.txt, as the next
+
+    problems = [message for values in CASES.values() for message in helm_python.lint(CHART, values, strict=True)["errors"]]
+    chart = helm_python.Chart.load(CHART)
+    for case, values in CASES.items():
+        problems += [f"{case}: {problem}" for problem in problems_of(chart.render(values, name="muster"))]
+    try:
+        chart.render({}, name="muster")
+        problems.append("It renders without existingSecret")
+    except helm_python.HelmError as error:
+        if "existingSecret" not in str(error):
+            problems.append(f"Without existingSecret it says {error}")
+    print("\n".join(problems))
+    return len(problems)
+
+
+def problems_of(rendered: dict[str, str]) -> list[str]:
+    import kubernetes_validate
+
+    problems = []
+    for path, text in rendered.items():
+        for item in yaml.safe_load_all("" if path.endswith(".txt") else text):
+            for version in VERSIONS if item else ():
+                try:
+                    kubernetes_validate.validate(item, version, strict=True)
+                except kubernetes_validate.ValidationError as error:
+                    problems.append(f"{path}, Kubernetes {version}: {error.message}")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""What `./muster check --deploy` runs: the files of `deploy/`, read by the programs that they are written for."""
+
+import sys
+
+from tests.checks import BIN
+
+CHECKS = {
+    "image (hadolint)": [str(BIN / "hadolint"), "deploy/Dockerfile"],
+    "compose file (docker-compose config)": [sys.executable, "-m", "tests.deployment.compose"],
+    "chart (helm lint and template, Kubernetes' schemas)": [sys.executable, "-m", "tests.deployment.chart"],
+    "units (systemd-analyze verify)": [sys.executable, "-m", "tests.deployment.units"],
+    "alert rules (promtool check rules)": ["promtool", "check", "rules", "deploy/monitoring/alerts.yaml"],
+    "alerts (promtool test rules)": ["promtool", "test", "rules", "tests/deployment/alerts_test.yaml"],
+    "metrics (promtool check metrics)": [sys.executable, "-m", "tests.deployment.metrics"],
+}

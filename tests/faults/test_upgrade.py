@@ -1,0 +1,173 @@
+"""From the commit before hosts shared work to this one, with sessions at work: at once, and with a session worker that stays behind."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import GRACE, ROOT, Client, Running, until
+from tests.faults.shop import Shop
+
+EARLIER = "b336b096b1a7dc23f72a64554dc2a545b6b09a98"
+QUICK = {"MUSTER_LEASE_S": "5", "MUSTER_LEASE_GRACE_S": "1", "MUSTER_TICK_S": "1", "MUSTER_SESSION_SLOTS": "4"}
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The earlier version's code. It needs the history of this repository."""
+    folder = tmp_path_factory.mktemp("earlier") / "muster"
+    subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", str(ROOT), str(folder)], check=True)
+    subprocess.run(["git", "-C", str(folder), "checkout", "-q", "--detach", EARLIER], check=True)
+    return folder
+
+
+@pytest.fixture
+def servers() -> Iterator[dict[str, str]]:
+    command = [sys.executable, "-m", "tests.plugins.throwaway", "postgresql"]
+    servers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert servers.stdin and servers.stdout
+    try:
+        urls = json.loads(servers.stdout.readline())
+        yield {name: urls[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    finally:
+        servers.stdin.close()
+        servers.wait(30)
+
+
+class Upgraded:
+    """Entries of which some wait in their agent until the new version has started."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self.opened = folder / "opened"
+        (folder / "work").mkdir()
+        self.shop = Shop(client, folder / "work", max_workers=4, verify=[{"name": "ok", "run": "true"}], round_ceiling_usd=1)
+        self.ids: list[str] = []
+
+    def add(self, *, waits: bool) -> str:
+        n = len(self.ids)
+        gate = f"do until test -e {self.opened}; do sleep 0.1; done" if waits else "spend 0.25"
+        files = {"files_to_create": [f"file-{n}"]}
+        self.ids.append(self.shop.add(gate, f"write file-{n} yes", "spend 0.25", spec=files, budget_usd=4))
+        return self.ids[-1]
+
+    def all_land(self) -> None:
+        until(lambda: {self.shop.entry(id_)["status"] for id_ in self.ids} == {"done"}, 120, every=0.2)
+        assert [self.shop.merged(f"file-{n}") for n in range(len(self.ids))] == ["yes"] * len(self.ids)
+        outcomes = {session["outcome"] for id_ in self.ids for session in self.shop.sessions(id_)}
+        assert outcomes <= {"passed", "interrupted", "lost"}
+        assert "everything adds up" in self.shop.up.muster("ledger", "check")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("end", ["terminate", "kill"])
+def test_sessions_at_work_go_on_after_an_upgrade(tmp_path: Path, earlier: Path, end: str) -> None:
+    data = tmp_path / "muster" / "data"
+    with running(data, tmp_path, earlier) as old:
+        work = Upgraded(Client(old), tmp_path)
+        done = work.add(waits=False)
+        work.shop.becomes(done, "done", 60)
+        waiting = [work.add(waits=True) for _ in range(3)]
+        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in waiting), 60, every=0.2)
+        getattr(old.process, end)()
+        old.process.wait(60)
+    work.opened.touch()
+    with running(data, tmp_path, ROOT) as new:
+        work.shop.client = Client(new)
+        work.all_land()
+
+
+@contextmanager
+def running(data: Path, repositories: Path, code: Path) -> Iterator[Running]:
+    up = Running(data, code=code, MUSTER_REPO_ROOTS=str(repositories), **QUICK)
+    try:
+        until(up.is_ready, 90)
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.process.terminate()
+            up.process.wait(60)
+
+
+class Team(Running):
+    """Web server, control worker and session worker as processes of their own, each of one of the two versions."""
+
+    def __init__(self, folder: Path, earlier: Path, servers: dict[str, str]) -> None:
+        self.data, self.code, self._folder = folder / "data", earlier, folder
+        self.data.mkdir(mode=0o700)
+        kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+        self.env = {**kept, **servers, **QUICK, "MUSTER_DATA_DIR": str(self.data), "MUSTER_STOP_GRACE_S": str(GRACE)}
+        self.env |= {
+            "MUSTER_SECRET_KEY": "one key of more than fifty characters on both sides of it",
+            "MUSTER_REPO_ROOTS": str(folder),
+        }
+        self._port = free_port()
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @contextmanager
+    def started(self, code: Path, *command: str) -> Iterator[Callable[[], None]]:
+        """Yields what ends it."""
+        with open(self._folder / "out", "ab") as out:
+            process = subprocess.Popen([sys.executable, "-m", *command], cwd=code, env=self.env, stdout=out, stderr=out)
+
+        def end() -> None:
+            process.terminate()
+            process.wait(60)
+
+        try:
+            yield end
+        finally:
+            end()
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz") == 200
+        except OSError:
+            return False
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as any_socket:
+        any_socket.bind(("127.0.0.1", 0))
+        port: int = any_socket.getsockname()[1]
+        return port
+
+
+@pytest.mark.timeout(300)
+def test_a_session_worker_of_the_version_before_works_beside_a_new_web_server(
+    tmp_path: Path, earlier: Path, servers: dict[str, str]
+) -> None:
+    team = Team(tmp_path, earlier, servers)
+    team.muster("migrate", "-v0")
+    web, control, sessions = ["config.web", "--port", str(team.port)], ["config.work", "--queue", "control"], ["config.work"]
+    with ExitStack() as ends:
+        end_web, end_control, end_sessions = (
+            ends.enter_context(team.started(earlier, *command)) for command in (web, control, sessions)
+        )
+        until(team.answers, 60)
+        work = Upgraded(Client(team), tmp_path)
+        waiting = [work.add(waits=True) for _ in range(2)]
+        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in waiting), 60, every=0.2)
+        team.code = ROOT
+        assert "2 at work" in team.muster("upgrade", "--check")
+        team.muster("upgrade")
+        end_web()
+        end_control()
+        for command in (web, control):
+            ends.enter_context(team.started(ROOT, *command))
+        until(team.answers, 60)
+        work.opened.touch()
+        work.add(waits=False)
+        work.all_land()
+        end_sessions()
+        ends.enter_context(team.started(ROOT, *sessions))
+        work.add(waits=False)
+        work.all_land()
