@@ -7,8 +7,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models.functions import Now
 
+from orchestration.git import branches, places
 from orchestration.git import command as git
-from orchestration.git import places
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
 from orchestration.models import Worker
@@ -78,6 +78,17 @@ def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
         return False
     authority.fetch(list(authority.refs(*refs)))
     return has(repo, commit)
+
+
+def tip_of(workspace: Workspace, branch: str) -> str:
+    """The commit of a branch. On a host with a mirror it is fetched, and begins where the base branch is. Raises Unreachable, or GitError."""
+    repo = ensure(workspace)
+    if is_home(workspace):
+        return branches.tip_or_raise(repo, branch)
+    refs = [f"refs/heads/{name}" for name in (branch, workspace.base_branch)]
+    authority = _remote(workspace)
+    authority.fetch(list(authority.refs(*refs)))
+    return branches.tip(repo, branch) or branches.tip_or_raise(repo, workspace.base_branch)
 
 
 def to_show(workspace: Workspace, commit: str) -> Path:

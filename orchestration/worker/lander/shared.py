@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from orchestration.git import history
+import structlog
+
+from orchestration.git import branches, history
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Landing
 from orchestration.repositories import claims, here
-from orchestration.repositories.authority import ABSENT, Remote
+from orchestration.repositories.authority import ABSENT, Moved, Remote
 from orchestration.worker.lander.lease import Lease
+
+log = structlog.get_logger(__name__)
 
 
 def follow(lease: Lease) -> None:
@@ -21,6 +25,8 @@ def follow(lease: Lease) -> None:
     lease.shared = authority.refs(own, named, f"refs/heads/{lease.base_branch}")
     authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.repo, ref) != sha])
     tip = lease.row().tip
+    if named not in lease.shared:
+        _begin(lease, named)
     if not tip:
         return
     if not here.has(lease.repo, tip):
@@ -28,6 +34,18 @@ def follow(lease: Lease) -> None:
     at = lease.shared.get(own, ABSENT)
     if at != tip and (not at or history.contains(lease.repo, tip, at)):
         move(lease, own, tip)
+
+
+def _begin(lease: Lease, named: str) -> None:
+    """The integration branch is not there yet: it begins where it is known to be, else where the base branch is. Raises Unreachable, or
+    GitError."""
+    known = lease.row().tip or branches.tip(lease.repo, lease.branch_name)
+    start = known or branches.tip_or_raise(lease.repo, lease.base_branch)
+    try:
+        if here.has(lease.repo, start):
+            move(lease, named, start)
+    except Moved:
+        log.info("branch.began_elsewhere", workspace=lease.workspace_id)  # the next look sees it
 
 
 def move(lease: Lease, ref: str, new: str) -> None:
