@@ -9,7 +9,8 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Landing
 from orchestration.repositories import claims, here
-from orchestration.repositories.authority import ABSENT, Moved, Remote
+from orchestration.repositories.authority import ABSENT, Moved
+from orchestration.repositories.remote import Remote
 from orchestration.worker.lander.lease import Lease
 
 log = structlog.get_logger(__name__)

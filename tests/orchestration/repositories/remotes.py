@@ -17,8 +17,8 @@ USER, PASSWORD = "ana", "geheim"
 _SSH = """#!/bin/sh
 echo "$@" >> {folder}/calls
 while [ "${{1#-}}" != "$1" ]; do [ "$1" = -o ] && shift; shift; done
-[ "$1" = none.example ] && {{ echo "ssh: Could not resolve hostname none.example: Name or service not known" >&2; exit 255; }}
-[ -e {folder}/refuses-key ] && {{ echo "git@$1: Permission denied (publickey)." >&2; exit 255; }}
+[ "${{1#*@}}" = none.example ] && {{ echo "ssh: Could not resolve hostname none.example: Name or service not known" >&2; exit 255; }}
+[ -e {folder}/refuses-key ] && {{ echo "$1: Permission denied (publickey)." >&2; exit 255; }}
 shift; exec sh -c "$*"
 """
 

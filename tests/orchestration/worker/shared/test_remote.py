@@ -14,7 +14,7 @@ from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
 from tests.orchestration.worker.sessions.shop import BRANCH, entry_of
-from tests.orchestration.worker.shared.team import Team, shown
+from tests.orchestration.worker.shared.team import Team, refs_of, shown
 
 Make = Callable[..., Team]
 
@@ -86,3 +86,15 @@ def test_a_session_on_another_host_may_begin_before_the_branch_is_judged(team: M
     work = team()
     Integration.objects.update(tip="", delivered="", state=Integration.State.UNKNOWN)
     assert work.run(work.second).outcome == "passed"
+
+
+def test_a_remote_that_accepts_branches_alone_is_remembered(team: Make, remote: Path) -> None:
+    remotes.refuses(remote, "refs/muster/*")
+    work = team(TWO_ROUNDS)
+    first = work.run(work.first)
+    assert Integration.objects.get().only_branches
+    assert shown(remote, "rounds", f"muster/wip/{first.entry_id}") == "1\n"
+    assert work.run(work.second, entry_of(first)).outcome == "passed"
+    work.land(work.second)
+    assert (entry_of(first).status, shown(remote, "rounds")) == ("done", "1\n2\n")
+    assert refs_of(remote, "refs/muster") == []
