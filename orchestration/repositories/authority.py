@@ -1,6 +1,6 @@
 """The repository that all hosts share: what is fetched from it, and its refs, which move by compare-and-swap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,8 +37,8 @@ class Authority(Protocol):
     def move(self, ref: str, new: str, *, before: str) -> None:
         """Move a ref there, and here, from `before` to a commit that is here. Raises Moved, or Unreachable."""
 
-    def remove(self, ref: str, *, before: str) -> None:
-        """Remove a ref there, and here, that is at `before`. Raises Moved, or Unreachable."""
+    def discard(self, refs: Mapping[str, str]) -> None:
+        """Remove refs there, each only while it is at this commit. Raises Unreachable."""
 
     def under(self, prefix: str) -> dict[str, str]:
         """The commits of the refs there whose names begin with this, which ends with a slash. Raises Unreachable."""
@@ -59,18 +59,16 @@ class Own:
         pass
 
     def move(self, ref: str, new: str, *, before: str) -> None:
-        self._update("-m", "muster: work", ref, new, before, moved=ref)
+        code, _, errors = git.attempt(self.repo, "update-ref", "-m", "muster: work", ref, new, before)
+        if code and any(words in errors for words in STALE):
+            raise Moved(ref)
+        if code:
+            raise GitError("update-ref", errors)
 
-    def remove(self, ref: str, *, before: str) -> None:
-        self._update("-d", ref, before, moved=ref)
+    def discard(self, refs: Mapping[str, str]) -> None:
+        for ref, sha in refs.items():
+            git.attempt(self.repo, "update-ref", "-d", ref, sha)
 
     def under(self, prefix: str) -> dict[str, str]:
         listed = git.run(self.repo, "for-each-ref", "--format=%(refname) %(objectname)", prefix)
         return dict(line.split() for line in listed.splitlines())
-
-    def _update(self, *command: str, moved: str) -> None:
-        code, _, errors = git.attempt(self.repo, "update-ref", *command)
-        if code and any(words in errors for words in STALE):
-            raise Moved(moved)
-        if code:
-            raise GitError("update-ref", errors)

@@ -11,13 +11,14 @@ from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
 from orchestration.repositories import problems
-from orchestration.repositories.authority import ABSENT, STALE, Moved, Unreachable
+from orchestration.repositories.authority import STALE, Moved, Unreachable
 from workspaces.git_urls import without_password
 
 LIST_TIMEOUT_S = 20.0
 FETCH_TIMEOUT_S = 600.0
 PUSH_TIMEOUT_S = 120.0
 TRIES = 3
+MOST_AT_ONCE = 100
 OWN = "refs/muster/"
 BRANCHES = "refs/heads/muster/wip/"
 
@@ -26,7 +27,7 @@ class Refused(Unreachable):
     """It answered, and did not let the ref move."""
 
 
-def _no_header(_ref: str) -> str:
+def _no_header(_scope: str) -> str:
     return ""
 
 
@@ -36,7 +37,7 @@ def _forget() -> None:
 
 @dataclass
 class Remote:
-    """`repo`: this host's, which has what was fetched. `header`: of each HTTP request, which may move this ref alone, or none. `only_branches`:
+    """`repo`: this host's, which has what was fetched. `header`: of the HTTP requests that may move this ref, or all under it, or none. `only_branches`:
     it is known to refuse refs that are no branches; `on_only_branches`: called when that turns out. `remedy`: what to do where it denies access."""
 
     repo: Path
@@ -83,10 +84,17 @@ class Remote:
         self._push(ref, new, before)
         git.attempt(self.repo, "update-ref", "-m", "muster: work", ref, new)
 
-    def remove(self, ref: str, *, before: str) -> None:
-        """Remove a ref there, and here, that is at `before`. Raises Moved, or Unreachable."""
-        self._push(ref, ABSENT, before)
-        git.attempt(self.repo, "update-ref", "-d", ref)
+    def discard(self, refs: Mapping[str, str]) -> None:
+        """Remove refs there, each only while it is at this commit; here they stay, as a sign of what was shared. Raises Unreachable."""
+        for some in _batches(list(refs.items())):
+            named = [(self._there(ref), sha) for ref, sha in some]
+            leases = [f"--force-with-lease={name}:{sha}" for name, sha in named]
+            names = [f":{name}" for name, _ in named]
+            command = ("push", "--porcelain", "--no-verify", *leases, self._address, *names)
+            code, output, errors = self._attempt(*command, timeout_s=PUSH_TIMEOUT_S, scope=OWN)
+            refused = [line for line in _refused(output) if not any(words in line for words in STALE)]
+            if refused or (code and not _refused(output)):
+                raise Unreachable("push", self._sentence(" ".join(refused) or errors))
 
     def object_format(self) -> str:
         """sha1 or sha256. Raises Unreachable."""
@@ -115,13 +123,12 @@ class Remote:
         # No `+` before the refspec: it would move the ref whatever the lease says.
         options = ("--porcelain", "--no-verify", f"--force-with-lease={there}:{before}")
         command = ("push", *options, self._address, f"{new}:{there}")
-        code, output, errors = self._attempt(*command, timeout_s=PUSH_TIMEOUT_S, ref=ref)
+        code, output, errors = self._attempt(*command, timeout_s=PUSH_TIMEOUT_S, scope=ref)
         if code == 0:
             return
         if any(words in output for words in STALE):
             raise Moved(ref)
-        refused = [line.partition("\t")[2].partition("\t")[2] for line in output.splitlines() if line.startswith("!")]
-        if refused:
+        if refused := _refused(output):
             raise Refused("push", self._sentence(f"{there}: {' '.join(refused)}"))
         raise Unreachable("push", self._sentence(errors))
 
@@ -139,9 +146,9 @@ class Remote:
             raise Unreachable(command[0], self._sentence(errors))
         return output
 
-    def _attempt(self, *command: str, timeout_s: float, folder: Path | None = None, ref: str = "") -> tuple[int, str, str]:
+    def _attempt(self, *command: str, timeout_s: float, folder: Path | None = None, scope: str = "") -> tuple[int, str, str]:
         try:
-            return git.attempt(folder or self.repo, *command, timeout_s=timeout_s, env=self._env(ref))
+            return git.attempt(folder or self.repo, *command, timeout_s=timeout_s, env=self._env(scope))
         except GitError as problem:
             raise Unreachable(command[0], self._sentence(str(problem))) from None
 
@@ -149,14 +156,14 @@ class Remote:
     def _address(self) -> str:
         return without_password(self.url) if _basic(self.url) else self.url
 
-    def _env(self, ref: str) -> Mapping[str, str]:
+    def _env(self, scope: str) -> Mapping[str, str]:
         """The header in the environment: anyone on this host could read an argument."""
         env = {
             "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
             "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
             "GIT_HTTP_LOW_SPEED_TIME": "60",
         }
-        if header := self.header(ref) or _basic(self.url):
+        if header := self.header(scope) or _basic(self.url):
             env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": header}
         return env
 
@@ -166,6 +173,15 @@ class Remote:
             advice = self.remedy
         text = f"{without_password(self.url)} could not be used: {problems.summary(errors)[-250:] or 'git gave no reason'}"
         return f"{text.rstrip('.')}. {advice}. It is tried again by itself" if advice else text
+
+
+def _batches(items: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    return [items[n : n + MOST_AT_ONCE] for n in range(0, len(items), MOST_AT_ONCE)]
+
+
+def _refused(output: str) -> list[str]:
+    """What git says of each ref that did not move."""
+    return [line.partition("\t")[2].partition("\t")[2] for line in output.splitlines() if line.startswith("!")]
 
 
 def as_branch(ref: str) -> str:

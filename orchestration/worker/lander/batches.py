@@ -150,6 +150,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
     )
     if landed:
         _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])
+        shared.tidy(lease)
     return landed
 
 

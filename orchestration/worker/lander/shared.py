@@ -11,6 +11,7 @@ from orchestration.models import Landing
 from orchestration.repositories import claims, here
 from orchestration.repositories.authority import ABSENT, Moved
 from orchestration.repositories.remote import Remote
+from orchestration.worker import sharing
 from orchestration.worker.lander.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,14 @@ def move(lease: Lease, ref: str, new: str) -> None:
     assert lease.authority is not None
     lease.authority.move(ref, new, before=lease.shared.get(ref, ABSENT))
     lease.shared[ref] = new
+
+
+def tidy(lease: Lease) -> None:
+    """Remove the refs of what has landed. A failure does not undo the landing: housekeeping tries again."""
+    try:
+        sharing.tidy(lease.workspace)
+    except GitError as problem:
+        log.warning("refs.not_removed", workspace=lease.workspace_id, error=str(problem)[-300:])
 
 
 def bring(lease: Lease, landings: Sequence[Landing]) -> None:

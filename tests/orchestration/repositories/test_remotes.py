@@ -60,10 +60,34 @@ def test_a_remote_that_refuses_branches_too_is_not_taken_for_one_that_wants_them
 def test_a_ref_is_removed_only_where_it_was_last_seen(bare: Path) -> None:
     host = a_host(bare, "first")
     claims.claim(host, ENTRY, BRANCH, attempt=1, start=start(host))
-    with pytest.raises(Moved):
-        host.remove(REF, before=start(host))
-    host.remove(REF, before=host.refs(REF)[REF])
-    assert (host.refs(REF), claims.value_of(host.repo, REF)) == ({}, "")
+    other = f"{REF}9"
+    host.move(other, start(host), before="")
+    host.discard({REF: start(host), other: start(host)})
+    assert list(host.under(claims.PREFIX)) == [REF]
+    host.discard(host.refs(REF))
+    host.discard({REF: start(host)})
+    assert host.under(claims.PREFIX) == {}
+
+
+def test_an_entry_that_is_reopened_after_it_landed_begins_anew(bare: Path) -> None:
+    """Also on a host that has late work of it, which nobody took."""
+    first, second = a_host(bare, "first"), a_host(bare, "second")
+    claims.claim(first, ENTRY, BRANCH, attempt=1, start=start(first))
+    late = works(first, "late")
+    claims.claim(second, ENTRY, BRANCH, attempt=2, start=start(second))
+    second.discard(second.refs(REF))
+    claims.claim(first, ENTRY, BRANCH, attempt=3, start=start(first))
+    assert git(first.repo, "rev-parse", BRANCH) == start(first)
+    assert git(first.repo, "rev-parse", f"refs/muster/strayed/{ENTRY}/{late[:12]}") == late
+
+
+def test_work_that_one_host_has_alone_is_kept_when_its_ref_is_gone(bare: Path) -> None:
+    host = a_host(bare, "first")
+    claims.claim(host, ENTRY, BRANCH, attempt=1, start=start(host))
+    host.discard(host.refs(REF))
+    alone = works(host, "alone")
+    claims.claim(host, ENTRY, BRANCH, attempt=2, start=start(host), is_shared=False)
+    assert git(host.repo, "rev-parse", BRANCH) == alone
 
 
 def test_a_password_of_an_address_is_in_no_argument_and_no_error(

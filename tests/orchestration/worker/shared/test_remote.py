@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
-from orchestration.models import Integration, Session
+from orchestration.backlog import entry_actions
+from orchestration.models import Entry, Integration, Landing, Session
 from orchestration.sessions import Superseded
-from orchestration.worker import reaper, sharing
-from tests.factories import an_entry
+from orchestration.worker import housekeeping, reaper, sharing
+from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
 from tests.orchestration.worker.sessions.shop import BRANCH, entry_of
@@ -98,3 +100,39 @@ def test_a_remote_that_accepts_branches_alone_is_remembered(team: Make, remote: 
     work.land(work.second)
     assert (entry_of(first).status, shown(remote, "rounds")) == ("done", "1\n2\n")
     assert refs_of(remote, "refs/muster") == []
+
+
+@pytest.mark.parametrize("only_branches", [False, True])
+def test_the_remote_keeps_no_ref_of_what_has_landed(team: Make, remote: Path, only_branches: bool) -> None:
+    if only_branches:
+        remotes.refuses(remote, "refs/muster/*")
+    work = team()
+    first = work.run(work.second)
+    other = an_entry(work.workspace, budget="5")
+    work.run(work.first, other)
+    Entry.objects.filter(pk=other.pk).update(status=Entry.Status.BLOCKED, reason_code="human_hold")
+    Landing.objects.filter(entry=other).delete()
+    work.land(work.first)
+    assert entry_of(first).status == "done"
+    assert [ref.rpartition("/")[2] for ref in refs_of(remote) if "entry_" in ref] == [other.pk]
+
+
+def test_housekeeping_removes_refs_of_what_a_person_ended(team: Make, remote: Path, settings: Any) -> None:
+    work = team(TWO_ROUNDS)
+    done, deleted, restored = (work.run(work.first).entry_id for _ in range(3))
+    Entry.objects.filter(pk=done).update(status=Entry.Status.DONE)
+    Entry.objects.filter(pk=deleted).update(deleted_at=Now() - timedelta(days=settings.KEEP_DAYS + 1))
+    Entry.objects.filter(pk=restored).update(deleted_at=Now())
+    with work.first.acts():
+        housekeeping.remove_shared_refs()
+    assert refs_of(remote, "refs/muster/entries/") == [f"refs/muster/entries/{restored}"]
+
+
+def test_a_reopened_entry_goes_on_from_what_landed(team: Make, remote: Path) -> None:
+    work = team("echo $MUSTER_ROUND >> rounds; echo yes > ok")
+    first = work.run(work.first)
+    work.land(work.second)
+    entry_actions.resume(entry_of(first), by=ANA)
+    assert work.run(work.second, entry_of(first)).outcome == "passed"
+    work.land(work.first)
+    assert (entry_of(first).status, shown(remote, "rounds")) == ("done", "1\n2\n")
