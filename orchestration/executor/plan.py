@@ -361,11 +361,12 @@ def need(entry: Waiting, world: World) -> Need:
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
-    """One of several hosts has what the session needs. Where there is only one, the session's own checks tell."""
+    """A host has what the session needs. Where there is only one, the session itself finds out about its agents."""
     hosts, needs = capacity.hosts, need(entry, capacity.world)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
     is_elsewhere = bool(needs.host) and not needs.is_shared and all(host.id != needs.host for host in hosts)
-    if len(hosts) < 2 and not (is_elsewhere and hosts):
+    is_plain = all(needs.labels <= host.labels and not host.problem for host in hosts)
+    if len(hosts) < 2 and is_plain and not (is_elsewhere and hosts):
         return Check(Reason.NO_HOST_FITS, True, "one host", listed)
     fitting = placing.fitting(hosts, needs)
     message = "" if fitting else placing.why_none(hosts, needs)

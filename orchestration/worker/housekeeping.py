@@ -1,5 +1,5 @@
 """Remove old files of agents: conversations of CLIs, prompts, journals; records of working copies that are gone, and stores of deleted workspaces. Never a working copy, and never
-files of an open session. Remove the shared refs of what is done. Keep the other stores fast."""
+files of an open session. Keep the other stores fast."""
 
 import os
 import time
@@ -16,7 +16,6 @@ from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Session
 from orchestration.sessions import conversations, sandbox, session_dir
-from orchestration.worker import sharing
 from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -33,7 +32,6 @@ def run_hourly() -> None:
         remove_old_folders()
         remove_landed()
         index_stores()
-        remove_shared_refs()
 
 
 def remove_old_folders() -> int:
@@ -72,15 +70,6 @@ def remove_landed() -> None:
             session_dir.working_copy(entry).discard()
         except GitError as problem:
             log.warning("worktree.not_removed", entry=entry.pk, error=str(problem)[-200:])
-
-
-def remove_shared_refs() -> None:
-    """Of entries that are done, where the lander could not, or where a person said that they are."""
-    for workspace in Workspace.objects.filter(deleted_at__isnull=True).exclude(host_id=""):
-        try:
-            sharing.tidy(workspace)
-        except GitError as problem:
-            log.warning("housekeeping.refs_not_removed", workspace=workspace.pk, error=str(problem)[-300:])
 
 
 def _is_of_nothing(record: Path) -> bool:

@@ -1,6 +1,7 @@
 """A session's work and the other hosts: claimed before anything is prepared, published after each commit, and
 forgotten once it has landed. Only where several hosts share it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
@@ -39,6 +40,15 @@ def publish(session: Session) -> None:
     if session.entry.is_shared != is_shared:
         Entry.objects.filter(pk=session.entry.pk).update(is_shared=is_shared)
         session.entry.is_shared = is_shared
+
+
+def tidy_all(*, but: Collection[str]) -> None:
+    """Tidy every workspace but these, of what a lander could not remove, or a person ended."""
+    for workspace in Workspace.objects.filter(deleted_at__isnull=True).exclude(host_id="").exclude(pk__in=but):
+        try:
+            tidy(workspace)
+        except GitError as problem:
+            log.warning("refs.not_removed", workspace=workspace.pk, error=str(problem)[-300:])
 
 
 def tidy(workspace: Workspace) -> None:

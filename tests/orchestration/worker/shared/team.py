@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from orchestration import configuration
 from orchestration.executor import dispatch
 from orchestration.landing import branch
 from orchestration.models import Entry, Session, Worker
@@ -60,7 +61,13 @@ class Team:
         Worker.objects.filter(host_id=host.id).update(drain_by="")
         with host.acts():
             dispatch.cycle(self.workspace.pk)
-        return Session.objects.get(entry=entry, status=Session.Status.CLAIMED, host_id=host.id)
+        return Session.objects.get(entry=entry, status=Session.Status.CLAIMED, host_id=host.id if self.are_several() else "")
+
+    def are_several(self) -> bool:
+        return Worker.objects.exclude(host_id=self.first.id).exists()
+
+    def config(self) -> configuration.Config:
+        return configuration.load(self.workspace.executor.config)
 
     def supervise(self, host: Host, session: Session) -> Session:
         with host.acts():

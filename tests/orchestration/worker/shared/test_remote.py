@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Integration, Landing, Session
 from orchestration.sessions import Superseded
-from orchestration.worker import housekeeping, reaper, sharing
+from orchestration.worker import reaper, sharing
 from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
@@ -117,14 +117,14 @@ def test_the_remote_keeps_no_ref_of_what_has_landed(team: Make, remote: Path, on
     assert [ref.rpartition("/")[2] for ref in refs_of(remote) if "entry_" in ref] == [other.pk]
 
 
-def test_housekeeping_removes_refs_of_what_a_person_ended(team: Make, remote: Path, settings: Any) -> None:
+def test_it_removes_refs_of_what_a_person_ended(team: Make, remote: Path, settings: Any) -> None:
     work = team(TWO_ROUNDS)
     done, deleted, restored = (work.run(work.first).entry_id for _ in range(3))
     Entry.objects.filter(pk=done).update(status=Entry.Status.DONE)
     Entry.objects.filter(pk=deleted).update(deleted_at=Now() - timedelta(days=settings.KEEP_DAYS + 1))
     Entry.objects.filter(pk=restored).update(deleted_at=Now())
     with work.first.acts():
-        housekeeping.remove_shared_refs()
+        sharing.tidy_all(but=())
     assert refs_of(remote, "refs/muster/entries/") == [f"refs/muster/entries/{restored}"]
 
 
