@@ -19,7 +19,7 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
-    `host`: which has its newest work, and `is_shared`: which others can have as well.
+    `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Waiting:
     is_container: bool = False
     host: str = ""
     is_shared: bool = True
+    requires: tuple[str, ...] = ()
     asked: str = ""
 
 
@@ -357,7 +358,7 @@ def _worker(capacity: Capacity) -> Check:
 def need(entry: Waiting, world: World) -> Need:
     """What its next session needs of its host."""
     agents = frozenset[str]() if entry.verify_only else world.agents
-    return Need(agents, world.labels, entry.host, entry.is_shared)
+    return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
