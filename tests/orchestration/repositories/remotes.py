@@ -43,9 +43,12 @@ def refuses(remote: Path, *patterns: str, but: str = "") -> Path:
 
 
 @contextmanager
-def http_server(folder: Path) -> Iterator[str]:
-    """Serves the repositories of a folder by git's own program. Yields the URL without the user and the password, which it requires."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"root": folder}))
+def http_server(folder: Path, authorization: str = "") -> Iterator[str]:
+    """Serves the repositories of a folder by git's own program. Yields the URL without the user and the password, which it requires.
+    `authorization`: another header that it requires."""
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    options = {"root": folder, "authorization": authorization or f"Basic {basic}"}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), options))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -70,11 +73,11 @@ def local_ssh(folder: Path, monkeypatch: Any) -> Path:
 
 class _Handler(BaseHTTPRequestHandler):
     root: Path
+    authorization: str
     protocol_version = "HTTP/1.0"
 
     def do_GET(self) -> None:
-        expected = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {expected}":
+        if self.headers.get("Authorization") != self.authorization:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self.end_headers()
