@@ -58,7 +58,9 @@ def move(lease: Lease, ref: str, new: str) -> None:
 
 
 def tidy(lease: Lease) -> None:
-    """Remove the refs of what has landed. A failure does not undo the landing: housekeeping tries again."""
+    """Remove the refs of what has landed. A failure does not undo the landing: it is tried again within the hour."""
+    if lease.authority is None:
+        return
     try:
         sharing.tidy(lease.workspace)
     except GitError as problem:
