@@ -218,7 +218,7 @@ VARIABLES = {
             "MUSTER_LABELS",
             _list_of("labels of letters, digits, `.`, `_` and `-`", _label),
             "",
-            "Comma-separated labels of this host, such as gpu,eu: a workspace's `requires` names those that its sessions need.",
+            "Comma-separated labels of this host, such as gpu,eu: a workspace or an entry names in `requires` those that its sessions need.",
         ),
         Variable("MUSTER_LEASE_S", _seconds(1, 3600), "60", "Seconds a session's lease lasts; renewed every quarter of it."),
         Variable(

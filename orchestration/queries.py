@@ -241,6 +241,7 @@ def _shown(
         "created_at": entry.created_at,
         "updated_at": entry.updated_at,
         "group": entry.group or None,
+        "requires": entry.requires,
         "source": _source(entry),
         "version": content.version(content.values(entry, depends_on)),
     }

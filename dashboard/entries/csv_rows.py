@@ -36,6 +36,7 @@ HEAD = [
     "created_at",
     "updated_at",
     "group",
+    "requires",
 ]
 
 
@@ -80,4 +81,5 @@ def _line(row: dict[str, Any]) -> list[Any]:
         entry.created_at,
         entry.updated_at,
         entry.group,
+        "; ".join(entry.requires),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 from orchestration.models import Entry
 
 # The fields that an edit has too. `heading` is the group of the plan; `group` is that of parallelism.
-WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading")
+WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading", "labels")
 FIELDS = (*WRITTEN, "priority", "budget", "rounds", "group", "alone")
 # API property to form field. A plan locates problems by line; here the line is the field's position.
 FIELD_OF = {
@@ -14,6 +14,7 @@ FIELD_OF = {
     "spec.tests": "tests",
     "depends_on": "after",
     "group": "heading",
+    "requires": "labels",
     "priority": "priority",
     "budget_usd": "budget",
     "budget_rounds": "rounds",
@@ -54,6 +55,11 @@ def written(form_data: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def required(form_data: dict[str, str]) -> list[str]:
+    """The labels that its host must have. No proposal has any."""
+    return form_data["labels"].replace(",", " ").split()
+
+
 def from_entry(entry: Entry) -> dict[str, str]:
     """The fields filled with an entry's values."""
     seqs = entry.dependencies.order_by("depends_on__seq").values_list("depends_on__seq", flat=True)
@@ -62,6 +68,7 @@ def from_entry(entry: Entry) -> dict[str, str]:
         "content": entry.content,
         "after": ", ".join(f"#{seq}" for seq in seqs),
         "heading": entry.group,
+        "labels": ", ".join(entry.requires),
         "priority": Entry.Priority(entry.priority).name.lower(),
         "budget": "",
         "rounds": str(entry.budget_rounds),

@@ -75,6 +75,7 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
         "priority": form_data["priority"] or "medium",
         "parallelizable": not form_data["alone"],
         "parallel_group": form_data["group"].strip() or None,
+        "requires": entry_form.required(form_data),
     }
     if form_data["budget"].strip():
         try:

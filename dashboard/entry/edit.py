@@ -39,6 +39,7 @@ LABELS = {
     "tests": "Tests to make pass",
     "after": "Waits for",
     "heading": "Group",
+    "labels": "Runs on hosts with",
 }
 
 
@@ -98,7 +99,7 @@ def delete(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) -> tuple[Change | None, dict[str, str]]:
     """The change in the API's shape, checked like an entry of a plan; or the errors by field."""
-    item = Item(0, entry_form.written(form_data), entry_form.LINES)
+    item = Item(0, entry_form.written(form_data) | {"requires": entry_form.required(form_data)}, entry_form.LINES)
     checked = importing.check(page_request.workspace.pk, Plan("form", (item,)))
     wrong: dict[str, str] = {}
     for problem in checked.problems:
@@ -109,7 +110,7 @@ def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) 
     spec = {name: value for name, value in entry.spec.items() if name not in entry_form.SPEC_OF.values()} | draft.spec
     if form_data["requirements"].replace("\r\n", "\n") == entry_form.from_entry(entry)["requirements"]:
         spec |= {name: value for name, value in entry.spec.items() if name == "requirements"}  # a list stays a list
-    return Change(content=draft.content, group=draft.group, spec=spec, depends_on=draft.depends_on), {}
+    return Change(content=draft.content, group=draft.group, spec=spec, depends_on=draft.depends_on, requires=draft.requires), {}
 
 
 def _render(

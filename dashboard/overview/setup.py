@@ -1,9 +1,10 @@
-"""What stands between a young workspace and its first landing: the agents' programs and keys, and what the checks say of the base."""
+"""What stands between a young workspace and its first landing: the agents' programs and keys, a remote, and what the checks say of the base."""
 
 from typing import Any
 
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
+from orchestration.hosts import online
 from orchestration.landing import reads
 from orchestration.models import AgentCheck, Integration, TreeVerdict
 
@@ -13,7 +14,8 @@ def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
     workspace = page_request.executor.workspace
     agent: AgentCheck | None = getattr(workspace, "agent_check", None)
     integration: Integration | None = getattr(workspace, "integration", None)
-    if has_landed and (agent is None or agent.ok is not False):
+    unreachable = online.unreachable(workspace.pk)
+    if has_landed and (agent is None or agent.ok is not False) and not unreachable:
         return {"setup_shown": False}
     verdict = (
         TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip if integration else "").order_by("-pk").first()
@@ -23,6 +25,7 @@ def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
         "agent_check": agent,
         "integration": integration,
         "checks_configured": bool(configuration.load(page_request.executor.config).verify),
+        "unreachable": unreachable,
         "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
         "base": reads.summary(verdict) if verdict is not None else None,
     }

@@ -90,7 +90,7 @@ class EntryAdmin(Editable):
         ("What may change", {"fields": ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]}),
         ("Money", {"fields": ["account", column("account__budget"), column("account__spent"), column("account__held")]}),
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
-        ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths"]}),
+        ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths", "requires"]}),
         ("Split", {"fields": ["parent", "depth", "is_container", "before_split"], "classes": ["collapse"]}),
         ("Spec", {"fields": ["spec", "spec_frozen"], "classes": ["collapse"]}),
         ("Plan", {"fields": ["group", "source_plan", "source_id", "source_path"], "classes": ["collapse"]}),

@@ -70,13 +70,14 @@ def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     operation_id="agent.orchestration.todoEntryUpdate",
 )
 def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryChange) -> Any:
-    """Change the text, the spec, the group or the dependencies of an entry that is not at work."""
+    """Change the text, the spec, the group, the dependencies or the required labels of an entry that is not at work."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     change = content.Change(
         content=body.content,
         group=body.group,
         spec=body.spec.model_dump(exclude_none=True) if body.spec else None,
         depends_on=None if body.depends_on is None else tuple(body.depends_on),
+        requires=None if body.requires is None else tuple(body.requires),
     )
     entry = queries.entry_for(workspace.pk, entryID)
     return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))

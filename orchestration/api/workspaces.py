@@ -77,7 +77,7 @@ def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
     return {
         "id": workspace.pk,
         "name": workspace.name,
-        "repo": workspace.origin or workspace.repo,
+        "repo": workspace.shown_origin or workspace.repo,
         "base_branch": workspace.base_branch,
         "total_budget_usd": amounts.number(workspace.project.total_budget),
         "max_project_spend_usd": amounts.number(workspace.project.max_project_spend),

@@ -1,4 +1,4 @@
-"""What a person writes about an entry: its text, its spec, its group, its dependencies. One edit of it, refused when the entry has changed
+"""What a person writes about an entry: its text, its spec, its group, its dependencies, the labels that it requires. One edit of it, refused when the entry has changed
 since that person read it; and hashes by which an import sees what a person has changed.
 """
 
@@ -33,7 +33,7 @@ SPEC_FIELDS = (
     "examples",
     "integration_points",
 )
-EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on")
+EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires")
 LINE_FIELDS = ("priority", "parallelizable", "parallel_group")
 
 
@@ -48,6 +48,7 @@ class Change:
     priority: Entry.Priority | None = None
     parallelizable: bool | None = None
     parallel_group: str | None = None
+    requires: tuple[str, ...] | None = None
 
 
 def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
         priority=entry.priority,
         parallelizable=entry.parallelizable,
         parallel_group=entry.parallel_group,
+        requires=entry.requires,
     )
 
 
@@ -72,10 +74,12 @@ def fields(
     priority: int,
     parallelizable: bool,
     parallel_group: str,
+    requires: Iterable[str],
 ) -> dict[str, Any]:
     named: dict[str, Any] = {"content": content.strip(), "group": group, "depends_on": sorted(depends_on)}
     named |= {name: spec.get(name) for name in SPEC_FIELDS}
     line = {"priority": Entry.Priority(priority).name.lower(), "parallelizable": parallelizable, "parallel_group": parallel_group}
+    line |= {"requires": sorted(requires)}
     return {name: value if value or value is False else None for name, value in (named | line).items()}
 
 
@@ -125,10 +129,12 @@ def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[s
     for name in ("content", "group", *LINE_FIELDS):
         if (value := getattr(change, name)) is not None:
             setattr(row, name, value)
+    if change.requires is not None:
+        row.requires = list(change.requires)
     after = values(row, ())
     changed = [name for name in after if after[name] != before[name]]
     if changed:
-        row.save(update_fields=["content", "group", "spec", "paths", "parked_behind", *LINE_FIELDS, "updated_at"])
+        row.save(update_fields=["content", "group", "spec", "paths", "parked_behind", "requires", *LINE_FIELDS, "updated_at"])
         activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
     return changed
 

@@ -19,6 +19,7 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
         parallelizable=item.parallelizable,
         parallel_group=item.parallel_group or "",
         group=item.group or "",
+        requires=tuple(item.requires),
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
     )
@@ -36,4 +37,5 @@ def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> ent
         priority=draft.priority if "priority" in given else Entry.Priority(parent.priority),
         budget_rounds=draft.budget_rounds if "budget_rounds" in given else parent.budget_rounds,
         parallel_group=draft.parallel_group if "parallel_group" in given else parent.parallel_group,
+        requires=draft.requires if "requires" in given else tuple(parent.requires),
     )

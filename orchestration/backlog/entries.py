@@ -27,7 +27,8 @@ MAX_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry before it is added. `depends_on`: ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
+    """An entry before it is added. `depends_on`: ids of entries, or refs of drafts in the same call. `budget` in micro-USD. `requires`: labels
+    of the host that runs it."""
 
     content: str
     ref: str = ""
@@ -41,6 +42,7 @@ class Draft:
     budget_rounds: int | None = None
     assigned_to: str = ""
     group: str = ""
+    requires: tuple[str, ...] = ()
 
 
 def add(
@@ -129,6 +131,7 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         parallelizable=draft.parallelizable,
         parallel_group=draft.parallel_group,
         group=draft.group,
+        requires=list(draft.requires),
         created_by=by.name,
         assigned_to=draft.assigned_to,
     )

@@ -19,7 +19,7 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
-    `host`: which has its newest work, and `is_shared`: which others can have as well.
+    `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Waiting:
     is_container: bool = False
     host: str = ""
     is_shared: bool = True
+    requires: tuple[str, ...] = ()
     asked: str = ""
 
 
@@ -357,15 +358,16 @@ def _worker(capacity: Capacity) -> Check:
 def need(entry: Waiting, world: World) -> Need:
     """What its next session needs of its host."""
     agents = frozenset[str]() if entry.verify_only else world.agents
-    return Need(agents, world.labels, entry.host, entry.is_shared)
+    return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
-    """One of several hosts has what the session needs. Where there is only one, the session's own checks tell."""
+    """A host has what the session needs. Where there is only one, the session itself finds out about its agents."""
     hosts, needs = capacity.hosts, need(entry, capacity.world)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
     is_elsewhere = bool(needs.host) and not needs.is_shared and all(host.id != needs.host for host in hosts)
-    if len(hosts) < 2 and not (is_elsewhere and hosts):
+    is_plain = all(needs.labels <= host.labels and not host.problem for host in hosts)
+    if len(hosts) < 2 and is_plain and not (is_elsewhere and hosts):
         return Check(Reason.NO_HOST_FITS, True, "one host", listed)
     fitting = placing.fitting(hosts, needs)
     message = "" if fitting else placing.why_none(hosts, needs)

@@ -49,6 +49,7 @@ _WAITING = {
     "is_container": "e.is_container",
     "host": "e.host_id",
     "is_shared": "e.is_shared",
+    "requires": "e.requires",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
 }
 
@@ -276,7 +277,8 @@ def _waiting(row: dict[str, Any]) -> Waiting:
         name: bool(row[name])
         for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container", "is_shared")
     }
-    return Waiting(**{**row, **booleans, "paths": tuple(_json(row["paths"])), "wait_s": max(row["wait_s"] or 0.0, 0.0)})
+    lists = {name: tuple(_json(row[name])) for name in ("paths", "requires")}
+    return Waiting(**{**row, **booleans, **lists, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 
 def _json(value: Any) -> Any:

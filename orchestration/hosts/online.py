@@ -42,6 +42,12 @@ def place(workspace: Workspace, need: Need) -> str:
     return chosen.id if chosen else ""
 
 
+def unreachable(workspace_id: str) -> dict[str, str]:
+    """The hosts that cannot use the workspace's shared repository now, by name: why, as a sentence."""
+    known = _online().exclude(unreachable={}).order_by("host").values_list("host", "unreachable")
+    return {host: sentences[workspace_id] for host, sentences in known if workspace_id in sentences}
+
+
 def _online() -> QuerySet[Worker]:
     return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S / 2))
 

@@ -44,12 +44,12 @@ def ref_of(workspace_id: str) -> str:
 
 def start_point(workspace: Workspace, name: str) -> str:
     """The commit from which work starts, which is on this host then: the known tip, or the branch's own before anything is known. Raises
-    GitError."""
+    Unreachable, or GitError."""
     refs = (ref_of(workspace.pk), f"refs/heads/{name}")
     tip = Integration.objects.filter(pk=workspace.pk).values_list("tip", flat=True).first()
     if tip and here.bring(workspace, tip, *refs):
         return str(tip)
-    return branches.tip_or_raise(here.path(workspace), name)
+    return here.tip_of(workspace, name)
 
 
 def observe(workspace_id: str) -> str:

@@ -1,7 +1,7 @@
 """Entries of the backlog and what they depend on."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from budget.models import Account
@@ -76,6 +76,9 @@ class Entry(models.Model):
         max_length=40, blank=True, db_default="", default="", help_text="The host that has its newest work and its conversation."
     )
     is_shared = models.BooleanField(db_default=True, default=True, help_text="Other hosts can have its newest work as well.")
+    requires = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True, help_text="Labels that the host of its sessions has."
+    )
     group = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
     )

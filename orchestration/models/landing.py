@@ -60,6 +60,11 @@ class Integration(models.Model):
         UNUSABLE = "unusable"
 
     workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="integration")
+    only_branches = models.BooleanField(
+        db_default=False,
+        default=False,
+        help_text="Its remote refuses refs that are no branches: Muster's own are branches there.",
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.UNKNOWN, db_default=State.UNKNOWN)
     tip = models.CharField(max_length=64, blank=True, db_default="", help_text="The newest commit from which work may start.")
     delivered = models.CharField(

@@ -169,6 +169,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
         priority=draft.priority,
         parallelizable=draft.parallelizable,
         parallel_group=draft.parallel_group,
+        requires=draft.requires,
     )
     if entry is None or entry.deleted:
         return Line(row, entry, values)

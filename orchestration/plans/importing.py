@@ -162,6 +162,7 @@ def _as_change(row: Entry, fields: dict[str, Any]) -> content.Change:
         priority=entries.PRIORITIES[priority] if priority else None,
         parallelizable=bool(fields["parallelizable"]) if "parallelizable" in fields else None,
         parallel_group=fields["parallel_group"] or "" if "parallel_group" in fields else None,
+        requires=tuple(fields["requires"] or ()) if "requires" in fields else None,
     )
 
 

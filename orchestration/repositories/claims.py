@@ -13,20 +13,24 @@ from orchestration.repositories.authority import ABSENT, Authority, Moved
 
 TRIES = 5
 TRAILER = "Muster-Claim"
+PREFIX = "refs/muster/entries/"
 
 
 def ref_of(entry_id: str) -> str:
-    return f"refs/muster/entries/{entry_id}"
+    return PREFIX + entry_id
 
 
-def claim(authority: Authority, entry_id: str, branch: str, *, attempt: int, start: str) -> None:
+def claim(authority: Authority, entry_id: str, branch: str, *, attempt: int, start: str, is_shared: bool = True) -> None:
     """Claim the entry's work for this attempt; the entry's branch on this host gets the newest of it. `start`: the commit on which an entry begins
-    that has none. Raises Moved, Unreachable, or GitError."""
+    that has none, and one that is reopened after its work landed. `is_shared`: no host has work of it alone. Raises Moved, Unreachable, or
+    GitError."""
     ref, repo = ref_of(entry_id), authority.repo
     for _ in range(TRIES):
         at = authority.refs(ref).get(ref, ABSENT)
         if at:
             authority.fetch([ref])
+        if not at and is_shared and value_of(repo, ref):  # it was shared, and is no longer: it landed
+            _begin_anew(repo, entry_id, branch, start)
         newest = follow(repo, entry_id, branch, work_of(repo, at) if at else ABSENT)
         new = _commit(repo, newest or start, f"Claim {entry_id}\n\n{TRAILER}: {attempt}\n")
         try:
@@ -62,13 +66,24 @@ def follow(repo: Path, entry_id: str, branch: str, work: str) -> str:
     here = branches.tip(repo, branch) or ABSENT
     if not work or here == work or (here and history.contains(repo, here, work)):
         return here
+    _put(repo, entry_id, branch, work, here)
+    return work
+
+
+def _begin_anew(repo: Path, entry_id: str, branch: str, start: str) -> None:
+    here = branches.tip(repo, branch)
+    if here and not history.contains(repo, start, here):
+        _put(repo, entry_id, branch, start, here)
+
+
+def _put(repo: Path, entry_id: str, branch: str, work: str, here: str) -> None:
+    """Move the entry's branch on this host from `here`, which stays on a ref where it is not part of the work."""
     if here and not history.contains(repo, work, here):
         git.run(repo, "update-ref", f"refs/muster/strayed/{entry_id}/{here[:12]}", here)
     branches.refuse_if_checked_out(repo, branch)
     code, _, errors = git.attempt(repo, "update-ref", "-m", "muster: claim", f"refs/heads/{branch}", work, here)
     if code:
         raise GitError("update-ref", errors)
-    return work
 
 
 def _commit(repo: Path, parent: str, message: str) -> str:

@@ -7,16 +7,18 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models.functions import Now
 
+from orchestration.git import branches, places
 from orchestration.git import command as git
-from orchestration.git import places
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
-from orchestration.models import Worker
+from orchestration.models import Integration, Worker
 from orchestration.repositories import worker_tokens
-from orchestration.repositories.authority import Authority, Own, Remote
+from orchestration.repositories.authority import Authority, Own
+from orchestration.repositories.remote import Remote
 from workspaces import hosts
 from workspaces.models import Workspace
 
+SAME_KEY = "Give all hosts the same MUSTER_SECRET_KEY, and clocks that agree"
 FORGOTTEN_AFTER = timedelta(days=1)
 """A host that was not seen for so long shares nothing any more."""
 
@@ -44,7 +46,7 @@ def authority_of(workspace: Workspace) -> Authority | None:
     if is_home(workspace):
         if not are_several(workspace):
             return None
-        return Remote(path(workspace), workspace.origin) if workspace.origin else Own(path(workspace))
+        return _remote(workspace) if workspace.origin else Own(path(workspace))
     return _remote(workspace)
 
 
@@ -80,6 +82,17 @@ def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
     return has(repo, commit)
 
 
+def tip_of(workspace: Workspace, branch: str) -> str:
+    """The commit of a branch. On a host with a mirror it is fetched, and begins where the base branch is. Raises Unreachable, or GitError."""
+    repo = ensure(workspace)
+    if is_home(workspace):
+        return branches.tip_or_raise(repo, branch)
+    refs = [f"refs/heads/{name}" for name in (branch, workspace.base_branch)]
+    authority = _remote(workspace)
+    authority.fetch(list(authority.refs(*refs)))
+    return branches.tip(repo, branch) or branches.tip_or_raise(repo, workspace.base_branch)
+
+
 def to_show(workspace: Workspace, commit: str) -> Path:
     """The repository on this host, with this commit if the shared one gives it: another host may have made it."""
     repo = path(workspace)
@@ -97,7 +110,14 @@ def has(repo: Path, commit: str) -> bool:
 
 def _remote(workspace: Workspace) -> Remote:
     """The authority, as a host reaches it that does not have it."""
-    if workspace.origin:
-        return Remote(path(workspace), workspace.origin)
-    url = f"{settings.BASE_URL}/git/{workspace.pk}"
-    return Remote(path(workspace), url, lambda: worker_tokens.header(workspace.pk))
+    if not workspace.origin:
+        url = f"{settings.BASE_URL}/git/{workspace.pk}"
+        return Remote(path(workspace), url, lambda ref: worker_tokens.header(workspace.pk, ref), remedy=SAME_KEY)
+    row = Integration.objects.filter(pk=workspace.pk)
+    only_branches = bool(row.values_list("only_branches", flat=True).first())
+    return Remote(
+        path(workspace),
+        workspace.origin,
+        only_branches=only_branches,
+        on_only_branches=lambda: row.update(only_branches=True),
+    )

@@ -1,7 +1,7 @@
 """Serves the repositories that are on this host to the workers of other hosts, by git's own smart HTTP program.
 
-An ASGI application beside Django, so that a large pack streams both ways. Workers may read everything, and move only Muster's own refs and the
-integration branch, as long as that is not checked out.
+An ASGI application beside Django, so that a large pack streams both ways. Workers may read everything, and move the one ref that their token
+names: one of Muster's own, or the integration branch, as long as that is not checked out.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 PATH = re.compile(r"^/git/(ws_[0-9a-z]{16,32})/(info/refs|git-upload-pack|git-receive-pack)$")
 CHUNK = 64 * 1024
-_ENTRIES = re.compile(rb"refs/muster/entries/(entry_[0-9a-z]{16,32})")
+UNREADABLE = "?"
+_ENTRY = re.compile(r"refs/muster/entries/(entry_[0-9a-z]{16,32})")
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -39,7 +40,8 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     if match is None:
         await _refuse(send, 404, "There is no such repository here")
         return
-    if not worker_tokens.is_valid(headers.get("authorization", ""), match[1]):
+    scope_of_token = worker_tokens.scope_of(headers.get("authorization", ""), match[1])
+    if scope_of_token is None:
         await _refuse(
             send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY and clock"
         )
@@ -48,11 +50,16 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     if options is None:
         await _refuse(send, 404, "The repository of this workspace is not on this host")
         return
-    began = bytearray()
-    await _serve(scope, headers, match[2], options, _remembering(receive, began), send)
-    if match[2] == "git-receive-pack":
-        names = {name.decode() for name in _ENTRIES.findall(began)}
-        await sync_to_async(_show_branches, thread_sensitive=False)(match[1], names)
+    if match[2] != "git-receive-pack":
+        await _serve(scope, headers, match[2], options, receive, send)
+        return
+    pushed, again = await _began(receive)
+    if not worker_tokens.covers(scope_of_token, pushed):
+        await _refuse(send, 403, f"This worker's token is for {scope_of_token or 'reading'} alone")
+        return
+    await _serve(scope, headers, match[2], options, again, send)
+    names = {entry[1] for ref in pushed if (entry := _ENTRY.fullmatch(ref))}
+    await sync_to_async(_show_branches, thread_sensitive=False)(match[1], names)
 
 
 def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:
@@ -67,16 +74,40 @@ def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:
         close_old_connections()
 
 
-def _remembering(receive: Receive, began: bytearray) -> Receive:
-    """The same messages. `began` gets the first bytes: a push begins with the refs that it moves."""
-
-    async def received() -> MutableMapping[str, Any]:
+async def _began(receive: Receive) -> tuple[set[str], Receive]:
+    """The refs that a push moves, with which its body begins; and all its messages, those that were read for this among them."""
+    read: list[MutableMapping[str, Any]] = []
+    began = b""
+    while (names := _commands(began)) is None and len(began) < CHUNK:
         message = await receive()
-        if len(began) < CHUNK:
-            began.extend(message.get("body", b"")[:CHUNK])
-        return message
+        read.append(message)
+        began += message.get("body", b"")
+        if not message.get("more_body", False):
+            names = _commands(began)
+            break
+    replayed = iter(read)
 
-    return received
+    async def again() -> MutableMapping[str, Any]:
+        return next(replayed, None) or await receive()
+
+    return ({UNREADABLE} if names is None else names), again
+
+
+def _commands(began: bytes) -> set[str] | None:
+    """The names in git's packet lines up to the first flush. None: not all of them are there, or they are something else."""
+    names, at = set(), 0
+    if len(began) < 4:
+        return None
+    try:
+        while size := int(began[at : at + 4], 16):
+            line = began[at + 4 : at + size].partition(b"\0")[0]
+            if size < 4 or len(began) < at + size + 4:
+                return None
+            names.add(line.split(b" ")[2].decode().strip())
+            at += size
+    except (ValueError, IndexError):
+        return None
+    return names
 
 
 def _show_branches(workspace_id: str, entry_ids: set[str]) -> None:

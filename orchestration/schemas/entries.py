@@ -7,6 +7,7 @@ from ninja import Schema
 from pydantic import AfterValidator, Field
 
 from budget.schemas import Usd
+from orchestration.configuration.config.fields import Labels
 from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text, not_blank
 
 TestList = Annotated[
@@ -46,11 +47,18 @@ class Spec(Strict):
     integration_points: Text | list[Text] | None = None
 
 
+def _each_once(labels: list[str]) -> list[str]:
+    return list(dict.fromkeys(labels))
+
+
+Requires = Annotated[Labels, AfterValidator(_each_once)]
 Priority = Literal["critical", "high", "medium", "low"]
 Rounds = Annotated[int, Field(ge=1, le=1000)]
 
 
 class EntryIn(Strict):
+    """`requires`: labels (MUSTER_LABELS) of the host that runs its sessions, besides those in the config."""
+
     ref: Annotated[Name, Field(max_length=100)] | None = None
     type: Literal["task"] = "task"
     content: NonBlank
@@ -60,6 +68,7 @@ class EntryIn(Strict):
     parallelizable: bool = True
     parallel_group: Annotated[Name, Field(max_length=100)] | None = None
     group: Annotated[Name, Field(max_length=200)] | None = None
+    requires: Requires = []
     budget_usd: Usd | None = None
     budget_rounds: Rounds | None = None
 
@@ -121,6 +130,7 @@ class EntryOut(Schema):
     created_at: datetime
     updated_at: datetime
     group: str | None
+    requires: list[str]
     source: SourceOut | None
     version: str
 
@@ -152,13 +162,14 @@ class StatusIn(Strict):
 
 
 class EntryChange(Strict):
-    """A missing value stays. `spec` replaces the whole spec; `depends_on` is the whole list of ids. `version`: the entry's version as you
+    """A missing value stays. `spec` replaces the whole spec; `depends_on` is the whole list of ids; `requires` all labels. `version`: the entry's version as you
     read it; 409 when it has changed since."""
 
     content: NonBlank | None = None
     group: Annotated[Line, Field(max_length=200)] | None = None
     spec: Spec | None = None
     depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] | None = None
+    requires: Requires | None = None
     version: Annotated[Line, Field(max_length=40)] | None = None
 
 

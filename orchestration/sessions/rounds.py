@@ -96,10 +96,11 @@ def record_agent_done(opened: Round, summary: str) -> None:
     Round.objects.filter(pk=opened.pk).update(agent_done=True, summary=summary)
 
 
-def is_work_done(session: Session) -> bool:
-    """Whether the agent's work is complete and without findings: only its review, its verification or the merge is missing."""
+def is_work_done(session: Session, *, is_here: bool = True) -> bool:
+    """Whether the agent's work is complete and without findings: only its review, its verification or the merge is missing. `is_here`: its
+    host is this one; what a host that is away did not commit, no other host has."""
     newest = Round.objects.filter(session=session).order_by("-number").first()
-    if newest is None:
+    if newest is None or not (is_here or newest.commit):
         return False
     if newest.verdict == Round.Verdict.PASSED:
         return bool(newest.commit)

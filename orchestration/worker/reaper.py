@@ -87,7 +87,7 @@ def _end_session(session: Session) -> bool:
             _commit_work(session)
         for name in (session.pk, f"{session.pk}-base"):
             checkouts.discard(here.path(session.workspace), session_dir.worktrees() / name)
-    return sessions.conclude(session, _ending(session, cost_known))
+    return sessions.conclude(session, _ending(session, cost_known, is_here=is_here))
 
 
 def _is_proven_dead(session: Session) -> bool:
@@ -99,7 +99,7 @@ def _is_proven_dead(session: Session) -> bool:
     return not survivors and not leftovers.end_stale_gits(session.pk, after_s=git.TIMEOUT_S)
 
 
-def _ending(session: Session, cost_known: bool) -> Ending:
+def _ending(session: Session, cost_known: bool, *, is_here: bool) -> Ending:
     """LOST, unless its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
     done, the next session only verifies and merges it."""
     if session.is_run:
@@ -109,7 +109,7 @@ def _ending(session: Session, cost_known: bool) -> Ending:
         message = "Verification failed, and then its worker was lost"
         return Ending(Session.Outcome.FAILED, message, cost_unknown=not cost_known, verdict=verdict)
     message = "Its worker was lost: its work is kept" + ("" if cost_known else "; its cost is not fully known")
-    is_done = rounds.is_work_done(session)
+    is_done = rounds.is_work_done(session, is_here=is_here)
     return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known, findings=(message,), verify_next=is_done)
 
 

@@ -1,12 +1,20 @@
-"""A session's work and the other hosts: claimed before anything is prepared, published after each commit. Only where several hosts share it."""
+"""A session's work and the other hosts: claimed before anything is prepared, published after each commit, and
+forgotten once it has landed. Only where several hosts share it."""
+
+from collections.abc import Collection
+from datetime import timedelta
 
 import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Session
 from orchestration.repositories import claims, here
 from orchestration.repositories.authority import Authority, Moved
 from orchestration.sessions import Superseded
+from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +25,8 @@ def claim(session: Session, start: str) -> None:
         return
     here.ensure(session.workspace)
     try:
-        claims.claim(authority, session.entry.pk, session.entry.branch, attempt=session.attempt, start=start)
+        entry = session.entry
+        claims.claim(authority, entry.pk, entry.branch, attempt=session.attempt, start=start, is_shared=entry.is_shared)
     except Moved:
         raise Superseded(session.pk) from None
 
@@ -31,6 +40,28 @@ def publish(session: Session) -> None:
     if session.entry.is_shared != is_shared:
         Entry.objects.filter(pk=session.entry.pk).update(is_shared=is_shared)
         session.entry.is_shared = is_shared
+
+
+def tidy_all(*, but: Collection[str]) -> None:
+    """Tidy every workspace but these, of what a lander could not remove, or a person ended."""
+    for workspace in Workspace.objects.filter(deleted_at__isnull=True).exclude(host_id="").exclude(pk__in=but):
+        try:
+            tidy(workspace)
+        except GitError as problem:
+            log.warning("refs.not_removed", workspace=workspace.pk, error=str(problem)[-300:])
+
+
+def tidy(workspace: Workspace) -> None:
+    """Remove the shared refs of entries that are done; those of deleted ones after MUSTER_KEEP_DAYS, since a deletion may be undone. Raises
+    Unreachable."""
+    authority = here.authority_of(workspace)
+    refs = authority.under(claims.PREFIX) if authority is not None else {}
+    if authority is None or not refs:
+        return
+    done = Q(status=Entry.Status.DONE, deleted_at=None) | Q(deleted_at__lt=Now() - timedelta(days=settings.KEEP_DAYS))
+    ids = [ref.removeprefix(claims.PREFIX) for ref in refs]
+    over = Entry.objects.filter(done, workspace=workspace, pk__in=ids).values_list("pk", flat=True)
+    authority.discard({claims.ref_of(id_): refs[claims.ref_of(id_)] for id_ in over})
 
 
 def _publish(authority: Authority, entry: Entry) -> bool:

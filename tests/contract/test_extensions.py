@@ -53,6 +53,7 @@ ENTRY_KEYS = [
     "created_at",
     "updated_at",
     "group",
+    "requires",
     "source",
     "version",
 ]
@@ -653,3 +654,27 @@ def test_a_correction_shows_as_a_negative_row(workspace: Workspace, shop: Api) -
     rows = shop.get("/budget/ledger").json["entries"]
     assert [(row["amount_usd"], row["price_source"]) for row in rows] == [(-0.2, "manual"), (0.5, "reported")]
     assert shop.get("/budget/ledger?format=csv").text.splitlines()[-1].split(",")[6] == "-0.2"
+
+
+# Labels of hosts
+
+
+def test_an_entry_requires_labels_of_its_host(shop: Api) -> None:
+    created = shop.post(
+        "/todo/entries", {"entries": [{"content": "Train", "requires": ["gpu", "eu", "gpu"]}, {"content": "Else"}]}
+    )
+    first, second = created.json["entries"]
+    assert (first["requires"], second["requires"]) == (["gpu", "eu"], [])
+    changed = shop.patch(f"/todo/entries/{first['id']}", {"requires": ["cpu-2.1"], "version": first["version"]})
+    assert changed.json["requires"] == shop.get(f"/todo/entries/{first['id']}").json["requires"] == ["cpu-2.1"]
+    assert shop.patch(f"/todo/entries/{first['id']}", {"requires": [], "version": first["version"]}).status == 409
+    assert shop.patch(f"/todo/entries/{first['id']}", {"content": "Train it"}).json["requires"] == ["cpu-2.1"]
+    assert shop.patch(f"/todo/entries/{first['id']}", {"requires": []}).json["requires"] == []
+
+
+@pytest.mark.parametrize("labels", [["a b"], [""], ["a\x00"], ["ü"], ["-gpu"], ["x" * 64], "gpu", ["gpu"] * 21, [1], [None], {}])
+def test_labels_that_are_none_are_bad_input(shop: Api, labels: Any) -> None:
+    response = shop.post("/todo/entries", {"entries": [{"content": "Train", "requires": labels}]})
+    assert response.status == 400 and names_of(response)[0].startswith("entries.0.requires")
+    entry = shop.post("/todo/entries", {"entries": [{"content": "Train"}]}).json["entries"][0]
+    assert shop.patch(f"/todo/entries/{entry['id']}", {"requires": labels}).status == 400

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from workspaces import ids
+from workspaces import git_urls, ids
 
 
 class Role(models.TextChoices):
@@ -38,6 +38,11 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_origin(self) -> str:
+        """Its git URL, without a user and a password."""
+        return git_urls.without_password(self.origin)
 
 
 class Membership(models.Model):

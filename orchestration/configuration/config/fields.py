@@ -1,9 +1,10 @@
 """Types of fields that several parts of the config share."""
 
+import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from budget import amounts
 
@@ -11,8 +12,16 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 REF = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$"
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+def _label(text: str) -> str:
+    if not re.fullmatch(LABEL, text):
+        raise ValueError(f"{text[:40]!r} is not a label: use letters, digits, `.`, `_` and `-`, such as gpu")
+    return text
+
+
+Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"pattern": LABEL})]
 Labels = Annotated[list[Label], Field(max_length=20)]
 
 

@@ -49,7 +49,7 @@ class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
-    `requires`: labels that a host needs for this workspace's sessions, where there are several hosts. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
+    `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
     """
 

@@ -22,13 +22,15 @@ _KEYS = {
     "group": "parallel_group",
     "alone": "parallelizable",
     "ref": "ref",
+    "runs on": "requires",
+    "runs-on": "requires",
     "tests": "tests",
     "test": "tests",
 }
 _PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
 _LIKE_A_PAIR = re.compile(r"^([a-z_-]{3,12}(?: [a-z]{2,4})?)[ \t]*:[ \t]*\S", re.I)
 LATE = re.compile(rf"\(({'|'.join(_KEYS)})[ \t]*:[^()]{{1,200}}\)", re.I)
-_LISTS = ("files_to_modify", "files_to_create", "tests", "depends_on")
+_LISTS = ("files_to_modify", "files_to_create", "tests", "depends_on", "requires")
 SPEC = ("files_to_modify", "files_to_create", "tests")
 
 

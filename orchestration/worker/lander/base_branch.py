@@ -9,12 +9,16 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Landing
+from orchestration.repositories import problems
 from orchestration.worker.lander.lease import Lease
+from workspaces.git_urls import without_password
 
 log = structlog.get_logger(__name__)
 
-FETCH_TIMEOUT_S = 60.0
+LIST_TIMEOUT_S, FETCH_TIMEOUT_S = 20.0, 60.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 300.0
+PAUSE_FACTOR = 10  # times the time that a failed try took: others use the lander's thread as well
+AWAY = "New commits of"
 _next_fetch: dict[str, tuple[float, float]] = {}
 """By workspace: when its remote may be asked again, and the pause after the next failure. Of this process; another one asks by itself."""
 
@@ -40,20 +44,33 @@ def _tip(lease: Lease) -> str | None:
         return branches.tip(lease.repo, lease.base_branch)
     remote_ref = f"refs/remotes/origin/{lease.base_branch}"
     due, pause = _next_fetch.get(lease.workspace_id, (0.0, FIRST_PAUSE_S))
-    if time.monotonic() >= due:
+    if (began := time.monotonic()) >= due:
         try:
             _fetch(lease, remote_ref)
+            if lease.row().base_problem.startswith(AWAY):
+                lease.write(base_problem="")
             _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
         except GitError as problem:
             log.info("base.not_fetched", workspace=lease.workspace_id, error=str(problem)[-200:])
-            _next_fetch[lease.workspace_id] = (time.monotonic() + pause, min(pause * 2, MAX_PAUSE_S))
+            if pause > FIRST_PAUSE_S:  # not for one failure
+                _show(lease, problem)
+            ended = time.monotonic()
+            _next_fetch[lease.workspace_id] = (ended + max(pause, (ended - began) * PAUSE_FACTOR), min(pause * 2, MAX_PAUSE_S))
     code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", f"{remote_ref}^{{commit}}")
     return sha.strip() if code == 0 else branches.tip(lease.repo, lease.base_branch)
 
 
+def _show(lease: Lease, problem: GitError) -> None:
+    advice = problems.advice(str(problem)) or problems.summary(str(problem))[-300:]
+    message = f"{AWAY} {without_password(lease.origin)} could not be fetched. {advice}. Work lands on this host meanwhile"
+    if not lease.row().base_problem:
+        lease.write(base_problem=message)
+
+
 def _fetch(lease: Lease, remote_ref: str) -> None:
     """Ask the remote, and fetch if its branch moved. Raises GitError."""
-    line = git.run(lease.repo, "ls-remote", "--exit-code", "origin", f"refs/heads/{lease.base_branch}", timeout_s=FETCH_TIMEOUT_S)
+    named = f"refs/heads/{lease.base_branch}"
+    line = git.run(lease.repo, "ls-remote", "--exit-code", "origin", named, timeout_s=LIST_TIMEOUT_S)
     theirs = line.split()[0] if line else ""
     code, ours, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", remote_ref)
     if code or ours.strip() != theirs:

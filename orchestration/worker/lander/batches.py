@@ -150,6 +150,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
     )
     if landed:
         _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])
+        shared.tidy(lease)
     return landed
 
 
@@ -168,7 +169,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 def _push_on_request(lease: Lease) -> None:
     row = lease.row()
     if row.push_wanted:
-        pushing.push(lease.workspace, row.tip, lease.config)
+        pushing.push(lease.workspace, row.tip, lease.config, is_asked=True)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 

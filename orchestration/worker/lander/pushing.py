@@ -1,5 +1,7 @@
 """Pushes the integration branch to the workspace's remote, if it has one. A failed push is shown and repeated with the next merge."""
 
+import time
+
 import structlog
 
 from orchestration import events
@@ -7,7 +9,7 @@ from orchestration.configuration import Config
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
-from orchestration.repositories import here
+from orchestration.repositories import here, problems
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Workspace
@@ -15,26 +17,33 @@ from workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 120
+PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times the time that a failed push took: other workspaces land by the same thread
+_paused_until: dict[str, float] = {}
 ELSEWHERE = "Landed by a host that has no remote of this repository: a session worker on the host that has it pushes with its next landing"
 
 
-def push(workspace: Workspace, commit: str, config: Config) -> None:
+def push(workspace: Workspace, commit: str, config: Config, *, is_asked: bool = False) -> None:
     """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
 
-    Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch.
+    Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch. `is_asked`: by a person, also
+    while a remote that took long to fail is left alone.
     """
-    if config.push is None:
+    if config.push is None or (time.monotonic() < _paused_until.get(workspace.pk, 0) and not is_asked):
         return
     if not here.is_home(workspace) and not workspace.origin:
         _record_result(workspace.pk, error=ELSEWHERE)
         return
     refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"
+    began = time.monotonic()
     try:
         git.run(here.path(workspace), "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
     except git.GitError as error:
-        _record_result(workspace.pk, error=str(error)[-500:])
+        advice = problems.advice(str(error))
+        _record_result(workspace.pk, error=f"{str(error)[-380:]} {advice}".strip())
+        _paused_until[workspace.pk] = time.monotonic() + min((time.monotonic() - began) * PAUSE_FACTOR, MAX_PAUSE_S)
         log.warning("push.failed", error=str(error)[-300:])
         return
+    _paused_until.pop(workspace.pk, None)
     _record_result(workspace.pk, commit=commit)
 
 

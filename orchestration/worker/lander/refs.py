@@ -7,7 +7,8 @@ from orchestration.git import branches, history, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch
-from orchestration.repositories.authority import Moved, Remote, Unreachable
+from orchestration.repositories.authority import Moved, Unreachable
+from orchestration.repositories.remote import Remote
 from orchestration.worker.lander import shared
 from orchestration.worker.lander.lease import Lease
 

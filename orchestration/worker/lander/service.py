@@ -12,7 +12,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories.authority import Unreachable
-from orchestration.worker import agent_checks, reach, repository_watch
+from orchestration.worker import agent_checks, reach, repository_watch, sharing
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 2.0
 LOOK_S = 2.0
 MAX_PAUSE_S = 60.0
+FIRST_TIDY_S, TIDY_S = 60.0, 3600.0
 CHECKS_PAUSE_S = 30.0  # before checks that cannot run are tried again: the first time
 MAX_CHECKS_PAUSE_S = 900.0
 
@@ -40,6 +41,7 @@ class Service:
         self._check_at: dict[str, float] = {}
         self._check_pauses: dict[str, float] = {}
         self._look_at = 0.0
+        self._tidy_at = time.monotonic() + FIRST_TIDY_S
 
     def start(self) -> None:
         threading.Thread(target=self._loop, name="lander", daemon=True).start()
@@ -54,11 +56,14 @@ class Service:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_S
             self._look_at_repositories()
+            self._tidy()
             self._wake_unusable()
         worked = 0
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
                 break
+            if reach.is_lost(workspace_id):
+                continue
             if time.monotonic() >= self._retry_at.get(workspace_id, 0):
                 worked += self.run(workspace_id)
         return worked
@@ -67,6 +72,11 @@ class Service:
         """A workspace whose repository is back does not sit out the pause of its failures."""
         for workspace_id in [*repository_watch.look_at_all(), *reach.look_again()]:
             self._retry_at.pop(workspace_id, None)
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_S
+            sharing.tidy_all(but=reach.lost_here())
 
     def _wake_unusable(self) -> None:
         """What kept the checks from running may be over: a disk is no longer full, a program is installed."""

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 
-from orchestration.git import history
+import structlog
+
+from orchestration.git import branches, history
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Landing
 from orchestration.repositories import claims, here
-from orchestration.repositories.authority import ABSENT, Remote
+from orchestration.repositories.authority import ABSENT, Moved
+from orchestration.repositories.remote import Remote
+from orchestration.worker import sharing
 from orchestration.worker.lander.lease import Lease
+
+log = structlog.get_logger(__name__)
 
 
 def follow(lease: Lease) -> None:
@@ -21,6 +27,8 @@ def follow(lease: Lease) -> None:
     lease.shared = authority.refs(own, named, f"refs/heads/{lease.base_branch}")
     authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.repo, ref) != sha])
     tip = lease.row().tip
+    if named not in lease.shared:
+        _begin(lease, named)
     if not tip:
         return
     if not here.has(lease.repo, tip):
@@ -30,11 +38,33 @@ def follow(lease: Lease) -> None:
         move(lease, own, tip)
 
 
+def _begin(lease: Lease, named: str) -> None:
+    """The integration branch is not there yet: it begins where it is known to be, else where the base branch is. Raises Unreachable, or
+    GitError."""
+    known = lease.row().tip or branches.tip(lease.repo, lease.branch_name)
+    start = known or branches.tip_or_raise(lease.repo, lease.base_branch)
+    try:
+        if here.has(lease.repo, start):
+            move(lease, named, start)
+    except Moved:
+        log.info("branch.began_elsewhere", workspace=lease.workspace_id)  # the next look sees it
+
+
 def move(lease: Lease, ref: str, new: str) -> None:
     """Move a shared ref from where it was last seen. Raises Moved, or Unreachable."""
     assert lease.authority is not None
     lease.authority.move(ref, new, before=lease.shared.get(ref, ABSENT))
     lease.shared[ref] = new
+
+
+def tidy(lease: Lease) -> None:
+    """Remove the refs of what has landed. A failure does not undo the landing: it is tried again within the hour."""
+    if lease.authority is None:
+        return
+    try:
+        sharing.tidy(lease.workspace)
+    except GitError as problem:
+        log.warning("refs.not_removed", workspace=lease.workspace_id, error=str(problem)[-300:])
 
 
 def bring(lease: Lease, landings: Sequence[Landing]) -> None:

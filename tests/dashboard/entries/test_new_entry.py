@@ -31,7 +31,9 @@ def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
         "creates": "new/",
         "after": "3, #12",
     }
-    response = write(otto, workspace, **form_data, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1")
+    response = write(
+        otto, workspace, **form_data, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1", labels="gpu, eu"
+    )
     entry = newest(workspace)
     assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/entries/{entry.pk}/"
     assert entry.spec == {
@@ -42,7 +44,8 @@ def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
     }
     assert sorted(entry.dependencies.values_list("depends_on__seq", flat=True)) == [3, 12]
     assert (entry.account.budget, entry.budget_rounds, entry.priority, entry.parallel_group) == (1_200_500_000, 7, 1, "docs")
-    assert not entry.parallelizable
+    assert not entry.parallelizable and entry.requires == ["gpu", "eu"]
+    assert "Runs on hosts with</dt><dd>gpu, eu" in text_of(otto, response.url, tab="brief")
 
 
 def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Workspace) -> None:
@@ -64,6 +67,7 @@ def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Worksp
         ({"rounds": "many"}, "whole number of rounds"),
         ({"priority": "urgent"}, "priority"),
         ({"group": "g" * 101}, "100"),
+        ({"labels": "g/u"}, "is not a label"),
     ],
 )
 def test_invalid_fields_are_reported_and_the_input_stays(

@@ -50,11 +50,12 @@ def test_an_entry_is_edited(otto: Client, workspace: Workspace) -> None:
         tests="tests/test_models.py::*",
         after="#2, 12",
         heading="Clean up",
+        labels="eu",
         reason="agreed",
     )
     assert response.status_code == 303 and response.url == address(row, "?tab=brief")
     row = entry(workspace, 10)
-    assert row.content == "Remove the discount table\n\nAnd its migration." and row.group == "Clean up"
+    assert row.content == "Remove the discount table\n\nAnd its migration." and row.group == "Clean up" and row.requires == ["eu"]
     assert row.spec == {
         "acceptance_criteria": ["All tests pass", "The table is gone"],
         "files_to_modify": ["app/models.py", "app/migrations/"],

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from budget.limits import caps
 from budget.models import Project
 from orchestration.backlog import entries
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Integration, Session, Worker
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_charge
 from workspaces.models import Workspace
@@ -205,3 +205,16 @@ def test_entries_without_money_in_the_plan_need_attention(ana: Client) -> None:
     entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
     assert "2 entries have</a> no money" in seen and "/budget/#caps-h" in seen and "Nothing needs you" not in seen
+
+
+def test_the_setup_names_a_remote_that_cannot_be_used_and_one_that_accepts_branches_alone(
+    vera: Client, workspace: Workspace
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(origin="https://ana:geheim@git.example.org/shop.git")
+    Integration.objects.update_or_create(workspace=workspace, defaults={"only_branches": True})
+    sentence = "https://git.example.org/shop.git could not be used: no route. Look at the network of this host"
+    Worker.objects.filter(queue="sessions").update(unreachable={workspace.pk: sentence}, host="build-1", seen_at=now())
+    text = text_of(vera, f"/w/{workspace.pk}/")
+    assert f"<strong>Repository</strong>, from build-1: {sentence}." in text
+    assert "<code>https://git.example.org/shop.git</code> accepts branches alone" in text
+    assert "geheim" not in text + text_of(vera, "/") + text_of(vera, f"/w/{workspace.pk}/settings/")

@@ -43,6 +43,17 @@ def test_a_first_import_adds_all_with_groups_and_sources(workspace: Workspace) -
     assert print_.spec == {}
 
 
+def test_labels_of_hosts_are_imported_and_a_persons_stay(workspace: Workspace) -> None:
+    text = PLAN.replace("files: a.py", "files: a.py; runs on: gpu, eu")
+    bring(workspace, text)
+    assert entry(workspace, "Parse").requires == ["gpu", "eu"] and entry(workspace, "Print").requires == []
+    bring(workspace, text.replace("gpu, eu", "gpu"))
+    assert entry(workspace, "Parse").requires == ["gpu"]
+    content.edit(entry(workspace, "Parse"), content.Change(requires=("tpu",)), by=ANA)
+    bring(workspace, PLAN)
+    assert entry(workspace, "Parse").requires == ["tpu"]
+
+
 def test_the_same_plan_again_changes_nothing(workspace: Workspace) -> None:
     bring(workspace, PLAN)
     again = shown(workspace, PLAN)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.repositories import claims
-from orchestration.repositories.authority import Moved, Own, Remote, Unreachable
+from orchestration.repositories.authority import Moved, Own, Unreachable
+from orchestration.repositories.remote import Remote
 from tests.orchestration.git.repositories import a_repository, git
 
 ENTRY, BRANCH = "entry_00000000000000000001", "muster/1-work"

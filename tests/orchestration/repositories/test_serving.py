@@ -1,0 +1,76 @@
+"""The repository that Muster itself serves: what a worker's token lets it move there, and for how long."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from orchestration.repositories import serving, worker_tokens
+from tests.factories import a_workspace
+from tests.orchestration.git.repositories import a_repository, git, try_git
+from tests.orchestration.worker.sessions.shop import until
+from workspaces.models import Workspace
+
+ENTRY = "refs/muster/entries/entry_00000000000000000001"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return a_workspace(repo=str(a_repository(tmp_path / "repo")))
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(serving.application, port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/git/{workspace.pk}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def moves(workspace: Workspace, url: str, header: str, *refs: str) -> bool:
+    pushed = [f"main:{ref}" for ref in refs]
+    return try_git(Path(workspace.repo), "-c", f"http.extraHeader={header}", "push", "--quiet", url, *pushed)[0] == 0
+
+
+def test_a_token_moves_the_ref_that_it_names_and_no_other(workspace: Workspace, url: str) -> None:
+    header = worker_tokens.header(workspace.pk, ENTRY)
+    assert not moves(workspace, url, header, f"{ENTRY}9")
+    assert not moves(workspace, url, header, ENTRY, f"{ENTRY}9")
+    assert not moves(workspace, url, header, "refs/heads/other")
+    assert git(Path(workspace.repo), "for-each-ref", "refs/muster", "refs/heads/other") == ""
+    assert moves(workspace, url, header, ENTRY)
+
+
+def test_no_token_moves_what_is_not_musters(workspace: Workspace, url: str) -> None:
+    for ref in ("refs/heads/other", "refs/tags/v1", "HEAD"):
+        assert not moves(workspace, url, worker_tokens.header(workspace.pk, ref), ref)
+
+
+def test_a_token_to_read_reads_and_moves_nothing(workspace: Workspace, url: str) -> None:
+    header = worker_tokens.header(workspace.pk, worker_tokens.NOTHING)
+    assert not moves(workspace, url, header, ENTRY)
+    assert "refs/heads/main" in git(Path(workspace.repo), "-c", f"http.extraHeader={header}", "ls-remote", url)
+
+
+def test_a_token_of_another_workspace_or_an_old_one_opens_nothing(
+    workspace: Workspace, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = worker_tokens.header("ws_00000000000000000009", ENTRY)
+    assert not moves(workspace, url, other, ENTRY)
+    monkeypatch.setattr(worker_tokens, "VALID_S", -1)
+    assert not moves(workspace, url, worker_tokens.header(workspace.pk, ENTRY), ENTRY)
+
+
+@pytest.mark.parametrize("body", [b"", b"zzzz", b"0004", b"00", b"0032" + b"x" * 10, b"-001", b"0006\0\0"])
+def test_a_push_that_cannot_be_read_is_not_taken_for_an_empty_one(body: bytes) -> None:
+    assert serving._commands(body) is None
