@@ -22,11 +22,11 @@ GRACE = 2
 
 
 class Running:
-    """One `muster up` on a data directory, observed from outside."""
+    """One `muster up` on a data directory, observed from outside. `code`: where its code is."""
 
-    def __init__(self, data: Path, *args: str, demo: bool = False, **extra: str) -> None:
+    def __init__(self, data: Path, *args: str, demo: bool = False, code: Path = ROOT, **extra: str) -> None:
         data.parent.mkdir(exist_ok=True)
-        self.data = data
+        self.data, self.code = data, code
         env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
         env |= {"MUSTER_DATA_DIR": str(data), "MUSTER_STOP_GRACE_S": str(GRACE), **extra}
         command = [sys.executable, "-m", "config.up", *([] if demo else ["--no-demo"]), "--port", "0", *args]
@@ -35,7 +35,7 @@ class Running:
         ends_with_us = partial(die_with_parent, signal.SIGTERM, os.getpid())  # a run that is cut off leaves no Muster behind
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True, preexec_fn=ends_with_us
+                command, cwd=code, env=env, stdout=out, stderr=out, start_new_session=True, preexec_fn=ends_with_us
             )
 
     @property
@@ -66,7 +66,7 @@ class Running:
     def muster(self, *args: str) -> str:
         """A management command on this data directory; its output."""
         result = subprocess.run(
-            [sys.executable, "-m", "manage", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "manage", *args], cwd=self.code, env=self.env, capture_output=True, text=True, timeout=60
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout

@@ -59,7 +59,7 @@ class Upgraded:
     def all_land(self) -> None:
         until(lambda: {self.shop.entry(id_)["status"] for id_ in self.ids} == {"done"}, 120, every=0.2)
         assert [self.shop.merged(f"file-{n}") for n in range(len(self.ids))] == ["yes"] * len(self.ids)
-        outcomes = {session["outcome"] for id_ in self.ids for session in self.shop.sessions(id_)}
+        outcomes = {session["status"] for id_ in self.ids for session in self.shop.sessions(id_)}
         assert outcomes <= {"passed", "interrupted", "lost"}
         assert "everything adds up" in self.shop.up.muster("ledger", "check")
 
