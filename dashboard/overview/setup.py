@@ -17,9 +17,9 @@ def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
     unreachable = online.unreachable(workspace.pk)
     if has_landed and (agent is None or agent.ok is not False) and not unreachable:
         return {"setup_shown": False}
-    verdict = (
-        TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip if integration else "").order_by("-pk").first()
-    )
+    verdict = None
+    if integration is not None:
+        verdict = TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip).order_by("-pk").first()
     return {
         "setup_shown": True,
         "agent_check": agent,

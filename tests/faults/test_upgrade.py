@@ -142,7 +142,7 @@ def free_port() -> int:
 
 
 @pytest.mark.timeout(300)
-def test_a_session_worker_of_the_version_before_works_beside_a_new_web_server(
+def test_a_session_worker_of_the_earlier_version_works_with_a_new_web_server(
     tmp_path: Path, earlier: Path, servers: dict[str, str]
 ) -> None:
     team = Team(tmp_path, earlier, servers)

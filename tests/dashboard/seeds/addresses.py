@@ -58,6 +58,7 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "what": "priority",
         "role": "planner",
         "number": 1,
+        "host_id": session.host_id or "host_x",
         "verb": verb,
         "token": "x.y",
     }

@@ -88,7 +88,7 @@ def test_for_who_belongs_elsewhere_there_is_no_such_workspace(workspace: Workspa
 def test_who_is_not_logged_in_is_sent_to_the_login(workspace: Workspace) -> None:
     statuses = sent(Client(), workspace)
     assert set(statuses.values()) <= {200, 302, 401, 405}
-    assert [name for name, status in statuses.items() if status == 200] == ["healthz", "keys"]
+    assert [name for name, status in statuses.items() if status == 200] == ["healthz", "keys", "readyz"]
 
 
 def test_without_its_token_no_form_is_taken(workspace: Workspace) -> None:
