@@ -7,6 +7,7 @@ integration branch, as long as that is not checked out.
 import asyncio
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 PATH = re.compile(r"^/git/(ws_[0-9a-z]{16,32})/(info/refs|git-upload-pack|git-receive-pack)$")
 CHUNK = 64 * 1024
+ENDS_WITHIN_S = 10.0  # once all of its answer is read
 _ENTRIES = re.compile(rb"refs/muster/entries/(entry_[0-9a-z]{16,32})")
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -151,12 +153,16 @@ async def _serve(
         while chunk := await process.stdout.read(CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await asyncio.wait_for(
+            process.wait(), ENDS_WITHIN_S
+        )  # a kill would look for its end, and take that from asyncio's watcher
     except asyncio.IncompleteReadError:
         await _refuse(send, 500, "git could not serve this repository")
     finally:
         feeding.cancel()
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
 
