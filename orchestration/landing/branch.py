@@ -13,6 +13,7 @@ from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Landing, Worker
 from orchestration.repositories import here
+from orchestration.repositories.authority import Unreachable
 from workspaces.models import Workspace
 
 State = Integration.State
@@ -44,12 +45,17 @@ def ref_of(workspace_id: str) -> str:
 
 def start_point(workspace: Workspace, name: str) -> str:
     """The commit from which work starts, which is on this host then: the known tip, or the branch's own before anything is known. Raises
-    GitError."""
+    GitError; Unreachable where another host has yet to make the branch."""
     refs = (ref_of(workspace.pk), f"refs/heads/{name}")
     tip = Integration.objects.filter(pk=workspace.pk).values_list("tip", flat=True).first()
     if tip and here.bring(workspace, tip, *refs):
         return str(tip)
-    return branches.tip_or_raise(here.path(workspace), name)
+    repo = here.ensure(workspace)
+    if not here.is_home(workspace):
+        here.fetch(workspace, *refs)
+        if not branches.tip(repo, name):
+            raise Unreachable("fetch", f"The shared repository has no branch {name} yet: the next landing makes it")
+    return branches.tip_or_raise(repo, name)
 
 
 def observe(workspace_id: str) -> str:

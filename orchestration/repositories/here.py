@@ -73,11 +73,14 @@ def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
     repo = ensure(workspace)
     if has(repo, commit):
         return True
-    authority = authority_of(workspace)
-    if authority is None:
-        return False
-    authority.fetch(list(authority.refs(*refs)))
+    fetch(workspace, *refs)
     return has(repo, commit)
+
+
+def fetch(workspace: Workspace, *refs: str) -> None:
+    """Have those of these shared refs that are there. Raises Unreachable."""
+    if (authority := authority_of(workspace)) is not None:
+        authority.fetch(list(authority.refs(*refs)))
 
 
 def to_show(workspace: Workspace, commit: str) -> Path:

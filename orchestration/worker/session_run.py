@@ -112,7 +112,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
-    repo = here.path(session.workspace)
+    repo = here.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
     sharing.claim(session, start)
     earlier = _earlier_pass(session)
