@@ -151,7 +151,7 @@ class Heartbeat:
                 lease_until=sessions.lease_end()
             )
             for flags in all_flags:
-                flags.renewed_at = renewed_at[flags.session_id]
+                flags.renew(renewed_at[flags.session_id])
 
     def _read_requests(self) -> None:
         """Stop requests and the money left: one statement for all sessions."""

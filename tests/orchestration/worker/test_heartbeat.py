@@ -103,7 +103,8 @@ def test_a_look_finds_what_a_session_must_end_for(
 
 def test_a_kill_ends_what_runs_at_once(heartbeat: Heartbeat, session: Session, flags: StopFlags) -> None:
     calls: list[str] = []
-    flags.attach(SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill")))  # type: ignore[arg-type]
+    process = SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill"), renew=lambda at: None)
+    flags.attach(process)  # type: ignore[arg-type]
     change(session, stop_wanted_at=Now(), kill_wanted_at=Now())
     heartbeat._read_requests()
     assert calls == ["stop", "kill"]
