@@ -57,7 +57,7 @@ def _be_patient(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _on_shutting_down(**_: Any) -> None:
-    heartbeat.stop()
+    threading.Thread(target=heartbeat.stop, name="stop", daemon=True).start()  # a signal's handler uses no database
 
 
 @signals.worker_shutdown.connect

@@ -6,7 +6,7 @@ from tests.faults.harness import until
 from tests.faults.shop import Shop
 from tests.hosts.conftest import Site
 
-THREE_ROUNDS = ("1| write part-{n} one", "2| write part-{n} two", "3| write ok-{n} yes", "sleep {seconds}")
+THREE_ROUNDS = ("1| write part-{n} one", "2| write part-{n} two", "3,4,5,6,7| write ok-{n} yes", "sleep {seconds}")
 CHECK = [{"name": "all", "run": "for f in part-*; do test -f ok-${f#part-} || exit 1; done"}]
 
 
@@ -51,9 +51,13 @@ def all_done(shop: Shop, ids: list[str]) -> bool:
     return all(entry["status"] == "done" for entry in entries)
 
 
-def all_landed(shop: Shop, count: int) -> bool:
-    """The newest text of every part is in the integration branch."""
-    return all(shop.merged(f"part-{n}") == "two" and shop.merged(f"ok-{n}") == "yes" for n in range(count))
+def assert_all_landed(site: Site, shop: Shop, count: int) -> None:
+    """Each file, and the commit of each round that ended in order, is in the integration branch."""
+    assert [shop.merged(f"ok-{n}") for n in range(count)] == ["yes"] * count
+    sql = """SELECT r.commit FROM orchestration_round r JOIN orchestration_session s ON s.id = r.session_id
+        WHERE s.workspace_id = %s AND s.outcome IN ('passed', 'failed') AND r.commit <> ''"""
+    commits = site.server.database.values(sql, shop.path.split("/")[2])
+    assert commits and not set(commits) - set(shop.git("rev-list", "muster/integration").split())
 
 
 def sessions(site: Site, shop: Shop, columns: str, also: str = "TRUE") -> list[Any]:

@@ -11,15 +11,16 @@ from tests.faults.harness import Client
 from tests.faults.shop import Shop
 from tests.hosts.hosts import Server, SessionHost
 from tests.hosts.machines import Machine, Network
-from tests.hosts.watching import Watch
+from tests.hosts.observing import Observer
 
-LEASE_S, LEASE_GRACE_S, TICK_S = 6.0, 2.0, 1.0
+LEASE_S, LEASE_GRACE_S, TICK_S, DRAIN_S = 6.0, 2.0, 1.0, 8.0
 SETTINGS = {
     "MUSTER_SECRET_KEY": "one key on all hosts, of more than fifty characters",
     "MUSTER_SESSION_SLOTS": "4",
     "MUSTER_LEASE_S": str(LEASE_S),
     "MUSTER_LEASE_GRACE_S": str(LEASE_GRACE_S),
     "MUSTER_TICK_S": str(TICK_S),
+    "MUSTER_DRAIN_S": str(DRAIN_S),
     "MUSTER_STOP_GRACE_S": "2",
 }
 
@@ -38,9 +39,9 @@ class Site:
 
     def machine(self, name: str, number: int, *, disk_mb: int = 0) -> Machine:
         hidden = [path for other, path in self.folders.items() if other != name]
-        made = Machine(name, self.folders[name], number, hidden=hidden, disk_mb=disk_mb)
-        self.network.join(made)
-        return made
+        machine = Machine(name, self.folders[name], number, hidden=hidden, disk_mb=disk_mb)
+        self.network.join(machine)
+        return machine
 
     def host(self, machine: Machine, **extra: str) -> SessionHost:
         return SessionHost(machine, self.server, self.network, **extra)
@@ -64,29 +65,29 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def machines(site: Site) -> Iterator[tuple[Machine, Machine]]:
-    made = site.machine("one", 2), site.machine("two", 3)
-    yield made
-    for machine in made:
+    machines = site.machine("one", 2), site.machine("two", 3)
+    yield machines
+    for machine in machines:
         machine.end()
 
 
 @pytest.fixture(scope="session")
 def workers(site: Site, machines: tuple[Machine, Machine]) -> tuple[SessionHost, SessionHost]:
-    one, two = (site.host(machine) for machine in machines)
-    return one, two
+    first, second = (site.host(machine) for machine in machines)
+    return first, second
 
 
 @pytest.fixture
 def hosts(site: Site, workers: tuple[SessionHost, SessionHost]) -> Iterator[tuple[SessionHost, SessionHost]]:
     """Both are at work when a test begins, whatever the one before did to them. After it, nothing is left that should not be."""
     for host in workers:
-        site.network.mend(host.machine)
+        site.network.repair(host.machine)
         if not host.worker():
             host.start()
-    watch = Watch()
+    observer = Observer()
     yield workers
-    watch.end()
-    assert not watch.pairs, "two agents worked on one entry at the same time"
+    observer.end()
+    assert not observer.pairs, "two agents worked on one entry at the same time"
     site.server.muster("ledger", "check")
 
 

@@ -133,6 +133,6 @@ class Network:
         if back:
             self.centre.run("ip", "neigh", "replace", machine.address, "lladdr", NOWHERE, "dev", "bridge", "nud", "permanent")
 
-    def mend(self, machine: Machine) -> None:
-        for one, device, other in ((machine, "card", self.centre), (self.centre, "bridge", machine)):
-            subprocess.run(one.inside("ip", "neigh", "del", other.address, "dev", device), capture_output=True)
+    def repair(self, machine: Machine) -> None:
+        for side, device, other in ((machine, "card", self.centre), (self.centre, "bridge", machine)):
+            subprocess.run(side.inside("ip", "neigh", "del", other.address, "dev", device), capture_output=True)

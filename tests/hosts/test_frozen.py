@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.harness import until
 from tests.faults.shop import Shop
-from tests.hosts.backlog import all_done, all_landed, at_work, blameless, long_rounds, sessions, three_rounds
+from tests.hosts.backlog import all_done, assert_all_landed, at_work, blameless, long_rounds, sessions, three_rounds
 from tests.hosts.conftest import LEASE_GRACE_S, LEASE_S, Hosts, Site
 
 pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
@@ -38,4 +38,5 @@ def test_a_host_that_stood_still_as_a_whole_loses_no_commit(site: Site, hosts: H
     for pid in frozen:
         os.kill(pid, signal.SIGCONT)
     until(lambda: all_done(shop, ids), 90, every=0.5)
-    assert all_landed(shop, 6) and blameless(site, shop)
+    assert_all_landed(site, shop, 6)
+    assert blameless(site, shop)

@@ -49,7 +49,7 @@ def test_the_entries_of_a_host_that_is_cut_off_go_on_elsewhere_and_it_comes_back
     assert set(sessions(site, shop, "outcome", "host = 'two' AND round_number = 2")) == {"lost"}
     for id_ in there:
         assert shop.git("show", f"{shop.entry(id_)['branch']}:started-{ids.index(id_)}") == "yes"
-    site.network.mend(two.machine)
+    site.network.repair(two.machine)
     assert late_push(two, next(iter(there.values()))) == "refused"
     until(two.is_online, LEASE_S)
     shop.call("PATCH", "/config", {"max_workers": 8})

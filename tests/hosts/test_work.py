@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.harness import until
 from tests.faults.shop import Shop
-from tests.hosts.backlog import add_quick, all_done, all_landed, sessions, three_rounds
+from tests.hosts.backlog import add_quick, all_done, assert_all_landed, sessions, three_rounds
 from tests.hosts.conftest import Hosts, Site
 
 pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
 def test_eight_entries_of_three_rounds_land_and_both_hosts_worked(site: Site, hosts: Hosts, shop: Shop) -> None:
     ids = three_rounds(shop, 8)
     until(lambda: all_done(shop, ids), 120, every=0.5)
-    assert all_landed(shop, 8)
+    assert_all_landed(site, shop, 8)
     assert set(sessions(site, shop, "host")) == {"one", "two"}
     assert set(sessions(site, shop, "outcome")) == {"passed", "failed"}
 

@@ -1,5 +1,6 @@
 """The heartbeat renews its own sessions' leases alone, sees what people want, and fences what it could not renew."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -145,3 +146,19 @@ def test_a_worker_that_shuts_down_interrupts_what_it_supervises_and_what_begins_
     assert flags.reason == "interrupted"
     with heartbeat.supervising(a_session(an_entry(session.workspace))) as late:
         assert late.reason == "interrupted"
+
+
+def test_a_worker_that_gets_sigterm_offers_no_slots_and_lets_its_sessions_go_on_for_a_while(
+    heartbeat: Heartbeat, flags: StopFlags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))  # the test's transaction stays open
+    until = time.monotonic() + 0.5
+    heartbeat.drain(0.5)
+    assert time.monotonic() >= until and flags.reason == "interrupted"
+    assert Worker.objects.get(pk=heartbeat.worker.pk).slots == heartbeat._open_slots() == 0
+
+
+def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, flags: StopFlags) -> None:
+    heartbeat._draining.set()
+    heartbeat.drain(600)
+    assert flags.reason == "interrupted"

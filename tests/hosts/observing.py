@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.hosts.hosts import AGENT
 
 
-class Watch:
+class Observer:
     """`pairs`: entries with two living agents at one time, and the sessions of these."""
 
     def __init__(self) -> None:
