@@ -16,7 +16,7 @@ from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.messaging import broker_keys, publishing
-from orchestration.worker import heartbeat, housekeeping, reaper
+from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
 
@@ -28,7 +28,8 @@ PATIENCE_MS = 120_000
 
 @signals.worker_init.connect
 def _on_init(**_: Any) -> None:
-    """Before Celery opens its queues: a key of another type would end this process at once, and each that follows it."""
+    """Before Celery opens its queues: the database may be of an older version, and a key of another type would end this process at once, and each that follows it."""
+    new_version.wait()
     broker_keys.delete_wrong_types(publishing.client())
 
 

@@ -41,10 +41,8 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     if match is None:
         await _refuse(send, 404, "There is no such repository here")
         return
-    if not worker_tokens.is_valid(headers.get("authorization", ""), match[1]):
-        await _refuse(
-            send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY and clock"
-        )
+    if not await sync_to_async(_is_worker, thread_sensitive=False)(headers.get("authorization", ""), match[1]):
+        await _refuse(send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY")
         return
     options = await sync_to_async(_options, thread_sensitive=False)(match[1])
     if options is None:
@@ -55,6 +53,13 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     if match[2] == "git-receive-pack":
         names = {name.decode() for name in _ENTRIES.findall(began)}
         await sync_to_async(_show_branches, thread_sensitive=False)(match[1], names)
+
+
+def _is_worker(authorization: str, workspace_id: str) -> bool:
+    try:
+        return worker_tokens.is_valid(authorization, workspace_id)
+    finally:
+        close_old_connections()
 
 
 def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:

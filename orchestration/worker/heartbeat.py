@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models.functions import Now
 
 from orchestration import sessions
-from orchestration.hosts import draining
+from orchestration.hosts import draining, problems
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
@@ -60,6 +60,7 @@ class Heartbeat:
             slots=self._open_slots(),
             free_mb=disk.free_mb_known(),
             labels=settings.LABELS,
+            problem=problems.find(),
             drain_by=draining.drained_by(),
         )
 
@@ -158,7 +159,7 @@ class Heartbeat:
         """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
         disk.refill()
         updated = Worker.objects.filter(pk=self.worker.pk).update(
-            seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known()
+            seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known(), problem=problems.find()
         )
         if not updated:  # the row was deleted: register again
             self.worker.save(force_insert=True)

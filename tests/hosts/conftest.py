@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ SETTINGS = {
 }
 
 
+PAGE = """
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client(headers={{"host": {host!r}}})
+client.force_login(User.objects.get(username="owner"), backend="django.contrib.auth.backends.ModelBackend")
+response = client.get({path!r})
+print(response.status_code, response.content.decode())
+"""
 Hosts = tuple[SessionHost, SessionHost]
 
 
@@ -42,6 +51,11 @@ class Site:
         machine = Machine(name, self.folders[name], number, hidden=hidden, disk_mb=disk_mb)
         self.network.join(machine)
         return machine
+
+    def hosts_page(self, shop: Shop) -> str:
+        """As the owner sees it."""
+        code = PAGE.format(host=self.server.machine.address, path=f"/w/{shop.path.split('/')[2]}/executor/hosts/")
+        return unescape(self.server.muster("shell", "-v0", "-c", code))
 
     def host(self, machine: Machine, **extra: str) -> SessionHost:
         return SessionHost(machine, self.server, self.network, **extra)

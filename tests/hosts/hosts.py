@@ -72,10 +72,11 @@ class SessionHost:
         self.env = {**server.env, "MUSTER_DATA_DIR": str(machine.folder / "data"), **extra}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         command = (sys.executable, "-m", "config.work", "--queue", "sessions")
         self.process = self.machine.start(*command, env=self.env, log=self.log)
-        until(self.is_online, 60, every=0.1)
+        if wait:
+            until(self.is_online, 60, every=0.1)
 
     def is_online(self) -> bool:
         """Seen within the last half of a lease, and by the process that runs now."""

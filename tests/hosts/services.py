@@ -40,9 +40,16 @@ class Postgres:
             return False
         return True
 
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(f"host={self.folder} port={POSTGRES_PORT} user=postgres dbname=postgres", autocommit=True)
+
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(f"host={self.folder} port={POSTGRES_PORT} user=postgres dbname=postgres", autocommit=True) as link:
+        with self._connect() as link:
             return link.execute(sql, values or None).fetchall()
+
+    def execute(self, sql: str) -> None:
+        with self._connect() as link:
+            link.execute(sql)
 
     def values(self, sql: str, *values: Any) -> list[Any]:
         """The first column."""

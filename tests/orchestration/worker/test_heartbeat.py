@@ -67,7 +67,7 @@ def test_a_host_with_a_full_disk_offers_no_slots_until_there_is_space(
     settings.DISK_RESERVE_MB = 100_000_000
     heartbeat._renew()
     why = explain.reasons(workspace.pk, [entry.pk])[entry.pk].why
-    assert why is not None and "The disk of" in why.message and "free some space" in why.message
+    assert why is not None and "Its disk is" in why.message and "free some space" in why.message
     settings.DISK_RESERVE_MB = 0
     heartbeat._renew()
     assert explain.reasons(workspace.pk, [entry.pk])[entry.pk].why is None
