@@ -58,7 +58,7 @@ class Server(Running):
 
 def manage(machine: Machine, env: dict[str, str], *args: str) -> str:
     command = machine.inside(sys.executable, "-m", "manage", *args)
-    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

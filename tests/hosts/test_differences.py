@@ -13,7 +13,7 @@ from tests.hosts.backlog import add_quick, all_done, blameless, sessions
 from tests.hosts.conftest import Hosts, Site
 from tests.hosts.machines import Machine
 
-pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 MIGRATIONS = ROOT / "orchestration/migrations"
 LATER = """

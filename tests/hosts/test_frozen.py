@@ -10,7 +10,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import all_done, assert_all_landed, at_work, blameless, long_rounds, sessions, three_rounds
 from tests.hosts.conftest import LEASE_GRACE_S, LEASE_S, Hosts, Site
 
-pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 
 def test_the_agents_of_a_worker_that_stands_still_end_before_others_take_over(site: Site, hosts: Hosts, shop: Shop) -> None:

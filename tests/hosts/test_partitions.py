@@ -1,5 +1,8 @@
 """A host is cut off in the middle of its rounds, and comes back later."""
 
+import os
+import signal
+import sys
 import time
 
 import pytest
@@ -10,7 +13,7 @@ from tests.hosts.backlog import add_quick, all_done, at_work, blameless, long_ro
 from tests.hosts.conftest import LEASE_GRACE_S, LEASE_S, TICK_S, Hosts, Site
 from tests.hosts.hosts import SessionHost
 
-pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 ELSEWHERE_S = LEASE_S + LEASE_GRACE_S + TICK_S + 2
 LATE = """
@@ -57,6 +60,34 @@ def test_the_entries_of_a_host_that_is_cut_off_go_on_elsewhere_and_it_comes_back
     until(lambda: all_done(shop, more), 40, every=0.5)
     assert set(sessions(site, shop, "host", f"entry_id IN ({', '.join(map(repr, more))})")) == {"two"}
     assert blameless(site, shop)
+
+
+HOLD = """
+import time
+from django.db import transaction
+from orchestration.models import Executor
+with transaction.atomic():
+    Executor.objects.select_for_update().get(pk={id!r})
+    print("the row is locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_host_that_is_cut_off_in_a_transaction_does_not_keep_its_locks(site: Site, hosts: Hosts, shop: Shop) -> None:
+    two, workspace_id = hosts[1], shop.path.split("/")[2]
+    command = (sys.executable, "-m", "manage", "shell", "-v0", "-c", HOLD.format(id=workspace_id))
+    two.machine.start(*command, env=two.env, log=two.log)
+    until(lambda: "the row is locked" in two.log.read_text(), 60)
+    site.network.cut(two.machine)
+    assert not is_free(site, workspace_id)
+    until(lambda: is_free(site, workspace_id), LEASE_S + LEASE_GRACE_S, every=0.2)
+    for pid in two.machine.processes("select_for_update"):
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_free(site: Site, workspace_id: str) -> bool:
+    sql = "SELECT 1 FROM orchestration_executor WHERE workspace_id = %s FOR UPDATE SKIP LOCKED"
+    return bool(site.server.database.rows(sql, workspace_id))
 
 
 def late_push(host: SessionHost, session_id: str) -> str:

@@ -9,7 +9,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import all_done, assert_all_landed, sessions, three_rounds
 from tests.hosts.conftest import TICK_S, Hosts, Site
 
-pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 
 def test_rounds_go_on_when_the_database_restarts(site: Site, hosts: Hosts, shop: Shop) -> None:

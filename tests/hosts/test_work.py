@@ -9,7 +9,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import add_quick, all_done, assert_all_landed, sessions, three_rounds
 from tests.hosts.conftest import Hosts, Site
 
-pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
 
 def test_eight_entries_of_three_rounds_land_and_both_hosts_worked(site: Site, hosts: Hosts, shop: Shop) -> None:
