@@ -5,5 +5,9 @@ class ConfigApp(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        # Loaded with Django, so that every process enqueues tasks through our app and broker.
-        from config import celery  # noqa: F401
+        # Celery is loaded with Django, so that every process enqueues tasks through our app and broker.
+        from django.db.backends.signals import connection_created
+
+        from config import celery, database  # noqa: F401
+
+        connection_created.connect(database.limit_other_end)

@@ -234,6 +234,12 @@ VARIABLES = {
             "Seconds between a stop and SIGKILL; each agent's own kill sequence comes before it.",
         ),
         Variable(
+            "MUSTER_DRAIN_S",
+            _seconds(0, 86400),
+            "60",
+            "Seconds for which a session worker lets its rounds go on after SIGTERM. Then they are interrupted. `./muster up` gives none.",
+        ),
+        Variable(
             "MUSTER_CGROUP_PARENT",
             _matching("an absolute folder, or `none`", "(none|/.*)?"),
             "",

@@ -8,7 +8,7 @@ from pathlib import Path
 import dj_database_url
 import django_htmx
 
-from config import env, logs, sockets
+from config import database, env, logs, sockets
 from config.http import build
 
 env.exit_if_bad()
@@ -96,6 +96,9 @@ TEMPLATES = [
 
 if url := env.read("DATABASE_URL"):
     DATABASES = {"default": dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        given = DATABASES["default"].get("OPTIONS", {})
+        DATABASES["default"]["OPTIONS"] = {**database.options(env.value("MUSTER_LEASE_S")), **given}
 else:
     DATABASES = {
         "default": {
@@ -178,6 +181,7 @@ SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")
 LABELS = env.value("MUSTER_LABELS")
 LEASE_S = env.value("MUSTER_LEASE_S")
 LEASE_GRACE_S = env.value("MUSTER_LEASE_GRACE_S")
+DRAIN_S = env.value("MUSTER_DRAIN_S")
 STOP_GRACE_S = env.value("MUSTER_STOP_GRACE_S")
 CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
 SANDBOX = env.read("MUSTER_SANDBOX")

@@ -17,7 +17,7 @@ from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
-from orchestration.worker import heartbeat, housekeeping, reaper
+from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
 
@@ -29,7 +29,8 @@ PATIENCE_MS = 120_000
 
 @signals.worker_init.connect
 def _on_init(**_: Any) -> None:
-    """Before Celery opens its queues: a key of another type would end this process at once, and each that follows it."""
+    """Before Celery opens its queues: the database may be of an older version, and a key of another type would end this process at once, and each that follows it."""
+    new_version.wait()
     broker_keys.delete_wrong_types(publishing.client())
 
 
@@ -58,7 +59,7 @@ def _be_patient(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _on_shutting_down(**_: Any) -> None:
-    heartbeat.stop()
+    threading.Thread(target=heartbeat.stop, name="stop", daemon=True).start()  # a signal's handler uses no database
 
 
 @signals.worker_shutdown.connect

@@ -34,7 +34,7 @@ class Supervisor:
         self.children: list[Child] = []
         self.listener: socket.socket | None = None
         self.valkey_at: Path | None = None
-        self.environ = dict(os.environ)
+        self.environ = {**os.environ, "MUSTER_DRAIN_S": "0"}  # who presses Ctrl-C waits for it
         self.stopping = False
         self.stopping_since = 0.0
 

@@ -199,8 +199,8 @@ def _control(page_request: PageRequest, workers: list[Worker]) -> tuple[bool, st
 
 def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
     slots = _slots(workers)
-    full = next((worker.host for worker in workers if worker.queue == "sessions" and not worker.slots), "")
-    what = f"Free some space: the disk of {full} is nearly full" if full else "Start one: ./muster worker"
+    idle = (f"{worker.host}: {worker.problem}" for worker in workers if worker.queue == "sessions" and worker.problem)
+    what = next(idle, "Start one: ./muster worker")
     return slots > 0, f"{slots} slots", "" if slots else f"Nothing can start. {what}"
 
 

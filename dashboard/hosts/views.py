@@ -128,7 +128,7 @@ def _hosts(page_request: PageRequest) -> dict[str, Any]:
     for worker in Worker.objects.filter(queue="sessions", seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"):
         host = hosts.setdefault(worker.host_id, Host(worker.host_id, worker.host))
         host.workers.append(worker)
-        host.problem = host.problem or worker.unreachable.get(page_request.workspace.pk, "")
+        host.problem = host.problem or worker.problem or worker.unreachable.get(page_request.workspace.pk, "")
         names[worker.pk] = worker.host_id
     for session in Session.of_any_role.filter(status=Session.Status.RUNNING).select_related("entry"):
         at = hosts.get(names[session.worker_id or ""])

@@ -67,8 +67,8 @@ class World:
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
-    session worker takes nothing, because its disk is nearly full.
+    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `idle_host`: a host whose
+    session worker takes nothing, and its problem as a sentence.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
     a day; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
@@ -98,7 +98,7 @@ class World:
     repository: str = ""
     repository_message: str = ""
     integration: str = ""
-    full_host: str = ""
+    idle_host: str = ""
     hosts: tuple[Host, ...] = ()
     agents: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
@@ -348,10 +348,8 @@ def _executor(capacity: Capacity) -> Check:
 
 
 def _worker(capacity: Capacity) -> Check:
-    slots, full = capacity.world.worker_slots, capacity.world.full_host
-    message = "No session worker is online: start one with ./muster worker"
-    if full:
-        message = f"The disk of {full} is nearly full: free some space, and its session worker goes on"
+    slots, idle = capacity.world.worker_slots, capacity.world.idle_host
+    message = idle or "No session worker is online: start one with ./muster worker"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 

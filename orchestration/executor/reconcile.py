@@ -46,8 +46,9 @@ def run() -> None:
 
 
 def give_back() -> int:
-    """End claims whose host went away before it took them: their entries start on another host, and nothing counts against them."""
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    """End claims whose host went away, or takes nothing any more, before it took them: their entries start on another host, and nothing
+    counts against them."""
+    online = Worker.objects.filter(queue="sessions", slots__gt=0, seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
     waiting = Session.of_any_role.filter(
         status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
     )

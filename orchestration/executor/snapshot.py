@@ -85,7 +85,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         state=row["state"],
         max_workers=config.max_workers,
         worker_slots=slots,
-        full_host=row["full_host"] or "",
+        idle_host=row["idle_host"] or "",
         free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
         busy_elsewhere=max(row["busy_everywhere"] - len(running), 0),
         headroom=row["headroom"],
@@ -124,8 +124,8 @@ def _world_columns() -> str:
             "held": "p.held",
             "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
-            "full_host": f"""(SELECT min(w.host) FROM orchestration_worker w
-                WHERE w.queue = 'sessions' AND w.slots = 0 AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "idle_host": f"""(SELECT min(w.host || ': ' || w.problem) FROM orchestration_worker w
+                WHERE w.queue = 'sessions' AND w.slots = 0 AND w.problem <> '' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "hosts": f"""(SELECT {sql_dialect.json_rows(_HOST)} FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "is_shared": f"""EXISTS (SELECT 1 FROM orchestration_worker w JOIN workspaces_workspace o ON o.id = x.workspace_id
@@ -155,6 +155,7 @@ _HOST = {
     "labels": "w.labels",
     "is_draining": "w.drain_by <> ''",
     "unreachable": "w.unreachable",
+    "problem": "CASE WHEN w.slots = 0 THEN w.problem ELSE '' END",
     "busy": """(SELECT count(*) FROM orchestration_session s
         WHERE s.host_id = w.host_id AND s.status IN ('claimed', 'running'))""",
 }

@@ -2,5 +2,6 @@
 
 - `placing`: on which host a session runs (pure)
 - `online`: the hosts that are online now, as a workspace sees them
+- `problems`: what is wrong with this host
 - `draining`: a host that takes no new sessions
 """

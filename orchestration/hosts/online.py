@@ -18,7 +18,7 @@ COMMAND = "command"  # a kind that every host has: its program is in the config
 
 def hosts_of(workers: Iterable[dict[str, Any]], workspace_id: str) -> tuple[Host, ...]:
     """The hosts of these workers, as this workspace sees them. Each worker: `id` and `name` of its host, `slots`, `busy` (open sessions of the
-    host), `agents`, `labels`, `is_draining`, `unreachable`."""
+    host), `agents`, `labels`, `is_draining`, `unreachable`, and `problem`, with which it takes nothing."""
     by_id: dict[str, Host] = {}
     for worker in workers:
         agents, labels = frozenset(_parsed(worker["agents"])) | {COMMAND}, frozenset(_parsed(worker["labels"]))
@@ -30,7 +30,7 @@ def hosts_of(workers: Iterable[dict[str, Any]], workspace_id: str) -> tuple[Host
             agents=agents | (known.agents if known else frozenset()),
             labels=labels | (known.labels if known else frozenset()),
             is_draining=bool(worker["is_draining"]),
-            problem=_parsed(worker["unreachable"]).get(workspace_id, ""),
+            problem=_parsed(worker["unreachable"]).get(workspace_id, "") or worker["problem"],
         )
     return tuple(sorted(by_id.values(), key=lambda host: (host.name, host.id)))
 
@@ -65,6 +65,7 @@ def _rows() -> list[dict[str, Any]]:
             "labels": worker.labels,
             "is_draining": bool(worker.drain_by),
             "unreachable": worker.unreachable,
+            "problem": "" if worker.slots else worker.problem,
         }
         for worker in _online()
     ]

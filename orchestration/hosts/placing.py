@@ -9,7 +9,7 @@ ANY = frozenset[str]()
 @dataclass(frozen=True, slots=True)
 class Host:
     """A host whose session workers are online. `free`: its slots that no session has. `agents`: kinds whose programs it has.
-    `problem`: why it cannot use the workspace's repository now, as a sentence."""
+    `problem`: why it takes nothing now, or cannot use the workspace's repository, as a sentence."""
 
     id: str
     name: str
@@ -53,12 +53,8 @@ def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:
 
 def why_none(hosts: Sequence[Host], need: Need) -> str:
     """Why no host fits, as a sentence."""
-    if need.host and not need.is_shared:
-        there = next((host for host in hosts if host.id == need.host), None)
-        if there is None:
-            return "The host that has its newest work is not online: start its session worker, and it shares the work"
-        if there.is_draining:
-            return f"{there.name} has its newest work and takes no new sessions: ./muster worker resume there"
+    if need.host and not need.is_shared and (sentence := _why_not_there(hosts, need.host)):
+        return sentence
     for agent in sorted(need.agents):
         if not any(agent in host.agents for host in hosts):
             return f"No online host has {agent}: install it on a host, and restart its session worker"
@@ -71,6 +67,16 @@ def why_none(hosts: Sequence[Host], need: Need) -> str:
         return "Every host takes no new sessions: ./muster worker resume on one of them"
     needed = ", ".join(sorted(need.agents | need.labels))
     return f"No online host that takes sessions has all of: {needed}"
+
+
+def _why_not_there(hosts: Sequence[Host], host_id: str) -> str:
+    """Of the one host that has an entry's newest work."""
+    there = next((host for host in hosts if host.id == host_id), None)
+    if there is None:
+        return "The host that has its newest work is not online: start its session worker, and it shares the work"
+    if there.is_draining:
+        return f"{there.name} has its newest work and takes no new sessions: ./muster worker resume there"
+    return f"{there.name} has its newest work. {there.problem}" if there.problem else ""
 
 
 def are_shared(hosts: Iterable[Host], home: str) -> bool:

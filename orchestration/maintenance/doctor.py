@@ -4,7 +4,6 @@ import shutil
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -13,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.hosts import problems
 from orchestration.processes import sandbox_probe
 from orchestration.repositories import here
 from orchestration.sessions import sandbox
@@ -20,7 +20,6 @@ from orchestration.worker.agents.shared import cli_versions
 from workspaces import disk
 from workspaces.models import Workspace
 
-MAX_SKEW_S = 60.0
 OLDEST_GIT = (2, 39)
 TIMEOUT_S = 5.0
 
@@ -118,12 +117,8 @@ def _agents() -> Finding:
 
 
 def _clock() -> Finding:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CURRENT_TIMESTAMP")
-        value = cursor.fetchone()[0]
-    theirs = value if isinstance(value, datetime) else datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
-    skew = abs((datetime.now(UTC) - theirs).total_seconds())
-    problem = "Set the clock of this host: tokens between hosts are valid for minutes" if skew > MAX_SKEW_S else ""
+    skew = abs(problems.clock_skew())
+    problem = "Set the clock of this host: the times in its logs are wrong" if skew > problems.MAX_SKEW_S else ""
     return Finding("clock", f"{skew:.0f} s from the database's", problem)
 
 

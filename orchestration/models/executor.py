@@ -85,6 +85,9 @@ class Worker(models.Model):
         help_text="Workspaces whose shared repository its host cannot use now: why, as a sentence.",
     )
     free_mb = models.PositiveBigIntegerField(null=True, blank=True, help_text="Free on the disk of its data directory.")
+    problem = models.CharField(
+        max_length=300, blank=True, db_default="", default="", help_text="What is wrong with its host, as a sentence."
+    )
     drain_by = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="Who asked that its host takes no new sessions."
     )

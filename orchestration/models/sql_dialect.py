@@ -54,6 +54,16 @@ def now() -> str:
     return "now()" if connection.vendor == "postgresql" else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
 
 
+def database_time() -> float:
+    """The database's clock: seconds since 1970."""
+    is_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp())" if is_postgresql else "SELECT (julianday('now') - 2440587.5) * 86400.0"
+        )
+        return float(cursor.fetchone()[0])
+
+
 def seconds_ago(seconds: float) -> str:
     if connection.vendor == "postgresql":
         return f"now() - interval '{seconds:.3f} seconds'"

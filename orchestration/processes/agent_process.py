@@ -50,6 +50,7 @@ class Spec:
     """What to run and within which bounds. `env` is the whole environment: the agent inherits none of the worker's.
 
     `marker` names the session and must be unique to it: every process that carries it is killed with the session.
+    `lease_s`: how long it lives without a renewal, the first of which was at `renewed_at` (monotonic clock); 0: for ever.
     `kill_sequence`: the signals before the KILL at `grace_s`; empty: TERM to the whole tree at once.
     `limits`: `memory_mb` and `processes` of the whole tree, kept by its control group where that can be had; 0: none.
     `sandbox`: None: as the worker's own user, with all that it may do. `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
@@ -63,6 +64,8 @@ class Spec:
     journal_path: str
     wall_s: float
     idle_s: float = 0  # 0: no limit on silence
+    lease_s: float = 0
+    renewed_at: float = 0
     grace_s: float = 10
     kill_sequence: tuple[Step, ...] = ()
     cgroup_parent: str = ""
@@ -138,6 +141,10 @@ class Process:
     def kill(self) -> None:
         self._watch.request = "killed"
         self._send_command(b"kill\n")
+
+    def renew(self, at: float) -> None:
+        """It may live for another lease from then (monotonic clock)."""
+        self._send_command(f"renew {at}\n".encode())
 
     @property
     def ended(self) -> Ended:

@@ -121,6 +121,7 @@ class Server:
         requests = self._current()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(ANSWER_S)
+        theirs.setblocking(True)  # Celery, as it shuts down, makes new sockets of its process time out
         try:
             with theirs:
                 socket.send_fds(requests, [b"."], [theirs.fileno(), *handles])

@@ -75,10 +75,8 @@ def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
     repo = ensure(workspace)
     if has(repo, commit):
         return True
-    authority = authority_of(workspace)
-    if authority is None:
-        return False
-    authority.fetch(list(authority.refs(*refs)))
+    if (authority := authority_of(workspace)) is not None:
+        authority.fetch(list(authority.refs(*refs)))
     return has(repo, commit)
 
 

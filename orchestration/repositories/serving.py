@@ -7,6 +7,7 @@ names: one of Muster's own, or the integration branch, as long as that is not ch
 import asyncio
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 PATH = re.compile(r"^/git/(ws_[0-9a-z]{16,32})/(info/refs|git-upload-pack|git-receive-pack)$")
 CHUNK = 64 * 1024
 UNREADABLE = "?"
+ENDS_WITHIN_S = 10.0  # once all of its answer is read
 _ENTRY = re.compile(r"refs/muster/entries/(entry_[0-9a-z]{16,32})")
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,11 +42,9 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     if match is None:
         await _refuse(send, 404, "There is no such repository here")
         return
-    scope_of_token = worker_tokens.scope_of(headers.get("authorization", ""), match[1])
+    scope_of_token = await sync_to_async(_scope, thread_sensitive=False)(headers.get("authorization", ""), match[1])
     if scope_of_token is None:
-        await _refuse(
-            send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY and clock"
-        )
+        await _refuse(send, 403, "Only workers of this Muster may use this repository: all hosts need the same MUSTER_SECRET_KEY")
         return
     options = await sync_to_async(_options, thread_sensitive=False)(match[1])
     if options is None:
@@ -60,6 +60,13 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
     await _serve(scope, headers, match[2], options, again, send)
     names = {entry[1] for ref in pushed if (entry := _ENTRY.fullmatch(ref))}
     await sync_to_async(_show_branches, thread_sensitive=False)(match[1], names)
+
+
+def _scope(authorization: str, workspace_id: str) -> str | None:
+    try:
+        return worker_tokens.scope_of(authorization, workspace_id)
+    finally:
+        close_old_connections()
 
 
 def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:
@@ -182,12 +189,16 @@ async def _serve(
         while chunk := await process.stdout.read(CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await asyncio.wait_for(
+            process.wait(), ENDS_WITHIN_S
+        )  # a kill would look for its end, and take that from asyncio's watcher
     except asyncio.IncompleteReadError:
         await _refuse(send, 500, "git could not serve this repository")
     finally:
         feeding.cancel()
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
 

@@ -13,6 +13,8 @@ class Killable(Protocol):
 
     def kill(self) -> None: ...
 
+    def renew(self, at: float) -> None: ...
+
 
 class StopFlags:
     """One supervised session, shared by its thread, the heartbeat and the fence. `reason`: why it must end; empty: it may continue.
@@ -47,6 +49,12 @@ class StopFlags:
             else:
                 process.stop()
 
+    def renew(self, at: float) -> None:
+        """The lease was renewed then."""
+        self.renewed_at = at
+        if (process := self._process) is not None:
+            process.renew(at)
+
     def hurry(self) -> None:
         """Skip the grace: kill the running process, and every later one that should not run."""
         with self._lock:
@@ -58,6 +66,8 @@ class StopFlags:
         """Set the session's running process. If the session must end, the process is stopped at once."""
         with self._lock:
             self._process = process
+        if process is not None:
+            process.renew(self.renewed_at)  # it may have been renewed since the process was started
         if process is not None and self._reason:
             if self._hurried:
                 process.kill()

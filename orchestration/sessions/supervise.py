@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.1
 FLUSH_S = 0.5
 SURVIVORS_S = 1.0
+SHIM_LEASE = 0.9
+"""Of a lease: then a shim ends its tree by itself. Later than the worker's own fence, and sooner than another host may act."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def run(
         journal_path=str(record.journal),
         wall_s=supervised.wall_s,
         idle_s=supervised.idle_s,
+        lease_s=settings.LEASE_S * SHIM_LEASE,
+        renewed_at=stop_flags.renewed_at,
         grace_s=settings.STOP_GRACE_S,
         kill_sequence=supervised.kill_sequence,
         cgroup_parent=settings.CGROUP_PARENT,
@@ -100,6 +104,8 @@ def run(
             stop_flags.attach(None)
         _note_refusals(supervised, writer)
         try_database(lambda: flush(session, writer))
+        if process.ended.cause == "parent_gone":  # this process stood still: another one may act on the session by now
+            stop_flags.request_end("fenced")
         return _proven_dead(process.ended, spec, stop_flags)
 
 

@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models.functions import Now
 
 from orchestration import sessions
-from orchestration.hosts import draining
+from orchestration.hosts import draining, problems
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
@@ -39,6 +39,7 @@ class Heartbeat:
         self.queue = queue
         self.slots = slots
         self.supervised: dict[str, StopFlags] = {}
+        self._draining = threading.Event()
         self._stopping = threading.Event()
         self._check_requested = threading.Event()
         self._lock = threading.Lock()
@@ -59,12 +60,13 @@ class Heartbeat:
             slots=self._open_slots(),
             free_mb=disk.free_mb_known(),
             labels=settings.LABELS,
+            problem=problems.find(),
             drain_by=draining.drained_by(),
         )
 
     def _open_slots(self) -> int:
-        """0: the disk is nearly full, so that this host takes no session."""
-        return 0 if disk.is_low() else self.slots
+        """0: the disk is nearly full, or the process is shutting down: it takes no session."""
+        return 0 if disk.is_low() or self._draining.is_set() else self.slots
 
     def start(self) -> None:
         for target in (self._beat_loop, self._fence_loop, self._report_agents):
@@ -81,11 +83,28 @@ class Heartbeat:
         for wake, _ in self._also:
             wake()
 
-    def end(self) -> None:
-        """The process is shutting down: interrupt every session; their entries are queued again."""
-        self._stopping.set()
+    def drain(self, limit_s: float) -> None:
+        """The process got SIGTERM: it takes nothing new, and lets its sessions go on for a while. A second SIGTERM ends that."""
+        until = time.monotonic() + (0 if self._draining.is_set() else limit_s)
+        self._draining.set()
         for _, end in self._also:
             end()
+        self._offer_no_slots()
+        while self.supervised and time.monotonic() < until and not self._stopping.is_set():
+            time.sleep(min(settings.POLL_S, 0.2))
+        self.end()
+
+    def _offer_no_slots(self) -> None:
+        try:
+            Worker.objects.filter(pk=self.worker.pk).update(slots=0)
+        except (DatabaseError, InterfaceError) as error:  # the next renewal does it
+            log.warning("heartbeat.failed", error=str(error).split("\n")[0])
+        finally:
+            connection.close()
+
+    def end(self) -> None:
+        """Interrupt every session; their entries are queued again."""
+        self._stopping.set()
         for flags in list(self.supervised.values()):
             flags.request_end("interrupted")
 
@@ -140,7 +159,7 @@ class Heartbeat:
         """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
         disk.refill()
         updated = Worker.objects.filter(pk=self.worker.pk).update(
-            seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known()
+            seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known(), problem=problems.find()
         )
         if not updated:  # the row was deleted: register again
             self.worker.save(force_insert=True)
@@ -151,7 +170,7 @@ class Heartbeat:
                 lease_until=sessions.lease_end()
             )
             for flags in all_flags:
-                flags.renewed_at = renewed_at[flags.session_id]
+                flags.renew(renewed_at[flags.session_id])
 
     def _read_requests(self) -> None:
         """Stop requests and the money left: one statement for all sessions."""
@@ -207,9 +226,9 @@ def start(queue: str, slots: int) -> Heartbeat:
 
 
 def stop() -> None:
-    """Interrupt the sessions of this process; their entries are queued again."""
+    """Let the sessions of this process go on for MUSTER_DRAIN_S, then interrupt them. Returns after that."""
     if _heartbeat is not None:
-        _heartbeat.end()
+        _heartbeat.drain(settings.DRAIN_S)
 
 
 def unregister() -> None:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 FORGET_WORKER_AFTER = timedelta(days=1)
 # A living shim ends its agent itself, and its status proves that the journal is complete. Without a status the full reservation is charged.
 SHIM_GRACE_S = 3.0
+OUTAGE = "The database was away for a moment: the work is kept, and goes on."
 # A supervisor kills within milliseconds of the request; after this time it is considered unresponsive.
 KILL_TIMEOUT = timedelta(seconds=3)
 
@@ -80,14 +82,28 @@ def _end_session(session: Session) -> bool:
     is_here = session.host == socket.gethostname() and session.host_id in ("", hosts.host_id())
     if is_here and not _is_proven_dead(session):
         return False  # the next tick tries again
-    cost_known = False
-    if is_here:
-        cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
-        if not session.is_run:
-            _commit_work(session)
-        for name in (session.pk, f"{session.pk}-base"):
-            checkouts.discard(here.path(session.workspace), session_dir.worktrees() / name)
+    cost_known = is_here and _collect(session)
     return sessions.conclude(session, _ending(session, cost_known, is_here=is_here))
+
+
+def end_after_outage(session: Session) -> bool:
+    """End a session of this process that the database's absence broke off: no entry pays for it. False: it is not dead, or not ours."""
+    if not _is_proven_dead(session):
+        return False
+    ending = _ending(session, _collect(session), is_here=True)
+    if ending.outcome == Session.Outcome.LOST:
+        ending = replace(ending, outcome=Session.Outcome.INTERRUPTED, message=OUTAGE, findings=(OUTAGE,))
+    return sessions.conclude(session, ending)
+
+
+def _collect(session: Session) -> bool:
+    """Book and commit what a dead session left on this host. Returns whether its whole cost is known."""
+    cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
+    if not session.is_run:
+        _commit_work(session)
+    for name in (session.pk, f"{session.pk}-base"):
+        checkouts.discard(here.path(session.workspace), session_dir.worktrees() / name)
+    return cost_known
 
 
 def _is_proven_dead(session: Session) -> bool:

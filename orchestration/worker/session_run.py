@@ -1,9 +1,11 @@
 """One worker session, from taking it to its end: worktree, agent, commit, review, verification. Its work is always kept; once verified it
 is queued for its landing. A run (`runs`) is taken and ended the same way, and does its own in between."""
 
+import time
 from dataclasses import replace
 
 import structlog
+from django.db import InterfaceError, OperationalError, connection
 
 from orchestration import configuration, events, sessions
 from orchestration.backlog import content
@@ -21,7 +23,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, reach, repository_watch, sharing
+from orchestration.worker import agents, reach, reaper, repository_watch, sharing
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
@@ -35,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 Outcome = Session.Outcome
 DISK_FULL = "The disk of this host was full: the work is kept, and goes on when there is space."
+OUTAGE_POLL_S = 0.5
 INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
@@ -48,31 +51,54 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
-    by_git = by_muster = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
-            ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
-        except SessionOver as over:
-            ending = over.ending
-        except Superseded:
-            log.warning("session.superseded")
-            return
-        except GitError as error:
-            by_git = by_muster = True
-            ending = _ending_by_git(session, error)
-        except Exception as error:
-            by_muster = True
-            log.exception("session.internal_error")
-            message = f"Muster itself failed: {type(error).__name__}: {error}"[:500]
-            ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
-        if stop_flags.reason in ("superseded", "fenced"):
-            return  # another worker may act on it now, or the reaper ends it
-        if not session.is_run and not _is_published(session):
-            return
-        if ending.outcome == Outcome.CRASHED:
-            ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster)
-        sessions.conclude(session, ending)
-        sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
+            _run_to_end(session, stop_flags)
+        except (OperationalError, InterfaceError) as error:
+            _end_after_outage(session, stop_flags, error)
+
+
+def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
+    """Raises OperationalError or InterfaceError when the database is away."""
+    by_git = by_muster = False
+    try:
+        ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
+    except SessionOver as over:
+        ending = over.ending
+    except Superseded:
+        log.warning("session.superseded")
+        return
+    except GitError as error:
+        by_git = by_muster = True
+        ending = _ending_by_git(session, error)
+    except Exception as error:
+        if isinstance(error, OperationalError | InterfaceError) and not disk.is_full(error):
+            raise
+        by_muster = True
+        log.exception("session.internal_error")
+        message = f"Muster itself failed: {type(error).__name__}: {error}"[:500]
+        ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
+    if stop_flags.reason in ("superseded", "fenced"):
+        return  # another worker may act on it now, or the reaper ends it
+    if not session.is_run and not _is_published(session):
+        return
+    if ending.outcome == Outcome.CRASHED:
+        ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster)
+    sessions.conclude(session, ending)
+    sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
+
+
+def _end_after_outage(session: Session, stop_flags: StopFlags, error: Exception) -> None:
+    """As soon as the database answers again. If it does not within the lease, the reaper ends the session later."""
+    log.warning("session.database_unavailable", error=str(error).split("\n")[0])
+    while stop_flags.may_act and stop_flags.reason not in ("superseded", "fenced"):
+        connection.close()
+        try:
+            if reaper.end_after_outage(session):
+                return
+        except (OperationalError, InterfaceError):
+            pass
+        time.sleep(OUTAGE_POLL_S)
 
 
 def _ending_by_git(session: Session, error: GitError) -> Ending:
@@ -112,7 +138,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
-    repo = here.path(session.workspace)
+    repo = here.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
     sharing.claim(session, start)
     earlier = _earlier_pass(session)

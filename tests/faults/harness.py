@@ -58,8 +58,11 @@ class Running:
         assert self.process.poll() is None, self.output
         return "Muster is running" in self.output
 
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def get(self, path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = self.connect(10)
         connection.request("GET", path)
         return connection.getresponse().status
 
@@ -115,7 +118,7 @@ class Client:
 
     def text(self, method: str, path: str, body: object = None) -> str:
         """The response body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.up.port, timeout=20)
+        connection = self.up.connect(20)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         connection.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()

@@ -1,88 +1,113 @@
-"""PostgreSQL and Valkey, a first host with web server, control and session worker, and a second one that has session workers alone."""
+"""Three machines: one with PostgreSQL, Valkey, web server and control worker, and two that run sessions. They share a network and no disk."""
 
-import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Client, Running, until
+from tests.faults.harness import Client
 from tests.faults.shop import Shop
-from tests.hosts.hosts import SessionHost
+from tests.hosts.hosts import Server, SessionHost
+from tests.hosts.machines import Machine, Network
+from tests.hosts.observing import Observer
 
-LEASE_S, LEASE_GRACE_S, TICK_S = 6.0, 2.0, 1.0
+LEASE_S, LEASE_GRACE_S, TICK_S, DRAIN_S = 6.0, 2.0, 1.0, 8.0
+SETTINGS = {
+    "MUSTER_SECRET_KEY": "one key on all hosts, of more than fifty characters",
+    "MUSTER_SESSION_SLOTS": "4",
+    "MUSTER_LEASE_S": str(LEASE_S),
+    "MUSTER_LEASE_GRACE_S": str(LEASE_GRACE_S),
+    "MUSTER_TICK_S": str(TICK_S),
+    "MUSTER_DRAIN_S": str(DRAIN_S),
+    "MUSTER_STOP_GRACE_S": "2",
+}
 
 
-@pytest.fixture(scope="module")
-def services() -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "tests.plugins.throwaway", "postgresql"]
-    servers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert servers.stdin and servers.stdout
+PAGE = """
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client(headers={{"host": {host!r}}})
+client.force_login(User.objects.get(username="owner"), backend="django.contrib.auth.backends.ModelBackend")
+response = client.get({path!r})
+print(response.status_code, response.content.decode())
+"""
+Hosts = tuple[SessionHost, SessionHost]
+
+
+@dataclass
+class Site:
+    """All of it. Hosts that a test starts are stopped after it."""
+
+    server: Server
+    network: Network
+    client: Client
+    folders: dict[str, Path]
+
+    def machine(self, name: str, number: int, *, disk_mb: int = 0) -> Machine:
+        hidden = [path for other, path in self.folders.items() if other != name]
+        machine = Machine(name, self.folders[name], number, hidden=hidden, disk_mb=disk_mb)
+        self.network.join(machine)
+        return machine
+
+    def hosts_page(self, shop: Shop) -> str:
+        """As the owner sees it."""
+        code = PAGE.format(host=self.server.machine.address, path=f"/w/{shop.path.split('/')[2]}/executor/hosts/")
+        return unescape(self.server.muster("shell", "-v0", "-c", code))
+
+    def host(self, machine: Machine, **extra: str) -> SessionHost:
+        return SessionHost(machine, self.server, self.network, **extra)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    top = tmp_path_factory.mktemp("hosts")
+    folders = {name: top / name for name in ("server", "one", "two", "three")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["server"] / "repos").mkdir()
+    centre = Machine("server", folders["server"], 1, hidden=[path for name, path in folders.items() if name != "server"])
     try:
-        urls = json.loads(servers.stdout.readline())
-        yield {name: urls[name] for name in ("DATABASE_URL", "REDIS_URL")}
+        network = Network(centre)
+        server = Server(centre, **SETTINGS, MUSTER_REPO_ROOTS=str(folders["server"] / "repos"))
+        yield Site(server, network, Client(server), folders)
+        server.muster("ledger", "check")  # fails where a sum is wrong
     finally:
-        servers.stdin.close()
-        servers.wait(30)
+        centre.end()
 
 
-@pytest.fixture(scope="module")
-def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hosts")
+@pytest.fixture(scope="session")
+def machines(site: Site) -> Iterator[tuple[Machine, Machine]]:
+    machines = site.machine("one", 2), site.machine("two", 3)
+    yield machines
+    for machine in machines:
+        machine.end()
 
 
-@pytest.fixture(scope="module")
-def home(services: dict[str, str], top: Path) -> Iterator[Running]:
-    settings = {
-        "MUSTER_SECRET_KEY": "one key on all hosts, of more than fifty characters",
-        "MUSTER_REPO_ROOTS": str(top),
-        "MUSTER_SESSION_SLOTS": "2",
-        "MUSTER_LEASE_S": str(LEASE_S),
-        "MUSTER_LEASE_GRACE_S": str(LEASE_GRACE_S),
-        "MUSTER_TICK_S": str(TICK_S),
-    }
-    running = Running(top / "home" / "data", **services, **settings)
-    try:
-        until(running.is_ready, 90)
-        yield running
-    finally:
-        running.process.terminate()
-        running.process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def client(home: Running) -> Client:
-    return Client(home)
+@pytest.fixture(scope="session")
+def workers(site: Site, machines: tuple[Machine, Machine]) -> tuple[SessionHost, SessionHost]:
+    first, second = (site.host(machine) for machine in machines)
+    return first, second
 
 
 @pytest.fixture
-def shop(client: Client, top: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    folder = top / "repos" / request.node.name[:40]
-    folder.mkdir(parents=True)
-    shop = Shop(client, folder, max_workers=4)
+def hosts(site: Site, workers: tuple[SessionHost, SessionHost]) -> Iterator[tuple[SessionHost, SessionHost]]:
+    """Both are at work when a test begins, whatever the one before did to them. No entry ever had two agents."""
+    for host in workers:
+        site.network.repair(host.machine)
+        if not host.worker():
+            host.start()
+    observer = Observer()
+    yield workers
+    observer.end()
+    assert not observer.pairs, "two agents worked on one entry at the same time"
+
+
+@pytest.fixture
+def shop(site: Site, hosts: object, request: pytest.FixtureRequest) -> Iterator[Shop]:
+    folder = tempfile.mkdtemp(prefix=request.node.name[:30], dir=site.folders["server"] / "repos")
+    shop = Shop(site.client, Path(folder), max_workers=4)
     yield shop
     shop.call("POST", "/executor/stop-all")
-
-
-@pytest.fixture
-def second(home: Running, shop: Shop, top: Path) -> Iterator[SessionHost]:
-    """It sees nothing of the first host's data and repositories."""
-    host = SessionHost("second", top / shop.repo.parent.name, home, hidden=[top / "repos"])
-    try:
-        until(lambda: is_online(home, host.name), 60, every=0.5)
-        yield host
-    finally:
-        host.end()
-
-
-def is_online(home: Running, name: str) -> bool:
-    return name in asked(home, "list(Worker.objects.values_list('host', flat=True))")
-
-
-def asked(home: Running, expression: str) -> list[object]:
-    """What a Python expression over the models is there, as JSON."""
-    code = f"import json; from orchestration.models import *; print(json.dumps({expression}, default=str))"
-    answer: list[object] = json.loads(home.muster("shell", "-v0", "-c", code).splitlines()[-1])
-    return answer

@@ -1,74 +1,123 @@
-"""A host with session workers of its own: another data directory, another host name, and nothing of the first host's files."""
+"""The processes of Muster on each machine: web server and control worker on one, session workers on the others."""
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.harness import GRACE, ROOT, Running
+import psutil
 
-# In a mount namespace of its own the first host's folders are empty.
-_START = """
-import os, sys, subprocess
-name, *hidden = sys.argv[1:sys.argv.index("--")]
-subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-for folder in hidden:
-    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
-subprocess.run(["hostname", name], check=True)
-command = sys.argv[sys.argv.index("--") + 1:]
-os.execv(command[0], command)
-"""
+from tests.faults.harness import Running, until
+from tests.hosts.machines import Machine, Network
+from tests.hosts.services import Postgres, Valkey
+
+WEB_PORT = 8765
+AGENT = "planned_agent.py"  # in the command line of each agent
+
+
+class Server(Running):
+    """PostgreSQL, Valkey, web server and control worker."""
+
+    def __init__(self, machine: Machine, **settings: str) -> None:
+        self.machine, self.data, self.log = machine, machine.folder / "data", machine.folder / "out"
+        self.database, self.valkey = Postgres(machine), Valkey(machine)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+        self.env = {
+            **inherited,
+            **settings,
+            "MUSTER_SANDBOX": os.environ.get("MUSTER_SANDBOX", ""),
+            "MUSTER_DATA_DIR": str(self.data),
+            "DATABASE_URL": self.database.url,
+            "REDIS_URL": self.valkey.url,
+            "MUSTER_BASE_URL": f"http://{machine.address}:{WEB_PORT}",
+            "MUSTER_ALLOWED_HOSTS": machine.address,
+        }
+        self.env["DJANGO_SUPERUSER_PASSWORD"] = "a password for the tests"
+        self.muster("createsuperuser", "--noinput", "--username", "owner", "--email", "owner@localhost")
+        web = ("-m", "config.web", "--host", machine.address, "--port", str(WEB_PORT))
+        machine.start(sys.executable, *web, env=self.env, log=self.log)
+        machine.start(sys.executable, "-m", "config.work", "--queue", "control", env=self.env, log=self.log)
+        until(self.is_ready, 60, every=0.2)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.get("/readyz") == 200
+        except OSError:
+            return False
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(self.machine.address, WEB_PORT, timeout=timeout)
+        connection.sock = self.machine.connect((self.machine.address, WEB_PORT), timeout)
+        return connection
+
+    def muster(self, *args: str) -> str:
+        return manage(self.machine, self.env, *args)
+
+
+def manage(machine: Machine, env: dict[str, str], *args: str) -> str:
+    command = machine.inside(sys.executable, "-m", "manage", *args)
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 class SessionHost:
-    """`./muster worker` on a host that reaches the first one's database, broker and web server alone."""
+    """A session worker on a machine that reaches the server's address alone."""
 
-    def __init__(self, name: str, folder: Path, home: Running, *, hidden: list[Path], **extra: str) -> None:
-        self.name, self.data = name, folder / "data"
-        self.data.mkdir(parents=True, mode=0o700)
-        self.log = folder / "out"
-        self.env = {**home.env, "MUSTER_DATA_DIR": str(self.data), "MUSTER_BASE_URL": f"http://127.0.0.1:{home.port}", **extra}
-        self._hidden = [str(path) for path in hidden]
-        self.process = self._start()
+    def __init__(self, machine: Machine, server: Server, network: Network, **extra: str) -> None:
+        self.machine, self.server, self.network, self.name = machine, server, network, machine.name
+        self.log = server.machine.folder.parent / f"{machine.name}.out"
+        self.env = {**server.env, "MUSTER_DATA_DIR": str(machine.folder / "data"), **extra}
+        self.process: subprocess.Popen[bytes] | None = None
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        worker = [sys.executable, "-m", "config.work", "--queue", "sessions"]
-        inside = [sys.executable, "-c", _START, self.name, *self._hidden, "--", *worker]
-        with open(self.log, "ab") as out:
-            command = ["unshare", "--map-root-user", "--uts", "--mount", *inside]
-            return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=out, stderr=out, start_new_session=True)
+    def start(self, *, wait: bool = True) -> None:
+        command = (sys.executable, "-m", "config.work", "--queue", "sessions")
+        self.process = self.machine.start(*command, env=self.env, log=self.log)
+        if wait:
+            until(self.is_online, 60, every=0.1)
+
+    def is_online(self) -> bool:
+        """Seen within the last half of a lease, and by the process that runs now."""
+        rows = self.server.database.rows(
+            "SELECT 1 FROM orchestration_worker WHERE host = %s AND pid = ANY(%s) AND seen_at > now() - interval '3 s'",
+            self.name,
+            self.pids_inside(),
+        )
+        return bool(rows)
+
+    def pids_inside(self) -> list[int]:
+        """The numbers that its processes have there."""
+        return [int(psutil_status(pid, "NSpid").split()[-1]) for pid in self.machine.processes("celery")]
+
+    def worker(self) -> list[int]:
+        """The session worker's own process."""
+        return [pid for pid in self.machine.processes("celery") if psutil.Process(pid).ppid() not in self.machine.processes()]
+
+    def agents(self) -> list[int]:
+        return self.machine.processes(AGENT)
 
     def work(self, action: str) -> None:
         """`./muster worker drain` or `resume` there."""
-        command = [sys.executable, "-m", "config.work", action]
-        subprocess.run(command, cwd=ROOT, env=self.env, check=True, capture_output=True, timeout=60)
+        command = self.machine.inside(sys.executable, "-m", "config.work", action)
+        subprocess.run(command, env=self.env, check=True, capture_output=True, timeout=60)
 
-    def vanish(self) -> None:
-        """As if its power was cut: every process there dies at once."""
-        for process in self._processes():
-            os.kill(process, signal.SIGKILL)
-        self.process.wait(20)
+    def muster(self, *args: str) -> str:
+        """A management command there; its output."""
+        return manage(self.machine, self.env, *args)
 
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(30 + GRACE)
-            except subprocess.TimeoutExpired:
-                self.vanish()
+    def signal(self, sig: signal.Signals) -> None:
+        for pid in self.worker():
+            os.kill(pid, sig)
 
-    def _processes(self) -> list[int]:
-        mark = f"MUSTER_DATA_DIR={self.data}".encode()
-        pids = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (folder / "environ").read_bytes().split(b"\0") or self._is_agent(folder):
-                    pids.append(int(folder.name))
-            except OSError:
-                continue
-        return pids
+    def stop(self, seconds: float = 40) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            self.process.wait(seconds)
 
-    def _is_agent(self, folder: Path) -> bool:
-        """Its environment does not name the data directory, but it works there."""
-        return str((folder / "cwd").resolve()).startswith(str(self.data))
+
+def psutil_status(pid: int, field: str) -> str:
+    """A line of /proc/PID/status."""
+    lines = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return next(value.strip() for name, _, value in lines if name == field)

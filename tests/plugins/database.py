@@ -46,6 +46,19 @@ def put_migrated(data: Path) -> None:
     shutil.copyfile(_kept(".sqlite3", _migrate_apart), data / "muster.sqlite3")
 
 
+def migrate_other(server: str, name: str) -> None:
+    """Migrate an empty database of another PostgreSQL, by the same dump."""
+
+    def make(target: Path) -> None:
+        with psycopg.connect(f"{server}/{name}", autocommit=True) as link:
+            _create(link, "migrated")
+        env = {**os.environ, "DATABASE_URL": f"{server}/migrated"}
+        subprocess.run([sys.executable, "-m", "manage", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
+        _client("pg_dump", "migrated", f"--file={target}", server=server)
+
+    _restore(_kept(".sql", make), name, server)
+
+
 def copy(prefix: str) -> str:
     """A further database of this process, migrated and empty; its name."""
     if connection.vendor == "sqlite":
@@ -116,7 +129,7 @@ def _copy_on_server(name: str) -> None:
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
             dump = _kept(".sql", partial(_dump, server))
             _create(server, "unfinished")
-            _client("psql", "unfinished", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}")
+            _restore(dump, "unfinished")
             server.execute(f"ALTER DATABASE unfinished RENAME TO {template}")
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
 
@@ -128,13 +141,18 @@ def _dump(server: psycopg.Connection, target: Path) -> None:
     _client("pg_dump", "migrated", f"--file={target}")
 
 
+def _restore(dump: Path, name: str, server: str = "") -> None:
+    _client("psql", name, "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}", server=server)
+
+
 def _create(server: psycopg.Connection, name: str) -> None:
     server.execute(f"DROP DATABASE IF EXISTS {name}")
     server.execute(f"CREATE DATABASE {name}")
 
 
-def _client(program: str, database: str, *options: str) -> None:
-    address = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
+def _client(program: str, database: str, *options: str, server: str = "") -> None:
+    """`server`: an address without a database; empty: the one of this run."""
+    address = server or os.environ["DATABASE_URL"].rsplit("/", 1)[0]
     subprocess.run(
         [throwaway.postgresql_program(program), *options, f"{address}/{database}"], check=True, stdout=subprocess.DEVNULL
     )

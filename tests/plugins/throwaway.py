@@ -58,29 +58,33 @@ def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]
     Tests need no durable commits; benchmarks ask for them.
     """
     folder.mkdir(mode=0o700)
-    data = folder / "data"
-    initdb = ["initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"]
-    postgres = ["postgres", "-D", str(data), "-k", str(folder)]
+    initdb(folder / "data")
+    servers.append((_start(postgres(folder, durable=durable), folder), signal.SIGQUIT))
+    _wait(lambda: "ready to accept connections" in (folder / "log").read_text(errors="replace"), folder)
+    return f"postgresql://postgres@{str(folder).replace('/', '%2F')}/postgres"
+
+
+def initdb(data: Path) -> None:
+    command = [postgresql_program("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync"]
+    command += ["--locale=C.UTF-8", "-E", "UTF8"]
+    try:
+        subprocess.run(_as_unprivileged(command), check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"initdb failed:\n{error.stdout.decode(errors='replace')}")
+
+
+def postgres(folder: Path, *, durable: bool = False, **more: str) -> list[str]:
+    """The command line of the server, with its socket in the folder, and `more` options."""
     options = {
         "listen_addresses": "",
         **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         "max_connections": "200",
         "shared_buffers": "256MB" if durable else "64MB",
         "autovacuum_naptime": "10s",
+        **more,
     }
-    postgres += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    try:
-        subprocess.run(
-            _as_unprivileged([postgresql_program(initdb[0]), *initdb[1:]]),
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"initdb failed:\n{error.stdout.decode(errors='replace')}")
-    servers.append((_start(_as_unprivileged([postgresql_program(postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
-    _wait(lambda: "ready to accept connections" in (folder / "log").read_text(errors="replace"), folder)
-    return f"postgresql://postgres@{str(folder).replace('/', '%2F')}/postgres"
+    command = [postgresql_program("postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+    return _as_unprivileged(command + [word for name, value in options.items() for word in ("-c", f"{name}={value}")])
 
 
 def postgresql_program(name: str) -> str:

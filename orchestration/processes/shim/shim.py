@@ -1,7 +1,8 @@
 """Supervises one agent's process tree, in a process that forked_shim.py starts. Standard library only, for a fast start.
 
-Commands come on stdin (`stop`, `kill`); its end means that the supervisor died, and then the tree dies too. A pipe and
-not PDEATHSIG, because that signal follows the forking thread and not the process. Frames go to stdout (shim_output.py).
+Commands come on stdin (`stop`, `kill`, `renew TIME`); its end means that the supervisor died, and then the tree dies too, as it does
+when no renewal comes for a lease: another host may believe it dead. A pipe and not PDEATHSIG, because that signal follows the forking thread
+and not the process. Frames go to stdout (shim_output.py).
 The final status goes to disk first and then out as a frame.
 """
 
@@ -43,6 +44,7 @@ class Shim:
         # Newer fields have defaults: during an upgrade, an older worker starts this file.
         self.spec = spec
         self.began = self.last_output = self.last_progress = self.last_beat = time.monotonic()
+        self.renewed_at = spec.get("renewed_at", self.began)
         self.throttled = False
         self.cause = ""
         self.error = ""
@@ -161,6 +163,8 @@ class Shim:
             waits.append(self.next_pass - now)
         else:
             waits += [self.began + self.spec["wall_s"] - now, *([self.settled_at - now] if self.exited else [])]
+            if lease_s := self.spec.get("lease_s"):
+                waits.append(self.renewed_at + lease_s - now)
             if self.spec["idle_s"]:
                 waits.append(self.last_output + self.spec["idle_s"] - now)
         return float(max(min(waits), 0))
@@ -188,6 +192,8 @@ class Shim:
             self.last_beat = now
 
     def check_deadlines(self, now: float) -> None:
+        if (lease_s := self.spec.get("lease_s")) and now >= self.renewed_at + lease_s:
+            self.end("parent_gone", now, ORPHAN_GRACE_S, hurry=True)
         if self.exited and now >= self.settled_at:
             self.end("exited", now, ORPHAN_GRACE_S)
         elif self.exited:
@@ -206,6 +212,8 @@ class Shim:
             self.selector.unregister(handle)
             self.end("parent_gone", now, ORPHAN_GRACE_S, hurry=True)
         *commands, self.unread_commands = (self.unread_commands + data).split(b"\n")
+        for _, _, at in (command.partition(b"renew ") for command in commands if command.startswith(b"renew ")):
+            self.renewed_at = max(self.renewed_at, float(at))
         if b"kill" in commands:
             self.end("killed", now, 0, hurry=True)
         elif b"stop" in commands:

@@ -110,6 +110,14 @@ def test_a_child_that_dropped_the_marker_is_found_below_the_shim(a_spec: ASpec):
     assert leftovers.identity(bare) is None
 
 
+def test_without_a_renewal_the_shim_ends_the_tree_itself(a_spec: ASpec):
+    began = time.monotonic()
+    with agent_process.start(a_spec(argv=["sleep", "60"], lease_s=1.0, renewed_at=began)) as process:
+        process.renew(began + 1.0)
+        assert process.ended.cause == "parent_gone"
+        assert process.ended.seconds > 1.5
+
+
 def test_a_fork_storm_is_ended(a_spec: ASpec, marker: str):
     with agent_process.start(a_spec("storm", grace_s=0.2)) as process:
         wait_for(process, "storming")

@@ -17,6 +17,9 @@ class Process:
     def kill(self) -> None:
         self.calls.append("kill")
 
+    def renew(self, at: float) -> None:
+        self.renewed_at = at
+
 
 def running() -> tuple[StopFlags, Process]:
     flags, process = StopFlags("sess_1", 1), Process()
@@ -83,3 +86,12 @@ def test_a_process_that_is_used_up_is_stopped_and_its_session_goes_on() -> None:
     flags, process = running()
     flags.stop_process()
     assert (process.calls, flags.reason) == (["stop"], "")
+
+
+def test_a_renewal_reaches_the_process_also_one_that_was_started_meanwhile() -> None:
+    flags, process = running()
+    flags.renew(5.0)
+    assert flags.renewed_at == process.renewed_at == 5.0
+    later = Process()
+    flags.attach(later)
+    assert later.renewed_at == 5.0

@@ -1,5 +1,6 @@
 """The heartbeat renews its own sessions' leases alone, sees what people want, and fences what it could not renew."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -66,7 +67,7 @@ def test_a_host_with_a_full_disk_offers_no_slots_until_there_is_space(
     settings.DISK_RESERVE_MB = 100_000_000
     heartbeat._renew()
     why = explain.reasons(workspace.pk, [entry.pk])[entry.pk].why
-    assert why is not None and "The disk of" in why.message and "free some space" in why.message
+    assert why is not None and "Its disk is" in why.message and "free some space" in why.message
     settings.DISK_RESERVE_MB = 0
     heartbeat._renew()
     assert explain.reasons(workspace.pk, [entry.pk])[entry.pk].why is None
@@ -103,7 +104,8 @@ def test_a_look_finds_what_a_session_must_end_for(
 
 def test_a_kill_ends_what_runs_at_once(heartbeat: Heartbeat, session: Session, flags: StopFlags) -> None:
     calls: list[str] = []
-    flags.attach(SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill")))  # type: ignore[arg-type]
+    process = SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill"), renew=lambda at: None)
+    flags.attach(process)  # type: ignore[arg-type]
     change(session, stop_wanted_at=Now(), kill_wanted_at=Now())
     heartbeat._read_requests()
     assert calls == ["stop", "kill"]
@@ -144,3 +146,19 @@ def test_a_worker_that_shuts_down_interrupts_what_it_supervises_and_what_begins_
     assert flags.reason == "interrupted"
     with heartbeat.supervising(a_session(an_entry(session.workspace))) as late:
         assert late.reason == "interrupted"
+
+
+def test_a_worker_that_gets_sigterm_offers_no_slots_and_lets_its_sessions_go_on_for_a_while(
+    heartbeat: Heartbeat, flags: StopFlags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))  # the test's transaction stays open
+    until = time.monotonic() + 0.5
+    heartbeat.drain(0.5)
+    assert time.monotonic() >= until and flags.reason == "interrupted"
+    assert Worker.objects.get(pk=heartbeat.worker.pk).slots == heartbeat._open_slots() == 0
+
+
+def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, flags: StopFlags) -> None:
+    heartbeat._draining.set()
+    heartbeat.drain(600)
+    assert flags.reason == "interrupted"

@@ -37,6 +37,9 @@ class Agent:
     def kill(self) -> None:
         raise AssertionError("a stop is not a kill")
 
+    def renew(self, at: float) -> None:
+        pass
+
 
 @contextmanager
 def supervised(*sessions_running: Session) -> Iterator[list[tuple[StopFlags, Agent]]]:

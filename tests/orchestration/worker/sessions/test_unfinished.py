@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from orchestration.git import changes
 from orchestration.git.clones import entry_clones
 from orchestration.git.command import GitError
 from orchestration.models import FileLock, Session
+from orchestration.worker import reaper, session_run
 from orchestration.worker.steps import implementing, reviewing, verifying
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, rounds_of, spends
@@ -88,3 +91,19 @@ def test_an_agent_that_failed_is_run_again(shop: Make, tmp_path: Path) -> None:
     assert first.outcome == Session.Outcome.CRASHED
     work.run(entry_of(first))
     assert turns(work) == 2 and entry_of(first).status == "done"
+
+
+def test_no_entry_pays_for_a_database_that_was_away_in_the_middle_of_a_round(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = shop("echo yes > ok")
+
+    def away(*_: object) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session_run.verifying, "verify", away)
+        patch.setattr(session_run, "connection", SimpleNamespace(close=lambda: None))  # the test's transaction stays open
+        broken_off = work.supervise(work.claim())
+    assert (broken_off.outcome, broken_off.outcome_message) == ("interrupted", reaper.OUTAGE)
+    entry = entry_of(broken_off)
+    assert (entry.status, entry.crashes, entry.next_work) == ("pending", 0, "verify")
+    assert work.run(entry).outcome == "passed"

@@ -1,0 +1,58 @@
+"""What is wrong with this host, as a sentence for the page of hosts and for entries that wait for one."""
+
+import time
+from functools import lru_cache
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from orchestration.models import sql_dialect
+from workspaces import disk
+
+MAX_SKEW_S = 60.0
+DISK = "Its disk is nearly full: free some space, and its session worker goes on"
+NEWER = "Its Muster is newer than the database: run ./muster manage migrate, and its session worker begins"
+OLDER = "Its Muster is older than the database: update it"
+
+
+def find() -> str:
+    """The first one; empty where all is well."""
+    if disk.is_low():
+        return DISK
+    if is_older():
+        return OLDER
+    skew = clock_skew()
+    return (
+        f"Its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the database's: set it"
+        if abs(skew) > MAX_SKEW_S
+        else ""
+    )
+
+
+def clock_skew() -> float:
+    """Seconds by which this host's clock is ahead of the database's."""
+    before = time.time()
+    return (before + time.time()) / 2 - sql_dialect.database_time()
+
+
+def is_newer() -> bool:
+    """Whether the database lacks a migration of this Muster."""
+    return bool(_known() - _applied())
+
+
+def is_older() -> bool:
+    """Whether the database has a migration that this Muster does not have. It works on, as far as its code still fits."""
+    labels = {app for app, _ in _known()}
+    return any(app in labels for app, _ in _applied() - _known())
+
+
+def _applied() -> set[tuple[str, str]]:
+    return set(MigrationRecorder(connection).applied_migrations())
+
+
+@lru_cache(maxsize=1)
+def _known() -> set[tuple[str, str]]:
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    return set(loader.disk_migrations)

@@ -1,0 +1,54 @@
+"""What is wrong with a host, as its page and the entries that wait show it."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from orchestration.hosts import problems
+from orchestration.models import Worker, sql_dialect
+from orchestration.repositories import worker_tokens
+from orchestration.worker import new_version
+
+pytestmark = pytest.mark.django_db
+WORKSPACE = "ws_00000000000000000001"
+
+
+def test_a_host_in_order_has_no_problem() -> None:
+    assert problems.find() == ""
+
+
+def test_a_full_disk_and_a_clock_that_is_off_are_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "clock_skew", lambda: -600.0)
+    assert problems.find() == "Its clock is 600 s behind the database's: set it"
+    settings.DISK_RESERVE_MB = 10**9
+    assert problems.find() == problems.DISK
+
+
+def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("orchestration", "9999_later")
+    assert problems.find() == problems.OLDER
+    recorder.record_unapplied("orchestration", "9999_later")
+    recorder.record_unapplied("orchestration", "0033_worker_problem")
+    shown: list[tuple[str, int, str]] = []
+
+    def migrate(seconds: float) -> None:
+        shown.extend(Worker.objects.values_list("queue", "slots", "problem"))
+        recorder.record_applied("orchestration", "0033_worker_problem")
+
+    monkeypatch.setattr(new_version.time, "sleep", migrate)
+    new_version.wait()
+    assert shown == [("sessions", 0, problems.NEWER)] and not Worker.objects.exists()
+
+
+def test_a_workers_token_counts_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = worker_tokens.header(WORKSPACE).removeprefix("Authorization: ")
+    assert worker_tokens.scope_of(token, WORKSPACE) and worker_tokens.scope_of(token, WORKSPACE[:-1] + "2") is None
+    late = sql_dialect.database_time() + worker_tokens.VALID_S
+    monkeypatch.setattr(sql_dialect, "database_time", lambda: late)
+    assert worker_tokens.scope_of(token, WORKSPACE) is None
+    assert worker_tokens.scope_of("Bearer nonsense", WORKSPACE) is None
