@@ -31,6 +31,10 @@ class Household:
                     found |= {each.pid: each for each in (process, *process.children(recursive=True))}
         return list(found.values())
 
+    def at_work(self) -> int:
+        """How many agents run, without what they started."""
+        return sum(Path(line[0]).name in ("sh", "dash") for line in map(_line, self.agents()) if line)
+
     def cpu_s(self) -> float:
         """Of these processes so far, and of those children of theirs that have ended."""
         total = 0.0
@@ -52,6 +56,17 @@ class Household:
         time.sleep(seconds)
         return (self.cpu_s() - before) / (time.monotonic() - began)
 
+    def shares(self, seconds: float) -> list[tuple[float, str]]:
+        """Of each process, the largest first."""
+        before = {process.pid: sum(process.cpu_times()[:4]) for process in self.own()}
+        time.sleep(seconds)
+        taken = []
+        for process in self.own():
+            with suppress(*GONE):
+                used = sum(process.cpu_times()[:4]) - before.get(process.pid, 0)
+                taken.append((used / seconds, " ".join(process.cmdline())[-80:]))
+        return sorted(taken, reverse=True)
+
     def _all(self) -> list[psutil.Process]:
         found: dict[int, psutil.Process] = {}
         for root in self._roots:
@@ -60,6 +75,12 @@ class Household:
                 found |= {each.pid: each for each in (process, *process.children(recursive=True))}
         found.pop(os.getpid(), None)
         return list(found.values())
+
+
+def _line(process: psutil.Process) -> list[str]:
+    with suppress(*GONE):
+        return process.cmdline()
+    return []
 
 
 def latencies(ask: Callable[[], object], times: int, *, pause: float) -> list[float]:

@@ -94,11 +94,13 @@ def _sessions(chosen: argparse.Namespace, folder: Path, client: Client, househol
     idle_cpu = household.share_of_a_core(chosen.seconds / 2)
     began = time.monotonic()
     place.call("POST", "/executor/resume")
-    until(lambda: _at_work(place) == chosen.sessions, 600, every=0.5)
+    until(lambda: household.at_work() == chosen.sessions, 600, every=0.5)
     print(f"      {chosen.sessions} sessions are at work after {time.monotonic() - began:.1f} s ({chosen.db})")
     time.sleep(5)
     share = household.share_of_a_core(chosen.seconds)
     print(f"P7    {share:.1%} of one core, idle {idle_cpu:.1%} (goal 25 %, at 100 sessions and 2 s)")
+    for used, line in household.shares(chosen.seconds)[:5]:
+        print(f"      {used:.1%} {line}")
     each = (household.pss_mb() - idle_mb) / chosen.sessions
     print(f"P8    {each:.2f} MB a session beside its agent; idle {idle_mb:.0f} MB (goal 4)")
     if "DATABASE_URL" in urls:
@@ -139,11 +141,6 @@ class _Session:
             return body
 
 
-def _at_work(place: Place) -> int:
-    rows = place.call("GET", "/executor/workers")["workers"]
-    return sum(row["phase"] == "implementation" for row in rows)
-
-
 def _connections(url: str) -> int:
     import psycopg
 
@@ -170,4 +167,6 @@ def _idle(chosen: argparse.Namespace, folder: Path, client: Client, household: H
     client.up.muster("shell", "-v0", "-c", code)
     time.sleep(10)
     share = household.share_of_a_core(chosen.seconds)
+    for used, line in household.shares(chosen.seconds)[:5]:
+        print(f"      {used:.1%} {line}")
     print(f"P14   {chosen.workspaces} running idle workspaces: {share:.1%} of one core, without them {alone:.1%} (goal 5 %)")
