@@ -110,6 +110,7 @@ class Heartbeat:
 
     def leave(self) -> None:
         """Remove the worker's row after an orderly end."""
+        connection.close()  # this thread's has been silent since the start: the database may have restarted meanwhile
         Worker.objects.filter(pk=self.worker.pk).delete()
 
     @contextmanager

@@ -110,6 +110,13 @@ class SessionHost:
     def signal(self, sig: signal.Signals) -> None:
         for pid in self.worker():
             os.kill(pid, sig)
+        if sig == signal.SIGCONT:
+            self.continue_nsenter()
+
+    def continue_nsenter(self) -> None:
+        """`nsenter` stops with the process that it started, and would never see its end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self, seconds: float = 40) -> None:
         if self.process is not None and self.process.poll() is None:

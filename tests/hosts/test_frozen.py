@@ -37,6 +37,7 @@ def test_a_host_that_stood_still_as_a_whole_loses_no_commit(site: Site, hosts: H
     until(lambda: not sessions(site, shop, "id", "status = 'running' AND host = 'two'"), 60, every=0.1)
     for pid in frozen:
         os.kill(pid, signal.SIGCONT)
+    two.continue_nsenter()
     until(lambda: all_done(shop, ids), 90, every=0.5)
     assert_all_landed(site, shop, 6)
     assert blameless(site, shop)

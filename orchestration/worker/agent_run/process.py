@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from budget.models import Category
+from orchestration import sessions
 from orchestration.configuration import Agent, secrets
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
@@ -229,10 +231,13 @@ def _task(
 
 
 def _token(session: Session) -> str:
-    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it."""
-    return tokens.create(
-        f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
-    )
+    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it. Raises Superseded: a session that
+    another worker has ended meanwhile gets none, or nothing would end its token."""
+    with transaction.atomic():
+        sessions.write(session, status=Session.Status.RUNNING)  # holds the row until the token is there
+        return tokens.create(
+            f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
+        )
 
 
 def _failed_start(problem: str) -> AgentRun:
