@@ -110,7 +110,6 @@ class Heartbeat:
 
     def leave(self) -> None:
         """Remove the worker's row after an orderly end."""
-        connection.close()  # this thread's has been silent since the start: the database may have restarted meanwhile
         Worker.objects.filter(pk=self.worker.pk).delete()
 
     @contextmanager
@@ -235,6 +234,7 @@ def stop() -> None:
 def unregister() -> None:
     """Remove this process's row after an orderly end."""
     if _heartbeat is not None:
+        connection.close()  # this thread's has been silent since the start: the database may have restarted meanwhile
         _heartbeat.leave()
 
 

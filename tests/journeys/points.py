@@ -60,6 +60,7 @@ class Site:
             "reviews": "budget/reviews/",
             "review": f"budget/reviews/{review.pk}/" if review else "budget/reviews/",
             "executor": "executor/",
+            "hosts": "executor/hosts/",
             "activity": "activity/",
             "settings": "settings/",
             "config": "settings/config/",

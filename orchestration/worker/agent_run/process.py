@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from budget.models import Category
 from orchestration import sessions
@@ -16,7 +15,7 @@ from orchestration.configuration import Agent, secrets
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.proposals import roles
-from orchestration.sessions import conversations, session_dir, supervise
+from orchestration.sessions import Superseded, conversations, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.sandbox import Boxes, Started
@@ -231,13 +230,16 @@ def _task(
 
 
 def _token(session: Session) -> str:
-    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it. Raises Superseded: a session that
-    another worker has ended meanwhile gets none, or nothing would end its token."""
-    with transaction.atomic():
-        sessions.write(session, status=Session.Status.RUNNING)  # holds the row until the token is there
-        return tokens.create(
-            f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
-        )
+    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it. Raises Superseded, and ends the token
+    again, where another worker has ended the session meanwhile."""
+    name = f"session {session.pk}"
+    token = tokens.create(name, role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster")
+    try:
+        sessions.write(session, status=Session.Status.RUNNING)
+    except Superseded:
+        tokens.end_session(session.pk)
+        raise
+    return token
 
 
 def _failed_start(problem: str) -> AgentRun:
