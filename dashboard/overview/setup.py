@@ -4,17 +4,16 @@ from typing import Any
 
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
-from orchestration.hosts import online
 from orchestration.landing import reads
 from orchestration.models import AgentCheck, Integration, TreeVerdict
 
 
-def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
-    """Shown until something has landed, and while an agent cannot work. `has_landed`: Muster wrote on the integration branch."""
+def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str, str]) -> dict[str, Any]:
+    """Shown until something has landed, and while an agent cannot work. `has_landed`: Muster wrote on the integration branch.
+    `unreachable`: hosts that cannot use the shared repository, and why."""
     workspace = page_request.executor.workspace
     agent: AgentCheck | None = getattr(workspace, "agent_check", None)
     integration: Integration | None = getattr(workspace, "integration", None)
-    unreachable = online.unreachable(workspace.pk)
     if has_landed and (agent is None or agent.ok is not False) and not unreachable:
         return {"setup_shown": False}
     verdict = None

@@ -26,6 +26,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.backlog import status_groups
 from orchestration.configuration import agent_kinds
+from orchestration.hosts import online
 from orchestration.models import Entry, Executor, IntegrationCommit, Session
 from orchestration.reasons import NEEDS_PERSON, Reason
 
@@ -100,7 +101,13 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in sums.items()}
     row: dict[str, Any] = dict(
         Executor.objects.filter(pk=page_request.workspace.pk)
-        .values(some=Exists(alive), last_failure=Subquery(failures), landed=Exists(landed), **subqueries)
+        .values(
+            some=Exists(alive),
+            last_failure=Subquery(failures),
+            landed=Exists(landed),
+            unreachable=Exists(online.with_problems()),
+            **subqueries,
+        )
         .get()
     )
     tally = row | {"more": row["today"] - row["yesterday"]}
@@ -143,7 +150,9 @@ def money(page_request: PageRequest) -> dict[str, Any]:
 
 
 def first_steps(page_request: PageRequest) -> dict[str, Any]:
-    return setup.region(page_request, has_landed=bool(_tally(page_request)["landed"]))
+    tally = _tally(page_request)
+    unreachable = online.unreachable(page_request.workspace.pk) if tally["unreachable"] else {}
+    return setup.region(page_request, has_landed=bool(tally["landed"]), unreachable=unreachable)
 
 
 def recent(page_request: PageRequest) -> dict[str, Any]:

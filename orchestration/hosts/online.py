@@ -42,9 +42,14 @@ def place(workspace: Workspace, need: Need) -> str:
     return chosen.id if chosen else ""
 
 
+def with_problems() -> QuerySet[Worker]:
+    """Online session workers that cannot use the shared repository of some workspace."""
+    return _online().exclude(unreachable={})
+
+
 def unreachable(workspace_id: str) -> dict[str, str]:
     """The hosts that cannot use the workspace's shared repository now, by name: why, as a sentence."""
-    known = _online().exclude(unreachable={}).order_by("host").values_list("host", "unreachable")
+    known = with_problems().order_by("host").values_list("host", "unreachable")
     return {host: sentences[workspace_id] for host, sentences in known if workspace_id in sentences}
 
 
