@@ -6,14 +6,18 @@ The agents write a usage line every 2 s, and wait. One run on a quiet machine; t
 """
 
 import argparse
+import http.cookiejar
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from bench.landed.place import Place
 from bench.working.measuring import Household, latencies, p50_p99
@@ -41,8 +45,10 @@ def main(arguments: list[str]) -> int:
             try:
                 household = Household([up.process.pid, servers.pid], str(folder / "agent"))
                 client = Client(up)
-                _sessions(chosen, folder, client, household, urls) if chosen.sessions else None
-                _idle(chosen, folder, client, household) if chosen.workspaces else None
+                if chosen.sessions:
+                    _sessions(chosen, folder, client, household, urls)
+                if chosen.workspaces:
+                    _idle(chosen, folder, client, household)
             finally:
                 up.process.terminate()
                 up.process.wait(60)
@@ -128,9 +134,6 @@ class _Session:
     """A logged-in browser without one: keeps cookies."""
 
     def __init__(self, port: int) -> None:
-        import http.cookiejar
-        import urllib.request
-
         jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self._opener, self._base = urllib.request.build_opener(jar), f"http://127.0.0.1:{port}"
 
@@ -142,8 +145,6 @@ class _Session:
 
 
 def _connections(url: str) -> int:
-    import psycopg
-
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -156,8 +157,8 @@ def _idle(chosen: argparse.Namespace, folder: Path, client: Client, household: H
     alone = household.share_of_a_core(chosen.seconds)
     place = Place(client, folder / "idle", argparse.Namespace(files=5, slots=1), {"command": ["true"]})
     code = (
-        "from orchestration.models import Executor; from workspaces.models import Workspace; from budget.models import Project; import copy\n"
-        f"w = Workspace.objects.get(pk={place.path.split('/')[2]!r}); e = Executor.objects.get(pk=w.pk); p = Project.objects.get(pk=w.pk)\n"
+        "from orchestration.models import Executor; from workspaces.models import Workspace\n"
+        f"w = Workspace.objects.get(pk={place.path.split('/')[2]!r}); e = Executor.objects.get(pk=w.pk)\n"
         "from budget.limits import caps\n"
         f"for n in range({chosen.workspaces}):\n"
         "    o = Workspace.objects.create(name=f'Idle {n}', repo=w.repo, base_branch='main', host_id=w.host_id)\n"

@@ -127,7 +127,7 @@ class Network:
         return subprocess.run(self.centre.inside("ip", "link", "show", cable), capture_output=True).returncode == 0
 
     def cut(self, machine: Machine, *, to: bool = True, back: bool = True) -> None:
-        """Lose all packets `to` the centre, and those `back`. Nobody is told."""
+        """Lose all packets `to` the centre, and those `back`, without an error at either end."""
         if to:
             machine.run("ip", "neigh", "replace", self.centre.address, "lladdr", NOWHERE, "dev", "card", "nud", "permanent")
         if back:

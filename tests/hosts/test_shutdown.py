@@ -1,4 +1,4 @@
-"""A session worker is told to stop while it has rounds, as an upgrade or a rollout does it."""
+"""A session worker gets SIGTERM while it has rounds, as an upgrade or a rollout sends it."""
 
 import signal
 import time
