@@ -21,9 +21,10 @@ def options(lease_s: float) -> dict[str, int]:
 
 
 def limit_other_end(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """The same at the server, for each new connection. Not as options of libpq: some poolers refuse those."""
-    if connection.vendor != "postgresql":
+    """The same at the server, once for each connection. Not as options of libpq: some poolers refuse those."""
+    if connection.vendor != "postgresql" or getattr(connection.connection, "is_limited", False):
         return
+    connection.connection.is_limited = True
     silence = _silence_s(settings.LEASE_S)
     values = {
         "tcp_keepalives_idle": f"{silence}s",

@@ -17,6 +17,7 @@ from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
+from orchestration.sessions import connections
 from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
@@ -27,9 +28,14 @@ PATIENCE_MS = 120_000
 """A request of a person gives up sooner. A session must not: its agent is paid, and a hundred others may be writing."""
 
 
+OTHER_THREADS = 16
+"""Of a session worker beside its sessions: heartbeat, lander, upkeep, listeners."""
+
+
 @signals.worker_init.connect
 def _on_init(**_: Any) -> None:
     """Before Celery opens its queues: the database may be of an older version, and a key of another type would end this process at once, and each that follows it."""
+    connections.share(settings.SESSION_SLOTS + OTHER_THREADS)
     new_version.wait()
     broker_keys.delete_wrong_types(publishing.client())
 

@@ -14,7 +14,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import lifecycle
+from orchestration.sessions import connections, lifecycle
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.session_dir import SessionDir
 from orchestration.sessions.stop_flags import StopFlags
@@ -98,8 +98,10 @@ def run(
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:
                     flushed = time.monotonic()
                     try_database(lambda: flush(session, writer))
-                if line is None and on_poll is not None:
-                    on_poll()
+                if line is None:
+                    if on_poll is not None:
+                        on_poll()
+                    connections.give_back()
         finally:
             stop_flags.attach(None)
         _note_refusals(supervised, writer)
