@@ -85,6 +85,14 @@ def _insert(columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT (event_key) DO NOTHING"
 
 
+def drawn(hold_id: int) -> tuple[int, int]:
+    """The amount of a reservation, and how much of it is spent: micro-USD. In SQL, since it is read after each request of each agent."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT amount, drawn FROM {Hold._meta.db_table} WHERE id = %s", [hold_id])
+        amount, spent = cursor.fetchone()
+    return amount, spent
+
+
 def newest_round(account: Account) -> int:
     """The round that a charge without one belongs to: the newest, or the first when there is none yet."""
     return RoundSpend.objects.filter(account=account).aggregate(newest=Max("number"))["newest"] or 1

@@ -64,8 +64,8 @@ def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "", shim
     groups = cgroups.leftover_groups(marker, cgroup_parent)
     cgroup = groups[0] if groups else None
     if shim is not None:
-        _end(TreeKill(lambda: tree(marker, but=shim), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup))
-    tree_kill = TreeKill(lambda: tree(marker), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup)
+        _end(TreeKill(lambda _: tree(marker, but=shim), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup))
+    tree_kill = TreeKill(lambda _: tree(marker), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup)
     _end(tree_kill)
     for group in groups:
         group.remove()

@@ -17,5 +17,5 @@ def share(threads: int) -> None:
 
 def give_back() -> None:
     """Give this thread's connection back, where they are shared."""
-    if "pool" in connection.settings_dict["OPTIONS"] and not connection.in_atomic_block:
+    if connection.connection is not None and "pool" in connection.settings_dict["OPTIONS"] and not connection.in_atomic_block:
         connection.close()

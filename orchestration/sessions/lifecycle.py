@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
@@ -16,7 +16,7 @@ from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Round, Session, Worker
+from orchestration.models import Entry, Executor, Round, Session, Worker, sql_dialect
 from orchestration.sessions import phase_history, rounds, tracing
 from workspaces import activity, disk, tokens
 from workspaces.access import MUSTER, Caller
@@ -85,6 +85,16 @@ def write(session: Session, **fields: Any) -> None:
         raise Superseded(session.pk)
     for name, value in fields.items():
         setattr(session, name, value)
+
+
+def note_output(session: Session, first_error: int | None) -> None:
+    """Its agent wrote something just now. `write` in SQL, since it is called with almost each line."""
+    mine = f"id = %s AND attempt = %s AND status = '{Session.Status.RUNNING}'"
+    update = f"UPDATE {Session._meta.db_table} SET last_output_at = {sql_dialect.now()}, first_error = %s WHERE {mine}"
+    with connection.cursor() as cursor:
+        cursor.execute(update, [first_error, session.pk, session.attempt])
+        if not cursor.rowcount:
+            raise Superseded(session.pk)
 
 
 def enter(session: Session, phase: Session.Phase) -> None:

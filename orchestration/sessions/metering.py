@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from budget import ledger
 from budget.ledger import prices
-from budget.models import Category, Hold, LedgerEntry, Project
+from budget.models import Category, LedgerEntry, Project
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from orchestration.sessions import lifecycle
@@ -93,5 +93,5 @@ def left(session: Session) -> int:
     """Micro-USD that the session may still spend; 0 or less: its reservation is used up."""
     if session.hold_id is None:
         return 0
-    amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=session.hold_id)
+    amount, drawn = ledger.drawn(session.hold_id)
     return amount - drawn

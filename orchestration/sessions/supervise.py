@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models.functions import Now
 
 from orchestration.configuration import Command
 from orchestration.messaging import wake_ups
@@ -21,7 +20,7 @@ from orchestration.sessions.stop_flags import StopFlags
 
 log = structlog.get_logger(__name__)
 
-POLL_S = 0.1
+POLL_S = 0.2
 FLUSH_S = 0.5
 SURVIVORS_S = 1.0
 SHIM_LEASE = 0.9
@@ -131,7 +130,7 @@ def _proven_dead(ended: agent_process.Ended, spec: agent_process.Spec, stop_flag
 def flush(session: Session, writer: log_chunks.Writer) -> None:
     """Write the collected lines, and notify the open pages of this session only."""
     if writer.flush():
-        lifecycle.write(session, last_output_at=Now(), first_error=writer.first_error)
+        lifecycle.note_output(session, writer.first_error)
         wake_ups.publish_change(session.workspace_id, wake_ups.log_topic(session.pk))
 
 

@@ -70,6 +70,27 @@ def descendants(processes: dict[int, ProcessInfo], roots: Iterable[int]) -> set[
     return below
 
 
+def below(root: int) -> dict[int, ProcessInfo]:
+    """All living processes below one, by the kernel's lists of children: much faster than all of /proc. Look again before you believe that
+    there is none: an entry may be missing while its neighbour ends, and some kernels keep no such lists."""
+    found: dict[int, ProcessInfo] = {}
+    unvisited = [root]
+    while unvisited:
+        for child in _children(unvisited.pop()):
+            if child not in found and (process := read_process(child)):
+                found[child] = process
+                unvisited.append(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [int(child) for thread in threads for child in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
 def carrying_marker(pids: Iterable[int], marker: str, variable: str = MARKER_VARIABLE) -> set[int]:
     """The pids that were started with this session's marker in their environment. Excludes the caller."""
     setting = f"{variable}={marker}".encode()

@@ -59,6 +59,7 @@ class Shim:
         self.exited = False
         self.settled_at = 0.0
         self.childless = False
+        self.unmarked: set[int] = set()
         self.tree_kill: TreeKill | None = None
         self.next_pass = 0.0
         self.dead_at: float | None = None
@@ -298,15 +299,26 @@ class Shim:
             kill_sequence=[KillStep(**step) for step in self.spec.get("kill_sequence", ())] or [TERM_ALL],
         )
 
-    def tree(self) -> tuple[set[int], dict[int, procfs.ProcessInfo]]:
-        """All descendants (the shim is a subreaper); without any, processes elsewhere that carry the marker."""
-        if self.childless and not procfs.carrying_marker(procfs.all_pids(), self.spec["marker"]):
+    def tree(self, whole: bool) -> tuple[set[int], dict[int, procfs.ProcessInfo]]:
+        """All descendants (the shim is a subreaper); without any, processes elsewhere that carry the marker. `whole`: beside all processes of
+        the machine, which takes longer."""
+        if self.childless and not self.marked_elsewhere():
             return set(), {}
-        processes = procfs.all_processes()
-        pids = procfs.descendants(processes, [os.getpid()]) or procfs.carrying_marker(processes, self.spec["marker"])
+        processes = {} if whole else procfs.below(os.getpid())
+        pids = set(processes)
+        if not pids:
+            processes = procfs.all_processes()
+            pids = procfs.descendants(processes, [os.getpid()]) or procfs.carrying_marker(processes, self.spec["marker"])
         if self.sandbox and self.agent:  # its machinery ends with the last process inside
             pids = (pids - shim_sandbox.machinery(processes, self.agent.pid)) or pids
         return pids, processes
+
+    def marked_elsewhere(self) -> bool:
+        """Only processes that are new since the last look: no other one can have been started by this tree since."""
+        pids = set(procfs.all_pids())
+        marked = procfs.carrying_marker(pids - self.unmarked, self.spec["marker"])
+        self.unmarked = pids - marked
+        return bool(marked)
 
     def reap(self) -> None:
         """Reap dead children. Once the kernel reports no child, there is no descendant either, and none can appear."""

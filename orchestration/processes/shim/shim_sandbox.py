@@ -76,7 +76,7 @@ class Sandbox:
 
 def leader_of(bubblewrap: int) -> procfs.ProcessInfo | None:
     """The agent itself: the oldest child of the sandbox's first process."""
-    processes = procfs.all_processes()
+    processes = procfs.below(bubblewrap)
     first = _below(processes, bubblewrap)
     return _below(processes, first.pid) if first else None
 

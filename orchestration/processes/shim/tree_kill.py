@@ -20,7 +20,8 @@ FIRST_PAUSE_S = 0.002
 MAX_PAUSE_S = 0.05
 
 Processes = dict[int, procfs.ProcessInfo]
-FindProcesses = Callable[[], tuple[set[int], Processes]]
+FindProcesses = Callable[[bool], tuple[set[int], Processes]]
+"""The pids of the tree, and these processes; True: and all others of the machine."""
 
 
 class KillStep(NamedTuple):
@@ -89,7 +90,7 @@ class TreeKill:
         """One pass. Returns the seconds until the next one; check `over` first."""
         if self._start_due_step(now):
             return FIRST_PAUSE_S
-        pids, processes = self.find()
+        pids, processes = self.find(self._killing)
         populated = self.cgroup is not None and self.cgroup.populated
         quiet = not pids and not populated and not self._death_noted
         self._death_noted = False

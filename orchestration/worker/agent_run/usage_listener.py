@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from budget.models import Category, Hold
+from budget import ledger
+from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.secrets import NO_MASK, Mask
@@ -155,7 +156,7 @@ class UsageListener:
         return self._session.hold_id
 
     def _read_reservation(self) -> None:
-        self._reserved = Hold.objects.values_list("amount", "drawn").get(pk=self._hold_id)
+        self._reserved = ledger.drawn(self._hold_id)
         self._stop_flags.money_left = self._reserved[0] - self._reserved[1]
 
     def _grow_reservation(self) -> None:

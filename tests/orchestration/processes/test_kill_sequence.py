@@ -28,7 +28,7 @@ class Tree:
     def tree_kill(self, *steps: KillStep, grace_s: float = 5) -> TreeKill:
         return TreeKill(self.find, grace_s=grace_s, now=0.0, leader=LEADER, kill_sequence=steps or [TERM_ALL])
 
-    def find(self) -> tuple[set[int], dict[int, procfs.ProcessInfo]]:
+    def find(self, whole: bool = False) -> tuple[set[int], dict[int, procfs.ProcessInfo]]:
         return {process.pid for process in self.alive}, {process.pid: process for process in self.alive}
 
     def _send(self, process: procfs.ProcessInfo, signum: int) -> bool:
