@@ -1,4 +1,5 @@
-"""P11: every page and every read of the API at three sizes of the backlog, in this process, with a history that grows with it."""
+"""P11: every page and every read of the API at three sizes of the backlog, in this process, with a history that grows with it: at 10^5
+entries, 10^6 rows of the ledger."""
 
 import gc
 import time
@@ -14,6 +15,8 @@ from orchestration.models import Entry, Session
 from workspaces.models import Workspace
 
 SIZES = (1_000, 10_000, 100_000)
+CHARGES = 25
+"""Of each session."""
 TIMES = 5
 PAGES = (
     "",
@@ -108,7 +111,7 @@ def _milliseconds(client: Client, shop: Workspace, path: str) -> float:
 
 def _busy(size: int) -> Workspace:
     """Of each ten entries: two done, one blocked, one failed, six pending; four of them with a round, its session, its reservation and
-    its charge. Triggers are off meanwhile, and the counters are set as they would."""
+    its charges. Triggers are off meanwhile, and the counters are set as they would."""
     shop = a_workspace(max_workers=4)
     for status, share in (("done", 0.2), ("blocked", 0.1), ("failed", 0.1), ("pending", 0.6)):
         fill(shop, int(size * share), status=status)
@@ -124,7 +127,7 @@ def _insert_history(shop: Workspace) -> None:
     at = "now() - e.seq %% 1000 * interval '1 minute'"
     sql(
         f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state, opened_at, settled_at, category)
-        SELECT e.workspace_id, e.id, 'sess_{tag}' || lpad(e.seq::text, 12, '0'), 500000, 100000 + e.seq %% 7 * 30000, 'settled',
+        SELECT e.workspace_id, e.id, 'sess_{tag}' || lpad(e.seq::text, 12, '0'), 500000, 100000 + e.seq %% 7 * 25000, 'settled',
         {at} - interval '5 minutes', {at}, 'entry' {WORKED}""",
         shop.pk,
     )
@@ -139,8 +142,11 @@ def _insert_history(shop: Workspace) -> None:
     sql(
         f"""INSERT INTO budget_ledgerentry (project_id, account_id, hold_id, event_key, at, category, session_ref, round, amount,
             price_source, price_version, model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, actor, reason)
-        SELECT e.workspace_id, e.id, h.id, h.session_ref, h.settled_at, 'entry', h.session_ref, 1, h.drawn, 'reported', '', '', 0, 0, 0, 0,
-            'agent', '' {WITH_RESERVATION}""",
+        SELECT e.workspace_id, e.id, h.id, h.session_ref || ':' || n, h.settled_at - n * interval '2 seconds', 'entry', h.session_ref, 1,
+            h.drawn / %s, 'reported', '', '', 0, 0, 0, 0, 'agent', ''
+        {WITH_RESERVATION.replace("WHERE", "CROSS JOIN generate_series(1, %s) n WHERE")}""",
+        CHARGES,
+        CHARGES,
         shop.pk,
     )
     sql(

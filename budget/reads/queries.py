@@ -48,6 +48,12 @@ def removed_accounts(project_id: str) -> QuerySet[Account, Any]:
     return Account.objects.filter(entry__workspace=project_id, entry__deleted_at__isnull=False).values("pk")
 
 
+def ledger_of(project_id: str) -> QuerySet[LedgerEntry]:
+    """Written as a range, so that an order by project and id is not the order by id alone to PostgreSQL: it would look for the newest rows
+    of a project through those of all others."""
+    return LedgerEntry.objects.filter(project_id__gte=project_id, project_id__lte=project_id)
+
+
 def ledger_rows(
     workspace_id: str,
     *,
@@ -57,7 +63,7 @@ def ledger_rows(
     until: date | None = None,
 ) -> QuerySet[LedgerEntry]:
     """Rows of a category, of an entry, of the UTC days from `since` to `until`, both included. Raises NotFound for an unknown entry."""
-    rows = LedgerEntry.objects.filter(project_id=workspace_id)
+    rows = ledger_of(workspace_id)
     if category is not None:
         rows = rows.filter(category=category)
     if entry_id is not None:
@@ -83,7 +89,7 @@ def ledger_entry(workspace_id: str, ledger_id: str) -> LedgerEntry:
 
 def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
     """The newest rows before `cursor`, and the next cursor."""
-    rows = rows.order_by("-id")
+    rows = rows.order_by("-project_id", "-id")
     if cursor is not None:
         rows = rows.filter(id__lt=position(cursor))
     page = list(rows[: limit + 1])

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 from budget import amounts
 from budget.amounts import columns
 from budget.ledger import corrections
-from budget.models import Category, LedgerEntry
-from budget.reads import csv_export
+from budget.models import Category, DaySpend, LedgerEntry
+from budget.reads import csv_export, queries
 from dashboard.budget.filters import LedgerFilter
-from dashboard.shared import confirmation
+from dashboard.shared import confirmation, counts
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.header import HEADER
@@ -77,7 +77,7 @@ def ledger_rows(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(LedgerFilter, page_request, FROM_TO)
     queryset = _filtered(page_request, chosen)
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.paginate(queryset.select_related("account__entry"), "id", "id", descending=True, **cursor)
+    cut = paging.paginate(queryset.select_related("account__entry"), "id", "id", within="project_id", descending=True, **cursor)
     places = columns.exact_places([row.amount for row in cut.rows])
     rows = [
         {
@@ -91,7 +91,7 @@ def ledger_rows(page_request: PageRequest) -> dict[str, Any]:
     return {
         "rows": rows,
         "cut": cut,
-        "totals": queryset.aggregate(rows=Count("id"), amount=Sum("amount", default=0)),
+        "totals": _totals(page_request, chosen, queryset),
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
         "categories": [("", "All categories"), *Category.choices],
         "ignored": ignored,
@@ -139,7 +139,7 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
 
 
 def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
-    queryset = LedgerEntry.objects.filter(project_id=page_request.workspace.pk)
+    queryset = queries.ledger_of(page_request.workspace.pk)
     if chosen["category"]:
         queryset = queryset.filter(category=chosen["category"])
     if chosen["entry"]:
@@ -151,6 +151,18 @@ def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Led
     if chosen["until"]:
         queryset = queryset.filter(at__lte=times.end_of(chosen["until"], get_current_timezone()))
     return queryset
+
+
+def _totals(page_request: PageRequest, chosen: dict[str, Any], rows: QuerySet[LedgerEntry]) -> dict[str, Any]:
+    """Of a whole ledger without reading it: its sum by day is kept, and counting stops at COUNTED_TO."""
+    if any(chosen[name] for name in ("entry", "session", "since", "until")):
+        totals = rows.aggregate(rows=Count("*"), amount=Sum("amount", default=0))
+    else:
+        days = DaySpend.objects.filter(project_id=page_request.workspace.pk)
+        if chosen["category"]:
+            days = days.filter(category=chosen["category"])
+        totals = days.aggregate(amount=Sum("amount", default=0)) | {"rows": rows[: counts.COUNTED_TO + 1].count()}
+    return totals | {"counted": counts.text(totals["rows"])}
 
 
 def entry_filter(name: str) -> Q:

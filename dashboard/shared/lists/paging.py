@@ -27,12 +27,13 @@ def paginate(
     read: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
     /,
     *,
+    within: str = "",
     descending: bool = False,
     after: str = "",
     before: str = "",
 ) -> Page:
     """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page.
-    `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
+    `within`: a column that is the same in all rows, and the first one of the index. `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
     cursor = _position(before or after)
     forward = not (before and cursor)
     down = descending == forward
@@ -41,7 +42,7 @@ def paginate(
         comparison = "lt" if down else "gt"
         queryset = queryset.filter(Q(**{f"{key}__{comparison}": value}) | Q(**{key: value, f"{tie}__{comparison}": number}))
     sign = "-" if down else ""
-    in_order = queryset.order_by(f"{sign}{key}", f"{sign}{tie}")
+    in_order = queryset.order_by(*(f"{sign}{name}" for name in (within, key, tie) if name))
     rows = _by_id(in_order, read, (key, tie), down) if read else list(in_order[: PAGE_SIZE + 1])
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if not forward:
