@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -27,6 +28,10 @@ ONE, TWO = {"one": 4}, {"one": 2, "two": 2}
 
 def main(arguments: list[str]) -> int:
     chosen = _chosen(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django  # only now: it reads the settings
+
+    django.setup()
     clis.folder("claude")
     taken: dict[str, list[float]] = {"one host of 4": [], "two hosts of 2": []}
     for _ in range(chosen.times):

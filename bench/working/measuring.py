@@ -58,7 +58,10 @@ class Household:
 
     def shares(self, seconds: float) -> list[tuple[float, str]]:
         """Of each process, the largest first."""
-        before = {process.pid: sum(process.cpu_times()[:4]) for process in self.own()}
+        before = {}
+        for process in self.own():
+            with suppress(*GONE):
+                before[process.pid] = sum(process.cpu_times()[:4])
         time.sleep(seconds)
         taken = []
         for process in self.own():
