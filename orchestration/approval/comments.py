@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.approval import deciding, people, reads
@@ -21,24 +22,34 @@ MAX_COMMENTS = 200
 MAX_FILE_BYTES = 5_000_000
 
 
-def add(
+def draft(
     entry: Entry, commit: str, text: str, *, by: Caller, path: str = "", line: int | None = None, side: Side = Side.NEW
 ) -> ReviewComment:
-    """Comment on a line, on a file (no line), or on the work (no path). `side`: whether the line is counted after the change, or before.
-    Raises Conflict when another commit waits, Forbidden, or Invalid for a place that the work does not have."""
+    """A comment on a line, on a file (no line), or on the work (no path), not saved. `side`: whether the line is counted after the change,
+    or before. Raises Conflict when another commit waits, Forbidden, or Invalid for a place that the work does not have."""
     people.refuse_agents(by)
     landing = deciding.waiting_landing(entry)
     if landing is None or landing.commit != commit:
         raise Conflict("This commit does not wait for approval any more: look again. Nothing was written")
+    if line is not None and not path:
+        raise Invalid("needs the path of its file", "line")
     quote = _quote(entry, landing, path, line, side) if path else ""
+    return ReviewComment(
+        entry=entry, commit=commit, path=path, line=line, side=side, quote=quote, text=text.strip(), by=by.name, at=now()
+    )
+
+
+def add(
+    entry: Entry, commit: str, text: str, *, by: Caller, path: str = "", line: int | None = None, side: Side = Side.NEW
+) -> ReviewComment:
+    """Save a `draft`."""
+    comment = draft(entry, commit, text, by=by, path=path, line=line, side=side)
     with transaction.atomic():
         row = entry_state.lock(entry)
-        on_commit = ReviewComment.objects.filter(entry=row, commit=commit)
-        if on_commit.count() >= MAX_COMMENTS:
+        if ReviewComment.objects.filter(entry=row, commit=commit).count() >= MAX_COMMENTS:
             raise Invalid(f"There are {MAX_COMMENTS} comments on this commit: send it back with these first", "text")
-        return ReviewComment.objects.create(
-            entry=row, commit=commit, path=path, line=line, side=side, quote=quote, text=text.strip(), by=by.name
-        )
+        comment.save()
+    return comment
 
 
 def remove(entry: Entry, comment_id: int, *, by: Caller) -> None:

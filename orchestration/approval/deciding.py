@@ -1,5 +1,6 @@
 """What a person decides about work that waits for approval. Each decision names the commit that the person saw."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -47,8 +48,8 @@ def approve(entry: Entry, commit: str, *, by: Caller) -> Approval:
     return approval
 
 
-def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "") -> int:
-    """Send this commit back: the note and the comments on it are the first findings of the next round. The round is one more than the entry
+def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Sequence[ReviewComment] = ()) -> int:
+    """Send this commit back: the note and the comments on it, with `new` ones that are not saved yet, are the first findings of the next round. The round is one more than the entry
     has, for a person asked for it. Returns how many findings. Raises Conflict, Forbidden, or Invalid when nothing says what to change."""
     people.check(by, rules_of(entry.workspace_id))
     with transaction.atomic():
@@ -56,6 +57,7 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "") -> int:
         landing = waiting_landing(row)
         if landing is None or landing.commit != commit:
             raise Conflict(_changed(row, landing))
+        ReviewComment.objects.bulk_create(new)
         comments = list(
             ReviewComment.objects.filter(entry=row, commit=commit, sent_at__isnull=True).order_by("path", "line", "pk")
         )

@@ -15,7 +15,7 @@ def check(by: Caller, rules: Approve) -> None:
     """Raises Forbidden where the config names others. The caller's role was checked when the entry was found."""
     refuse_agents(by)
     if rules.approvers and person(by) not in rules.approvers:
-        raise Forbidden(f"In this workspace, {', '.join(rules.approvers[:10])} decide about work that waits for approval")
+        raise Forbidden(f"In this workspace, only {', '.join(rules.approvers[:10])} may decide about work that waits")
 
 
 def person(by: Caller) -> str:

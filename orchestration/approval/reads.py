@@ -9,6 +9,8 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
 
+MAX_COMMENTS, MAX_WAITING = 500, 500
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -37,9 +39,9 @@ class Review:
 
 
 def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
-    """All work of these workspaces that waits for approval, the longest first. One query."""
-    landings = Landing.objects.filter(workspace_id__in=workspace_ids, state=Landing.State.WAITING).select_related("entry")
-    rows = [
+    """All work of these workspaces that waits for approval, the longest first, at most 500. One query."""
+    landings = Landing.objects.filter(workspace_id__in=workspace_ids, state=Landing.State.WAITING)
+    return [
         Waiting(
             workspace_id=landing.workspace_id,
             entry_id=landing.entry.pk,
@@ -49,10 +51,9 @@ def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
             why=landing.approval_needed,
             since=landing.entry.reason_at or landing.queued_at,
         )
-        for landing in landings
+        for landing in landings.select_related("entry").order_by("entry__reason_at", "pk")[:MAX_WAITING]
         if landing.entry is not None
     ]
-    return sorted(rows, key=lambda row: (row.since, row.entry_id))
 
 
 def review(entry: Entry, *, lock_hours: int) -> Review:
@@ -63,11 +64,16 @@ def review(entry: Entry, *, lock_hours: int) -> Review:
     return Review(
         landing=landing,
         approval=Approval.objects.filter(entry=entry, void_at__isnull=True).order_by("-at").first(),
-        comments=list(ReviewComment.objects.filter(entry=entry).order_by("-pk")[:500])[::-1],
+        comments=comments(entry),
         rounds=list(Round.objects.filter(entry=entry).order_by("-number")[:20]),
         locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)[:500]),
         locks_free_at=free_at,
     )
+
+
+def comments(entry: Entry) -> list[ReviewComment]:
+    """The newest ones, in their order."""
+    return list(ReviewComment.objects.filter(entry=entry).order_by("-pk")[:MAX_COMMENTS])[::-1]
 
 
 def base_of(repo: Path, landing: Landing) -> str:
