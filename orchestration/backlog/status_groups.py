@@ -8,13 +8,16 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from orchestration.models import Entry
-from orchestration.reasons import NOT_STORED, OUT_OF_LINE, Reason
+from orchestration.reasons import NEEDS_PERSON, NOT_STORED, OUT_OF_LINE, Reason
 
 PENDING = Q(status=Entry.Status.PENDING)
 DEPENDENCIES_PENDING = Q(unmet_dependencies__gt=0)
 WAITING_FOR_LOCK = Q(parked_behind__isnull=False)
 PROVIDER_UNAVAILABLE = Q(not_before__gt=Now())
 WAITING_FOR_PERSON = Q(reason_code__in=OUT_OF_LINE)
+
+STUCK = Q(status=Entry.Status.BLOCKED, reason_code__in=NEEDS_PERSON) | Q(status=Entry.Status.PENDING, reason_code__in=OUT_OF_LINE)
+"""Nothing but a person moves them."""
 
 # The rail's groups, in its order. Every entry is in exactly one.
 KINDS = {
