@@ -58,9 +58,8 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
         if landing is None or landing.commit != commit:
             raise Conflict(_changed(row, landing))
         ReviewComment.objects.bulk_create(new)
-        comments = list(
-            ReviewComment.objects.filter(entry=row, commit=commit, sent_at__isnull=True).order_by("path", "line", "pk")
-        )
+        unsent = ReviewComment.objects.filter(entry=row, commit=commit, sent_at__isnull=True)
+        comments = list(unsent.order_by("path", F("line").asc(nulls_first=True), "pk"))
         findings = [*([f"review by {by.name}: {note.strip()}"] if note.strip() else []), *map(_finding, comments)]
         if not findings:
             raise Invalid("Say what is to change: comment on a line, or write a note", "note")

@@ -88,7 +88,7 @@ def test_a_viewer_reads_and_decides_nothing(work: Waiting) -> None:
         assert vera.post(address(work, tail), {"commit": work[2].commit}).status_code == 403
 
 
-def test_where_others_are_named_the_page_says_who(shop: Make) -> None:
+def test_where_approvers_are_named_the_page_names_them(shop: Make) -> None:
     work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], approve={"mode": "always", "approvers": ["grace"]})
     session, landing = waiting(work)
     otto = client_of("otto", "operator", work.workspace)
