@@ -4,6 +4,8 @@ from django.urls import path, re_path
 
 from dashboard.account import preferences, theme, tokens
 from dashboard.activity import views as activity
+from dashboard.approval import actions as approval_actions
+from dashboard.approval import views as approval_page
 from dashboard.budget import bulk_edit as budget_bulk_edit
 from dashboard.budget import by_entry as budget_by_entry
 from dashboard.budget import changes as budget_changes
@@ -103,6 +105,18 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/dispatch/", preflight.dispatch_entry, name="entry-dispatch"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/depend/", entry_dependencies.depend, name="entry-depend"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/undepend/", entry_dependencies.undepend, name="entry-undepend"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/", approval_page.page, name="approval"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/approve/", approval_actions.approve, name="approval-approve"),
+    path(
+        "w/<str:workspace_id>/entries/<str:entry_id>/approval/send-back/", approval_actions.send_back, name="approval-send-back"
+    ),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/locks/", approval_actions.release_locks, name="approval-locks"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/comments/", approval_actions.comment, name="approval-comment"),
+    path(
+        "w/<str:workspace_id>/entries/<str:entry_id>/approval/comments/<int:comment_id>/remove/",
+        approval_actions.remove_comment,
+        name="approval-comment-remove",
+    ),
     re_path(
         r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$",
         entry_actions.change_state,

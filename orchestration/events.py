@@ -456,6 +456,53 @@ class EntryRefused(EntryEvent, verb="entry.refused", sentence="sent {subject} ba
     entry: str
 
 
+class EntryApprovalEvent(EntryEvent):
+    """`commit`: the one that is decided about. `entry`: its id."""
+
+    commit: str
+    entry: str
+
+
+class EntryApprovalAsked(
+    EntryApprovalEvent,
+    verb="entry.approval_asked",
+    sentence="verified {subject}: it waits for approval",
+    notice="An entry waits for approval",
+):
+    """`seq`: its number; `title`: the first line of its content."""
+
+    seq: int
+    title: str
+
+
+class EntryApproved(EntryApprovalEvent, verb="entry.approved", sentence="approved {subject}", symbol="done"):
+    pass
+
+
+class EntrySentBack(EntryApprovalEvent, verb="entry.sent_back", sentence="sent {subject} back with {count}"):
+    """`findings`: how many comments the next round begins with."""
+
+    findings: int
+
+    def words(self) -> dict[str, str]:
+        return {"count": counted(self.findings, "comment", "comments")}
+
+
+class EntryApprovalVoid(
+    EntryApprovalEvent, verb="entry.approval_void", sentence="voided the approval of {subject}: its commit changes"
+):
+    pass
+
+
+class EntryLocksReleased(
+    EntryEvent, verb="entry.locks_released", sentence="released the locks of {subject}, which waits for approval"
+):
+    """`paths`: the first 50."""
+
+    count: int
+    paths: Sequence[str] = optional(default=())
+
+
 class EntryPrioritySet(EntryEvent, verb="entry.priority", sentence="set the priority of {subject} from {before} to {after}"):
     before: str
     after: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Page = Literal["entry", "budget", "landing", "locks", "agents", "sessions", "executor"]
+Page = Literal["entry", "approval", "budget", "landing", "locks", "agents", "sessions", "executor"]
 Grant = Literal["operate", "budget"]
 
 
@@ -40,6 +40,7 @@ class Reason(StrEnum):
     ROUNDS_EXHAUSTED = "rounds_exhausted"
     NO_IMPROVEMENT = "no_improvement"
     MERGE_CONFLICT = "merge_conflict"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,17 @@ WORDS: Mapping[Reason, Words] = {
         no_funding=True,
         remedy=Remedy("View conflict", "entry"),
     ),
+    Reason.WAITING_FOR_APPROVAL: Words(
+        check="Approval",
+        listed="work that waits for approval",
+        group="waiting for approval",
+        filter="Approval",
+        search="approval",
+        aliases=("approval", "approve"),
+        needs_person=True,
+        no_funding=True,
+        remedy=Remedy("Review changes", "approval"),
+    ),
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
@@ -276,6 +288,8 @@ CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLA
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
+OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL,)
+"""Of pending entries: they keep their locks, and no cycle starts them until a person has decided."""
 RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 

@@ -18,6 +18,7 @@ from budget.reviews import comments, drafting
 from orchestration.backlog import entries
 from orchestration.models import (
     AgentCheck,
+    Approval,
     Conversation,
     Dependency,
     Entry,
@@ -26,6 +27,7 @@ from orchestration.models import (
     IntegrationCommit,
     Landing,
     LogChunk,
+    ReviewComment,
     Round,
     Run,
     Secret,
@@ -77,6 +79,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         Landing.objects.create(
             workspace=workspace, entry=entry, commit=f"commit{n}", state="landed", intent=landed, message=text, by=text
         )
+        Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
+        ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
         planning = Session.of_any_role.create(
             workspace=workspace,
             role="plan",

@@ -10,7 +10,7 @@ from django.db.models import F, FilteredRelation, Min, Q, QuerySet
 from django.urls import reverse
 
 from budget.charts.bullet import Use
-from dashboard.shared import entry_state, labels
+from dashboard.shared import entry_state, labels, remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.backlog.tree import reads as tree
@@ -172,6 +172,8 @@ def sentence(
         links = [(f"#{need.seq}", reverse("entry", args=[need.workspace_id, need.pk])) for need in stand]
         if links:
             return labels.listed(words, links)
+    if check and check.code == Reason.WAITING_FOR_APPROVAL:
+        return [(f"{check.message}. ", ""), remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)]
     if check:
         return labels.linked(check.message or entry.reason_message or reasons.plain(check.code), names)
     if entry.status == Entry.Status.PENDING:

@@ -9,7 +9,7 @@ from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Entry
-from orchestration.reasons import Reason
+from orchestration.reasons import OUT_OF_LINE, Reason
 from workspaces.access import Need
 
 TOO_LARGE = (Reason.NO_IMPROVEMENT, Reason.ROUNDS_EXHAUSTED)
@@ -27,7 +27,9 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
         "fix": _fix(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
-        "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS) and not entry.is_container,
+        "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS)
+        and not entry.is_container
+        and entry.reason_code not in OUT_OF_LINE,
         "may_split": entry.status in (Entry.Status.BLOCKED, Entry.Status.FAILED)
         and entry.reason_code in TOO_LARGE
         and children.may_split(entry),
@@ -37,6 +39,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
     """The action that unblocks an entry where a release would not. None for users who may not take it."""
+    if entry.reason_code == Reason.WAITING_FOR_APPROVAL:
+        return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)
     words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
     if words is None or words.returns_without is None or not page_request.may(Need[words.returns_without.upper()]):
         return None

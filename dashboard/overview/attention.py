@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import now
 
 from dashboard.shared import fragments, header, remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
+from orchestration.backlog import status_groups
 from orchestration.models import Entry
 from orchestration.proposals import reads
 from orchestration.reasons import Reason
@@ -60,9 +62,7 @@ def _proposals(page_request: PageRequest) -> list[Item]:
 
 def _stuck(page_request: PageRequest) -> list[Item]:
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    entries = alive.filter(status=Entry.Status.FAILED) | alive.filter(
-        status=Entry.Status.BLOCKED, reason_code__in=reasons.NEEDS_PERSON
-    )
+    entries = alive.filter(Q(status=Entry.Status.FAILED) | status_groups.STUCK)
     return [_entry(row) for row in entries.order_by("-reason_at", "-seq")[:MAX_ITEMS]]
 
 
@@ -71,6 +71,8 @@ def _entry(entry: Entry) -> Item:
     failed = entry.status == Entry.Status.FAILED
     why = entry.reason_message or ("It failed" if failed else "It is blocked")
     tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
+    if entry.reason_code in reasons.OUT_OF_LINE:
+        tone, symbol = "warn", "warn"
     words = reasons.words(entry.reason_code)
     action, link = remedies.link(entry, words.remedy) if words and words.needs_person else ("View entry", here)
     pieces = [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")]

@@ -28,7 +28,7 @@ from orchestration.backlog import status_groups
 from orchestration.configuration import agent_kinds
 from orchestration.hosts import online
 from orchestration.models import Entry, Executor, IntegrationCommit, Session
-from orchestration.reasons import NEEDS_PERSON, Reason
+from orchestration.reasons import Reason
 
 MAX_SESSIONS = 8
 MAX_EVENTS = 10
@@ -91,7 +91,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     }
     reckoned_with = {
         "failed": alive.filter(status=Entry.Status.FAILED),
-        "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
+        "stuck": alive.filter(status_groups.STUCK),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
     }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils.timezone import now
 
 from orchestration.models import Entry
+from orchestration.reasons import OUT_OF_LINE
 
 _BADGES = {"waiting": "pending", "running": "in_progress"}
 
@@ -20,7 +21,8 @@ def group(entry: Entry, at: datetime | None = None) -> str:
     if entry.status != Entry.Status.PENDING:
         return str(entry.status)
     delayed = entry.not_before is not None and entry.not_before > (at or now())
-    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed
+    waits_for_person = entry.reason_code in OUT_OF_LINE
+    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed or waits_for_person
     return "waiting" if waits else "ready"
 
 

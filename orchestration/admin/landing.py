@@ -1,8 +1,8 @@
-"""Verdicts, integration branches, landings and checks of agents on the admin site: what pages of the dashboard act on."""
+"""Verdicts, integration branches, landings, approvals and checks of agents on the admin site: what pages of the dashboard act on."""
 
 from django.contrib import admin
 
-from orchestration.models import AgentCheck, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import AgentCheck, Approval, Integration, IntegrationCommit, Landing, ReviewComment, TreeVerdict
 from workspaces.admin.base import ReadOnly
 
 
@@ -44,6 +44,28 @@ class LandingAdmin(ReadOnly):
     list_defer = ["entry__spec", "entry__paths"]
     search_fields = ["=entry__id", "=commit"]
     search_help_text = "An entry's id, or a commit."
+    ordering = ["-id"]
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnly):
+    list_display = ["id", "entry", "commit", "by", "at", "void_at"]
+    list_filter = ["entry__workspace"]
+    list_select_related = ["entry"]
+    list_defer = ["entry__spec", "entry__paths"]
+    search_fields = ["=entry__id", "=commit", "=by"]
+    search_help_text = "An entry's id, a commit, or a name."
+    ordering = ["-id"]
+
+
+@admin.register(ReviewComment)
+class ReviewCommentAdmin(ReadOnly):
+    list_display = ["id", "entry", "commit", "path", "line", "by", "at", "sent_at"]
+    list_filter = ["entry__workspace"]
+    list_select_related = ["entry"]
+    list_defer = ["entry__spec", "entry__paths"]
+    search_fields = ["=entry__id", "=commit", "=by"]
+    search_help_text = "An entry's id, a commit, or a name."
     ordering = ["-id"]
 
 

@@ -29,6 +29,7 @@ from budget.models import (
 )
 from orchestration.models import (
     AgentCheck,
+    Approval,
     Conversation,
     Dependency,
     Entry,
@@ -39,6 +40,7 @@ from orchestration.models import (
     Landing,
     LogChunk,
     Proposal,
+    ReviewComment,
     Round,
     Run,
     Secret,
@@ -116,6 +118,11 @@ def _review(review: Review) -> str:
     return _page("review", review.project_id, review.pk)
 
 
+def _work(decided: Approval | ReviewComment) -> str:
+    entry = decided.entry
+    return _entry(entry) if entry.deleted_at is not None else _page("approval", entry.workspace_id, entry.pk)
+
+
 def _member(user: User) -> str:
     membership = Membership.objects.filter(user=user, workspace__deleted_at__isnull=True).order_by("pk").first()
     return _page("members", membership.workspace_id, at=f"member-{membership.pk}") if membership else ""
@@ -158,6 +165,8 @@ places.update(
         Integration: lambda row: _page("landing", row.pk),
         IntegrationCommit: lambda row: _page("landing", row.workspace_id),
         Landing: lambda row: _page("landing", row.workspace_id),
+        Approval: _work,
+        ReviewComment: _work,
         FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
         LogChunk: _log,
         Conversation: lambda obj: (

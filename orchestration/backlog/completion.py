@@ -10,22 +10,29 @@ from django.db.models import Count, Q
 
 from orchestration import events
 from orchestration.models import Entry
+from orchestration.reasons import OUT_OF_LINE
 from workspaces import activity
 from workspaces.access import MUSTER
 
 RUNNING, STUCK, FINISHED = "going", "stuck", "finished"
 
 
-def can_progress(status: str, unmet_dependencies: int) -> bool:
-    """Whether an entry in this state keeps the backlog going."""
-    return status == Entry.Status.IN_PROGRESS or (status == Entry.Status.PENDING and unmet_dependencies == 0)
+GOING = Q(status=Entry.Status.IN_PROGRESS) | (
+    Q(status=Entry.Status.PENDING, unmet_dependencies=0) & ~Q(reason_code__in=OUT_OF_LINE)
+)
 
 
-def state_before(status: str, unmet_dependencies: int) -> str:
-    """A lower bound for the backlog's state while this entry, which has just moved, was still in that status."""
-    if can_progress(status, unmet_dependencies):
+def can_progress(entry: Entry) -> bool:
+    """Whether an entry keeps the backlog going: `GOING`, for one in memory."""
+    is_in_line = entry.unmet_dependencies == 0 and entry.reason_code not in OUT_OF_LINE
+    return entry.status == Entry.Status.IN_PROGRESS or (entry.status == Entry.Status.PENDING and is_in_line)
+
+
+def state_before(entry: Entry) -> str:
+    """A lower bound for the backlog's state as long as this entry is where it is now."""
+    if can_progress(entry):
         return RUNNING
-    return FINISHED if status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
+    return FINISHED if entry.status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
 
 
 def liveliest(states: Sequence[str]) -> str:
@@ -37,8 +44,7 @@ def record_finished(workspace_id: str, *, before: str) -> None:
     """Record an idle backlog, unless it was in the same state `before`. One query, and the insert."""
     alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
     names = {status: Count("pk", filter=Q(status=status)) for status in ("done", "failed", "blocked", "pending")}
-    going = Q(status=Entry.Status.IN_PROGRESS) | Q(status=Entry.Status.PENDING, unmet_dependencies=0)
-    counts = alive.aggregate(**names, going=Count("pk", filter=going))
+    counts = alive.aggregate(**names, going=Count("pk", filter=GOING))
     if counts.pop("going") or not any(counts.values()):
         return
     now = STUCK if counts["blocked"] or counts["pending"] else FINISHED
@@ -51,4 +57,4 @@ def _sentence(state: str, counts: dict[str, int]) -> str:
     ended = f"{counts['done']} done, {counts['failed']} failed"
     if state == FINISHED:
         return f"Every entry has ended: {ended}"
-    return f"Nothing can start by itself: {ended}, {counts['blocked']} blocked, {counts['pending']} waiting behind others"
+    return f"Nothing can start by itself: {ended}, {counts['blocked']} blocked, {counts['pending']} waiting behind others or for a person"

@@ -16,6 +16,7 @@ from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import spec_paths
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -119,6 +120,8 @@ def changed_since(entry: Entry, moment: datetime) -> bool:
 def refuse_at_work(row: Entry) -> None:
     if row.status == Entry.Status.IN_PROGRESS:
         raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
+    if row.reason_code == Reason.WAITING_FOR_APPROVAL:
+        raise Invalid("Its work waits for approval: send it back, or put the entry on hold first", "status")
 
 
 def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[str]:

@@ -38,8 +38,9 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> dic
         if refused:
             raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
         workspace_id = rows[0].workspace_id
-        before = completion.liveliest([completion.state_before(row.status, row.unmet_dependencies) for row in rows])
+        before = completion.liveliest([completion.state_before(row) for row in rows])
         locks.release(workspace_id, ids)
+        entry_state.end_reviews(rows)
         Dependency.objects.filter(entry_id__in=ids).delete()
         Entry.objects.filter(pk__in=ids).update(deleted_at=Now(), unmet_dependencies=0)
         budgets = _leave_parents(rows, by=by)

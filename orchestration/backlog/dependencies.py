@@ -35,7 +35,7 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
             return _replace_one(row, [*before_ids(row), other.pk], by=by, reason=reason)
         _refuse_cycle(row, other)
         Dependency.objects.create(entry=row, depends_on=other)
-        state_before = completion.state_before(row.status, row.unmet_dependencies)
+        state_before = completion.state_before(row)
         if other.status != Entry.Status.DONE:
             _count(row, +1)
             locks.release(row.workspace_id, [row.pk])  # else `on` could wait for one of its files: a deadlock
@@ -82,7 +82,7 @@ def replace_all(wishes: Sequence[tuple[Entry, Collection[str]]], *, by: Caller, 
     if not changed:
         return []
     _refuse_unknown(changed[0][0].workspace_id, {id_ for _, ids in changed for id_ in ids})
-    state_before = completion.liveliest([completion.state_before(row.status, row.unmet_dependencies) for row, _ in changed])
+    state_before = completion.liveliest([completion.state_before(row) for row, _ in changed])
     named = {row.pk: _needs(row) for row, _ in changed}
     for row, ids in changed:
         if row.status in (Entry.Status.IN_PROGRESS, Entry.Status.DONE) and not row.is_container:

@@ -13,9 +13,10 @@ from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.tree import rollup
+from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
-from orchestration.reasons import RETURNS_SHARE, Reason
+from orchestration.reasons import OUT_OF_LINE, RETURNS_SHARE, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound
@@ -48,7 +49,8 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     """Put entries of one workspace into the same next state, in a number of statements that does not depend on how many they are."""
     workspace_id, ids = entries[0].workspace_id, [entry.pk for entry in entries]
     were = {entry.pk: Entry.Status(entry.status) for entry in entries}
-    backlog_before = completion.liveliest([completion.state_before(entry.status, entry.unmet_dependencies) for entry in entries])
+    backlog_before = completion.liveliest([completion.state_before(entry) for entry in entries])
+    end_reviews(entries)
     _write(entries, following)
     halts = following.status in (*ENDED, Entry.Status.BLOCKED)
     if halts:
@@ -66,8 +68,15 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
         _update_dependents(entry, were[entry.pk])
     record_blocked(*(entry for entry in entries if were[entry.pk] != Entry.Status.BLOCKED))
     roll_up(entry.parent_id for entry in entries)
-    if halts:
+    if halts or following.code in OUT_OF_LINE:
         completion.record_finished(workspace_id, before=backlog_before)
+
+
+def end_reviews(entries: Sequence[Entry]) -> None:
+    """Nobody is asked any more to approve the work of those of these entries that wait for it. Restored, or back in line, they ask again."""
+    if ids := [entry.pk for entry in entries if entry.reason_code == Reason.WAITING_FOR_APPROVAL]:
+        queue.stop_waiting(ids)
+        Entry.objects.filter(pk__in=ids).update(reason_code="", reason_message="", reason_at=None)
 
 
 def roll_up(parent_ids: Iterable[str | None]) -> None:

@@ -10,7 +10,7 @@ from django.db.models import F
 from budget.limits import dividing
 from budget.models import Account
 from orchestration import events, funding
-from orchestration.backlog import deletion, dependencies, entries, entry_state, locks
+from orchestration.backlog import content, deletion, dependencies, entries, entry_state, locks
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import Next
 from orchestration.messaging import wake_ups
@@ -71,8 +71,7 @@ def undo(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
 def _refuse(row: Entry, drafts: Sequence[Draft]) -> None:
     if row.is_container:
         raise Conflict(f"#{row.seq} is split already: split one of its children")
-    if row.status == Entry.Status.IN_PROGRESS:
-        raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
+    content.refuse_at_work(row)
     if row.status == Entry.Status.DONE:
         raise Invalid(f"#{row.seq} is done: there is nothing to split", "status")
     if row.depth >= MAX_DEPTH:

@@ -8,6 +8,7 @@ makes a workspace of a repository; `repository_check` inspects the repository fi
 from orchestration.configuration.config import (
     JUDGES,
     Agent,
+    Approve,
     Check,
     Command,
     Config,
@@ -32,6 +33,7 @@ from orchestration.configuration.config import (
 __all__ = [
     "JUDGES",
     "Agent",
+    "Approve",
     "Check",
     "Command",
     "Config",

@@ -3,10 +3,12 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from orchestration.models import Entry, Executor
-from orchestration.reasons import WITHOUT_MONEY
+from orchestration.reasons import OUT_OF_LINE, WITHOUT_MONEY
 
 _ALIVE = Entry.objects.filter(workspace_id=OuterRef("pk"), deleted_at__isnull=True)
-_READY = _ALIVE.filter(status=Entry.Status.PENDING, unmet_dependencies=0, parked_behind__isnull=True)
+_READY = _ALIVE.filter(status=Entry.Status.PENDING, unmet_dependencies=0, parked_behind__isnull=True).exclude(
+    reason_code__in=OUT_OF_LINE
+)
 _WITHOUT_MONEY = _ALIVE.filter(status=Entry.Status.BLOCKED, reason_code__in=WITHOUT_MONEY)
 
 

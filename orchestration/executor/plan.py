@@ -409,7 +409,7 @@ def _soon(seconds: float) -> str:
 
 
 def _status(entry: Waiting) -> Check:
-    free = entry.status == "pending"
+    free = entry.status == "pending" and entry.reason_code not in reasons.OUT_OF_LINE
     return Check(entry.reason_code or Reason.PENDING, free, entry.status, "pending", entry.reason_message)
 
 

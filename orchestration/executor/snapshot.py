@@ -16,6 +16,7 @@ from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.hosts import online
 from orchestration.models import sql_dialect
+from orchestration.reasons import OUT_OF_LINE
 from orchestration.repositories import here
 from orchestration.sessions import reservations
 
@@ -25,6 +26,8 @@ MARGIN = 8
 # Runs about an entry `{e}` that are at work or about to be.
 _ASKED = """FROM orchestration_run about JOIN orchestration_session asked ON asked.id = about.session_id
     WHERE about.subject_id = {e}.id AND asked.status IN ('claimed', 'running')"""
+
+_OUT_OF_LINE = ", ".join(f"'{reason.value}'" for reason in OUT_OF_LINE)
 
 # The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
@@ -237,7 +240,7 @@ def _line(workspace_id: str, limit: int, also: str = "") -> list[Waiting]:
 def _ready(e: str, also: str = "") -> str:
     """The ready line; its one parameter is the workspace."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
-                AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
+                AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
                 AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""

@@ -9,6 +9,7 @@ clones          behind working copies: a .git of their own, objects from the wor
 unsupported     refuses repositories whose files git alone would get wrong
 merging         merges an entry's branch without a working copy
 conflicts       merges that conflict, and the files in which a conflict is still unresolved
+path_patterns   which names a pattern of a config matches
 large_files     files that are too large to commit
 history         which commit contains which, read from the disk where it is short
 places          where git keeps its files, read from the disk

@@ -84,7 +84,8 @@ def wake_due() -> None:
     """The tick's safety net: landings that nobody looks at, branches that a person may have put right, and remotes whose base branch may have
     moved while executors run."""
     stopped = Q(workspace__executor__stop_all_at__isnull=False)
-    queued = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.OPEN)
+    to_try = Q(state=Landing.State.WAITING) & ~Q(tried_tip=OuterRef("tip"))
+    queued = Landing.objects.filter(Q(state__in=Landing.OPEN) | to_try, workspace=OuterRef("pk"))
     with_person = Q(undelivered__gt="") | Q(state__in=(State.RED, State.WAITING))
     idle = Integration.objects.filter(due=False, lease_until__isnull=True, workspace__deleted_at__isnull=True)
     idle.filter(Exists(queued) | with_person).exclude(stopped).update(due=True)

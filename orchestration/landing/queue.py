@@ -15,7 +15,7 @@ LANDING_NOW = "is landing now: wait a moment"
 
 def enqueue(entry: Entry, commit: str, *, round_: Round | None, by: str = "") -> Landing:
     """Queue an entry's commit, in the caller's transaction, which holds the executor's row."""
-    replaced = Landing.objects.filter(entry=entry, state__in=Landing.OPEN, intent__isnull=True)
+    replaced = Landing.objects.filter(entry=entry, state__in=Landing.NOT_ENDED, intent__isnull=True)
     replaced.update(state=Landing.State.WITHDRAWN, message="replaced by newer work", ended_at=Now())
     landing = Landing.objects.create(workspace_id=entry.workspace_id, entry=entry, commit=commit, round=round_, by=by)
     branch.wake(entry.workspace_id)
@@ -47,6 +47,18 @@ def in_order(workspace_id: str) -> QuerySet[Landing]:
 def is_waiting(workspace_id: str) -> bool:
     """Whether anything is queued."""
     return Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).exists()
+
+
+def to_try(workspace_id: str, tip: str) -> QuerySet[Landing]:
+    """Work that waits for approval, and whose merge was not tried on this tip."""
+    undecided = Landing.objects.filter(workspace_id=workspace_id, state=Landing.State.WAITING).exclude(tried_tip=tip)
+    return undecided.select_related("entry__workspace", "entry__account", "round__session").order_by("pk")
+
+
+def stop_waiting(entry_ids: Sequence[str]) -> None:
+    """Nobody is asked any more to approve the work of these entries. It can be queued again without an agent."""
+    undecided = Landing.objects.filter(entry_id__in=entry_ids, state=Landing.State.WAITING)
+    undecided.update(state=Landing.State.WITHDRAWN, message="its entry waits for approval no longer", ended_at=Now())
 
 
 def waiting(entry_ids: Collection[str]) -> set[str]:

@@ -1,10 +1,11 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`approvals`: approvals of commits and comments on lines. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck
+from orchestration.models.approvals import Approval, ReviewComment
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
 from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
@@ -16,6 +17,7 @@ from workspaces.models import known_words
 
 __all__ = [
     "AgentCheck",
+    "Approval",
     "Conversation",
     "Dependency",
     "Entry",
@@ -26,6 +28,7 @@ __all__ = [
     "Landing",
     "LogChunk",
     "Proposal",
+    "ReviewComment",
     "Round",
     "Run",
     "Secret",

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
+from orchestration.models.approvals import Approval
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from orchestration.models.sessions import Round
@@ -144,11 +145,14 @@ class IntegrationCommit(models.Model):
 
 
 class Landing(models.Model):
-    """Verified work in the queue of the integration branch. The row is the job. `queued -> checking -> landed | refused | withdrawn`."""
+    """Verified work in the queue of the integration branch. The row is the job. `queued -> checking -> landed | refused | withdrawn`.
+    Where a person must approve it: `checking -> waiting -> queued` once approved, or `sent_back`."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
         CHECKING = "checking"
+        WAITING = "waiting"
+        SENT_BACK = "sent_back"
         LANDED = "landed"
         REFUSED = "refused"
         WITHDRAWN = "withdrawn"
@@ -159,6 +163,7 @@ class Landing(models.Model):
         REVERT = "revert"
 
     OPEN = (State.QUEUED, State.CHECKING)
+    NOT_ENDED = (*OPEN, State.WAITING)
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="landings", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ENTRY)
@@ -172,6 +177,20 @@ class Landing(models.Model):
     )  # fmt: skip
     message = models.CharField(max_length=1000, blank=True, help_text="Why it was refused or withdrawn.")
     by = models.CharField(max_length=200, blank=True, help_text="Who requested it, if a person did.")
+    approval_needed = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="Why a person must approve it, as a sentence; empty: nobody must."
+    )
+    approval = models.ForeignKey(
+        Approval, null=True, blank=True, on_delete=models.PROTECT, related_name="landings", help_text="Of this commit."
+    )
+    tried_tip = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="The tip on which its merge was last built and judged."
+    )
+    tried_commit = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="That merge. Nothing refers to it in git."
+    )
+    tried_verdict = models.ForeignKey(TreeVerdict, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    tried_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -184,9 +203,15 @@ class Landing(models.Model):
                 condition=(Q(kind="entry", entry__isnull=False) | (~Q(kind="entry") & Q(entry__isnull=True))),
                 name="only_landings_of_entries_have_one",
             ),
+            models.UniqueConstraint(fields=["entry"], condition=Q(state="waiting"), name="one_waiting_landing_per_entry"),
+            models.CheckConstraint(
+                condition=Q(intent__isnull=True) | Q(approval_needed="") | Q(approval__isnull=False),
+                name="what_lands_is_approved",
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace"], condition=Q(state__in=["queued", "checking"]), name="open_landings"),
+            models.Index(fields=["workspace"], condition=Q(state="waiting"), name="waiting_landings"),
             models.Index(fields=["workspace", "-id"], name="landing_newest_first"),
         ]
 

@@ -1,11 +1,11 @@
 """Asks the orchestrators of workspaces whose backlog gives occasion to. For the tick: it may be called at any time, and twice."""
 
 import structlog
-from django.db.models import Q
 from django.utils.timezone import now
 
 from budget.models import Project
 from orchestration import configuration, events
+from orchestration.backlog import completion
 from orchestration.configuration import Config
 from orchestration.models import Entry, Executor, Round, Run, Session
 from orchestration.proposals import occasions, requests, roles
@@ -74,7 +74,6 @@ def _facts(workspace_id: str, config: Config) -> Facts:
 
 def _is_idle(workspace_id: str, min_round: int) -> bool:
     alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
-    goes_on = Q(status=Entry.Status.IN_PROGRESS) | Q(status=Entry.Status.PENDING, unmet_dependencies=0)
-    if alive.filter(goes_on).exists() or Project.objects.get(pk=workspace_id).headroom < min_round:
+    if alive.filter(completion.GOING).exists() or Project.objects.get(pk=workspace_id).headroom < min_round:
         return False
     return alive.exclude(status=Entry.Status.DONE).exists()

@@ -1,9 +1,21 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `landing`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `landing`, `approvals`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
+from orchestration.schemas.approvals import (
+    ApprovalOut,
+    ApprovalsOut,
+    ApproveIn,
+    ReleasedLocksOut,
+    SendBackIn,
+    SentBackOut,
+    WaitingOut,
+    WorkCommentIn,
+    WorkCommentOut,
+    WorkCommentsOut,
+)
 from orchestration.schemas.entries import (
     EntriesIn,
     EntriesOut,
@@ -70,6 +82,9 @@ from orchestration.schemas.workspaces import Deleted, WorkspaceChange, Workspace
 __all__ = [
     "AcceptIn",
     "AgentOut",
+    "ApprovalOut",
+    "ApprovalsOut",
+    "ApproveIn",
     "CheckOut",
     "ChoiceIn",
     "CostOut",
@@ -104,6 +119,7 @@ __all__ = [
     "PutBackOut",
     "QueuedOut",
     "ReasonOut",
+    "ReleasedLocksOut",
     "Resumed",
     "RevertIn",
     "RevertOut",
@@ -118,6 +134,8 @@ __all__ = [
     "SecretIn",
     "SecretOut",
     "SecretsOut",
+    "SendBackIn",
+    "SentBackOut",
     "SessionOut",
     "Spec",
     "SpecOut",
@@ -133,6 +151,10 @@ __all__ = [
     "UsageIn",
     "UsageOut",
     "VerdictOut",
+    "WaitingOut",
+    "WorkCommentIn",
+    "WorkCommentOut",
+    "WorkCommentsOut",
     "WorkerOut",
     "Workers",
     "WorkspaceChange",

@@ -9,7 +9,7 @@ from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce, Now
 
 from budget.models import RoundSpend
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Landing, Round, Session
 
 NO_REVIEW = "missing"
 """A review that must be made again: its agent gave no verdict, and one is required."""
@@ -141,10 +141,13 @@ def drop_if_empty(opened: Round) -> None:
 
 
 def improvements(entry: Entry) -> list[float]:
-    """Gains of the verified rounds since the entry's rounds were last reset, oldest first."""
+    """Gains of the verified rounds since the entry's rounds were last reset, oldest first. Work that had passed
+    and that a person sent back, and the round that they asked for, are no plateau."""
     verified = Round.objects.filter(entry=entry, improvement_score__isnull=False).order_by("-number")
-    newest_first = verified.values_list("improvement_score", flat=True)[: entry.rounds_completed]
-    return [gain or 0.0 for gain in newest_first][::-1]
+    newest_first = verified.values_list("number", "improvement_score")[: entry.rounds_completed]
+    sent_back = Landing.objects.filter(entry=entry, state=Landing.State.SENT_BACK, round__isnull=False)
+    passed = set(sent_back.values_list("round__number", flat=True))
+    return [gain or 0.0 for number, gain in newest_first if number not in passed and number - 1 not in passed][::-1]
 
 
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
@@ -164,3 +167,10 @@ def add_finding(entry_id: str, finding: str) -> None:
     newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
     if newest is not None and finding not in newest.findings:
         Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])
+
+
+def put_findings_first(entry_id: str, findings: Sequence[str]) -> None:
+    """Put these before the findings of the newest round: what the next prompt says first."""
+    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
+    if newest is not None:
+        Round.objects.filter(pk=newest.pk).update(findings=[*findings, *newest.findings])

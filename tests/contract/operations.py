@@ -14,6 +14,8 @@ BODIES: dict[str, Any] = {
     "budgetReallocate": {"dry_run": True},
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
+    "approvalsApprove": {"commit": "a" * 40},
+    "approvalsSendBack": {"commit": "a" * 40, "note": "Shorter", "comments": [{"text": "Why?"}]},
     "landingAccept": {"tip": "a" * 40},
     "landingMerge": {"tip": "a" * 40},
     "landingPutBack": {"tip": "a" * 40},

@@ -97,6 +97,9 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: 
 
 
 MAY_CONFLICT = (
+    "approvalsApprove",
+    "approvalsReleaseLocks",
+    "approvalsSendBack",
     "executorReverifyEntry",
     "expandRunsCreate",
     "landingAccept",
@@ -146,6 +149,8 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
     names = {parameter["name"] for parameter in operation.details["parameters"]}
     grows = any(part.get("type") == "array" for part in response.get("properties", {}).values())
     whole = (
+        "approvalsComments",
+        "approvalsGet",
         "budgetGetStatus",
         "executorGetWorkers",
         "todoEntrySpecGet",
@@ -159,7 +164,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "reviewsLines",
         "runsGet",
         "runsProposals",
-    )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, at most 100 secrets and 50 channels, limits, a review's lines
+    )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets and 50 channels, limits, a review's lines
     assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
     assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:

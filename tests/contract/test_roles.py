@@ -37,6 +37,8 @@ pytestmark = pytest.mark.django_db
 
 READ = [
     "agentGet",
+    "approvalsComments",
+    "approvalsGet",
     "budgetForecast",
     "budgetGetStatus",
     "changesList",
@@ -72,6 +74,9 @@ READ = [
 ]
 RUN = [
     "agentRetry",
+    "approvalsApprove",
+    "approvalsReleaseLocks",
+    "approvalsSendBack",
     "executorForceDispatch",
     "executorKillWorker",
     "executorPause",
@@ -148,8 +153,9 @@ MAY = {
     "budget": {*READ, *SPEND},
     "admin": {*READ, *RUN, *SPEND, *ADMINISTER},
 }
-NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack", "landingRevert")
-"""Refused while the integration branch has nothing to decide."""
+DECIDE_ABOUT_WORK = ("approvalsApprove", "approvalsReleaseLocks", "approvalsSendBack")
+NEED_A_STATE = (*DECIDE_ABOUT_WORK, "landingAccept", "landingMerge", "landingPush", "landingPutBack", "landingRevert")
+"""Refused while nothing waits for a decision."""
 
 CREATES = {
     "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate",
@@ -272,7 +278,8 @@ def test_a_sessions_token_may_only_report_for_its_session(operation: Operation, 
     elif operation.name == "workspacesList":
         assert agent.get("/api/v1/workspaces").json == {"workspaces": [], "next_cursor": None}
     else:
-        assert (status, count()) == (403 if operation.name == "workspacesCreate" else 404, before)
+        named = operation.name in ("workspacesCreate", *DECIDE_ABOUT_WORK)
+        assert (status, count()) == (403 if named else 404, before)
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{workspaceID}" in o.path], ids=lambda o: o.name)

@@ -108,6 +108,15 @@ SECTIONS = (
         Field("prompts.expand", "To split an entry", kind="template"),
         Field("prompts.orchestrate", "To rearrange the backlog", kind="template"),
     )),
+    Section("approve", "Approval", "Verified work that a person approves before it lands.", (
+        Field("approve.mode", "Work that waits", "when: one of the next four holds.", "choice", choices=_same("never", "always", "when")),
+        Field("approve.paths", "Paths", "The work changes one of these, one pattern per line (* within a name, ** across folders).", "lines"),
+        Field("approve.cost_usd", "Cost", "The entry has spent this much, or more. Empty: any.", "usd", "USD"),
+        Field("approve.lines", "Changed lines", "Added and removed, this many or more. Empty: any.", "int"),
+        Field("approve.labels", "Labels", "The entry's type, or a label that it requires, is one of these, one per line.", "lines"),
+        Field("approve.approvers", "Approvers", "User names, one per line: only they decide. Empty: everybody who may operate the workspace.", "lines"),
+        Field("approve.lock_hours", "Keep locks", "After this, a person may release the locks of work that waits.", "int", "hours"),
+    )),
     Section("push", "Push", "After each merge, push the integration branch to a remote of the repository.", (
         Field("push.remote", "Remote"),
         Field("push.branch", "Branch there", "Empty: the same name."),

@@ -1,9 +1,10 @@
 """The config of a workspace.
 
-`workspace` is the whole of it. `agents`, `checks`, `prompts` and `sandbox` are its parts; `fields` their shared types. `json_form` loads, stores and merges it.
+`workspace` is the whole of it. `agents`, `approve`, `checks`, `prompts` and `sandbox` are its parts; `fields` their shared types. `json_form` loads, stores and merges it.
 """
 
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
+from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
 from orchestration.configuration.config.json_form import as_json, load, merged, stored, without_values
@@ -13,6 +14,7 @@ from orchestration.configuration.config.workspace import Config, Push, envs
 __all__ = [
     "JUDGES",
     "Agent",
+    "Approve",
     "Check",
     "Command",
     "Config",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
+from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
 from orchestration.configuration.config.prompts import Prompts
@@ -69,6 +70,7 @@ class Config(Part):
     pass_policy: Literal["no_regression", "all_green"] = "no_regression"
     verdict_max_age_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
     landing: LandingRules = Field(default_factory=LandingRules)
+    approve: Approve = Field(default_factory=Approve)
     follow_base: bool = True
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
     round_ceiling_usd: Amount = Decimal(5)

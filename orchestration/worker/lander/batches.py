@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 from django.db import transaction
 
+from orchestration.approval import gate, waiting
 from orchestration.git import working_copies
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
@@ -31,7 +32,7 @@ def work(lease: Lease) -> None:
     swap.recover(lease)
     _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
     try:
-        while _step(lease) and queue.is_waiting(lease.workspace_id):
+        while _step(lease) and _is_more(lease):
             if branch.others_wait(lease.workspace_id):
                 lease.write(due=True)
                 return
@@ -40,6 +41,11 @@ def work(lease: Lease) -> None:
     except Halted:
         _requeue(lease)
         raise
+
+
+def _is_more(lease: Lease) -> bool:
+    to_try = queue.to_try(lease.workspace_id, lease.row().tip)
+    return queue.is_waiting(lease.workspace_id) or (lease.has_waiting and to_try.exists())
 
 
 def _step(lease: Lease) -> bool:
@@ -51,33 +57,42 @@ def _step(lease: Lease) -> bool:
     queued = list(queue.in_order(lease.workspace_id)[: lease.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
+    elif not queued and lease.has_waiting:
+        queued = list(queue.to_try(lease.workspace_id, lease.row().tip)[:1])
     if not queued:
         return False
     shared.bring(lease, queued)
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
-    chain = candidates.build(lease.repo, tip, _batch(lease, queued), base_name=lease.base_branch, good=row.tip)
+    batch, why = _batch(lease, queued, tip)
+    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=row.tip)
     _end_contained(lease, chain)
     if chain.refused is not None:
         refusals.conflict(lease, *chain.refused)
         return True
-    if chain.steps:
+    if chain.steps and why:
+        _try(lease, chain, why)
+    elif chain.steps:
         _land(lease, chain)
     return True
 
 
-def _batch(lease: Lease, queued: Sequence[Landing]) -> list[Landing]:
-    """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone."""
-    head = queued[0]
-    if len(queued) == 1 or head.entry is None or _is_awaited(head.entry):
-        return [head]
+def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Landing], str]:
+    """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone, and nothing that a person
+    must approve first. Why the head must be, if it must, is returned too."""
+    head, rules = queued[0], lease.approval_rules
+    why = gate.missing(rules, head, lease.repo, tip)
+    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry):
+        return [head], why
     batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
         if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry):
             break
+        if gate.missing(rules, landing, lease.repo, tip):
+            break
         batch.append(landing)
-    return batch
+    return batch, ""
 
 
 def _is_awaited(entry: Entry) -> bool:
@@ -93,8 +108,22 @@ def _end_contained(lease: Lease, chain: Chain) -> None:
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
         ids = [landing.pk for landing in chain.contained]
-        still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.OPEN))
+        still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
         swap.end_landed(still, commit=chain.tip)
+    swap.announce(lease.workspace_id)
+
+
+def _try(lease: Lease, chain: Chain, why: str) -> None:
+    """Judge the merge of work that a person must approve, and land nothing. What is red goes back before anybody is asked."""
+    [step] = chain.steps
+    judged = _judge(lease, chain, 1)
+    if not judged.passed:
+        refusals.combination(lease, step.landing, chain.tip, judged.findings)
+        return
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        waiting.keep(step.landing, why, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
     swap.announce(lease.workspace_id)
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.configuration import Config, secrets
+from orchestration.configuration import Approve, Config, secrets
 from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Executor, Integration
+from orchestration.models import Executor, Integration, Landing
 from orchestration.repositories import here
 from orchestration.repositories.authority import Authority
 from orchestration.sessions import session_dir
@@ -87,10 +88,22 @@ class Lease:
     def store(self) -> Store:
         return session_dir.store(self.workspace_id, self.repo)
 
+    @property
+    def approval_rules(self) -> Approve:
+        """As they were at the last `refresh`, which is before each batch: a person who has just asked for approvals counts on them."""
+        return configuration.load(self.row().workspace.executor.config).approve
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether work waited for approval at the last `refresh`."""
+        return bool(self.row().has_waiting)  # type: ignore[attr-defined]
+
     def row(self) -> Integration:
         """As it was at the last `refresh`, with what this lander has written since."""
         if self._row is None:
-            self._row = Integration.objects.get(pk=self.workspace_id)
+            undecided = Landing.objects.filter(workspace=OuterRef("pk"), state=Landing.State.WAITING)
+            rows = Integration.objects.select_related("workspace__executor").annotate(has_waiting=Exists(undecided))
+            self._row = rows.get(pk=self.workspace_id)
         return self._row
 
     def refresh(self) -> None:

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import events
+from orchestration.approval import waiting
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.git import conflicts
@@ -46,7 +47,7 @@ def refuse(lease: Lease, landing: Landing, text: str) -> None:
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
-        opened = Landing.objects.filter(pk=landing.pk, state__in=Landing.OPEN, intent__isnull=True)
+        opened = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
         if not opened.update(state=Landing.State.REFUSED, message=text[:1000], ended_at=Now()):
             return
         if landing.entry is None:
@@ -58,8 +59,10 @@ def refuse(lease: Lease, landing: Landing, text: str) -> None:
 
 def _send_back(lease: Lease, entry: Entry, text: str) -> None:
     fresh = Entry.objects.select_related("account").get(pk=entry.pk)
-    if fresh.status != Entry.Status.IN_PROGRESS or fresh.deleted_at is not None:
+    lands = fresh.status == Entry.Status.IN_PROGRESS or fresh.reason_code == Reason.WAITING_FOR_APPROVAL
+    if not lands or fresh.deleted_at is not None:
         return
+    waiting.void(fresh)
     rounds.add_finding(fresh.pk, text)
     first_line = text.split("\n")[0]
     if queue.refusals(fresh.pk) > lease.config.landing.refusals:

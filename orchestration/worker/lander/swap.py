@@ -17,6 +17,7 @@ from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
+from orchestration.reasons import Reason
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
@@ -149,7 +150,8 @@ def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
         entry = landing.entry
         if entry is None:
             continue
-        if entry.status == Entry.Status.IN_PROGRESS and entry.deleted_at is None:
+        lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code == Reason.WAITING_FOR_APPROVAL
+        if lands and entry.deleted_at is None:
             entry_state.move(entry, Next("done"))
         event = events.EntryLanded(commit=commit, entry=entry.pk)
         activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)

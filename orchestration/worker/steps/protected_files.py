@@ -11,7 +11,7 @@ from threading import Lock
 
 from orchestration.backlog import paths
 from orchestration.configuration import Check
-from orchestration.git import changes
+from orchestration.git import changes, path_patterns
 from orchestration.git.clones import checkouts
 from orchestration.git.clones.store.stores import Store
 
@@ -41,7 +41,7 @@ def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[st
 def _matching(repo: Path, base: str, patterns: tuple[str, ...]) -> frozenset[str]:
     if not patterns:
         return frozenset()
-    any_of = re.compile("|".join(f"(?:{_regex(pattern).pattern})" for pattern in patterns))
+    any_of = re.compile("|".join(f"(?:{path_patterns.regex(pattern).pattern})" for pattern in patterns))
     return frozenset(filter(any_of.fullmatch, changes.listing(repo, base)))
 
 
@@ -51,7 +51,11 @@ def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequen
     return sorted(
         name
         for name in changed
-        if (name in judging or _shadows(name) or any(matches(pattern, name) for pattern in patterns if _configures(pattern)))
+        if (
+            name in judging
+            or _shadows(name)
+            or any(path_patterns.matches(pattern, name) for pattern in patterns if _configures(pattern))
+        )
         and not any(paths.covers(declared_path, name) for declared_path in declared)
     )
 
@@ -75,19 +79,6 @@ def restore(store: Store, checkout: Path, base: str, names: Sequence[str]) -> No
             shutil.rmtree(checkout / name)  # a repository inside the repository
         else:
             (checkout / name).unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1024)
-def _regex(pattern: str) -> re.Pattern[str]:
-    out = ""
-    for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern.rstrip("/") + ("/**" if pattern.endswith("/") else "")):
-        out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
-    return re.compile(out)
-
-
-def matches(pattern: str, name: str) -> bool:
-    """`*` matches within a name, `**` across folders; a pattern for a folder ends with `/`."""
-    return _regex(pattern).fullmatch(name) is not None
 
 
 def _configures(pattern: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from orchestration.configuration import JUDGES, Check, Config
 from orchestration.git import command as git
+from orchestration.git import path_patterns
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.store.stores import Store
 from orchestration.worker.steps import protected_files
@@ -28,7 +29,7 @@ from tests.orchestration.git.repositories import a_repository
     ],
 )
 def test_the_default_patterns(name: str, judges: bool) -> None:
-    assert any(protected_files.matches(pattern, name) for pattern in JUDGES) is judges
+    assert any(path_patterns.matches(pattern, name) for pattern in JUDGES) is judges
 
 
 def test_files_that_a_check_names_judge_too() -> None:

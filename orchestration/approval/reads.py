@@ -1,0 +1,88 @@
+"""What the pages and the API show of work that waits for approval."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
+
+MAX_COMMENTS, MAX_WAITING = 500, 500
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An entry whose work waits for a person. `why`: the rule that asks for one."""
+
+    workspace_id: str
+    entry_id: str
+    seq: int
+    title: str
+    commit: str
+    why: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `locks_free_at`: from when on a
+    person may release the locks."""
+
+    landing: Landing | None
+    approval: Approval | None
+    comments: list[ReviewComment]
+    rounds: list[Round]
+    locks: list[str]
+    locks_free_at: datetime | None
+
+
+def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
+    """All work of these workspaces that waits for approval, the longest first, at most 500. One query."""
+    landings = Landing.objects.filter(workspace_id__in=workspace_ids, state=Landing.State.WAITING)
+    return [
+        Waiting(
+            workspace_id=landing.workspace_id,
+            entry_id=landing.entry.pk,
+            seq=landing.entry.seq,
+            title=landing.entry.title,
+            commit=landing.commit,
+            why=landing.approval_needed,
+            since=landing.entry.reason_at or landing.queued_at,
+        )
+        for landing in landings.select_related("entry").order_by("entry__reason_at", "pk")[:MAX_WAITING]
+        if landing.entry is not None
+    ]
+
+
+def review(entry: Entry, *, lock_hours: int) -> Review:
+    """Five queries."""
+    related = ("round__session", "tried_verdict")
+    landing = Landing.objects.filter(entry=entry, state=Landing.State.WAITING).select_related(*related).first()
+    free_at = entry.reason_at + timedelta(hours=lock_hours) if landing is not None and entry.reason_at else None
+    return Review(
+        landing=landing,
+        approval=Approval.objects.filter(entry=entry, void_at__isnull=True).order_by("-at").first(),
+        comments=comments(entry),
+        rounds=list(Round.objects.filter(entry=entry).order_by("-number")[:20]),
+        locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)[:500]),
+        locks_free_at=free_at,
+    )
+
+
+def comments(entry: Entry) -> list[ReviewComment]:
+    """The newest ones, in their order."""
+    return list(ReviewComment.objects.filter(entry=entry).order_by("-pk")[:MAX_COMMENTS])[::-1]
+
+
+def base_of(repo: Path, landing: Landing) -> str:
+    """The commit that the work is compared with: where it left the integration branch. Without git's answer, where its round began."""
+    began = landing.round.base_commit if landing.round is not None else ""
+    if landing.tried_tip:
+        try:
+            code, base, _ = git.attempt(repo, "merge-base", landing.tried_tip, landing.commit)
+        except GitError:
+            return began
+        return base.strip() if code == 0 else began
+    return began

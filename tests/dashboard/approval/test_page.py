@@ -1,0 +1,106 @@
+"""The review of work that waits for approval: its diff, its evidence, comments on lines, and the decision."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from orchestration.models import Landing, ReviewComment, Session
+from tests.dashboard.conftest import client_of
+from tests.dashboard.overview.test_page import text_of
+from tests.orchestration.approval.test_landing import AGENT, waiting
+from tests.orchestration.worker.sessions.conftest import shop
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
+
+__all__ = ["shop"]
+Make = Callable[..., Shop]
+Waiting = tuple[Shop, Session, Landing]
+
+
+@pytest.fixture
+def work(shop: Make) -> Waiting:
+    work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], approve={"mode": "always"})
+    return work, *waiting(work)
+
+
+def address(work: Waiting, tail: str = "") -> str:
+    return f"/w/{work[0].workspace.pk}/entries/{work[1].entry_id}/approval/{tail}"
+
+
+def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Waiting) -> None:
+    seen = text_of(ana, address(work))
+    for part in ("Everything that lands here is approved first", "alpha", "+1", "Round 1: passed", "all checks pass", "Approve"):
+        assert part in seen
+    assert "Its merge" in seen and "alpha" in text_of(ana, address(work), show="merge")
+
+
+def test_its_entry_and_its_row_lead_to_the_review(ana: Client, work: Waiting) -> None:
+    for page in (f"/w/{work[0].workspace.pk}/entries/", f"/w/{work[0].workspace.pk}/entries/{work[1].entry_id}/"):
+        html = ana.get(page).content.decode()
+        assert f'href="{address(work)}"' in html and "Waiting for approval" in html
+
+
+def test_a_person_approves_on_the_page(ana: Client, work: Waiting) -> None:
+    shop_, session, landing = work
+    answer = ana.post(address(work, "approve/"), {"commit": landing.commit, "next": address(work)}, follow=True)
+    assert "is approved: it lands as soon as its turn comes" in answer.content.decode()
+    shop_.land()
+    assert entry_of(session).status == "done" and "ana approved" in text_of(ana, address(work))
+
+
+def test_another_commit_is_not_approved_by_a_page_that_is_outdated(ana: Client, work: Waiting) -> None:
+    answer = ana.post(address(work, "approve/"), {"commit": "a" * 40, "next": address(work)}, follow=True)
+    assert "waits for approval now" in answer.content.decode()
+    assert entry_of(work[1]).reason_code == "waiting_for_approval"
+
+
+def test_comments_on_lines_go_to_the_agent_with_the_work(ana: Client, work: Waiting) -> None:
+    _, session, landing = work
+    fields = {
+        "commit": landing.commit,
+        "file": "alpha",
+        "line": "1",
+        "side": "new",
+        "text": "Write a word",
+        "next": address(work),
+    }
+    ana.post(address(work, "comments/"), fields)
+    assert ", line 1" in text_of(ana, address(work)) and "Write a word" in text_of(ana, address(work))
+    ana.post(address(work, "send-back/"), {"commit": landing.commit, "note": "", "next": address(work)})
+    assert rounds_of(session)[0].findings == ["review by ana: alpha, line 1: Write a word\n> 1"]
+    assert "sent back" in text_of(ana, address(work))
+
+
+def test_a_comment_can_be_removed_until_the_work_is_sent_back(ana: Client, work: Waiting) -> None:
+    ana.post(address(work, "comments/"), {"commit": work[2].commit, "text": "Hm"})
+    comment = ReviewComment.objects.get()
+    ana.post(address(work, f"comments/{comment.pk}/remove/"))
+    assert not ReviewComment.objects.exists()
+
+
+def test_a_viewer_reads_and_decides_nothing(work: Waiting) -> None:
+    vera = client_of("vera", "viewer", work[0].workspace)
+    seen = vera.get(address(work)).content.decode()
+    assert "Your role may look, and not decide" in seen and 'id="approve"' not in seen
+    for tail in ("approve/", "send-back/", "comments/", "locks/"):
+        assert vera.post(address(work, tail), {"commit": work[2].commit}).status_code == 403
+
+
+def test_where_approvers_are_named_the_page_names_them(shop: Make) -> None:
+    work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], approve={"mode": "always", "approvers": ["grace"]})
+    session, landing = waiting(work)
+    otto = client_of("otto", "operator", work.workspace)
+    page = f"/w/{work.workspace.pk}/entries/{session.entry_id}/approval/"
+    assert "grace may approve it or send it back" in " ".join(otto.get(page).content.decode().split())
+    assert otto.post(f"{page}approve/", {"commit": landing.commit}).status_code == 403
+
+
+def test_the_review_takes_few_queries(ana: Client, work: Waiting) -> None:
+    ana.get(address(work))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        ana.get(address(work))
+    assert len(queries) <= 15, "\n".join(query["sql"][:200] for query in queries)

@@ -1,0 +1,3 @@
+from tests.orchestration.worker.sessions.conftest import shop
+
+__all__ = ["shop"]
