@@ -6,19 +6,26 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
+import structlog
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from budget.models import Project
+from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog import orphans
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
+from workspaces.errors import Refused
 from workspaces.models import Role, Workspace
+
+log = structlog.get_logger(__name__)
+
+_OF_REQUESTS = ("fragment", "live", "log_after", "log_level", "log_count")  # parameters of requests for a part, not of the page
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class PageRequest:
 
     def may(self, need: Need) -> bool:
         return need in GRANTS[self.role]
+
+    def asks_for(self, region: str) -> bool:
+        """Whether the request is for this part of the page, alone or with others."""
+        query = self.request.GET
+        return query.get("fragment") == region or region in region_versions.parse(query.get("live", ""))
 
     @cached_property
     def executor(self) -> Executor:
@@ -111,22 +123,47 @@ class Region:
 
 
 def render_page(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
-    """The whole page, or only the region named by `?fragment=`."""
-    name = page_request.request.GET.get("fragment", "")
+    """The whole page; or the region named by `?fragment=`; or those named by `?live=` that differ from what the page shows."""
+    name, live = page_request.request.GET.get("fragment", ""), page_request.request.GET.get("live", "")
+    shared = common_context(page_request) | context
     if name in regions:
-        region = regions[name]
-        region_context = common_context(page_request) | context | region.build(page_request)
-        return HttpResponse(render_to_string(region.template, region_context, request=page_request.request))
-    page_context = common_context(page_request) | context
+        return HttpResponse(_render_region(page_request, regions[name], shared))
+    if live:
+        shown = region_versions.parse(live)
+        return _changed(page_request, {name: regions[name] for name in shown if name in regions}, shown, shared)
     for region in regions.values():
-        page_context |= region.build(page_request)
-    return render(page_request.request, template, page_context)
+        shared |= region.build(page_request)
+    return render(page_request.request, template, shared)
+
+
+def _render_region(page_request: PageRequest, region: Region, shared: dict[str, Any]) -> str:
+    return render_to_string(region.template, shared | region.build(page_request), request=page_request.request)
+
+
+def _changed(
+    page_request: PageRequest, regions: Mapping[str, Region], shown: Mapping[str, str], shared: dict[str, Any]
+) -> JsonResponse:
+    """The regions whose version is not the one shown, each with its new version; and the names of those that could not be rendered."""
+    changed, failed = {}, []
+    for name, region in regions.items():
+        try:
+            html = _render_region(page_request, region, shared)
+        except Refused:
+            raise
+        except Exception:  # the other regions stay live
+            log.exception("page.region_failed", region=name)
+            failed.append(name)
+            continue
+        if (version := region_versions.of(html)) != shown[name]:
+            changed[name] = {"version": version, "html": html}
+    return JsonResponse({"regions": changed, "failed": failed})
 
 
 def common_context(page_request: PageRequest) -> dict[str, Any]:
     """The template context of every page of a workspace."""
     query = page_request.request.GET.copy()
-    query.pop("fragment", None)
+    for name in _OF_REQUESTS:
+        query.pop(name, None)
     return {
         "page_request": page_request,
         "section": _section(page_request.request.path),

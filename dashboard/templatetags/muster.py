@@ -218,21 +218,10 @@ def meter(spent: int, whole: int, held: int = 0) -> SafeString:
     )
 
 
-@register.simple_tag(takes_context=True)
-def live(context: Any, name: str, topics: str) -> SafeString:
-    """The attributes of a region that refreshes itself, by its name, from the page's current URL.
-
-    `delay`, not `throttle`: htmx's throttle drops the last notification of a burst, and with it the newest state. The server sends each
-    topic at most twice a second, so a short delay combines the topics of one change and never starves.
-    """
-    triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
-    return format_html(
-        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-trigger="{}" hx-vals="{}"{}',
-        name,
-        ", ".join([*triggers, "muster:refresh"]),
-        f'{{"fragment": "{name}"}}',
-        mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
-    )
+@register.simple_tag
+def live(name: str, topics: str) -> SafeString:
+    """The attributes of a region that refreshes itself (static/js/regions.js): its name, and the topics that may change it."""
+    return format_html('id="{}" data-live="{}"', name, topics)
 
 
 @register.simple_tag(takes_context=True)
