@@ -26,8 +26,13 @@
     }
   }
 
-  // Two elements are the same one by their id, else by what they link to, send or are called; the others by their order.
-  const key = (el) => (el.id ? `#${el.id}` : `${el.nodeName} ${el.getAttribute("href") || el.getAttribute("action") || el.getAttribute("name") || ""}`);
+  // Two elements are the same one by their id, else by what they link to, send or are called, a row by its first link; the others by
+  // their order.
+  function key(el) {
+    if (el.id) return `#${el.id}`;
+    const named = el.matches("li, tr, tbody") ? el.querySelector("a[href]") : el;
+    return `${el.nodeName} ${["href", "action", "name"].map((name) => named?.getAttribute(name)).find(Boolean) || ""}`;
+  }
 
   // The old node of each new one that has one. Text belongs to the element before it.
   function pair(parent, olds, news) {

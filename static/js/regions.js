@@ -4,7 +4,7 @@
   const GAP_MS = 1000, COMBINE_MS = 120, PATIENCE_MS = 8000, RETRY_MS = 5000, BUSY_MS = 300;
   const TOPICS = ["executor", "workers", "entries", "locks", "landing", "budget"];
   const { $, make } = muster;
-  const due = new Set(), versions = new Map(), failed = new Map();
+  const due = new Set(), versions = new Map(), failed = new Map(), last = new Map();
   const live = () => [...document.querySelectorAll("[data-live]")];
   let timer = 0, asking = false, asked = -GAP_MS, log;
 
@@ -16,6 +16,8 @@
   function schedule(gap = GAP_MS) {
     if (!timer) timer = setTimeout(ask, Math.max(COMBINE_MS, asked + gap - performance.now()));
   }
+  // A picture of many parts need not move with each cent: `data-every` is the least number of seconds between two of its requests.
+  const isEarly = (el) => performance.now() - (last.get(el.id) ?? -Infinity) < 1000 * (el.dataset.every || 0);
   const isDeferred = (id) => muster.isPaused() || muster.inUse($(id));
   muster.waiting = () => [...due].filter((id) => $(id)?.matches("[data-live]") && isDeferred(id)).length;
   muster.fetch = (...ids) => mark(ids);
@@ -26,7 +28,7 @@
   // What a person did is shown at once. A region that was changed in part is sent whole.
   function now(ids) {
     clearTimeout(timer);
-    ids.forEach((id) => due.add(id));
+    ids.forEach((id) => { due.add(id); last.delete(id); });
     ask();
   }
   muster.restore = (id) => { versions.delete(id); now([id]); };
@@ -44,27 +46,30 @@
   function address(ids) {
     const query = new URLSearchParams(location.search);
     query.set("live", ids.map((id) => (versions.has(id) ? `${id}:${versions.get(id)}` : id)).join());
-    if (ids.includes("log")) Object.entries(log.parameters()).forEach(([name, value]) => query.set(`log_${name}`, value));
+    if (log && ids.includes("log")) Object.entries(log.parameters()).forEach(([name, value]) => query.set(`log_${name}`, value));
     return `${location.pathname}?${query}`;
   }
   function wanted(always) {
-    const here = live().map((el) => el.id);
-    [...due].filter((id) => !here.includes(id)).forEach((id) => due.delete(id));
-    const ids = here.filter((id) => id === always || (due.has(id) && !isDeferred(id)));
+    const here = live();
+    [...due].filter((id) => !here.some((el) => el.id === id)).forEach((id) => due.delete(id));
+    const ids = here.filter((el) => el.id === always || (due.has(el.id) && !isDeferred(el.id) && !isEarly(el))).map((el) => el.id);
     return log?.isDue() ? [...ids, "log"] : ids;
   }
   // `always`: a region that is asked for in any case. When the server answered, by its clock; 0: it did not.
   async function ask(always = "") {
     timer = 0;
     const ids = asking || document.hidden || muster.isOut() ? [] : wanted(always);
-    if (!ids.length) return 0;
+    if (!ids.length) {
+      if (!document.hidden && [...due].some((id) => $(id) && isEarly($(id))) && !timer) timer = setTimeout(ask, GAP_MS);
+      return 0;
+    }
     asking = true;
     asked = performance.now();
-    ids.forEach((id) => due.delete(id));
+    ids.forEach((id) => { due.delete(id); last.set(id, asked); });
     const place = location.search, answer = await request(ids);
     asking = false;
     if (answer && place === location.search) show(ids, answer);
-    else ids.filter((id) => id !== "log").forEach((id) => { due.add(id); versions.delete(id); });
+    else ids.forEach((id) => { due.add(id); versions.delete(id); });
     if (due.size || log?.isDue()) schedule(answer ? GAP_MS : RETRY_MS);
     return answer?.at ?? 0;
   }
@@ -95,7 +100,7 @@
     for (const id of ids) {
       const part = answer.regions[id];
       if (answer.failed.includes(id)) trouble(id, answer.request);
-      else if (id === "log") log.take(part?.html);
+      else if (log && id === "log") log.take(part?.html);
       else if (part && muster.inUse($(id))) due.add(id);
       else recovered(id, part);
     }

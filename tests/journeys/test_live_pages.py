@@ -15,6 +15,7 @@ from tests.plugins.database import put_migrated
 
 SESSIONS = 8
 WATCH_S = 15
+MOST_CHANGED = 5000  # nodes a minute; clocks, phases, costs and last lines of eight sessions are among them
 AGENT = [sys.executable, str(ROOT / "tests/journeys/talking_agent.py")]
 
 WATCH = """() => { window.changed = 0; window.records = 0;
@@ -85,4 +86,59 @@ def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: 
     records, nodes = (page.evaluate(f"window.{what}") * 60 // WATCH_S for what in ("records", "changed"))
     page.close()
     print(f"{name}: {requests} requests, {records} mutation records, {nodes} nodes a minute")
-    assert requests <= 60
+    assert 10 <= requests <= 60
+    assert nodes <= MOST_CHANGED
+
+
+@pytest.mark.alone
+def test_sixty_slow_tabs_reach_stop_all_and_the_rows_while_agents_work(floor: Floor) -> None:
+    for tail, row in (("", "worker-"), ("entries/", "row-")):
+        page = open_at(floor, tail)
+        reached = set()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            page.wait_for_timeout(250)
+            reached.add(page.evaluate("(document.activeElement.closest('tr') || document.activeElement).id"))
+        assert "stop-all" in reached and "" in reached, reached
+        assert len({id_ for id_ in reached if id_.startswith(row)}) >= 3, reached
+        page.close()
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("tail", "control"),
+    [
+        ("", "#stop-all"),
+        ("", "#workers tbody tr:last-child a[id^=stop-]"),
+        ("", "#workers tbody tr:last-child th a"),
+        ("", "#cap-edit summary"),
+        ("entries/", "#entries tbody tr:last-child .tick"),
+        ("entries/", "#entries tbody tr:nth-child(4) a.title"),
+        ("entries/", "#bulk-priority"),
+        ("workers/", "#workers-q"),
+    ],
+)
+def test_the_focus_stays_for_ten_seconds_on_each_kind_of_control(floor: Floor, tail: str, control: str) -> None:
+    page = open_at(floor, tail)
+    page.locator(control).focus()
+    page.evaluate(
+        "window.focused = document.activeElement; window.left = 0; window.focused.addEventListener('blur', () => window.left++)"
+    )
+    with page.expect_response(lambda response: "live=" in response.url):
+        pass
+    page.wait_for_timeout(10_000)
+    assert page.evaluate("window.focused.isConnected && document.activeElement === window.focused && !window.left")
+    page.close()
+
+
+def test_a_hidden_tab_asks_for_nothing_and_catches_up(floor: Floor) -> None:
+    page = open_at(floor, "")
+    asked: list[str] = []
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => !!window.away}); window.away = true")
+    page.wait_for_timeout(1500)  # a request on its way arrives
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(4000)
+    assert asked == []
+    with page.expect_response(lambda response: "live=" in response.url):
+        page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.close()
