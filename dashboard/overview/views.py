@@ -108,7 +108,11 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
     }
-    sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
+    sums = {
+        "today": booked.filter(at__gte=midnight),
+        "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY),
+        "day": booked.filter(at__gte=at - DAY),
+    }
     landed = IntegrationCommit.objects.filter(workspace=page_request.workspace)
     subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in shown.items()}
     subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in reckoned_with.items()}
@@ -171,6 +175,10 @@ def first_steps(page_request: PageRequest) -> dict[str, Any]:
     return setup.region(page_request, has_landed=bool(tally["landed"]), unreachable=unreachable)
 
 
+def newest(page_request: PageRequest) -> dict[str, Any]:
+    return last_day.region(page_request, spent=_tally(page_request)["day"])
+
+
 def recent(page_request: PageRequest) -> dict[str, Any]:
     return fragments.activity(page_request, limit=MAX_EVENTS)
 
@@ -199,6 +207,6 @@ REGIONS = HEADER | {
     "now": Region("overview/overview.html#now", now_),
     "workers": Region("overview/overview.html#workers", workers),
     "budget": Region("overview/overview.html#budget", money),
-    "last-day": Region("overview/last_day.html#last-day", last_day.region),
+    "last-day": Region("overview/last_day.html#last-day", newest),
     "activity": Region("overview/overview.html#activity", recent),
 }

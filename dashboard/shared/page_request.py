@@ -6,11 +6,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
-import structlog
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -20,10 +19,7 @@ from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog import orphans
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
-from workspaces.errors import Refused
 from workspaces.models import Role, Workspace
-
-log = structlog.get_logger(__name__)
 
 _OF_REQUESTS = ("fragment", "live", "log_after", "log_level", "log_count")  # parameters of requests for a part, not of the page
 
@@ -51,7 +47,7 @@ class PageRequest:
         open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
         at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
-        related = ("workspace__project", "workspace__integration", "workspace__agent_check")
+        related = ("workspace__project__forecast", "workspace__integration", "workspace__agent_check")
         rows = Executor.objects.select_related(*related).annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
@@ -130,7 +126,8 @@ def render_page(page_request: PageRequest, template: str, regions: Mapping[str, 
         return HttpResponse(_render_region(page_request, regions[name], shared))
     if live:
         shown = region_versions.parse(live)
-        return _changed(page_request, {name: regions[name] for name in shown if name in regions}, shown, shared)
+        names = [name for name in shown if name in regions]
+        return region_versions.answer(shown, names, lambda name: _render_region(page_request, regions[name], shared))
     for region in regions.values():
         shared |= region.build(page_request)
     return render(page_request.request, template, shared)
@@ -138,25 +135,6 @@ def render_page(page_request: PageRequest, template: str, regions: Mapping[str, 
 
 def _render_region(page_request: PageRequest, region: Region, shared: dict[str, Any]) -> str:
     return render_to_string(region.template, shared | region.build(page_request), request=page_request.request)
-
-
-def _changed(
-    page_request: PageRequest, regions: Mapping[str, Region], shown: Mapping[str, str], shared: dict[str, Any]
-) -> JsonResponse:
-    """The regions whose version is not the one shown, each with its new version; and the names of those that could not be rendered."""
-    changed, failed = {}, []
-    for name, region in regions.items():
-        try:
-            html = _render_region(page_request, region, shared)
-        except Refused:
-            raise
-        except Exception:  # the other regions stay live
-            log.exception("page.region_failed", region=name)
-            failed.append(name)
-            continue
-        if (version := region_versions.of(html)) != shown[name]:
-            changed[name] = {"version": version, "html": html}
-    return JsonResponse({"regions": changed, "failed": failed})
 
 
 def common_context(page_request: PageRequest) -> dict[str, Any]:

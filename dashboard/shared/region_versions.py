@@ -2,6 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from django.http import JsonResponse
+
+from workspaces.errors import Refused
+
+log = structlog.get_logger(__name__)
 
 MAX_NAMES = 40
 
@@ -18,3 +26,20 @@ def parse(text: str) -> dict[str, str]:
 
 def of(html: str) -> str:
     return hashlib.blake2b(_CLOCK.sub(r"\1", _TOKEN.sub("", html)).encode(), digest_size=6).hexdigest()
+
+
+def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str], str]) -> JsonResponse:
+    """Those of the regions `names` that differ from what is shown, each with its version; and the names of those that failed."""
+    changed, failed = {}, []
+    for name in names:
+        try:
+            html = render(name)
+        except Refused:
+            raise
+        except Exception:  # the other regions stay live
+            log.exception("page.region_failed", region=name)
+            failed.append(name)
+            continue
+        if (version := of(html)) != shown[name]:
+            changed[name] = {"version": version, "html": html}
+    return JsonResponse({"regions": changed, "failed": failed})

@@ -14,11 +14,11 @@ from tests.faults.test_kills import QUICK
 from tests.plugins.database import put_migrated
 
 SESSIONS = 8
-WATCH_S = 15
+SECONDS = 15
 MOST_CHANGED = 5000  # nodes a minute; clocks, phases, costs and last lines of eight sessions are among them
 AGENT = [sys.executable, str(ROOT / "tests/journeys/talking_agent.py")]
 
-WATCH = """() => { window.changed = 0; window.records = 0;
+OBSERVE = """() => { window.changed = 0; window.records = 0;
   const size = (nodes) => [...nodes].reduce((n, node) => n + 1 + (node.getElementsByTagName?.('*').length || 0), 0);
   new MutationObserver((records) => { for (const r of records) { window.records++; window.changed += Math.max(1, size(r.addedNodes) + size(r.removedNodes)); } })
     .observe(document, {subtree: true, childList: true, attributes: true, characterData: true}); }"""
@@ -80,10 +80,10 @@ def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: 
     page.wait_for_timeout(2000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.evaluate(WATCH)
-    page.wait_for_timeout(WATCH_S * 1000)
-    requests = len(asked) * 60 // WATCH_S
-    records, nodes = (page.evaluate(f"window.{what}") * 60 // WATCH_S for what in ("records", "changed"))
+    page.evaluate(OBSERVE)
+    page.wait_for_timeout(SECONDS * 1000)
+    requests = len(asked) * 60 // SECONDS
+    records, nodes = (page.evaluate(f"window.{what}") * 60 // SECONDS for what in ("records", "changed"))
     page.close()
     print(f"{name}: {requests} requests, {records} mutation records, {nodes} nodes a minute")
     assert 10 <= requests <= 60
