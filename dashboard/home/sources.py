@@ -26,14 +26,15 @@ MAX_ENTRIES = 100
 
 
 class Urgency(IntEnum):
-    """The most urgent first: nothing moves; somebody waits; one entry is stuck; it can wait."""
+    """The most urgent first: nothing moves; somebody waits; one entry cannot go on; it can wait."""
 
     STANDSTILL = 1
     MONEY = 2
     WAITS = 3
     CONFLICT = 4
-    STUCK = 5
-    LATER = 6
+    FAILED = 5
+    STUCK = 6
+    LATER = 7
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Item:
     @property
     def symbol(self) -> tuple[str, str]:
         """Tone and icon."""
-        if self.urgency <= Urgency.MONEY:
+        if self.urgency <= Urgency.MONEY or self.urgency == Urgency.FAILED:
             return "bad", "failed"
         return ("block", "blocked") if self.urgency in (Urgency.CONFLICT, Urgency.STUCK) else ("warn", "warn")
 
@@ -108,7 +109,8 @@ def stuck(scope: Scope) -> Iterable[Item]:
     blocked = alive.filter(status=Entry.Status.BLOCKED, reason_code__in=reasons.NEEDS_PERSON)
     entries = (alive.filter(status=Entry.Status.FAILED) | blocked).order_by(F("reason_at").desc(nulls_last=True), "id")
     for entry in entries[:MAX_ENTRIES]:
-        yield of_entry(scope, entry, Urgency.CONFLICT if entry.reason_code == Reason.MERGE_CONFLICT else Urgency.STUCK)
+        urgency = Urgency.FAILED if entry.status == Entry.Status.FAILED else Urgency.STUCK
+        yield of_entry(scope, entry, Urgency.CONFLICT if entry.reason_code == Reason.MERGE_CONFLICT else urgency)
 
 
 def of_entry(scope: Scope, entry: Entry, urgency: Urgency) -> Item:

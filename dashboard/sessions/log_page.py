@@ -111,7 +111,7 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 def _chosen(page_request: PageRequest) -> tuple[dict[str, Any], list[str]]:
     """What the address selects; for a page that stays open, the lines after the last one that it shows."""
-    if not page_request.request.GET.get("live"):
+    if not page_request.live:
         return filters.read(LogFilter, page_request)
     named = {name: page_request.request.GET.get(f"log_{name}", "") for name in ("after", "level", "count")}
     bound = LogFilter(named)

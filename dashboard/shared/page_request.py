@@ -38,8 +38,12 @@ class PageRequest:
 
     def asks_for(self, region: str) -> bool:
         """Whether the request is for this part of the page, alone or with others."""
-        query = self.request.GET
-        return query.get("fragment") == region or region in region_versions.parse(query.get("live", ""))
+        return self.request.GET.get("fragment") == region or region in self.live
+
+    @cached_property
+    def live(self) -> dict[str, str]:
+        """The regions that an open page asks for, with the version that it shows of each."""
+        return region_versions.parse(self.request.GET.get("live", ""))
 
     @cached_property
     def executor(self) -> Executor:
@@ -120,14 +124,13 @@ class Region:
 
 def render_page(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
     """The whole page; or the region named by `?fragment=`; or those named by `?live=` that differ from what the page shows."""
-    name, live = page_request.request.GET.get("fragment", ""), page_request.request.GET.get("live", "")
+    name = page_request.request.GET.get("fragment", "")
     shared = common_context(page_request) | context
     if name in regions:
         return HttpResponse(_render_region(page_request, regions[name], shared))
-    if live:
-        shown = region_versions.parse(live)
-        names = [name for name in shown if name in regions]
-        return region_versions.answer(shown, names, lambda name: _render_region(page_request, regions[name], shared))
+    if page_request.live:
+        names = [name for name in page_request.live if name in regions]
+        return region_versions.answer(page_request.live, names, lambda name: _render_region(page_request, regions[name], shared))
     for region in regions.values():
         shared |= region.build(page_request)
     return render(page_request.request, template, shared)

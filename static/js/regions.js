@@ -5,7 +5,7 @@
   const TOPICS = ["executor", "workers", "entries", "locks", "landing", "budget"];
   const { $, make } = muster;
   const due = new Set(), versions = new Map(), failed = new Map(), last = new Map();
-  const live = () => [...document.querySelectorAll("[data-live]")];
+  const live = () => [...document.querySelectorAll("[data-live]")].filter((el) => !el.closest(".peek:not([open])"));
   let timer = 0, asking = false, asked = -GAP_MS, log;
 
   // --- what is due ---
