@@ -30,13 +30,13 @@ from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
 from dashboard.help import shortcuts, styleguide
+from dashboard.home import views as home
 from dashboard.hosts import views as hosts_page
 from dashboard.landing import actions as landing_actions
 from dashboard.landing import views as landing_page
 from dashboard.live import streams
 from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
-from dashboard.overview import workspace_list
 from dashboard.plans import views as plan_import
 from dashboard.proposals import choose_agent, goals, run_page
 from dashboard.proposals import edit as proposal_edit
@@ -50,7 +50,8 @@ from dashboard.settings import general as general_settings
 
 urlpatterns = [
     # Workspaces and help
-    path("", workspace_list.page, name="workspaces"),
+    path("", home.page, name="workspaces"),
+    path("queue/", home.act, name="queue"),
     path("keys/", shortcuts.page, name="keys"),
     path("styleguide/", styleguide.page, name="styleguide"),
     path("new/", new_workspace.page, name="workspace-new"),

@@ -39,7 +39,7 @@ from orchestration.proposals.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people, tokens
 from workspaces.models import Delivery, Role, Workspace
-from workspaces.people import members, throttle
+from workspaces.people import members, queue_marks, throttle
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -107,6 +107,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
         people.save_preferences(user, time_zone="Europe/Berlin")
+        queue_marks.read(user, [f"{text} {n}"[:200]])
         throttle.count_try(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)

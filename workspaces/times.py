@@ -57,6 +57,12 @@ def clock(at: datetime, zone: tzinfo, now: datetime) -> str:
     return f"{shown} {abbreviation(at, zone)}"
 
 
+def soon(at: datetime, zone: tzinfo, now: datetime) -> str:
+    """`20:40` today, `26 Nov 13:04` on any other day."""
+    here = at.astimezone(zone)
+    return f"{here:%H:%M}" if here.date() == now.astimezone(zone).date() else brief(at, zone)
+
+
 def with_local(text: str, zone: tzinfo, now: datetime) -> str:
     """Adds the local time to `00:00 UTC` in a sentence, the start of the budget's day."""
     if "00:00 UTC" not in text:

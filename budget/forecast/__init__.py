@@ -6,6 +6,6 @@
 - `record`: the forecast as a row, which pages and the API read
 """
 
-from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, predict
+from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, finish, predict
 
-__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "predict"]
+__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "finish", "predict"]

@@ -79,6 +79,14 @@ class _Usual:
     at_once: float
 
 
+def finish(seen: Forecast, *, spent: int, at: datetime) -> datetime | None:
+    """When the open backlog is done at the present rate of spend. None: not known, no session starts, or longer than a year."""
+    if seen.paused or not seen.enough or seen.end_spend is None or seen.rate <= 0:
+        return None
+    left = timedelta(hours=max(seen.end_spend - spent, 0) / seen.rate)
+    return at + left if left < timedelta(days=365) else None
+
+
 def predict(facts: Facts) -> Forecast:
     """The forecast, or why there is none yet. The same facts give the same forecast."""
     recent = window(facts.worked)

@@ -26,9 +26,15 @@ def current(
     computed from the newest sessions. `paused`: no session starts, so there is no date; None: as it is now."""
     at = at or timezone.now()
     paused = not policy.load(workspace_id).running if paused is None else paused
-    row = ForecastRecord.objects.filter(pk=workspace_id).first()
+    kept = ForecastRecord.objects.filter(pk=workspace_id)
+    row = kept.first() if project is None else getattr(project, "forecast", None)  # which may have been read with the project
     if row is None:
         return inputs.forecast(workspace_id, at=at, paused=paused, project=project, with_backlog=False)
+    return as_of(row, at=at, paused=paused)
+
+
+def as_of(row: ForecastRecord, *, at: datetime, paused: bool) -> Forecast:
+    """A kept forecast, its dates moved to `at`. Paused, it has none."""
     figures = {name: getattr(row, name) for name in _FIGURES}
     for name in _DATES:
         figures[name] = None if paused or figures[name] is None else figures[name] + (at - row.computed_at)

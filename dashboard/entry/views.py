@@ -44,7 +44,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     regions = HEADER | {"status": Region("entry/status.html#status", partial(status.region, entry=entry))}
     for template, build in TABS[tab][1].items():
         regions[template.partition("#")[2]] = Region(template, partial(build, entry=entry))
-    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; refreshes itself from then on
+    if page_request.asks_for("preflight"):  # opened by a person; refreshes itself from then on
         regions["preflight"] = Region("entry/preflight.html#preflight", partial(preflight.checks, entry=entry))
     return render_page(
         page_request,

@@ -1,1 +1,1 @@
-"""A workspace's overview with its attention list, and the list of workspaces."""
+"""A workspace's overview: progress, the attention list, the last day."""

@@ -13,10 +13,10 @@ from budget import limits
 from budget.amounts import columns
 from budget.charts import outlook
 from budget.charts.patterns import CATEGORIES, LABELS
-from budget.forecast import record
+from budget.forecast import Forecast, finish, record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
-from dashboard.overview import attention, setup
+from dashboard.overview import attention, last_day, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.counts import Counted
@@ -51,6 +51,8 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
         "agent_kind": agent_kinds.named(config.agent.kind),
         "has_checks": bool(config.verify or config.verifier),
         "tally": _tally(page_request),
+        "forecast": _forecast(page_request),
+        "finish": finish(_forecast(page_request), spent=page_request.project.total_spent, at=timezone.now()),
         "day_limit": next(
             (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day")), None
         ),
@@ -63,6 +65,15 @@ def _limits(page_request: PageRequest) -> list[LimitStatus]:
         page_request.memo["limits"] = limits.statuses(page_request.project.pk, project=page_request.project)
     statuses: list[LimitStatus] = page_request.memo["limits"]
     return statuses
+
+
+def _forecast(page_request: PageRequest) -> Forecast:
+    """Cached for the regions of one page."""
+    if "forecast" not in page_request.memo:
+        project, paused = page_request.project, page_request.executor.state != Executor.State.RUNNING
+        page_request.memo["forecast"] = record.current(project.pk, paused=paused, project=project)
+    forecast: Forecast = page_request.memo["forecast"]
+    return forecast
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
@@ -82,6 +93,9 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     )
     booked = LedgerEntry.objects.filter(project=page_request.project)
     shown = {
+        "total": alive,
+        "done": alive.filter(status=Entry.Status.DONE),
+        "running": alive.filter(status=Entry.Status.IN_PROGRESS),
         "ready": alive.filter(status_groups.KINDS["ready"]),
         "waiting": alive.filter(status=Entry.Status.PENDING),
         "blocked": blocked,
@@ -94,7 +108,11 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "stuck": alive.filter(status_groups.STUCK),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
     }
-    sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
+    sums = {
+        "today": booked.filter(at__gte=midnight),
+        "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY),
+        "day": booked.filter(at__gte=at - DAY),
+    }
     landed = IntegrationCommit.objects.filter(workspace=page_request.workspace)
     subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in shown.items()}
     subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in reckoned_with.items()}
@@ -132,19 +150,21 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
-    paused = page_request.executor.state != Executor.State.RUNNING
-    forecast = record.current(project.pk, paused=paused, project=project)
     other_limits = [
         status
         for status in _limits(page_request)
         if status.limit is not None and (status.category, status.period) != ("total", "all")
     ]
-    shown, _ = columns.texts([getattr(project, f"{name}_spent") for name in CATEGORIES])
+    spent = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    texts, _ = columns.texts(list(spent.values()))
+    shown = [(LABELS[name], text) for name, text in zip(CATEGORIES, texts, strict=True) if spent[name] or name == "entry"]
     return {
         "project": project,
-        "categories": list(zip((LABELS[name] for name in CATEGORIES), shown, strict=True)),
+        "categories": shown,
         "left": project.headroom,
-        "outlook": NEVER_STARTED if page_request.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
+        "outlook": NEVER_STARTED
+        if page_request.executor.state == Executor.State.STOPPED
+        else outlook.sentence(_forecast(page_request)),
         "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],
     }
 
@@ -153,6 +173,10 @@ def first_steps(page_request: PageRequest) -> dict[str, Any]:
     tally = _tally(page_request)
     unreachable = online.unreachable(page_request.workspace.pk) if tally["unreachable"] else {}
     return setup.region(page_request, has_landed=bool(tally["landed"]), unreachable=unreachable)
+
+
+def newest(page_request: PageRequest) -> dict[str, Any]:
+    return last_day.region(page_request, spent=_tally(page_request)["day"])
 
 
 def recent(page_request: PageRequest) -> dict[str, Any]:
@@ -183,5 +207,6 @@ REGIONS = HEADER | {
     "now": Region("overview/overview.html#now", now_),
     "workers": Region("overview/overview.html#workers", workers),
     "budget": Region("overview/overview.html#budget", money),
+    "last-day": Region("overview/last_day.html#last-day", newest),
     "activity": Region("overview/overview.html#activity", recent),
 }

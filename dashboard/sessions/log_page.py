@@ -85,7 +85,7 @@ def regions(page_request: PageRequest, session: Session) -> dict[str, Region]:
 
 
 def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
-    chosen, ignored = filters.read(LogFilter, page_request)
+    chosen, ignored = _chosen(page_request)
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
     search_result = _search(session, chosen) if chosen["q"] and not _is_part(page_request) else None
     view = _view(session, chosen, search_result)
@@ -107,6 +107,16 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "kept": filters.query(page_request, "at", "line", "count"),
         "most": MAX_LINES,
     } | _search_context(search_result, chosen)
+
+
+def _chosen(page_request: PageRequest) -> tuple[dict[str, Any], list[str]]:
+    """What the address selects; for a page that stays open, the lines after the last one that it shows."""
+    if not page_request.live:
+        return filters.read(LogFilter, page_request)
+    named = {name: page_request.request.GET.get(f"log_{name}", "") for name in ("after", "level", "count")}
+    bound = LogFilter(named)
+    bound.is_valid()
+    return {name: bound.cleaned_data.get(name) or "" for name in bound.fields}, []
 
 
 def _is_old(session: Session) -> bool:
@@ -197,4 +207,4 @@ def _newest(session: Session) -> int:
 
 def _is_part(page_request: PageRequest) -> bool:
     """Whether the script requests lines; it searches separately."""
-    return page_request.request.GET.get("fragment") == "log"
+    return page_request.asks_for("log")

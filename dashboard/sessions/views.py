@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -29,6 +30,7 @@ from orchestration.sessions.logs import windows as log_windows
 RECENT = timedelta(minutes=60)
 MAX_COUNTED = 10_000
 PEEK_LINES = 8
+LINES = "lines-"  # before a session's id, the name of the region with its last lines
 HEAD = [
     "session_id",
     "state",
@@ -63,7 +65,10 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         return _csv(page_request)
     regions = HEADER | {"workers": Region("sessions/list.html#workers", workers), "runs": Region("sessions/list.html#runs", runs)}
     if page_request.request.GET.get("fragment") == "peek":
-        regions["peek"] = Region("sessions/list.html#peek", peek)
+        regions["peek"] = _peek_region(page_request.request.GET.get("session", ""))
+    for name in page_request.live:  # those that are open refresh themselves
+        if name.startswith(LINES):
+            regions[name] = _peek_region(name.removeprefix(LINES))
     return render_page(page_request, "sessions/list.html", regions)
 
 
@@ -108,12 +113,16 @@ def runs(page_request: PageRequest) -> dict[str, Any]:
     return {"runs": goals.rows(reads.open_runs(page_request.workspace.pk))}
 
 
-def peek(page_request: PageRequest) -> dict[str, Any]:
-    """The last lines of one session, fetched when its row is opened."""
-    session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
+def _peek_region(session_id: str) -> Region:
+    return Region("sessions/list.html#peek", partial(peek, session_id=session_id))
+
+
+def peek(page_request: PageRequest, *, session_id: str) -> dict[str, Any]:
+    """The last lines of one session, fetched when its row is opened. Two queries."""
+    session = session_for(page_request.workspace.pk, session_id)
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
     window = log_windows.before(session, limit=PEEK_LINES)
-    return {"peeked": session, "lines": log_lines.html(window.lines, base=base, here=False)}
+    return {"peeked": session, "name": f"{LINES}{session.pk}", "lines": log_lines.html(window.lines, base=base, here=False)}
 
 
 def _recent(page_request: PageRequest) -> list[Row]:

@@ -4,17 +4,27 @@ The token is signed, and bound to the action, its subject (an object's version, 
 changed, the server asks again. A script can neither skip nor forge it.
 """
 
+import time
+
 from django.core import signing
 
 from dashboard.shared.page_request import PageRequest
 
 SALT = "muster.ask"
 VALID_S = 24 * 3600  # pages stay open all day
+STEP_S = 3600
+
+
+class _Signer(signing.TimestampSigner):
+    """Its tokens stay the same for an hour, so that a live region with a form in it does not differ by its token alone."""
+
+    def timestamp(self) -> str:
+        return signing.b62_encode(int(time.time()) // STEP_S * STEP_S)
 
 
 def token(page_request: PageRequest, action: str, subject: object = "") -> str:
     """The signed token that the form sends back as `confirm`."""
-    return signing.dumps(_bound(page_request, action, subject), salt=SALT, compress=False)
+    return _Signer(salt=SALT).sign_object(_bound(page_request, action, subject))
 
 
 def is_confirmed(page_request: PageRequest, action: str, subject: object = "") -> bool:

@@ -14,11 +14,14 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from budget.models import Project
+from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog import orphans
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
+
+_OF_REQUESTS = ("fragment", "live", "log_after", "log_level", "log_count")  # parameters of requests for a part, not of the page
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,22 @@ class PageRequest:
     def may(self, need: Need) -> bool:
         return need in GRANTS[self.role]
 
+    def asks_for(self, region: str) -> bool:
+        """Whether the request is for this part of the page, alone or with others."""
+        return self.request.GET.get("fragment") == region or region in self.live
+
+    @cached_property
+    def live(self) -> dict[str, str]:
+        """The regions that an open page asks for, with the version that it shows of each."""
+        return region_versions.parse(self.request.GET.get("live", ""))
+
     @cached_property
     def executor(self) -> Executor:
         """Cached for all regions of a page, with the project and the number of open sessions."""
         open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
         at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
-        related = ("workspace__project", "workspace__integration", "workspace__agent_check")
+        related = ("workspace__project__forecast", "workspace__integration", "workspace__agent_check")
         rows = Executor.objects.select_related(*related).annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
@@ -111,22 +123,28 @@ class Region:
 
 
 def render_page(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
-    """The whole page, or only the region named by `?fragment=`."""
+    """The whole page; or the region named by `?fragment=`; or those named by `?live=` that differ from what the page shows."""
     name = page_request.request.GET.get("fragment", "")
+    shared = common_context(page_request) | context
     if name in regions:
-        region = regions[name]
-        region_context = common_context(page_request) | context | region.build(page_request)
-        return HttpResponse(render_to_string(region.template, region_context, request=page_request.request))
-    page_context = common_context(page_request) | context
+        return HttpResponse(_render_region(page_request, regions[name], shared))
+    if page_request.live:
+        names = [name for name in page_request.live if name in regions]
+        return region_versions.answer(page_request.live, names, lambda name: _render_region(page_request, regions[name], shared))
     for region in regions.values():
-        page_context |= region.build(page_request)
-    return render(page_request.request, template, page_context)
+        shared |= region.build(page_request)
+    return render(page_request.request, template, shared)
+
+
+def _render_region(page_request: PageRequest, region: Region, shared: dict[str, Any]) -> str:
+    return render_to_string(region.template, shared | region.build(page_request), request=page_request.request)
 
 
 def common_context(page_request: PageRequest) -> dict[str, Any]:
     """The template context of every page of a workspace."""
     query = page_request.request.GET.copy()
-    query.pop("fragment", None)
+    for name in _OF_REQUESTS:
+        query.pop(name, None)
     return {
         "page_request": page_request,
         "section": _section(page_request.request.path),

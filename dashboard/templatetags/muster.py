@@ -105,7 +105,7 @@ def moment(at: datetime | None) -> SafeString:
 @register.simple_tag
 def when(at: datetime | None, form: str = "stamp") -> SafeString:
     """A moment in text: `25 Nov 2026, 13:04 CET`. `brief`: `25 Nov 13:04`, `exact`: with seconds, for columns; `clock`: `13:04:21 CET`
-    inside a sentence, with the day unless it is today."""
+    inside a sentence, with the day unless it is today; `soon`: the same without seconds and zone."""
     if at is None:
         return format_html("{}", "—")
     return _time(at, _FORMS[form](at))
@@ -134,6 +134,7 @@ _FORMS: dict[str, Callable[[datetime], str]] = {
     "brief": lambda at: times.brief(at, _zone()),
     "exact": lambda at: times.brief(at, _zone(), seconds=True),
     "clock": lambda at: times.clock(at, _zone(), now()),
+    "soon": lambda at: times.soon(at, _zone(), now()),
 }
 
 
@@ -196,6 +197,16 @@ def badge(state: str) -> SafeString:
 
 
 @register.simple_tag
+def progress(part: int, whole: int) -> SafeString:
+    """A part of a whole as a bar; the numbers are shown as text."""
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" '
+        'height="6"></rect><rect class="used" width="{}" height="6"></rect></svg>',
+        f"{100 * part / max(whole, 1):.2f}",
+    )
+
+
+@register.simple_tag
 def meter(spent: int, whole: int, held: int = 0) -> SafeString:
     """Spent and reserved amounts of a limit as a bar. The numbers are shown as text, so the bar is hidden from screen readers.
 
@@ -218,21 +229,11 @@ def meter(spent: int, whole: int, held: int = 0) -> SafeString:
     )
 
 
-@register.simple_tag(takes_context=True)
-def live(context: Any, name: str, topics: str) -> SafeString:
-    """The attributes of a region that refreshes itself, by its name, from the page's current URL.
-
-    `delay`, not `throttle`: htmx's throttle drops the last notification of a burst, and with it the newest state. The server sends each
-    topic at most twice a second, so a short delay combines the topics of one change and never starves.
-    """
-    triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
-    return format_html(
-        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-trigger="{}" hx-vals="{}"{}',
-        name,
-        ", ".join([*triggers, "muster:refresh"]),
-        f'{{"fragment": "{name}"}}',
-        mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
-    )
+@register.simple_tag
+def live(name: str, topics: str, every: int = 0) -> SafeString:
+    """The attributes of a region that refreshes itself (static/js/regions.js): its name, and the topics that may change it.
+    `every`: seconds that pass at least between two refreshes."""
+    return format_html('id="{}" data-live="{}"{}', name, topics, format_html(' data-every="{}"', every) if every else "")
 
 
 @register.simple_tag(takes_context=True)

@@ -16,7 +16,7 @@
     const { target, xhr } = event.detail;
     if (target.id !== "entries" || !xhr.responseURL || bare(new URL(xhr.responseURL).search) === bare(location.search)) return;
     event.detail.shouldSwap = false;
-    setTimeout(() => htmx.trigger($("entries"), "muster:refresh"));
+    muster.restore("entries");
   });
 
   // --- selection ---
@@ -32,14 +32,15 @@
       every.hidden = !whole;
       if (!whole) every.firstElementChild.checked = false;
     }
-    $("picked").textContent = every?.firstElementChild.checked ? "Selected" : `${picked} selected`;
+    const words = every?.firstElementChild.checked ? "Selected" : `${picked} selected`;
+    if ($("picked").textContent !== words) $("picked").textContent = words;
   }
   document.addEventListener("change", ({ target }) => {
     if (target.id === "tick-page") for (const tick of $("bulk").querySelectorAll("tbody .tick")) tick.checked = target.checked;
     if (target.closest("#bulk")) count();
   });
   document.addEventListener("reset", () => setTimeout(count));
-  document.addEventListener("htmx:afterSwap", () => {
+  for (const name of ["muster:shown", "htmx:afterSwap"]) document.addEventListener(name, () => {
     count();
     const csv = $("csv"), query = $("entries")?.dataset.query;
     if (csv && query !== undefined) csv.href = `?${query}${query ? "&" : ""}format=csv`;

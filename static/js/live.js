@@ -2,12 +2,12 @@
 // executor does (its tick).
 (() => {
   "use strict";
-  const QUIET = 15, STALE = 30, HIDDEN = 60, POLL = 15;
+  const QUIET = 15, STALE = 30, HIDDEN = 60, POLL = 15, CALM = 5; // seconds; CALM: how often a clock beyond its first minute moves
   const $ = (id) => document.getElementById(id);
   const make = (tag, className, textContent) => Object.assign(document.createElement(tag), { className, textContent });
   const root = document.documentElement, title = document.title, icon = $("favicon");
   const listening = new WeakSet();
-  let source, beat = 0, skew = 0, tick = 0, signedOut = false, paused = false, build = "", asleep, shownState = "", polled = 0, asked = 0;
+  let source, beat = 0, skew = 0, tick = 0, signedOut = false, paused = false, build = "", failure = "", asleep, shownState = "", polled = 0, asked = 0;
 
   const two = (n) => String(n).padStart(2, "0");
   const serverNow = () => Date.now() / 1000 + skew;
@@ -44,20 +44,29 @@
   function show() {
     if (!$("freshness")) return;
     const [name, words] = state();
-    $("freshness").dataset.state = name;
-    if ($("freshness").textContent !== words) $("freshness").textContent = words;
+    if ($("freshness").dataset.state !== name) $("freshness").dataset.state = name;
+    write($("freshness"), words);
     if (name !== shownState) {
       document.body.classList.toggle("stale-data", name === "stale");
       shownState = name;
       notify(name);
     } else if (name === "stale") notify(name);
     if (name !== "live" && name !== "final") return; // clocks stop with the data
-    for (const el of document.querySelectorAll("time[data-since]")) el.textContent = duration(serverNow() - el.dataset.since);
+    for (const el of document.querySelectorAll("time[data-since]")) {
+      const past = Math.floor(serverNow() - el.dataset.since);
+      if (past < 60 || past % CALM === 0 || el.dataset.at !== el.counted) write(el, duration(past));
+      el.counted = el.dataset.at;
+    }
     for (const el of document.querySelectorAll("time[data-ago]")) {
       const past = serverNow() - el.dataset.ago;
-      if (past < 86400) el.textContent = ago(past);
+      if (past < 86400) write(el, ago(past));
     }
     ticking();
+  }
+  function write(el, words) { // one mutation, and none if it is shown already
+    if (el.textContent === words) return;
+    if (el.firstChild?.nodeType === 3 && el.childNodes.length === 1) el.firstChild.data = words;
+    else el.textContent = words;
   }
 
   // The server decides that the state is "Unknown"; the page only notices when to fetch it.
@@ -65,7 +74,7 @@
     const el = $("tick"), header = $("header");
     if (!el) return;
     const at = Math.max(tick, Number(el.dataset.tick) || 0), past = serverNow() - at, late = past > Number(el.dataset.late);
-    if (at) el.textContent = `tick ${duration(past)} ago`;
+    if (at) write(el, `tick ${duration(past)} ago`);
     const outdated = header.dataset.state === "running" && late !== (header.dataset.shown === "unknown");
     if (outdated && serverNow() - asked > Math.max(1, el.dataset.late / 3)) { asked = serverNow(); muster.fetch("header", "banner"); }
   }
@@ -74,9 +83,10 @@
     const notice = {
       out: ["You are signed out, or no longer have access.", "Log in", location.href],
       stale: [`Data from ${clock(beat)}, ${duration(age())} old. Reconnecting; Stop and Pause still work.`, "Reconnect", location.href],
-    }[name] || (build && build !== root.dataset.build && ["There is a newer version of Muster.", "Reload for the new version", location.href]);
+    }[name] || (failure && [`This page could not be refreshed: ${failure}. It tries again every few seconds.`, "Reload", location.href])
+      || (build && build !== root.dataset.build && ["There is a newer version of Muster.", "Reload for the new version", location.href]);
     const box = $("connection");
-    if (!notice) return box.replaceChildren();
+    if (!notice) { if (box.firstChild) box.replaceChildren(); return; }
     if (!box.firstChild) {
       const link = make("a", "", notice[1]);
       link.href = notice[2];
@@ -84,15 +94,16 @@
       box.firstChild.append(make("span", "", ""), " ", link);
       muster.announce(notice[0], name === "stale" || name === "out");
     }
-    box.querySelector("span").textContent = notice[0];
+    write(box.querySelector("span"), notice[0]);
   }
 
   function updateTab() { // title and icon of the browser tab
     const header = $("header");
     if (!header) return;
-    document.title = `${header.dataset.title} · ${title}`;
+    const shown = `${header.dataset.title} · ${title}`;
+    if (document.title !== shown) document.title = shown;
     const alarm = document.querySelector("#banner .bad"), name = alarm ? "alert" : header.dataset.state;
-    if (icon?.dataset[name]) icon.href = icon.dataset[name];
+    if (icon?.dataset[name] && icon.getAttribute("href") !== icon.dataset[name]) icon.setAttribute("href", icon.dataset[name]);
   }
 
   document.addEventListener("htmx:sseOpen", (event) => {
@@ -142,6 +153,9 @@
   window.muster = {
     $, make, duration, clock, serverNow, show, updateTab, dataAge: age,
     isStale: () => shownState === "stale", isPaused: () => paused, isOut: () => signedOut,
+    trouble(words) { // a refresh of the page that failed; empty: it succeeded
+      if (failure !== words) { failure = words; shownState = ""; show(); }
+    },
     signOut() { signedOut = true; source?.close(); show(); },
   };
 })();

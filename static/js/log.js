@@ -2,21 +2,24 @@
 // clicking a line stops following, and then nothing moves. Lines are fetched by number, so none is lost or repeated.
 (() => {
   "use strict";
-  const MOST_SHOWN = 2000, PAUSE = 200, POLL = 2000;
+  const MOST_SHOWN = 2000, POLL = 2000;
   const $ = (id) => document.getElementById(id);
   const root = $("log"), box = $("log-lines"), rows = $("log-rows"), pill = $("log-pill"), followBox = $("follow");
   if (!root) return;
   const { url, topic, level } = root.dataset;
   // `first`, `last`: line numbers of the window; `later`: newer lines exist beyond it; `newest`: the last known line number.
   const at = { first: 0, last: 0, newest: 0, later: false, over: false, unseen: 0, follow: false };
-  let busy = false, again = false, asked = 0, top = 0;
+  let top = 0;
 
   async function fetchBatch(parameters) {
     const query = new URLSearchParams({ fragment: "log", ...(level && { level }), ...parameters });
     const response = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000) });
     if (!response.ok) throw new Error(response.status);
+    return parse(await response.text());
+  }
+  function parse(html) {
     const holder = document.createElement("template");
-    holder.innerHTML = await response.text();
+    holder.innerHTML = html;
     return holder.content.firstElementChild;
   }
   const number = (batch, name) => Number(batch.dataset[name] || 0);
@@ -88,36 +91,34 @@
     if (count) document.dispatchEvent(new CustomEvent("log:new", { detail: count }));
     if (at.follow) { trim(true); toEnd(); } else at.unseen += count;
     show();
-    if (batch.dataset.later) again = true;
+    if (batch.dataset.later) pull();
   }
 
-  async function pull() {
-    if (busy || at.over) { again = !at.over; return; }
-    busy = true;
-    again = false;
-    asked = Date.now();
-    try {
-      if (at.later) { know(await fetchBatch({ after: at.newest, count: 1 })); show(); }
-      else {
-        const batch = await fetchBatch({ after: at.last });
-        if (at.follow && number(batch, "newest") - at.last > MOST_SHOWN) { replace(await fetchBatch({})); toEnd(); }
-        else take(batch);
-      }
-    } catch { /* the header shows the lost connection; the next change or poll retries from the same line */ }
-    busy = false;
-    if (again) soon();
+  // New lines come with the page's live regions. `due`: the log changed since it was asked for.
+  let due = false;
+  function parameters() {
+    due = false;
+    const cursor = at.later ? { after: at.newest, count: 1 } : { after: at.last };
+    return { ...(level && { level }), ...cursor };
   }
-  let timer;
-  function soon() {
-    clearTimeout(timer);
-    timer = setTimeout(pull, Math.max(0, asked + PAUSE - Date.now()));
+  async function receive(html) {
+    const batch = html && parse(html);
+    if (!batch || number(batch, "last") < at.last) return; // asked before the window moved
+    if (at.later) { know(batch); show(); }
+    else if (at.follow && number(batch, "newest") - at.last > MOST_SHOWN) { replace(await fetchBatch({})); toEnd(); }
+    else take(batch);
   }
+  function pull() {
+    if (at.over) return;
+    due = true;
+    muster.schedule();
+  }
+  muster.joinLog({ isDue: () => due, parameters, take: receive, pull });
   document.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
-    source.addEventListener(topic, soon);
-    soon();
+    source.addEventListener(topic, pull);
+    pull();
   });
-  document.addEventListener("muster:refresh", soon);
-  setInterval(() => { if (!document.hidden) soon(); }, POLL);
+  setInterval(pull, POLL);
 
   // --- following ---
   function setFollow(follow) {

@@ -1,124 +1,142 @@
-// Live regions: each fetches itself when a change names it, one request at a time, and never while a person uses it.
+// Live regions: what changed is asked for together, at most once a second, and a region is left alone while a person uses it.
 (() => {
   "use strict";
-  const PATIENCE_MS = 8000, BUSY_MS = 300;
+  const GAP_MS = 1000, COMBINE_MS = 120, PATIENCE_MS = 8000, RETRY_MS = 5000, BUSY_MS = 300;
+  const TOPICS = ["executor", "workers", "entries", "locks", "landing", "budget"];
   const { $, make } = muster;
-  const open = new Set(), deferred = new Set(), again = new Set(), busy = new Map(), failed = new Map();
-  const region = (el) => el?.matches?.("[data-live]");
-  let backTo = "", kept = ""; // id to focus after a closed form; id that had the focus in the region being swapped
+  const due = new Set(), versions = new Map(), failed = new Map(), last = new Map();
+  const live = () => [...document.querySelectorAll("[data-live]")].filter((el) => !el.closest(".peek:not([open])"));
+  let timer = 0, asking = false, asked = -GAP_MS, log;
 
-  muster.waiting = () => deferred.size;
-  muster.fetch = (...ids) => ids.forEach((id) => { if ($(id)) htmx.trigger($(id), "muster:refresh"); });
+  // --- what is due ---
+  function mark(ids) {
+    ids.forEach((id) => due.add(id));
+    if (due.size) schedule();
+  }
+  function schedule(gap = GAP_MS) {
+    if (!timer) timer = setTimeout(ask, Math.max(COMBINE_MS, asked + gap - performance.now()));
+  }
+  // A picture of many parts need not move with each cent: `data-every` is the least number of seconds between two of its requests.
+  const isEarly = (el) => performance.now() - (last.get(el.id) ?? -Infinity) < 1000 * (el.dataset.every || 0);
+  const isDeferred = (id) => muster.isPaused() || muster.inUse($(id));
+  muster.waiting = () => [...due].filter((id) => $(id)?.matches("[data-live]") && isDeferred(id)).length;
+  muster.fetch = (...ids) => mark(ids);
   muster.refresh = () => {
-    if (!muster.isOut()) document.querySelectorAll("[data-live], #log-more").forEach((el) => htmx.trigger(el, "muster:refresh"));
+    mark(live().map((el) => el.id));
+    log?.pull();
   };
-  document.addEventListener("muster:changed", muster.refresh);
+  // What a person did is shown at once. A region that was changed in part is sent whole.
+  function now(ids) {
+    clearTimeout(timer);
+    ids.forEach((id) => { due.add(id); last.delete(id); });
+    ask();
+  }
+  muster.restore = (id) => { versions.delete(id); now([id]); };
+  document.addEventListener("muster:changed", () => now(live().map((el) => el.id)));
+  document.addEventListener("htmx:afterSwap", ({ target }) => versions.delete(target.closest?.("[data-live]")?.id));
+  document.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
+    for (const topic of TOPICS) source.addEventListener(topic, () => mark(live().filter((el) => el.dataset.live.split(" ").includes(topic)).map((el) => el.id)));
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && (due.size || log?.isDue())) schedule(); });
+  const catchUp = () => setTimeout(() => { if (due.size) schedule(); }, 50);
+  for (const name of ["muster:free", "focusout"]) document.addEventListener(name, catchUp);
+  document.addEventListener("selectionchange", () => { if (due.size && getSelection().isCollapsed) catchUp(); });
 
-  // A region has one request at a time; a change published meanwhile is fetched after it (htmx would drop it, or abort the first with an error).
-  document.addEventListener("htmx:confirm", (event) => {
-    const el = event.target, by = event.detail.triggeringEvent?.type || "";
-    if (!region(el)) return;
-    if (muster.isPaused() && by.startsWith("sse:")) { event.preventDefault(); deferred.add(el.id); return; }
-    if (!el.matches(".htmx-request")) return;
-    event.preventDefault();
-    again.add(el.id);
-  });
-  document.addEventListener("htmx:configRequest", ({ detail }) => { if (region(detail.elt) && detail.verb === "get") detail.timeout = PATIENCE_MS; });
-  document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
-    if (region(elt)) busy.set(elt.id, setTimeout(() => elt.setAttribute("aria-busy", "true"), BUSY_MS));
-  });
-  document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
-    if (!region(elt)) return;
-    clearTimeout(busy.get(elt.id));
-    $(elt.id)?.removeAttribute("aria-busy");
-    if (xhr?.status === 401) muster.signOut();
-    if (!xhr?.status || xhr.status >= 500) trouble(elt.id, xhr); else recovered(elt.id);
-    if (again.delete(elt.id)) setTimeout(() => muster.fetch(elt.id));
-  });
+  // --- the request ---
+  function address(ids) {
+    const query = new URLSearchParams(location.search);
+    query.set("live", ids.map((id) => (versions.has(id) ? `${id}:${versions.get(id)}` : id)).join());
+    if (log && ids.includes("log")) Object.entries(log.parameters()).forEach(([name, value]) => query.set(`log_${name}`, value));
+    return `${location.pathname}?${query}`;
+  }
+  function wanted(always) {
+    const here = live();
+    [...due].filter((id) => !here.some((el) => el.id === id)).forEach((id) => due.delete(id));
+    const ids = here.filter((el) => el.id === always || (due.has(el.id) && !isDeferred(el.id) && !isEarly(el))).map((el) => el.id);
+    return log?.isDue() ? [...ids, "log"] : ids;
+  }
+  // `always`: a region that is asked for in any case. When the server answered, by its clock; 0: it did not.
+  async function ask(always = "") {
+    timer = 0;
+    const ids = asking || document.hidden || muster.isOut() ? [] : wanted(always);
+    if (!ids.length) {
+      if (!document.hidden && [...due].some((id) => $(id) && isEarly($(id))) && !timer) timer = setTimeout(ask, GAP_MS);
+      return 0;
+    }
+    asking = true;
+    asked = performance.now();
+    ids.forEach((id) => { due.delete(id); last.set(id, asked); });
+    const place = location.search, answer = await request(ids);
+    asking = false;
+    if (answer && place === location.search) show(ids, answer);
+    else ids.forEach((id) => { due.add(id); versions.delete(id); });
+    if (due.size || log?.isDue()) schedule(answer ? GAP_MS : RETRY_MS);
+    return answer?.at ?? 0;
+  }
+  muster.ask = ask;
 
-  // A failed region shows its error in its own place; the others stay live.
-  function trouble(id, xhr) {
+  async function request(ids) {
+    const busy = setTimeout(() => ids.forEach((id) => $(id)?.setAttribute("aria-busy", "true")), BUSY_MS);
+    let response;
+    try {
+      response = await fetch(address(ids), { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(PATIENCE_MS) });
+      if (response.status === 401 || response.status === 403) muster.signOut();
+      if (!response.ok) throw new Error(response.status);
+      const answer = await response.json();
+      muster.trouble("");
+      return { ...answer, at: Date.parse(response.headers.get("Date")) / 1000 || Date.now() / 1000, request: response.headers.get("X-Request-Id") };
+    } catch {
+      const id = response?.headers.get("X-Request-Id");
+      muster.trouble(response ? `the server responded with ${response.status}${id ? ` (request ${id})` : ""}` : "no response");
+      return null;
+    } finally {
+      clearTimeout(busy);
+      document.querySelectorAll("[data-live][aria-busy]").forEach((el) => el.removeAttribute("aria-busy"));
+    }
+  }
+
+  // --- the answer: only regions that differ are in it ---
+  function show(ids, answer) {
+    for (const id of ids) {
+      const part = answer.regions[id];
+      if (answer.failed.includes(id)) trouble(id, answer.request);
+      else if (log && id === "log") log.take(part?.html);
+      else if (part && muster.inUse($(id))) due.add(id);
+      else recovered(id, part);
+    }
+    document.dispatchEvent(new Event("muster:shown"));
+    muster.updateTab();
+    muster.show();
+  }
+  function recovered(id, part) {
+    if (failed.delete(id)) $(id)?.querySelector(":scope > .region-error")?.remove();
+    if (!part || !$(id)) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = part.html;
+    muster.keepFocus($(id), () => muster.morph($(id), holder.content.firstElementChild));
+    htmx.process($(id));
+    versions.set(id, part.version);
+  }
+
+  // A region that failed shows its error in its own place; the others stay live.
+  function trouble(id, request) {
     const el = $(id);
     if (!el) return;
+    versions.delete(id);
     if (!failed.has(id)) failed.set(id, muster.clock(muster.serverNow()));
     let slot = el.querySelector(":scope > .region-error");
     if (!slot) {
       slot = make("div", "region-error", "");
       slot.append(make("p", "", ""), make("button", "small", "Retry"));
       slot.lastChild.type = "button";
-      slot.lastChild.addEventListener("click", () => muster.fetch(id));
+      slot.lastChild.addEventListener("click", () => now([id]));
       el.prepend(slot);
     }
-    const request = xhr?.getResponseHeader?.("X-Request-Id"), what = el.getAttribute("aria-label") || el.querySelector("h2")?.textContent || "This part";
-    slot.firstChild.textContent = `${what} could not be refreshed since ${failed.get(id)}: ${xhr?.status ? `the server responded with ${xhr.status}` : "no response"}${request ? ` (request ${request})` : ""}.`;
-  }
-  function recovered(id) {
-    if (failed.delete(id)) $(id)?.querySelector(":scope > .region-error")?.remove();
+    const what = el.getAttribute("aria-label") || el.querySelector("h2")?.textContent || "This part";
+    slot.firstChild.textContent = `${what} could not be refreshed since ${failed.get(id)}${request ? ` (request ${request})` : ""}.`;
   }
 
-  // --- swaps: never while a person uses the region; open details stay open ---
-  function inUse(el) {
-    const touched = (i) => i === document.activeElement || (i.type !== "checkbox" && i.value !== i.defaultValue) || i.checked !== i.defaultChecked;
-    const selection = getSelection();
-    return el.querySelector("form.arm:not([hidden]), form[data-back]:not([hidden])")
-      || [...el.querySelectorAll("input:not([type=hidden]), textarea")].some(touched)
-      || document.activeElement?.matches("select") && el.contains(document.activeElement)
-      || (!selection.isCollapsed && el.contains(selection.anchorNode));
-  }
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, xhr, requestConfig } = event.detail;
-    if (xhr.status >= 400 && !xhr.responseText.includes('id="result"')) event.detail.shouldSwap = false;
-    if (!region(target) || requestConfig.verb !== "get") return;
-    if (inUse(target)) { event.detail.shouldSwap = false; deferred.add(target.id); muster.show(); return; }
-    deferred.delete(target.id);
-    target.querySelectorAll("details[open][id]").forEach((d) => open.add(d.id));
-    const focus = target.contains(document.activeElement) && document.activeElement;
-    kept = focus ? focus.id || focus.closest("[id]")?.id || "" : "";
-  });
-  document.addEventListener("htmx:afterSwap", () => {
-    open.forEach((id) => { if ($(id)) $(id).open = true; });
-    open.clear();
-    if (kept && document.activeElement === document.body) $(kept)?.focus({ preventScroll: true });
-    kept = "";
-    if (backTo && $(backTo)) { $(backTo).focus(); backTo = ""; }
-    muster.updateTab();
-    muster.show();
-  });
-  const catchUp = () => setTimeout(() => deferred.forEach((id) => {
-    if (muster.isPaused() || ($(id) && inUse($(id)))) return;
-    deferred.delete(id);
-    muster.fetch(id);
-  }), 50);
-  document.addEventListener("muster:free", catchUp);
-  document.addEventListener("focusout", catchUp);
-  document.addEventListener("selectionchange", () => { if (deferred.size && getSelection().isCollapsed) catchUp(); });
-
-  // --- editing in place: opening focuses the field, Escape and Cancel return the focus ---
-  document.addEventListener("toggle", ({ target }) => {
-    if (target.matches?.(".pick[open]") && target.firstElementChild === document.activeElement) target.querySelector("input:not([type=hidden])")?.select();
-  }, true);
-  function close(pick) {
-    pick.querySelector("form")?.reset();
-    pick.open = false;
-    pick.firstElementChild.focus();
-    catchUp();
-  }
-  // A cell that was fetched as a form: refreshing its region restores the cell and the focus.
-  muster.leave = (form) => {
-    backTo = form.dataset.back;
-    form.reset();
-    form.hidden = true;
-    document.activeElement.blur();
-    htmx.trigger(form.closest("[data-live]"), "muster:refresh");
-  };
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    const pick = event.target.closest?.(".pick[open], .flyout[open]"), cell = event.target.closest?.("form[data-back]");
-    if (pick) close(pick);
-    if (cell) muster.leave(cell);
-  });
-  document.addEventListener("click", (event) => { // a click elsewhere closes a menu
-    document.querySelectorAll("details.flyout[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
-    if (event.target.closest("[data-leave]")) { event.preventDefault(); muster.leave(event.target.closest("form")); }
-  });
+  // The lines of a log come with the same request. `log`: `isDue`, `parameters`, `take`, `pull`.
+  muster.joinLog = (part) => { log = part; };
+  muster.schedule = () => schedule();
 })();

@@ -31,7 +31,7 @@
       announced.set(key, words);
     }
   }
-  document.addEventListener("htmx:afterSwap", announceChanges);
+  for (const name of ["muster:shown", "htmx:afterSwap"]) document.addEventListener(name, announceChanges);
   document.addEventListener("DOMContentLoaded", announceChanges);
 
   function show(words, tone = "bad") {
@@ -81,5 +81,5 @@
   // Controls that need script are hidden without it.
   const unhide = () => document.querySelectorAll("[data-scripted][hidden]").forEach((el) => { el.hidden = false; });
   document.addEventListener("DOMContentLoaded", unhide);
-  document.addEventListener("htmx:afterSwap", unhide);
+  for (const name of ["muster:shown", "htmx:afterSwap"]) document.addEventListener(name, unhide);
 })();

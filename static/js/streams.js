@@ -47,18 +47,14 @@
       if (this.real) this.forward(name);
     }
 
-    // Without a slot: a small request now and then counts as a heartbeat, and then every region fetches itself.
+    // Without a slot: every region is asked for now and then, and an answer counts as a heartbeat.
     async poll() {
-      try {
-        const response = await fetch(`${location.pathname}?fragment=nav`, { headers: { "HX-Request": "true" } });
-        if (response.status === 401 || response.status === 403) return muster.signOut();
-        if (response.ok && this.readyState !== 2) {
-          if (!this.readyState) { this.readyState = 1; this.onopen?.(new Event("open")); }
-          const heartbeat = { at: Date.parse(response.headers.get("Date")) / 1000 || Date.now() / 1000, build: document.documentElement.dataset.build };
-          this.dispatchEvent(new MessageEvent("hb", { data: JSON.stringify(heartbeat) }));
-          muster.refresh();
-        }
-      } catch { /* the clock on the page shows the age of the data */ }
+      muster.refresh();
+      const at = await muster.ask("nav");
+      if (at && this.readyState !== 2) {
+        if (!this.readyState) { this.readyState = 1; this.onopen?.(new Event("open")); }
+        this.dispatchEvent(new MessageEvent("hb", { data: JSON.stringify({ at, build: document.documentElement.dataset.build }) }));
+      }
       if (this.readyState !== 2) this.timer = setTimeout(() => this.begin(), POLL_MS);
       return undefined;
     }

@@ -1,8 +1,6 @@
 // Pages of sessions: copying a link, and one open menu at a time.
 (() => {
   "use strict";
-  const show = () => document.querySelectorAll("[data-scripted][hidden]").forEach((el) => { el.hidden = false; });
-  document.addEventListener("htmx:afterSwap", show);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     document.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
@@ -19,5 +17,4 @@
     menu.open = false;
     menu.firstElementChild.focus();
   });
-  show();
 })();

@@ -128,10 +128,10 @@ def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(
 ) -> None:
     write(session, 1, 100)
     open_live(page, address, workspace, f"workers/{session.pk}/log/")
-    page.route("**/log/?fragment=log*", lambda route: route.fulfill(status=204))  # an answer without lines
+    page.route("**/log/?live=*", lambda route: route.fulfill(status=204))  # an answer without lines
     write(session, 101, 300)
     page.wait_for_timeout(2500)
-    page.unroute("**/log/?fragment=log*")
+    page.unroute("**/log/?live=*")
     write(session, 301, 320)
     expect(page.locator("#L320")).to_be_attached(timeout=15_000)
     assert numbers(page) == list(range(1, 321))

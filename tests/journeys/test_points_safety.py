@@ -86,9 +86,9 @@ def test_04_with_one_session_left_the_page_never_shows_all_stopped(page: Page, a
 # 5 is `test_everything_works_without_script` in test_pages.py.
 
 
-def test_06_after_a_minute_of_swaps_a_destructive_act_still_asks(page: Page, address: str, workspace: Workspace) -> None:
+def test_06_after_a_minute_of_changes_a_destructive_act_still_asks(page: Page, address: str, workspace: Workspace) -> None:
     open_live(page, address, workspace)
-    page.evaluate("window.swaps = 0; document.addEventListener('htmx:afterSwap', () => window.swaps++)")
+    page.evaluate("window.swaps = 0; document.addEventListener('muster:shown', () => window.swaps++)")
     for _ in range(25):
         wake_ups.publish_change(workspace.pk, "executor", "workers", "budget")
         page.wait_for_timeout(2450)

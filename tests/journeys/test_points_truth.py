@@ -5,15 +5,18 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
+from dashboard.overview import views as overview
+from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import entry_actions
 from orchestration.executor import control
-from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from tests.dashboard.seeds import entries as seed
 from tests.faults.harness import Client, Running
@@ -55,9 +58,9 @@ def test_11_and_12_a_dropped_stream_is_reported_and_recovers(troubled_page: Page
     )
     frozen = page.locator("#workers time").all_inner_texts()
     page.wait_for_timeout(2500)
-    page.route("**/?fragment=*", lambda route: route.abort())
+    page.route("**/?live=*", lambda route: route.abort())
     assert page.locator("#workers time").all_inner_texts() == frozen
-    page.unroute("**/?fragment=*")
+    page.unroute("**/?live=*")
     control.pause(workspace.pk, by=seed.ANA)  # this page gets no notification
     page.click("#stop-all")
     page.click("#stop-all-now")
@@ -123,22 +126,35 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     assert nav == str(Entry.objects.filter(workspace=workspace, deleted_at__isnull=True).exclude(status="done").count())
 
 
-def test_30_a_failing_region_is_reported_and_the_others_continue(troubled_page: Page, address: str, workspace: Workspace) -> None:
-    page = troubled_page
+def test_30_a_failing_region_is_reported_and_the_others_continue(
+    troubled_page: Page, address: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, healthy = troubled_page, overview.REGIONS["workers"]
 
-    def fail(route: Route) -> None:
-        route.fulfill(status=500, headers={"X-Request-Id": "abcdef12"}, body="broken")
+    def fail(page_request: PageRequest) -> dict[str, Any]:
+        raise RuntimeError("broken")
 
-    page.route("**/?fragment=workers", fail)
     open_live(page, address, workspace)
+    monkeypatch.setitem(overview.REGIONS, "workers", replace(healthy, build=fail))
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#workers .region-error")).to_contain_text("the server responded with 500 (request abcdef12)")
+    expect(page.locator("#workers .region-error")).to_contain_text(re.compile(r"could not be refreshed since .* \(request \w+\)"))
     expect(page.locator("#header")).to_have_attribute("data-state", "paused")
-    page.unroute("**/?fragment=workers")
+    monkeypatch.setitem(overview.REGIONS, "workers", healthy)
     page.click("#workers .region-error button")
     expect(page.locator("#workers .region-error")).to_have_count(0)
-    page.route("**/?fragment=budget", lambda route: None)  # never answered
-    wake_ups.publish_change(workspace.pk, "budget")
-    expect(page.locator("#budget .region-error")).to_contain_text("no response", timeout=12_000)
-    control.resume(workspace.pk, by=seed.ANA)
-    expect(page.locator("#header")).to_have_attribute("data-state", "running")
+
+
+def test_30_a_server_that_does_not_answer_is_reported_until_it_does(
+    troubled_page: Page, address: str, workspace: Workspace
+) -> None:
+    page = troubled_page
+    open_live(page, address, workspace)
+    page.route("**/?live=*", lambda route: route.fulfill(status=500, headers={"X-Request-Id": "abcdef12"}, body="broken"))
+    control.pause(workspace.pk, by=seed.ANA)
+    expect(page.locator("#connection")).to_contain_text("the server responded with 500 (request abcdef12)")
+    page.unroute("**/?live=*")
+    page.route("**/?live=*", lambda route: None)  # never answered
+    expect(page.locator("#connection")).to_contain_text("no response", timeout=25_000)
+    page.unroute("**/?live=*")
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#connection")).to_be_empty()

@@ -24,6 +24,7 @@ from workspaces.models import (
     FailedLogin,
     Membership,
     Preferences,
+    QueueMark,
     Role,
     Workspace,
 )
@@ -210,6 +211,13 @@ class PreferencesAdmin(ReadOnly):
     list_select_related = ["user"]
     search_fields = ["user__username", "=time_zone"]
     ordering = ["user__username"]
+
+
+@admin.register(QueueMark)
+class QueueMarkAdmin(ReadOnly):
+    list_display = ["key", "user", "aside_until", "at"]
+    list_select_related = ["user"]
+    ordering = ["-id"]
 
 
 @admin.register(FailedLogin)

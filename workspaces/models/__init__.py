@@ -1,7 +1,7 @@
 """People, the activity log and notices.
 
 - `people`: workspaces, members, roles, API tokens
-- `preferences`: how a person sees pages; failed logins
+- `preferences`: how a person sees pages, and what they have read; failed logins
 - `events`: the activity log
 - `notices`: channels and deliveries
 - `known_words`: CHECK constraints on status columns
@@ -11,7 +11,7 @@ from workspaces.models import known_words
 from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery
 from workspaces.models.people import ApiToken, Membership, Role, Workspace
-from workspaces.models.preferences import FailedLogin, Preferences
+from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
 
 __all__ = [
     "ApiToken",
@@ -22,6 +22,7 @@ __all__ = [
     "FailedLogin",
     "Membership",
     "Preferences",
+    "QueueMark",
     "Role",
     "Workspace",
 ]

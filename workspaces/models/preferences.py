@@ -1,7 +1,8 @@
-"""How a person wants to see pages; and failed logins."""
+"""How a person wants to see pages, what they have read there; and failed logins."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Preferences(models.Model):
@@ -27,6 +28,21 @@ class Preferences(models.Model):
 
     def __str__(self) -> str:
         return f"preferences of {self.user}"
+
+
+class QueueMark(models.Model):
+    """An item of the queue on a person's home page that they have read. `aside_until`: it does not show before."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="queue_marks", db_index=False)
+    key = models.CharField(max_length=200)
+    aside_until = models.DateTimeField(null=True, blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_mark_per_item")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class FailedLogin(models.Model):

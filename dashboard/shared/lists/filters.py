@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from dashboard.shared.page_request import PageRequest
 
-_OURS = {"fragment", "after", "before", "format", "next", "edit", "release"}
+_OURS = {"fragment", "live", "log_after", "log_level", "log_count", "after", "before", "format", "next", "edit", "release"}
 
 
 def read(

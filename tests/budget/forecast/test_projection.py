@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budget import forecast
 from budget.amounts import usd
-from budget.forecast import Facts, Worked
+from budget.forecast import Facts, Forecast, Worked, finish
 from budget.forecast import inputs as forecast_inputs
 from budget.forecast.remaining_cost import Life
 from budget.models import Hold
@@ -115,3 +116,16 @@ def test_a_paused_executor_is_known() -> None:
     assert (
         forecast_inputs.forecast(a_workspace(state="paused").pk).paused and not forecast_inputs.forecast(a_workspace().pk).paused
     )
+
+
+def test_the_backlog_is_done_when_its_cost_is_spent_at_the_present_rate() -> None:
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    seen = Forecast(True, "", rate=usd(4), end_spend=usd(20))
+    assert finish(seen, spent=usd(10), at=at) == at + timedelta(hours=2.5)
+    assert finish(seen, spent=usd(21), at=at) == at
+
+
+@pytest.mark.parametrize("change", [{"paused": True}, {"enough": False}, {"end_spend": None}, {"rate": 0}, {"rate": 1}])
+def test_without_a_rate_or_an_end_there_is_no_finish(change: dict[str, Any]) -> None:
+    seen = replace(Forecast(True, "", rate=usd(4), end_spend=usd(20)), **change)
+    assert finish(seen, spent=0, at=datetime(2026, 11, 25, 12, tzinfo=UTC)) is None

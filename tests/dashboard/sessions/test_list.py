@@ -142,6 +142,8 @@ def test_the_last_lines_are_fetched_when_a_row_is_opened(ana: Client, workspace:
     seen = text_of(ana, f"/w/{workspace.pk}/workers/", fragment="peek", session=session.pk)
     assert seen.count('class="line') == 8 and f"/workers/{session.pk}/log/?at=40#L40" in seen and "<img" not in seen
     assert ana.get(f"/w/{workspace.pk}/workers/", {"fragment": "peek", "session": "\x00"}).status_code == 404
+    payload = ana.get(f"/w/{workspace.pk}/workers/", {"live": f"lines-{session.pk}"}).json()  # open, it is a live region
+    assert f'id="lines-{session.pk}"' in payload["regions"][f"lines-{session.pk}"]["html"]
 
 
 def test_an_empty_list_explains_why_and_what_to_do(ana: Client, vera: Client, workspace: Workspace) -> None:

@@ -1,0 +1,1 @@
+"""Home: all workspaces of a person, and one queue of what needs them."""

@@ -1,0 +1,42 @@
+"""How far each workspace is, what runs, what today costs, and when the backlog is done."""
+
+from typing import Any
+
+from django.db.models import Count
+
+from budget import forecast
+from budget.forecast import record
+from budget.models import ForecastRecord
+from dashboard.home.scope import Scope
+from orchestration import configuration
+from orchestration.models import Entry, Executor
+from workspaces.models import Workspace
+
+ORDER = ("in_progress", "pending", "blocked", "failed")
+
+
+def region(scope: Scope) -> dict[str, Any]:
+    """One query besides the scope's, whatever the number of workspaces."""
+    counted = Entry.objects.filter(workspace_id__in=scope.by_id, deleted_at__isnull=True).order_by()
+    tally: dict[str, dict[str, int]] = {}
+    for workspace_id, status, n in counted.values_list("workspace_id", "status").annotate(n=Count("id")):
+        tally.setdefault(workspace_id, {})[status] = n
+    cards = [_card(scope, workspace, tally.get(workspace.pk, {})) for workspace in scope.workspaces]
+    return {"cards": cards, "more": scope.has_more}
+
+
+def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[str, Any]:
+    project, executor = workspace.project, workspace.executor
+    newest: ForecastRecord | None = getattr(project, "forecast", None)
+    paused = executor.state != Executor.State.RUNNING
+    seen = record.as_of(newest, at=scope.at, paused=paused) if newest is not None else None
+    return {
+        "workspace": workspace,
+        "executor": executor,
+        "project": project,
+        "max_workers": configuration.load(executor.config).max_workers,
+        "landed": counts.get("done", 0),
+        "total": sum(counts.values()),
+        "counts": [(status, counts[status]) for status in ORDER if counts.get(status)],
+        "finish": forecast.finish(seen, spent=project.total_spent, at=scope.at) if seen is not None else None,
+    }

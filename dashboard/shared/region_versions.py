@@ -1,0 +1,45 @@
+"""The versions of a page's live regions: what a page says that it shows, and whether a region has changed since."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from django.http import JsonResponse
+
+from workspaces.errors import Refused
+
+log = structlog.get_logger(__name__)
+
+MAX_NAMES = 40
+
+# What differs although nothing changed: the CSRF token, which is masked anew, and clocks, which count by themselves.
+_TOKEN = re.compile(r'(?<=name="csrfmiddlewaretoken" value=")[^"]*')
+_CLOCK = re.compile(r'(<time class="num" data-(?:ago|since)="[^>]*>)[^<]*')
+
+
+def parse(text: str) -> dict[str, str]:
+    """`nav,header:1f0c` as names with the version that the page shows; empty: none."""
+    pairs = (part.partition(":") for part in text.split(",")[:MAX_NAMES] if part)
+    return {name: version for name, _, version in pairs}
+
+
+def of(html: str) -> str:
+    return hashlib.blake2b(_CLOCK.sub(r"\1", _TOKEN.sub("", html)).encode(), digest_size=6).hexdigest()
+
+
+def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str], str]) -> JsonResponse:
+    """Those of the regions `names` that differ from what is shown, each with its version; and the names of those that failed."""
+    changed, failed = {}, []
+    for name in names:
+        try:
+            html = render(name)
+        except Refused:
+            raise
+        except Exception:  # the other regions stay live
+            log.exception("page.region_failed", region=name)
+            failed.append(name)
+            continue
+        if (version := of(html)) != shown[name]:
+            changed[name] = {"version": version, "html": html}
+    return JsonResponse({"regions": changed, "failed": failed})

@@ -1,0 +1,125 @@
+"""Home: all workspaces, and the queue of what needs a person."""
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from budget.models import Project
+from orchestration.models import Entry, Executor, Integration
+from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.seeds import entries as seed
+from workspaces.models import QueueMark, Workspace
+
+
+def keys(client: Client) -> list[str]:
+    """The items of the queue in their order."""
+    return [html.unescape(key) for key in re.findall(r'data-need="([^"]+)"', text_of(client, "/"))]
+
+
+def act(client: Client, key: str, do: str) -> int:
+    return client.post("/queue/", {"key": key, "do": do}).status_code
+
+
+def test_the_list_shows_each_workspace_with_its_state_and_money(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, "/")
+    assert "Invoices" in seen and "Running" in seen and "3/3" in seen
+    assert "$4.39" in seen and "$20.00" in seen
+
+
+def test_an_empty_list_explains_how_to_add_a_workspace(ana: Client) -> None:
+    assert "./muster workspace add PATH" in text_of(ana, "/")
+
+
+def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Workspace) -> None:
+    assert "Invoices" not in text_of(nils, "/")
+
+
+def test_a_card_shows_how_far_its_workspace_is_and_what_today_costs(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, "/")
+    alive = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
+    landed = alive.filter(status="done").count()
+    assert f"<strong>{landed}</strong> of {alive.count()} landed" in seen and "today" in seen
+
+
+def test_the_queue_has_the_most_urgent_first_each_with_its_remedy(ana: Client, workspace: Workspace) -> None:
+    Executor.objects.filter(pk=workspace.pk).update(trouble_code="auth", trouble_message="No key.", trouble_since=now())
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
+    kinds = [key.split(":")[0] for key in keys(ana)]
+    assert kinds[:2] == ["agent", "cap"] and set(kinds[2:]) == {"entry"}
+    seen = text_of(ana, "/")
+    for button in ("View agents", "Review cap", "Raise budget"):
+        assert button in seen, button
+
+
+def test_a_red_integration_branch_is_the_first(ana: Client, workspace: Workspace) -> None:
+    Integration.objects.update_or_create(workspace=workspace, defaults={"state": "red", "message": "The tip is red."})
+    assert keys(ana)[0].startswith("integration:")
+
+
+def test_what_is_snoozed_is_away_and_comes_back_in_time(ana: Client, workspace: Workspace) -> None:
+    first = keys(ana)[0]
+    assert act(ana, first, "hour") == 303
+    assert first not in keys(ana) and "1 put aside" in text_of(ana, "/")
+    QueueMark.objects.update(aside_until=now() - timedelta(seconds=1))
+    assert first in keys(ana)
+
+
+def test_what_is_done_comes_back_when_it_changes(ana: Client, workspace: Workspace) -> None:
+    first = next(key for key in keys(ana) if key.startswith("entry:"))
+    act(ana, first, "done")
+    assert first not in keys(ana)
+    Entry.objects.filter(pk=first.split(":")[1]).update(reason_at=now() + timedelta(minutes=1))
+    assert any(key.startswith(first.rpartition(":")[0]) for key in keys(ana))
+
+
+def test_putting_aside_can_be_undone_in_place(ana: Client, workspace: Workspace) -> None:
+    first = keys(ana)[0]
+    answer = ana.post("/queue/", {"key": first, "do": "done"}, headers={"HX-Request": "true"})
+    assert "Undo" in answer.content.decode() and answer.headers["HX-Trigger-After-Swap"] == "muster:changed"
+    act(ana, first, "back")
+    assert first in keys(ana)
+
+
+def test_an_item_is_new_until_it_is_read_by_this_person(ana: Client, otto: Client, workspace: Workspace) -> None:
+    for do, key in (("read", keys(ana)[0]), ("read-all", "")):
+        before = text_of(ana, "/").count("rows unread")
+        act(ana, key, do)
+        assert text_of(ana, "/").count("rows unread") == (before - 1 if do == "read" else 0)
+    assert text_of(otto, "/").count("rows unread") == len(keys(otto))
+
+
+@pytest.mark.parametrize(("key", "do", "status"), [("entry:none", "done", 404), ("", "read", 404), ("\x00", "hour", 404)])
+def test_an_unknown_item_is_refused(ana: Client, workspace: Workspace, key: str, do: str, status: int) -> None:
+    assert act(ana, key, do) == status
+    assert not QueueMark.objects.exists()
+
+
+def test_an_unknown_choice_changes_nothing(ana: Client, workspace: Workspace) -> None:
+    assert act(ana, keys(ana)[0], "dance") == 303
+    assert not QueueMark.objects.exists()
+
+
+def test_the_queue_is_only_of_workspaces_one_may_see(nils: Client, ana: Client, workspace: Workspace) -> None:
+    assert keys(nils) == []
+    assert act(nils, keys(ana)[0], "done") == 404
+
+
+def test_one_workspace_and_six_take_the_same_queries(ana: Client, workspace: Workspace) -> None:
+    before = statements(ana, "/")
+    for name in ("A", "B", "C", "D", "E"):
+        seed.plenty(seed.empty(name), 3)
+    Entry.objects.filter(status="pending").update(status="blocked", reason_code="no_improvement", reason_at=now())
+    assert statements(ana, "/") == before <= 13
+
+
+def test_a_page_that_stays_open_gets_only_what_changed(ana: Client, workspace: Workspace) -> None:
+    regions = ana.get("/", {"live": "queue,workspaces"}).json()["regions"]
+    assert set(regions) == {"queue", "workspaces"}
+    known = ",".join(f"{name}:{region['version']}" for name, region in regions.items())
+    assert ana.get("/", {"live": known}).json() == {"regions": {}, "failed": []}
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
+    assert set(ana.get("/", {"live": known}).json()["regions"]) == {"queue", "workspaces"}
