@@ -1,10 +1,11 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`dialogue`: messages to agents, and their questions. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck
+from orchestration.models.dialogue import Message, Question
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
 from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
@@ -25,7 +26,9 @@ __all__ = [
     "IntegrationCommit",
     "Landing",
     "LogChunk",
+    "Message",
     "Proposal",
+    "Question",
     "Round",
     "Run",
     "Secret",

@@ -1,9 +1,19 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `landing`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `dialogue`, `landing`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
+from orchestration.schemas.dialogue import (
+    AnswerIn,
+    InstructionIn,
+    MessageIn,
+    MessageOut,
+    MessagesOut,
+    QuestionOut,
+    QuestionsOut,
+    UnansweredListOut,
+)
 from orchestration.schemas.entries import (
     EntriesIn,
     EntriesOut,
@@ -70,6 +80,7 @@ from orchestration.schemas.workspaces import Deleted, WorkspaceChange, Workspace
 __all__ = [
     "AcceptIn",
     "AgentOut",
+    "AnswerIn",
     "CheckOut",
     "ChoiceIn",
     "CostOut",
@@ -89,10 +100,14 @@ __all__ = [
     "ExplainedEntry",
     "HistoryOut",
     "HostAgents",
+    "InstructionIn",
     "Killed",
     "LandedOut",
     "LandingOut",
     "MergedOut",
+    "MessageIn",
+    "MessageOut",
+    "MessagesOut",
     "Ok",
     "OrchestrateIn",
     "Paused",
@@ -102,6 +117,8 @@ __all__ = [
     "ProposalCounts",
     "PushOut",
     "PutBackOut",
+    "QuestionOut",
+    "QuestionsOut",
     "QueuedOut",
     "ReasonOut",
     "Resumed",
@@ -130,6 +147,7 @@ __all__ = [
     "TipIn",
     "Todo",
     "TokensOut",
+    "UnansweredListOut",
     "UsageIn",
     "UsageOut",
     "VerdictOut",
