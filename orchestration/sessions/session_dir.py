@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ ALLOWED_VARIABLES = (
 
 AGENT_BIN = Path(__file__).with_name("agent_bin")
 """Programs that an agent finds in its PATH, beside its own."""
+
+MAX_PROFILE = 100_000
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,18 @@ def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
             own_files.folder(home, str(Path(home_path).parent))
             target.unlink(missing_ok=True)
             target.symlink_to(source)
+
+
+def show_programs(home: Path) -> None:
+    """Let login shells find `AGENT_BIN` too: they set PATH anew."""
+    line = f"PATH={shlex.quote(str(AGENT_BIN))}:$PATH\n"
+    try:
+        with own_files.reading(home / ".profile") as file:
+            text = file.read(MAX_PROFILE).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    if line not in text:
+        own_files.write(home, ".profile", f"{text.rstrip()}\n{line}".lstrip())
 
 
 def prepare(session: Session, entry: Entry) -> SessionDir:

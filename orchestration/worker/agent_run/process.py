@@ -247,6 +247,8 @@ def _task(
     extra = {**agent.env, **values}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
+    if home is not None and role == "implement":
+        session_dir.show_programs(home)
     kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
