@@ -113,7 +113,7 @@ WORDS: Mapping[Reason, Words] = {
         search="an answer",
         aliases=("answer", "question"),
         needs_person=True,
-        remedy=Remedy("Answer", "entry", "dialogue"),
+        remedy=Remedy("Answer", "entry", "talk"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",

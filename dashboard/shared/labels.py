@@ -29,6 +29,7 @@ BADGES = {
     "interrupted": ("over", "stopped", "Interrupted"),
     "unavailable": ("warn", "warn", "Provider unavailable"),
     "asked": ("warn", "warn", "Asked"),
+    "refused": ("bad", "failed", "Refused"),
     "draft": ("wait", "edit", "Draft"),
     "changes_requested": ("warn", "warn", "Changes requested"),
     "approved": ("good", "done", "Approved"),

@@ -13,6 +13,7 @@ from workspaces.schemas import responses
 
 router = Router(tags=["todo"])
 
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
@@ -98,7 +99,7 @@ def list_questions(request: Request, workspaceID: Path[str], entryID: str) -> An
     response=responses(schemas.QuestionOut, conflict=True),
     operation_id="agent.orchestration.todoQuestionAnswer",
 )
-def answer(request: Request, workspaceID: Path[str], questionID: int, body: schemas.AnswerIn) -> Any:
+def answer(request: Request, workspaceID: Path[str], questionID: Number, body: schemas.AnswerIn) -> Any:
     """Answer a question: the entry goes on with it. The same answer again changes nothing; another one is 409."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     return _shown_question(questions.answer(workspace.pk, questionID, body.answer, by=request.auth))

@@ -7,13 +7,13 @@ from django.db import transaction
 
 from orchestration import events
 from orchestration.backlog import entry_actions, entry_state
+from orchestration.dialogue import texts
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Message, Session
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 
-MAX_CHARS = 4000
 MAX_QUEUED = 20
 MAX_KEY_CHARS = 200
 STUCK = (Entry.Status.BLOCKED, Entry.Status.FAILED)
@@ -24,6 +24,7 @@ State = Literal["queued", "delivered", "refused"]
 def instruct(entry: Entry, text: str, *, by: Caller, key: str | None = None, retry: bool = False) -> Message:
     """Give an entry an instruction: it is first in the next prompt. `retry`: an entry that is blocked or failed goes on with it. The same `key`
     counts once. Raises Invalid for an entry that is done or split, and where too much is queued."""
+    text = texts.checked(text, "text")
     with transaction.atomic():
         row = entry_state.lock(entry)
         if message := _known(row, text, by=by, key=key):
@@ -44,6 +45,7 @@ def instruct(entry: Entry, text: str, *, by: Caller, key: str | None = None, ret
 def send(session: Session, text: str, *, by: Caller, key: str | None = None) -> Message:
     """Write to the agent of a session at work: at its next tool where its CLI has a hook, else with its next prompt. Raises Conflict if the
     session has ended."""
+    text = texts.checked(text, "text")
     with transaction.atomic():
         row = entry_state.lock(session.entry)
         if message := _known(row, text, by=by, key=key):
@@ -65,11 +67,9 @@ def state(message: Message, entry: Entry) -> State:
 
 
 def _queue(entry: Entry, text: str, *, by: Caller, key: str | None, **more: Any) -> Message:
-    if not text.strip() or len(text) > MAX_CHARS:
-        raise Invalid(f"must have 1 to {MAX_CHARS} characters", "text")
     if Message.objects.filter(entry=entry, delivered_at__isnull=True).count() >= MAX_QUEUED:
         raise Invalid(f"{MAX_QUEUED} messages wait for this entry's agent already: wait until it has got them", "text")
-    return Message.objects.create(entry=entry, text=text.strip(), sent_by=by.name, key=_hash(by, key), **more)
+    return Message.objects.create(entry=entry, text=text, sent_by=by.name, key=_hash(by, key), **more)
 
 
 def _known(entry: Entry, text: str, *, by: Caller, key: str | None) -> Message | None:
@@ -77,7 +77,7 @@ def _known(entry: Entry, text: str, *, by: Caller, key: str | None) -> Message |
     if key is None:
         return None
     message = Message.objects.filter(entry=entry, key=_hash(by, key)).first()
-    if message is not None and message.text != text.strip():
+    if message is not None and message.text != text:
         raise Invalid("This key was used for another message", "Idempotency-Key")
     return message
 

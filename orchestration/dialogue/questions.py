@@ -4,17 +4,17 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import events
+from orchestration.dialogue import texts
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Question, Session
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, NotFound
 
-MAX_CHARS = 4000
 MAX_UNANSWERED = 3
 NOTED = "Your question is noted, and people will answer it. End your turn now: the answer is your next prompt."
 EMPTY = 'A question needs a text: muster-ask "Which of the two files is right?"'
-TOO_LONG = f"A question has at most {MAX_CHARS} characters: ask the essential part, and name files for the rest."
+TOO_LONG = f"A question has at most {texts.MAX_CHARS} characters: ask the essential part, and name files for the rest."
 TOO_MANY = f"{MAX_UNANSWERED} of your questions wait for an answer: end your turn now, the answers are your next prompt."
 
 
@@ -28,7 +28,7 @@ def ask(session: Session, name: str, text: str) -> None:
     text = text.strip()
     if not text:
         raise QuestionRefused(EMPTY)
-    if len(text) > MAX_CHARS:
+    if len(text) > texts.MAX_CHARS:
         raise QuestionRefused(TOO_LONG)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=session.workspace_id)
@@ -49,7 +49,8 @@ def first_of(session: Session) -> str:
 
 def answer(workspace_id: str, question_id: int, text: str, *, by: Caller) -> Question:
     """Answer a question: the entry goes on when none of its questions is unanswered. The same answer again changes nothing. Raises NotFound,
-    and Conflict if it was answered otherwise."""
+    Invalid, and Conflict if it was answered otherwise."""
+    text = texts.checked(text, "answer")
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
         question = _question(workspace_id, question_id)

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from orchestration.configuration.secrets import Mask
-from orchestration.dialogue import delivery, questions
+from orchestration.dialogue import delivery, questions, texts
 from orchestration.dialogue.delivery import Mail
 from orchestration.dialogue.questions import NOTED, QuestionRefused
 from orchestration.models import Session
@@ -25,7 +25,7 @@ from orchestration.worker.agents.shared.events import Asked, Event, Finished, Te
 from orchestration.worker.agents.shared.json_values import without_unstorable
 
 MAX_FILES = 50
-MAX_BYTES = 4 * questions.MAX_CHARS + 4  # of UTF-8: one character too many is seen
+MAX_BYTES = 4 * texts.MAX_CHARS + 4  # of UTF-8: one character too many is seen
 TURN_END_S = 60.0
 """An agent that goes on for so long after its question is stopped."""
 _NAME = re.compile(r"([A-Za-z0-9]{1,40})\.question")
