@@ -93,7 +93,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "failed": alive.filter(status=Entry.Status.FAILED),
         "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
-        "asked": Question.objects.filter(entry__in=alive, answered_at__isnull=True).exclude(entry__status=Entry.Status.DONE),
+        "asked": Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True),
     }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
     landed = IntegrationCommit.objects.filter(workspace=page_request.workspace)

@@ -1,19 +1,19 @@
 """The calls about what people say to agents and what agents ask. An agent's own token cannot make them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from ninja import Header, Path, Router, Status
 
+from budget.reads.queries import position
 from orchestration import queries, schemas
 from orchestration.dialogue import messages, questions, reads
 from orchestration.models import Entry, Message, Question
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["todo"])
 
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
@@ -22,17 +22,18 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
     response=responses(schemas.MessagesOut),
     operation_id="agent.orchestration.todoEntryMessages",
 )
-def list_messages(request: Request, workspaceID: Path[str], entryID: str) -> Any:
-    """The newest 100 instructions of an entry and messages to its sessions, each with its state."""
+def list_messages(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The instructions of an entry and the messages to its sessions, newest first, each with its state."""
     workspace = access.workspace_for(request.auth, workspaceID)
     entry = queries.entry_for(workspace.pk, entryID)
-    return {"messages": [_shown_message(message, entry) for message in reads.messages(entry)]}
+    rows, following = _page(reads.messages(entry, limit=limit + 1, before=_place(cursor)), limit)
+    return {"messages": [_shown_message(message, entry) for message in rows], "next_cursor": following}
 
 
 @router.post(
     "/todo/entries/{entryID}/instructions",
-    response=responses(schemas.MessageOut, status=201, conflict=True),
-    operation_id="agent.orchestration.todoEntryInstruct",
+    response=responses(schemas.MessageOut, status=201),
+    operation_id="agent.orchestration.todoEntryInstructionsCreate",
 )
 def instruct(
     request: Request, workspaceID: Path[str], entryID: str, body: schemas.InstructionIn, idempotency_key: Key = None
@@ -48,7 +49,7 @@ def instruct(
 @router.post(
     "/executor/sessions/{sessionID}/messages",
     response=responses(schemas.MessageOut, status=201, conflict=True),
-    operation_id="agent.orchestration.sessionMessage",
+    operation_id="agent.orchestration.sessionMessagesCreate",
     tags=["sessions"],
 )
 def send(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.MessageIn, idempotency_key: Key = None) -> Any:
@@ -63,23 +64,22 @@ def send(request: Request, workspaceID: Path[str], sessionID: str, body: schemas
 @router.get(
     "/todo/questions", response=responses(schemas.UnansweredListOut), operation_id="agent.orchestration.todoQuestionsUnanswered"
 )
-def list_unanswered(request: Request, workspaceID: Path[str]) -> Any:
+def list_unanswered(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The questions of agents that nobody has answered, oldest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows = reads.unanswered([workspace.pk])
-    return {
-        "questions": [
-            {
-                "id": row.question_id,
-                "entry_id": row.entry_id,
-                "seq": row.seq,
-                "title": row.title,
-                "text": row.text,
-                "asked_at": row.since,
-            }
-            for row in rows
-        ]
-    }
+    rows = reads.unanswered([workspace.pk], limit=limit + 1, after=_place(cursor) or 0)
+    shown = [
+        {
+            "id": row.question_id,
+            "entry_id": row.entry_id,
+            "seq": row.seq,
+            "title": row.title,
+            "text": row.text,
+            "asked_at": row.since,
+        }
+        for row in rows[:limit]
+    ]
+    return {"questions": shown, "next_cursor": str(shown[-1]["id"]) if len(rows) > limit else None}
 
 
 @router.get(
@@ -87,11 +87,12 @@ def list_unanswered(request: Request, workspaceID: Path[str]) -> Any:
     response=responses(schemas.QuestionsOut),
     operation_id="agent.orchestration.todoEntryQuestions",
 )
-def list_questions(request: Request, workspaceID: Path[str], entryID: str) -> Any:
-    """The newest 100 questions of an entry's agent, with their answers."""
+def list_questions(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The questions of an entry's agent, newest first, with their answers."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows = reads.questions(queries.entry_for(workspace.pk, entryID))
-    return {"questions": [_shown_question(row) for row in rows]}
+    entry = queries.entry_for(workspace.pk, entryID)
+    rows, following = _page(reads.questions(entry, limit=limit + 1, before=_place(cursor)), limit)
+    return {"questions": [_shown_question(row) for row in rows], "next_cursor": following}
 
 
 @router.post(
@@ -99,10 +100,22 @@ def list_questions(request: Request, workspaceID: Path[str], entryID: str) -> An
     response=responses(schemas.QuestionOut, conflict=True),
     operation_id="agent.orchestration.todoQuestionAnswer",
 )
-def answer(request: Request, workspaceID: Path[str], questionID: Number, body: schemas.AnswerIn) -> Any:
+def answer(request: Request, workspaceID: Path[str], questionID: str, body: schemas.AnswerIn) -> Any:
     """Answer a question: the entry goes on with it. The same answer again changes nothing; another one is 409."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return _shown_question(questions.answer(workspace.pk, questionID, body.answer, by=request.auth))
+    number = int(questionID) if questionID.isascii() and questionID.isdigit() and len(questionID) <= 18 else 0
+    return _shown_question(questions.answer(workspace.pk, number, body.answer, by=request.auth))
+
+
+def _place(cursor: str | None) -> int | None:
+    return None if cursor is None else position(cursor)
+
+
+Row = TypeVar("Row", Message, Question)
+
+
+def _page(rows: list[Row], limit: int) -> tuple[list[Row], str | None]:
+    return rows[:limit], str(rows[limit - 1].pk) if len(rows) > limit else None
 
 
 def _shown_message(message: Message, entry: Entry) -> dict[str, Any]:

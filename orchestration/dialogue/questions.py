@@ -36,7 +36,9 @@ def ask(session: Session, name: str, text: str) -> None:
             return
         if Question.objects.filter(entry_id=session.entry_id, answered_at__isnull=True).count() >= MAX_UNANSWERED:
             raise QuestionRefused(TOO_MANY)
-        Question.objects.create(entry_id=session.owner_id, session=session, name=name, text=text)
+        Question.objects.create(
+            workspace_id=session.workspace_id, entry_id=session.owner_id, session=session, name=name, text=text
+        )
         event = events.QuestionAsked(entry=session.owner_id, text=text[:200])
         activity.record(session.workspace_id, event, by=_agent_of(session), object_id=session.owner_id)
     wake_ups.publish_change(session.workspace_id, "entries", "workers")
@@ -68,7 +70,7 @@ def answer(workspace_id: str, question_id: int, text: str, *, by: Caller) -> Que
 
 
 def _question(workspace_id: str, question_id: int) -> Question:
-    question = Question.objects.filter(pk=question_id, entry__workspace_id=workspace_id, entry__deleted_at__isnull=True).first()
+    question = Question.objects.filter(pk=question_id, workspace_id=workspace_id, entry__deleted_at__isnull=True).first()
     if question is None:
         raise NotFound("Question not found")
     return question

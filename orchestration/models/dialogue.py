@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from orchestration.models.entries import Entry
 from orchestration.models.sessions import Round, Session
+from workspaces.models import Workspace
 
 
 class Message(models.Model):
@@ -47,6 +48,7 @@ class Message(models.Model):
 class Question(models.Model):
     """An agent's question to people. While one of its questions is unanswered, the entry waits."""
 
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="questions", db_index=False)
     entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="questions", db_index=False)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="questions", db_index=False)
     name = models.CharField(
@@ -76,6 +78,10 @@ class Question(models.Model):
         indexes = [
             models.Index(fields=["entry", "id"], name="questions_of_entry"),
             models.Index(fields=["entry"], condition=Q(answered_at__isnull=True), name="unanswered_questions"),
+            # With the column of its condition, so that SQLite counts by the index alone.
+            models.Index(
+                fields=["workspace", "answered_at"], condition=Q(answered_at__isnull=True), name="unanswered_by_workspace"
+            ),
             models.Index(
                 fields=["entry"], condition=Q(answered_at__isnull=False, delivered_at__isnull=True), name="answers_to_deliver"
             ),

@@ -41,6 +41,7 @@ class MessageOut(Schema):
 
 class MessagesOut(Schema):
     messages: list[MessageOut]
+    next_cursor: str | None
 
 
 class QuestionOut(Schema):
@@ -60,6 +61,7 @@ class QuestionOut(Schema):
 
 class QuestionsOut(Schema):
     questions: list[QuestionOut]
+    next_cursor: str | None
 
 
 class UnansweredOut(Schema):
@@ -73,3 +75,4 @@ class UnansweredOut(Schema):
 
 class UnansweredListOut(Schema):
     questions: list[UnansweredOut]
+    next_cursor: str | None

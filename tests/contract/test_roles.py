@@ -100,10 +100,10 @@ RUN = [
     "runsReopen",
     "runsStop",
     "runsUndo",
-    "sessionMessage",
+    "sessionMessagesCreate",
     "todoEntriesCreate",
     "todoEntryDelete",
-    "todoEntryInstruct",
+    "todoEntryInstructionsCreate",
     "todoEntryUpdate",
     "todoEntryPriority",
     "todoEntryRounds",
@@ -160,7 +160,7 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 
 CREATES = {
     "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate",
-    "reconciliationsCreate", "reviewsCommentCreate", "reviewsCreate", "sessionMessage", "todoEntriesCreate", "todoEntryInstruct",
+    "reconciliationsCreate", "reviewsCommentCreate", "reviewsCreate", "sessionMessagesCreate", "todoEntriesCreate", "todoEntryInstructionsCreate",
     "todoEntrySplit",
 }  # fmt: skip
 
