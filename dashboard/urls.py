@@ -26,6 +26,7 @@ from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
 from dashboard.entry import stop_children as entry_stop_children
+from dashboard.entry import talk as entry_talk
 from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
@@ -43,6 +44,7 @@ from dashboard.proposals import edit as proposal_edit
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
+from dashboard.sessions import message as session_message
 from dashboard.sessions import views as session_list
 from dashboard.settings import agents, members, new_workspace, notices
 from dashboard.settings import config as config_settings
@@ -90,6 +92,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/instruct/", entry_talk.instruct, name="entry-instruct"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/answer/", entry_talk.answer, name="entry-answer"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/split/", entry_split.page, name="entry-split"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/stop-children/", entry_stop_children.stop, name="entry-stop-children"),
@@ -133,6 +137,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/workers/<str:session_id>/", session_page.page, name="session"),
     path("w/<str:workspace_id>/workers/<str:session_id>/log/", session_log.page, name="session-log"),
     path("w/<str:workspace_id>/workers/<str:session_id>/stop/", executor_controls.stop_session, name="session-stop"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/message/", session_message.send, name="session-message"),
     path("w/<str:workspace_id>/workers/<str:session_id>/hold/", session_page.hold_after, name="session-hold"),
     path("w/<str:workspace_id>/sessions/<str:session_id>/", session_page.redirect_to_session),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", session_page.redirect_to_session, {"tail": "stop/"}),

@@ -146,6 +146,10 @@ class SessionUnavailable(
     pass
 
 
+class SessionAsked(SessionEnded, verb="session.asked", sentence="ended the session on {subject}: its agent asked a question"):
+    pass
+
+
 SESSION_ENDED: dict[str, type[SessionEnded]] = {
     "passed": SessionPassed,
     "failed": SessionFailed,
@@ -157,6 +161,7 @@ SESSION_ENDED: dict[str, type[SessionEnded]] = {
     "interrupted": SessionInterrupted,
     "lost": SessionLost,
     "unavailable": SessionUnavailable,
+    "asked": SessionAsked,
 }
 """By the session's outcome."""
 
@@ -494,6 +499,23 @@ class EntryApprovalVoid(
     pass
 
 
+class WordsEvent(EntryEvent):
+    """`entry`: its id. `text`: the first 200 characters of what was said."""
+
+    entry: str
+    text: str
+
+
+class QuestionAsked(
+    WordsEvent,
+    verb="question.asked",
+    sentence="asked about {subject}: {text}",
+    notice="An agent asks a question",
+    symbol="unknown",
+):
+    pass
+
+
 class EntryLocksReleased(
     EntryEvent, verb="entry.locks_released", sentence="released the locks of {subject}, which waits for approval"
 ):
@@ -501,6 +523,20 @@ class EntryLocksReleased(
 
     count: int
     paths: Sequence[str] = optional(default=())
+
+
+class QuestionAnswered(WordsEvent, verb="question.answered", sentence="answered a question about {subject}: {text}"):
+    pass
+
+
+class EntryInstructed(WordsEvent, verb="entry.instructed", sentence="gave {subject} an instruction: {text}"):
+    pass
+
+
+class MessageSent(WordsEvent, verb="message.sent", sentence="wrote to the agent of {subject}: {text}"):
+    """`session`: its id."""
+
+    session: str
 
 
 class EntryPrioritySet(EntryEvent, verb="entry.priority", sentence="set the priority of {subject} from {before} to {after}"):

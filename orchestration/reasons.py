@@ -22,6 +22,7 @@ class Reason(StrEnum):
     DEPENDENCIES_PENDING = "dependencies_pending"
     CHILDREN_UNFINISHED = "children_unfinished"
     SPLIT_ASKED = "split_asked"
+    WAITING_FOR_ANSWER = "waiting_for_answer"
     EXECUTOR_RUNNING = "executor_running"
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
@@ -104,6 +105,16 @@ WORDS: Mapping[Reason, Words] = {
         search="an agent's proposal to split it",
         aliases=("expander",),
         remedy=Remedy("View the run", "entry", "children"),
+    ),
+    Reason.WAITING_FOR_ANSWER: Words(
+        check="Questions",
+        listed="unanswered questions of agents",
+        group="waiting for an answer",
+        filter="Question",
+        search="an answer",
+        aliases=("answer", "question"),
+        needs_person=True,
+        remedy=Remedy("Answer", "entry", "talk"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",
@@ -281,8 +292,8 @@ WORDS: Mapping[Reason, Words] = {
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
-# Only a plan knows what is reserved now, and which agents are asked.
-PLAN_ONLY = (Reason.MONEY_RESERVED, Reason.SPLIT_ASKED)
+# Only a plan knows what is reserved now, which agents are asked, and what they ask.
+PLAN_ONLY = (Reason.MONEY_RESERVED, Reason.SPLIT_ASKED, Reason.WAITING_FOR_ANSWER)
 # Without words: a new word is no migration.
 CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLAN_ONLY]
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}

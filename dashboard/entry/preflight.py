@@ -34,6 +34,7 @@ NAMES = (
         "Not on hold",
         "Dependencies",
         "Not asked how to split it",
+        "No unanswered question",
         "Rounds",
         "Entry budget",
         "Executor",

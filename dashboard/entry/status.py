@@ -25,7 +25,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
         "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
-        "fix": _fix(page_request, entry),
+        "fix": _fix(page_request, entry, row.get("code", "")),
         "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS)
         and not entry.is_container
@@ -37,8 +37,10 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """The action that unblocks an entry where a release would not. None for users who may not take it."""
+def _fix(page_request: PageRequest, entry: Entry, code: str) -> tuple[str, str] | None:
+    """The action that unblocks an entry where a release would not, or the answer that it waits for. None for users who may not take it."""
+    if code == Reason.WAITING_FOR_ANSWER and page_request.may(Need.OPERATE):
+        return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_ANSWER].remedy)
     if entry.reason_code == Reason.WAITING_FOR_APPROVAL:
         return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)
     words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None

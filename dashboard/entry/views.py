@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
-from dashboard.entry import brief, budget, children, dependencies, history, locks, preflight, rounds, status
+from dashboard.entry import brief, budget, children, dependencies, history, locks, preflight, rounds, status, talk
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
@@ -22,6 +22,7 @@ from workspaces.errors import NotFound
 # name: (label, regions of the page: each a partial of a template, with the function that builds it from the page request and the entry)
 TABS = {
     "rounds": ("Rounds", {"entry/rounds.html#rounds": rounds.region, "entry/rounds.html#sessions": rounds.sessions_region}),
+    "talk": ("Talk", {"entry/talk.html#talk": talk.region}),
     "brief": ("Brief", {"entry/brief.html#brief": brief.region}),
     "deps": ("Dependencies", {"entry/dependencies.html#deps": dependencies.region}),
     "children": ("Children", {"entry/children.html#children": children.region}),

@@ -16,6 +16,8 @@ from budget.models import Decision, Review
 from dashboard.home.scope import Scope
 from dashboard.shared import remedies
 from orchestration import reasons
+from orchestration.backlog import status_groups
+from orchestration.dialogue import reads as dialogue
 from orchestration.landing import branch
 from orchestration.models import Entry, Proposal
 from orchestration.reasons import Reason
@@ -147,6 +149,23 @@ def proposals(scope: Scope) -> Iterable[Item]:
         yield Item(f"proposals:{workspace.pk}:{newest}", workspace, Urgency.WAITS, "", "", words, None, "View", link)
 
 
+def approvals(scope: Scope) -> Iterable[Item]:
+    """Verified work that waits for a person's approval, where this one may operate. One query."""
+    waiting = Entry.objects.filter(workspace_id__in=scope.where_one_may(Need.OPERATE), deleted_at__isnull=True)
+    for entry in waiting.filter(status_groups.WAITING_FOR_PERSON).order_by("reason_at", "id")[:MAX_ENTRIES]:
+        yield of_entry(scope, entry, Urgency.WAITS)
+
+
+def questions(scope: Scope) -> Iterable[Item]:
+    """What agents ask, where the person may answer. One query."""
+    for asked in dialogue.unanswered(scope.where_one_may(Need.OPERATE), limit=MAX_ENTRIES):
+        here = reverse("entry", args=[asked.workspace_id, asked.entry_id])
+        subject, key = f"#{asked.seq} {asked.title}", f"question:{asked.question_id}"
+        answer = f"{here}?tab=talk"
+        words = f"Asks: {asked.text[:300]}"
+        yield Item(key, scope.by_id[asked.workspace_id], Urgency.WAITS, subject, here, words, asked.since, "Answer", answer)
+
+
 def reviews(scope: Scope) -> Iterable[Item]:
     """Budget reviews that wait for this person's decision. One query."""
     decided = Decision.objects.filter(review=OuterRef("pk"), version=OuterRef("version"), reviewer=scope.caller.name)
@@ -163,4 +182,4 @@ def _stamp(at: datetime | None) -> str:
     return f"{at.timestamp():.0f}" if at else ""
 
 
-SOURCES: tuple[Source, ...] = (standstill, money, stuck, remotes, proposals, reviews)
+SOURCES: tuple[Source, ...] = (standstill, money, stuck, questions, approvals, remotes, proposals, reviews)

@@ -11,6 +11,7 @@ from dashboard.shared import fragments, header, remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.backlog import status_groups
+from orchestration.dialogue import reads as dialogue
 from orchestration.models import Entry
 from orchestration.proposals import reads
 from orchestration.reasons import Reason
@@ -40,13 +41,29 @@ class Summary:
     more: int = 0
 
 
-def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
+def load(page_request: PageRequest, *, stuck: int, unfunded: int, asked: int) -> Summary:
     """`stuck`: number of entries that failed or are blocked for a reason that needs a person; `unfunded`: number of entries blocked because the plan
-    or the cap is exhausted. Three queries, whatever the size of the backlog."""
+    or the cap is exhausted; `asked`: number of unanswered questions. Four queries at most, whatever the size of the backlog."""
     shown = _stuck(page_request) if stuck else []
-    unmoved = [*_proposals(page_request), *_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request)]
+    unmoved = [
+        *(_questions(page_request) if asked else []),
+        *_proposals(page_request),
+        *_unfunded(page_request, unfunded),
+        *_silent(page_request),
+        *_orphans(page_request),
+    ]
     items = [*_alerts(page_request), *unmoved, *shown]
     return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
+
+
+def _questions(page_request: PageRequest) -> list[Item]:
+    """What agents ask, oldest first: each entry waits for the answer."""
+    items = []
+    for question in dialogue.unanswered([page_request.workspace.pk], limit=MAX_ITEMS):
+        here = reverse("entry", args=[question.workspace_id, question.entry_id])
+        pieces = [(f"#{question.seq} {question.title}", here), (f" asks: {question.text[:200]}", "")]
+        items.append(Item("warn", "warn", pieces, question.since, "Answer", f"{here}?tab=talk#question-{question.question_id}"))
+    return items
 
 
 def _proposals(page_request: PageRequest) -> list[Item]:

@@ -27,7 +27,7 @@ from orchestration import configuration
 from orchestration.backlog import status_groups
 from orchestration.configuration import agent_kinds
 from orchestration.hosts import online
-from orchestration.models import Entry, Executor, IntegrationCommit, Session
+from orchestration.models import Entry, Executor, IntegrationCommit, Question, Session
 from orchestration.reasons import Reason
 
 MAX_SESSIONS = 8
@@ -107,6 +107,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "failed": alive.filter(status=Entry.Status.FAILED),
         "stuck": alive.filter(status_groups.STUCK),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
+        "asked": Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True),
     }
     sums = {
         "today": booked.filter(at__gte=midnight),
@@ -186,7 +187,9 @@ def recent(page_request: PageRequest) -> dict[str, Any]:
 def needs(page_request: PageRequest) -> dict[str, Any]:
     """The attention list, and the time of the last failure."""
     tally = _tally(page_request)
-    summary = attention.load(page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"])
+    summary = attention.load(
+        page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"], asked=tally["asked"]
+    )
     last = None if summary.shown else tally["last_failure"]
     return {"needs": summary.shown, "more_needs": summary.more, "last_failure": last, "failures_at": _failures_url(page_request)}
 

@@ -20,6 +20,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries, sessions
+from orchestration.dialogue import texts
 from orchestration.models import FileLock, Round, Session
 from orchestration.sessions import phase_history, tracing
 from workspaces.access import Need
@@ -43,7 +44,8 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
         regions["facts"] = Region("sessions/session.html#facts", lambda page_request: facts(page_request, session))
         regions |= log_page.regions(page_request, session)
     shown = where if where == "events" else "summary"
-    return render_page(page_request, "sessions/session.html", regions, where=shown, **log_page.log_context(page_request, session))
+    context = log_page.log_context(page_request, session) | {"where": shown, "max_chars": texts.MAX_CHARS}
+    return render_page(page_request, "sessions/session.html", regions, **context)
 
 
 @in_workspace()

@@ -28,6 +28,8 @@ BADGES = {
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),
     "unavailable": ("warn", "warn", "Provider unavailable"),
+    "asked": ("warn", "warn", "Asked"),
+    "refused": ("bad", "failed", "Refused"),
     "draft": ("wait", "edit", "Draft"),
     "changes_requested": ("warn", "warn", "Changes requested"),
     "approved": ("good", "done", "Approved"),

@@ -69,7 +69,7 @@ def _after(facts: Facts) -> Next:
         return LANDING if facts.lands else Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:
         return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
-    if facts.outcome in ("stopped", "interrupted", "unavailable"):
+    if facts.outcome in ("stopped", "interrupted", "unavailable", "asked"):
         return PENDING
     if facts.outcome == "out_of_money":
         return _without_money(facts)

@@ -19,7 +19,8 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
-    `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has.
+    `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
+    first of its agent's questions that is not answered.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Waiting:
     is_shared: bool = True
     requires: tuple[str, ...] = ()
     asked: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _status(entry)
     yield _dependencies(entry)
     yield _asked(entry)
+    yield _question(entry)
     yield _rounds(entry)
     yield _entry_budget(entry, capacity)
     yield _executor(capacity)
@@ -428,6 +431,13 @@ def _asked(entry: Waiting) -> Check:
     """A session of the entry would outdate the proposal, and its money be spent for nothing."""
     message = f"An agent is asked how to split it ({entry.asked}): it starts when that run has ended"
     return Check(Reason.SPLIT_ASKED, not entry.asked, f"{entry.asked or 'no run'} at work", "no run at work", message)
+
+
+def _question(entry: Waiting) -> Check:
+    """Its agent goes on with the answer: a session without it would ask again."""
+    observed = "a question" if entry.question else "no question"
+    message = f"Its agent asks: {entry.question}"[:500]
+    return Check(Reason.WAITING_FOR_ANSWER, not entry.question, observed, "an answer", message)
 
 
 def _rounds(entry: Waiting) -> Check:

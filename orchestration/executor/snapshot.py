@@ -28,6 +28,8 @@ _ASKED = """FROM orchestration_run about JOIN orchestration_session asked ON ask
     WHERE about.subject_id = {e}.id AND asked.status IN ('claimed', 'running')"""
 
 _OUT_OF_LINE = ", ".join(f"'{reason.value}'" for reason in OUT_OF_LINE)
+# Questions of the agent of an entry `{e}` that nobody has answered.
+_UNANSWERED = "FROM orchestration_question unanswered WHERE unanswered.entry_id = {e}.id AND unanswered.answered_at IS NULL"
 
 # The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
@@ -54,6 +56,7 @@ _WAITING = {
     "is_shared": "e.is_shared",
     "requires": "e.requires",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
+    "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",
 }
 
 
@@ -242,7 +245,7 @@ def _ready(e: str, also: str = "") -> str:
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
-                AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) {also}
+                AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)}) {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 

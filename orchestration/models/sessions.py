@@ -48,7 +48,7 @@ class Session(models.Model):
 
     class Outcome(models.TextChoices):
         """How it ended. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its answer could
-        not be used. unavailable: the provider was."""
+        not be used. unavailable: the provider was. asked: its agent asked a question, and the entry waits for the answer."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -60,6 +60,7 @@ class Session(models.Model):
         INTERRUPTED = "interrupted"
         LOST = "lost"
         UNAVAILABLE = "unavailable"
+        ASKED = "asked"
 
     OPEN = (Status.CLAIMED, Status.RUNNING)
 
@@ -141,6 +142,9 @@ class Session(models.Model):
     first_error = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="The number of the first line of its log with an error."
     )
+
+    has_mail = False
+    """Read as it is taken: people's words wait for its agent."""
 
     objects = WorkerSessions()
     of_any_role: "models.Manager[Session]" = models.Manager()

@@ -1,6 +1,6 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `landing`, `approvals`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `dialogue`, `landing`, `approvals`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
@@ -15,6 +15,16 @@ from orchestration.schemas.approvals import (
     WorkCommentIn,
     WorkCommentOut,
     WorkCommentsOut,
+)
+from orchestration.schemas.dialogue import (
+    AnswerIn,
+    InstructionIn,
+    MessageIn,
+    MessageOut,
+    MessagesOut,
+    QuestionOut,
+    QuestionsOut,
+    UnansweredListOut,
 )
 from orchestration.schemas.entries import (
     EntriesIn,
@@ -82,6 +92,7 @@ from orchestration.schemas.workspaces import Deleted, WorkspaceChange, Workspace
 __all__ = [
     "AcceptIn",
     "AgentOut",
+    "AnswerIn",
     "ApprovalOut",
     "ApprovalsOut",
     "ApproveIn",
@@ -104,10 +115,14 @@ __all__ = [
     "ExplainedEntry",
     "HistoryOut",
     "HostAgents",
+    "InstructionIn",
     "Killed",
     "LandedOut",
     "LandingOut",
     "MergedOut",
+    "MessageIn",
+    "MessageOut",
+    "MessagesOut",
     "Ok",
     "OrchestrateIn",
     "Paused",
@@ -117,6 +132,8 @@ __all__ = [
     "ProposalCounts",
     "PushOut",
     "PutBackOut",
+    "QuestionOut",
+    "QuestionsOut",
     "QueuedOut",
     "ReasonOut",
     "ReleasedLocksOut",
@@ -148,6 +165,7 @@ __all__ = [
     "TipIn",
     "Todo",
     "TokensOut",
+    "UnansweredListOut",
     "UsageIn",
     "UsageOut",
     "VerdictOut",

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -16,7 +16,7 @@ from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Round, Session, Worker, sql_dialect
+from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
 from orchestration.sessions import phase_history, rounds, tracing
 from workspaces import activity, disk, tokens
 from workspaces.access import MUSTER, Caller
@@ -68,9 +68,10 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     )
     if not taken:
         return None
-    session = Session.of_any_role.select_related(
-        "entry__account__project", "entry__workspace", "workspace__executor", "hold"
-    ).get(pk=session_id)
+    rows = Session.of_any_role.select_related("entry__account__project", "entry__workspace", "workspace__executor", "hold")
+    mail_waits = Message.waits(OuterRef("entry_id")) | Question.waits(OuterRef("entry_id"))
+    session = rows.annotate(mail_waits=mail_waits).get(pk=session_id)
+    session.has_mail = session.mail_waits
     agent = configuration.load(session.workspace.executor.config).agent_of(session.role)
     if agent is not None:
         write(session, agent=agent.kind, model=agent.model or "")
@@ -310,6 +311,8 @@ def _counted(ending: Ending) -> dict[str, Any]:
     following = {"next_work": Entry.Work.VERIFY} if ending.verify_next else {}
     if ending.outcome in FAILURES:
         return following | {"crashes": F("crashes") + 1, "has_rounds": True}
+    if ending.outcome == Session.Outcome.ASKED:
+        return following | {"has_rounds": True}
     return following
 
 

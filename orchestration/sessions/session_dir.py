@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ ALLOWED_VARIABLES = (
 )
 
 
+AGENT_BIN = Path(__file__).with_name("agent_bin")
+"""Programs that an agent finds in its PATH, beside its own."""
+
+MAX_PROFILE = 100_000
+
+
 @dataclass(frozen=True)
 class SessionDir:
     """The folder of one session, under the data directory."""
@@ -53,6 +60,11 @@ class SessionDir:
     def private(self) -> Path:
         """Private homes and temporary folders of sandboxes, removed when the session ends."""
         return self.folder / "private"
+
+    @property
+    def questions(self) -> Path:
+        """Where its agent leaves questions: the agent writes here too."""
+        return self.folder / "questions"
 
     @property
     def spec(self) -> Path:
@@ -131,10 +143,23 @@ def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
             target.symlink_to(source)
 
 
+def show_programs(home: Path) -> None:
+    """Let login shells find `AGENT_BIN` too: they set PATH anew."""
+    line = f"PATH={shlex.quote(str(AGENT_BIN))}:$PATH\n"
+    try:
+        with own_files.reading(home / ".profile") as file:
+            text = file.read(MAX_PROFILE).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    if line not in text:
+        own_files.write(home, ".profile", f"{text.rstrip()}\n{line}".lstrip())
+
+
 def prepare(session: Session, entry: Entry) -> SessionDir:
     """Create the folder, with the entry as JSON for the agent."""
     directory = for_session(session.pk)
     directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.questions.mkdir(mode=0o700, exist_ok=True)
     directory.spec.write_text(json.dumps({"id": entry.pk, "content": entry.content, "spec": entry.spec}), encoding="utf-8")
     return directory
 
@@ -161,8 +186,10 @@ def environment(
     limit: int = 0,
     home: Path | None = None,
     prompt: Path | None = None,
+    questions: Path | None = None,
 ) -> dict[str, str]:
-    """The whole environment of an agent or a verify command. `limit`: micro-USD that the process may spend. `home`: its HOME."""
+    """The whole environment of an agent or a verify command. `limit`: micro-USD that the process may spend. `home`: its HOME. `questions`: where
+    it may leave questions."""
     inherited = {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ}
     muster = {
         "MUSTER_WORKSPACE_ID": session.workspace_id,
@@ -183,4 +210,7 @@ def environment(
         muster["MUSTER_BUDGET_USD"] = f"{limit / amounts.MICRO:.6f}"
     if home is not None:
         inherited["HOME"] = str(home)
-    return {**inherited, **git.IDENTITY, **extra, **muster}
+    variables = {**inherited, **git.IDENTITY, **extra, **muster}
+    if questions is not None:
+        variables |= {"MUSTER_QUESTIONS": str(questions), "PATH": f"{AGENT_BIN}{os.pathsep}{variables.get('PATH', os.defpath)}"}
+    return variables

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration import configuration, sessions
+from orchestration.dialogue import questions
 from orchestration.git import command as git
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
@@ -116,7 +117,7 @@ def _is_proven_dead(session: Session) -> bool:
 
 
 def _ending(session: Session, cost_known: bool, *, is_here: bool) -> Ending:
-    """LOST, unless its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
+    """LOST, unless its agent had asked people, or its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
     done, the next session only verifies and merges it."""
     if session.is_run:
         return _ending_of_run(session, cost_known)
@@ -124,6 +125,9 @@ def _ending(session: Session, cost_known: bool, *, is_here: bool) -> Ending:
     if verdict is not None and not verdict.passed:
         message = "Verification failed, and then its worker was lost"
         return Ending(Session.Outcome.FAILED, message, cost_unknown=not cost_known, verdict=verdict)
+    if question := questions.first_of(session):
+        message = f"It asked, and then its worker was lost: {question}"[:500]
+        return Ending(Session.Outcome.ASKED, message, cost_unknown=not cost_known)
     message = "Its worker was lost: its work is kept" + ("" if cost_known else "; its cost is not fully known")
     is_done = rounds.is_work_done(session, is_here=is_here)
     return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known, findings=(message,), verify_next=is_done)

@@ -764,6 +764,7 @@ class H(BaseHTTPRequestHandler):
             "usage": p["usage"],
             "calls": [c[0] for c in p["calls"]],
             "tools": p["tools"],
+            "newest": json.dumps((body.get("messages") or body.get("input") or body.get("contents") or [])[-2:])[-20000:],
             "outcome": "started",
         }
         with LOCK:

@@ -74,7 +74,7 @@ def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operati
 def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
     in_path = re.findall(r"{(\w+)}", operation.path)
     known = {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID", "channelID", "deliveryID", "reviewID"}
-    known |= {"runID", "proposalID"}
+    known |= {"runID", "proposalID", "questionID"}
     assert set(in_path) <= known
     declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
     assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
@@ -112,12 +112,14 @@ MAY_CONFLICT = (
     "runsReject",
     "runsReopen",
     "runsUndo",
+    "sessionMessagesCreate",
     "todoEntryDelete",
     "todoEntrySplit",
     "todoEntrySplitUndo",
     "todoEntryStatus",
     "todoEntryStop",
     "todoEntryUpdate",
+    "todoQuestionAnswer",
 )
 """Another caller, or a landing, can be first."""
 

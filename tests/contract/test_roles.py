@@ -8,8 +8,9 @@ from budget.models import BudgetChange, Category, LedgerEntry, Review
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.configuration import secrets
+from orchestration.dialogue import questions
 from orchestration.executor import control
-from orchestration.models import Run, Session
+from orchestration.models import Question, Run, Session
 from orchestration.proposals import applying, requests
 from tests.contract.api import Api, not_found
 from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
@@ -65,10 +66,13 @@ READ = [
     "sessionGet",
     "sessionLog",
     "todoEntryGet",
+    "todoEntryMessages",
+    "todoEntryQuestions",
     "todoEntryRoundsGet",
     "todoEntrySpecGet",
     "todoEvents",
     "todoGet",
+    "todoQuestionsUnanswered",
     "workspaceGet",
     "workspacesList",
 ]
@@ -101,8 +105,10 @@ RUN = [
     "runsReopen",
     "runsStop",
     "runsUndo",
+    "sessionMessagesCreate",
     "todoEntriesCreate",
     "todoEntryDelete",
+    "todoEntryInstructionsCreate",
     "todoEntryUpdate",
     "todoEntryPriority",
     "todoEntryRounds",
@@ -112,6 +118,7 @@ RUN = [
     "todoEntrySplitUndo",
     "todoEntryStatus",
     "todoEntryStop",
+    "todoQuestionAnswer",
 ]
 SPEND = [
     "adjustmentsCreate",
@@ -159,7 +166,8 @@ NEED_A_STATE = (*DECIDE_ABOUT_WORK, "landingAccept", "landingMerge", "landingPus
 
 CREATES = {
     "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate",
-    "reconciliationsCreate", "reviewsCommentCreate", "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
+    "reconciliationsCreate", "reviewsCommentCreate", "reviewsCreate", "sessionMessagesCreate", "todoEntriesCreate", "todoEntryInstructionsCreate",
+    "todoEntrySplit",
 }  # fmt: skip
 
 
@@ -194,7 +202,7 @@ def workspace(session: Session) -> Workspace:
 def call(api: Api, operation: Operation, session: Session, **other: str) -> tuple[int, str]:
     """The status, and the sentence of a refusal."""
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
-    ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999"}
+    ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999", "questionID": "999999"}
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
@@ -233,9 +241,14 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
     row = LedgerEntry.objects.latest("pk")
+    questions.ask(session, "1", "Which one?")
     proposal = run.proposals.first()
     named = {"proposalID": str(proposal.pk)} if proposal else {}
-    return named | {"runID": run.pk, "entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
+    return (
+        named
+        | {"runID": run.pk, "entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
+        | {"questionID": str(Question.objects.latest("pk").pk)}
+    )
 
 
 def test_every_operation_is_in_the_matrix_once() -> None:

@@ -43,6 +43,7 @@ class Site:
             "entries": "entries/",
             "graph": "entries/?view=graph&q=status:blocked",
             "entry": f"entries/{dear}/",
+            "talk": f"entries/{dear}/?tab=talk",
             "round": f"entries/{full.ended.entry_id}/rounds/{full.ended.round_number}/",
             "new entry": "entries/new/",
             "edit": f"entries/{dear}/edit/",

@@ -21,6 +21,7 @@ from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.programs import Finder
 from orchestration.sessions.sandbox.shown import WORK
+from orchestration.sessions.session_dir import AGENT_BIN
 from workspaces.models import Workspace
 
 
@@ -58,15 +59,18 @@ class Boxes:
         files: Iterable[Path] = (),
         logins: Iterable[Path] = (),
         endpoint: str = "",
+        questions: Path | None = None,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
-        `endpoint`: where it reports its usage."""
+        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people."""
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
         cwd = str(self.cwd(working_copy))
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store]
         own += [Mount(str(path), str(path)) for path in files if path.is_file()]
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
+        if questions is not None:
+            own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
         home_at = os.environ.get("HOME", "")

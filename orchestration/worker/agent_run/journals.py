@@ -4,16 +4,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestration import sessions
-from orchestration.configuration import Agent, Config
+from orchestration.configuration import Agent, Config, secrets
 from orchestration.models import Session
 from orchestration.processes import leftovers
 from orchestration.sessions import conversations, metering, session_dir
 from orchestration.sessions.session_dir import SessionDir
 from orchestration.worker import agents
-from orchestration.worker.agent_run import telemetry_log
+from orchestration.worker.agent_run import mailbox, telemetry_log
 from orchestration.worker.agent_run.process import CATEGORIES, PHASES
 from orchestration.worker.agents.shared.events import Discrepancy, Usage
-from orchestration.worker.agents.shared.interface import TURNS, Role, Task, Thread, record_name
+from orchestration.worker.agents.shared.interface import MAX_TURNS, Role, Task, Thread, record_name
 
 
 def book_journals(session: Session, config: Config) -> bool:
@@ -30,7 +30,7 @@ def book_journals(session: Session, config: Config) -> bool:
     ran = [
         (role, turn, agent)
         for role, agent in agents_by_role.items()
-        for turn in range(1, TURNS + 1)
+        for turn in range(1, MAX_TURNS + 1)
         if directory.record_for(record_name(role, turn)).journal.exists()
     ]
     return all([agent is not None and _book_journal(session, directory, role, turn, agent) for role, turn, agent in ran])  # noqa: C419 (book every journal, also after a failure)
@@ -43,6 +43,9 @@ def _book_journal(session: Session, directory: SessionDir, role: Role, turn: int
     reader = agents.for_kind(agent.kind).reader(_task_of_dead_process(session, role, agent, directory))
     events = [event for line in telemetry_log.read(record.telemetry) for event in reader.read_record(*line)]
     events += [event for line in leftovers.read_journal(record.journal) for event in reader.read(line)]
+    if role == "implement":
+        mask = secrets.mask_for(session.workspace_id, agent.env)
+        mailbox.collect_left(session, directory.questions, mask, record=name, events=events)
     for event in [*events, *reader.poll(), *reader.end(status.get("exit_code") if status else None)]:
         if isinstance(event, Usage):
             metering.record(session, event, CATEGORIES[role], role=name)

@@ -1,6 +1,7 @@
 """The end of a session whose agent did not finish: the outcome, its sentence, and what happens next."""
 
 from orchestration.configuration.circuit_breaker import Trouble
+from orchestration.dialogue import questions
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import Ending, giving_way, rounds
@@ -35,6 +36,9 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending 
         ending = requested_end(agent_run.reason, session)
         message, findings = ending.message + _how(ended), tuple(finding + _how(ended) for finding in ending.findings)
         return Ending(ending.outcome, message, exit_code=code, cost_unknown=cost_unknown, findings=findings)
+    if agent_run.asked:
+        message = f"It asked: {questions.first_of(session)}"[:500]
+        return Ending(Outcome.ASKED, message, exit_code=code, cost_unknown=cost_unknown)
     if agent_run.reason == "out_of_money":
         message = "The session's reservation was used up: its work is kept, and it continues when there is money" + _how(ended)
         return Ending(Outcome.OUT_OF_MONEY, message, exit_code=code, cost_unknown=cost_unknown, findings=(message,))

@@ -1,18 +1,20 @@
 """Runs one process of an agent in one role: metered while it runs, its failure named."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import OuterRef
 
 from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import Agent, secrets
-from orchestration.models import Session
+from orchestration.dialogue.delivery import Mail
+from orchestration.models import Message, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.proposals import roles
 from orchestration.sessions import Superseded, conversations, session_dir, supervise
@@ -24,6 +26,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
 from orchestration.worker.agent_run import edit_permission
+from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
@@ -46,13 +49,16 @@ CATEGORIES = {
 
 @dataclass(frozen=True)
 class AgentRun:
-    """The result of the process. `reason`: why Muster stopped it; empty: it ended by itself. `cost_known`: all of its usage was read."""
+    """The result of the process. `reason`: why Muster stopped it; empty: it ended by itself. `cost_known`: all of its usage was read. `asked`: it
+    asked people something. `has_mail`: people's words may wait for it."""
 
     ended: Ended
     reason: str
     finished: Finished | None
     failure: Failure | None
     cost_known: bool
+    asked: bool = False
+    has_mail: bool = False
 
     @property
     def ok(self) -> bool:
@@ -86,8 +92,10 @@ def run(
     limit: int,
     growth: Growth | None = None,
     turn: int = 1,
+    mail: Mail | None = None,
+    round_id: int = 0,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask."""
     module = agents.for_kind(agent.kind)
     telemetry_log = TelemetryLog(directory.record_for(record_name(role, turn)).telemetry)
 
@@ -95,7 +103,11 @@ def run(
         telemetry_log.append(name, attributes)
         listener.queue_record(name, attributes)
 
-    with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record) as url:
+    def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
+        return mailbox.after_tool(payload) if mailbox is not None else ("", "")
+
+    mailbox = None
+    with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record, after_tool) as url:
         try:
             values = secrets.unsealed(session.workspace_id)
             task = _task(session, agent, role, directory, values, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
@@ -108,13 +120,26 @@ def run(
         if launch.thread is not None:
             conversations.keep(session.owner_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.Mask(values, agent.env)
-        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth)
+        if mail is not None:
+            mailbox = Mailbox(session, directory.questions, mask, record=task.record, mail=mail, round_id=round_id)
+        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth, mailbox)
         supervised = _supervised(launch, task, _started(session, launch, task, directory, boxes, scratch))
         ended = supervise.run(
             session, directory, supervised, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick
         )
         listener.end(ended.exit_code)
-    return _result(session, stop_flags, listener, ended, task)
+    result = _result(session, stop_flags, listener, ended, task)
+    return _with_mail(result, mailbox) if mailbox is not None else result
+
+
+def _with_mail(result: AgentRun, mailbox: Mailbox) -> AgentRun:
+    """The result, after the last question is noted and the mail that arrived is confirmed."""
+    _insist(mailbox.collect)
+    result = replace(result, asked=mailbox.asked)
+    if result.ok or result.asked:
+        mailbox.confirm_prompt()
+        mailbox.confirm_handed()
+    return result
 
 
 def _started(session: Session, launch: Launch, task: Task, directory: SessionDir, boxes: Boxes, scratch: Path) -> Started:
@@ -127,6 +152,7 @@ def _started(session: Session, launch: Launch, task: Task, directory: SessionDir
         files=directory.files,
         logins=_logins(task.agent, task.env) if traits.binary else (),
         endpoint=task.endpoint,
+        questions=directory.questions if "MUSTER_QUESTIONS" in task.env else None,
     )
 
 
@@ -157,8 +183,9 @@ def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProce
 
 def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, ended: Ended, task: Task) -> AgentRun:
     """The result, after the last usage is booked."""
-    booked = _book_remaining(listener)
-    session.refresh_from_db(fields=["unpriced_model"])
+    booked = _insist(listener.book)
+    rows = Session.of_any_role.annotate(mail=Message.waits(OuterRef("entry_id")))
+    session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
     reason = stop_flags.reason or listener.reason
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
@@ -175,18 +202,27 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         finished=listener.finished,
         failure=failure,
         cost_known=booked and ended.complete and not ended.dropped_bytes and not session.unpriced_model,
+        has_mail=has_mail,
     )
 
 
 def _telemetry_endpoint(
-    session: Session, agent: Agent, role: Role, cwd: Path, seen: Path, on_record: telemetry_endpoint.OnRecord
+    session: Session,
+    agent: Agent,
+    role: Role,
+    cwd: Path,
+    seen: Path,
+    on_record: telemetry_endpoint.OnRecord,
+    after_tool: telemetry_endpoint.AfterTool,
 ) -> AbstractContextManager[str]:
-    """The URL to which a CLI sends telemetry and its edit hook; empty for a plain command."""
+    """The URL to which a CLI sends telemetry and its hooks; empty for a plain command."""
     if not agents.for_kind(agent.kind).TRAITS.binary:
         return nullcontext("")
     home = session_dir.home(session.owner_id, agent.kind, role)
     return telemetry_endpoint.serving(
-        on_record=on_record, may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home)
+        on_record=on_record,
+        may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home),
+        after_tool=after_tool,
     )
 
 
@@ -211,6 +247,8 @@ def _task(
     extra = {**agent.env, **values}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
+    if home is not None and role == "implement":
+        session_dir.show_programs(home)
     kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
@@ -220,7 +258,15 @@ def _task(
         cwd=cwd,
         home=home or directory.folder,
         env=session_dir.environment(
-            session, directory, phase=PHASES[role], extra=extra, token=token, limit=limit, home=home, prompt=prompt_file
+            session,
+            directory,
+            phase=PHASES[role],
+            extra=extra,
+            token=token,
+            limit=limit,
+            home=home,
+            prompt=prompt_file,
+            questions=directory.questions if role == "implement" else None,
         ),
         session_id=session.pk,
         limit=limit,
@@ -247,10 +293,10 @@ def _failed_start(problem: str) -> AgentRun:
     return AgentRun(ended, "", None, Failure("cli_refused", problem), cost_known=True)
 
 
-def _book_remaining(listener: UsageListener) -> bool:
-    """Book the last usage; while the database is down, retry for half the lease. False: some usage is not booked."""
+def _insist(action: Callable[[], bool]) -> bool:
+    """While the database is down, retry for half the lease. False: it did not work."""
     give_up_at = time.monotonic() + settings.LEASE_S / 2
-    while not listener.book():
+    while not action():
         if time.monotonic() > give_up_at:
             return False
         time.sleep(0.5)

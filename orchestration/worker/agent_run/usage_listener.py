@@ -17,6 +17,7 @@ from orchestration.models import Session
 from orchestration.sessions import conversations, giving_way, metering, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
 
@@ -40,8 +41,10 @@ class UsageListener:
         category: Category,
         mask: Mask = NO_MASK,
         growth: Growth | None = None,
+        mailbox: Mailbox | None = None,
     ) -> None:
         self._session = session
+        self._mailbox = mailbox
         self._mask = mask
         self._stop_flags = stop_flags
         self._reader = reader
@@ -81,6 +84,7 @@ class UsageListener:
             self.book()
         self._check_money()
         self._check_provider_wait()
+        self._check_mailbox()
 
     def end(self, exit_code: int | None) -> None:
         """The process is dead and all of its output was read."""
@@ -101,6 +105,8 @@ class UsageListener:
 
     def _handle_all(self, events: Iterable[Event]) -> None:
         for event in events:
+            if self._mailbox is not None:
+                self._mailbox.read_event(event)
             self._handle(event)
 
     def _handle(self, event: Event) -> None:
@@ -126,6 +132,12 @@ class UsageListener:
                 self.finished = replace(event, summary=self._mask(event.summary))
                 if event.out_of_money:
                     self._stop("out_of_money")
+
+    def _check_mailbox(self) -> None:
+        if self._mailbox is not None:
+            self._mailbox.collect()
+            if self._mailbox.goes_on:
+                self._stop("asked")
 
     # Money.
 

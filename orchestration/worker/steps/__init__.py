@@ -2,6 +2,7 @@
 
 context          the state that the steps share, and the exception that ends the session
 implementing     runs the agent, commits its work, checks its changes
+conversation     the processes of that agent: its first prompt, and further ones
 prompts          the text for each role
 reviewing        the agents that judge: the interceptor and the verifying agent
 agent_verdicts   reads a verdict from an agent's answer

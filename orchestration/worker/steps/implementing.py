@@ -1,25 +1,28 @@
 """The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
-from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
-from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
+from orchestration.sessions import Ending, reservations, rounds, session_dir
 from orchestration.worker import agents, sharing
-from orchestration.worker.agent_run import outcomes, process
-from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.steps import base, given_tests, prompts, protected_files, repository_rules, undeclared_files
-from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
-
-CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
+from orchestration.worker.agent_run import outcomes
+from orchestration.worker.steps import (
+    base,
+    conversation,
+    given_tests,
+    prompts,
+    protected_files,
+    repository_rules,
+    undeclared_files,
+)
+from orchestration.worker.steps.context import RoundContext, SessionOver
 
 
 def implement(context: RoundContext) -> list[str]:
     """Run the agent and commit its work. Returns the findings about forbidden changes. Raises SessionOver."""
     session, opened = context.session, context.round
     text = _prompt(context)
-    Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy = session_dir.working_copy(context.entry)
     home = session_dir.setup_home(session.owner_id) if context.boxes.decision.confined else "none"
@@ -27,16 +30,7 @@ def implement(context: RoundContext) -> list[str]:
         context.set_up(copy.path)
         copy.mark_set_up(home)
     given_tests.put(given_tests.of(context.entry), copy.path)
-    agent_run = _run_agent(context, text)
-    if (
-        agent_run.failure is not None
-        and agent_run.failure.code in ("thread_lost", "context_full")
-        and agent_run.reason in ("", "failed")
-    ):
-        conversations.forget(session.owner_id, role="implement")
-        agent_run = _run_agent(context, text)  # a new conversation, once
-    while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
-        agent_run = _run_agent(context, CONTINUE_PROMPT)
+    agent_run = conversation.run(context, text, starts_anew=bool(_conflicts(context)))
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if ending is None:
@@ -91,54 +85,6 @@ def _conflicts(context: RoundContext) -> list[str]:
         return []
     tip = branches.tip_or_raise(context.repo, context.worktree.branch)
     return list(context.worktree.conflicts) or conflicts.unresolved(context.repo, context.worktree.base_sha, tip)
-
-
-def _run_agent(context: RoundContext, text: str) -> AgentRun:
-    session, directory = context.session, session_dir.for_session(context.session.pk)
-    return process.run(
-        session,
-        context.stop_flags,
-        context.writer,
-        context.config.agent,
-        "implement",
-        directory,
-        prompt=text,
-        cwd=context.worktree.path,
-        boxes=context.boxes,
-        scratch=scratch(session, context.worktree.path),
-        limit=metering.left(session),
-        growth=_growth(context),
-    )
-
-
-def _growth(context: RoundContext) -> reservations.Growth | None:
-    session, config = context.session, context.config
-    reserved_first = session.hold.amount if session.hold else None
-    return reservations.growth(config, first=reserved_first, usual=reservations.usual_cost(session.workspace_id, config))
-
-
-def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
-    """An agent that stopped at the limit given at its start is resumed if its reservation has grown or can grow. So it never spends money
-    that is not reserved (decisions/0016).
-    """
-    session, traits = context.session, agents.for_kind(context.config.agent.kind).TRAITS
-    kept_its_limit = (
-        agent_run.finished is not None
-        and agent_run.finished.out_of_money
-        and agent_run.cost_known
-        and not context.stop_flags.reason
-    )
-    if not (kept_its_limit and traits.resumes) or session.hold_id is None:
-        return False
-    before, reservation = context.drawn_before, Hold.objects.get(pk=session.hold_id)
-    context.drawn_before = reservation.drawn
-    if reservation.drawn <= before:  # it stopped without spending: another run would be the same
-        return False
-    steps = _growth(context)
-    increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
-    if increase and not reservations.extend(session, increase):
-        giving_way.make_room(session)
-    return metering.left(session) >= max(context.config.min_round, 1)
 
 
 def _commit(context: RoundContext) -> list[str]:

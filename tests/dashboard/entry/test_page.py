@@ -10,15 +10,16 @@ from django.urls import reverse
 from budget import ledger
 from dashboard.entry.preflight import NAMES
 from orchestration import queries
-from orchestration.backlog import entries
+from orchestration.backlog import entries, entry_actions
+from orchestration.dialogue import questions
 from orchestration.executor import control, explain
-from orchestration.models import Entry, FileLock, Round, Session
+from orchestration.models import Entry, FileLock, Question, Round, Session
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.shared.test_forms import HTMX, entry
 from workspaces.models import Event, Workspace
 
-TABS = ["", "brief", "deps", "locks", "budget", "history"]
+TABS = ["", "talk", "brief", "deps", "locks", "budget", "history"]
 
 
 def at(target: Entry, tail: str = "") -> str:
@@ -246,3 +247,52 @@ def test_out_of_money_it_links_to_its_budget_for_the_budget_role(ana: Client, ot
 def test_a_release_without_money_warns_of_the_next_block(otto: Client, workspace: Workspace) -> None:
     response = in_line(otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode())
     assert "will be blocked again" in response and "a round needs" in response
+
+
+def asked(workspace: Workspace, text: str = "Which <b>one</b>?") -> Question:
+    """A question of #5's agent, whose session has ended."""
+    target = entry(workspace, 5)
+    session = Session.objects.create(entry=target, workspace=workspace, attempt=99, status="ended", outcome="asked")
+    questions.ask(session, "1", text)
+    return Question.objects.get(session=session)
+
+
+def test_a_question_is_plain_text_and_answered_by_a_form(otto: Client, vera: Client, workspace: Workspace) -> None:
+    question = asked(workspace)
+    target = question.entry
+    assert "asks: Which &lt;b&gt;one&lt;/b&gt;?" in text_of(otto, f"/w/{workspace.pk}/", fragment="attention")
+    seen = text_of(otto, at(target), tab="talk")
+    assert "Which &lt;b&gt;one&lt;/b&gt;?" in seen and f'name="question" value="{question.pk}"' in seen
+    form = {"question": question.pk, "answer": "The second.\r\nAlways."}
+    assert vera.post(at(target, "answer/"), form).status_code == 403
+    assert otto.post(at(target, "answer/"), form).status_code == 303
+    question.refresh_from_db()
+    assert (question.answer, question.answered_by) == ("The second.\nAlways.", "otto")
+    assert "The second." in text_of(vera, at(target), tab="talk")
+    assert otto.post(at(target, "answer/"), form | {"answer": "No, the first."}, headers=HTMX).status_code == 409
+
+
+def test_an_instruction_lets_a_blocked_entry_try_again(otto: Client, vera: Client, workspace: Workspace) -> None:
+    target = entry(workspace, 5)
+    entry_actions.put_on_hold(target, by=seed.ANA)
+    assert "Try again with this" in text_of(otto, at(target), tab="talk")
+    form = {"text": "Read the log first.", "retry": "on"}
+    assert vera.post(at(target, "instruct/"), form).status_code == 403
+    assert otto.post(at(target, "instruct/"), form).status_code == 303
+    target.refresh_from_db()
+    assert target.status == "pending"
+    seen = text_of(vera, at(target), tab="talk")
+    assert "Read the log first." in seen and "Queued" in seen
+    for text in ("", " ", "x" * 4001, "a\x00b"):
+        assert otto.post(at(target, "instruct/"), {"text": text}, headers=HTMX).status_code == 422
+
+
+def test_a_message_goes_to_a_session_at_work(otto: Client, vera: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
+    address = f"/w/{workspace.pk}/workers/{session.pk}/"
+    assert 'id="message-text"' in text_of(otto, address) and 'id="message-text"' not in text_of(vera, address)
+    assert vera.post(f"{address}message/", {"text": "Hurry."}).status_code == 403
+    assert otto.post(f"{address}message/", {"text": "Hurry."}).status_code == 303
+    assert "Hurry." in text_of(vera, at(session.entry), tab="talk")
+    Session.objects.filter(pk=session.pk).update(status="ended", outcome="stopped")
+    assert otto.post(f"{address}message/", {"text": "Hurry."}, headers=HTMX).status_code == 409

@@ -25,6 +25,7 @@ from pathlib import Path
 
 MODULES = {
     "budget.ledger.booking",
+    "orchestration.dialogue.questions",
     "orchestration.sessions.metering",
     "orchestration.backlog.entry_state",
     "orchestration.sessions.rounds",

@@ -28,6 +28,11 @@ TRAITS = Traits(
 )
 
 HOOK_TIMEOUT_S = 30
+HOOKS = (
+    ("PreToolUse", "Edit|Write|MultiEdit|NotebookEdit", "pre-tool-use"),
+    ("PostToolUse", "*", "post-tool-use"),
+)
+"""Event, tools, and the endpoint's path: whether a file may be changed, and what people say meanwhile."""
 ALIASES = ("default", "sonnet", "opus", "haiku", "opusplan")
 OWN_MODES = ("--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
 
@@ -76,16 +81,18 @@ def _knows_its_prices(task: Task) -> bool:
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """The workspace's settings, with Muster's hook after its own hooks. If the hook does not answer, the edit is made: the diff check finds it."""
+    """The workspace's settings, with Muster's hooks after its own. If a hook does not answer, the edit is made, and the diff check finds it; a
+    message waits for the next tool."""
     settings = dict(task.agent.settings)
     if not task.endpoint:
         return settings
-    hook = {"type": "http", "url": f"{task.endpoint}/hooks/pre-tool-use", "timeout": HOOK_TIMEOUT_S}
     hooks = settings.get("hooks")
     own_hooks = dict(hooks) if isinstance(hooks, Mapping) else {}
-    before = own_hooks.get("PreToolUse")
-    hook_entry = {"matcher": "Edit|Write|MultiEdit|NotebookEdit", "hooks": [hook]}
-    return {**settings, "hooks": {**own_hooks, "PreToolUse": [*(before if isinstance(before, list) else []), hook_entry]}}
+    for event, matcher, path in HOOKS:
+        hook = {"type": "http", "url": f"{task.endpoint}/hooks/{path}", "timeout": HOOK_TIMEOUT_S}
+        before = own_hooks.get(event)
+        own_hooks[event] = [*(before if isinstance(before, list) else []), {"matcher": matcher, "hooks": [hook]}]
+    return {**settings, "hooks": own_hooks}
 
 
 def _environment(task: Task) -> dict[str, str]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from budget import amounts
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Usage, Waiting
+from orchestration.worker.agents.shared.events import Asked, Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.worker.agents.shared.failures import KINDS
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, parse_object
@@ -21,7 +21,7 @@ TRAITS = Traits(
     changes_files=False,
 )
 
-EVENTS = frozenset(["usage", "text", "waiting", "failure", "verdict", "result"])
+EVENTS = frozenset(["usage", "text", "question", "waiting", "failure", "verdict", "result"])
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 MAX_TOKENS = 10**12
 MAX_ID_LENGTH = 100
@@ -53,6 +53,7 @@ class Reader:
 
     def __init__(self, *, answers: bool = False) -> None:
         self._nameless = 0
+        self._questions = 0
         self._verdicts: list[str] = []
         self._answers = answers
         self._text: list[str] = []
@@ -71,6 +72,9 @@ class Reader:
                 yield _usage(message, self._name(message.get("id")))
             case "text":
                 yield Text(str(message.get("text", ""))[:500])
+            case "question":
+                self._questions += 1
+                yield Asked(f"line-{self._questions}", str(message.get("text", "")))
             case "waiting":
                 yield Waiting(str(message.get("message", ""))[:300] or "It waits for its provider", _moment(message.get("until")))
             case "failure" if str(message.get("code")) in KINDS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.failures import Failure
 
-__all__ = ["Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "Usage", "Waiting"]
+__all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "Usage", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,14 @@ class Started:
 class Text:
     """Text to show as progress."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to people. `id`: the same when the output is read again."""
+
+    id: str
     text: str
 
 
@@ -55,4 +63,4 @@ class Finished:
     out_of_money: bool = False
 
 
-Event = Started | Text | Usage | Waiting | Discrepancy | Failure | Finished
+Event = Started | Text | Asked | Usage | Waiting | Discrepancy | Failure | Finished

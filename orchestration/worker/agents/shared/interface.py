@@ -17,6 +17,10 @@ TURNS = 2
 """The agent of a run answers once, and once more when its first answer cannot be used."""
 
 
+MAX_TURNS = 5
+"""How often a session's agent may be given another prompt, because somebody wrote to it. The runs' agents have fewer."""
+
+
 def record_name(role: Role, turn: int) -> str:
     """Names a process among those of its session: for its files, and for the keys of its usage."""
     return role if turn == 1 else f"{role}-{turn}"

@@ -24,6 +24,9 @@ OnRecord = Callable[[str, Mapping[str, Any]], None]
 MayEdit = Callable[[str, Mapping[str, Any]], str]
 """Called with a tool's name and input: returns "" if it may continue, else the reason, which the agent reads."""
 
+AfterTool = Callable[[Mapping[str, Any]], tuple[str, str]]
+"""Called with a hook's input after a tool was used: what people say to the agent, and why it must end its turn; both may be empty."""
+
 SIGNATURE = " (Muster)"  # distinguishes Muster's refusals from the CLI's own
 MAX_BYTES = 2**25  # a hook request contains the whole file that is written
 IDLE_S = 60
@@ -33,6 +36,7 @@ IDLE_S = 60
 class _Listener:
     on_record: OnRecord
     may_edit: MayEdit
+    after_tool: AfterTool
 
 
 _listeners: dict[str, _Listener] = {}
@@ -40,10 +44,10 @@ _starting = threading.Lock()
 
 
 @contextmanager
-def serving(*, on_record: OnRecord, may_edit: MayEdit) -> Iterator[str]:
-    """A URL for one process of an agent, valid in the block. Both callbacks run in the request's thread."""
+def serving(*, on_record: OnRecord, may_edit: MayEdit, after_tool: AfterTool = lambda _: ("", "")) -> Iterator[str]:
+    """A URL for one process of an agent, valid in the block. The callbacks run in the request's thread."""
     secret = secrets.token_urlsafe(24)
-    _listeners[secret] = _Listener(on_record, may_edit)
+    _listeners[secret] = _Listener(on_record, may_edit, after_tool)
     try:
         yield f"http://127.0.0.1:{_port()}/{secret}"
     finally:
@@ -155,6 +159,8 @@ def _respond(listener: _Listener, path: str, payload: dict[str, Any]) -> dict[st
             return {}
         case "hooks/pre-tool-use":
             return _permission(listener, payload)
+        case "hooks/post-tool-use":
+            return _after_tool(listener, payload)
     raise _Refused(404, "not found")
 
 
@@ -170,6 +176,19 @@ def _permission(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
     if reason:
         decision["permissionDecisionReason"] = reason + SIGNATURE
     return {"hookSpecificOutput": decision}
+
+
+def _after_tool(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
+    """Claude Code's PostToolUse hook. What could not be read now is read at the next tool."""
+    try:
+        message, must_end = listener.after_tool(payload)
+    except Exception:
+        log.exception("telemetry_endpoint.hook_failed")
+        return {}
+    response: dict[str, Any] = {"continue": False, "stopReason": must_end} if must_end else {}
+    if message:
+        response["hookSpecificOutput"] = {"hookEventName": "PostToolUse", "additionalContext": message}
+    return response
 
 
 def records(payload: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

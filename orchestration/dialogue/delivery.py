@@ -1,0 +1,92 @@
+"""What an agent gets of people: answers, instructions and messages, until an agent is known to have got them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from orchestration.messaging import wake_ups
+from orchestration.models import Message, Question, Session
+
+FIRST = "# What people say\n\nThis comes first, before anything else below.\n"
+ANSWERS = "# Answers to your questions\n"
+GO_ON = "Continue the task where you stopped, and finish it."
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What has not arrived yet. Empty: nothing waits."""
+
+    messages: Sequence[Message] = ()
+    answers: Sequence[Question] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.answers)
+
+    @property
+    def text(self) -> str:
+        """As a prompt has it, oldest first."""
+        parts = (
+            [FIRST, *(f"{_quoted(message.text)}\n\n({message.sent_by})\n" for message in self.messages)] if self.messages else []
+        )
+        if self.answers:
+            parts += [
+                ANSWERS,
+                *(f"You asked:\n\n{_quoted(each.text)}\n\nThe answer:\n\n{_quoted(each.answer)}\n" for each in self.answers),
+            ]
+        return "\n".join(parts)
+
+    def before(self, prompt: str) -> str:
+        """The prompt with the mail first: no template of a workspace can lose it."""
+        return f"{self.text}\n{prompt}" if self else prompt
+
+
+def waiting(entry_id: str) -> Mail:
+    """What the entry's next prompt has to say."""
+    return Mail(
+        list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)),
+        list(Question.objects.filter(entry_id=entry_id, answered_at__isnull=False, delivered_at__isnull=True)),
+    )
+
+
+def messages_of(entry_id: str) -> Mail:
+    """What people wrote since the entry's agent got its prompt."""
+    return Mail(list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)))
+
+
+def for_session(session: Session, *, unless: Collection[int]) -> Mail:
+    """What was written to the session itself, and has not arrived. `unless`: ids of messages that its prompt has."""
+    messages = Message.objects.filter(entry_id=session.entry_id, session=session, delivered_at__isnull=True)
+    return Mail([message for message in messages if message.pk not in unless])
+
+
+def give(mail: Mail, round_id: int) -> None:
+    """The round's agent is about to get it."""
+    if mail.messages:
+        _undelivered(mail.messages).update(round_id=round_id)
+    if mail.answers:
+        _unread(mail.answers).update(round_id=round_id)
+
+
+def confirm(mail: Mail, workspace_id: str) -> None:
+    """The agent has it: it went on after it."""
+    with transaction.atomic():
+        if mail.messages:
+            _undelivered(mail.messages).update(delivered_at=Now())
+        if mail.answers:
+            _unread(mail.answers).update(delivered_at=Now())
+    wake_ups.publish_change(workspace_id, "entries", "workers")
+
+
+def _undelivered(messages: Sequence[Message]) -> QuerySet[Message]:
+    return Message.objects.filter(pk__in=[message.pk for message in messages], delivered_at__isnull=True)
+
+
+def _unread(answers: Sequence[Question]) -> QuerySet[Question]:
+    return Question.objects.filter(pk__in=[answer.pk for answer in answers], delivered_at__isnull=True)
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))

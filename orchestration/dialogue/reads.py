@@ -1,0 +1,45 @@
+"""What people and agents said, for pages and the API, each in one query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.models import Entry, Message, Question
+
+MAX_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question that waits for a person."""
+
+    workspace_id: str
+    entry_id: str
+    seq: int
+    title: str
+    question_id: int
+    text: str
+    since: datetime
+
+
+def unanswered(workspace_ids: Sequence[str], *, limit: int = 500, after: int = 0) -> list[Unanswered]:
+    """The unanswered questions of these workspaces, oldest first. Not of entries that are done or deleted: nobody waits for those. `after`: the
+    id of a question."""
+    open_questions = Question.objects.filter(workspace_id__in=workspace_ids, answered_at__isnull=True, pk__gt=after)
+    rows = open_questions.filter(entry__deleted_at__isnull=True).exclude(entry__status=Entry.Status.DONE).select_related("entry")
+    return [
+        Unanswered(row.entry.workspace_id, row.entry_id, row.entry.seq, row.entry.title, row.pk, row.text, row.asked_at)
+        for row in rows.order_by("id")[:limit]
+    ]
+
+
+def questions(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None) -> list[Question]:
+    """The entry's questions, newest first. `before`: the id of one of them."""
+    rows = Question.objects.filter(entry=entry).select_related("round").order_by("-id")
+    return list((rows if before is None else rows.filter(pk__lt=before))[:limit])
+
+
+def messages(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None) -> list[Message]:
+    """What people said to the entry's agents, newest first: instructions, and messages to sessions. `before`: the id of one of them."""
+    rows = Message.objects.filter(entry=entry).select_related("round").order_by("-id")
+    return list((rows if before is None else rows.filter(pk__lt=before))[:limit])

@@ -1,0 +1,107 @@
+"""The implementing agent's processes of one round: its first prompt, a new conversation where the old one is lost, and further prompts when there
+is money again or when people write to it.
+"""
+
+from budget.models import Hold
+from orchestration.dialogue import delivery
+from orchestration.dialogue.delivery import GO_ON, Mail
+from orchestration.models import Round
+from orchestration.sessions import conversations, giving_way, metering, reservations, session_dir
+from orchestration.worker import agents
+from orchestration.worker.agent_run import process
+from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agents.shared.interface import MAX_TURNS
+from orchestration.worker.steps.context import RoundContext, scratch
+
+CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
+HOW_TO_ASK = """
+## If you need an answer
+
+Only where the task cannot be done right without it, ask people: run `muster-ask "your question"` and end your turn. The answer is your
+next prompt.
+"""
+LOST = ("thread_lost", "context_full")
+
+
+def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
+    """Run the agent until it is done with its task and with what people say. `task`: the whole prompt, by a template that need not say how to ask. `starts_anew`: it must see that even where
+    it goes on after an answer."""
+    session, task = context.session, task + HOW_TO_ASK
+    mail = delivery.waiting(context.entry.pk) if session.has_mail else Mail()
+    text = mail.before(GO_ON if mail.answers and not starts_anew and _goes_on(context) else task)
+    Round.objects.filter(pk=context.round.pk).update(prompt=text)
+    agent_run = _run_agent(context, text, mail)
+    failure = agent_run.failure
+    if failure is not None and failure.code in LOST and agent_run.reason in ("", "failed"):
+        conversations.forget(session.owner_id, role="implement")
+        agent_run = _run_agent(context, mail.before(task), mail)  # a new conversation, once
+    while agent_run.reason == "out_of_money" and not agent_run.asked and _may_continue(context, agent_run):
+        agent_run = _run_agent(context, CONTINUE_PROMPT, Mail())
+    for turn in range(2, MAX_TURNS + 1):
+        mail = delivery.messages_of(context.entry.pk) if agent_run.ok and agent_run.has_mail and not agent_run.asked else Mail()
+        if not mail or not _has_money(context):
+            break
+        agent_run = _run_agent(context, mail.before(GO_ON if _goes_on(context) else task), mail, turn=turn)
+    return agent_run
+
+
+def _goes_on(context: RoundContext) -> bool:
+    """Whether its next process continues its conversation: it knows its task then."""
+    kind = context.config.agent.kind
+    return agents.for_kind(kind).TRAITS.resumes and conversations.find(context.entry.pk, "implement", kind) is not None
+
+
+def _has_money(context: RoundContext) -> bool:
+    return metering.left(context.session) >= max(context.config.min_round, 1)
+
+
+def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:
+    session, directory = context.session, session_dir.for_session(context.session.pk)
+    delivery.give(mail, context.round.pk)
+    return process.run(
+        session,
+        context.stop_flags,
+        context.writer,
+        context.config.agent,
+        "implement",
+        directory,
+        prompt=text,
+        cwd=context.worktree.path,
+        boxes=context.boxes,
+        scratch=scratch(session, context.worktree.path),
+        limit=metering.left(session),
+        growth=_growth(context),
+        turn=turn,
+        mail=mail,
+        round_id=context.round.pk,
+    )
+
+
+def _growth(context: RoundContext) -> reservations.Growth | None:
+    session, config = context.session, context.config
+    reserved_first = session.hold.amount if session.hold else None
+    return reservations.growth(config, first=reserved_first, usual=reservations.usual_cost(session.workspace_id, config))
+
+
+def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
+    """An agent that stopped at the limit given at its start is resumed if its reservation has grown or can grow. So it never spends money
+    that is not reserved (decisions/0016).
+    """
+    session, traits = context.session, agents.for_kind(context.config.agent.kind).TRAITS
+    kept_its_limit = (
+        agent_run.finished is not None
+        and agent_run.finished.out_of_money
+        and agent_run.cost_known
+        and not context.stop_flags.reason
+    )
+    if not (kept_its_limit and traits.resumes) or session.hold_id is None:
+        return False
+    before, reservation = context.drawn_before, Hold.objects.get(pk=session.hold_id)
+    context.drawn_before = reservation.drawn
+    if reservation.drawn <= before:  # it stopped without spending: another run would be the same
+        return False
+    steps = _growth(context)
+    increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
+    if increase and not reservations.extend(session, increase):
+        giving_way.make_room(session)
+    return _has_money(context)
