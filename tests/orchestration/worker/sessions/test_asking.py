@@ -78,6 +78,7 @@ def test_hostile_files_of_questions_change_nothing_else(shop: Callable[..., Shop
         "head -c 9000000 /dev/zero | tr '\\0' 'x' > e.question",
         "printf '\\377\\000<script>' > f.question",
         f"ln -s {tmp_path}/victim f.noted",
+        "while [ -e f.question ]; do sleep 0.05; done",
         "for n in $(seq 200); do : > junk$n; done; sleep 1",
     ]
     session = shop(asks(*hostile), protected=[]).run()
