@@ -1,7 +1,7 @@
 """A person approves verified work before it lands.
 
 policy    which work needs approval: pure
-gate      asks the policy about a landing, with facts that git tells
+gate      asks the policy about a landing, with facts from git
 waiting   an entry begins to wait, and what its merge said on each tip
 deciding  what a person decides: approve, send back, release the locks
 comments  what people write on lines of the work

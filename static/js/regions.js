@@ -6,7 +6,7 @@
   const { $, make } = muster;
   const due = new Set(), versions = new Map(), failed = new Map(), last = new Map();
   const live = () => [...document.querySelectorAll("[data-live]")].filter((el) => !el.closest(".peek:not([open])"));
-  let timer = 0, asking = false, asked = -GAP_MS, log;
+  let timer = 0, inFlight = false, asked = -GAP_MS, log;
 
   // --- what is due ---
   function mark(ids) {
@@ -58,16 +58,16 @@
   // `always`: a region that is asked for in any case. When the server answered, by its clock; 0: it did not.
   async function ask(always = "") {
     timer = 0;
-    const ids = asking || document.hidden || muster.isOut() ? [] : wanted(always);
+    const ids = inFlight || document.hidden || muster.isOut() ? [] : wanted(always);
     if (!ids.length) {
       if (!document.hidden && [...due].some((id) => $(id) && isEarly($(id))) && !timer) timer = setTimeout(ask, GAP_MS);
       return 0;
     }
-    asking = true;
+    inFlight = true;
     asked = performance.now();
     ids.forEach((id) => { due.delete(id); last.set(id, asked); });
     const place = location.search, answer = await request(ids);
-    asking = false;
+    inFlight = false;
     if (answer && place === location.search) show(ids, answer);
     else ids.forEach((id) => { due.add(id); versions.delete(id); });
     if (due.size || log?.isDue()) schedule(answer ? GAP_MS : RETRY_MS);

@@ -26,7 +26,7 @@ POINTS = [
 
 @pytest.fixture(scope="module")
 def crashing(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
-    folder = tmp_path_factory.mktemp("asking")
+    folder = tmp_path_factory.mktemp("questions")
     (folder / "plans").mkdir()
     shutil.copytree(prepared, folder / "data")
     running = Running(folder / "data", **crashes.settings(folder, slots=2) | SLOW_LEASE)

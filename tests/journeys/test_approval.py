@@ -42,7 +42,8 @@ def test_the_review_has_no_barrier(browser: Browser, address: str, work: Waiting
     context.close()
 
 
-def test_a_comment_on_a_line_is_what_the_agent_reads_first(page: Page, address: str, work: Waiting) -> None:
+def test_a_comment_on_a_line_is_what_the_agent_reads_first(work: Waiting, page: Page, address: str) -> None:
+    # `work` comes first, so that the page is closed before its workspace is gone: an open page would be refused.
     page.goto(f"{address}/w/{work[0].workspace.pk}/entries/")
     page.click("text=Review changes")
     page.locator("#comment-file").select_option("total.py")
