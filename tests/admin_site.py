@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 
 from budget import ledger
 from budget.amounts import usd
@@ -27,6 +28,8 @@ from orchestration.models import (
     IntegrationCommit,
     Landing,
     LogChunk,
+    Message,
+    Question,
     ReviewComment,
     Round,
     Run,
@@ -81,6 +84,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         )
         Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
         ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
+        Message.objects.create(entry=entry, session=session, text=text, sent_by=text[:200])
         planning = Session.of_any_role.create(
             workspace=workspace,
             role="plan",
@@ -90,6 +94,16 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
             worker=worker,
             host="far",
             agent=text[:30],
+        )
+        Question.objects.create(
+            workspace=workspace,
+            entry=entry,
+            session=planning,
+            name=f"1-{n}",
+            text=text,
+            answer=text,
+            answered_by=text,
+            answered_at=now(),
         )
         run = Run.objects.create(session=planning, goal=text, requested_by=text[:200], answer=text, problems=[text])
         Suggested.objects.create(

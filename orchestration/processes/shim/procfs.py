@@ -73,14 +73,14 @@ def descendants(processes: dict[int, ProcessInfo], roots: Iterable[int]) -> set[
 def below(root: int) -> dict[int, ProcessInfo]:
     """All living processes below one, by the kernel's lists of children: much faster than all of /proc. Look again before you believe that
     there is none: an entry may be missing while its neighbour ends, and some kernels keep no such lists."""
-    found: dict[int, ProcessInfo] = {}
+    living: dict[int, ProcessInfo] = {}
     unvisited = [root]
     while unvisited:
         for child in _children(unvisited.pop()):
-            if child not in found and (process := read_process(child)):
-                found[child] = process
+            if child not in living and (process := read_process(child)):
+                living[child] = process
                 unvisited.append(child)
-    return found
+    return living
 
 
 def _children(pid: int) -> list[int]:

@@ -69,7 +69,7 @@ def test_the_fourth_question_is_refused_where_the_agent_reads_it(shop: Callable[
     assert Question.objects.count() == 3
 
 
-def test_a_hostile_folder_of_questions_harms_nobody(shop: Callable[..., Shop], tmp_path: Path) -> None:
+def test_hostile_files_of_questions_change_nothing_else(shop: Callable[..., Shop], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("the server's own")
     hostile = [
         'cd "$MUSTER_QUESTIONS"',
@@ -78,6 +78,7 @@ def test_a_hostile_folder_of_questions_harms_nobody(shop: Callable[..., Shop], t
         "head -c 9000000 /dev/zero | tr '\\0' 'x' > e.question",
         "printf '\\377\\000<script>' > f.question",
         f"ln -s {tmp_path}/victim f.noted",
+        "while [ -e f.question ]; do sleep 0.05; done",
         "for n in $(seq 200); do : > junk$n; done; sleep 1",
     ]
     session = shop(asks(*hostile), protected=[]).run()
@@ -104,7 +105,7 @@ def test_a_stop_counts_more_than_a_question(shop: Callable[..., Shop]) -> None:
     assert why and why.code == Reason.WAITING_FOR_ANSWER
 
 
-def test_who_judges_has_nobody_to_ask(shop: Callable[..., Shop]) -> None:
+def test_an_agent_that_judges_cannot_ask(shop: Callable[..., Shop]) -> None:
     judge = {"agent": {"command": 'muster-ask "May I?" || ' + gives("PASS")}, "required": True}
     place = shop("echo yes > ok", interceptor=judge)
     assert place.run().outcome == Session.Outcome.PASSED and not Question.objects.exists()
