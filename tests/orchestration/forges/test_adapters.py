@@ -41,7 +41,7 @@ class Place:
     pulls: str
 
     @property
-    def one(self) -> str:
+    def address(self) -> str:
         return f"{self.pulls}/2"
 
 
@@ -65,12 +65,12 @@ def test_a_pull_request_is_created_once_and_then_updated(place: Place) -> None:
     assert (created.number, created.head, created.state, created.branch) == (2, HEAD, "open", "muster/1-count")
     place.recorded.on("GET", place.pulls, [place.pull])
     for method in ("PATCH", "PUT"):
-        place.recorded.on(method, place.one, place.pull)
+        place.recorded.on(method, place.address, place.pull)
     assert find_or_create(place.forge, DRAFT, MARKER).id == created.id
     assert [path.split(" ")[0] for path in place.recorded.paths()].count("POST") == 1
 
 
-def test_a_pull_request_of_somebody_else_is_left_alone(place: Place) -> None:
+def test_a_foreign_pull_request_is_left_alone(place: Place) -> None:
     place.recorded.on("GET", place.pulls, [place.pull | {"body": "mine", "description": "mine"}])
     with pytest.raises(ForgeError, match="Muster did not open it") as error:
         find_or_create(place.forge, DRAFT, MARKER)
@@ -91,7 +91,7 @@ def test_one_that_was_merged_before_it_was_noted_is_found(place: Place) -> None:
 
 
 def test_an_unmerged_one_has_no_merge_commit(place: Place) -> None:
-    place.recorded.on("GET", place.one, place.pull)
+    place.recorded.on("GET", place.address, place.pull)
     assert place.forge.get(2).merge_commit == ""
 
 
@@ -115,10 +115,10 @@ def test_a_fast_forward_of_gitlab_is_its_head(recorded: Recorded, of: Callable[[
         (422, "Validation Failed", {}, Problem.INVALID),
     ],
 )
-def test_a_refusal_has_a_name_and_says_what_to_do(
+def test_a_refusal_has_a_name_and_a_remedy(
     place: Place, status: int, message: str, headers: dict[str, str], problem: Problem
 ) -> None:
-    place.recorded.on("GET", place.one, {"message": message}, status, **headers)
+    place.recorded.on("GET", place.address, {"message": message}, status, **headers)
     with pytest.raises(ForgeError) as error:
         place.forge.get(2)
     assert error.value.problem == problem and message in str(error.value) and "s3cret" not in str(error.value)
@@ -127,7 +127,7 @@ def test_a_refusal_has_a_name_and_says_what_to_do(
 
 def test_what_no_forge_answers_is_an_error_too(place: Place) -> None:
     for answer in (b"<html>", [], {"id": "x"}, {"id": 1, "number": None, "iid": None}):
-        place.recorded.on("GET", place.one, answer)
+        place.recorded.on("GET", place.address, answer)
         with pytest.raises(ForgeError):
             place.forge.get(2)
 
@@ -146,11 +146,11 @@ def test_a_second_pull_request_is_refused_by_name(place: Place) -> None:
 
 def test_a_merge_names_its_head_and_a_moved_one_is_no_failure(place: Place) -> None:
     method = "POST" if place.kind == "gitea" else "PUT"
-    place.recorded.on(method, f"{place.one}/merge", {})
+    place.recorded.on(method, f"{place.address}/merge", {})
     place.forge.merge(2, head=HEAD, method="squash")
     assert HEAD in place.recorded.sent[-1][3].values()
     for status, problem in ((409, Problem.MOVED), (405, Problem.PROTECTED_BRANCH)):
-        place.recorded.on(method, f"{place.one}/merge", {"message": "no"}, status)
+        place.recorded.on(method, f"{place.address}/merge", {"message": "no"}, status)
         with pytest.raises(ForgeError) as error:
             place.forge.merge(2, head=HEAD, method="merge")
         assert error.value.problem == problem
@@ -180,10 +180,12 @@ def test_of_gitea_the_newest_status_of_a_name_counts(recorded: Recorded, of: Cal
 
 
 def test_comments_have_their_lines_and_only_writers_are_trusted(place: Place) -> None:
-    place.recorded.on("GET", f"{place.one}/comments", [GITHUB_LINE, GITHUB_LINE | {"id": 2, "author_association": "NONE"}])
-    place.recorded.on("GET", f"{place.one}/notes", [GITLAB_NOTE, GITLAB_NOTE | {"id": 2, "author": {"id": 8, "username": "eve"}}])
+    place.recorded.on("GET", f"{place.address}/comments", [GITHUB_LINE, GITHUB_LINE | {"id": 2, "author_association": "NONE"}])
+    place.recorded.on(
+        "GET", f"{place.address}/notes", [GITLAB_NOTE, GITLAB_NOTE | {"id": 2, "author": {"id": 8, "username": "eve"}}]
+    )
     place.recorded.on("GET", "/members/all/7", {"access_level": 40})
-    place.recorded.on("GET", f"{place.one}/reviews", [GITHUB_REVIEW if place.kind == "github" else GITEA_REVIEW])
+    place.recorded.on("GET", f"{place.address}/reviews", [GITHUB_REVIEW if place.kind == "github" else GITEA_REVIEW])
     place.recorded.on("GET", "/reviews/5/comments", [GITEA_LINE, GITEA_LINE | {"id": 2, "user": {"login": "eve"}}])
     place.recorded.on("GET", "/collaborators/ana/permission", {"permission": "write"})
     place.recorded.on("GET", "/issues/2/comments", [])
@@ -192,11 +194,11 @@ def test_comments_have_their_lines_and_only_writers_are_trusted(place: Place) ->
     assert [each.is_trusted for each in on_lines] == [True, False]
 
 
-def test_what_is_only_said_asks_for_nothing(recorded: Recorded, of: Callable[[str], Forge]) -> None:
-    said = {"id": 1, "user": {"login": "ana"}, "author_association": "OWNER", "updated_at": "2026-05-15T15:20:38Z"}
+def test_an_opinion_asks_for_nothing(recorded: Recorded, of: Callable[[str], Forge]) -> None:
+    opinion = {"id": 1, "user": {"login": "ana"}, "author_association": "OWNER", "updated_at": "2026-05-15T15:20:38Z"}
     recorded.on("GET", "/pulls/2/comments", [])
     recorded.on("GET", "/pulls/2/reviews", [GITHUB_REVIEW | {"state": "APPROVED", "body": "Good"}])
-    recorded.on("GET", "/issues/2/comments", [said | {"body": "Thanks"}, said | {"id": 2, "body": "/muster Rename it"}])
+    recorded.on("GET", "/issues/2/comments", [opinion | {"body": "Thanks"}, opinion | {"id": 2, "body": "/muster Rename it"}])
     assert {comment.text: comment.asks for comment in of("github").comments(2)} == {
         "Good": False,
         "Thanks": False,

@@ -15,7 +15,7 @@ ASKED = Comment("1", "ana", "Rename it", LONG_AGO, "x.py", 3, is_trusted=True, a
 RED, GREEN, RUNNING = Check("tests", "failed"), Check("lint", "passed"), Check("slow", "pending")
 
 
-def test_the_forge_says_when_it_is_merged_whatever_its_commits_are() -> None:
+def test_the_forge_decides_when_it_is_merged_whatever_its_commits_are() -> None:
     merged = replace(PULL, state="merged", merge_commit="b" * 40, ended_by="ana", head="c" * 40)
     for view in (VIEW, replace(VIEW, waits=False, checks=[RED])):
         assert decide(replace(view, pull=merged)) == Merged("b" * 40, "ana")
@@ -41,10 +41,10 @@ def test_a_red_check_sends_it_back_once_all_have_ended() -> None:
     assert decide(replace(VIEW, checks=[RED, GREEN])) == SendBack([RED], [])
 
 
-def test_a_comment_on_a_line_sends_it_back_with_all_that_was_said() -> None:
-    said = replace(ASKED, id="2", text="Good start", asks=False, path="", line=None)
-    assert decide(replace(VIEW, checks=[RUNNING, RED], comments=[ASKED, said])) == SendBack([RED], [ASKED, said])
-    assert isinstance(decide(replace(VIEW, comments=[said])), Wait)
+def test_a_comment_on_a_line_sends_it_back_with_all_comments() -> None:
+    opinion = replace(ASKED, id="2", text="Good start", asks=False, path="", line=None)
+    assert decide(replace(VIEW, checks=[RUNNING, RED], comments=[ASKED, opinion])) == SendBack([RED], [ASKED, opinion])
+    assert isinstance(decide(replace(VIEW, comments=[opinion])), Wait)
 
 
 def test_comments_of_one_review_start_one_round() -> None:
