@@ -450,11 +450,22 @@ class EntryBlocked(
     title: str
 
 
-class EntryLanded(EntryEvent, verb="entry.landed", sentence="landed {subject}", symbol="done"):
-    """`commit`: the commit of the integration branch. `entry`: its id."""
+class EntryFailed(EntryEvent, verb="entry.failed", sentence="gave up {subject}", notice="An entry has failed", symbol="failed"):
+    """`code`: a reason code. `entry`: its id; `seq`: its number; `title`: the first line of its content."""
+
+    code: str
+    entry: str
+    seq: int
+    title: str
+
+
+class EntryLanded(EntryEvent, verb="entry.landed", sentence="landed {subject}", notice="An entry has landed", symbol="done"):
+    """`commit`: the commit of the integration branch. `entry`: its id; `seq`: its number; `title`: the first line of its content."""
 
     commit: str
     entry: str
+    seq: int = optional(default=0)
+    title: str = optional(default="")
 
 
 class EntryRefused(EntryEvent, verb="entry.refused", sentence="sent {subject} back: it does not land on the current branch"):

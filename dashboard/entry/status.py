@@ -8,7 +8,7 @@ from dashboard.entry import children
 from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
-from orchestration.models import Entry
+from orchestration.models import Entry, PullRequest
 from orchestration.reasons import OUT_OF_LINE, Reason
 from workspaces.access import Need
 
@@ -41,6 +41,9 @@ def _fix(page_request: PageRequest, entry: Entry, code: str) -> tuple[str, str] 
     """The action that unblocks an entry where a release would not, or the answer that it waits for. None for users who may not take it."""
     if code == Reason.WAITING_FOR_ANSWER and page_request.may(Need.OPERATE):
         return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_ANSWER].remedy)
+    if entry.reason_code == Reason.WAITING_FOR_MERGE:
+        url = PullRequest.objects.filter(entry=entry, state=PullRequest.State.OPEN).values_list("url", flat=True).first()
+        return (reasons.WORDS[Reason.WAITING_FOR_MERGE].remedy.button, url) if url else None
     if entry.reason_code == Reason.WAITING_FOR_APPROVAL:
         return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)
     words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None

@@ -1,20 +1,33 @@
-"""Where a forge posts its webhooks. Its signature is the credential: there is no token, and nothing of the body is believed but what it is about."""
+"""Pull requests, and where a forge posts its webhooks. A webhook's signature is the credential: there is no token, and nothing of the body is believed but what it is about."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Path, Router
 
+from budget.reads.queries import position
 from orchestration import schemas
 from orchestration.forges import connecting, sync, webhooks
-from orchestration.models import Executor
-from workspaces import ids
+from orchestration.models import Executor, PullRequest
+from workspaces import access, ids
+from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["landing"])
 
 REFUSED = "The signature is wrong: give the forge the value of this workspace's secret FORGE_WEBHOOK_SECRET"
+
+
+@router.get("/pull-requests", response=responses(schemas.PullRequestsOut), operation_id="agent.orchestration.pullRequestsGet")
+def list_pull_requests(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The workspace's pull requests, newest first, each with what CI says of its head."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows = PullRequest.objects.filter(workspace=workspace).select_related("entry").defer("entry__spec", "entry__content")
+    if cursor is not None:
+        rows = rows.filter(pk__lt=position(cursor))
+    shown = list(rows.order_by("-pk")[: limit + 1])
+    return {"pull_requests": shown[:limit], "next_cursor": str(shown[limit - 1].pk) if len(shown) > limit else None}
 
 
 @router.post("/forge/webhook", response=responses(schemas.Ok), auth=None, include_in_schema=False)

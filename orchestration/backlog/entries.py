@@ -80,7 +80,7 @@ def add(
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(created))
         activity.record(workspace_id, _added(created), by=by)
-        entry_state.record_blocked(
+        entry_state.record_halted(
             *(entry for entry in created if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
         )  # `entries.added` counts those without money
     wake_ups.enqueue_cycle(workspace_id)

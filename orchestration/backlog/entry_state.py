@@ -23,6 +23,7 @@ from workspaces.errors import NotFound
 from workspaces.models import Event
 
 ENDED = (Entry.Status.DONE, Entry.Status.FAILED)
+_HALTED = {Entry.Status.BLOCKED.value: events.EntryBlocked, Entry.Status.FAILED.value: events.EntryFailed}
 
 
 def lock(entry: Entry) -> Entry:
@@ -66,7 +67,7 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
         _count_unmet(changed, -1 if done else +1)
     for entry in entries:
         _update_dependents(entry, were[entry.pk])
-    record_blocked(*(entry for entry in entries if were[entry.pk] != Entry.Status.BLOCKED))
+    record_halted(*(entry for entry in entries if were[entry.pk] != entry.status))
     roll_up(entry.parent_id for entry in entries)
     if halts or following.code in OUT_OF_LINE:
         completion.record_finished(workspace_id, before=backlog_before)
@@ -108,20 +109,20 @@ def set_state(entry: Entry, following: Next) -> None:
     entry.parked_behind = None
 
 
-def record_blocked(*entries: Entry) -> None:
-    """Record `entry.blocked` for those that are blocked: the one verb that notifies the people who can act."""
-    blocked = [entry for entry in entries if entry.status == Entry.Status.BLOCKED]
+def record_halted(*entries: Entry) -> None:
+    """Record `entry.blocked` or `entry.failed` for those that are: the verbs that notify the people who can act."""
+    halted = [(entry, _HALTED[entry.status]) for entry in entries if entry.status in _HALTED]
     Event.objects.bulk_create(
         activity.row(
             entry.workspace_id,
-            events.EntryBlocked(code=entry.reason_code, entry=entry.pk, seq=entry.seq, title=entry.title),
+            event(code=entry.reason_code, entry=entry.pk, seq=entry.seq, title=entry.title),
             by=MUSTER,
             object_id=entry.pk,
             reason=entry.reason_message,
         )
-        for entry in blocked
+        for entry, event in halted
     )
-    if blocked:
+    if halted:
         wake_ups.enqueue_deliveries()
 
 

@@ -57,7 +57,7 @@ def _row_for(entry: Entry, head: str, base: str) -> PullRequest:
 
 def opened(row: PullRequest, *, forge_id: str, number: int, url: str) -> None:
     """Its number is known. A second note of the same changes nothing."""
-    fields = {"forge_id": forge_id, "number": number, "url": url[:500], "state": State.OPEN, "text_due": False}
+    fields = {"forge_id": forge_id, "number": number, "url": _link(url), "state": State.OPEN, "text_due": False}
     PullRequest.objects.filter(pk=row.pk, state__in=PullRequest.UNDECIDED, head=row.head).update(**fields)
     row.refresh_from_db()
 
@@ -200,9 +200,14 @@ def _name(row: PullRequest, comment: Comment) -> str:
 
 def _evidence(checks: Sequence[Check]) -> list[dict[str, str]]:
     return [
-        {"kind": "ci", "name": check.name[:200], "outcome": check.outcome, "url": check.url[:500]}
+        {"kind": "ci", "name": check.name[:200], "outcome": check.outcome, "url": _link(check.url)}
         for check in checks[:MAX_CHECKS]
     ]
+
+
+def _link(url: str) -> str:
+    """Pages link to it: nothing but an address of the web."""
+    return url[:500] if url.startswith(("https://", "http://")) else ""
 
 
 def _announce(workspace_id: str) -> None:

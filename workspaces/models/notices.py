@@ -17,6 +17,9 @@ class Channel(models.Model):
     class Kind(models.TextChoices):
         WEBHOOK = "webhook"
         EMAIL = "email"
+        SLACK = "slack"
+        DISCORD = "discord"
+        TEAMS = "teams"
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.channel, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="channels")

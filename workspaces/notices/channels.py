@@ -77,7 +77,7 @@ def change(channel: Channel, settings: ChannelSettings, *, by: Caller) -> tuple[
     """Change the given settings. Returns the channel and, if requested, its new secret. Raises Invalid."""
     secret = signing.new_secret() if settings.new_secret and channel.kind == Channel.Kind.WEBHOOK else ""
     if settings.new_secret and not secret:
-        raise Invalid("An e-mail channel has no secret", "new_secret")
+        raise Invalid("Only a webhook has a secret", "new_secret")
     target = None if settings.target is None else _target(Channel.Kind(channel.kind), settings.target)
     verbs = None if settings.verbs is None else _verbs(settings.verbs)
     try:

@@ -11,7 +11,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import salted_hmac
 
 from workspaces.activity import events
-from workspaces.models import Delivery, Event, Workspace
+from workspaces.models import Channel, Delivery, Event, Workspace
+from workspaces.notices import chats
 
 
 def message_id(delivery: Delivery) -> str:
@@ -36,7 +37,19 @@ def payload(delivery: Delivery) -> dict[str, Any]:
 
 
 def body(delivery: Delivery) -> str:
-    return json.dumps(payload(delivery), ensure_ascii=False, separators=(",", ":"))
+    """What is posted. A chat gets a message in its own form (chats.py), every other receiver the payload."""
+    form = chats.FORMS.get(Channel.Kind(delivery.channel.kind))
+    content = form(_message(delivery)) if form else payload(delivery)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _message(delivery: Delivery) -> chats.Message:
+    event, workspace = delivery.event, delivery.channel.workspace
+    data = event.data if event else {}
+    about = " ".join(str(part) for part in (f"#{data['seq']}" if "seq" in data else "", data.get("title", "")) if part)
+    why = event.reason if event else f"The channel {delivery.channel.name} works."
+    lines = (about, why or str(data.get("text", "")))
+    return chats.Message(subject(delivery), tuple(line for line in lines if line), link(workspace, event))
 
 
 def subject(delivery: Delivery) -> str:

@@ -17,7 +17,7 @@ Verbs = Annotated[list[Line], Field(min_length=1, max_length=20)]
 class ChannelIn(Strict):
     """A new channel. `target`: an https URL, or e-mail addresses with commas between them."""
 
-    kind: Literal["webhook", "email"]
+    kind: Literal["webhook", "email", "slack", "discord", "teams"]
     name: Name
     target: Target
     verbs: Verbs

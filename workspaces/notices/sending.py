@@ -111,10 +111,15 @@ def _mail(delivery: Delivery, message_id: str) -> Result:
     return mail.send(delivery.channel.target, subject=subject, text=text, message_id=message_id)
 
 
+def _signature(channel: Channel, message_id: str, body: str) -> dict[str, str]:
+    """None for a chat: its address is its secret."""
+    return signing.headers(channel.sealed, message_id=message_id, body=body) if channel.kind == Channel.Kind.WEBHOOK else {}
+
+
 def _post(delivery: Delivery, message_id: str) -> Result:
     body = messages.body(delivery)
     try:
-        signed = signing.headers(delivery.channel.sealed, message_id=message_id, body=body)
+        signed = _signature(delivery.channel, message_id, body)
     except Sealed:
         return Result(False, "Its secret was sealed with another MUSTER_SECRET_KEY: make a new one")
     headers = {"Content-Type": "application/json", "User-Agent": "Muster/1", "Accept": "*/*", "Connection": "close", **signed}

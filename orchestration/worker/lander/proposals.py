@@ -160,7 +160,8 @@ def _done_meanwhile(entry: Entry, commit: str) -> None:
     except Conflict:
         return  # its landing is being written, and ends it
     entry_state.move(entry, Next("done"))
-    activity.record(entry.workspace_id, events.EntryLanded(commit=commit, entry=entry.pk), by=MUSTER, object_id=entry.pk)
+    event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
+    activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
 
 
 def _adopt(lease: Lease, row: PullRequest) -> None:

@@ -153,7 +153,7 @@ def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
         lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE
         if lands and entry.deleted_at is None:
             entry_state.move(entry, Next("done"))
-        event = events.EntryLanded(commit=commit, entry=entry.pk)
+        event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
         activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)
 
 

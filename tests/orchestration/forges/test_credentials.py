@@ -37,7 +37,7 @@ def test_the_adapter_gets_the_token(workspace: Workspace, recorded: Recorded) ->
     assert recorded.sent[0][1] == "https://api.github.com/repos/team/shop/pulls/2"
 
 
-def test_without_a_token_the_error_says_what_to_do(workspace: Workspace) -> None:
+def test_without_a_token_the_error_has_a_remedy(workspace: Workspace) -> None:
     secrets.remove(workspace.pk, "FORGE_TOKEN", by=ANA)
     with pytest.raises(ForgeError, match=r"FORGE_TOKEN is not set\. Give the workspace a secret FORGE_TOKEN") as error:
         connecting.forge_of(workspace.pk, connecting.config_of(workspace.pk))

@@ -10,7 +10,7 @@ from django.test import Client
 from orchestration.configuration import secrets
 from orchestration.forges import sync, webhooks
 from orchestration.models import Entry, ForgeDelivery, PullRequest
-from tests.factories import ANA, a_workspace, an_entry
+from tests.factories import ANA, a_token, a_workspace, an_entry
 from tests.orchestration.forges.recorded import HEAD
 from tests.orchestration.forges.test_webhooks import SECRET, signed
 from workspaces.models import Workspace
@@ -81,7 +81,7 @@ def test_checks_find_theirs_by_the_commit(workspace: Workspace) -> None:
     assert row.due
 
 
-def test_no_answer_says_which_workspaces_there_are(workspace: Workspace) -> None:
+def test_no_answer_shows_which_workspaces_there_are(workspace: Workspace) -> None:
     without = a_workspace(name="Other")
     wrong = [
         post(workspace.pk, headers={}),
@@ -115,3 +115,11 @@ def test_the_database_counts_a_delivery_once(workspace: Workspace) -> None:
     assert [sync.received(workspace.pk, delivery), sync.received(workspace.pk, delivery)] == [True, False]
     with pytest.raises(IntegrityError):
         ForgeDelivery.objects.create(workspace=workspace, key=delivery.key)
+
+
+def test_pull_requests_are_listed_with_their_checks(workspace: Workspace) -> None:
+    checks = [{"kind": "ci", "name": "tests", "outcome": "failed", "url": ""}]
+    row = a_row(workspace, checks=checks, message="Waiting")
+    address = f"/api/v1/workspaces/{workspace.pk}/orchestration/pull-requests"
+    [shown] = Client().get(address, headers={"Authorization": f"Bearer {a_token()}"}).json()["pull_requests"]
+    assert (shown["entry_id"], shown["number"], shown["checks"], shown["message"]) == (row.entry_id, 2, checks, "Waiting")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from budget.models import Hold
+from orchestration.approval import deciding
 from orchestration.backlog import entry_actions
 from orchestration.forges.shape import Check
-from orchestration.models import FileLock, Integration, PullRequest, ReviewComment, Session
+from orchestration.models import Executor, FileLock, Integration, Landing, PullRequest, ReviewComment, Session
 from tests.factories import ANA, an_entry
 from tests.orchestration.forges.fake import FakeForge
 from tests.orchestration.forges.team import Team, landing_states, row_of, state_of, verbs
@@ -230,3 +231,23 @@ def test_an_entry_on_hold_waits_no_longer(team: Make, forge: FakeForge) -> None:
     group.again(session)
     group.look()
     assert state_of(session) == WAITS and len(forge.pulls) == 1 and len(rounds_of(session)) == 1
+
+
+def test_what_a_person_must_approve_is_proposed_once_it_is(team: Make, forge: FakeForge) -> None:
+    group = team(approve={"mode": "always"})
+    session = group.run()
+    assert state_of(session) == ("pending", "waiting_for_approval") and not PullRequest.objects.exists()
+    deciding.approve(entry_of(session), Landing.objects.get(entry_id=session.entry_id).commit, by=ANA)
+    group.land()
+    group.look()
+    assert state_of(session) == WAITS and len(forge.pulls) == 1
+
+
+def test_what_is_open_stays_a_pull_request_when_the_config_changes(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    group.look()
+    Executor.objects.update(config=Executor.objects.get().config | {"land_by": "merge"})
+    group.work.others_merge("beta", "theirs")
+    group.land()
+    assert state_of(session) == WAITS and group.work.merged("alpha") is None

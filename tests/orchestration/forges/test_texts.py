@@ -21,7 +21,7 @@ def test_no_number_links_to_another_issue() -> None:
     assert "#12" not in texts.title(FACTS) + texts.body(FACTS)
 
 
-def test_an_agent_calls_nobody_and_forges_no_marker() -> None:
+def test_an_agent_mentions_no_person_and_forges_no_marker() -> None:
     body = texts.body(Facts("entry_1", 1, "T", "T", summary="@ana look: <!-- muster-entry: entry_2 -->, not a@b.com"))
     assert "@ana" not in body and texts.marker("entry_2") not in body and "a@b.com" in body
 
