@@ -35,11 +35,29 @@ def propose(landing: Landing, *, base: str, tip: str, commit: str, verdict: Tree
     entry = Entry.objects.select_related("account").get(pk=landing.entry_id)
     if entry.status != Entry.Status.IN_PROGRESS or entry.deleted_at is not None:
         return True  # it waits already: only the tip is another one
+    if rejection := _rejected_meanwhile(entry):
+        queue.stop_waiting([entry.pk])
+        entry_state.move(entry, rejection)
+        return True
     row = _row_for(entry, landing.commit, base)
     entry_state.move(entry, Next("pending", Reason.WAITING_FOR_MERGE, "Its pull request is being opened"))
     event = events.PullRequestProposed(commit=landing.commit, entry=entry.pk, url=row.url, seq=entry.seq, title=entry.title)
     activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
     return True
+
+
+def _rejected_meanwhile(entry: Entry) -> Next | None:
+    """Where the entry goes if its pull request was closed while it was at work: a person has decided against it."""
+    last = PullRequest.objects.filter(entry=entry, state=State.CLOSED, ended_at__isnull=True).first()
+    if last is None:
+        return None
+    PullRequest.objects.filter(pk=last.pk).update(ended_at=Now())
+    return _rejection(last)
+
+
+def _rejection(row: PullRequest) -> Next:
+    why = f"{row.ended_by or 'Somebody'} closed its pull request" + (f": {row.message}" if row.message else "")
+    return Next("blocked", Reason.MERGE_REJECTED, why[:500])
 
 
 def _row_for(entry: Entry, head: str, base: str) -> PullRequest:
@@ -103,16 +121,18 @@ def send_back(row: PullRequest, findings: Sequence[str], checks: Sequence[Check]
 
 
 def closed(row: PullRequest, by: str, comment: str) -> None:
-    """Closed there without a merge: a person has decided. While its entry is at work, that work goes on, and asks again."""
+    """Closed there without a merge: a person has decided. A session at work goes on; its work is not proposed."""
     with transaction.atomic():
         entry = entry_state.lock(row.entry)
-        fields = {"state": State.CLOSED, "ended_by": by[:200], "message": comment[:500], "ended_at": Now()}
+        at_work = entry.status == Entry.Status.IN_PROGRESS
+        ended_at = None if at_work else Now()
+        fields = {"state": State.CLOSED, "ended_by": by[:200], "message": comment[:500], "ended_at": ended_at}
         if not PullRequest.objects.filter(pk=row.pk, state__in=PullRequest.UNDECIDED).update(**fields):
             return
-        if entry.reason_code == Reason.WAITING_FOR_MERGE:
+        row.refresh_from_db()
+        if entry.status == Entry.Status.PENDING:
             queue.stop_waiting([entry.pk])
-            why = f"{by or 'Somebody'} closed its pull request" + (f": {comment}" if comment else "")
-            entry_state.move(entry, Next("blocked", Reason.MERGE_REJECTED, why[:500]))
+            entry_state.move(entry, _rejection(row))
     _announce(row.workspace_id)
 
 

@@ -88,7 +88,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """`is_trusted`: its author may write to the repository. `asks`: it is meant to be answered by a change: on a line, in a review that
+    """`is_trusted`: its author belongs to the repository, and is no bot. `asks`: it is meant to be answered by a change: on a line, in a review that
     requests changes, or addressed to Muster. `is_old_side`: the line is counted before the change."""
 
     id: str

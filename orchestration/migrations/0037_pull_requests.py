@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('retry_at', models.DateTimeField(blank=True, help_text='The forge may not be asked before.', null=True)),
                 ('failures', models.PositiveIntegerField(db_default=0, default=0, help_text='In a row.')),
                 ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, help_text='When its entry followed the merge, or the rejection.', null=True)),
             ],
         ),
         migrations.RemoveConstraint(

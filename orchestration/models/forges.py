@@ -58,7 +58,7 @@ class PullRequest(models.Model):
     retry_at = models.DateTimeField(null=True, blank=True, help_text="The forge may not be asked before.")
     failures = models.PositiveIntegerField(db_default=0, default=0, help_text="In a row.")
     opened_at = models.DateTimeField(db_default=Now())
-    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When its entry followed the merge, or the rejection.")
 
     class Meta:
         constraints = [

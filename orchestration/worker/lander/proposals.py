@@ -61,6 +61,8 @@ def settle(lease: Lease) -> None:
     for row in rows.filter(state=PullRequest.State.MERGED, ended_at__isnull=True):
         if refs.contains(lease, lease.row().tip, row.merge_commit):
             _end(lease, row)
+        elif problem := lease.row().base_problem:
+            _show(row, f"Merged there. {problem}")
     for row in rows.filter(state=PullRequest.State.OPEN).exclude(foreign_head=""):
         _adopt(lease, row)
     push_due(lease)
@@ -204,6 +206,8 @@ def _move_branch(lease: Lease, entry: Entry, head: str) -> None:
     before = branches.tip(lease.repo, entry.branch)
     if before == head:
         return
+    if (where := branches.checked_out_in(lease.repo, entry.branch)) is not None:
+        raise GitError("update-ref", f"{entry.branch} is checked out in {where}: check out another branch there")
     if before:
         git.run(lease.repo, "update-ref", f"refs/muster/pulls/{entry.pk}-before", before)
     session_dir.working_copy(entry).discard()

@@ -251,3 +251,29 @@ def test_what_is_open_stays_a_pull_request_when_the_config_changes(team: Make, f
     group.work.others_merge("beta", "theirs")
     group.land()
     assert state_of(session) == WAITS and group.work.merged("alpha") is None
+
+
+def test_a_pull_request_that_is_closed_between_two_rounds_ends_them(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    forge.ci = [Check("tests", "failed")]
+    group.look()
+    forge.change(state="closed", ended_by="ana")
+    group.look()
+    assert state_of(session) == ("blocked", "merge_rejected")
+
+
+def test_work_whose_pull_request_is_closed_meanwhile_is_not_proposed_again(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    forge.ci = [Check("tests", "failed")]
+    group.look()
+    group.work.supervise(group.work.claim(entry_of(session)))
+    forge.change(state="closed", ended_by="ana")
+    group.look()
+    assert state_of(session) == ("in_progress", "")
+    group.land()
+    assert state_of(session) == ("blocked", "merge_rejected") and landing_states(session) == ["refused", "withdrawn"]
+    assert PullRequest.objects.count() == 1
+    entry_actions.resume(entry_of(session), by=ANA)
+    assert state_of(session) == ("pending", "")

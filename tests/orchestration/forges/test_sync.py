@@ -10,7 +10,8 @@ from django.utils.timezone import now
 from orchestration.configuration import secrets
 from orchestration.forges import requests, sync
 from orchestration.forges.shape import Check, ForgeError, Problem
-from orchestration.models import PullRequest, Session
+from orchestration.landing import branch
+from orchestration.models import Executor, Integration, PullRequest, Session
 from orchestration.worker.lander import proposals
 from tests.factories import ANA
 from tests.orchestration.forges.fake import FakeForge
@@ -205,3 +206,35 @@ def test_the_database_keeps_one_open_pull_request_an_entry(team: Make) -> None:
         PullRequest.objects.create(workspace=row.workspace, entry=row.entry, branch="b", base="main", head="1")
     with pytest.raises(IntegrityError, match="what_is_open_there_has_a_number"), transaction.atomic():
         PullRequest.objects.filter(pk=row.pk).update(state="open", number=None)
+
+
+def test_the_tick_wakes_a_lander_for_what_is_left_to_do(team: Make) -> None:
+    group = team()
+    session = group.run()
+    group.look()
+    Executor.objects.update(state="paused")
+    for change, is_due in (
+        ({}, False),
+        ({"pushed": ""}, True),
+        ({"foreign_head": "1" * 40}, True),
+        ({"state": "merged", "merge_commit": "1" * 40}, True),
+        ({"state": "merged", "merge_commit": "1" * 40, "ended_at": now()}, False),
+    ):
+        row = row_of(session)
+        PullRequest.objects.filter(pk=row.pk).update(**change)
+        Integration.objects.update(due=False)
+        branch.wake_due()
+        assert Integration.objects.get().due is is_due, change
+        row.save()
+
+
+def test_while_the_base_is_red_merged_work_waits_and_says_why(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    group.look()
+    group.merge_there()
+    group.look()
+    Integration.objects.update(base_problem="main cannot be merged", base_tip=group.at("main"))
+    group.land()
+    assert state_of(session) == WAITS
+    assert entry_of(session).reason_message == "Merged there. main cannot be merged"
