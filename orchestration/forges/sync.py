@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
@@ -21,6 +21,7 @@ from orchestration.landing import branch, reads
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, ForgeDelivery, PullRequest, Round
 from orchestration.reasons import Reason
+from workspaces.errors import NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,8 @@ EVERY_S = 60
 """The safety net behind webhooks. What has not changed costs nothing of the forge's limit."""
 LOOK_S = 300
 MAX_AT_ONCE = 20
+OF_ALL = (Problem.RATE_LIMITED, Problem.UNREACHABLE, Problem.AUTH)
+"""These are the forge's: it is not asked about another pull request of the workspace either."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 15, 900
 
 
@@ -42,7 +45,8 @@ def due() -> QuerySet[PullRequest]:
     free = Q(look_until__isnull=True) | Q(look_until__lt=Now())
     allowed = Q(retry_at__isnull=True) | Q(retry_at__lt=Now())
     is_time = Q(due=True) | Q(looked_at__isnull=True) | Q(looked_at__lt=Now() - timedelta(seconds=EVERY_S))
-    undecided = PullRequest.objects.filter(state__in=PullRequest.UNDECIDED, workspace__deleted_at__isnull=True)
+    alive = {"workspace__deleted_at__isnull": True, "entry__deleted_at__isnull": True}
+    undecided = PullRequest.objects.filter(state__in=PullRequest.UNDECIDED, **alive)
     return undecided.filter(free, allowed, is_time, pushed=F("head")).order_by(F("looked_at").asc(nulls_first=True), "pk")
 
 
@@ -56,6 +60,13 @@ def look(row_id: int) -> bool:
         _note_success(row)
     except ForgeError as error:
         _note_failure(row, error)
+    except NotFound:
+        log.info("forge.entry_deleted", entry=row.entry_id)  # meanwhile
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:  # one that cannot be understood keeps no other waiting
+        log.exception("forge.crashed", entry=row.entry_id)
+        _note_failure(row, ForgeError(Problem.INVALID, "Muster could not make use of the forge's answer"))
     finally:
         PullRequest.objects.filter(pk=row_id).update(look_until=None, looked_at=Now())
     return True
@@ -195,6 +206,9 @@ def _note_failure(row: PullRequest, error: ForgeError) -> None:
     PullRequest.objects.filter(pk=row.pk).update(
         problem=error.problem, message=message, retry_at=retry_at, failures=F("failures") + 1
     )
+    if error.problem in OF_ALL:
+        others = PullRequest.objects.filter(workspace_id=row.workspace_id, state__in=PullRequest.UNDECIDED)
+        others.update(retry_at=retry_at)
     waits = Entry.objects.filter(pk=row.entry_id, status=Entry.Status.PENDING, reason_code=Reason.WAITING_FOR_MERGE)
     waits.update(reason_message=message)
     log.warning("forge.failed", entry=row.entry_id, problem=str(error.problem), error=error.detail[:200])

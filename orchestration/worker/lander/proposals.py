@@ -175,6 +175,9 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
     try:
         git.run(lease.repo, "fetch", "--quiet", "--no-tags", lease.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S)
         theirs = git.run(lease.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
+        if theirs == row.head:  # the forge was a little behind its git
+            PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, foreign_head="", due=True)
+            return
         head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
         _move_branch(lease, row.entry, head)
     except GitError as error:

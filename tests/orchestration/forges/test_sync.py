@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
+from orchestration.backlog import deletion
 from orchestration.configuration import secrets
 from orchestration.forges import requests, sync
 from orchestration.forges.shape import Check, ForgeError, Problem
@@ -15,7 +16,7 @@ from orchestration.models import Executor, Integration, PullRequest, Session
 from orchestration.worker.lander import proposals
 from tests.factories import ANA
 from tests.orchestration.forges.fake import FakeForge
-from tests.orchestration.forges.team import Team, row_of, state_of, verbs
+from tests.orchestration.forges.team import Team, landing_states, row_of, state_of, verbs
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.lander.test_swap import Killed, kill_at
 from tests.orchestration.worker.sessions.shop import entry_of, rounds_of
@@ -238,3 +239,40 @@ def test_while_the_base_is_red_merged_work_waits_and_says_why(team: Make, forge:
     group.land()
     assert state_of(session) == WAITS
     assert entry_of(session).reason_message == "Merged there. main cannot be merged"
+
+
+def test_a_forge_that_is_behind_its_git_changes_nothing(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    group.look()
+    requests.adopt(row_of(session), "1" * 40)
+    group.land()
+    row = row_of(session)
+    assert (row.foreign_head, row.head) == ("", group.at(row.branch)) and landing_states(session) == ["proposed"]
+
+
+def test_a_limit_holds_for_all_pull_requests_of_the_workspace(team: Make, forge: FakeForge) -> None:
+    group = team()
+    group.run()
+    group.run("beta")
+    forge.error = ForgeError(Problem.RATE_LIMITED, "The forge answered 429")
+    group.look()
+    assert forge.calls == ["list_for"]
+
+
+def test_an_answer_that_cannot_be_understood_keeps_no_other_waiting(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session, other = group.run(), group.run("beta")
+    forge.error = ValueError("odd")  # type: ignore[assignment]
+    group.look()
+    assert row_of(session).problem == "invalid" and row_of(other).state == "open"
+
+
+def test_the_pull_request_of_a_deleted_entry_is_left_alone(team: Make, forge: FakeForge) -> None:
+    group = team()
+    session = group.run()
+    group.look()
+    deletion.delete_all([entry_of(session)], by=ANA)
+    forge.calls.clear()
+    group.look()
+    assert forge.calls == []
