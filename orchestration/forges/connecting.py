@@ -27,6 +27,16 @@ def forge_of(workspace_id: str, config: Config) -> Forge:
     return MAKERS[config.forge.kind](config.forge.url, config.forge.repository, token)
 
 
+def trial(workspace_id: str, base: str) -> str:
+    """Why the forge cannot be used, as a sentence; empty: it lists pull requests. One request."""
+    config = config_of(workspace_id)
+    try:
+        forge_of(workspace_id, config).list_for("muster/trial", base)
+    except ForgeError as problem:
+        return str(problem)
+    return ""
+
+
 def webhook_secret(workspace_id: str) -> str:
     """Empty where none is set, or it cannot be unsealed: then no webhook is believed."""
     try:

@@ -298,7 +298,7 @@ def test_a_message_goes_to_a_session_at_work(otto: Client, vera: Client, workspa
     assert otto.post(f"{address}message/", {"text": "Hurry."}, headers=HTMX).status_code == 409
 
 
-def test_an_entry_leads_to_its_pull_request_with_what_ci_says(ana: Client, workspace: Workspace) -> None:
+def test_an_entry_leads_to_its_pull_request_with_the_results_of_ci(ana: Client, workspace: Workspace) -> None:
     target = entry(workspace, 5)
     Entry.objects.filter(pk=target.pk).update(reason_code="waiting_for_merge", reason_message="Waiting for a person to merge it")
     forge = {"forge": {"kind": "github", "repository": "team/shop"}}

@@ -68,3 +68,11 @@ def test_a_config_that_cannot_work_is_refused(change: dict[str, Any]) -> None:
         headers={"Authorization": f"Bearer {a_token()}"},
     )
     assert response.status_code == 400 and response.json()["errors"]
+
+
+def test_a_trial_shows_whether_the_forge_can_be_used(workspace: Workspace, recorded: Recorded) -> None:
+    assert "404: Not Found. Look at forge.url and forge.repository" in connecting.trial(workspace.pk, "main")
+    recorded.on("GET", "/pulls", [GITHUB_PULL])
+    assert connecting.trial(workspace.pk, "main") == ""
+    secrets.remove(workspace.pk, "FORGE_TOKEN", by=ANA)
+    assert connecting.trial(workspace.pk, "main").startswith("The secret FORGE_TOKEN is not set")

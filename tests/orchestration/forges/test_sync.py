@@ -229,7 +229,7 @@ def test_the_tick_wakes_a_lander_for_what_is_left_to_do(team: Make) -> None:
         row.save()
 
 
-def test_while_the_base_is_red_merged_work_waits_and_says_why(team: Make, forge: FakeForge) -> None:
+def test_while_the_base_is_red_merged_work_waits_with_its_reason(team: Make, forge: FakeForge) -> None:
     group = team()
     session = group.run()
     group.look()
