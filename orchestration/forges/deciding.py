@@ -8,12 +8,14 @@ from orchestration.forges.shape import Check, Comment, PullRequest
 
 QUIET = timedelta(seconds=60)
 """A person writes several comments one after the other: they start one round together, once the newest is so old."""
+CI_BEGINS, NO_CI = timedelta(seconds=60), timedelta(minutes=5)
+"""A forge may show a check only some time after the push: so long nothing is merged, and without any check so much longer."""
 MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`head`: the commit that Muster verified and pushed. `waits`: the entry waits for the merge; otherwise it is at work again. `comments`:
+    """`head`: the commit that Muster verified and pushed. `waits`: the entry waits for the merge; otherwise it is at work again. `is_approved`: exactly this head. `comments`:
     which no round was given yet. `merges`: Muster merges what is green and approved."""
 
     pull: PullRequest
@@ -24,6 +26,7 @@ class View:
     comments: Sequence[Comment] = ()
     is_approved: bool = False
     merges: bool = False
+    pushed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,10 @@ def _of_evidence(view: View) -> Decision:
         return Wait(f"Waiting for {_named(pending)} in CI")
     if not view.merges:
         return Wait("Waiting for a person to merge it")
-    return Merge() if view.is_approved else Wait("Waiting for an approval there")
+    if not view.is_approved:
+        return Wait("Waiting for an approval there")
+    age = view.now - view.pushed_at if view.pushed_at else timedelta()
+    return Merge() if age >= (CI_BEGINS if view.checks else NO_CI) else Wait("Approved: waiting for CI to begin")
 
 
 def _named(checks: Sequence[Check]) -> str:

@@ -175,7 +175,7 @@ def replace_by(row: PullRequest, head: str, *, pushed: str) -> bool:
     )
     entry_state.move(entry, Next("in_progress"))
     queue.enqueue(entry, head, round_=None)
-    PullRequest.objects.filter(pk=row.pk).update(pushed=pushed, foreign_head="")
+    PullRequest.objects.filter(pk=row.pk).update(pushed=pushed, pushed_at=Now(), foreign_head="")
     event = events.PullRequestAdopted(commit=head, entry=entry.pk, url=row.url)
     activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
     return True

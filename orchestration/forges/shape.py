@@ -123,8 +123,9 @@ class Forge(Protocol):
 
     def comments(self, number: int) -> Sequence[Comment]: ...
 
-    def is_approved(self, number: int) -> bool:
-        """Whether a person with write access approved it, and nobody requests changes."""
+    def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
+        """Whether a person of the repository approved this head, and nobody requests changes. `since`: when it was pushed, for a forge that
+        does not say which commit was approved."""
         ...
 
     def merge(self, number: int, *, head: str, method: Method) -> None:

@@ -89,8 +89,11 @@ def _look(row: PullRequest) -> None:
         now=now(),
         checks=forge.checks(row.head) if is_ours else (),
         comments=requests.new_comments(row, forge.comments(row.number)) if is_ours else (),
-        is_approved=is_ours and _merges(config) and forge.is_approved(row.number),
+        is_approved=is_ours
+        and _merges(config)
+        and forge.is_approved(row.number, head=row.head, since=row.pushed_at or row.opened_at),
         merges=_merges(config),
+        pushed_at=row.pushed_at,
     )
     _carry_out(row, forge, config, view, deciding.decide(view))
 

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('base', models.CharField(max_length=100)),
                 ('head', models.CharField(help_text='The commit that Muster verified.', max_length=64)),
                 ('pushed', models.CharField(blank=True, db_default='', default='', help_text='Where Muster last put the branch there, or saw it.', max_length=64)),
+                ('pushed_at', models.DateTimeField(blank=True, help_text='CI may need a moment to begin after that.', null=True)),
                 ('foreign_head', models.CharField(blank=True, db_default='', default='', help_text='Commits of others there, which are to be verified.', max_length=64)),
                 ('forge_id', models.CharField(blank=True, db_default='', default='', help_text="The forge's own id of it.", max_length=40)),
                 ('number', models.PositiveIntegerField(blank=True, null=True)),

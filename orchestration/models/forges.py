@@ -31,6 +31,7 @@ class PullRequest(models.Model):
     pushed = models.CharField(
         max_length=64, blank=True, db_default="", default="", help_text="Where Muster last put the branch there, or saw it."
     )
+    pushed_at = models.DateTimeField(null=True, blank=True, help_text="CI may need a moment to begin after that.")
     foreign_head = models.CharField(
         max_length=64, blank=True, db_default="", default="", help_text="Commits of others there, which are to be verified."
     )

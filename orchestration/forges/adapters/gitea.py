@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -71,12 +72,13 @@ class Gitea:
         writers = {author: self._may_write(author) for author in {row.by for row in rows} if author}
         return sorted((replace(row, is_trusted=writers.get(row.by, False)) for row in rows), key=lambda each: each.at)
 
-    def is_approved(self, number: int) -> bool:
+    def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
         """By the newest decision of each person that still counts."""
         decisions: dict[str, str] = {}
         for row in self.client.pages(f"/pulls/{number}/reviews"):
-            if text(row, "state") in DECIDING and at(row, "official") and not at(row, "dismissed") and not at(row, "stale"):
-                decisions[text(row, "user", "login")] = text(row, "state")
+            if text(row, "state") in DECIDING and at(row, "official") and not at(row, "dismissed"):
+                is_old = text(row, "state") == "APPROVED" and text(row, "commit_id") != head
+                decisions[text(row, "user", "login")] = "" if is_old else text(row, "state")
         return "APPROVED" in decisions.values() and "REQUEST_CHANGES" not in decisions.values()
 
     def merge(self, number: int, *, head: str, method: Method) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orchestration.forges.adapters.values import asks_muster, at, moment, number, required, text
@@ -66,12 +67,13 @@ class GitHub:
         others = [_issue_comment(row) for row in self.client.pages(f"/issues/{number}/comments")]
         return sorted([*on_lines, *reviews, *others], key=lambda each: each.at)
 
-    def is_approved(self, number: int) -> bool:
-        """By the newest decision of each person."""
+    def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
+        """By the newest decision of each person. A request for changes holds until it is taken back; an approval holds for its commit."""
         decisions: dict[str, str] = {}
         for row in self.client.pages(f"/pulls/{number}/reviews"):
             if text(row, "state") in DECIDING and _is_trusted(row):
-                decisions[text(row, "user", "login")] = text(row, "state")
+                is_old = text(row, "state") == "APPROVED" and text(row, "commit_id") != head
+                decisions[text(row, "user", "login")] = "" if is_old else text(row, "state")
         return "APPROVED" in decisions.values() and "CHANGES_REQUESTED" not in decisions.values()
 
     def merge(self, number: int, *, head: str, method: Method) -> None:

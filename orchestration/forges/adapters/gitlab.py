@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -68,10 +69,13 @@ class GitLab:
         writers = {author: self._may_write(author) for author in {_author(row) for row in by_people} if author}
         return [replace(_comment(row), is_trusted=writers.get(_author(row), False)) for row in by_people]
 
-    def is_approved(self, number: int) -> bool:
-        """At least one approval, and as many as the project's rules ask for."""
+    def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
+        """As many approvals as the project's rules ask for, and one that is newer than the push: none names its commit. Where a GitLab is too old
+        to give their time, the project must remove them when commits are added, as it does unless it was changed."""
         answer = self.client.get(f"/merge_requests/{number}/approvals")
-        return bool(at(answer, "approved")) and bool(at(answer, "approved_by"))
+        given = at(answer, "approved_by")
+        newer = [row for row in given if moment(row, "approved_at") >= since] if isinstance(given, list) else []
+        return bool(at(answer, "approved")) and bool(newer)
 
     def merge(self, number: int, *, head: str, method: Method) -> None:
         """Whether a merge is a rebase is the project's setting there."""

@@ -93,7 +93,7 @@ def _push(lease: Lease, row: PullRequest) -> bool:
     if problem == STALE:
         _after_others(lease, row)
         return True
-    fields = {"message": problem[:500]} if problem else {"pushed": row.head, "message": "", "due": True}
+    fields = {"message": problem[:500]} if problem else {"pushed": row.head, "pushed_at": Now(), "message": "", "due": True}
     PullRequest.objects.filter(pk=row.pk, head=row.head).update(**fields)
     if problem:
         _show(row, problem)
@@ -176,7 +176,7 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
         git.run(lease.repo, "fetch", "--quiet", "--no-tags", lease.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S)
         theirs = git.run(lease.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
         if theirs == row.head:  # the forge was a little behind its git
-            PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, foreign_head="", due=True)
+            PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
             return
         head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
         _move_branch(lease, row.entry, head)

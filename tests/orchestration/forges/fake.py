@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from orchestration.forges.shape import Check, Comment, Draft, ForgeError, Method, Problem, PullRequest
 
@@ -59,7 +60,7 @@ class FakeForge:
         self._call("comments")
         return self.notes
 
-    def is_approved(self, number: int) -> bool:
+    def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
         self._call("is_approved")
         return self.approved
 

@@ -43,6 +43,7 @@ GITHUB_REVIEW = {
     "state": "CHANGES_REQUESTED",
     "body": "Nearly",
     "submitted_at": "2026-05-15T15:20:00Z",
+    "commit_id": HEAD,
 }
 GITHUB_RUN = {
     "id": 128620228,
@@ -109,6 +110,7 @@ GITEA_REVIEW = {
     "dismissed": False,
     "body": "Nearly",
     "comments_count": 1,
+    "commit_id": HEAD,
     "submitted_at": "2026-05-15T15:20:00Z",
 }
 GITEA_LINE = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -206,9 +207,13 @@ def test_an_opinion_asks_for_nothing(recorded: Recorded, of: Callable[[str], For
     }
 
 
+def approved(forge: Forge, head: str = HEAD) -> bool:
+    return forge.is_approved(2, head=head, since=datetime(2026, 5, 15, tzinfo=UTC))
+
+
 def test_the_newest_decision_of_each_person_counts(recorded: Recorded, of: Callable[[str], Forge]) -> None:
     approval = GITHUB_REVIEW | {"state": "APPROVED"}
-    for reviews, approved in (
+    for reviews, expected in (
         ([], False),
         ([GITHUB_REVIEW, approval], True),
         ([approval, GITHUB_REVIEW], False),
@@ -216,8 +221,25 @@ def test_the_newest_decision_of_each_person_counts(recorded: Recorded, of: Calla
         ([approval, GITHUB_REVIEW | {"user": {"login": "ben"}}], False),
     ):
         recorded.on("GET", "/pulls/2/reviews", reviews)
-        assert of("github").is_approved(2) is approved
-    recorded.on("GET", "/pulls/2/reviews", [GITEA_REVIEW | {"state": "APPROVED"}])
-    assert of("gitea").is_approved(2)
-    recorded.on("GET", "/merge_requests/2/approvals", {"approved": True, "approved_by": []})
-    assert not of("gitlab").is_approved(2)
+        assert approved(of("github")) is expected
+
+
+@pytest.mark.parametrize(("kind", "review"), [("github", GITHUB_REVIEW), ("gitea", GITEA_REVIEW)])
+def test_an_approval_holds_for_its_commit_alone(
+    recorded: Recorded, of: Callable[[str], Forge], kind: str, review: dict[str, Any]
+) -> None:
+    recorded.on("GET", "/pulls/2/reviews", [review | {"state": "APPROVED"}])
+    assert approved(of(kind)) and not approved(of(kind), head="1" * 40)
+    recorded.on("GET", "/pulls/2/reviews", [review, review | {"user": {"login": "ben"}, "state": "APPROVED"}])
+    assert not approved(of(kind))
+
+
+def test_an_approval_of_gitlab_is_newer_than_the_push(recorded: Recorded, of: Callable[[str], Forge]) -> None:
+    for given, expected in (
+        ([], False),
+        ([{"user": {"id": 7}, "approved_at": "2026-05-15T15:20:38.000Z"}], True),
+        ([{"user": {"id": 7}, "approved_at": "2026-05-14T15:20:38.000Z"}], False),
+        ([{"user": {"id": 7}}], True),
+    ):
+        recorded.on("GET", "/merge_requests/2/approvals", {"approved": True, "approved_by": given})
+        assert approved(of("gitlab")) is expected

@@ -59,11 +59,19 @@ def test_strangers_start_no_round() -> None:
 
 
 def test_muster_merges_what_is_green_and_approved_if_it_may() -> None:
-    green = replace(VIEW, checks=[GREEN], merges=True)
+    green = replace(VIEW, checks=[GREEN], merges=True, pushed_at=LONG_AGO)
     assert decide(replace(green, is_approved=True)) == Merge()
     assert decide(green) == Wait("Waiting for an approval there")
     assert decide(replace(green, is_approved=True, merges=False)) == Wait("Waiting for a person to merge it")
     assert isinstance(decide(replace(green, is_approved=True, checks=[GREEN, RUNNING])), Wait)
+
+
+def test_nothing_is_merged_before_ci_can_have_begun() -> None:
+    approved = replace(VIEW, merges=True, is_approved=True, checks=[GREEN])
+    for checks, seconds, merges in (([GREEN], 30, False), ([GREEN], 90, True), ([], 90, False), ([], 400, True)):
+        view = replace(approved, checks=checks, pushed_at=NOW - timedelta(seconds=seconds))
+        assert (decide(view) == Merge()) is merges
+    assert decide(approved) == Wait("Approved: waiting for CI to begin")
 
 
 def test_of_a_log_its_end_counts() -> None:

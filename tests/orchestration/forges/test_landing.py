@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+
+from django.utils.timezone import now
 
 from budget.models import Hold
 from orchestration.approval import deciding
@@ -160,6 +163,9 @@ def test_muster_merges_what_is_green_and_approved(team: Make, forge: FakeForge) 
     group.look()
     assert "merge" not in forge.calls and entry_of(session).reason_message == "Waiting for an approval there"
     forge.approved = True
+    group.look()
+    assert "merge" not in forge.calls and entry_of(session).reason_message == "Approved: waiting for CI to begin"
+    PullRequest.objects.update(pushed_at=now() - timedelta(minutes=2))
     group.look()
     assert forge.calls.count("merge") == 1 and row_of(session).checks[0] == {
         "kind": "ci",
