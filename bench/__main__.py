@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 
 NAMES = {
-    "dispatch": "D1, D2: the database part of a cycle that dispatches 50, against one statement that does the same",
+    "dispatch": "D1, D2, P15: the database part of a cycle that dispatches 50, against one statement that does the same",
     "scale": "S1, S2: a cycle at a million entries against a thousand, and an idle one",
     "parked": "P13: one message, 10,000 entries behind one locked file, and 20 free ones behind them: until the 20 have sessions",
     "pages": "P11: every page and every read of the API at 10^3, 10^4 and 10^5 entries",

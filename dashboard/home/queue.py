@@ -8,7 +8,7 @@ from dashboard.home.sources import SOURCES, Item
 from workspaces.models import QueueMark
 from workspaces.people import queue_marks
 
-SHOWN = 50
+SHOWN, MOST = 8, 50
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ def region(scope: Scope) -> dict[str, Any]:
     """A fixed number of queries, whatever the number of workspaces."""
     every, marks = items(scope), queue_marks.of(scope.caller.user)
     waiting = [item for item in every if not _is_aside(marks.get(item.key), scope)]
-    rows = [Row(item, unread=item.key not in marks) for item in waiting[:SHOWN]]
+    shown = MOST if scope.whole_queue else SHOWN
+    rows = [Row(item, unread=item.key not in marks) for item in waiting[:shown]]
     return {
         "rows": rows,
         "waiting": len(waiting),
         "unread": sum(item.key not in marks for item in waiting),
-        "more": max(len(waiting) - SHOWN, 0),
+        "left_out": max(len(waiting) - shown, 0),
+        "whole": scope.whole_queue,
         "aside": len(every) - len(waiting),
     }
 

@@ -21,8 +21,11 @@ MAX_WORKSPACES = 200
 
 @dataclass(frozen=True)
 class Scope:
+    """`whole_queue`: the person wants to see more than its first rows."""
+
     caller: Caller
     at: datetime
+    whole_queue: bool = False
 
     @cached_property
     def _rows(self) -> list[Workspace]:
@@ -55,8 +58,8 @@ class Scope:
         return [workspace_id for workspace_id, role in self._roles.items() if need in GRANTS[role]]
 
 
-def of(caller: Caller) -> Scope:
-    return Scope(caller, timezone.now())
+def of(caller: Caller, *, whole_queue: bool = False) -> Scope:
+    return Scope(caller, timezone.now(), whole_queue)
 
 
 def _figures(at: datetime) -> dict[str, Any]:

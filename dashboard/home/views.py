@@ -29,7 +29,7 @@ FOR_GOOD = timedelta(days=3650)
 
 @logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
-    seen = scope.of(caller)
+    seen = scope.of(caller, whole_queue=request.GET.get("queue") == "all")
     if shown := region_versions.parse(request.GET.get("live", "")):
         names = [name for name in shown if name in REGIONS]
         return region_versions.answer(shown, names, lambda name: _region(request, name, seen))

@@ -4,7 +4,7 @@ from django import forms
 
 from orchestration.models import Session
 
-SORTS = ("elapsed", "cost", "output", "entry")
+SORTS = ("elapsed", "cost", "output", "entry", "burn")
 STATES = {
     "running": "Running",
     "starting": "Starting",
@@ -29,7 +29,7 @@ class WorkersFilter(forms.Form):
     q = forms.CharField(max_length=200, required=False)
     sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
     ended = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
-    view = forms.ChoiceField(choices=[("", ""), ("timeline", "")], required=False)
+    view = forms.ChoiceField(choices=[("", ""), ("timeline", ""), ("grid", "")], required=False)
     session = forms.CharField(max_length=60, required=False)
 
 

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from budget import amounts
 from budget.reads import csv_export
 from dashboard.proposals import goals
-from dashboard.sessions import history, log_lines, timeline
+from dashboard.sessions import fleet, history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
 from dashboard.sessions.rows import Row, build_row
 from dashboard.shared.decorators import in_workspace
@@ -26,6 +26,7 @@ from orchestration.models import Session
 from orchestration.proposals import reads
 from orchestration.queries import session_for
 from orchestration.sessions.logs import windows as log_windows
+from workspaces.errors import NotFound
 
 RECENT = timedelta(minutes=60)
 MAX_COUNTED = 10_000
@@ -56,6 +57,7 @@ KEYS: dict[str, Callable[[Row], Any]] = {
     "cost": lambda row: row.round_cost or 0,
     "output": lambda row: row.silent_since,
     "entry": lambda row: row.entry.seq,
+    "burn": lambda row: fleet.burn(row, now()),
 }
 
 
@@ -66,6 +68,8 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     regions = HEADER | {"workers": Region("sessions/list.html#workers", workers), "runs": Region("sessions/list.html#runs", runs)}
     if page_request.request.GET.get("fragment") == "peek":
         regions["peek"] = _peek_region(page_request.request.GET.get("session", ""))
+    elif (opened := page_request.request.GET.get("session", "")) and page_request.request.GET.get("view") == "grid":
+        regions["last-lines"] = Region("sessions/list.html#peek", partial(_peek_if_known, session_id=opened))
     for name in page_request.live:  # those that are open refresh themselves
         if name.startswith(LINES):
             regions[name] = _peek_region(name.removeprefix(LINES))
@@ -79,13 +83,15 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
         cut = history.paginate(_ended(page_request, chosen), page_request)
         rows = _rows(page_request, cut.rows)
     else:
-        rows = _sorted([row for row in recent if _fits(row, chosen)], chosen["sort"])[:PAGE_SIZE]
+        by_default = "output" if chosen["view"] == "grid" else ""
+        rows = _sorted([row for row in recent if _fits(row, chosen)], chosen["sort"] or by_default)[:PAGE_SIZE]
         cut = Page([])
     older = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED, ended_at__lte=now() - RECENT)
     name, down = chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-")
-    lanes = timeline.draw(rows, now()) if chosen["view"] and not chosen["ended"] else {}
+    view = "" if chosen["ended"] else chosen["view"]
+    drawn = timeline.draw(rows, now()) if view == "timeline" else _grid(page_request, rows, chosen) if view == "grid" else {}
     return (
-        lanes
+        drawn
         | {
             "rows": rows,
             "cut": cut,
@@ -102,10 +108,17 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
             "with_ended": filters.query(page_request, "state", "phase", "sort", "view", ended="1"),
             "without_ended": filters.query(page_request, "ended", "state"),
             "as_table": filters.query(page_request, "view"),
+            "as_grid": filters.query(page_request, "ended", "sort", view="grid"),
             "as_timeline": filters.query(page_request, "ended", "sort", view="timeline"),
             "kept": [(key, chosen[key]) for key in ("state", "sort", "ended", "view") if chosen[key]],
         }
     )
+
+
+def _grid(page_request: PageRequest, rows: list[Row], chosen: dict[str, Any]) -> dict[str, Any]:
+    """`orders`: (query, words, is chosen)."""
+    orders = [(filters.query(page_request, "sort", sort=key), words, chosen["sort"] == key) for key, words in fleet.SORTS.items()]
+    return {"tiles": fleet.tiles(rows, now()), "orders": orders}
 
 
 def runs(page_request: PageRequest) -> dict[str, Any]:
@@ -123,6 +136,13 @@ def peek(page_request: PageRequest, *, session_id: str) -> dict[str, Any]:
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
     window = log_windows.before(session, limit=PEEK_LINES)
     return {"peeked": session, "name": f"{LINES}{session.pk}", "lines": log_lines.html(window.lines, base=base, here=False)}
+
+
+def _peek_if_known(page_request: PageRequest, *, session_id: str) -> dict[str, Any]:
+    try:
+        return peek(page_request, session_id=session_id)
+    except NotFound:
+        return {}
 
 
 def _recent(page_request: PageRequest) -> list[Row]:

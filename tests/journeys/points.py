@@ -37,6 +37,7 @@ class Site:
             "overview": "",
             "workers": "workers/",
             "timeline": "workers/?view=timeline",
+            "grid": f"workers/?view=grid&session={full.long_log.pk}",
             "worker": f"workers/{full.long_log.pk}/",
             "worker over": f"workers/{full.ended.pk}/",
             "log": f"workers/{full.long_log.pk}/log/",

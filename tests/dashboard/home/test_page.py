@@ -123,3 +123,14 @@ def test_a_page_that_stays_open_gets_only_what_changed(ana: Client, workspace: W
     assert ana.get("/", {"live": known}).json() == {"regions": {}, "failed": []}
     Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
     assert set(ana.get("/", {"live": known}).json()["regions"]) == {"queue", "workspaces"}
+
+
+def test_a_long_queue_shows_its_first_eight_until_a_person_wants_all(ana: Client, workspace: Workspace) -> None:
+    seed.plenty(workspace, 20)
+    Entry.objects.filter(workspace=workspace).exclude(status="in_progress").update(
+        status="failed", reason_code="rounds_exhausted"
+    )
+    first = keys(ana)
+    every = re.findall(r'data-need="([^"]+)"', text_of(ana, "/", queue="all"))
+    assert len(first) == 8 and len(every) > 20 and every[:8] == first
+    assert "?queue=all" in text_of(ana, "/") and "Show fewer" in text_of(ana, "/", queue="all")

@@ -2,11 +2,13 @@
 
 import re
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from dashboard.sessions import fleet
 from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
@@ -121,7 +123,7 @@ def test_a_forged_cursor_does_no_harm(ana: Client, workspace: Workspace, cursor:
         assert ana.get(f"/w/{workspace.pk}/workers/", {"ended": "1", name: cursor}).status_code == 200
 
 
-@pytest.mark.parametrize("query", [{}, {"fragment": "workers"}, {"ended": "1"}, {"view": "timeline"}])
+@pytest.mark.parametrize("query", [{}, {"fragment": "workers"}, {"ended": "1"}, {"view": "timeline"}, {"view": "grid"}])
 def test_few_sessions_and_many_take_the_same_queries(ana: Client, workspace: Workspace, query: dict[str, str]) -> None:
     address = f"/w/{workspace.pk}/workers/"
     few = statements(ana, address, **query)
@@ -199,6 +201,31 @@ def test_the_timeline_draws_a_lane_for_each_row_and_the_table_stays(ana: Client,
     seen = text_of(ana, f"/w/{workspace.pk}/workers/", view="timeline")
     assert '<svg role="img" class="chart lanes"' in seen and seen.count('class="lane-name"') == 7 and "<table" in seen
     assert 'class="cross"' in seen and "phase open" in seen
+
+
+def test_the_grid_has_a_tile_for_each_session_at_work_the_quietest_first(ana: Client, workspace: Workspace) -> None:
+    at_work = list(Session.objects.filter(workspace=workspace, status__in=Session.OPEN).order_by("pk"))
+    for minutes, session in enumerate(at_work):
+        set_(session, last_output_at=now() - timedelta(minutes=2 * minutes), claimed_at=now() - timedelta(hours=1))
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", view="grid")
+    tiles = re.findall(r'<li id="tile-(\w+)" class="tile (\w*)"', seen)
+    expected = [(session.pk, "" if n == 0 else "warn" if n == 1 else "bad") for n, session in enumerate(at_work)]
+    assert tiles == expected[::-1] and "<table" not in seen
+
+
+def test_the_grid_shows_the_last_lines_of_a_chosen_session(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").first()
+    assert session
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", view="grid", session=session.pk)
+    assert f'id="lines-{session.pk}" data-live' in seen and 'id="last-lines"' in seen
+    assert 'id="last-lines"' not in text_of(ana, f"/w/{workspace.pk}/workers/", view="grid", session="sess_unknown")
+
+
+def test_what_a_session_burns_is_spend_over_time() -> None:
+    at = now()
+    old, young = Mock(round_cost=600), Mock(round_cost=600)
+    old.session.started_at, young.session.started_at = at - timedelta(seconds=60), at
+    assert (fleet.burn(old, at), fleet.burn(young, at)) == (10, 60)
 
 
 def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_runs() -> None:

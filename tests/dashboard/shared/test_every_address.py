@@ -87,7 +87,7 @@ HUGE = "9" * 30
 NASTY = [
     "", "\x00", "a\x00b", "'\"<x>", "-1", "0", "1", HUGE, f"-{HUGE}", f"{HUGE}_{HUGE}", "1_1", f"{2**63 - 1}_{2**63 - 1}", "-1_0", "--1_1", "1e-999999",
     "1e999999", "NaN", "Infinity", "٣", "²", "²_²", "0001-01-01", "9999-12-31", "2026-02-30", "0000-00-00", "\ud800", "é" * 300, "%", "_", "\\", "a" * 5000,
-    "csv", "1", "true", "open", "waiting", "graph", "timeline", "log", "events", "-spent", "score", "-updated", "header", "../../etc/passwd",
+    "csv", "1", "true", "open", "waiting", "graph", "timeline", "grid", "log", "events", "-spent", "score", "-updated", "header", "../../etc/passwd",
     "//evil.example", "javascript:alert(1)", "a\r\nSet-Cookie: x=1", "#1", "#99999999999999999", "sess_" + "0" * 20, "entry_\x00",
     "dep:999999999999999 file:a/" + "b/" * 150, "spent:>1e-99 score:<=1e9 rounds:999999999 group:\x00 by:% file:../.. file:\\", '"unclosed', "reason:locks",
 ]  # fmt: skip
