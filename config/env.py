@@ -292,7 +292,7 @@ VARIABLES = {
             "MUSTER_WEBHOOK_ALLOW",
             _list_of("host names, IP addresses and networks", _host_or_network),
             "",
-            "Comma-separated hosts and networks that webhooks may reach though they are not public, or by plain http. Empty: only https to public addresses.",
+            "Comma-separated hosts and networks that webhooks, and requests to a forge, may reach though they are not public, or by plain http. Empty: only https to public addresses.",
         ),
         Variable(
             "MUSTER_EMAIL_URL",

@@ -510,6 +510,49 @@ class EntryApprovalVoid(
     pass
 
 
+class PullRequestEvent(EntryEvent):
+    """`entry`: its id. `commit`: the head of the pull request. `url`: where it is; empty while it is not open yet."""
+
+    commit: str
+    entry: str
+    url: str
+
+
+class PullRequestProposed(
+    PullRequestEvent,
+    verb="entry.proposed",
+    sentence="verified {subject}: it lands by pull request",
+    notice="An entry waits for its pull request to be merged",
+):
+    """`seq`: its number; `title`: the first line of its content."""
+
+    seq: int
+    title: str
+
+
+class PullRequestSentBack(
+    PullRequestEvent, verb="entry.pull_request_sent_back", sentence="sent {subject} back with {count} from its pull request"
+):
+    """`findings`: how many the next round begins with."""
+
+    findings: int
+
+    def words(self) -> dict[str, str]:
+        return {"count": counted(self.findings, "finding", "findings")}
+
+
+class PullRequestAdopted(
+    PullRequestEvent, verb="entry.pull_request_adopted", sentence="verifies what others pushed to the pull request of {subject}"
+):
+    pass
+
+
+class PullRequestMerged(PullRequestEvent, verb="entry.pull_request_merged", sentence="saw the pull request of {subject} merged"):
+    """`by`: who merged it there."""
+
+    by: str
+
+
 class WordsEvent(EntryEvent):
     """`entry`: its id. `text`: the first 200 characters of what was said."""
 

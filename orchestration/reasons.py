@@ -42,6 +42,8 @@ class Reason(StrEnum):
     NO_IMPROVEMENT = "no_improvement"
     MERGE_CONFLICT = "merge_conflict"
     WAITING_FOR_APPROVAL = "waiting_for_approval"
+    WAITING_FOR_MERGE = "waiting_for_merge"
+    MERGE_REJECTED = "merge_rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,28 @@ WORDS: Mapping[Reason, Words] = {
         no_funding=True,
         remedy=Remedy("Review changes", "approval"),
     ),
+    Reason.WAITING_FOR_MERGE: Words(
+        check="Pull request",
+        listed="open pull requests",
+        group="open as pull requests",
+        filter="Pull request",
+        search="its pull request",
+        aliases=("pr", "pull"),
+        needs_person=True,
+        no_funding=True,
+        remedy=Remedy("View pull request", "entry"),
+    ),
+    Reason.MERGE_REJECTED: Words(
+        check="Pull request",
+        listed="rejected pull requests",
+        group="rejected",
+        filter="Rejected",
+        search="a person after its pull request was rejected",
+        aliases=("closed",),
+        needs_person=True,
+        no_funding=True,
+        remedy=Remedy("View entry", "entry"),
+    ),
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
@@ -299,7 +323,7 @@ CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLA
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
-OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL,)
+OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_MERGE)
 """Of pending entries: they keep their locks, and no cycle starts them until a person has decided."""
 RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)

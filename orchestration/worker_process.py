@@ -15,6 +15,7 @@ from django.db.backends.signals import connection_created
 from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
+from orchestration.forges import sync
 from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
 from orchestration.sessions import connections
@@ -53,6 +54,7 @@ def _on_ready(sender: Any, **_: Any) -> None:
         threading.Thread(target=_upkeep_loop, name="upkeep", daemon=True).start()
     if queue == "control":
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
+        threading.Thread(target=_forges_loop, name="forges", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
 
 
@@ -85,6 +87,13 @@ def _tick_loop() -> None:
 def tick() -> None:
     """Reap, then reconcile."""
     _run(reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
+
+
+def _forges_loop() -> None:
+    """Apart from the tick: a forge may take long to answer."""
+    while True:
+        time.sleep(settings.TICK_S)
+        _run(sync.run_due)
 
 
 def _upkeep_loop() -> None:

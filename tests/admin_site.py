@@ -24,11 +24,13 @@ from orchestration.models import (
     Dependency,
     Entry,
     FileLock,
+    ForgeDelivery,
     Integration,
     IntegrationCommit,
     Landing,
     LogChunk,
     Message,
+    PullRequest,
     Question,
     ReviewComment,
     Round,
@@ -84,6 +86,19 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         )
         Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
         ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
+        ForgeDelivery.objects.create(workspace=workspace, key=f"{n}" * 64, event=text[:100])
+        PullRequest.objects.create(
+            workspace=workspace,
+            entry=entry,
+            state="closed",
+            branch=text[:200],
+            base="main",
+            head=f"{n}" * 40,
+            forge_id=str(n),
+            number=n,
+            message=text[:500],
+            ended_by=text[:200],
+        )
         Message.objects.create(entry=entry, session=session, text=text, sent_by=text[:200])
         planning = Session.of_any_role.create(
             workspace=workspace,

@@ -60,7 +60,7 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
         ReviewComment.objects.bulk_create(new)
         unsent = ReviewComment.objects.filter(entry=row, commit=commit, sent_at__isnull=True)
         comments = list(unsent.order_by("path", F("line").asc(nulls_first=True), "pk"))
-        findings = [*([f"review by {by.name}: {note.strip()}"] if note.strip() else []), *map(_finding, comments)]
+        findings = [*([f"review by {by.name}: {note.strip()}"] if note.strip() else []), *map(finding, comments)]
         if not findings:
             raise Invalid("Say what is to change: comment on a line, or write a note", "note")
         ReviewComment.objects.filter(pk__in=[comment.pk for comment in comments]).update(sent_at=Now())
@@ -103,7 +103,8 @@ def waiting_landing(entry: Entry) -> Landing | None:
     return Landing.objects.filter(entry=entry, state=Landing.State.WAITING).first()
 
 
-def _finding(comment: ReviewComment) -> str:
+def finding(comment: ReviewComment) -> str:
+    """As the agent reads it."""
     place = comment.path
     if comment.line:
         place += f", line {comment.line}" + (" before the change" if comment.side == ReviewComment.Side.OLD else "")

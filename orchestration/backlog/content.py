@@ -122,6 +122,8 @@ def refuse_at_work(row: Entry) -> None:
         raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
     if row.reason_code == Reason.WAITING_FOR_APPROVAL:
         raise Invalid("Its work waits for approval: send it back, or put the entry on hold first", "status")
+    if row.reason_code == Reason.WAITING_FOR_MERGE:
+        raise Invalid("Its work is open as a pull request: comment on it there, or put the entry on hold first", "status")
 
 
 def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[str]:

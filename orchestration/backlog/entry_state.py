@@ -74,8 +74,8 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
 
 
 def end_reviews(entries: Sequence[Entry]) -> None:
-    """Nobody is asked any more to approve the work of those of these entries that wait for it. Restored, or back in line, they ask again."""
-    if ids := [entry.pk for entry in entries if entry.reason_code == Reason.WAITING_FOR_APPROVAL]:
+    """Nobody is asked any more to approve or to merge the work of those of these entries that wait for it. Restored, or back in line, they ask again."""
+    if ids := [entry.pk for entry in entries if entry.reason_code in OUT_OF_LINE]:
         queue.stop_waiting(ids)
         Entry.objects.filter(pk__in=ids).update(reason_code="", reason_message="", reason_at=None)
 

@@ -19,6 +19,8 @@ MAX_CHARS = 16_000
 MAX_SECRETS = 100
 MIN_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+MUSTERS_OWN = ("FORGE_TOKEN", "FORGE_WEBHOOK_SECRET")
+"""Muster itself uses these: an agent with them could merge its own work."""
 LONG_WORD = 24  # of a multi-line value: a line of base64, not an English word
 _SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
 
@@ -54,10 +56,20 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         agent_checks.request(workspace_id)
 
 
-def unsealed(workspace_id: str) -> dict[str, str]:
+def for_agents(workspace_id: str) -> dict[str, str]:
     """Name to value, for an agent's environment. Raises Sealed."""
+    return {name: value for name, value in _unsealed(workspace_id).items() if name not in MUSTERS_OWN}
+
+
+def own(workspace_id: str, name: str) -> str:
+    """The value of one of MUSTERS_OWN; empty where it is not set. Raises Sealed."""
+    return _unsealed(workspace_id, name).get(name, "")
+
+
+def _unsealed(workspace_id: str, *names: str) -> dict[str, str]:
     values = {}
-    for row in Secret.objects.filter(workspace_id=workspace_id):
+    rows = Secret.objects.filter(workspace_id=workspace_id)
+    for row in rows.filter(name__in=names) if names else rows:
         try:
             values[row.name] = unseal(row.sealed, purpose=PURPOSE)
         except Sealed:
@@ -98,6 +110,6 @@ NO_MASK = Mask({})
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
     """The mask of a workspace: its secrets, and values in its agent's env whose names look like secrets."""
     try:
-        return Mask(unsealed(workspace_id), env)
+        return Mask(_unsealed(workspace_id), env)
     except Sealed:
         return Mask({}, env)

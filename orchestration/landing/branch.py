@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Integration, Landing, Worker
+from orchestration.models import Entry, Executor, Integration, Landing, PullRequest, Worker
 from orchestration.repositories import here
 from workspaces.models import Workspace
 
@@ -75,22 +75,31 @@ def observe(workspace_id: str) -> str:
     if heads.get(name) not in (row.tip, row.delivered, row.foreign_tip):
         wake(workspace_id)
         return f"New commits on {name} are being checked"
-    if config.follow_base and not row.workspace.origin and heads.get(base) != row.base_tip:
+    is_here = not row.workspace.origin and config.land_by == "merge"
+    if config.follow_base and is_here and heads.get(base) != row.base_tip:
         wake(workspace_id)
     return ""
 
 
 def wake_due() -> None:
-    """The tick's safety net: landings that nobody looks at, branches that a person may have put right, and remotes whose base branch may have
+    """The tick's safety net: landings and pull requests that nobody looks at, branches that a person may have put right, and remotes whose base branch may have
     moved while executors run."""
     stopped = Q(workspace__executor__stop_all_at__isnull=False)
-    to_try = Q(state=Landing.State.WAITING) & ~Q(tried_tip=OuterRef("tip"))
+    to_try = Q(state__in=Landing.UNDECIDED) & ~Q(tried_tip=OuterRef("tip"))
     queued = Landing.objects.filter(Q(state__in=Landing.OPEN) | to_try, workspace=OuterRef("pk"))
     with_person = Q(undelivered__gt="") | Q(state__in=(State.RED, State.WAITING))
     idle = Integration.objects.filter(due=False, lease_until__isnull=True, workspace__deleted_at__isnull=True)
-    idle.filter(Exists(queued) | with_person).exclude(stopped).update(due=True)
+    idle.filter(Exists(queued) | Exists(_unsettled()) | with_person).exclude(stopped).update(due=True)
     running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
-    running.exclude(workspace__origin="").filter(due=False).update(due=True)
+    elsewhere = ~Q(workspace__origin="") | Q(workspace__executor__config__land_by="pull_request")
+    running.filter(elsewhere, due=False).update(due=True)
+
+
+def _unsettled() -> QuerySet[PullRequest]:
+    """Pull requests for which a lander has something to do: to push, to take in what others pushed, or to follow the base branch."""
+    to_push = Q(state__in=PullRequest.UNDECIDED) & (~Q(foreign_head="") | ~Q(pushed=F("head")))
+    merged = Q(state=PullRequest.State.MERGED, ended_at__isnull=True)
+    return PullRequest.objects.filter(to_push | merged, workspace=OuterRef("pk"))
 
 
 def due(worker: Worker) -> list[str]:

@@ -50,15 +50,15 @@ def is_waiting(workspace_id: str) -> bool:
 
 
 def to_try(workspace_id: str, tip: str) -> QuerySet[Landing]:
-    """Work that waits for approval, and whose merge was not tried on this tip."""
-    undecided = Landing.objects.filter(workspace_id=workspace_id, state=Landing.State.WAITING).exclude(tried_tip=tip)
+    """Work that waits for approval or as a pull request, and whose merge was not tried on this tip."""
+    undecided = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.UNDECIDED).exclude(tried_tip=tip)
     return undecided.select_related("entry__workspace", "entry__account", "round__session").order_by("pk")
 
 
 def stop_waiting(entry_ids: Sequence[str]) -> None:
-    """Nobody is asked any more to approve the work of these entries. It can be queued again without an agent."""
-    undecided = Landing.objects.filter(entry_id__in=entry_ids, state=Landing.State.WAITING)
-    undecided.update(state=Landing.State.WITHDRAWN, message="its entry waits for approval no longer", ended_at=Now())
+    """Nobody is asked any more to approve or to merge the work of these entries. It can be queued again without an agent."""
+    undecided = Landing.objects.filter(entry_id__in=entry_ids, state__in=Landing.UNDECIDED)
+    undecided.update(state=Landing.State.WITHDRAWN, message="its entry waits for a person no longer", ended_at=Now())
 
 
 def waiting(entry_ids: Collection[str]) -> set[str]:

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from orchestration.models import Entry, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
+from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
 from workspaces.models import Delivery, Event
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,7 @@ def remove_old(until: float = float("inf")) -> Iterator[tuple[str, int]]:
     yield "prompts", _in_batches(_prompts, lambda rounds: rounds.update(prompt=""), until)
     yield "verdicts", _in_batches(_verdicts, _delete, until)
     yield "events", _in_batches(_events, _delete, until)
+    yield "forge_deliveries", _in_batches(_forge_deliveries, _delete, until)
 
 
 def _in_batches(old: Callable[[], QuerySet[Any]], give_up: Callable[[QuerySet[Any]], int], until: float) -> int:
@@ -88,6 +89,11 @@ def _events() -> QuerySet[Event]:
         verbs |= Q(verb__startswith=start)
     old = Event.objects.filter(verbs, actor_kind=Event.ActorKind.AUTOMATION, at__lt=_days_ago(settings.KEEP_EVENTS_DAYS))
     return old.exclude(Exists(Delivery.objects.filter(event=OuterRef("pk")))).order_by()
+
+
+def _forge_deliveries() -> QuerySet[ForgeDelivery]:
+    """A webhook that is repeated later only makes a pull request be looked at."""
+    return ForgeDelivery.objects.filter(at__lt=_days_ago(30)).order_by()
 
 
 def _days_ago(days: float) -> models.Expression:

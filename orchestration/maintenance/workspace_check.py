@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.configuration import agent_checks
+from orchestration.forges import connecting
 from orchestration.landing import branch, reads
 from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict, Worker
 from orchestration.verdicts import scopes
@@ -31,6 +32,10 @@ def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callabl
     agent = _agent_check(workspace, timeout_s=timeout_s)
     write_line(f"Agent: {agent.message}" if agent else f"Agent: no session worker has looked within {timeout_s:g} s")
     is_ready = bool(agent and agent.ok)
+    if config.land_by == "pull_request":
+        problem = connecting.trial(workspace.pk, workspace.base_branch)
+        write_line(f"Forge: {problem or 'pull requests can be read'}")
+        is_ready = is_ready and not problem
     if not config.verify:
         write_line("No verify command is configured: every result of the agent will pass.")
         return 0 if is_ready else 1

@@ -1,7 +1,7 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`approvals`: approvals of commits and comments on lines. `dialogue`: messages to agents, and their questions. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`approvals`: approvals of commits and comments on lines. `dialogue`: messages to agents, and their questions. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck
@@ -9,6 +9,7 @@ from orchestration.models.approvals import Approval, ReviewComment
 from orchestration.models.dialogue import Message, Question
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
+from orchestration.models.forges import ForgeDelivery, PullRequest
 from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
 from orchestration.models.locks import FileLock
 from orchestration.models.runs import Proposal, Run
@@ -24,12 +25,14 @@ __all__ = [
     "Entry",
     "Executor",
     "FileLock",
+    "ForgeDelivery",
     "Integration",
     "IntegrationCommit",
     "Landing",
     "LogChunk",
     "Message",
     "Proposal",
+    "PullRequest",
     "Question",
     "ReviewComment",
     "Round",
@@ -40,4 +43,6 @@ __all__ = [
     "Worker",
 ]
 
-known_words.keep(Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Proposal, Round, Session, TreeVerdict)
+known_words.keep(
+    Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Proposal, PullRequest, Round, Session, TreeVerdict
+)

@@ -44,10 +44,14 @@ class ReviewComment(models.Model):
     by = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When the work was sent back with it.")
+    forge_id = models.CharField(
+        max_length=60, blank=True, db_default="", default="", help_text="Its id on the forge, if it was written there."
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(line__isnull=True) | Q(line__gt=0, path__gt=""), name="a_line_is_in_a_file"),
+            models.UniqueConstraint(fields=["entry", "forge_id"], condition=Q(forge_id__gt=""), name="a_comment_counts_once"),
         ]
         indexes = [models.Index(fields=["entry", "commit", "id"], name="comments_on_a_commit")]
 

@@ -146,12 +146,14 @@ class IntegrationCommit(models.Model):
 
 class Landing(models.Model):
     """Verified work in the queue of the integration branch. The row is the job. `queued -> checking -> landed | refused | withdrawn`.
-    Where a person must approve it: `checking -> waiting -> queued` once approved, or `sent_back`."""
+    Where a person must approve it: `checking -> waiting -> queued` once approved, or `sent_back`. Where it lands by pull request: `checking ->
+    proposed -> landed` once the forge has merged it."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
         CHECKING = "checking"
         WAITING = "waiting"
+        PROPOSED = "proposed"
         SENT_BACK = "sent_back"
         LANDED = "landed"
         REFUSED = "refused"
@@ -163,7 +165,8 @@ class Landing(models.Model):
         REVERT = "revert"
 
     OPEN = (State.QUEUED, State.CHECKING)
-    NOT_ENDED = (*OPEN, State.WAITING)
+    UNDECIDED = (State.WAITING, State.PROPOSED)
+    NOT_ENDED = (*OPEN, *UNDECIDED)
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="landings", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ENTRY)
@@ -204,6 +207,7 @@ class Landing(models.Model):
                 name="only_landings_of_entries_have_one",
             ),
             models.UniqueConstraint(fields=["entry"], condition=Q(state="waiting"), name="one_waiting_landing_per_entry"),
+            models.UniqueConstraint(fields=["entry"], condition=Q(state="proposed"), name="one_proposed_landing_per_entry"),
             models.CheckConstraint(
                 condition=Q(intent__isnull=True) | Q(approval_needed="") | Q(approval__isnull=False),
                 name="what_lands_is_approved",
@@ -212,6 +216,7 @@ class Landing(models.Model):
         indexes = [
             models.Index(fields=["workspace"], condition=Q(state__in=["queued", "checking"]), name="open_landings"),
             models.Index(fields=["workspace"], condition=Q(state="waiting"), name="waiting_landings"),
+            models.Index(fields=["workspace"], condition=Q(state="proposed"), name="proposed_landings"),
             models.Index(fields=["workspace", "-id"], name="landing_newest_first"),
         ]
 

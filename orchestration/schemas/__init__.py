@@ -1,6 +1,6 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `dialogue`, `landing`, `approvals`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `dialogue`, `landing`, `approvals`, `forges`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
@@ -61,6 +61,7 @@ from orchestration.schemas.executor import (
     WorkerOut,
     Workers,
 )
+from orchestration.schemas.forges import CheckOnForgeOut, PullRequestOut, PullRequestsOut
 from orchestration.schemas.landing import (
     AcceptIn,
     HistoryOut,
@@ -96,6 +97,7 @@ __all__ = [
     "ApprovalOut",
     "ApprovalsOut",
     "ApproveIn",
+    "CheckOnForgeOut",
     "CheckOut",
     "ChoiceIn",
     "CostOut",
@@ -130,6 +132,8 @@ __all__ = [
     "PriorityIn",
     "ProgressIn",
     "ProposalCounts",
+    "PullRequestOut",
+    "PullRequestsOut",
     "PushOut",
     "PutBackOut",
     "QuestionOut",

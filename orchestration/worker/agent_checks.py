@@ -48,7 +48,7 @@ def check(workspace_id: str) -> tuple[bool, str]:
     """Whether the agents can work here, and why, in sentences."""
     config = configuration.load(Executor.objects.get(pk=workspace_id).config)
     try:
-        values = secrets.unsealed(workspace_id)
+        values = secrets.for_agents(workspace_id)
     except Sealed as sealed:
         return False, f"{sealed}."
     try:

@@ -55,6 +55,7 @@ READ = [
     "landingHistory",
     "ledgerList",
     "limitsGet",
+    "pullRequestsGet",
     "reviewsGet",
     "reviewsLines",
     "reviewsList",

@@ -1,4 +1,4 @@
-"""One POST to one checked address. Uses the standard library's client, because its `connect` can take the checked address; no proxy, no
+"""One request to one checked address. Uses the standard library's client, because its `connect` can take the checked address; no proxy, no
 redirect, no cookie, and a time limit on everything.
 """
 
@@ -19,6 +19,15 @@ MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Of HTTP. `headers`: their names in lower case. `content`: its first bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Result:
     """The result of an attempt. `status`: of HTTP, None without a response; `text`: the start of the response, or the error."""
 
@@ -31,12 +40,13 @@ class Result:
 class _Pinned(http.client.HTTPConnection):
     """Connects to the checked address only; TLS still verifies the certificate of the host's name."""
 
-    def __init__(self, destination: Destination, until: float) -> None:
-        super().__init__(destination.host, destination.port, timeout=TIMEOUT_S)
+    def __init__(self, destination: Destination, until: float, timeout_s: float) -> None:
+        super().__init__(destination.host, destination.port, timeout=timeout_s)
         self._place, self._until = destination, until
 
     def connect(self) -> None:
         self.sock = dial(self._place.ip, self._place.port)
+        self.sock.settimeout(self.timeout)
         if self._place.tls:
             self.sock.settimeout(
                 max(self._until - time.monotonic(), 0.01)
@@ -66,26 +76,41 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Result:
     except NotAllowed as refused:
         result = Result(False, f"The address {refused}")
     except (OSError, http.client.HTTPException) as error:
-        result = Result(False, _why(error, time.monotonic() - began))
+        result = Result(False, why(error, time.monotonic() - began, TIMEOUT_S))
     return Result(result.ok, result.text, result.status, int((time.monotonic() - began) * 1000))
 
 
 def _exchange(destination: Destination, body: bytes, headers: Mapping[str, str], *, until: float) -> Result:
-    connection = _Pinned(destination, until)
+    answer = exchange(destination, "POST", body, headers, until=until, timeout_s=TIMEOUT_S)
+    if 300 <= answer.status < 400:
+        return Result(False, "It answered with a redirect, which is not followed", answer.status)
+    return Result(200 <= answer.status < 300, printable(answer.content.decode("utf-8", "replace")), answer.status)
+
+
+def exchange(
+    destination: Destination,
+    method: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    until: float,
+    timeout_s: float,
+    max_bytes: int = MAX_BYTES,
+) -> Answer:
+    """`until`: of the monotonic clock. Raises OSError or HTTPException; `why` has the sentence for a person."""
+    connection = _Pinned(destination, until, timeout_s)
     # A socket's timeout is for each read: without this, a slow response would never end.
     watchdog = threading.Timer(max(until - time.monotonic(), 0), _cut, [connection])
     watchdog.daemon = True
     watchdog.start()
     try:
-        connection.request("POST", destination.path, body, {"Host": destination.named, **headers})
+        connection.request(method, destination.path, body or None, {"Host": destination.named, **headers})
         response = connection.getresponse()
-        content = response.read(MAX_BYTES)
+        content = response.read(max_bytes)
     finally:
         watchdog.cancel()
         connection.close()
-    if 300 <= response.status < 400:
-        return Result(False, "It answered with a redirect, which is not followed", response.status)
-    return Result(200 <= response.status < 300, printable(content.decode("utf-8", "replace")), response.status)
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
@@ -93,9 +118,10 @@ def _cut(connection: http.client.HTTPConnection) -> None:
         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _why(error: Exception, took: float) -> str:
-    if isinstance(error, TimeoutError) or took >= TIMEOUT_S:
-        return f"No response within {TIMEOUT_S:g} s"
+def why(error: Exception, took: float, timeout_s: float) -> str:
+    """What went wrong, as a sentence."""
+    if isinstance(error, TimeoutError) or took >= timeout_s:
+        return f"No response within {timeout_s:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"Its certificate is not valid: {error.verify_message}"
     if isinstance(error, ConnectionRefusedError):

@@ -117,6 +117,18 @@ SECTIONS = (
         Field("approve.approvers", "Approvers", "User names, one per line: only they decide. Empty: everybody who may operate the workspace.", "lines"),
         Field("approve.lock_hours", "Keep locks", "After this, a person may release the locks of work that waits.", "int", "hours"),
     )),
+    Section("landing", "Landing", "Where verified work goes.", (
+        Field("land_by", "Verified work", "pull_request: it needs a forge, below.", "choice", choices=_same("merge", "pull_request")),
+    )),
+    Section("forge", "Forge", "Where pull requests are opened. Its token is the secret FORGE_TOKEN, which no agent gets.", (
+        Field("forge.kind", "Kind", kind="choice", choices=_same("github", "gitlab", "gitea")),
+        Field("forge.repository", "Repository", "Its path there, as team/shop."),
+        Field("forge.url", "Address", "Of a server of your own. Empty: GitHub's or GitLab's."),
+        Field("forge.remote", "Remote", "To which branches are pushed."),
+        Field("forge.merge_by", "Merged by", "muster: once CI is green and a person approved it there.", "choice", choices=_same("person", "muster")),
+        Field("forge.method", "Method", "How Muster merges.", "choice", choices=_same("merge", "squash", "rebase")),
+        Field("forge.show_cost", "Show the cost", "In the pull request, where others may read it.", "flag"),
+    ), "forge", "Open pull requests on a forge"),
     Section("push", "Push", "After each merge, push the integration branch to a remote of the repository.", (
         Field("push.remote", "Remote"),
         Field("push.branch", "Branch there", "Empty: the same name."),

@@ -7,6 +7,7 @@ from orchestration.configuration.config.agents import Agent, Expander, Intercept
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
+from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.json_form import as_json, load, merged, stored, without_values
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Push, envs
@@ -19,6 +20,7 @@ __all__ = [
     "Command",
     "Config",
     "Expander",
+    "Forge",
     "Interceptor",
     "Limits",
     "Orchestrator",

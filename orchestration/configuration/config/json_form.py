@@ -6,6 +6,7 @@ from typing import Any
 from budget import amounts
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Verifier
 from orchestration.configuration.config.fields import Part, micro
+from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Plateau, Push
@@ -56,6 +57,7 @@ _PARTS: dict[str, type[Part]] = {
     "orchestrator": Orchestrator,
     "prompts": Prompts,
     "push": Push,
+    "forge": Forge,
     "sandbox": Sandbox,
     "limits": Limits,
 }

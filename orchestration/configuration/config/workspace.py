@@ -4,12 +4,13 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
+from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
@@ -52,6 +53,7 @@ class Config(Part):
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
     `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
+    `land_by`: verified work is merged here, or opened as a pull request on the `forge`.
     """
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
@@ -71,6 +73,8 @@ class Config(Part):
     verdict_max_age_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
     landing: LandingRules = Field(default_factory=LandingRules)
     approve: Approve = Field(default_factory=Approve)
+    land_by: Literal["merge", "pull_request"] = "merge"
+    forge: Forge | None = None
     follow_base: bool = True
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
     round_ceiling_usd: Amount = Decimal(5)
@@ -91,6 +95,14 @@ class Config(Part):
         if name.startswith("muster/entry_") or re.match(r"muster/\d+(-|$)", name):
             raise ValueError("branches like muster/entry_... and muster/12-... are the entries' own")
         return name
+
+    @model_validator(mode="after")
+    def _has_a_forge(self) -> "Config":
+        if self.land_by == "pull_request" and self.forge is None:
+            raise ValueError("land_by: pull_request needs a forge: name its kind and repository")
+        if self.land_by == "pull_request" and not self.follow_base:
+            raise ValueError("land_by: pull_request needs follow_base: what is merged there comes back by the base branch")
+        return self
 
     @property
     def agents(self) -> list[Agent]:

@@ -109,7 +109,7 @@ def run(
     mailbox = None
     with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record, after_tool) as url:
         try:
-            values = secrets.unsealed(session.workspace_id)
+            values = secrets.for_agents(session.workspace_id)
             task = _task(session, agent, role, directory, values, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
             task = replace(task, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)

@@ -9,7 +9,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Landing
-from orchestration.repositories import problems
+from orchestration.repositories import here, problems
 from orchestration.worker.lander.lease import Lease
 from workspaces.git_urls import without_password
 
@@ -27,26 +27,26 @@ def follow(lease: Lease) -> None:
     """Queue the base branch's tip if it moved."""
     if not lease.config.follow_base or lease.base_branch == lease.branch_name:
         return
-    here = _tip(lease)
+    tip = _tip(lease)
     row = lease.row()
-    if here is None or here == row.base_tip:
+    if tip is None or tip == row.base_tip:
         return
     if not row.tip:
         return
-    if not history.contains(lease.repo, row.tip, here):
-        queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
-    lease.write(base_tip=here, base_problem="")
+    if not history.contains(lease.repo, row.tip, tip):
+        queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, tip)
+    lease.write(base_tip=tip, base_problem="")
 
 
 def _tip(lease: Lease) -> str | None:
-    """The base branch's commit; of a clone, the remote's, fetched when it moved."""
-    if not lease.origin:
+    """The base branch's commit; of a clone, and where pull requests are merged, the remote's, fetched when it moved."""
+    if not (remote := _remote(lease)):
         return branches.tip(lease.repo, lease.base_branch)
-    remote_ref = f"refs/remotes/origin/{lease.base_branch}"
+    remote_ref = f"refs/remotes/{remote}/{lease.base_branch}"
     due, pause = _next_fetch.get(lease.workspace_id, (0.0, FIRST_PAUSE_S))
     if (began := time.monotonic()) >= due:
         try:
-            _fetch(lease, remote_ref)
+            _fetch(lease, remote, remote_ref)
             if lease.row().base_problem.startswith(AWAY):
                 lease.write(base_problem="")
             _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
@@ -60,22 +60,27 @@ def _tip(lease: Lease) -> str | None:
     return sha.strip() if code == 0 else branches.tip(lease.repo, lease.base_branch)
 
 
+def _remote(lease: Lease) -> str:
+    if lease.config.land_by == "pull_request" and lease.config.forge is not None and here.is_home(lease.workspace):
+        return lease.config.forge.remote
+    return "origin" if lease.origin else ""
+
+
 def _show(lease: Lease, problem: GitError) -> None:
     advice = problems.advice(str(problem)) or problems.summary(str(problem))[-300:]
-    message = f"{AWAY} {without_password(lease.origin)} could not be fetched. {advice}. Work lands on this host meanwhile"
+    message = f"{AWAY} {without_password(lease.origin) or lease.base_branch} could not be fetched. {advice}. Work lands on this host meanwhile"
     if not lease.row().base_problem:
         lease.write(base_problem=message)
 
 
-def _fetch(lease: Lease, remote_ref: str) -> None:
+def _fetch(lease: Lease, remote: str, remote_ref: str) -> None:
     """Ask the remote, and fetch if its branch moved. Raises GitError."""
     named = f"refs/heads/{lease.base_branch}"
-    line = git.run(lease.repo, "ls-remote", "--exit-code", "origin", named, timeout_s=LIST_TIMEOUT_S)
+    line = git.run(lease.repo, "ls-remote", "--exit-code", remote, named, timeout_s=LIST_TIMEOUT_S)
     theirs = line.split()[0] if line else ""
     code, ours, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", remote_ref)
     if code or ours.strip() != theirs:
         refspec = f"+refs/heads/{lease.base_branch}:{remote_ref}"
-        git.run(lease.repo, "fetch", "--quiet", "--no-tags", "origin", refspec, timeout_s=FETCH_TIMEOUT_S)
-        git.attempt(
-            lease.repo, "update-ref", "-m", "muster: follow", f"refs/heads/{lease.base_branch}", theirs
-        )  # the clone is ours
+        git.run(lease.repo, "fetch", "--quiet", "--no-tags", remote, refspec, timeout_s=FETCH_TIMEOUT_S)
+        if lease.origin:  # the clone is ours
+            git.attempt(lease.repo, "update-ref", "-m", "muster: follow", f"refs/heads/{lease.base_branch}", theirs)

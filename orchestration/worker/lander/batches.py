@@ -12,7 +12,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
-from orchestration.worker.lander import base_branch, candidates, judging, pushing, refusals, shared, swap, tip_watch
+from orchestration.worker.lander import base_branch, candidates, judging, proposals, pushing, refusals, shared, swap, tip_watch
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Halted, Lease
 
@@ -37,6 +37,7 @@ def work(lease: Lease) -> None:
                 lease.write(due=True)
                 return
             lease.refresh()
+        proposals.settle(lease)  # again: the base branch may have moved
         _push_on_request(lease)
     except Halted:
         _requeue(lease)
@@ -54,6 +55,7 @@ def _step(lease: Lease) -> bool:
     may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
+        proposals.settle(lease)
     queued = list(queue.in_order(lease.workspace_id)[: lease.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
@@ -66,13 +68,16 @@ def _step(lease: Lease) -> bool:
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
     batch, why = _batch(lease, queued, tip)
-    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=row.tip)
+    moves_forward = lease.config.land_by == "pull_request"
+    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=row.tip, moves_forward=moves_forward)
     _end_contained(lease, chain)
     if chain.refused is not None:
         refusals.conflict(lease, *chain.refused)
         return True
     if chain.steps and why:
         _try(lease, chain, why)
+    elif chain.steps and proposals.is_for(lease, batch[0]):
+        _propose(lease, chain)
     elif chain.steps:
         _land(lease, chain)
     return True
@@ -82,8 +87,10 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Land
     """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone, and nothing that a person
     must approve first. Why the head must be, if it must, is returned too."""
     head, rules = queued[0], lease.approval_rules
+    if head.state == Landing.State.PROPOSED:
+        return [head], ""  # it was approved before it was proposed
     why = gate.missing(rules, head, lease.repo, tip)
-    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry):
+    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry) or proposals.is_for(lease, head):
         return [head], why
     batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
@@ -125,6 +132,16 @@ def _try(lease: Lease, chain: Chain, why: str) -> None:
         lease.write()
         waiting.keep(step.landing, why, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
     swap.announce(lease.workspace_id)
+
+
+def _propose(lease: Lease, chain: Chain) -> None:
+    """Judge the merge of work that lands by pull request. What is red goes back before anybody reviews it."""
+    [step] = chain.steps
+    judged = _judge(lease, chain, 1)
+    if judged.passed:
+        proposals.propose(lease, chain, judged)
+    else:
+        refusals.combination(lease, step.landing, chain.tip, judged.findings)
 
 
 def _land(lease: Lease, chain: Chain) -> None:

@@ -33,8 +33,11 @@ class Chain:
     refused: tuple[Landing, conflicts.MergedTree] | None = None
 
 
-def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, good: str = "") -> Chain:
-    """Merge the landings one by one, until one does not merge."""
+def build(
+    repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, good: str = "", moves_forward: bool = False
+) -> Chain:
+    """Merge the landings one by one, until one does not merge. `moves_forward`: a base branch that contains the tip is not merged, but becomes
+    it: the branch holds nothing else then."""
     chain = Chain(tip, good or tip)
     current = tip
     for landing in landings:
@@ -51,6 +54,9 @@ def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, 
             if not chain.steps:
                 chain.refused = (landing, merge)
             break
+        if moves_forward and landing.kind == Landing.Kind.BASE and history.contains(repo, landing.commit, current):
+            chain.steps.append(_forward(repo, landing, current, base_name))
+            break
         parents = [current] if landing.kind == Landing.Kind.REVERT else [current, landing.commit]
         message = message_of(landing, base_name, subject_of_reverted(repo, landing))
         is_final = len(landings) == 1
@@ -58,6 +64,11 @@ def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, 
         chain.steps.append(Step(landing, commit, merge.sha, message, tuple(parents), is_final))
         current = commit
     return chain
+
+
+def _forward(repo: Path, landing: Landing, current: str, base_name: str) -> Step:
+    message = message_of(landing, base_name)
+    return Step(landing, landing.commit, changes.tree_of(repo, landing.commit), message, (current, landing.commit), is_final=True)
 
 
 def commit_of(repo: Path, chain: Chain, count: int) -> str:

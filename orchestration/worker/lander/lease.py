@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 
 from orchestration import configuration
@@ -16,7 +16,7 @@ from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Executor, Integration, Landing
+from orchestration.models import Executor, Integration, Landing, PullRequest
 from orchestration.repositories import here
 from orchestration.repositories.authority import Authority
 from orchestration.sessions import session_dir
@@ -95,14 +95,23 @@ class Lease:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether work waited for approval at the last `refresh`."""
+        """Whether work waited for approval, or as a pull request, at the last `refresh`."""
         return bool(self.row().has_waiting)  # type: ignore[attr-defined]
+
+    @property
+    def has_pull_requests(self) -> bool:
+        """Whether pull requests were open at the last `refresh`, or merged and not ended."""
+        return bool(self.row().has_pull_requests)  # type: ignore[attr-defined]
 
     def row(self) -> Integration:
         """As it was at the last `refresh`, with what this lander has written since."""
         if self._row is None:
-            undecided = Landing.objects.filter(workspace=OuterRef("pk"), state=Landing.State.WAITING)
-            rows = Integration.objects.select_related("workspace__executor").annotate(has_waiting=Exists(undecided))
+            undecided = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.UNDECIDED)
+            is_open = Q(state__in=PullRequest.UNDECIDED) | Q(state=PullRequest.State.MERGED, ended_at__isnull=True)
+            pulls = PullRequest.objects.filter(is_open, workspace=OuterRef("pk"))
+            rows = Integration.objects.select_related("workspace__executor").annotate(
+                has_waiting=Exists(undecided), has_pull_requests=Exists(pulls)
+            )
             self._row = rows.get(pk=self.workspace_id)
         return self._row
 

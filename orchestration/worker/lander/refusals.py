@@ -13,7 +13,7 @@ from orchestration.backlog.transitions import PENDING, Next
 from orchestration.git import conflicts
 from orchestration.landing import queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
-from orchestration.reasons import Reason
+from orchestration.reasons import OUT_OF_LINE, Reason
 from orchestration.sessions import rounds
 from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease
@@ -59,7 +59,7 @@ def refuse(lease: Lease, landing: Landing, text: str) -> None:
 
 def _send_back(lease: Lease, entry: Entry, text: str) -> None:
     fresh = Entry.objects.select_related("account").get(pk=entry.pk)
-    lands = fresh.status == Entry.Status.IN_PROGRESS or fresh.reason_code == Reason.WAITING_FOR_APPROVAL
+    lands = fresh.status == Entry.Status.IN_PROGRESS or fresh.reason_code in OUT_OF_LINE
     if not lands or fresh.deleted_at is not None:
         return
     waiting.void(fresh)

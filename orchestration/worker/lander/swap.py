@@ -17,7 +17,7 @@ from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
-from orchestration.reasons import Reason
+from orchestration.reasons import OUT_OF_LINE
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
@@ -150,7 +150,7 @@ def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
         entry = landing.entry
         if entry is None:
             continue
-        lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code == Reason.WAITING_FOR_APPROVAL
+        lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE
         if lands and entry.deleted_at is None:
             entry_state.move(entry, Next("done"))
         event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)

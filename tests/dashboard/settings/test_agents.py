@@ -29,7 +29,7 @@ def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, 
 def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Workspace) -> None:
     form = {"name": "OPENAI_API_KEY", "value": "sk-so-very-secret", "next": f"/w/{workspace.pk}/agents/"}
     assert ana.post(f"/w/{workspace.pk}/agents/secrets/", form).status_code == 303
-    assert secrets.unsealed(workspace.pk) == {"OPENAI_API_KEY": "sk-so-very-secret"}
+    assert secrets.for_agents(workspace.pk) == {"OPENAI_API_KEY": "sk-so-very-secret"}
     for page in (f"/w/{workspace.pk}/agents/", f"/w/{workspace.pk}/"):
         assert "sk-so-very-secret" not in text_of(ana, page)
     ana.post(f"/w/{workspace.pk}/agents/secrets/OPENAI_API_KEY/remove/")

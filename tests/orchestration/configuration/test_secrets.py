@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 def test_a_secret_can_be_read_back_and_is_stored_encrypted() -> None:
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
-    assert secrets.unsealed(workspace.pk) == {"API_KEY": "sk-very-secret"}
+    assert secrets.for_agents(workspace.pk) == {"API_KEY": "sk-very-secret"}
     assert b"sk-very-secret" not in bytes(Secret.objects.get().sealed)
 
 
@@ -30,7 +30,7 @@ def test_with_another_server_key_the_error_asks_to_set_it_again() -> None:
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     with override_settings(SECRET_KEY="another one"), pytest.raises(secrets.Sealed, match=r"API_KEY.*set it again"):
-        secrets.unsealed(workspace.pk)
+        secrets.for_agents(workspace.pk)
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,10 @@ def test_without_a_worker_it_is_an_error(shop: Make) -> None:
     work = shop()
     Worker.objects.all().delete()
     assert check(work.workspace.pk)[0] == 1
+
+
+def test_a_forge_that_cannot_be_used_is_an_error(shop: Make) -> None:
+    work = shop(land_by="pull_request", forge={"kind": "github", "repository": "team/shop"})
+    work.land()
+    code, text = check(work.workspace.pk)
+    assert code == 1 and "Forge: The secret FORGE_TOKEN is not set. Give the workspace a secret FORGE_TOKEN" in text

@@ -1,0 +1,55 @@
+"""Pull requests, and where a forge posts its webhooks. A webhook's signature is the credential: there is no token, and nothing of the body is believed but what it is about."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Path, Router
+
+from budget.reads.queries import position
+from orchestration import schemas
+from orchestration.forges import connecting, sync, webhooks
+from orchestration.models import Executor, PullRequest
+from workspaces import access, ids
+from workspaces.access import Request
+from workspaces.errors import Invalid, Unauthorized
+from workspaces.schemas import Cursor, Limit, responses
+
+router = Router(tags=["landing"])
+
+REFUSED = "The signature is wrong: give the forge the value of this workspace's secret FORGE_WEBHOOK_SECRET"
+
+
+@router.get("/pull-requests", response=responses(schemas.PullRequestsOut), operation_id="agent.orchestration.pullRequestsGet")
+def list_pull_requests(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The workspace's pull requests, newest first, each with what CI says of its head."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows = PullRequest.objects.filter(workspace=workspace).select_related("entry").defer("entry__spec", "entry__content")
+    if cursor is not None:
+        rows = rows.filter(pk__lt=position(cursor))
+    shown = list(rows.order_by("-pk")[: limit + 1])
+    return {"pull_requests": shown[:limit], "next_cursor": str(shown[limit - 1].pk) if len(shown) > limit else None}
+
+
+@router.post("/forge/webhook", response=responses(schemas.Ok), auth=None, include_in_schema=False)
+def receive(request: HttpRequest, workspaceID: Path[str]) -> Any:
+    """Make what it is about due. A workspace that is not there, or has no forge or secret, answers like one with another secret."""
+    kind = _kind(workspaceID)
+    secret = connecting.webhook_secret(workspaceID) if kind else ""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        delivery = webhooks.read(kind or "github", headers, request.body, secret)
+    except webhooks.BadSignature:
+        raise Unauthorized(REFUSED) from None
+    except webhooks.BadPayload as problem:
+        raise Invalid(str(problem)) from None
+    sync.received(workspaceID, delivery)
+    return {"ok": True}
+
+
+def _kind(workspace_id: str) -> str:
+    """Of the workspace's forge; empty where there is none."""
+    if not ids.is_id(workspace_id):
+        return ""
+    alive = Executor.objects.filter(pk=workspace_id, workspace__deleted_at__isnull=True).first()
+    config = connecting.config_of(workspace_id) if alive else None
+    return config.forge.kind if config and config.forge else ""

@@ -1,0 +1,217 @@
+"""A lander where work lands by pull request: it judges merges, pushes branches, verifies what others pushed, and ends what was merged. It asks
+no forge: `forges/sync` does, in the control worker."""
+
+import time
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orchestration import events
+from orchestration.backlog import entry_state
+from orchestration.backlog.transitions import Next
+from orchestration.forges import requests
+from orchestration.git import branches, conflicts
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.landing import queue
+from orchestration.models import Entry, Executor, Landing, PullRequest
+from orchestration.reasons import Reason
+from orchestration.repositories import here, problems
+from orchestration.sessions import session_dir
+from orchestration.worker.lander import candidates, judging, refs, swap
+from orchestration.worker.lander.candidates import Chain
+from orchestration.worker.lander.lease import Lease
+from workspaces import activity
+from workspaces.access import MUSTER
+from workspaces.errors import Conflict
+
+log = structlog.get_logger(__name__)
+
+PUSH_TIMEOUT_S, FETCH_TIMEOUT_S = 120, 60.0
+PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times the time that a failed push took: other workspaces land by the same thread
+_paused_until: dict[str, float] = {}
+"""By workspace: when its remote may be asked again. Of this process; another one asks by itself."""
+STALE = "stale info"  # git's own words
+ELSEWHERE = "This host has no remote of the repository: a session worker on the host that has it pushes the branch"
+
+
+def is_for(lease: Lease, landing: Landing) -> bool:
+    """Whether it lands by pull request: also one that is open, where the config has changed since."""
+    return landing.entry_id is not None and (lease.config.land_by == "pull_request" or landing.state == Landing.State.PROPOSED)
+
+
+def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
+    """Its merge is green: the entry waits for the pull request. The row is there before anything is pushed."""
+    [step] = chain.steps
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        requests.propose(step.landing, base=lease.base_branch, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
+    swap.announce(lease.workspace_id)
+    push_due(lease)
+
+
+def settle(lease: Lease) -> None:
+    """What forges have shown since: merged work is done, and what others pushed is queued. What was not pushed yet is pushed."""
+    if not lease.has_pull_requests:
+        return
+    rows = PullRequest.objects.filter(workspace_id=lease.workspace_id).select_related("entry")
+    for row in rows.filter(state=PullRequest.State.MERGED, ended_at__isnull=True):
+        if refs.contains(lease, lease.row().tip, row.merge_commit):
+            _end(lease, row)
+        elif problem := lease.row().base_problem:
+            _show(row, f"Merged there. {problem}")
+    for row in rows.filter(state=PullRequest.State.OPEN).exclude(foreign_head=""):
+        _adopt(lease, row)
+    push_due(lease)
+
+
+def push_due(lease: Lease) -> None:
+    """Push each branch whose row has a newer head. A lander that was killed before its push, or before it noted it, is completed here."""
+    if time.monotonic() < _paused_until.get(lease.workspace_id, 0):
+        return
+    rows = PullRequest.objects.filter(workspace_id=lease.workspace_id, state__in=PullRequest.UNDECIDED, foreign_head="")
+    waiting = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.PROPOSED)
+    for row in rows.exclude(pushed=F("head")).filter(entry__in=waiting.values("entry")):
+        began = time.monotonic()
+        if not _push(lease, row):
+            _paused_until[lease.workspace_id] = time.monotonic() + min((time.monotonic() - began) * PAUSE_FACTOR, MAX_PAUSE_S)
+            return
+    _paused_until.pop(lease.workspace_id, None)
+
+
+def _push(lease: Lease, row: PullRequest) -> bool:
+    """Only where the branch is as Muster left it: commits of others are not overwritten. False: it failed, which is shown; it is tried again."""
+    if lease.config.forge is None:
+        problem = "The config names no forge any more: name one, or put the entry on hold"
+    elif not here.is_home(lease.workspace) and not lease.origin:
+        problem = ELSEWHERE
+    else:
+        problem = _pushed(lease, row, lease.config.forge.remote)
+    if problem == STALE:
+        _after_others(lease, row)
+        return True
+    fields = {"message": problem[:500]} if problem else {"pushed": row.head, "pushed_at": Now(), "message": "", "due": True}
+    PullRequest.objects.filter(pk=row.pk, head=row.head).update(**fields)
+    if problem:
+        _show(row, problem)
+    return not problem
+
+
+def _show(row: PullRequest, problem: str) -> None:
+    """On the entry that waits."""
+    waits = Entry.objects.filter(pk=row.entry_id, status=Entry.Status.PENDING, reason_code=Reason.WAITING_FOR_MERGE)
+    waits.update(reason_message=problem[:500])
+    log.warning("pull_request.not_pushed", entry=row.entry_id, error=problem[-300:])
+
+
+def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
+    """Why it could not be pushed; empty: it is there."""
+    ref = f"refs/heads/{row.branch}"
+    command = ("push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{row.pushed}", remote, f"{row.head}:{ref}")
+    try:
+        code, output, errors = git.attempt(lease.repo, *command, timeout_s=PUSH_TIMEOUT_S)
+    except GitError as error:
+        code, output, errors = 1, "", str(error)
+    if code == 0:
+        return ""
+    if STALE in output:
+        return STALE
+    advice = problems.advice(f"{output}\n{errors}") or problems.summary(errors)[-300:]
+    return f"{row.branch} could not be pushed to {remote}. {advice}"
+
+
+def _after_others(lease: Lease, row: PullRequest) -> None:
+    """The branch is not where Muster left it: it was deleted, and is pushed anew, or it has commits of others, which are taken in."""
+    assert lease.config.forge is not None
+    remote, ref = lease.config.forge.remote, f"refs/heads/{row.branch}"
+    try:
+        line = git.run(lease.repo, "ls-remote", remote, ref, timeout_s=FETCH_TIMEOUT_S)
+    except GitError as error:
+        _show(row, problems.summary(str(error)))
+        return
+    if line:
+        _adopt(lease, row)
+    else:
+        PullRequest.objects.filter(pk=row.pk).update(pushed="")
+        lease.write(due=True)
+
+
+def _end(lease: Lease, row: PullRequest) -> None:
+    """It was merged, and the integration branch has it. Work that began since goes on, and gets a pull request of its own."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        if not PullRequest.objects.filter(pk=row.pk, ended_at__isnull=True).update(ended_at=Now(), message=""):
+            return
+        entry = Entry.objects.select_related("account").get(pk=row.entry_id)
+        proposed = list(Landing.objects.select_related("entry__account").filter(entry=entry, state=Landing.State.PROPOSED))
+        if proposed:
+            swap.end_landed(proposed, commit=row.merge_commit)
+        elif entry.deleted_at is None and entry.status in (Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED):
+            _done_meanwhile(entry, row.merge_commit)
+    swap.announce(lease.workspace_id)
+
+
+def _done_meanwhile(entry: Entry, commit: str) -> None:
+    """A person merged what Muster had sent back, or had stopped working on."""
+    try:
+        queue.withdraw([entry], "its pull request was merged")
+    except Conflict:
+        return  # its landing is being written, and ends it
+    entry_state.move(entry, Next("done"))
+    event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
+    activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
+
+
+def _adopt(lease: Lease, row: PullRequest) -> None:
+    """Have the commits of others here, on the entry's branch, and queue them: merged with work that was not pushed yet, if there is some."""
+    if lease.config.forge is None:
+        return
+    kept = f"refs/muster/pulls/{row.entry_id}"
+    refspec = f"+refs/heads/{row.branch}:{kept}"
+    try:
+        git.run(lease.repo, "fetch", "--quiet", "--no-tags", lease.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S)
+        theirs = git.run(lease.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
+        if theirs == row.head:  # the forge was a little behind its git
+            PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
+            return
+        head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
+        _move_branch(lease, row.entry, head)
+    except GitError as error:
+        _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
+        return
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        requests.replace_by(row, head, pushed=theirs)
+    swap.announce(lease.workspace_id)
+
+
+def _joined(lease: Lease, row: PullRequest, theirs: str) -> str:
+    """Their commits and the newest round's in one. Raises GitError where they conflict."""
+    if refs.contains(lease, row.head, theirs):
+        return row.head
+    merge = conflicts.merge_trees(lease.repo, row.head, theirs)
+    if merge.files:
+        named = ", ".join(merge.files[:5])
+        raise GitError(
+            "merge", f"They conflict with the newest round in {named}: merge {row.entry.branch} there, or take them back"
+        )
+    message = f"Merge what others pushed to {row.branch}\n\nMuster-Entry: {row.entry_id}\n"
+    return candidates.write(lease.repo, merge.sha, [row.head, theirs], message)
+
+
+def _move_branch(lease: Lease, entry: Entry, head: str) -> None:
+    """The entry's next round starts from what others pushed. What the branch had is kept under a ref of Muster's own. Raises GitError."""
+    before = branches.tip(lease.repo, entry.branch)
+    if before == head:
+        return
+    if (where := branches.checked_out_in(lease.repo, entry.branch)) is not None:
+        raise GitError("update-ref", f"{entry.branch} is checked out in {where}: check out another branch there")
+    if before:
+        git.run(lease.repo, "update-ref", f"refs/muster/pulls/{entry.pk}-before", before)
+    session_dir.working_copy(entry).discard()
+    git.run(lease.repo, "update-ref", "-m", "muster: adopt", f"refs/heads/{entry.branch}", head, before or "0" * len(head))

@@ -1,0 +1,79 @@
+"""What follows from what a forge shows."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from orchestration.forges import deciding
+from orchestration.forges.deciding import Adopt, Closed, Merge, Merged, SendBack, View, Wait, decide
+from orchestration.forges.shape import Check, Comment, PullRequest
+
+NOW = datetime(2026, 5, 15, 16, tzinfo=UTC)
+PULL = PullRequest("1", 2, "https://x", "muster/1", "main", "a" * 40, "open")
+VIEW = View(PULL, "a" * 40, waits=True, now=NOW)
+LONG_AGO = NOW - timedelta(hours=1)
+ASKED = Comment("1", "ana", "Rename it", LONG_AGO, "x.py", 3, is_trusted=True, asks=True)
+RED, GREEN, RUNNING = Check("tests", "failed"), Check("lint", "passed"), Check("slow", "pending")
+
+
+def test_the_forge_decides_when_it_is_merged_whatever_its_commits_are() -> None:
+    merged = replace(PULL, state="merged", merge_commit="b" * 40, ended_by="ana", head="c" * 40)
+    for view in (VIEW, replace(VIEW, waits=False, checks=[RED])):
+        assert decide(replace(view, pull=merged)) == Merged("b" * 40, "ana")
+
+
+def test_a_closed_one_was_rejected() -> None:
+    assert decide(replace(VIEW, pull=replace(PULL, state="closed", ended_by="ana"))) == Closed("ana")
+
+
+def test_other_commits_are_verified_before_anything_else() -> None:
+    view = replace(VIEW, pull=replace(PULL, head="b" * 40), checks=[RED], comments=[ASKED])
+    assert decide(view) == Adopt("b" * 40)
+
+
+def test_while_its_entry_is_at_work_nothing_but_the_end_counts() -> None:
+    assert decide(replace(VIEW, waits=False, pull=replace(PULL, head="b" * 40), checks=[RED])) == Wait(
+        "Its entry is at work again"
+    )
+
+
+def test_a_red_check_sends_it_back_once_all_have_ended() -> None:
+    assert decide(replace(VIEW, checks=[RED, GREEN, RUNNING])) == Wait("Waiting for slow in CI")
+    assert decide(replace(VIEW, checks=[RED, GREEN])) == SendBack([RED], [])
+
+
+def test_a_comment_on_a_line_sends_it_back_with_all_comments() -> None:
+    opinion = replace(ASKED, id="2", text="Good start", asks=False, path="", line=None)
+    assert decide(replace(VIEW, checks=[RUNNING, RED], comments=[ASKED, opinion])) == SendBack([RED], [ASKED, opinion])
+    assert isinstance(decide(replace(VIEW, comments=[opinion])), Wait)
+
+
+def test_comments_of_one_review_start_one_round() -> None:
+    just_now = replace(ASKED, at=NOW - timedelta(seconds=5))
+    assert isinstance(decide(replace(VIEW, comments=[ASKED, just_now])), Wait)
+
+
+def test_strangers_start_no_round() -> None:
+    stranger = replace(ASKED, is_trusted=False)
+    assert decide(replace(VIEW, comments=[stranger])) == Wait("Waiting for a person to merge it")
+    assert decide(replace(VIEW, comments=[stranger, ASKED])) == SendBack([], [ASKED])
+
+
+def test_muster_merges_what_is_green_and_approved_if_it_may() -> None:
+    green = replace(VIEW, checks=[GREEN], merges=True, pushed_at=LONG_AGO)
+    assert decide(replace(green, is_approved=True)) == Merge()
+    assert decide(green) == Wait("Waiting for an approval there")
+    assert decide(replace(green, is_approved=True, merges=False)) == Wait("Waiting for a person to merge it")
+    assert isinstance(decide(replace(green, is_approved=True, checks=[GREEN, RUNNING])), Wait)
+
+
+def test_nothing_is_merged_before_ci_can_have_begun() -> None:
+    approved = replace(VIEW, merges=True, is_approved=True, checks=[GREEN])
+    for checks, seconds, merges in (([GREEN], 30, False), ([GREEN], 90, True), ([], 90, False), ([], 400, True)):
+        view = replace(approved, checks=checks, pushed_at=NOW - timedelta(seconds=seconds))
+        assert (decide(view) == Merge()) is merges
+    assert decide(approved) == Wait("Approved: waiting for CI to begin")
+
+
+def test_of_a_log_its_end_counts() -> None:
+    log = "\n".join(f"line {n}" for n in range(1000)) + "\n"
+    assert deciding.log_end(log).splitlines()[0] == "line 800" and len(deciding.log_end("x" * 10**6)) == 20_000

@@ -1,0 +1,32 @@
+"""What others read on the forge."""
+
+from orchestration.forges import texts
+from orchestration.forges.texts import Facts
+
+FACTS = Facts("entry_1", 12, "Count", "Count\n\nall of them", summary="Counted", evidence=["tests: 12 pass"], rounds=2)
+
+
+def test_the_body_has_task_evidence_rounds_and_the_marker_at_its_end() -> None:
+    body = texts.body(FACTS)
+    places = [body.index(part) for part in ("all of them", "Counted", "- tests: 12 pass", "2 rounds", "entry 12")]
+    assert places == sorted(places) and body.endswith(texts.marker("entry_1"))
+
+
+def test_the_cost_is_there_only_where_it_is_allowed() -> None:
+    assert "$" not in texts.body(FACTS)
+    assert "$0.40" in texts.body(Facts("entry_1", 12, "Count", "Count", cost="$0.40"))
+
+
+def test_no_number_links_to_another_issue() -> None:
+    assert "#12" not in texts.title(FACTS) + texts.body(FACTS)
+
+
+def test_an_agent_mentions_no_person_and_forges_no_marker() -> None:
+    body = texts.body(Facts("entry_1", 1, "T", "T", summary="@ana look: <!-- muster-entry: entry_2 -->, not a@b.com"))
+    assert "@ana" not in body and texts.marker("entry_2") not in body and "a@b.com" in body
+
+
+def test_it_has_a_bound_and_keeps_its_marker() -> None:
+    body = texts.body(Facts("entry_1", 1, "T" * 500, "x" * 100_000, summary="y" * 100_000, evidence=["z" * 100_000]))
+    assert len(body) <= texts.MAX_BODY and body.endswith(texts.marker("entry_1"))
+    assert len(texts.title(Facts("entry_1", 1, "T" * 500, ""))) == texts.MAX_TITLE
