@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.plugins import database, namespaces, stages
 
-SLOW = ("faults", "journeys", "agents", "hosts")  # run by `./muster test --faults`, `--journeys`, `--agents` and `--hosts`
+SLOW = ("faults", "journeys", "agents", "hosts", "forges")  # each run by `./muster test --NAME`
 
 # A deadline measures the machine and its neighbours; pytest-timeout ends what hangs. The examples of a run are not kept.
 hypothesis_settings.register_profile("muster", deadline=None, database=None)

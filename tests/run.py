@@ -17,6 +17,10 @@ NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
 FILES_AT_A_TIME = 3  # of the slow suites
 MOST_REPEATED = 6  # more failures than that are no matter of a loaded machine
+INSTALLERS = {
+    "tests/agents": "tests.agents.clis",
+    "tests/forges": "tests.forges.documents",
+}  # before the first test's time begins
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
 
@@ -95,6 +99,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--journeys", action="store_true", help="the journeys through the pages, in a real browser")
     parser.add_argument("--agents", action="store_true", help="the real CLIs of agents, against a scripted model provider")
     parser.add_argument("--hosts", action="store_true", help="several hosts that share no disk, on PostgreSQL")
+    parser.add_argument("--forges", action="store_true", help="pull requests at a GitHub that keeps to GitHub's own API document")
     parser.add_argument("--coverage", action="store_true", help="measure what the run goes through; each package has a floor")
     return parser.parse_known_args(arguments)
 
@@ -102,7 +107,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     """The slow suites run on SQLite unless asked: several files at a time, because they mostly wait; then, one by one, what measures time."""
     plain = any(word in PLAIN for word in extra)
-    slow = [name for name in ("faults", "journeys", "agents", "hosts") if getattr(options, name)]
+    slow = [name for name in ("faults", "journeys", "agents", "hosts", "forges") if getattr(options, name)]
     if slow:
         database = options.db or "sqlite"
         return [
@@ -127,8 +132,8 @@ def _side_by_side() -> list[tuple[str, list[str]]]:
 def run(suite: Suite) -> Result:
     print(f"\n=== {suite.title} ===", flush=True)
     folder = suite.arguments[0]
-    if folder == "tests/agents" and not any(word in PLAIN for word in suite.arguments):
-        subprocess.call([sys.executable, "-m", "tests.agents.clis"], cwd=ROOT)
+    if folder in INSTALLERS and not any(word in PLAIN for word in suite.arguments):
+        subprocess.call([sys.executable, "-m", INSTALLERS[folder]], cwd=ROOT)
     if folder.startswith("tests/") and not any((ROOT / folder).glob("test_*.py")):
         return Result(suite, failed=1, trouble="there are none")
     began = time.monotonic()
