@@ -36,7 +36,7 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
         _refuse_cycle(row, other)
         Dependency.objects.create(entry=row, depends_on=other)
         state_before = completion.state_before(row)
-        if other.status != Entry.Status.DONE:
+        if not other.is_met:
             _count(row, +1)
             locks.release(row.workspace_id, [row.pk])  # else `on` could wait for one of its files: a deadlock
         if other.status == Entry.Status.FAILED and row.status == Entry.Status.PENDING:
@@ -60,7 +60,7 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
             return _replace_one(row, [id_ for id_ in needs if id_ != on.pk], by=by, reason=reason)
         Dependency.objects.filter(entry=row, depends_on=on).delete()
         other = Entry.objects.get(pk=on.pk)
-        if other.status != Entry.Status.DONE:
+        if not other.is_met:
             _count(row, -1)
         if row.status == Entry.Status.BLOCKED and row.reason_code == Reason.DEPENDENCY_FAILED and not _failed(row):
             move(row, PENDING)
@@ -138,7 +138,7 @@ def _refuse_unknown(workspace_id: str, ids: set[str]) -> None:
 def _settle(row: Entry, *, grew: bool) -> bool:
     """The counter, the locks and the state of an entry whose dependencies have just been replaced. True: its state has changed."""
     others = list(Entry.objects.filter(dependents__entry=row))
-    row.unmet_dependencies = sum(other.status != Entry.Status.DONE for other in others)
+    row.unmet_dependencies = sum(not other.is_met for other in others)
     if row.is_container:
         children = Entry.objects.filter(parent=row, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
         row.unmet_dependencies += children.count()

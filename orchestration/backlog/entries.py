@@ -68,7 +68,7 @@ def add(
         outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in dependencies.values() for d in ds} - known.keys())}
         for entry in created:
             before = [known.get(id_) or outside[id_] for id_ in dependencies[entry.pk]]
-            entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
+            entry.unmet_dependencies = sum(not other.is_met for other in before)
             if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
                 entry_state.set_state(
                     entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500])

@@ -50,6 +50,7 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     """Put entries of one workspace into the same next state, in a number of statements that does not depend on how many they are."""
     workspace_id, ids = entries[0].workspace_id, [entry.pk for entry in entries]
     were = {entry.pk: Entry.Status(entry.status) for entry in entries}
+    were_met = {entry.pk for entry in entries if entry.is_met}
     backlog_before = completion.liveliest([completion.state_before(entry) for entry in entries])
     end_reviews(entries)
     _write(entries, following)
@@ -63,7 +64,11 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     if returned or resumes or following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
         funding.mark_due(workspace_id)  # they free money, or need some
     done = following.status == Entry.Status.DONE
-    if changed := [entry for entry in entries if (were[entry.pk] == Entry.Status.DONE) != done]:
+    count_children(
+        [entry.parent_id for entry in entries if entry.parent_id and (were[entry.pk] == Entry.Status.DONE) != done],
+        -1 if done else +1,
+    )
+    if changed := [entry.pk for entry in entries if (entry.pk in were_met) != done]:
         _count_unmet(changed, -1 if done else +1)
     for entry in entries:
         _update_dependents(entry, were[entry.pk])
@@ -77,7 +82,16 @@ def end_reviews(entries: Sequence[Entry]) -> None:
     """Nobody is asked any more to approve or to merge the work of those of these entries that wait for it. Restored, or back in line, they ask again."""
     if ids := [entry.pk for entry in entries if entry.reason_code in OUT_OF_LINE]:
         queue.stop_waiting(ids)
-        Entry.objects.filter(pk__in=ids).update(reason_code="", reason_message="", reason_at=None)
+        Entry.objects.filter(pk__in=ids).update(reason_code="", reason_message="", reason_at=None, open_head="")
+
+
+def open_to_dependents(entry: Entry, commit: str) -> None:
+    """What depends on it may start from the commit of its open pull request, until it is in another state. The caller's transaction holds
+    the executor's row."""
+    if not entry.is_met:
+        _count_unmet([entry.pk], -1)
+    entry.open_head = commit
+    entry.save(update_fields=["open_head"])
 
 
 def roll_up(parent_ids: Iterable[str | None]) -> None:
@@ -97,7 +111,9 @@ def _move_container(container: Entry, following: Next) -> None:
     before = container.status
     _write([container], following)
     if (before == Entry.Status.DONE) != (following.status == Entry.Status.DONE):
-        _count_unmet([container], -1 if following.status == Entry.Status.DONE else +1)
+        by = -1 if following.status == Entry.Status.DONE else +1
+        count_children([container.parent_id] if container.parent_id else [], by)
+        _count_unmet([container.pk], by)
     _update_dependents(container, before)
 
 
@@ -106,7 +122,7 @@ def set_state(entry: Entry, following: Next) -> None:
     entry.status = following.status
     entry.reason_code, entry.reason_message = following.code, following.message[:500]
     entry.reason_at = Now() if following.code else None
-    entry.parked_behind = None
+    entry.parked_behind, entry.open_head = None, ""
 
 
 def record_halted(*entries: Entry) -> None:
@@ -130,7 +146,9 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
     for entry in entries:
         set_state(entry, following)
     if len(entries) == 1:  # save() reads the database's time back
-        entries[0].save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
+        entries[0].save(
+            update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "open_head", "updated_at"]
+        )
         return
     Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(
         status=following.status,
@@ -138,15 +156,13 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
         reason_message=following.message[:500],
         reason_at=Now() if following.code else None,
         parked_behind=None,
+        open_head="",
         updated_at=Now(),
     )
 
 
-def _count_unmet(entries: Sequence[Entry], by: int) -> None:
-    """Add `by` to the unmet dependencies of each dependent, once for each of these entries that it waits for; an entry that is split waits
-    for its children."""
-    ids = [entry.pk for entry in entries]
-    count_children([entry.parent_id for entry in entries if entry.parent_id], by)
+def _count_unmet(ids: Sequence[str], by: int) -> None:
+    """Add `by` to the unmet dependencies of each dependent, once for each of these entries that it waits for."""
     waits = Dependency.objects.filter(depends_on_id__in=ids).values_list("entry_id").annotate(n=Count("pk")).order_by("entry_id")
     by_count: dict[int, list[str]] = {}
     for entry_id, n in waits:

@@ -16,7 +16,7 @@ MAX_NAMED = 3
 @dataclass(frozen=True, slots=True)
 class View:
     """`head`: the commit that Muster verified and pushed. `waits`: the entry waits for the merge; otherwise it is at work again. `is_approved`: exactly this head. `comments`:
-    which no round was given yet. `merges`: Muster merges what is green and approved."""
+    which no round was given yet. `merges`: Muster merges what is green and approved. `below`: the numbers of pull requests that it contains, which are to be merged first."""
 
     pull: PullRequest
     head: str
@@ -26,6 +26,7 @@ class View:
     comments: Sequence[Comment] = ()
     is_approved: bool = False
     merges: bool = False
+    below: Sequence[int] = ()
     pushed_at: datetime | None = None
 
 
@@ -102,6 +103,8 @@ def _of_evidence(view: View) -> Decision:
         return SendBack(failed, comments)
     if pending:
         return Wait(f"Waiting for {_named(pending)} in CI")
+    if view.below:
+        return Wait(f"Waiting for {', '.join(f'!{number}' for number in view.below)} to be merged first")
     if not view.merges:
         return Wait("Waiting for a person to merge it")
     if not view.is_approved:

@@ -10,6 +10,7 @@ from orchestration import events
 from orchestration.approval import deciding as approval
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
+from orchestration.forges import stacking
 from orchestration.forges.shape import Check, Comment
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
@@ -23,8 +24,8 @@ State = PullRequest.State
 MAX_CHECKS = 100
 
 
-def propose(landing: Landing, *, base: str, tip: str, commit: str, verdict: TreeVerdict | None) -> bool:
-    """Note what was judged, and let the entry wait for the merge. False: it was withdrawn meanwhile. The caller's transaction holds the
+def propose(landing: Landing, *, base: str, tip: str, commit: str, verdict: TreeVerdict | None, stack: bool) -> bool:
+    """Note what was judged, and let the entry wait for the merge. `stack`: what depends on it waits no longer. False: it was withdrawn meanwhile. The caller's transaction holds the
     executor's row."""
     undecided = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
     noted = undecided.update(
@@ -41,16 +42,18 @@ def propose(landing: Landing, *, base: str, tip: str, commit: str, verdict: Tree
         return True
     row = _row_for(entry, landing.commit, base)
     entry_state.move(entry, Next("pending", Reason.WAITING_FOR_MERGE, "Its pull request is being opened"))
+    if stack:
+        entry_state.open_to_dependents(entry, landing.commit)
     event = events.PullRequestProposed(commit=landing.commit, entry=entry.pk, url=row.url, seq=entry.seq, title=entry.title)
     activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
     return True
 
 
 def _rejected_meanwhile(entry: Entry) -> Next | None:
-    """Where the entry goes if its pull request was closed while it was at work: a person has decided against it."""
+    """Where the entry goes if its pull request was closed while it was at work, or one that its work contains: a person has decided against it."""
     last = PullRequest.objects.filter(entry=entry, state=State.CLOSED, ended_at__isnull=True).first()
     if last is None:
-        return None
+        return stacking.rejected_below(entry.pk)
     PullRequest.objects.filter(pk=last.pk).update(ended_at=Now())
     return _rejection(last)
 
@@ -133,6 +136,7 @@ def closed(row: PullRequest, by: str, comment: str) -> None:
         if entry.status == Entry.Status.PENDING:
             queue.stop_waiting([entry.pk])
             entry_state.move(entry, _rejection(row))
+            stacking.reject_above(entry)
     _announce(row.workspace_id)
 
 

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from budget.amounts import exact_usd
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
-from orchestration.forges import connecting, deciding, requests, shape, texts
+from orchestration.forges import connecting, deciding, requests, shape, stacking, texts
 from orchestration.forges.deciding import Adopt, Closed, Decision, Merge, Merged, SendBack, View, Wait
 from orchestration.forges.shape import Check, Comment, Draft, Forge, ForgeError, Problem
 from orchestration.forges.webhooks import Delivery
@@ -94,6 +94,7 @@ def _look(row: PullRequest) -> None:
         and forge.is_approved(row.number, head=row.head, since=row.pushed_at or row.opened_at),
         merges=_merges(config),
         pushed_at=row.pushed_at,
+        below=[below.number for below in stacking.unmerged_below(row.entry_id) if below.number] if is_ours else (),
     )
     _carry_out(row, forge, config, view, deciding.decide(view))
 
@@ -182,6 +183,7 @@ def _facts(row: PullRequest, config: Config) -> texts.Facts:
         evidence=[mask(line) for line in _evidence(entry)],
         rounds=entry.rounds_completed,
         cost=exact_usd(entry.account.spent) if shows_cost else "",
+        below=[below.url for below in stacking.unmerged_below(row.entry_id) if below.url],
         address=f"{base_url}/w/{entry.workspace_id}/entries/{entry.pk}/" if base_url else "",
     )
 

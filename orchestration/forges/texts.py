@@ -14,7 +14,8 @@ _MENTION = re.compile(r"(?<![\w`/])@(?=\w)")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`evidence`: one sentence a check. `cost`: in words; empty: it is not shown. `address`: of the entry's page; empty: no link."""
+    """`evidence`: one sentence a check. `cost`: in words; empty: it is not shown. `below`: the addresses of pull
+    requests whose commits it contains. `address`: of the entry's page; empty: no link."""
 
     entry_id: str
     seq: int
@@ -24,6 +25,7 @@ class Facts:
     evidence: Sequence[str] = ()
     rounds: int = 0
     cost: str = ""
+    below: Sequence[str] = ()
     address: str = ""
 
 
@@ -43,6 +45,7 @@ def body(facts: Facts) -> str:
     known += [f"[entry {facts.seq}]({facts.address})" if facts.address else f"entry {facts.seq}"]
     parts = [
         _quoted(facts.task, MAX_TASK),
+        f"It contains {' and '.join(facts.below)}, to be merged first." if facts.below else "",
         f"### What was done\n\n{_quoted(facts.summary, MAX_SUMMARY)}" if facts.summary.strip() else "",
         "### Evidence\n\n" + "\n".join(f"- {_plain(line)}" for line in facts.evidence) if facts.evidence else "",
         f"Muster: {', '.join(known)}.",

@@ -53,7 +53,9 @@ def _lock(workspace_id: str) -> None:
 
 
 def _unmet(workspace_id: str) -> list[Drift]:
-    unmet = Count("dependencies", filter=~Q(dependencies__depends_on__status=Entry.Status.DONE))
+    unmet = Count(
+        "dependencies", filter=Q(dependencies__depends_on__open_head="") & ~Q(dependencies__depends_on__status=Entry.Status.DONE)
+    )
     rows = Entry.objects.filter(workspace_id=workspace_id).annotate(true=unmet).order_by("seq")
     children = Entry.objects.filter(workspace_id=workspace_id, parent__is_container=True, deleted_at__isnull=True)
     unfinished = Counter(children.exclude(status=Entry.Status.DONE).values_list("parent_id", flat=True))

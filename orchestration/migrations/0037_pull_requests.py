@@ -139,4 +139,14 @@ class Migration(migrations.Migration):
             model_name='pullrequest',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['opening', 'open', 'merged', 'closed'])), name='pullrequest_state_known'),
         ),
+        migrations.AddField(
+            model_name='dependency',
+            name='is_stacked',
+            field=models.BooleanField(db_default=False, default=False, help_text="The work of the entry began from the other's open pull request."),
+        ),
+        migrations.AddField(
+            model_name='entry',
+            name='open_head',
+            field=models.CharField(blank=True, db_default='', default='', help_text='The commit of its open pull request, from which those that depend on it may start.', max_length=64),
+        ),
     ])

@@ -55,6 +55,13 @@ class Entry(models.Model):
     rounds_completed = models.PositiveIntegerField(default=0)
     score = models.FloatField(null=True, blank=True, help_text="The best score so far, 0 to 1.")
     unmet_dependencies = models.PositiveIntegerField(default=0)
+    open_head = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The commit of its open pull request, from which those that depend on it may start.",
+    )
     parked_behind = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="waiters")
     has_rounds = models.BooleanField(default=False)
     next_work = models.CharField(max_length=10, choices=Work.choices, default=Work.IMPLEMENT)
@@ -183,6 +190,11 @@ class Entry(models.Model):
         return self.reason_code == Reason.HUMAN_HOLD
 
     @property
+    def is_met(self) -> bool:
+        """Whether those that depend on it may start."""
+        return self.status == self.Status.DONE or bool(self.open_head)
+
+    @property
     def branch(self) -> str:
         """Its branch in the repository, the same from its first round to its last."""
         return self.branch_name or f"muster/{self.id}"
@@ -191,6 +203,9 @@ class Entry(models.Model):
 class Dependency(models.Model):
     entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependencies")
     depends_on = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependents")
+    is_stacked = models.BooleanField(
+        db_default=False, default=False, help_text="The work of the entry began from the other's open pull request."
+    )
 
     class Meta:
         verbose_name_plural = "dependencies"

@@ -23,7 +23,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, reach, reaper, repository_watch, sharing
+from orchestration.worker import agents, reach, reaper, repository_watch, sharing, stacked_start
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
@@ -140,6 +140,8 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
     repo = here.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
+    if config.forge is not None:
+        start = stacked_start.start_for(session, start)
     sharing.claim(session, start)
     earlier = _earlier_pass(session)
     if earlier and history.contains(repo, start, earlier.commit):

@@ -126,6 +126,7 @@ SECTIONS = (
         Field("forge.url", "Address", "Of a server of your own. Empty: GitHub's or GitLab's."),
         Field("forge.remote", "Remote", "To which branches are pushed."),
         Field("forge.merge_by", "Merged by", "muster: once CI is green and a person approved it there.", "choice", choices=_same("person", "muster")),
+        Field("forge.stack", "Work on top of open pull requests", "What depends on an entry does not wait for its merge.", "flag"),
         Field("forge.method", "Method", "How Muster merges.", "choice", choices=_same("merge", "squash", "rebase")),
         Field("forge.show_cost", "Show the cost", "In the pull request, where others may read it.", "flag"),
     ), "forge", "Open pull requests on a forge"),

@@ -24,7 +24,8 @@ def _repository(name: str) -> str:
 
 class Forge(Part):
     """`url`: of a server of your own; GitHub and GitLab have one by default. `repository`: its path there. `remote`: to which branches are
-    pushed. `merge_by`: `muster` merges once CI is green and a person approved it there. `show_cost`: in the pull request, where others may
+    pushed. `merge_by`: `muster` merges once CI is green and a person approved it there. `stack`: what depends on an entry starts from its open pull
+    request, and waits for the merge no longer. `show_cost`: in the pull request, where others may
     read it. Its credentials are the secrets FORGE_TOKEN and FORGE_WEBHOOK_SECRET, which no agent gets.
     """
 
@@ -33,6 +34,7 @@ class Forge(Part):
     repository: Annotated[str, AfterValidator(_repository)]
     remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
     merge_by: Literal["person", "muster"] = "person"
+    stack: bool = False
     method: Literal["merge", "squash", "rebase"] = "merge"
     show_cost: bool = False
 

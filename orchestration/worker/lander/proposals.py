@@ -48,7 +48,10 @@ def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
-        requests.propose(step.landing, base=lease.base_branch, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
+        stack = lease.config.forge is not None and lease.config.forge.stack
+        requests.propose(
+            step.landing, base=lease.base_branch, tip=chain.tip, commit=step.commit, verdict=judged.verdict, stack=stack
+        )
     swap.announce(lease.workspace_id)
     push_due(lease)
 

@@ -1,0 +1,41 @@
+"""The commit from which an entry starts: the integration branch, with the open pull requests of what it depends on."""
+
+from pathlib import Path
+
+from orchestration.forges import stacking
+from orchestration.git import changes, conflicts, history
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.models import Entry, Session
+from orchestration.repositories import here
+
+
+def start_for(session: Session, tip: str) -> str:
+    """`tip`: of the integration branch. Raises GitError where two of the pull requests conflict, or one is not on this host."""
+    assert session.entry is not None
+    repo, start = here.path(session.workspace), tip
+    for below in stacking.begin(session.entry.pk):
+        if not here.bring(session.workspace, below.open_head, f"refs/heads/{below.branch}"):
+            raise GitError("fetch", f"{below.branch} of #{below.seq}, from which this entry starts, is not on this host yet")
+        start = _with(repo, start, below)
+    return start
+
+
+def _with(repo: Path, start: str, below: Entry) -> str:
+    """The same commit each time, so that a later round merges nothing anew."""
+    head = below.open_head
+    if history.contains(repo, start, head) or history.contains(repo, head, start):
+        return start if history.contains(repo, start, head) else head
+    merge = conflicts.merge_trees(repo, start, head)
+    if merge.files:
+        named = ", ".join(merge.files[:5])
+        raise GitError(
+            "merge",
+            f"The pull request of #{below.seq} conflicts in {named} with what else this entry starts from: merge it first",
+        )
+    date = git.run(repo, "log", "-1", "--format=%cI", head)
+    message = f"Start from #{below.seq} {below.title}"[:200] + f"\n\nMuster-Entry: {below.pk}\n"
+    dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+    commit = git.run(repo, "commit-tree", merge.sha, "-p", start, "-p", head, "-F", "-", text=message, env=dates)
+    changes.remember_tree(commit, merge.sha)
+    return commit
