@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import BooleanField, Count, Min, Value
+from django.db.models import BooleanField, Count, Min, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from dashboard.entries import filters as entries_filters
@@ -13,18 +13,21 @@ from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.backlog import status_groups
-from orchestration.models import Executor
+from orchestration.models import Entry, Executor, Question
+from orchestration.reasons import Reason
 
 MAX_GROUPS = 60
 GROUPS = {
     "ready": "Ready",
     "running": "In progress",
+    "review": "In review",
     "waiting": "Waiting",
     "blocked": "Blocked",
     "failed": "Failed",
     "done": "Done",
 }
 WITHOUT_REASONS = ("ready", "running", "done")
+_QUESTIONS = "questions"  # counted with the groups: is there any
 # In the words of their index: SQLite uses it for a condition without parameters only.
 _HAS_GROUP = RawSQL("""orchestration_entry."group" > ''""", [], output_field=BooleanField())
 ORDER = {str(code): n for n, code in enumerate(reasons.WORDS)}
@@ -52,23 +55,45 @@ class Counts:
 
 
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
-    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement."""
+    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement, and one more while an agent waits for an answer."""
     entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
-    with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(kind=status_groups.KIND, stored=status_groups.REASON)
-    one_row = Executor.objects.filter(pk=page_request.workspace.pk)
-    others = (
-        one_row.annotate(kind=Value(kind), stored=Value(""), n=counts.Counted(entries.filter(status_groups.KINDS[kind])))
-        for kind in WITHOUT_REASONS
+    with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(
+        kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
     )
+    one_row = Executor.objects.filter(pk=page_request.workspace.pk)
+    unanswered = Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True)
+    others = {kind: entries.filter(status_groups.STORED_KINDS[kind]) for kind in WITHOUT_REASONS} | {_QUESTIONS: unanswered}
+    counted = [
+        one_row.annotate(kind=Value(kind), stored=Value(""), n=counts.Counted(rows)).values_list(*columns)
+        for kind, rows in others.items()
+    ]
     statement = with_reasons.values("kind", "stored").annotate(n=Count("*")).values_list(*columns)
-    by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
+    by_kind: dict[str, int] = dict.fromkeys([*status_groups.KINDS, _QUESTIONS], 0)
     by_reason: dict[tuple[str, str], int] = {}
-    for kind, stored, n in statement.union(*(other.values_list(*columns) for other in others), all=True):
+    for kind, stored, n in statement.union(*counted, all=True):
         by_kind[kind] = by_kind.get(kind, 0) + n
         if stored:
             by_reason[kind, stored] = by_reason.get((kind, stored), 0) + n
-    return Counts(by_kind, by_reason)
+    known = Counts(by_kind, by_reason)
+    if by_kind.pop(_QUESTIONS):
+        _move_those_that_ask(known, entries)
+    return known
+
+
+def _move_those_that_ask(known: Counts, entries: QuerySet[Entry]) -> None:
+    """From the group of their columns to those in review. A group that is too large to be counted stays so."""
+    waiting = entries.filter(status_groups.WAITING_FOR_ANSWER).annotate(
+        kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
+    )
+    for kind, stored, n in waiting.values_list("kind", "stored").annotate(n=Count("*")):
+        if known.by_kind[kind] <= counts.COUNTED_TO:
+            known.by_kind[kind] -= n
+        if stored:
+            known.by_reason[kind, stored] -= n
+        known.by_kind["review"] += n
+        answer = ("review", str(Reason.WAITING_FOR_ANSWER))
+        known.by_reason[answer] = known.by_reason.get(answer, 0) + n
 
 
 def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:
@@ -77,7 +102,7 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
     items = [_item(page_request, "All", counts.text(known.total), not status and not reason)]
     for kind, word in GROUPS.items():
         item = _item(page_request, word, counts.text(known.by_kind[kind]), status == kind and not reason, status=kind)
-        by_code = {code: n for (of, code), n in known.by_reason.items() if of == kind}
+        by_code = {code: n for (of, code), n in known.by_reason.items() if of == kind and n}
         if status == kind and reason in ORDER and reason not in status_groups.EXPLAINED_ONLY:
             by_code.setdefault(reason, 0)
         under = [

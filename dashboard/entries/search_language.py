@@ -13,6 +13,7 @@ PRIORITIES = ("critical", "high", "medium", "low")
 STATUSES = {
     "ready": "ready",
     "running": "running",
+    "review": "in review",
     "waiting": "waiting",
     "blocked": "blocked",
     "failed": "failed",

@@ -22,6 +22,7 @@ from orchestration.reasons import Reason
 GOOD_NEWS = {
     "blocked": "No blocked entries.",
     "failed": "No failed entries.",
+    "review": "Nothing waits for an approval or an answer.",
     "waiting": "No entries wait for another entry, a file or a provider.",
 }
 HEADS = (
