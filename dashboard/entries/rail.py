@@ -26,6 +26,7 @@ GROUPS = {
     "failed": "Failed",
     "done": "Done",
 }
+WIDER = {"open": tuple(kind for kind in status_groups.KINDS if kind != "done"), "stuck": ("blocked", "failed")}
 WITHOUT_REASONS = ("ready", "running", "done")
 _QUESTIONS = "questions"  # counted with the groups: is there any
 # In the words of their index: SQLite uses it for a condition without parameters only.
@@ -45,10 +46,10 @@ class Counts:
         return sum(self.by_kind.values())
 
     def matching(self, status: str, reason: str) -> int | None:
-        """The number of entries with this status and reason; None for reasons that are not stored."""
-        if reason in status_groups.EXPLAINED_ONLY:
+        """The number of entries with this status and reason; None for reasons that are not stored, and for what landed today."""
+        if reason in status_groups.EXPLAINED_ONLY or status == "landed":
             return None
-        kinds = [kind for kind in status_groups.KINDS if kind == status or not status or (status == "open" and kind != "done")]
+        kinds = WIDER.get(status, (status,)) if status else tuple(status_groups.KINDS)
         if reason:
             return sum(n for (kind, code), n in self.by_reason.items() if code == reason and kind in kinds)
         return sum(self.by_kind.get(kind, 0) for kind in kinds)

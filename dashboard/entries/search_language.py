@@ -19,6 +19,8 @@ STATUSES = {
     "failed": "failed",
     "done": "done",
     "open": "not done",
+    "stuck": "blocked or failed",
+    "landed": "landed today",
 }
 _STATUS_SYNONYMS = {"pending": "ready", "in_progress": "running", "progress": "running"}
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?\s*(.+)")

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 
-from dashboard.entries import csv_rows, outline, rail, rows
+from dashboard.entries import board, csv_rows, outline, rail, rows
 from dashboard.entries import filters as entries_filters
 from dashboard.shared import counts
 from dashboard.shared.decorators import in_workspace
@@ -67,7 +67,8 @@ class Listing:
 
     @cached_property
     def query(self) -> entries_filters.EntryQuery:
-        return entries_filters.read(self.page_request)
+        query = entries_filters.read(self.page_request)
+        return query.of_any_status if query.chosen["view"] == "board" else query
 
     def build(self) -> dict[str, Any]:
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
@@ -75,11 +76,14 @@ class Listing:
         entries = entries_filters.matching(page_request.workspace.pk, query)
         number = known.matching(chosen["status"], chosen["reason"])
         matching = entries[: counts.COUNTED_TO + 1].count() if number is None else number
-        graph = chosen["view"] == "graph"
-        body = outline.build(page_request, entries, matching) if graph else self._table(entries)
+        view = chosen["view"] if chosen["view"] in ("graph", "board") else ""
+        if view == "board":
+            body = board.build(page_request, query, known)
+        else:
+            body = outline.build(page_request, entries, matching) if view else self._table(entries)
         return body | {
             "rail": rail.build(page_request, query, known),
-            "groups": rail.groups(page_request, query),
+            "groups": rail.groups(page_request, query) if view != "board" else [],
             "chosen": chosen,
             "ignored": query.ignored,
             "filtered": query.filtered,
@@ -91,12 +95,16 @@ class Listing:
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
             "query": filters.query(page_request),
             "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "group", "view", "sort") if chosen[name]],
-            "graph": graph,
+            "view": view,
             "views": [
-                (word, filters.query(page_request, view=view), graph == bool(view))
-                for word, view in (("Table", ""), ("Graph", "graph"))
+                (word, self._in_view(name), view == name) for word, name in (("List", ""), ("Board", "board"), ("Graph", "graph"))
             ],
         }
+
+    def _in_view(self, view: str) -> str:
+        """The query of the same entries in another view. A board has all states."""
+        without = ("status", "reason", "sort") if view == "board" else ()
+        return filters.query(self.page_request, *without, view=view)
 
     def _table(self, entries: Any) -> dict[str, Any]:
         page_request, query = self.page_request, self.query
