@@ -4,15 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import QuerySet
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import rail, rows
 from dashboard.entries.filters import EntryQuery
 from dashboard.shared.counts import text
-from dashboard.shared.lists import filters
+from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Entry
@@ -52,15 +50,16 @@ class Column:
 def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> dict[str, Any]:
     """Two statements, and those of the rows."""
     base = entries_filters.matching_any_status(page_request.workspace.pk, query)
-    ids = _first_ids({name: _pile(page_request.workspace.pk, base, name) for name in COLUMNS})
+    piles = together.read({name: _pile(page_request.workspace.pk, base, name).values_list("pk") for name in COLUMNS})
+    ids = {name: [pk for (pk,) in pile] for name, pile in piles.items()}
     shown = [pk for pks in ids.values() for pk in pks[:MAX_CARDS]]
     entries = rows.with_sessions(Entry.objects.filter(pk__in=shown).select_related("account"))
-    cards, common = rows.rows_with_common_checks(page_request, list(entries), own_first=True)
+    cards, common = rows.rows_with_common_checks(page_request, list(entries), own_first=True, with_needs=False)
     by_id = {card["entry"].pk: card for card in cards}
     columns = []
     for name, (title, kinds) in COLUMNS.items():
-        piled = [by_id[pk] for pk in ids.get(name, [])[:MAX_CARDS] if pk in by_id]
-        number = sum(known.by_kind[kind] for kind in kinds) if kinds else len(ids.get(name, []))
+        piled = [by_id[pk] for pk in ids[name][:MAX_CARDS] if pk in by_id]
+        number = sum(known.by_kind[kind] for kind in kinds) if kinds else len(ids[name])
         parts = list(_parts(page_request, kinds, piled, known.by_reason))
         columns.append(Column(name, title, text(number), _link(page_request, status=name), parts))
     return {"columns": columns, "rows": cards, "common": common}
@@ -72,27 +71,6 @@ def _pile(workspace_id: str, base: QuerySet[Entry], name: str) -> QuerySet[Entry
     if name == "landed":
         return entries.order_by("-updated_at", "-seq")[: entries_filters.MAX_LANDED]
     return entries.order_by(*(_IN_ORDER_OF_START if name == "ready" else ("seq",)))[:MAX_CARDS]
-
-
-def _first_ids(piles: Mapping[str, QuerySet[Entry]]) -> dict[str, list[str]]:
-    """The ids of each pile, in its order. One statement: SQLite takes a limit only in a query of its own within a union."""
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for name, entries in piles.items():
-        try:
-            sql, values = entries.values("pk").query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        parts.append(f"SELECT '{name}' AS pile, row_number() OVER () AS place, pk FROM ({sql}) {name}")
-        parameters += values
-    if not parts:
-        return {}
-    ids: dict[str, list[str]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), parameters)
-        for pile, _, pk in sorted(cursor.fetchall()):
-            ids.setdefault(pile, []).append(pk)
-    return ids
 
 
 def _parts(

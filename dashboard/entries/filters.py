@@ -47,8 +47,9 @@ class _Milliseconds(Func):
         return self.as_sql(compiler, connection, template="CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)", **extra)
 
 
-# Keys of the pagination, always integers: no score sorts below every score.
+# Keys of the pagination, always integers: no score sorts below every score. Open ones first is in the words of their index.
 SORTS: dict[str, Expression | F] = {
+    "open": Func(F("status"), template="(CASE WHEN %(expressions)s = 'done' THEN 1 ELSE 0 END)", output_field=BigIntegerField()),
     "seq": F("seq"),
     "priority": F("priority"),
     "rounds": F("rounds_completed"),
@@ -56,6 +57,8 @@ SORTS: dict[str, Expression | F] = {
     "spent": F("account__spent"),
     "updated": _Milliseconds(F("updated_at")),
 }
+DEFAULT_SORT = "open"
+IN_GROUPS = ("open", "seq")  # the orders in which entries stand below their heading and their parent
 UPWARD_FIRST = ("seq", "priority")
 
 
@@ -64,6 +67,7 @@ class EntriesFilter(forms.Form):
     reason = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
     locked = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
     group = forms.CharField(max_length=200, required=False)
+    done = forms.ChoiceField(choices=[("", ""), ("hide", "")], required=False)
     q = forms.CharField(max_length=search_language.MAX_LENGTH, required=False)
     view = forms.ChoiceField(choices=[("", ""), ("board", ""), ("graph", ""), ("table", "")], required=False)
     sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
@@ -76,6 +80,11 @@ class EntryQuery:
     chosen: dict[str, Any]
     search: Search
     ignored: list[str]
+
+    @property
+    def status(self) -> str:
+        """The status of the entries that are listed."""
+        return self.chosen["status"] or ("open" if self.chosen.get("done") else "")
 
     @property
     def filtered(self) -> bool:
@@ -102,7 +111,7 @@ class EntryQuery:
     def order(self) -> tuple[str, bool]:
         """The sort key, and whether descending."""
         sort = str(self.chosen["sort"])
-        return sort.removeprefix("-") or "seq", sort.startswith("-")
+        return sort.removeprefix("-") or DEFAULT_SORT, sort.startswith("-")
 
 
 def read(page_request: PageRequest) -> EntryQuery:
@@ -131,7 +140,7 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
 
 def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
     entries = matching_any_status(workspace_id, query)
-    if status := query.chosen["status"]:
+    if status := query.status:
         entries = _by_term(workspace_id, entries, Term("status", status))
     if reason := query.chosen["reason"]:
         entries = _by_term(workspace_id, entries, Term("reason", reason))

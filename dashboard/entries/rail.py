@@ -7,9 +7,10 @@ from django.db.models import BooleanField, Count, Min, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from dashboard.entries import filters as entries_filters
+from dashboard.entries import saved_views
 from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
-from dashboard.shared.lists import filters
+from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.backlog import status_groups
@@ -122,11 +123,14 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
 
 
 def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]:
-    """The groups of the entries under the other filters, in the order of the backlog. One query."""
+    """The groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
     entries = entries_filters.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
-    counted = entries.values_list("group").annotate(n=Count("*"), first=Min("seq")).order_by("first")[:MAX_GROUPS]
+    counted = entries.values("group").annotate(n=Count("*"), first=Min("seq"), none=Value("")).order_by("first")
+    lists = {"headings": counted.values_list("group", "n", "first", "none")[:MAX_GROUPS], "views": saved_views.rows(page_request)}
+    read = together.read(lists)
+    saved_views.remember(page_request, read["views"])
     return [
         {
             "word": group,
@@ -134,7 +138,7 @@ def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]
             "chosen": group == chosen,
             "query": filters.query(page_request, "group", group="" if group == chosen else group),
         }
-        for group, n, _ in counted
+        for group, n, *_ in read["headings"]
     ]
 
 

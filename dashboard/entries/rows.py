@@ -74,15 +74,16 @@ def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool
 
 
 def rows_with_common_checks(
-    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
+    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False, with_needs: bool = True
 ) -> tuple[list[dict[str, Any]], list[Check]]:
-    """The rows, and the checks that fail for every entry."""
+    """The rows, and the checks that fail for every entry. `with_needs`: a sentence about dependencies links to them; one query."""
     ids = [entry.pk for entry in entries]
     explained, common = explain.reasons_and_common(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
     )
     needs: dict[str, list[Entry]] = defaultdict(list)
-    for link in Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq"):
+    links = Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq")
+    for link in links if with_needs else ():
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
     done_of = tree.progress([entry.pk for entry in entries if entry.is_container])
@@ -134,11 +135,14 @@ def _row(
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
     account, code = entry.account, first.code if first else ""
+    why = sentence(entry, first, session, needs, context.names)
     return {
         "entry": entry,
         "account": account,
         "badge": "landing" if _lands(entry, session) else entry_state.badge(entry, asks=code == Reason.WAITING_FOR_ANSWER),
-        "why": sentence(entry, first, session, needs, context.names),
+        "why": why,
+        "why_text": "".join(text for text, _ in why),
+        "chip": "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code),
         "code": code,
         "since": _since(entry, first, session, context),
         "more": max(len(failing) - 1, 0),
