@@ -135,13 +135,11 @@ def _row(
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
     account, code = entry.account, first.code if first else ""
-    why = sentence(entry, first, session, needs, context.names)
     return {
         "entry": entry,
         "account": account,
         "badge": "landing" if _lands(entry, session) else entry_state.badge(entry, asks=code == Reason.WAITING_FOR_ANSWER),
-        "why": why,
-        "why_text": "".join(text for text, _ in why),
+        "why": sentence(entry, first, session, needs, context.names),
         "chip": "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code),
         "code": code,
         "since": _since(entry, first, session, context),
