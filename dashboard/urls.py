@@ -16,7 +16,7 @@ from dashboard.budget import limits as budget_limits
 from dashboard.budget import most_expensive as most_expensive_rounds
 from dashboard.budget import overview as budget_overview
 from dashboard.entries import bulk_edit as entries_bulk_edit
-from dashboard.entries import new_entry
+from dashboard.entries import new_entry, saved_views
 from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import dependencies as entry_dependencies
@@ -70,6 +70,12 @@ urlpatterns = [
     # Entries: the list
     path("w/<str:workspace_id>/entries/", entry_list.page, name="entries"),
     path("w/<str:workspace_id>/entries/bulk/", entries_bulk_edit.apply, name="entries-bulk"),
+    path("w/<str:workspace_id>/entries/views/", saved_views.save, name="view-save"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/views/(?P<view_id>[0-9]{1,18})/(?P<verb>rename|delete)/$",
+        saved_views.change,
+        name="view-change",
+    ),
     path("w/<str:workspace_id>/entries/new/", new_entry.page, name="entry-new"),
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),

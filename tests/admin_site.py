@@ -42,7 +42,7 @@ from orchestration.models import (
 from orchestration.models import Proposal as Suggested
 from orchestration.proposals.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
-from workspaces import activity, people, tokens
+from workspaces import activity, people, saved_views, tokens
 from workspaces.models import Delivery, Role, Workspace
 from workspaces.people import members, queue_marks, throttle
 
@@ -137,6 +137,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
         people.save_preferences(user, time_zone="Europe/Berlin")
         queue_marks.read(user, [f"{text} {n}"[:200]])
+        if n < saved_views.MAX_VIEWS:
+            saved_views.save(workspace, f"{text[:50]} {n}", "status=ready", by=ANA)
         throttle.count_try(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)

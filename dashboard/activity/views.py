@@ -27,7 +27,7 @@ FROM_TO = {"from": "since", "to": "until"}
 ABOUT = {
     "executor": ("Executor", ("executor.",)),
     "session": ("Sessions", ("session.", "integration.")),
-    "entry": ("Entries", ("entry.", "entries.", "backlog.")),
+    "entry": ("Entries", ("entry.", "entries.", "backlog.", "view.")),
     "plan": ("Plans", ("plan.", "run.", "proposals.")),
     "locks": ("Locks", ("locks.",)),
     "budget": ("Money", ("budget.", "spend.", "permit.", "hold.")),

@@ -1,13 +1,14 @@
 """The entries that a URL and its search box select, and their order."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
 from django.db import connection
 from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+from django.utils import timezone
 
 from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
@@ -17,10 +18,11 @@ from orchestration import reasons
 from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
-from orchestration.models import Dependency, Entry
+from orchestration.models import Dependency, Entry, Landing
 from orchestration.reasons import Reason
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
+MAX_LANDED = 1000  # newest landings that are looked at for those of today
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
 _FIELDS = {
     "spent": "account__spent",
@@ -45,8 +47,9 @@ class _Milliseconds(Func):
         return self.as_sql(compiler, connection, template="CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)", **extra)
 
 
-# Keys of the pagination, always integers: no score sorts below every score.
+# Keys of the pagination, always integers: no score sorts below every score. Open ones first is in the words of their index.
 SORTS: dict[str, Expression | F] = {
+    "open": Func(F("status"), template="(CASE WHEN %(expressions)s = 'done' THEN 1 ELSE 0 END)", output_field=BigIntegerField()),
     "seq": F("seq"),
     "priority": F("priority"),
     "rounds": F("rounds_completed"),
@@ -54,6 +57,8 @@ SORTS: dict[str, Expression | F] = {
     "spent": F("account__spent"),
     "updated": _Milliseconds(F("updated_at")),
 }
+DEFAULT_SORT = "open"
+IN_GROUPS = ("open", "seq")  # the orders in which entries stand below their heading and their parent
 UPWARD_FIRST = ("seq", "priority")
 
 
@@ -62,8 +67,9 @@ class EntriesFilter(forms.Form):
     reason = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
     locked = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
     group = forms.CharField(max_length=200, required=False)
+    done = forms.ChoiceField(choices=[("", ""), ("hide", "")], required=False)
     q = forms.CharField(max_length=search_language.MAX_LENGTH, required=False)
-    view = forms.ChoiceField(choices=[("", ""), ("graph", ""), ("table", "")], required=False)
+    view = forms.ChoiceField(choices=[("", ""), ("board", ""), ("graph", ""), ("table", "")], required=False)
     sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
 
 
@@ -76,12 +82,22 @@ class EntryQuery:
     ignored: list[str]
 
     @property
+    def status(self) -> str:
+        """The status of the entries that are listed."""
+        return self.chosen["status"] or ("open" if self.chosen.get("done") else "")
+
+    @property
     def filtered(self) -> bool:
         return bool(self.chosen["status"] or self.chosen["reason"]) or self.filtered_apart_from_status
 
     @property
     def filtered_apart_from_status(self) -> bool:
         return bool(self.chosen["locked"] or self.chosen["group"] or self.search.has_criteria)
+
+    @property
+    def of_any_status(self) -> "EntryQuery":
+        """Without status and reason: a board has all of them."""
+        return replace(self, chosen=self.chosen | {"status": "", "reason": ""})
 
     @property
     def sentence(self) -> str:
@@ -95,7 +111,7 @@ class EntryQuery:
     def order(self) -> tuple[str, bool]:
         """The sort key, and whether descending."""
         sort = str(self.chosen["sort"])
-        return sort.removeprefix("-") or "seq", sort.startswith("-")
+        return sort.removeprefix("-") or DEFAULT_SORT, sort.startswith("-")
 
 
 def read(page_request: PageRequest) -> EntryQuery:
@@ -124,7 +140,7 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
 
 def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
     entries = matching_any_status(workspace_id, query)
-    if status := query.chosen["status"]:
+    if status := query.status:
         entries = _by_term(workspace_id, entries, Term("status", status))
     if reason := query.chosen["reason"]:
         entries = _by_term(workspace_id, entries, Term("reason", reason))
@@ -152,7 +168,7 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
         return entries.filter(**{f"{_FIELDS[term.name]}__{_COMPARE[term.comparison]}": term.value})
     match term.name:
         case "status":
-            return entries.filter(status_groups.OPEN if term.value == "open" else status_groups.KINDS[str(term.value)])
+            return entries.filter(by_status(workspace_id, str(term.value)))
         case "reason":
             return _by_reason(workspace_id, entries, str(term.value))
         case "locked":
@@ -173,6 +189,21 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
             return entries.filter(created_by__iexact=term.value)
 
 
+def by_status(workspace_id: str, status: str) -> Q:
+    """A group of the rail, or one of the wider ones: `open`, `stuck` (blocked or failed), and `landed` (in the reader's day)."""
+    match status:
+        case "open":
+            return status_groups.OPEN
+        case "stuck":
+            return status_groups.KINDS["blocked"] | status_groups.KINDS["failed"]
+        case "landed":
+            midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+            newest = Landing.objects.filter(workspace=workspace_id).order_by("-id").values("pk")[:MAX_LANDED]
+            landed = Landing.objects.filter(kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=midnight)
+            return status_groups.KINDS["done"] & Q(pk__in=landed.filter(pk__in=newest).values("entry"))
+    return status_groups.KINDS[status]
+
+
 def _by_group(group: str) -> Q:
     """The entries of a group, and of the groups below it."""
     return Q(group=group) | Q(group__startswith=f"{group} / ")
@@ -180,6 +211,8 @@ def _by_group(group: str) -> Q:
 
 def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
     """Stored reasons are filtered in the database; the others by explaining the first MAX_EXPLAINED entries."""
+    if reason == Reason.WAITING_FOR_ANSWER:
+        return entries.filter(status_groups.WAITING_FOR_ANSWER)
     if reason not in status_groups.EXPLAINED_ONLY:
         return entries.annotate(stored=status_groups.REASON).filter(stored=reason)
     _, explained = explain.explain(workspace_id, limit=MAX_EXPLAINED)

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from dashboard.shared import entry_state, labels
 from dashboard.shared.charts import graph
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import graph as graphs
+from orchestration.backlog import status_groups
 from orchestration.models import Dependency, Entry
 
 MAX_ENTRIES = 180  # six elements each
@@ -16,7 +17,8 @@ MAX_ENTRIES = 180  # six elements each
 
 def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -> dict[str, Any]:
     """Two queries."""
-    entries = list(queryset.order_by("seq")[:MAX_ENTRIES])
+    marked = queryset.annotate(asks=Case(When(status_groups.WAITING_FOR_ANSWER, then=True), default=False))
+    entries = list(marked.order_by("seq")[:MAX_ENTRIES])
     by_id = {entry.pk: entry for entry in entries}
     needs: dict[str, list[str]] = defaultdict(list)
     outside: dict[str, list[Entry]] = defaultdict(list)
@@ -36,7 +38,7 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
                 "line": line,
                 "closes": range(line.closes),
                 "entry": by_id[line.id],
-                "badge": entry_state.badge(by_id[line.id]),
+                "badge": _badge(by_id[line.id]),
                 "needs": [by_id[id_] for id_ in inside[line.id]],
                 "outside": outside[line.id],
             }
@@ -51,6 +53,10 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
     }
 
 
+def _badge(entry: Entry) -> str:
+    return entry_state.badge(entry, asks=entry.asks)  # type: ignore[attr-defined]
+
+
 def _node(entry: Entry) -> graph.Node:
-    tone, _, word = labels.badge(entry_state.badge(entry))
+    tone, _, word = labels.badge(_badge(entry))
     return graph.Node(entry.pk, f"#{entry.seq}", entry.title, word, tone)

@@ -3,28 +3,33 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import BooleanField, Count, Min, Value
+from django.db.models import BooleanField, Count, Min, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from dashboard.entries import filters as entries_filters
+from dashboard.entries import saved_views
 from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
-from dashboard.shared.lists import filters
+from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.backlog import status_groups
-from orchestration.models import Executor
+from orchestration.models import Entry, Executor, Question
+from orchestration.reasons import Reason
 
 MAX_GROUPS = 60
 GROUPS = {
     "ready": "Ready",
     "running": "In progress",
+    "review": "In review",
     "waiting": "Waiting",
     "blocked": "Blocked",
     "failed": "Failed",
     "done": "Done",
 }
+WIDER = {"open": tuple(kind for kind in status_groups.KINDS if kind != "done"), "stuck": ("blocked", "failed")}
 WITHOUT_REASONS = ("ready", "running", "done")
+_QUESTIONS = "questions"  # counted with the groups: is there any
 # In the words of their index: SQLite uses it for a condition without parameters only.
 _HAS_GROUP = RawSQL("""orchestration_entry."group" > ''""", [], output_field=BooleanField())
 ORDER = {str(code): n for n, code in enumerate(reasons.WORDS)}
@@ -42,33 +47,55 @@ class Counts:
         return sum(self.by_kind.values())
 
     def matching(self, status: str, reason: str) -> int | None:
-        """The number of entries with this status and reason; None for reasons that are not stored."""
-        if reason in status_groups.EXPLAINED_ONLY:
+        """The number of entries with this status and reason; None for reasons that are not stored, and for what landed today."""
+        if reason in status_groups.EXPLAINED_ONLY or status == "landed":
             return None
-        kinds = [kind for kind in status_groups.KINDS if kind == status or not status or (status == "open" and kind != "done")]
+        kinds = WIDER.get(status, (status,)) if status else tuple(status_groups.KINDS)
         if reason:
             return sum(n for (kind, code), n in self.by_reason.items() if code == reason and kind in kinds)
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
-    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement."""
+    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement, and one more while an agent waits for an answer."""
     entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
-    with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(kind=status_groups.KIND, stored=status_groups.REASON)
-    one_row = Executor.objects.filter(pk=page_request.workspace.pk)
-    others = (
-        one_row.annotate(kind=Value(kind), stored=Value(""), n=counts.Counted(entries.filter(status_groups.KINDS[kind])))
-        for kind in WITHOUT_REASONS
+    with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(
+        kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
     )
+    one_row = Executor.objects.filter(pk=page_request.workspace.pk)
+    unanswered = Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True)
+    others = {kind: entries.filter(status_groups.STORED_KINDS[kind]) for kind in WITHOUT_REASONS} | {_QUESTIONS: unanswered}
+    counted = [
+        one_row.annotate(kind=Value(kind), stored=Value(""), n=counts.Counted(rows)).values_list(*columns)
+        for kind, rows in others.items()
+    ]
     statement = with_reasons.values("kind", "stored").annotate(n=Count("*")).values_list(*columns)
-    by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
+    by_kind: dict[str, int] = dict.fromkeys([*status_groups.KINDS, _QUESTIONS], 0)
     by_reason: dict[tuple[str, str], int] = {}
-    for kind, stored, n in statement.union(*(other.values_list(*columns) for other in others), all=True):
+    for kind, stored, n in statement.union(*counted, all=True):
         by_kind[kind] = by_kind.get(kind, 0) + n
         if stored:
             by_reason[kind, stored] = by_reason.get((kind, stored), 0) + n
-    return Counts(by_kind, by_reason)
+    known = Counts(by_kind, by_reason)
+    if by_kind.pop(_QUESTIONS):
+        _move_those_that_ask(known, entries)
+    return known
+
+
+def _move_those_that_ask(known: Counts, entries: QuerySet[Entry]) -> None:
+    """From the group of their columns to those in review. A group that is too large to be counted stays so."""
+    waiting = entries.filter(status_groups.WAITING_FOR_ANSWER).annotate(
+        kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
+    )
+    for kind, stored, n in waiting.values_list("kind", "stored").annotate(n=Count("*")):
+        if known.by_kind[kind] <= counts.COUNTED_TO:
+            known.by_kind[kind] -= n
+        if stored:
+            known.by_reason[kind, stored] -= n
+        known.by_kind["review"] += n
+        answer = ("review", str(Reason.WAITING_FOR_ANSWER))
+        known.by_reason[answer] = known.by_reason.get(answer, 0) + n
 
 
 def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:
@@ -77,7 +104,7 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
     items = [_item(page_request, "All", counts.text(known.total), not status and not reason)]
     for kind, word in GROUPS.items():
         item = _item(page_request, word, counts.text(known.by_kind[kind]), status == kind and not reason, status=kind)
-        by_code = {code: n for (of, code), n in known.by_reason.items() if of == kind}
+        by_code = {code: n for (of, code), n in known.by_reason.items() if of == kind and n}
         if status == kind and reason in ORDER and reason not in status_groups.EXPLAINED_ONLY:
             by_code.setdefault(reason, 0)
         under = [
@@ -96,11 +123,14 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
 
 
 def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]:
-    """The groups of the entries under the other filters, in the order of the backlog. One query."""
+    """The groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
     entries = entries_filters.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
-    counted = entries.values_list("group").annotate(n=Count("*"), first=Min("seq")).order_by("first")[:MAX_GROUPS]
+    counted = entries.values("group").annotate(n=Count("*"), first=Min("seq"), none=Value("")).order_by("first")
+    lists = {"headings": counted.values_list("group", "n", "first", "none")[:MAX_GROUPS], "views": saved_views.rows(page_request)}
+    read = together.read(lists)
+    saved_views.remember(page_request, read["views"])
     return [
         {
             "word": group,
@@ -108,7 +138,7 @@ def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]
             "chosen": group == chosen,
             "query": filters.query(page_request, "group", group="" if group == chosen else group),
         }
-        for group, n, _ in counted
+        for group, n, *_ in read["headings"]
     ]
 
 

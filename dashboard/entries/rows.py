@@ -25,6 +25,7 @@ _ABOUT_NEEDS: dict[str, tuple[str, str]] = {
     Reason.DEPENDENCIES_PENDING: ("", "Waiting for "),
     Reason.DEPENDENCY_FAILED: ("failed", "Failed dependency: "),
 }
+_IN_REVIEW = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_ANSWER)
 Pieces = list[tuple[str, str]]
 
 
@@ -73,15 +74,16 @@ def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool
 
 
 def rows_with_common_checks(
-    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
+    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False, with_needs: bool = True
 ) -> tuple[list[dict[str, Any]], list[Check]]:
-    """The rows, and the checks that fail for every entry."""
+    """The rows, and the checks that fail for every entry. `with_needs`: a sentence about dependencies links to them; one query."""
     ids = [entry.pk for entry in entries]
     explained, common = explain.reasons_and_common(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
     )
     needs: dict[str, list[Entry]] = defaultdict(list)
-    for link in Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq"):
+    links = Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq")
+    for link in links if with_needs else ():
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
     done_of = tree.progress([entry.pk for entry in entries if entry.is_container])
@@ -132,13 +134,14 @@ def _row(
     failing = [check for check in explanation.checks if not check.passed] if explanation else []
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
-    account = entry.account
+    account, code = entry.account, first.code if first else ""
     return {
         "entry": entry,
         "account": account,
-        "badge": "landing" if _lands(entry, session) else entry_state.badge(entry),
+        "badge": "landing" if _lands(entry, session) else entry_state.badge(entry, asks=code == Reason.WAITING_FOR_ANSWER),
         "why": sentence(entry, first, session, needs, context.names),
-        "code": first.code if first else "",
+        "chip": "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code),
+        "code": code,
         "since": _since(entry, first, session, context),
         "more": max(len(failing) - 1, 0),
         "more_reasons": [
@@ -172,8 +175,9 @@ def sentence(
         links = [(f"#{need.seq}", reverse("entry", args=[need.workspace_id, need.pk])) for need in stand]
         if links:
             return labels.listed(words, links)
-    if check and check.code == Reason.WAITING_FOR_APPROVAL:
-        return [(f"{check.message}. ", ""), remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)]
+    if check and check.code in _IN_REVIEW:
+        stop = "" if check.message.endswith(("?", ".")) else "."
+        return [(f"{check.message}{stop} ", ""), remedies.link(entry, reasons.WORDS[Reason(check.code)].remedy)]
     if check:
         return labels.linked(check.message or entry.reason_message or reasons.plain(check.code), names)
     if entry.status == Entry.Status.PENDING:

@@ -13,11 +13,14 @@ PRIORITIES = ("critical", "high", "medium", "low")
 STATUSES = {
     "ready": "ready",
     "running": "running",
+    "review": "in review",
     "waiting": "waiting",
     "blocked": "blocked",
     "failed": "failed",
     "done": "done",
     "open": "not done",
+    "stuck": "blocked or failed",
+    "landed": "landed today",
 }
 _STATUS_SYNONYMS = {"pending": "ready", "in_progress": "running", "progress": "running"}
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?\s*(.+)")

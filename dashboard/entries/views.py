@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 
-from dashboard.entries import csv_rows, outline, rail, rows
+from dashboard.entries import board, csv_rows, headings, outline, rail, rows, saved_views
 from dashboard.entries import filters as entries_filters
 from dashboard.shared import counts
 from dashboard.shared.decorators import in_workspace
@@ -22,15 +22,17 @@ from orchestration.reasons import Reason
 GOOD_NEWS = {
     "blocked": "No blocked entries.",
     "failed": "No failed entries.",
+    "review": "Nothing waits for an approval or an answer.",
     "waiting": "No entries wait for another entry, a file or a provider.",
 }
+ALL_DONE = "All entries are done."
 HEADS = (
     ("seq", "Entry"),
     ("", "Status"),
     ("", "Why"),
-    ("", "Needs"),
+    ("priority", "Priority"),
     ("rounds", "Rounds"),
-    ("score", "Best score"),
+    ("score", "Score"),
     ("spent", "Spent of budget"),
     ("updated", "Updated"),
 )
@@ -44,7 +46,11 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     return render_page(
         page_request,
         "entries/list.html",
-        HEADER | {"entries": Region("entries/list.html#entries", lambda page_request: seen.build())},
+        HEADER
+        | {
+            "entries": Region("entries/list.html#entries", lambda page_request: seen.build()),
+            "views": Region("entries/list.html#views", saved_views.region),
+        },
     )
 
 
@@ -66,19 +72,24 @@ class Listing:
 
     @cached_property
     def query(self) -> entries_filters.EntryQuery:
-        return entries_filters.read(self.page_request)
+        query = entries_filters.read(self.page_request)
+        return query.of_any_status if query.chosen["view"] == "board" else query
 
     def build(self) -> dict[str, Any]:
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
         known = rail.count(page_request, query)
         entries = entries_filters.matching(page_request.workspace.pk, query)
-        number = known.matching(chosen["status"], chosen["reason"])
+        number = known.matching(query.status, chosen["reason"])
         matching = entries[: counts.COUNTED_TO + 1].count() if number is None else number
-        graph = chosen["view"] == "graph"
-        body = outline.build(page_request, entries, matching) if graph else self._table(entries)
+        view = chosen["view"] if chosen["view"] in ("graph", "board") else ""
+        groups = rail.groups(page_request, query) if view != "board" else []
+        if view == "board":
+            body = board.build(page_request, query, known)
+        else:
+            body = outline.build(page_request, entries, matching) if view else self._table(entries, groups)
         return body | {
             "rail": rail.build(page_request, query, known),
-            "groups": rail.groups(page_request, query),
+            "groups": groups,
             "chosen": chosen,
             "ignored": query.ignored,
             "filtered": query.filtered,
@@ -87,29 +98,45 @@ class Listing:
             "filter_text": query.sentence,
             "announce": f"{counts.text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(known, matching),
-            "good_news": GOOD_NEWS.get(chosen["status"], ""),
+            "good_news": GOOD_NEWS.get(chosen["status"], ALL_DONE),
+            "done": known.by_kind["done"],
+            "done_query": filters.query(page_request, done="" if chosen["done"] else "hide"),
             "query": filters.query(page_request),
-            "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "group", "view", "sort") if chosen[name]],
-            "graph": graph,
+            "kept": [
+                (name, chosen[name]) for name in ("status", "reason", "locked", "group", "done", "view", "sort") if chosen[name]
+            ],
+            "view": view,
             "views": [
-                (word, filters.query(page_request, view=view), graph == bool(view))
-                for word, view in (("Table", ""), ("Graph", "graph"))
+                (word, self._in_view(name), view == name) for word, name in (("List", ""), ("Board", "board"), ("Graph", "graph"))
             ],
         }
 
-    def _table(self, entries: Any) -> dict[str, Any]:
+    def _in_view(self, view: str) -> str:
+        """The query of the same entries in another view. A board has all states."""
+        without = ("status", "reason", "sort") if view == "board" else ()
+        return filters.query(self.page_request, *without, view=view)
+
+    def _table(self, entries: Any, groups: list[dict[str, Any]]) -> dict[str, Any]:
         page_request, query = self.page_request, self.query
         _, descending = query.order
         cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
         ordered = entries_filters.ordered(entries, query)
-        cut = paging.paginate(ordered, "place", "seq", _with_account_and_session, descending=descending, **cursor)
+        within = "workspace" if query.order[0] in entries_filters.IN_GROUPS else ""
+        read = _with_account_and_session
+        cut = paging.paginate(ordered, "place", "seq", read, within=within, descending=descending, **cursor)
         tree.make_whole(cut.rows)
         shown, common = rows.rows_with_common_checks(page_request, cut.rows, own_first=True)
+        counted = {group["word"]: group["n"] for group in groups}
+        if grouped := query.order[0] in entries_filters.IN_GROUPS:
+            sections = headings.split(page_request, rows.below_parents(shown), counted)
+        else:
+            sections = [headings.Section("", "", "", shown)]
         return {
-            "rows": rows.below_parents(shown) if query.order[0] == "seq" else shown,
+            "rows": shown,
+            "sections": sections,
+            "has_headings": grouped and any(section.heading for section in sections),
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
-            "by_priority": self._head("priority", "Priority"),
             "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
             "common_reason": _common_reason(common),
         }
@@ -120,7 +147,7 @@ class Listing:
         now = ("descending" if descending else "ascending") if name == by else ""
         upward = name in entries_filters.UPWARD_FIRST
         sort = f"-{name}" if (now == "ascending") or (not now and not upward) else name
-        query = filters.query(self.page_request, sort="" if sort == "seq" else sort)
+        query = filters.query(self.page_request, sort=sort)
         return {"word": word, "name": name, "now": now, "query": query}
 
     def _empty(self, known: rail.Counts, matching: int) -> str:
@@ -129,6 +156,6 @@ class Listing:
             return ""
         chosen = self.query.chosen
         if not self.query.filtered:
-            return "none"
+            return "good" if known.total else "none"
         only_status = not (chosen["reason"] or self.query.filtered_apart_from_status)
         return "good" if only_status and chosen["status"] in GOOD_NEWS and known.total else "filtered"

@@ -19,7 +19,7 @@ from budget.models import LedgerEntry
 from dashboard.overview import attention, last_day, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
-from dashboard.shared.counts import Counted
+from dashboard.shared.counts import COUNTED_TO, Counted
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -96,7 +96,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "total": alive,
         "done": alive.filter(status=Entry.Status.DONE),
         "running": alive.filter(status=Entry.Status.IN_PROGRESS),
-        "ready": alive.filter(status_groups.KINDS["ready"]),
+        "ready": alive.filter(status_groups.STORED_KINDS["ready"]),
         "waiting": alive.filter(status=Entry.Status.PENDING),
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
@@ -129,6 +129,8 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         )
         .get()
     )
+    if row["asked"] and row["ready"] <= COUNTED_TO:
+        row["ready"] -= alive.filter(status_groups.STORED_KINDS["ready"] & status_groups.WAITING_FOR_ANSWER).count()
     tally = row | {"more": row["today"] - row["yesterday"]}
     page_request.memo["tally"] = tally
     return tally

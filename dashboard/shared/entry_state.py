@@ -14,21 +14,22 @@ from orchestration.reasons import OUT_OF_LINE
 _BADGES = {"waiting": "pending", "running": "in_progress"}
 
 
-def group(entry: Entry, at: datetime | None = None) -> str:
-    """The entry's group in the rail."""
+def group(entry: Entry, at: datetime | None = None, *, asks: bool = False) -> str:
+    """The entry's group in the rail. `asks`: its agent waits for an answer, which no column of the entry has."""
     if entry.status == Entry.Status.IN_PROGRESS:
         return "running"
     if entry.status != Entry.Status.PENDING:
         return str(entry.status)
+    if entry.reason_code in OUT_OF_LINE or asks:
+        return "review"
     delayed = entry.not_before is not None and entry.not_before > (at or now())
-    waits_for_person = entry.reason_code in OUT_OF_LINE
-    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed or waits_for_person
+    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed
     return "waiting" if waits else "ready"
 
 
-def badge(entry: Entry) -> str:
+def badge(entry: Entry, *, asks: bool = False) -> str:
     """The name of the entry's badge (`labels.BADGES`). Blocked by a person is `held`."""
     if entry.status == Entry.Status.BLOCKED and entry.on_hold:
         return "held"
-    kind = group(entry)
+    kind = group(entry, asks=asks)
     return _BADGES.get(kind, kind)

@@ -14,6 +14,7 @@ BADGES = {
     "passed": ("good", "done", "Passed"),
     "ready": ("wait", "ready", "Ready"),
     "pending": ("wait", "ready", "Waiting"),
+    "review": ("warn", "warn", "In review"),
     "open": ("run", "running", "Open"),
     "paused": ("warn", "paused", "Paused"),
     "blocked": ("block", "blocked", "Blocked"),

@@ -4,7 +4,7 @@ A deleted workspace has no pages. A deleted entry has none either: its objects l
 """
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -52,7 +52,7 @@ from orchestration.models import (
     TreeVerdict,
 )
 from workspaces.admin.base import places
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Workspace
+from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, SavedView, Workspace
 
 
 def _page(name: str, workspace_id: str, *args: Any, query: dict[str, Any] | None = None, at: str = "") -> str:
@@ -141,6 +141,7 @@ places.update(
         Event: lambda obj: _page("activity", obj.workspace_id, query=_from(obj.pk)),
         Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
         ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
+        SavedView: lambda obj: _page("entries", obj.workspace_id, query=dict(parse_qsl(obj.query))),
         Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
         Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
         Account: lambda obj: _account(obj, "budget"),

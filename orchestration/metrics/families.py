@@ -27,7 +27,11 @@ FAMILIES = {
         Family("muster_spend_usd", "Spent, in USD.", ("workspace", "category"), is_counter=True),
         Family("muster_reserved_usd", "Reserved by open sessions and runs, in USD."),
         Family("muster_cap_usd", "The hard cap, in USD."),
-        Family("muster_entries", "Entries, by status and by the stored reason why they wait.", ("workspace", "status", "reason")),
+        Family(
+            "muster_entries",
+            "Entries, by status and by the reason why they wait, as far as it is stored; an unanswered question is.",
+            ("workspace", "status", "reason"),
+        ),
         Family("muster_oldest_ready_seconds", "Since the last change of the oldest entry that waits for nothing but a slot."),
         Family("muster_sessions", "Open sessions and runs.", ("workspace", "role", "phase", "host")),
         Family("muster_landings_open", "Verified work that has not landed yet.", ("workspace", "state")),

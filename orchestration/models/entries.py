@@ -1,7 +1,7 @@
 """Entries of the backlog and what they depend on."""
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Now
 
 from budget.models import Account
@@ -167,6 +167,14 @@ class Entry(models.Model):
                 fields=["workspace", "group", "seq", "deleted_at"],
                 condition=Q(group__gt="", deleted_at__isnull=True),
                 name="entry_by_group",
+            ),
+            # The list of entries: open ones first. `dashboard/entries/filters.py` sorts by the same words.
+            models.Index(
+                "workspace",
+                Case(When(status="done", then=Value(1)), default=Value(0), output_field=models.IntegerField()),
+                "seq",
+                condition=Q(deleted_at__isnull=True),
+                name="entries_open_first",
             ),
             models.Index(fields=["parent", "seq"], condition=Q(parent__isnull=False), name="entry_children"),
             # Whose budget is free again: sums of money read it beside the accounts.

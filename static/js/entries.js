@@ -43,6 +43,7 @@
   for (const name of ["muster:shown", "htmx:afterSwap"]) document.addEventListener(name, () => {
     count();
     const csv = $("csv"), query = $("entries")?.dataset.query;
+    if ($("view-query") && query !== undefined) $("view-query").value = query;
     if (csv && query !== undefined) csv.href = `?${query}${query ? "&" : ""}format=csv`;
   });
   count();

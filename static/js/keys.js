@@ -5,7 +5,7 @@
   const typing = (el) => el.matches?.("input, textarea, select, [contenteditable]");
   let going = 0;
 
-  const rows = () => [...document.querySelectorAll("main tbody tr a[href], main .rows a[href]")].filter((a, n, all) => {
+  const rows = () => [...document.querySelectorAll("main tbody tr:not(.heading) a[href], main .rows a[href]")].filter((a, n, all) => {
     const row = a.closest("tr, li");
     return all.findIndex((other) => other.closest("tr, li") === row) === n && a.checkVisibility();
   });
@@ -14,6 +14,8 @@
     const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
     next?.focus();
   }
+  // Selecting changes nothing yet: the bar that appears has the buttons.
+  const select = () => (document.activeElement.closest("tbody tr") ?? document.querySelector("main tbody tr:hover"))?.querySelector(".tick")?.click();
   const press = (selector) => document.querySelector(selector)?.click();
 
   document.addEventListener("keydown", (event) => {
@@ -36,6 +38,7 @@
       "g": () => { going = Date.now(); },
       "j": () => move(1),
       "k": () => move(-1),
+      "x": select,
       "[": () => press("[data-previous]"),
       "]": () => press("[data-next]"),
       "f": () => document.dispatchEvent(new Event("muster:follow")),

@@ -43,6 +43,7 @@ class Site:
             "log": f"workers/{full.long_log.pk}/log/",
             "entries": "entries/",
             "graph": "entries/?view=graph&q=status:blocked",
+            "board": "entries/?view=board",
             "entry": f"entries/{dear}/",
             "talk": f"entries/{dear}/?tab=talk",
             "round": f"entries/{full.ended.entry_id}/rounds/{full.ended.round_number}/",

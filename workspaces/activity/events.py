@@ -213,3 +213,19 @@ class MemberRemoved(PersonEvent, verb="member.removed", sentence="removed {user}
 class WorkspaceRenamed(ActivityEvent, verb="workspace.renamed", sentence="renamed this workspace from {before} to {after}"):
     before: str
     after: str
+
+
+class ViewEvent(ActivityEvent):
+    name: str
+
+
+class ViewSaved(ViewEvent, verb="view.saved", sentence="saved the view {name} of the entries"):
+    query: str
+
+
+class ViewRenamed(ViewEvent, verb="view.renamed", sentence="renamed the view {before} to {name}"):
+    before: str
+
+
+class ViewDeleted(ViewEvent, verb="view.deleted", sentence="deleted the view {name} of the entries"):
+    query: str

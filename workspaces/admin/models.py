@@ -26,6 +26,7 @@ from workspaces.models import (
     Preferences,
     QueueMark,
     Role,
+    SavedView,
     Workspace,
 )
 from workspaces.people import members
@@ -217,6 +218,17 @@ class PreferencesAdmin(ReadOnly):
 class QueueMarkAdmin(ReadOnly):
     list_display = ["key", "user", "aside_until", "at"]
     list_select_related = ["user"]
+    ordering = ["-id"]
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnly):
+    """Operators change views on the page of entries."""
+
+    list_display = ["name", "workspace", "query", "created_at", "created_by"]
+    list_filter = ["workspace"]
+    list_select_related = ["workspace"]
+    search_fields = ["name", "=created_by"]
     ordering = ["-id"]
 
 

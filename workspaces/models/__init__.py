@@ -4,6 +4,7 @@
 - `preferences`: how a person sees pages, and what they have read; failed logins
 - `events`: the activity log
 - `notices`: channels and deliveries
+- `saved_views`: views of the entries that a team has named
 - `known_words`: CHECK constraints on status columns
 """
 
@@ -12,6 +13,7 @@ from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery
 from workspaces.models.people import ApiToken, Membership, Role, Workspace
 from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
+from workspaces.models.saved_views import SavedView
 
 __all__ = [
     "ApiToken",
@@ -24,6 +26,7 @@ __all__ = [
     "Preferences",
     "QueueMark",
     "Role",
+    "SavedView",
     "Workspace",
 ]
 

@@ -4,13 +4,15 @@ import html
 import re
 
 import pytest
+from django.db.models import Case, When
 from django.test import Client
 from django.utils.timezone import now
 
 from dashboard.shared import entry_state, labels
 from orchestration.backlog import status_groups
 from orchestration.executor import control, explain
-from orchestration.models import Entry, Executor, Integration
+from orchestration.metrics import entry_counts
+from orchestration.models import Entry, Executor, Integration, Question, Session
 from tests.dashboard.seeds import entries as seed
 from tests.factories import an_entry
 from workspaces.models import Workspace
@@ -20,8 +22,22 @@ def text_of(client: Client, address: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", client.get(address).content.decode()))
 
 
+def ask(workspace: Workspace, seq: int) -> None:
+    """The agent of this entry asks, whatever its state."""
+    entry = Entry.objects.get(workspace=workspace, seq=seq)
+    session = Session.objects.filter(workspace=workspace).order_by("id")[0]
+    Question.objects.create(workspace=workspace, entry=entry, session=session, name=f"{seq}", text="Which one?")
+
+
 def one_in_each_state(workspace: Workspace) -> None:
     an_entry(workspace, content="fresh")
+    for content in ("asks", "asks and is behind a file", "approval"):
+        an_entry(workspace, content=content)
+    last = Entry.objects.filter(workspace=workspace).order_by("-seq")[0].seq
+    Entry.objects.filter(workspace=workspace, seq=last).update(reason_code="waiting_for_approval", reason_at=now())
+    Entry.objects.filter(workspace=workspace, seq=last - 1).update(parked_behind=Entry.objects.get(workspace=workspace, seq=4))
+    for seq in (4, 8, 12, last - 1, last - 2):
+        ask(workspace, seq)
     Entry.objects.filter(workspace=workspace, seq=7).update(not_before="2999-01-01T00:00:00Z")
     Entry.objects.filter(workspace=workspace, seq=8).update(not_before="2001-01-01T00:00:00Z")
 
@@ -30,9 +46,11 @@ def one_in_each_state(workspace: Workspace) -> None:
 def test_the_group_in_python_is_the_group_in_sql(workspace: Workspace, state: str) -> None:
     one_in_each_state(workspace)
     Executor.objects.filter(pk=workspace.pk).update(state=state)
-    entries = list(Entry.objects.filter(workspace=workspace).annotate(kind=status_groups.KIND))
-    assert {entry.seq: entry_state.group(entry, now()) for entry in entries} == {entry.seq: entry.kind for entry in entries}
-    assert len({entry.kind for entry in entries}) >= 5
+    marked = Case(When(status_groups.WAITING_FOR_ANSWER, then=True), default=False)
+    entries = list(Entry.objects.filter(workspace=workspace).annotate(kind=status_groups.KIND, asks=marked))
+    grouped = {entry.seq: entry_state.group(entry, now(), asks=entry.asks) for entry in entries}
+    assert grouped == {entry.seq: entry.kind for entry in entries}
+    assert {entry.kind for entry in entries} == set(status_groups.KINDS)
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -49,6 +67,30 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
     assert ready >= 1
     assert rail["Ready"] == str(ready)
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == ready
+
+
+def test_what_waits_for_a_person_is_in_review_and_counted_by_its_reason(ana: Client, workspace: Workspace) -> None:
+    one_in_each_state(workspace)
+    context = ana.get(f"/w/{workspace.pk}/entries/").context
+    shown = {link["word"]: link for item in context["rail"] for link in (item, *item.get("under", []))}
+    assert (shown["In review"]["n"], shown["Question"]["n"], shown["Approval"]["n"]) == ("3", "2", "1")
+    for item in context["rail"]:
+        for link in (item, *item.get("under", [])):
+            listed = ana.get(f"/w/{workspace.pk}/entries/?{link['query']}").context
+            assert link["n"] == str(listed["matching"]) == str(len(listed["rows"])), link
+    assert "Question" not in {row["word"] for row in ana.get(f"/w/{workspace.pk}/entries/?q=nothing").context["rail"]}
+    metrics = {(group.status, group.reason): group.number for group in entry_counts.of(Entry.objects.all(), "all")}
+    assert metrics["pending", "waiting_for_answer"] == 2 and metrics["pending", "waiting_for_approval"] == 1
+
+
+def test_an_answer_puts_the_entry_back_among_the_ready(ana: Client, workspace: Workspace) -> None:
+    before = ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"]
+    fresh = an_entry(workspace, content="fresh")
+    ask(workspace, fresh.seq)
+    assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == before
+    assert "In review" in text_of(ana, f"/w/{workspace.pk}/entries/?view=graph&q=fresh")
+    Question.objects.update(answer="The first", answered_at=now())
+    assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == before + 1
 
 
 def test_a_ready_entry_shows_the_reason_of_explain(ana: Client, workspace: Workspace) -> None:

@@ -52,6 +52,7 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "row_id": row.pk if row else 1,
         "token_id": 1,
         "comment_id": 1,
+        "view_id": 1,
         "review_id": "rev_00000000000000000000",
         "channel_id": "chan_00000000000000000000",
         "delivery_id": "1",
