@@ -8,6 +8,7 @@ from django import forms
 from django.db import connection
 from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+from django.utils.timezone import now
 
 from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
@@ -17,8 +18,9 @@ from orchestration import reasons
 from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
-from orchestration.models import Dependency, Entry
+from orchestration.models import Dependency, Entry, Session
 from orchestration.reasons import Reason
+from workspaces import times
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
@@ -29,6 +31,7 @@ _FIELDS = {
     "rounds": "rounds_completed",
     "parent": "parent__seq",
 }
+_OF_SESSIONS = ("agent", "model", "worked")
 
 
 class _Milliseconds(Func):
@@ -115,8 +118,12 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
         entries = entries.filter(account__human_locked=True)
     if group := query.chosen.get("group"):
         entries = entries.filter(_by_group(group))
+    of_sessions = [term for term in query.search.terms if term.name in _OF_SESSIONS]
     for term in query.search.terms:
-        entries = _by_term(workspace_id, entries, term)
+        if term not in of_sessions:
+            entries = _by_term(workspace_id, entries, term)
+    if of_sessions:
+        entries = entries.filter(pk__in=_worked_on(workspace_id, of_sessions).values("entry"))
     for word in query.search.words:
         entries = entries.filter(_by_word(word))
     return entries
@@ -171,6 +178,20 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
             return entries.filter(_by_group(str(term.value)) | Q(parallel_group=term.value))
         case _:
             return entries.filter(created_by__iexact=term.value)
+
+
+def _worked_on(workspace_id: str, terms: list[Term]) -> QuerySet[Session]:
+    """Sessions that match all terms: the model of one and the day of another do not count together."""
+    sessions = Session.objects.filter(workspace=workspace_id)
+    for term in terms:
+        value = str(term.value)
+        if term.name == "worked":
+            since, _, until = value.partition("..")
+            start = times.parse_minute(since) or now() - search_language.SPANS[value]
+            sessions = sessions.filter(ended_at__gte=start, ended_at__lt=times.parse_minute(until) or now())
+        else:
+            sessions = sessions.filter(**{term.name: "" if value == "none" else value})
+    return sessions
 
 
 def _by_group(group: str) -> Q:
