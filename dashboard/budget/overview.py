@@ -19,6 +19,7 @@ from budget.models import BudgetChange
 from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
+from dashboard.shared import span
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -26,12 +27,6 @@ from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
-RANGES = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "all": None,
-}
-WORDS = {"24h": "24 hours", "7d": "7 days", "all": "All"}
 TOP = 10
 MAX_CHANGES, SHOWN_CHANGES = 60, 10
 
@@ -54,8 +49,7 @@ class Figures:
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request, self.project, self.at, self.zone = page_request, page_request.project, now(), get_current_timezone()
-        requested = page_request.request.GET.get("range", "")
-        self.range = requested if requested in RANGES else "24h"
+        self.span = span.read(page_request.request.GET, self.at)
 
     @cached_property
     def config(self) -> configuration.Config:
@@ -68,8 +62,8 @@ class Figures:
 
     @cached_property
     def series(self) -> series.Series:
-        span, began = RANGES[self.range], self.page_request.workspace.created_at
-        return series.load(self.project, since=self.at - span if span else None, began=began, now=self.at, zone=self.zone)
+        began, until = self.page_request.workspace.created_at, self.span.until
+        return series.load(self.project, since=self.span.since, began=began, now=self.at, until=until, zone=self.zone)
 
     @cached_property
     def limit_statuses(self) -> list[LimitStatus]:
@@ -136,31 +130,33 @@ def caps(figures: Figures) -> dict[str, Any]:
 
 
 def over_time(figures: Figures) -> dict[str, Any]:
-    points = figures.series.points
-    span = points[-1].at - points[0].at
+    points, is_past = figures.series.points, figures.span.until < figures.at
+    length = points[-1].at - points[0].at
     project, forecast = figures.project, figures.forecast
     marks = [
         burnup.Mark(change.at, "change", _change_words(change))
         for change in reversed(figures.changes)
-        if change.account_id is None and points[0].at <= change.at
+        if change.account_id is None and points[0].at <= change.at <= points[-1].at
     ]
     data = burnup.BurnUp(
         points,
-        figures.at + _ahead(forecast, span, figures),
+        points[-1].at if is_past else figures.at + _ahead(forecast, length, figures),
         project.max_project_spend,
         project.total_budget,
         figures.allocated,
-        project.held,
+        0 if is_past else project.held,
         forecast,
         marks,
         figures.zone,
+        is_past,
     )
     return {
         "burnup": burnup.draw(data),
         "burnup_table": burnup.table(data),
         "marks": marks[-8:],
         "forecast": forecast,
-        "ranges": [(name, WORDS[name], name == figures.range) for name in RANGES],
+        "is_past": is_past,
+        **span.context(figures.page_request, figures.span),
     }
 
 

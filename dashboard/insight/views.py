@@ -60,8 +60,7 @@ def table(page_request: PageRequest) -> dict[str, Any]:
             for name, word in TABS.items()
         ],
         "word": TABS[by],
-        "ranges": span.choices(page_request, shown),
-        "span": shown,
+        **span.context(page_request, shown),
         "span_words": shown.words(zone),
         "query": filters.query(page_request),
         "all_query": filters.query(page_request, "from", "to", range="all"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
@@ -51,9 +52,8 @@ def read(parameters: Mapping[str, str], now: datetime) -> Span:
     return Span(name if name in RANGES else USUAL, now - span if span else None, now, now)
 
 
-def choices(page_request: PageRequest, span: Span) -> list[tuple[str, str, bool]]:
-    """The links of the ranges: (label, query, is chosen)."""
-    return [
-        (WORDS[name], filters.query(page_request, "from", "to", range="" if name == USUAL else name), name == span.name)
-        for name in RANGES
-    ]
+def context(page_request: PageRequest, span: Span) -> dict[str, Any]:
+    """For `shared/ranges.html`: the links of the ranges (label, query, is chosen), and the range from which a zoom began."""
+    queries = {name: filters.query(page_request, "from", "to", range="" if name == USUAL else name) for name in RANGES}
+    ranges = [(WORDS[name], query, name == span.name) for name, query in queries.items()]
+    return {"span": span, "ranges": ranges, "whole": filters.query(page_request, "from", "to")}
