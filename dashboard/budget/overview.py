@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.timezone import get_current_timezone, now
 
-from budget import limits
+from budget import amounts, limits
 from budget.amounts import columns
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
@@ -108,7 +108,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "outlook": outlook.sentence(figures.forecast, figures.zone),
         "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
         "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],
-        "spark": sparkline.draw(hours),
+        "spark": sparkline.by_hour(hours, figures.at, figures.zone, amounts.format_usd, "Spent by hour"),
         "last_hour": hours[-1],
         "day": sum(hours),
     }
@@ -163,11 +163,11 @@ def over_time(figures: Figures) -> dict[str, Any]:
 def by_category(figures: Figures) -> dict[str, Any]:
     """The rounded rows add up to the shown total. Unattributed: spend of the counters outside every category."""
     project = figures.project
-    amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    spent_on = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
     age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1 / 60)
-    unattributed = project.total_spent - sum(amounts.values())
-    parts = [*amounts.values(), *([unattributed] if unattributed else [])]
+    unattributed = project.total_spent - sum(spent_on.values())
+    parts = [*spent_on.values(), *([unattributed] if unattributed else [])]
     shown, total = columns.texts(parts)
     shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if unattributed else [])]
     days_shown, day_total = columns.texts(days)
@@ -185,7 +185,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
         }
         for name, amount, spent, share, today, today_shown in zip(names, parts, shown, shares, days, days_shown, strict=True)
     ]
-    data = categories.Spend(amounts, project.held, project.max_project_spend)
+    data = categories.Spend(spent_on, project.held, project.max_project_spend)
     sums = {"amount": sum(parts), "spent": total, "day": sum(days), "day_shown": day_total, "rate": int(sum(days) / age)}
     sums["some"] = any(parts)
     day_limit = next((status for status in figures.other_limits if (status.category, status.period) == ("total", "day")), None)

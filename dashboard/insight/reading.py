@@ -3,7 +3,7 @@ round, so the ledger is not read."""
 
 from collections.abc import Hashable
 from dataclasses import fields
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import Any
 
 from django.db.models import BooleanField, Case, Count, Expression, F, FilteredRelation, Q, QuerySet, Sum, Value, When
@@ -37,7 +37,12 @@ def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row
         return Row(key, figures, compared, waits.get((key, True), Waits()), waits.get((key, False), Waits()))
 
     every = row(queueing.ALL, sum(now.values(), Figures()), sum(before.values(), Figures()))
-    return [row(key, figures, before.get(key, Figures())) for key, figures in now.items()], every
+    return [row(key, figures, before.get(_earlier(key, span), Figures())) for key, figures in now.items()], every
+
+
+def _earlier(key: Hashable, span: Span) -> Hashable:
+    """The same group in the period before; of a day, the day that is as long before as the span is long."""
+    return key - (span.until - span.since) if isinstance(key, date) and span.since else key
 
 
 def _sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> QuerySet[Round, Any]:

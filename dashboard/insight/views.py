@@ -9,11 +9,13 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from budget import amounts
 from budget.reads import csv_export
 from dashboard.insight import reading
 from dashboard.insight.bars import Bar
+from dashboard.insight.days import draw
 from dashboard.insight.figures import BY_NAME, METRICS, Row, ordered
 from dashboard.shared import span
 from dashboard.shared.decorators import in_workspace
@@ -70,6 +72,7 @@ def table(page_request: PageRequest) -> dict[str, Any]:
         "rows": [_shown(page_request, by, shown, row, most) for row in listed[:SHOWN]],
         "more": max(len(listed) - SHOWN, 0),
         "every": _cells(every),
+        "chart": _chart(listed) if by == "day" and listed else "",
         "worst": {"name": _name(by, worst.key), "row": worst.now} if worst and worst.now.wasted else None,
     }
 
@@ -81,6 +84,11 @@ def _read(page_request: PageRequest) -> tuple[dict[str, Any], span.Span, list[Ro
     chosen["sort"] = chosen["sort"] or _usual_sort(chosen["by"])
     listed, every = reading.rows(page_request.workspace.pk, shown, chosen["by"], timezone.get_current_timezone())
     return chosen, shown, ordered(listed, chosen["sort"]), every
+
+
+def _chart(listed: list[Row]) -> SafeString:
+    days = sorted(((row.key, row.now) for row in listed if isinstance(row.key, date)), key=lambda day: day[0])
+    return draw(days, timezone.get_current_timezone())
 
 
 def _usual_sort(by: str) -> str:

@@ -23,7 +23,7 @@
     return xs.reduce((best, value, n) => (Math.abs(value - x) < Math.abs(xs[best] - x) ? n : best), 0);
   }
   function reading(chart, svg, n) {
-    if (svg.dataset.readings) return [svg.dataset.readings.split("|")[n]];
+    if (svg.dataset.readings) return svg.dataset.readings.split("|")[n].split(";");
     const table = $(chart.dataset.chart)?.querySelector("table"), words = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
     const cells = [...(table?.tBodies[0].rows[n]?.cells ?? [])];
     return cells.map((cell, column) => `${words(table.tHead.rows[0].cells[column])} ${words(cell)}`);
@@ -40,7 +40,7 @@
     const ends = drag ? [drag.from, drag.to] : anchor === null ? null : [xs[anchor], xs[at]];
     rail.replaceChildren(...(ends ? [range(px, ends)] : []), line, box);
     if (byKey) chart.scrollLeft = clamp(chart.scrollLeft, px(xs[at]) - chart.clientWidth + 24, px(xs[at]) - 24);
-    const isLate = px(xs[at]) - chart.scrollLeft > chart.clientWidth / 2;
+    const isLate = chart.clientWidth > 300 && px(xs[at]) - chart.scrollLeft > chart.clientWidth / 2;
     box.style.left = `${px(xs[at]) + (isLate ? -8 - box.offsetWidth : 8)}px`;
     return lines;
   }

@@ -5,8 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from orchestration.models import Entry
 from tests.dashboard.seeds import money
 from tests.journeys.conftest import logged_in
+from tests.journeys.test_pages import results
 from workspaces.models import Workspace
 
 CHART = "[data-chart=burnup-figures]"
@@ -81,3 +83,17 @@ def test_on_a_phone_a_chart_opens_at_now_and_a_finger_reads_it(browser: Browser,
     chart.tap()
     expect(chart.locator(".rail-box")).to_contain_text("Total $")
     context.close()
+
+
+def test_every_chart_is_read_by_the_keyboard(page: Page, address: str, day: Workspace) -> None:
+    entry = Entry.objects.get(workspace=day, seq=2)
+    for tail in ("", "budget/", f"entries/{entry.pk}/", "workers/?view=timeline", "insight/?by=day"):
+        page.goto(f"{address}/w/{day.pk}/{tail}")
+        for chart in page.locator("[data-chart]:visible").all():
+            chart.focus()
+            page.keyboard.press("ArrowLeft")
+            read = chart.locator(".rail-box > span").all_text_contents()
+            assert any(read), (tail, read)
+            expect(page.locator("#announcer")).to_have_text(", ".join(read))
+        assert page.locator("[data-chart]:visible").count(), tail
+        assert results(page) == [], tail
