@@ -36,6 +36,8 @@ PAGES = (
     "budget/rounds/",
     "budget/changes/",
     "budget/reviews/",
+    "insight/",
+    "insight/?by=day&range=7d",
     "executor/",
     "activity/",
     "settings/",
@@ -133,9 +135,17 @@ def _insert_history(shop: Workspace) -> None:
     )
     sql(
         f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, status, outcome, round_number, hold_id,
-            claimed_at, started_at, ended_at)
+            claimed_at, started_at, ended_at, agent, model)
         SELECT h.session_ref, e.workspace_id, e.id, 1, 'implement', 'ended', CASE WHEN e.status = 'done' THEN 'passed' ELSE 'failed' END,
-            1, h.id, h.opened_at, h.opened_at, h.settled_at
+            1, h.id, h.opened_at, h.opened_at, h.settled_at, 'codex', 'model-' || e.seq %% 7
+        {WITH_RESERVATION}""",
+        shop.pk,
+    )
+    sql(
+        f"""INSERT INTO orchestration_round (entry_id, session_id, number, verdict, score, summary, findings, checks, prompt, review,
+            base_commit, commit, diffstat, started_at, ended_at)
+        SELECT e.id, h.session_ref, 1, CASE WHEN e.status = 'done' THEN 'passed' ELSE 'failed' END, 0.3, '', '[]', '[]', '', '{{}}',
+            '', '', '{{}}', h.opened_at, h.settled_at
         {WITH_RESERVATION}""",
         shop.pk,
     )

@@ -33,6 +33,7 @@ from dashboard.executor import views as executor_page
 from dashboard.help import shortcuts, styleguide
 from dashboard.home import views as home
 from dashboard.hosts import views as hosts_page
+from dashboard.insight import views as insight
 from dashboard.landing import actions as landing_actions
 from dashboard.landing import views as landing_page
 from dashboard.live import streams
@@ -174,6 +175,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/budget/rounds/", most_expensive_rounds.page, name="budget-rounds"),
     path("w/<str:workspace_id>/budget/changes/", budget_changes.page, name="changes"),
     path("w/<str:workspace_id>/budget/estimates/", budget_estimates.page, name="budget-estimates"),
+    # Insight
+    path("w/<str:workspace_id>/insight/", insight.page, name="insight"),
     # Budget reviews
     path("w/<str:workspace_id>/budget/reviews/", reviews.review_list, name="reviews"),
     path("w/<str:workspace_id>/budget/reviews/new/", reviews.create, name="review-new"),

@@ -3,11 +3,13 @@
 A day has 23 or 25 hours twice a year in most zones, and an hour may start at :30 of another zone's.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 DAY = timedelta(days=1)
 _MONDAY = date(2024, 1, 1)
+_MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}Z?)?", re.ASCII)
 
 
 def zone_name(zone: tzinfo) -> str:
@@ -26,6 +28,22 @@ def abbreviation(at: datetime, zone: tzinfo) -> str:
 
 def iso(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def minute(at: datetime) -> str:
+    """`2026-11-25T12:04Z`, for URLs."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def parse_minute(text: str) -> datetime | None:
+    """A minute as above, or the start of a day in UTC. None: it is neither, or so far away that a zone would overflow."""
+    if not _MINUTE.fullmatch(text):
+        return None
+    try:
+        at = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return at if 1970 <= at.year < 9000 else None
 
 
 def full(at: datetime, zone: tzinfo) -> str:

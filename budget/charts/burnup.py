@@ -11,7 +11,7 @@ from budget import amounts
 from budget.amounts import columns
 from budget.charts import outlook, scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
-from budget.charts.svg import el, join, path, picture
+from budget.charts.svg import el, join, path, picture, places
 from budget.charts.table import Table
 from budget.forecast import Forecast
 from workspaces import times
@@ -47,8 +47,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class BurnUp:
-    """`points` from the left edge to now; `until`: the right edge. `allocated`: the sum of the entries' budgets. Times are
-    shown in `zone`."""
+    """`points` from the left edge to now, or to an earlier moment (`is_past`) with which the chart ends; `until`: the right edge.
+    `allocated`: the sum of the entries' budgets. Times are shown in `zone`."""
 
     points: Sequence[Point]
     until: datetime
@@ -59,6 +59,7 @@ class BurnUp:
     outlook: Forecast
     marks: Sequence[Mark] = ()
     zone: tzinfo = UTC
+    is_past: bool = False
 
     @property
     def since(self) -> datetime:
@@ -74,7 +75,7 @@ class BurnUp:
 
 
 def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
-    highest = int(max(data.cap, data.spent + data.held, 1) * ROOM_ABOVE)
+    highest = int(max(0 if data.is_past else data.cap, data.spent + data.held, 1) * ROOM_ABOVE)
     x = scales.Scale(data.since.timestamp(), data.until.timestamp(), LEFT, RIGHT)
     y = scales.Scale(0, highest, BOTTOM, TOP)
     return picture(
@@ -83,14 +84,16 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
         *_areas(data, x, y),
         *_now(data, x),
         *_lines(data, y),
-        *_wedge(data, x, y),
-        *_outlook(data, x, y),
+        *([] if data.is_past else [*_wedge(data, x, y), *_outlook(data, x, y)]),
         *_names(data, x, y),
         *_marks(data, x),
         width=WIDTH,
         height=HEIGHT,
         title="Spend over time against the cap",
         desc=describe(data),
+        data_x=places(x(point.at.timestamp()) for point in _listed(data.points)),
+        data_plot=places((LEFT, x(data.now.timestamp()))),
+        data_time=places((data.since.timestamp(), data.now.timestamp())),
     )
 
 
@@ -98,13 +101,16 @@ def describe(data: BurnUp) -> str:
     """The chart in a sentence."""
     texts = columns.texts(data.points[-1].spent)[0]
     parts = ", ".join(f"{LABELS[name]} {text}" for name, text in zip(CATEGORIES, texts, strict=True))
-    held = f" {amounts.format_usd(data.held)} is held for running sessions." if data.held else ""
-    ending = outlook.end_sentence(data.outlook, data.cap)
-    return (
+    sentence = (
         f"From {times.brief(data.since, data.zone)} to {times.brief(data.now, data.zone)}"
         f" {times.abbreviation(data.now, data.zone)}: spent {amounts.format_usd(data.spent)} of the cap"
-        f" {amounts.format_usd(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
+        f" {amounts.format_usd(data.cap)} ({parts})."
     )
+    if data.is_past:
+        return sentence
+    held = f" {amounts.format_usd(data.held)} is held for running sessions." if data.held else ""
+    ending = outlook.end_sentence(data.outlook, data.cap)
+    return f"{sentence}{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
 
 
 def table(data: BurnUp) -> Table:
@@ -171,9 +177,10 @@ def _areas(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
 
 def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
     where = x(data.now.timestamp())
+    words = _moment(data.now, data) if data.is_past else f"now {data.now.astimezone(data.zone):%H:%M}"
     return [
         el("line", x1=where, x2=where, y1=TOP - 6, y2=BOTTOM, class_="now"),
-        el("text", f"now {data.now.astimezone(data.zone):%H:%M}", x=where, y=TOP - 12, class_="label", text_anchor="middle"),
+        el("text", words, x=where, y=TOP - 12, class_="label", text_anchor="middle"),
     ]
 
 

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from budget import amounts
 from budget.charts import scales
 from budget.charts.patterns import fill
-from budget.charts.svg import el, path, picture
+from budget.charts.svg import el, path, picture, places
 from budget.charts.table import Table
 
 WIDTH = 720
@@ -47,6 +47,7 @@ def draw(rounds: Sequence[Round], id_: str = "rounds-chart") -> SafeString:
         height=HEIGHT,
         title="Score and cost of each round",
         desc=describe(rounds),
+        data_x=places(x(n) for n, _ in enumerate(rounds, 1)) if rounds else None,
     )
 
 

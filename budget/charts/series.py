@@ -63,20 +63,26 @@ class Series:
     hours: list[int]
 
 
-def load(project: Project, *, since: datetime | None, began: datetime, now: datetime, zone: tzinfo = UTC) -> Series:
-    """Cumulative spend from the later of `since` and `began`, the workspace's beginning, to now with the project's counters. One query.
-    `since` None: from the beginning, or from an earlier row; else at least a day ago."""
-    start = min(max(since or began, began), now - BUCKETS[0])
-    step = _step_for(now - start)
-    totals = _buckets(project, start if since else None, _bucket(step, zone, start, now))
+def load(
+    project: Project, *, since: datetime | None, began: datetime, now: datetime, until: datetime | None = None, zone: tzinfo = UTC
+) -> Series:
+    """Cumulative spend from the later of `since` and `began`, the workspace's beginning, to `until` (None: now). One query, and another
+    for the last day where it begins before the window. Beyond 100 hours the window ends with the hour of `until`. `since` None: from the beginning, or from an earlier row."""
+    end = until or now
+    start = min(max(since or began, began), end - BUCKETS[0])
+    step = _step_for(end - start)
+    bucket = _bucket(step, zone, start, now)
+    totals = _buckets(project, start if since else None, bucket)
     if since is None and totals and min(totals) < start:
         start = min(totals)
-        step = _step_for(now - start)
-    day = _last_day(totals, now, zone)
-    in_window = [sum(amounts[n] for amounts in totals.values()) for n in range(len(CATEGORIES))]
-    spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, in_window, strict=True)]
-    ends = [*(at for at in times.steps(start, now, step, zone) if start < at < now), now]
-    return Series(_points(totals, spent, start, ends), *day)
+        step = _step_for(end - start)
+    is_longer = since is None or start <= max(now - timedelta(hours=HOURS), began)
+    day = _last_day(totals if is_longer else _buckets(project, now - timedelta(hours=HOURS), _Quarter), now, zone)
+    since_start = [sum(amounts[n] for amounts in totals.values()) for n in range(len(CATEGORIES))]
+    spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, since_start, strict=True)]
+    ends = [*(at for at in times.steps(start, end, step, zone) if start < at < end), end]
+    inside = {at: amounts for at, amounts in totals.items() if end == now or at < end}
+    return Series(_points(inside, spent, start, ends), *day)
 
 
 def _points(totals: dict[datetime, list[int]], spent: list[int], start: datetime, ends: list[datetime]) -> list[Point]:

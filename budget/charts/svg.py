@@ -19,8 +19,10 @@ def join(parts: Iterable[object]) -> SafeString:
     return mark_safe("".join(conditional_escape(part if isinstance(part, str) else str(part)) for part in parts))
 
 
-def picture(id_: str, *inside: object, width: float, height: float, title: str, desc: str, class_: str = "chart") -> SafeString:
-    """The `svg` element. Screen readers read its title and description."""
+def picture(
+    id_: str, *inside: object, width: float, height: float, title: str, desc: str, class_: str = "chart", **more: object
+) -> SafeString:
+    """The `svg` element. Screen readers read its title and description. `more`: further attributes."""
     return el(
         "svg",
         el("title", title, id=f"{id_}-title"),
@@ -31,6 +33,7 @@ def picture(id_: str, *inside: object, width: float, height: float, title: str, 
         viewBox=f"0 0 {_value(width)} {_value(height)}",
         aria_labelledby=f"{id_}-title",
         aria_describedby=f"{id_}-desc",
+        **more,
     )
 
 
@@ -38,6 +41,11 @@ def path(points: Iterable[tuple[float, float]], *, closed: bool = False) -> str:
     """The `d` attribute of a line through the points."""
     steps = [f"{'L' if n else 'M'}{_value(x)} {_value(y)}" for n, (x, y) in enumerate(points)]
     return "".join(steps) + ("Z" if closed and steps else "")
+
+
+def places(values: Iterable[float]) -> str:
+    """For `data_x`: where the rows of the chart's table lie, in their order (static/js/charts.js)."""
+    return " ".join(_value(float(value)) for value in values)
 
 
 def _name(key: str) -> str:

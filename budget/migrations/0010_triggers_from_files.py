@@ -1,8 +1,8 @@
-from django.db import migrations
+"""Today's triggers are created by 0019."""
 
-from workspaces.triggers import install
+from django.db import migrations
 
 
 class Migration(migrations.Migration):
     dependencies = [("budget", "0009_holders_and_order"), ("workspaces", "0006_triggers_from_files")]
-    operations = [install("budget")]
+    operations = []

@@ -121,12 +121,14 @@ class Account(models.Model):
 
 
 class RoundSpend(models.Model):
-    """The cost and the improvement of one round. The ledger's trigger keeps the cost."""
+    """The cost, the tokens and the improvement of one round. The ledger's trigger keeps cost and tokens."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="rounds")
     number = models.PositiveIntegerField()
     cost = MoneyField(default=0)
     improvement_score = models.FloatField(null=True, blank=True, help_text="Score minus the best score before it.")
+    input_tokens = models.BigIntegerField(default=0, db_default=0, help_text="All input, cached or not.")
+    cached_tokens = models.BigIntegerField(default=0, db_default=0, help_text="The part of the input that was read from a cache.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "number"], name="one_spend_per_round")]

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.timezone import get_current_timezone, now
 
-from budget import limits
+from budget import amounts, limits
 from budget.amounts import columns
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
@@ -19,6 +19,7 @@ from budget.models import BudgetChange
 from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
+from dashboard.shared import span
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -26,12 +27,6 @@ from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
-RANGES = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "all": None,
-}
-WORDS = {"24h": "24 hours", "7d": "7 days", "all": "All"}
 TOP = 10
 MAX_CHANGES, SHOWN_CHANGES = 60, 10
 
@@ -54,8 +49,7 @@ class Figures:
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request, self.project, self.at, self.zone = page_request, page_request.project, now(), get_current_timezone()
-        requested = page_request.request.GET.get("range", "")
-        self.range = requested if requested in RANGES else "24h"
+        self.span = span.read(page_request.request.GET, self.at)
 
     @cached_property
     def config(self) -> configuration.Config:
@@ -68,8 +62,8 @@ class Figures:
 
     @cached_property
     def series(self) -> series.Series:
-        span, began = RANGES[self.range], self.page_request.workspace.created_at
-        return series.load(self.project, since=self.at - span if span else None, began=began, now=self.at, zone=self.zone)
+        began, until = self.page_request.workspace.created_at, self.span.until
+        return series.load(self.project, since=self.span.since, began=began, now=self.at, until=until, zone=self.zone)
 
     @cached_property
     def limit_statuses(self) -> list[LimitStatus]:
@@ -114,7 +108,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "outlook": outlook.sentence(figures.forecast, figures.zone),
         "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
         "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],
-        "spark": sparkline.draw(hours),
+        "spark": sparkline.by_hour(hours, figures.at, figures.zone, amounts.format_usd, "Spent by hour"),
         "last_hour": hours[-1],
         "day": sum(hours),
     }
@@ -136,42 +130,44 @@ def caps(figures: Figures) -> dict[str, Any]:
 
 
 def over_time(figures: Figures) -> dict[str, Any]:
-    points = figures.series.points
-    span = points[-1].at - points[0].at
+    points, is_past = figures.series.points, figures.span.until < figures.at
+    length = points[-1].at - points[0].at
     project, forecast = figures.project, figures.forecast
     marks = [
         burnup.Mark(change.at, "change", _change_words(change))
         for change in reversed(figures.changes)
-        if change.account_id is None and points[0].at <= change.at
+        if change.account_id is None and points[0].at <= change.at <= points[-1].at
     ]
     data = burnup.BurnUp(
         points,
-        figures.at + _ahead(forecast, span, figures),
+        points[-1].at if is_past else figures.at + _ahead(forecast, length, figures),
         project.max_project_spend,
         project.total_budget,
         figures.allocated,
-        project.held,
+        0 if is_past else project.held,
         forecast,
         marks,
         figures.zone,
+        is_past,
     )
     return {
         "burnup": burnup.draw(data),
         "burnup_table": burnup.table(data),
         "marks": marks[-8:],
         "forecast": forecast,
-        "ranges": [(name, WORDS[name], name == figures.range) for name in RANGES],
+        "is_past": is_past,
+        **span.context(figures.page_request, figures.span),
     }
 
 
 def by_category(figures: Figures) -> dict[str, Any]:
     """The rounded rows add up to the shown total. Unattributed: spend of the counters outside every category."""
     project = figures.project
-    amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    spent_on = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
     age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1 / 60)
-    unattributed = project.total_spent - sum(amounts.values())
-    parts = [*amounts.values(), *([unattributed] if unattributed else [])]
+    unattributed = project.total_spent - sum(spent_on.values())
+    parts = [*spent_on.values(), *([unattributed] if unattributed else [])]
     shown, total = columns.texts(parts)
     shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if unattributed else [])]
     days_shown, day_total = columns.texts(days)
@@ -189,7 +185,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
         }
         for name, amount, spent, share, today, today_shown in zip(names, parts, shown, shares, days, days_shown, strict=True)
     ]
-    data = categories.Spend(amounts, project.held, project.max_project_spend)
+    data = categories.Spend(spent_on, project.held, project.max_project_spend)
     sums = {"amount": sum(parts), "spent": total, "day": sum(days), "day_shown": day_total, "rate": int(sum(days) / age)}
     sums["some"] = any(parts)
     day_limit = next((status for status in figures.other_limits if (status.category, status.period) == ("total", "day")), None)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
+from django.utils.timezone import now
 
 from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
@@ -18,8 +19,9 @@ from orchestration import reasons
 from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
-from orchestration.models import Dependency, Entry, Landing
+from orchestration.models import Dependency, Entry, Landing, Session
 from orchestration.reasons import Reason
+from workspaces import times
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 MAX_LANDED = 1000  # newest landings that are looked at for those of today
@@ -31,6 +33,7 @@ _FIELDS = {
     "rounds": "rounds_completed",
     "parent": "parent__seq",
 }
+_OF_SESSIONS = ("agent", "model", "worked")
 
 
 class _Milliseconds(Func):
@@ -131,8 +134,12 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
         entries = entries.filter(account__human_locked=True)
     if group := query.chosen.get("group"):
         entries = entries.filter(_by_group(group))
+    of_sessions = [term for term in query.search.terms if term.name in _OF_SESSIONS]
     for term in query.search.terms:
-        entries = _by_term(workspace_id, entries, term)
+        if term not in of_sessions:
+            entries = _by_term(workspace_id, entries, term)
+    if of_sessions:
+        entries = entries.filter(pk__in=_worked_on(workspace_id, of_sessions).values("entry"))
     for word in query.search.words:
         entries = entries.filter(_by_word(word))
     return entries
@@ -202,6 +209,20 @@ def by_status(workspace_id: str, status: str) -> Q:
             landed = Landing.objects.filter(kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=midnight)
             return status_groups.KINDS["done"] & Q(pk__in=landed.filter(pk__in=newest).values("entry"))
     return status_groups.KINDS[status]
+
+
+def _worked_on(workspace_id: str, terms: list[Term]) -> QuerySet[Session]:
+    """Sessions that match all terms: the model of one and the day of another do not count together."""
+    sessions = Session.objects.filter(workspace=workspace_id)
+    for term in terms:
+        value = str(term.value)
+        if term.name == "worked":
+            since, _, until = value.partition("..")
+            start = times.parse_minute(since) or now() - search_language.SPANS[value]
+            sessions = sessions.filter(ended_at__gte=start, ended_at__lt=times.parse_minute(until) or now())
+        else:
+            sessions = sessions.filter(**{term.name: "" if value == "none" else value})
+    return sessions
 
 
 def _by_group(group: str) -> Q:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
 from orchestration import reasons
+from workspaces import times
 
 MAX_WORDS, MAX_TERMS, MAX_LENGTH = 12, 20, 400
 PRIORITIES = ("critical", "high", "medium", "low")
@@ -22,6 +24,7 @@ STATUSES = {
     "stuck": "blocked or failed",
     "landed": "landed today",
 }
+SPANS = {"24h": timedelta(days=1), "7d": timedelta(days=7)}
 _STATUS_SYNONYMS = {"pending": "ready", "in_progress": "running", "progress": "running"}
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?\s*(.+)")
 _COMPARISONS = {">": "over", ">=": "at least", "<": "under", "<=": "at most", "=": ""}
@@ -142,6 +145,18 @@ def _text(name: str, words: str) -> Callable[[str], Term | None]:
     return lambda value: Term(name, value[:200], description=f"{words} {value[:200]}")
 
 
+def _worked(value: str) -> Term | None:
+    """`24h`, `7d`, a day, or two moments as `from..to`; in UTC."""
+    if value in SPANS:
+        return Term("worked", value, description=f"worked on in the last {'24 hours' if value == '24h' else '7 days'}")
+    start, _, end = value.partition("..")
+    since = times.parse_minute(start)
+    until = times.parse_minute(end) if end else since and since + timedelta(days=1)
+    if since is None or until is None or since >= until:
+        return None
+    return Term("worked", f"{times.minute(since)}..{times.minute(until)}", description=f"worked on in {value} (UTC)")
+
+
 def _priority(value: str) -> Term | None:
     return Term("priority", value.lower(), description=f"of {value.lower()} priority") if value.lower() in PRIORITIES else None
 
@@ -161,5 +176,8 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "priority": _priority,
     "group": _text("group", "in the group"),
     "by": _text("by", "added by"),
+    "agent": _text("agent", "worked on by the agent"),
+    "model": _text("model", "worked on by the model"),
+    "worked": _worked,
 }
 NAMES: Sequence[str] = tuple(_READERS)

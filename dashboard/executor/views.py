@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
+from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 
@@ -115,8 +116,12 @@ def ticks(page_request: PageRequest) -> dict[str, Any]:
         "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
         "beats": len(took),
         "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MAX_TICKS]],
-        "spark": sparkline.draw([0] * (MAX_BEATS - len(started)) + started) if started else "",
+        "spark": _spark([0] * (MAX_BEATS - len(started)) + started) if started else "",
     }
+
+
+def _spark(started: list[int]) -> SafeString:
+    return sparkline.draw(started, [f"{n} started" for n in started], "Sessions started per cycle")
 
 
 def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,6 @@ def region(page_request: PageRequest, *, spent: int) -> dict[str, Any]:
         "finished": [row | {"title": row["text"].strip().split("\n", 1)[0]} for row in rows[:SHOWN]],
         "landed_in_day": len(lately),
         "landed_more": len(lately) == MAX_LANDINGS,
-        "landed_spark": sparkline.draw(hours),
+        "landed_spark": sparkline.by_hour(hours, at, zone, lambda n: f"{n} landed", "Landed by hour"),
         "spent_in_day": spent,
     }

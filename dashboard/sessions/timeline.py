@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.timezone import get_current_timezone
+
 from dashboard.sessions.rows import Row
 from dashboard.shared.charts import swimlanes
 from orchestration.sessions import phase_history
@@ -14,7 +16,10 @@ MAX_LANES = 40
 def draw(rows: list[Row], at: datetime) -> dict[str, Any]:
     """`lanes`: the drawing. `lanes_more`: how many rows are only in the table."""
     lanes = [lane(row, at) for row in rows[:MAX_LANES]]
-    return {"lanes": swimlanes.draw(lanes, at, timedelta(minutes=60)), "lanes_more": max(0, len(rows) - MAX_LANES)}
+    return {
+        "lanes": swimlanes.draw(lanes, at, timedelta(minutes=60), get_current_timezone()),
+        "lanes_more": max(0, len(rows) - MAX_LANES),
+    }
 
 
 def lane(row: Row, at: datetime) -> swimlanes.Lane:

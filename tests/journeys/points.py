@@ -60,6 +60,7 @@ class Site:
             "changes": "budget/changes/",
             "estimates": "budget/estimates/",
             "reallocate": "budget/reallocate/",
+            "insight": "insight/?by=day",
             "reviews": "budget/reviews/",
             "review": f"budget/reviews/{review.pk}/" if review else "budget/reviews/",
             "executor": "executor/",

@@ -22,8 +22,11 @@ BEGIN
         UPDATE budget_account SET held = held - freed WHERE id = holder;
     END IF;
     IF NEW.category = 'entry' THEN
-        INSERT INTO budget_roundspend AS r (account_id, number, cost) VALUES (NEW.account_id, NEW.round, NEW.amount)
-            ON CONFLICT (account_id, number) DO UPDATE SET cost = r.cost + excluded.cost;
+        INSERT INTO budget_roundspend AS r (account_id, number, cost, input_tokens, cached_tokens)
+            VALUES (NEW.account_id, NEW.round, NEW.amount,
+                NEW.input_tokens + NEW.cache_read_tokens + NEW.cache_write_tokens, NEW.cache_read_tokens)
+            ON CONFLICT (account_id, number) DO UPDATE SET cost = r.cost + excluded.cost,
+                input_tokens = r.input_tokens + excluded.input_tokens, cached_tokens = r.cached_tokens + excluded.cached_tokens;
     END IF;
     UPDATE budget_project SET held = held - freed, entry_spent = entry_spent + of_entry,
         interceptor_spent = interceptor_spent + of_review,

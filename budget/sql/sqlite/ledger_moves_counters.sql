@@ -5,8 +5,11 @@ CREATE TRIGGER budget_ledger_draws AFTER INSERT ON budget_ledgerentry WHEN NEW.h
 END;
 
 CREATE TRIGGER budget_ledger_counts_entry AFTER INSERT ON budget_ledgerentry WHEN NEW.category = 'entry' BEGIN
-    INSERT INTO budget_roundspend (account_id, number, cost) VALUES (NEW.account_id, NEW.round, NEW.amount)
-        ON CONFLICT (account_id, number) DO UPDATE SET cost = cost + excluded.cost;
+    INSERT INTO budget_roundspend (account_id, number, cost, input_tokens, cached_tokens)
+        VALUES (NEW.account_id, NEW.round, NEW.amount,
+            NEW.input_tokens + NEW.cache_read_tokens + NEW.cache_write_tokens, NEW.cache_read_tokens)
+        ON CONFLICT (account_id, number) DO UPDATE SET cost = cost + excluded.cost,
+            input_tokens = input_tokens + excluded.input_tokens, cached_tokens = cached_tokens + excluded.cached_tokens;
     UPDATE budget_account SET spent = spent + NEW.amount WHERE id = NEW.account_id;
     UPDATE budget_project SET entry_spent = entry_spent + NEW.amount WHERE workspace_id = NEW.project_id;
 END;

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget.charts.svg import el, path, picture
+from budget.charts.svg import el, path, picture, places
 from dashboard.shared.charts import phases
+from workspaces import times
 
 WIDTH, LEFT, RIGHT, TOP = 1200.0, 64.0, 12.0, 8.0
 LANE, BAR, FOOT = 26.0, 16.0, 24.0
@@ -31,7 +32,7 @@ class Lane:
     failed: bool = False
 
 
-def draw(lanes: Sequence[Lane], now: datetime, window: timedelta) -> SafeString:
+def draw(lanes: Sequence[Lane], now: datetime, window: timedelta, zone: tzinfo = UTC) -> SafeString:
     began = now - window
     height = TOP + LANE * max(len(lanes), 1) + FOOT
 
@@ -43,6 +44,7 @@ def draw(lanes: Sequence[Lane], now: datetime, window: timedelta) -> SafeString:
     for n, lane in enumerate(lanes):
         parts += _lane(lane, TOP + n * LANE, x, now)
     running = sum(lane.running for lane in lanes)
+    minutes = times.steps(began, now, timedelta(minutes=1), zone)
     return picture(
         "swimlanes",
         *parts,
@@ -51,7 +53,20 @@ def draw(lanes: Sequence[Lane], now: datetime, window: timedelta) -> SafeString:
         title="Sessions of the last hour",
         desc=f"{len(lanes)} sessions, {running} running, each with its phases. The table below holds the same as text.",
         class_="chart lanes",
+        data_x=places(map(x, minutes)),
+        data_readings="|".join(_reading(lanes, at) for at in minutes),
     )
+
+
+def _reading(lanes: Sequence[Lane], at: datetime) -> str:
+    """`13:04;#3 implementation;#5 verification`: what was going on at that minute, for the pointer."""
+    phases_then = (
+        f"{lane.name} {phases.WORDS.get(span.phase, span.phase)}"
+        for lane in lanes
+        for span in lane.spans
+        if span.start <= at and (at < span.end if span.end else lane.running)
+    )
+    return ";".join([f"{at:%H:%M}", *phases_then])
 
 
 def _grid(window: timedelta, height: float) -> list[SafeString]:

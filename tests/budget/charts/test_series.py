@@ -69,3 +69,16 @@ def test_amounts_from_before_the_workspace_are_shown_over_all_time() -> None:
     spent(shop, NOW - timedelta(hours=3), "1")
     points = load(shop, age=timedelta(hours=1), since=None).points
     assert points[0].at == NOW - timedelta(hours=3) and points[-1].total == usd(1)
+
+
+def test_a_zoom_begins_and_ends_with_what_was_spent_until_then() -> None:
+    shop = a_workspace()
+    for hours in (30, 20, 10, 1):
+        spent(shop, NOW - timedelta(hours=hours), "1")
+    window = {"since": NOW - timedelta(hours=21), "until": NOW - timedelta(hours=9)}
+    zoomed = series.load(project(shop), began=NOW - timedelta(days=3), now=NOW, **window)
+    assert [(zoomed.points[n].at, zoomed.points[n].total) for n in (0, -1)] == [
+        (window["since"], usd(1)),
+        (window["until"], usd(3)),
+    ]
+    assert zoomed.hours == load(shop, age=timedelta(days=3)).hours and sum(zoomed.day.values()) == usd(3)

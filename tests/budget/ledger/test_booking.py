@@ -1,5 +1,7 @@
 """Every amount once, every hold settled once, and counters that cannot drift."""
 
+from importlib import import_module
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -152,3 +154,17 @@ def test_a_charge_is_one_statement_so_that_the_projects_row_is_locked_within_one
     with CaptureQueriesContext(connection) as asked:
         ledger.charge(where, a_charge("k1", "0.5"), account=account, round_number=1, actor="agent")
     assert len(asked) == 1
+
+
+def test_an_upgrade_fills_in_the_tokens_of_earlier_rounds() -> None:
+    entry = an_entry(a_workspace())
+    tokens = {"input_tokens": 10, "cache_read_tokens": 30, "cache_write_tokens": 5}
+    for n in range(2):
+        item = a_charge(f"key:{n}", "1", **tokens)
+        ledger.charge(project(entry.workspace), item, account=entry.account, round_number=1, actor="agent")
+    kept = RoundSpend.objects.filter(account=entry.account).values_list("input_tokens", "cached_tokens")
+    assert list(kept) == [(90, 60)]
+    RoundSpend.objects.update(input_tokens=0, cached_tokens=0)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("budget.migrations.0019_tokens_of_rounds").BEFORE)
+    assert list(kept.all()) == [(90, 60)]

@@ -1,0 +1,1 @@
+"""What each agent, model, group, person and day brought, and what it cost."""

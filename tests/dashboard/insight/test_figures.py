@@ -1,0 +1,123 @@
+"""The figures of insight, to the micro-dollar, from rounds as sessions leave them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from budget import ledger
+from budget.amounts import usd
+from budget.models import LedgerEntry
+from dashboard.insight import reading
+from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered
+from dashboard.shared import span
+from orchestration.models import Entry, Session
+from tests.factories import a_session, a_workspace, an_entry, ended, project
+from workspaces import ids
+from workspaces.models import Workspace
+
+CHARGE = {"input_tokens": 100, "cache_read_tokens": 300, "cache_write_tokens": 0}
+
+
+@pytest.fixture
+def shop(db: None) -> Workspace:
+    return a_workspace()
+
+
+def worked(
+    shop: Workspace, model: str, cost: str, outcome: str = "failed", *, entry: Entry | None = None, hours: float = 1
+) -> Session:
+    """A round that ended some hours ago, of an entry that waited for an hour."""
+    entry = entry or an_entry(shop, budget="20")
+    session = a_session(entry)
+    charge = ledger.Charge(ids.session(), usd(cost), LedgerEntry.PriceSource.REPORTED, model=model, **CHARGE)
+    number = session.round_number
+    ledger.charge(
+        project(shop),
+        charge,
+        account=entry.account,
+        reservation=session.hold,
+        session_ref=session.pk,
+        round_number=number,
+        actor="agent",
+    )
+    session = ended(session, outcome=outcome)
+    at = now() - timedelta(hours=hours)
+    Session.objects.filter(pk=session.pk).update(model=model, agent="codex", ended_at=at, claimed_at=at)
+    Entry.objects.filter(pk=entry.pk).update(created_at=at - timedelta(hours=1))
+    return session
+
+
+def rows(shop: Workspace, by: str = "model", name: str = "24h") -> tuple[dict[object, Row], Row]:
+    listed, every = reading.rows(shop.pk, span.read({"range": name}, now()), by, UTC)
+    return {row.key: row for row in listed}, every
+
+
+def test_what_did_not_pass_is_wasted_and_what_landed_has_its_price(shop: Workspace) -> None:
+    lost = worked(shop, "large", "2", "failed")
+    passed = worked(shop, "large", "1", "passed")
+    worked(shop, "small", "0.5", "passed")
+    Entry.objects.filter(pk=passed.entry_id).update(status="done")
+    by_model, every = rows(shop)
+    large = by_model["large"]
+    assert large.now == Figures(2, 1, 2, 1, usd("3"), usd("2"), 800, 600)
+    assert BY_NAME["each"].value(large) == usd("3") and BY_NAME["cache"].value(large) == 0.75
+    assert every.now.cost == usd("3.5") and every.now.wasted == usd("2") and lost.entry_id
+    assert large.waits == Waits(timedelta(hours=1), timedelta(hours=1)) == every.waits
+
+
+def test_all_of_an_entry_that_failed_or_was_removed_is_wasted(shop: Workspace) -> None:
+    failed, removed = worked(shop, "m", "1", "passed"), worked(shop, "m", "2", "passed")
+    Entry.objects.filter(pk=failed.entry_id).update(status="failed", reason_code="rounds_exhausted")
+    Entry.objects.filter(pk=removed.entry_id).update(deleted_at=now())
+    assert rows(shop)[1].now.wasted == usd("3")
+
+
+def test_a_round_that_ended_with_a_question_is_not_wasted(shop: Workspace) -> None:
+    session = worked(shop, "m", "1")
+    Session.objects.filter(pk=session.pk).update(outcome="asked")
+    session.rounds.update(verdict="unverified")
+    assert rows(shop)[1].now.wasted == 0
+
+
+def test_the_period_before_is_of_equal_length_and_all_has_none(shop: Workspace) -> None:
+    worked(shop, "m", "1", hours=2)
+    worked(shop, "m", "3", hours=30)
+    worked(shop, "m", "5", hours=50)
+    row = rows(shop)[0]["m"]
+    assert (row.now.cost, row.before and row.before.cost) == (usd("1"), usd("3"))
+    assert BY_NAME["spent"].difference(row) == "▼ −$2.00"
+    all_time = rows(shop, name="all")[0]["m"]
+    assert all_time.now.cost == usd("9") and BY_NAME["spent"].difference(all_time) == ""
+
+
+@pytest.mark.parametrize(("by", "keys"), [("agent", {"codex"}), ("group", {"", "Tax"}), ("person", {"ana"})])
+def test_rounds_are_grouped_by_what_is_asked(shop: Workspace, by: str, keys: set[str]) -> None:
+    worked(shop, "m", "1")
+    session = worked(shop, "m", "1")
+    Entry.objects.filter(pk=session.entry_id).update(group="Tax")
+    assert set(rows(shop, by)[0]) == keys
+
+
+def test_the_queue_has_the_nearest_ranks_of_first_sessions_only(shop: Workspace) -> None:
+    for hours in range(1, 21):
+        session = worked(shop, "m", "0.01", "passed")
+        Entry.objects.filter(pk=session.entry_id).update(created_at=session_claim(session) - timedelta(hours=hours))
+    Session.objects.filter(pk=session.pk).update(attempt=2)
+    assert rows(shop)[0]["m"].waits == Waits(timedelta(hours=10), timedelta(hours=19))
+
+
+def session_claim(session: Session) -> datetime:
+    return Session.objects.get(pk=session.pk).claimed_at
+
+
+def test_a_difference_is_in_words_and_nothing_where_nothing_is_known() -> None:
+    row = Row("m", Figures(rounds=4, landed=2, cost=usd("2")), Figures(rounds=1, cost=usd("2")))
+    assert (BY_NAME["rounds"].difference(row), BY_NAME["spent"].difference(row)) == ("▲ +3", "=")
+    assert BY_NAME["each"].difference(row) == "" == BY_NAME["p50"].difference(row)
+
+
+def test_rows_without_a_value_come_last_in_both_orders() -> None:
+    some = [Row("a", Figures(landed=1, cost=5)), Row("b", Figures()), Row("c", Figures(landed=1, cost=9))]
+    assert [row.key for row in ordered(some, "each")] == ["a", "c", "b"]
+    assert [row.key for row in ordered(some, "-each")] == ["c", "a", "b"] and ordered(some, "-name")[0].key == "c"
