@@ -30,6 +30,7 @@ from dashboard.entry import talk as entry_talk
 from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
+from dashboard.find import views as find
 from dashboard.help import shortcuts, styleguide
 from dashboard.home import views as home
 from dashboard.hosts import views as hosts_page
@@ -54,6 +55,7 @@ urlpatterns = [
     # Workspaces and help
     path("", home.page, name="workspaces"),
     path("queue/", home.act, name="queue"),
+    path("find/", find.page, name="find"),
     path("keys/", shortcuts.page, name="keys"),
     path("styleguide/", styleguide.page, name="styleguide"),
     path("new/", new_workspace.page, name="workspace-new"),

@@ -118,7 +118,7 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
     for term in query.search.terms:
         entries = _by_term(workspace_id, entries, term)
     for word in query.search.words:
-        entries = entries.filter(_by_word(word))
+        entries = entries.filter(by_word(word))
     return entries
 
 
@@ -139,7 +139,7 @@ def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
     return entries.annotate(place=SORTS[name])
 
 
-def _by_word(word: str) -> Q:
+def by_word(word: str) -> Q:
     number = word.removeprefix("#")
     by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
     if by_number and word.startswith("#"):
