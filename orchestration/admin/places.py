@@ -50,7 +50,7 @@ from orchestration.models import (
     TreeVerdict,
 )
 from workspaces.admin.base import places
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Workspace
+from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Digest, Event, Membership, Workspace
 
 
 def _page(name: str, workspace_id: str, *args: Any, query: dict[str, Any] | None = None, at: str = "") -> str:
@@ -139,6 +139,7 @@ places.update(
         Event: lambda obj: _page("activity", obj.workspace_id, query=_from(obj.pk)),
         Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
         ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
+        Digest: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
         Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
         Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
         Account: lambda obj: _account(obj, "budget"),
