@@ -34,7 +34,7 @@
       "?": help,
       "/": () => document.querySelector("main input[type=search]")?.focus(),
       "g": () => { going = Date.now(); },
-      "c": () => { const page = $("palette")?.dataset.newEntry; if (page) location.href = page; },
+      "c": () => { const page = $("find-link")?.dataset.newEntry; if (page) location.href = page; },
       "j": () => move(1),
       "k": () => move(-1),
       "[": () => press("[data-previous]"),

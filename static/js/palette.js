@@ -2,9 +2,16 @@
 (() => {
   "use strict";
   const WAIT_MS = 100;
-  const { $ } = muster, link = $("find-link"), box = $("palette");
-  if (!box) return;
-  const text = $("palette-text"), list = $("palette-hits"), state = $("palette-state");
+  const { $ } = muster, link = $("find-link");
+  if (!link) return;
+  document.body.append(document.createRange().createContextualFragment(`<dialog class="dialog palette" id="palette" aria-label="Search and commands">
+    <form method="post"><input type="hidden" name="csrfmiddlewaretoken"><input type="hidden" name="next">
+      <input type="search" id="palette-text" role="combobox" aria-expanded="true" aria-controls="palette-hits" aria-autocomplete="list"
+        aria-label="Search entries, pages and actions" placeholder="Search entries, pages and actions" maxlength="200" autocomplete="off" spellcheck="false">
+      <div id="palette-hits" role="listbox" aria-label="Results"></div><p class="meta" id="palette-state" role="status"></p></form></dialog>`));
+  const box = $("palette");
+  box.remove(); // it is in the page only while it is open
+  const [text, list, state] = ["text", "hits", "state"].map((name) => box.querySelector(`#palette-${name}`));
   const options = () => [...list.querySelectorAll("[role=option]")];
   let timer = 0, newest = 0, shown = 0;
 
@@ -14,6 +21,9 @@
     if (box.open) { text.select(); return; }
     if (document.querySelector("dialog[open]")) return;
     text.value = "";
+    box.querySelector("[name=csrfmiddlewaretoken]").value = document.querySelector("[name=csrfmiddlewaretoken]").value;
+    box.querySelector("[name=next]").value = location.pathname + location.search;
+    document.body.append(box);
     box.showModal();
     text.focus();
     load();
@@ -70,6 +80,7 @@
     const option = target.closest("[role=option]");
     if (option && option !== chosen()) choose(option);
   });
+  box.addEventListener("close", () => box.remove());
   box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
   link.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
