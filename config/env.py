@@ -207,6 +207,12 @@ VARIABLES = {
             "",
             "What this server is, shown beside the name on every page, such as PROD or STAGING. Empty: nothing.",
         ),
+        Variable(
+            "MUSTER_DEMO",
+            _matching("0 or 1", "[01]"),
+            "0",
+            "1 starts the demo at the first login of a server without workspaces. `./muster up` sets it, unless `--no-demo` is given.",
+        ),
         Variable("MUSTER_DEBUG", _matching("0 or 1", "[01]"), "0", "1 shows Django's debug pages. Never in production."),
         Variable(
             "MUSTER_SESSION_SLOTS",

@@ -37,6 +37,7 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.read("MUSTER_DEBUG") == "1"
+DEMO = env.read("MUSTER_DEMO") == "1"
 TRUSTED_PROXIES = env.value("MUSTER_TRUSTED_PROXIES")
 ALLOWED_HOSTS = env.value("MUSTER_ALLOWED_HOSTS")
 

@@ -15,6 +15,8 @@ from dashboard.budget import ledger, reallocation
 from dashboard.budget import limits as budget_limits
 from dashboard.budget import most_expensive as most_expensive_rounds
 from dashboard.budget import overview as budget_overview
+from dashboard.demo import first_login  # noqa: F401  connects its receiver
+from dashboard.demo import views as demo
 from dashboard.entries import bulk_edit as entries_bulk_edit
 from dashboard.entries import new_entry, saved_views
 from dashboard.entries import views as entry_list
@@ -30,6 +32,7 @@ from dashboard.entry import talk as entry_talk
 from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
+from dashboard.find import views as find
 from dashboard.help import shortcuts, styleguide
 from dashboard.home import views as home
 from dashboard.hosts import views as hosts_page
@@ -55,6 +58,8 @@ urlpatterns = [
     # Workspaces and help
     path("", home.page, name="workspaces"),
     path("queue/", home.act, name="queue"),
+    path("demo/", demo.start, name="demo-start"),
+    path("find/", find.page, name="find"),
     path("keys/", shortcuts.page, name="keys"),
     path("styleguide/", styleguide.page, name="styleguide"),
     path("new/", new_workspace.page, name="workspace-new"),
@@ -67,6 +72,7 @@ urlpatterns = [
     path("theme/", theme.set_theme, name="theme"),
     # Overview
     path("w/<str:workspace_id>/", workspace_overview.page, name="workspace"),
+    path("w/<str:workspace_id>/demo/", demo.again, name="demo-again"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),
     # Entries: the list
     path("w/<str:workspace_id>/entries/", entry_list.page, name="entries"),

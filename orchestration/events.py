@@ -1,10 +1,10 @@
 """Events of the activity log about entries, sessions, the executor and workspaces. Amounts in USD, as JSON numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from budget.events import BudgetEvent, amount
-from workspaces.activity.events import ActivityEvent, counted, optional
+from workspaces.activity.events import ActivityEvent, Report, ReportLink, counted, optional
 
 
 class ExecutorEvent(ActivityEvent):
@@ -746,3 +746,48 @@ class WorkspaceConfigured(ActivityEvent, verb="workspace.configured", sentence="
 
 class WorkspaceDeleted(ActivityEvent, verb="workspace.deleted", sentence="deleted this workspace"):
     pass
+
+
+class DigestSent(
+    ActivityEvent,
+    verb="digest.sent",
+    sentence="sent the {frequency} digest to the channel {channel}",
+    notice="Digest",
+    addressed=True,
+):
+    """`since` and `until`: its period, ISO in UTC. `landed`, `failed`: the first titles. `waits`: what waits for a person, each with `words`,
+    `page` and, if it is about one, `object_id`. `spent_usd`: in the period. `done_by`: the expected finish in the channel's time zone."""
+
+    channel: str
+    frequency: str
+    since: str
+    until: str
+    landed_count: int
+    landed: Sequence[str]
+    failed_count: int
+    failed: Sequence[str]
+    waits_count: int
+    waits: Sequence[Mapping[str, str]]
+    spent_usd: float
+    total_usd: float
+    cap_usd: float
+    done_by: str | None
+
+    def report(self) -> Report:
+        figures = f"{self.landed_count} landed, {self.failed_count} failed, {counted(self.waits_count, 'waits', 'wait')} for you"
+        lines = [
+            _titles("Landed", self.landed_count, self.landed),
+            _titles("Failed", self.failed_count, self.failed),
+            f"Spent {amount(self.spent_usd)}; {amount(self.total_usd)} of the cap of {amount(self.cap_usd)} in all.",
+            f"At this pace done by {self.done_by}." if self.done_by else "",
+            "Waits for a person:" if self.waits else "",
+        ]
+        links = [ReportLink(item["words"], item["page"], item.get("object_id", "")) for item in self.waits if "page" in item]
+        more = self.waits_count - len(links)
+        links += [ReportLink(f"{more} more", "workspace")] if links and more > 0 else []
+        return Report(f"{self.frequency.capitalize()} digest: {figures}", [line for line in lines if line], links)
+
+
+def _titles(what: str, count: int, titles: Sequence[str]) -> str:
+    more = f"; and {count - len(titles)} more" if count > len(titles) else ""
+    return f"{what}: {'; '.join(titles)}{more}." if titles else ""

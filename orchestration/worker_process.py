@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from budget.forecast import record as forecasts
+from orchestration import digests
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.forges import sync
@@ -86,7 +87,8 @@ def _tick_loop() -> None:
 
 def tick() -> None:
     """Reap, then reconcile."""
-    _run(reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
+    _run(reaper.reap, reconcile.run, forecasts.refresh_due, digests.send_due)
+    _run(housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
 
 
 def _forges_loop() -> None:

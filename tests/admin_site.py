@@ -43,7 +43,7 @@ from orchestration.models import Proposal as Suggested
 from orchestration.proposals.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people, saved_views, tokens
-from workspaces.models import Delivery, Role, Workspace
+from workspaces.models import Delivery, Digest, Role, Workspace
 from workspaces.people import members, queue_marks, throttle
 
 BOSS = "boss"
@@ -143,6 +143,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)
+        Digest.objects.create(channel=channel, frequency="daily", hour=8, time_zone=text[:64], due_at=now())
         wish = drafting.Wish(Proposal.Field.BUDGET, usd(9), text, entry.pk)
         review = a_review(workspace, wish, by=ANA)
         comments.add(review, text, by=ANA, entry_id=entry.pk)

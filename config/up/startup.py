@@ -27,6 +27,7 @@ class Up(Supervisor):
         """Valkey, the web server's imports and the database's preparation run in parallel; workers start afterwards."""
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
+        self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
         (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
@@ -74,10 +75,10 @@ class Up(Supervisor):
         self.environ = self.environ | {"REDIS_URL": sockets.valkey_url(self.data)}
 
     def _bootstrap(self) -> dict[str, Any]:
-        """Migrate, create the owner and the demo, in one process. Returns the JSON of its last line."""
+        """Migrate and create the owner, in one process. Returns the JSON of its last line."""
         if not (self.data / "bootstrapped").exists():
-            report("First start: preparing the database" + (" and the demo." if self.demo else "."))
-        bootstrap = self.python("bootstrap", "manage", "bootstrap", *([] if self.demo else ["--no-demo"]))
+            report("First start: preparing the database.")
+        bootstrap = self.python("bootstrap", "manage", "bootstrap")
         self.spawn(bootstrap, stdout=subprocess.PIPE)
         assert bootstrap.process and bootstrap.process.stdout
         while bootstrap.alive:

@@ -141,7 +141,7 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
     if of_sessions:
         entries = entries.filter(pk__in=_worked_on(workspace_id, of_sessions).values("entry"))
     for word in query.search.words:
-        entries = entries.filter(_by_word(word))
+        entries = entries.filter(by_word(word))
     return entries
 
 
@@ -162,7 +162,7 @@ def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
     return entries.annotate(place=SORTS[name])
 
 
-def _by_word(word: str) -> Q:
+def by_word(word: str) -> Q:
     number = word.removeprefix("#")
     by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
     if by_number and word.startswith("#"):

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
+from dashboard.demo import story
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -105,6 +106,7 @@ def _compare_url(origin: str, base: str, name: str) -> str:
 
 
 REGIONS = HEADER | {
+    "story": Region("demo/story.html#story", story.region),
     "tip": Region("landing/landing.html#tip", state_region),
     "queue": Region("landing/landing.html#queue", queue_region),
     "history": Region("landing/landing.html#history", history_region),

@@ -16,6 +16,7 @@ from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast, finish, record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
+from dashboard.demo import story
 from dashboard.overview import attention, last_day, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
@@ -207,6 +208,7 @@ def _failures_url(page_request: PageRequest) -> str:
 
 REGIONS = HEADER | {
     "trouble": Region("overview/overview.html#trouble", trouble),
+    "story": Region("demo/story.html#story", story.region),
     "setup": Region("overview/setup.html#setup", first_steps),
     "attention": Region("overview/overview.html#attention", needs),
     "now": Region("overview/overview.html#now", now_),

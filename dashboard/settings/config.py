@@ -89,7 +89,7 @@ def _page(
         checks=checks,
         whole=form_data.get("whole") or json.dumps(configuration.without_values(stored), indent=2, ensure_ascii=False),
         whole_open="whole" in form_data,
-        problems=[(name, _anchor(name), message) for name, message in problems.items()],
+        problems=[(name, anchor(name), message) for name, message in problems.items()],
         conflict=conflict,
         unsaved=unsaved or [],
         page_url=reverse("settings-config", args=[page_request.workspace.pk]),
@@ -152,7 +152,7 @@ def _row(
     return {
         "field": field,
         "name": path,
-        "id": _anchor(path),
+        "id": anchor(path),
         "value": form_data.get(path, text),
         "shown": dict(options).get(text, text),
         "default": words,
@@ -162,7 +162,7 @@ def _row(
     }
 
 
-def _anchor(path: str) -> str:
+def anchor(path: str) -> str:
     return "f-" + "-".join(path.split("."))
 
 

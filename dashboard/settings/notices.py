@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from budget.reads import csv_export
@@ -18,9 +19,10 @@ from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import confirm, done
 from workspaces.access import Need
 from workspaces.activity import events
-from workspaces.models import Channel
-from workspaces.notices import channels, deliveries, schemas, sending
+from workspaces.models import Channel, Digest
+from workspaces.notices import channels, deliveries, digests, schemas, sending
 from workspaces.notices.channels import ChannelSettings
+from workspaces.notices.digests import DigestSettings
 
 PER_PAGE = 50
 MAX_IN_CSV = 10_000
@@ -29,7 +31,18 @@ MAX_IN_CSV = 10_000
 class ChannelForm(forms.Form):
     name = forms.CharField(max_length=200, error_messages={"required": "Enter a name"})
     target = forms.CharField(max_length=2000, error_messages={"required": "Enter a target"})
-    verbs = forms.MultipleChoiceField(choices=events.notice_choices, error_messages={"required": "Choose at least one event"})
+    verbs = forms.MultipleChoiceField(choices=events.notice_choices, required=False)
+    digest = forms.ChoiceField(choices=[("", "Never"), *Digest.Frequency.choices], required=False)
+    digest_hour = forms.IntegerField(min_value=0, max_value=23, required=False)
+    digest_zone = forms.CharField(max_length=64, required=False)
+
+    def digest_settings(self) -> DigestSettings | None:
+        """None where the form has no choice of a digest: it stays."""
+        if "digest" not in self.data:
+            return None
+        chosen = self.cleaned_data
+        hour = digests.DEFAULT_HOUR if chosen["digest_hour"] is None else chosen["digest_hour"]
+        return DigestSettings(chosen["digest"], hour, chosen["digest_zone"].strip() or "UTC")
 
 
 class NewChannelForm(ChannelForm):
@@ -63,8 +76,9 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
     """A webhook's secret is in this response only, not in a flash message, which would go through a cookie."""
-    form_data = validated(NewChannelForm(page_request.request.POST))
-    fields = ChannelSettings(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
+    form = NewChannelForm(page_request.request.POST)
+    form_data = validated(form)
+    fields = ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"], digest=form.digest_settings())
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
     if not secret:
         return done(page_request, f"{created.name} is created: press “Send a test” to check it")
@@ -123,10 +137,10 @@ def _attempt_sentence(ok: bool, status: int | None, took_ms: int, text: str) -> 
 
 
 def _edit(page_request: PageRequest, channel: Channel) -> str:
-    form_data = validated(ChannelForm(page_request.request.POST))
-    row, _ = channels.change(
-        channel, ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"]), by=page_request.caller
-    )
+    form = ChannelForm(page_request.request.POST)
+    form_data = validated(form)
+    fields = ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"], digest=form.digest_settings())
+    row, _ = channels.change(channel, fields, by=page_request.caller)
     return f"{row.name} is saved"
 
 
@@ -170,6 +184,9 @@ def _page(page_request: PageRequest, *, created: Channel | None = None, secret: 
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
         all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in events.notices().items()],
         no_mail=not settings.EMAIL_HOST,
+        digest_choices=[("", "Never"), *Digest.Frequency.choices],
+        new_digest={"frequency": "", "hour": digests.DEFAULT_HOUR, "time_zone": str(timezone.get_current_timezone())},
+        hours=range(24),
         page_url=reverse("notices", args=[page_request.workspace.pk]),
     )
 
@@ -181,6 +198,7 @@ def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
         "target": channels.shown_target(row, whole=whole),
         "verbs": [{"verb": verb, "words": words, "on": verb in chosen} for verb, words in events.notices().items()],
         "events": [words for verb, words in events.notices().items() if verb in chosen],
+        "digest": schemas.digest_of(row),
     }
 
 

@@ -52,7 +52,7 @@ from orchestration.models import (
     TreeVerdict,
 )
 from workspaces.admin.base import places
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, SavedView, Workspace
+from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Digest, Event, Membership, SavedView, Workspace
 
 
 def _page(name: str, workspace_id: str, *args: Any, query: dict[str, Any] | None = None, at: str = "") -> str:
@@ -142,6 +142,7 @@ places.update(
         Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
         ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
         SavedView: lambda obj: _page("entries", obj.workspace_id, query=dict(parse_qsl(obj.query))),
+        Digest: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
         Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
         Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
         Account: lambda obj: _account(obj, "budget"),

@@ -20,7 +20,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Session
-from workspaces import activity, hosts, times
+from workspaces import activity, hosts, ids, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
@@ -41,13 +41,14 @@ def create(
     config: dict[str, Any] | None = None,
     by: Caller,
     cloned: Path | None = None,
+    workspace_id: str = "",
 ) -> Workspace:
     """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: the folder of a finished clone.
-    Amounts in micro-USD.
+    Amounts in micro-USD. `workspace_id`: a certain one; raises IntegrityError if there is one.
 
     Raises Invalid with the field that does not fit; then only a clone's folder is left behind.
     """
-    workspace = Workspace(name=name, created_by=by.name)
+    workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
     checked = validated({}, config or {})
     path, origin = (cloned, repo) if cloned else _repository(repo)
     try:

@@ -3,6 +3,7 @@
 project   creates the repository
 backlog   the entries and the workspace's config
 agent     the agent, a standalone script
+starting  makes a run of it: a repository and a workspace
 steering  what it answers when it plans, splits an entry, or reviews
 editing   moves functions between Python sources, for the agent
 stages/   the project at its start, with first attempts and with final solutions, and the tests of what is planned

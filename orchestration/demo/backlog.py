@@ -31,8 +31,18 @@ CONFIG: dict[str, Any] = {
     "expander": {"agent": AGENT, "run_usd": 0.1, "apply": "all", "on": [str(Reason.NO_IMPROVEMENT)], "plateaus": 1},
     "orchestrator": {"agent": AGENT, "run_usd": 0.1, "on": [str(Reason.NO_IMPROVEMENT)]},
     "plateau": {"rounds": 2},
-    # It runs the tests that its entry names: no tree has a verdict of its own.
-    "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60, "junit": "junit.xml", "scope": "entry"}],
+    "verify": [
+        {"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60, "junit": "junit.xml", "scope": "entry"},
+        # All tests of the project, so that each tree has a verdict. Its weight is small: most of them are other entries' work.
+        {
+            "name": "project",
+            "run": [sys.executable, "check.py", "--all"],
+            "timeout_s": 60,
+            "junit": "project.xml",
+            "scope": "repository",
+            "weight": 0.01,
+        },
+    ],
     "sandbox": {"read": [str(Path(__file__).parent)]},  # the agent's other modules, and its solutions
     "round_ceiling_usd": 0.25,
     "min_round_usd": 0.03,

@@ -14,7 +14,10 @@ CLASSES = {"plan": "Reading", "left": "Left", "pace": "Pace", "reach": "Reach"}
 LARGE = "Look ahead to the end of the month"
 """The title of the planned entry that is too large: the agent never finishes it in one piece."""
 
-WAITING = ("Show where spending goes", "Give it a command line")
+POOR = "Show where spending goes"
+"""The entry of the demo whose budget is enough for one round and not for two."""
+
+WAITING = (POOR, "Give it a command line")
 """Entries of the demo that wait for a person's money, or for many others."""
 
 

@@ -36,6 +36,7 @@
       "?": help,
       "/": () => document.querySelector("main input[type=search]")?.focus(),
       "g": () => { going = Date.now(); },
+      "c": () => { const page = $("find-link")?.dataset.newEntry; if (page) location.href = page; },
       "j": () => move(1),
       "k": () => move(-1),
       "x": select,

@@ -68,7 +68,7 @@ def test_login_link_names_the_way_in(owner: User, capsys: pytest.CaptureFixture[
 @pytest.mark.django_db
 def test_bootstrap_makes_one_owner_who_has_no_password(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        call_command("bootstrap", "--no-demo")
+        call_command("bootstrap")
     assert capsys.readouterr().out.count('"password_set": false') == 2
     assert [(user.username, user.has_usable_password()) for user in User.objects.all()] == [("owner", False)]
 

@@ -16,7 +16,8 @@ def title(entry: dict[str, Any]) -> str:
 
 
 def test_the_demo_plans_a_goal_and_splits_what_stops_at_a_plateau(start: Callable[..., Running]) -> None:
-    up = start(demo=True)
+    up = start()
+    up.muster("demo")
     client = Client(up)
     workspace = client.call("GET", "/workspaces")["workspaces"][0]["id"]
     call = partial(_call, client, f"/workspaces/{workspace}/orchestration")

@@ -173,7 +173,8 @@ def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(start: 
 
 
 def test_a_valkey_that_hangs_delays_no_request(start: Callable[..., Running]) -> None:
-    up = start(demo=True)
+    up = start()
+    up.muster("demo")
     client = Client(up)
     workspace = client.call("GET", "/workspaces")["workspaces"][0]["id"]
     body = {"entries": [{"content": f"entry {n}"} for n in range(20)]}

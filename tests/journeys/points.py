@@ -83,6 +83,7 @@ class Site:
             "new": "/new/",
             "guide": "/styleguide/",
             "keys": "/keys/",
+            "search": f"/find/?w={self.full.workspace.pk}",
         }
         return {name: f"{self.address}{tail}" for name, tail in tails.items()}
 

@@ -36,7 +36,7 @@ def _take(running: Running, folder: Path) -> None:
         matches = re.search(r"http://\S+/login/link/\S+", running.output)
         assert matches, running.output
         page.goto(matches[0])
-        page.click(".card h2 a")
+        page.click(".card h3 a")
         frames = []
         for number in range(FRAMES):
             page.wait_for_timeout(EVERY_S * 1000)

@@ -23,25 +23,52 @@ def optional(*, default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"optional": True})
 
 
+@dataclasses.dataclass(frozen=True)
+class ReportLink:
+    """`page`: the name of a page of the workspace; `object_id`: what it is about, if anything."""
+
+    words: str
+    page: str
+    object_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """A notification of several lines, with links."""
+
+    title: str
+    lines: Sequence[str]
+    links: Sequence[ReportLink]
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, optional))
 class ActivityEvent:
     """A subclass with a `verb` is registered under it; one without is a base for others.
 
     `sentence` continues the actor's name. Its fields stand in braces; `{subject}` is a link to the entry or review. `notice` is the title
-    of a notification; without one, channels cannot subscribe. `page` is where a notification leads, `symbol` a name of the icon sprite.
+    of a notification; without one, channels cannot subscribe, nor when it is `addressed`: its writer chooses the channel.
+    `page` is where a notification leads, `symbol` a name of the icon sprite.
     """
 
     verb: ClassVar[str] = ""
     sentence: ClassVar[str] = ""
     notice: ClassVar[str] = ""
+    addressed: ClassVar[bool] = False
     page: ClassVar[Page] = "workspace"
     symbol: ClassVar[str] = "dot"
 
     def __init_subclass__(
-        cls, *, verb: str = "", sentence: str = "", notice: str = "", page: Page | None = None, symbol: str | None = None
+        cls,
+        *,
+        verb: str = "",
+        sentence: str = "",
+        notice: str = "",
+        addressed: bool = False,
+        page: Page | None = None,
+        symbol: str | None = None,
     ) -> None:
         super().__init_subclass__()
-        cls.verb, cls.sentence, cls.notice = verb, sentence, notice
+        cls.verb, cls.sentence, cls.notice, cls.addressed = verb, sentence, notice, addressed
         cls.page, cls.symbol = page or cls.page, symbol or cls.symbol
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         if verb:
@@ -69,6 +96,10 @@ class ActivityEvent:
         """The values of the sentence's braces."""
         return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
 
+    def report(self) -> "Report | None":
+        """The text of its notification, where that is more than its title, its reason and its data."""
+        return None
+
     def pieces(self) -> Iterator[str | None]:
         """The sentence in parts; None stands for its subject."""
         words = self.words()
@@ -90,7 +121,7 @@ def registered() -> dict[str, type[ActivityEvent]]:
 
 def notices() -> dict[str, str]:
     """Verbs that channels can subscribe to, each with the title of its notifications."""
-    return {verb: event.notice for verb, event in registered().items() if event.notice}
+    return {verb: event.notice for verb, event in registered().items() if event.notice and not event.addressed}
 
 
 def notice_choices() -> list[tuple[str, str]]:
@@ -127,12 +158,14 @@ class ChannelEvent(ActivityEvent):
 class ChannelAdded(ChannelEvent, verb="channel.added", sentence="added the channel {name}"):
     enabled: bool
     verbs: Sequence[str]
+    digest: str = optional(default="")
 
 
 class ChannelChanged(ChannelEvent, verb="channel.changed", sentence="changed the channel {name}"):
     enabled: bool
     verbs: Sequence[str] | None = optional(default=None)
     secret_replaced: bool = optional(default=False)
+    digest: str | None = optional(default=None)
 
 
 class ChannelRemoved(ChannelEvent, verb="channel.removed", sentence="removed the channel {name}"):

@@ -27,8 +27,10 @@ def row(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str =
     )
 
 
-def record(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> None:
+def record(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> Event:
     """Write one line."""
-    row(workspace_id, event, by=by, object_id=object_id, reason=reason).save()
+    line = row(workspace_id, event, by=by, object_id=object_id, reason=reason)
+    line.save()
     if event.notice:
         transaction.on_commit(lambda: recorded.send(Event), robust=True)
+    return line

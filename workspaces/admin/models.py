@@ -20,6 +20,7 @@ from workspaces.models import (
     Channel,
     ChannelVerb,
     Delivery,
+    Digest,
     Event,
     FailedLogin,
     Membership,
@@ -280,6 +281,16 @@ class ChannelVerbAdmin(ReadOnly):
     list_select_related = ["channel"]
     search_fields = ["=channel__id", "^verb"]
     ordering = ["-id"]
+
+
+@admin.register(Digest)
+class DigestAdmin(ReadOnly):
+    list_display = ["channel", "frequency", "hour", "time_zone", "due_at"]
+    list_filter = ["frequency"]
+    list_select_related = ["channel"]
+    search_fields = ["=channel__id", "channel__name"]
+    ordering = ["due_at", "channel"]
+    fields = ["channel", "frequency", "hour", "time_zone", "due_at"]
 
 
 @admin.register(Delivery)

@@ -3,14 +3,14 @@
 - `people`: workspaces, members, roles, API tokens
 - `preferences`: how a person sees pages, and what they have read; failed logins
 - `events`: the activity log
-- `notices`: channels and deliveries
+- `notices`: channels, their digests, and deliveries
 - `saved_views`: views of the entries that a team has named
 - `known_words`: CHECK constraints on status columns
 """
 
 from workspaces.models import known_words
 from workspaces.models.events import Event
-from workspaces.models.notices import Channel, ChannelVerb, Delivery
+from workspaces.models.notices import Channel, ChannelVerb, Delivery, Digest
 from workspaces.models.people import ApiToken, Membership, Role, Workspace
 from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
 from workspaces.models.saved_views import SavedView
@@ -20,6 +20,7 @@ __all__ = [
     "Channel",
     "ChannelVerb",
     "Delivery",
+    "Digest",
     "Event",
     "FailedLogin",
     "Membership",

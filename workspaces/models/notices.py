@@ -55,6 +55,29 @@ class ChannelVerb(models.Model):
         return self.verb
 
 
+class Digest(models.Model):
+    """A summary that a channel gets once a period. A sender claims it by moving `due_at` to the next period, in the transaction of its delivery."""
+
+    class Frequency(models.TextChoices):
+        DAILY = "daily", "Every day"
+        WEEKLY = "weekly", "Every Monday"
+
+    channel = models.OneToOneField(Channel, primary_key=True, on_delete=models.CASCADE, related_name="digest")
+    frequency = models.CharField(max_length=6, choices=Frequency.choices)
+    hour = models.PositiveSmallIntegerField(help_text="0 to 23, in its time zone.")
+    time_zone = models.CharField(max_length=64, help_text="An IANA name.")
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(frequency__in=["daily", "weekly"]), name="digest_every_day_or_every_week"),
+            models.CheckConstraint(condition=Q(hour__lte=23), name="digest_at_an_hour_of_the_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.frequency} at {self.hour:02}:00 {self.time_zone}"
+
+
 class Delivery(models.Model):
     """One event on its way to one channel. A sender may claim it from `due_at`; a claim moves that by a lease."""
 

@@ -36,7 +36,13 @@ def channels_list(request: Request, workspaceID: Path[str]) -> Any:
 def channels_create(request: Request, workspaceID: Path[str], body: schemas.ChannelIn) -> Any:
     """Make a channel. A webhook's signing secret is in this answer and nowhere else."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    settings = channels.ChannelSettings(name=body.name, target=body.target, verbs=body.verbs, enabled=body.enabled)
+    settings = channels.ChannelSettings(
+        name=body.name,
+        target=body.target,
+        verbs=body.verbs,
+        enabled=body.enabled,
+        digest=body.digest.settings() if body.digest else None,
+    )
     channel, secret = channels.create(workspace, Channel.Kind(body.kind), settings, by=request.auth)
     return Status(201, schemas.channel(channel, whole=True) | {"secret": secret or None})
 
@@ -50,7 +56,9 @@ def channels_create(request: Request, workspaceID: Path[str], body: schemas.Chan
 def channels_update(request: Request, workspaceID: Path[str], channelID: str, body: schemas.ChannelChangesIn) -> Any:
     """Change a channel, or switch it on or off. `secret` is null unless a new one was wanted."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    settings = channels.ChannelSettings(body.name, body.target, body.verbs, body.enabled, body.new_secret)
+    settings = channels.ChannelSettings(
+        body.name, body.target, body.verbs, body.enabled, body.new_secret, body.digest.settings() if body.digest else None
+    )
     row, secret = channels.change(channels.channel_for(workspace.pk, channelID), settings, by=request.auth)
     return schemas.channel(row, whole=True) | {"secret": secret or None}
 

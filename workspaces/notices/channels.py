@@ -11,8 +11,9 @@ from workspaces.access import MUSTER, Caller
 from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
 from workspaces.errors import Invalid, NotFound
-from workspaces.models import Channel, ChannelVerb, Delivery, Workspace
-from workspaces.notices import addresses, mail, signing
+from workspaces.models import Channel, ChannelVerb, Delivery, Digest, Workspace
+from workspaces.notices import addresses, digests, mail, signing
+from workspaces.notices.digests import DigestSettings
 
 MAX_CHANNELS = 50
 OFF = "The channel was switched off"
@@ -27,19 +28,23 @@ class ChannelSettings:
     verbs: Sequence[str] | None = None
     enabled: bool | None = None
     new_secret: bool = False
+    digest: DigestSettings | None = None
 
 
 def list_all(workspace_id: str) -> list[Channel]:
     """All channels of a workspace, with their verbs. Two queries."""
     return list(
-        Channel.objects.filter(workspace_id=workspace_id).select_related("workspace").prefetch_related("verbs").order_by("name")
+        Channel.objects.filter(workspace_id=workspace_id)
+        .select_related("workspace", "digest")
+        .prefetch_related("verbs")
+        .order_by("name")
     )
 
 
 def channel_for(workspace_id: str, channel_id: str) -> Channel:
     """Raises NotFound."""
     if ids.is_id(channel_id):
-        mine = Channel.objects.select_related("workspace").filter(workspace_id=workspace_id)
+        mine = Channel.objects.select_related("workspace", "digest").filter(workspace_id=workspace_id)
         if channel := mine.filter(pk=channel_id).first():
             return channel
     raise NotFound("Channel not found")
@@ -49,7 +54,9 @@ def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, 
     """Create a channel; returns it and, for a webhook, its signing secret. Raises Invalid."""
     secret = signing.new_secret() if kind == Channel.Kind.WEBHOOK else ""
     target = _target(kind, settings.target or "")
-    verbs = _verbs(settings.verbs or ())
+    digest = settings.digest or DigestSettings("")
+    digests.check(digest)
+    verbs = _verbs(settings.verbs or (), has_digest=bool(digest.frequency))
     try:
         with transaction.atomic():
             Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
@@ -65,9 +72,15 @@ def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, 
                 created_by=by.name,
             )
             ChannelVerb.objects.bulk_create(ChannelVerb(channel=channel, verb=verb) for verb in verbs)
-            _record(
-                channel, events.ChannelAdded(name=channel.name, kind=channel.kind, enabled=channel.enabled, verbs=verbs), by=by
+            digests.put(channel, digest)
+            added = events.ChannelAdded(
+                name=channel.name,
+                kind=channel.kind,
+                enabled=channel.enabled,
+                verbs=verbs,
+                digest=digest.words if digest.frequency else "",
             )
+            _record(channel, added, by=by)
     except IntegrityError:
         raise Invalid("There is a channel of that name already", "name") from None
     return channel, secret
@@ -79,13 +92,18 @@ def change(channel: Channel, settings: ChannelSettings, *, by: Caller) -> tuple[
     if settings.new_secret and not secret:
         raise Invalid("Only a webhook has a secret", "new_secret")
     target = None if settings.target is None else _target(Channel.Kind(channel.kind), settings.target)
-    verbs = None if settings.verbs is None else _verbs(settings.verbs)
+    if settings.digest is not None:
+        digests.check(settings.digest)
     try:
         with transaction.atomic():
             row = _lock(channel)
+            has_digest = bool(settings.digest.frequency) if settings.digest else Digest.objects.filter(channel=row).exists()
+            verbs = _chosen(row, settings, has_digest=has_digest)
             row.name = row.name if settings.name is None else settings.name
             row.target = row.target if target is None else target
             row.sealed = signing.seal(secret) if secret else row.sealed
+            if settings.digest is not None:
+                digests.put(row, settings.digest)
             if settings.enabled is not None:
                 _switch(row, settings.enabled)
             row.save()
@@ -93,7 +111,12 @@ def change(channel: Channel, settings: ChannelSettings, *, by: Caller) -> tuple[
                 row.verbs.exclude(verb__in=verbs).delete()
                 ChannelVerb.objects.bulk_create((ChannelVerb(channel=row, verb=verb) for verb in verbs), ignore_conflicts=True)
             changed = events.ChannelChanged(
-                name=row.name, kind=row.kind, enabled=row.enabled, verbs=verbs, secret_replaced=bool(secret)
+                name=row.name,
+                kind=row.kind,
+                enabled=row.enabled,
+                verbs=verbs,
+                secret_replaced=bool(secret),
+                digest=settings.digest.words if settings.digest else None,
             )
             _record(row, changed, by=by)
     except IntegrityError:
@@ -135,6 +158,7 @@ def shown_target(channel: Channel, *, whole: bool) -> str:
 def _switch(row: Channel, on: bool) -> None:
     if on and not row.enabled:
         row.off_because, row.failures_in_a_row, row.rests_until = "", 0, None
+        digests.skip_missed(row)
     if row.enabled and not on:
         waiting = Delivery.objects.filter(channel=row, state=Delivery.State.PENDING)
         waiting.filter(tried_at__isnull=True).update(answer=OFF)
@@ -159,9 +183,18 @@ def _target(kind: Channel.Kind, target: str) -> str:
     return target
 
 
-def _verbs(verbs: Sequence[str]) -> list[str]:
-    if not verbs:
-        raise Invalid("Name at least one event", "verbs")
+def _chosen(row: Channel, settings: ChannelSettings, *, has_digest: bool) -> list[str] | None:
+    """The new events; None: they stay. A channel without any has a digest."""
+    if settings.verbs is None:
+        if not has_digest and not row.verbs.exists():
+            raise Invalid("Name at least one event, or a digest", "digest")
+        return None
+    return _verbs(settings.verbs, has_digest=has_digest)
+
+
+def _verbs(verbs: Sequence[str], *, has_digest: bool) -> list[str]:
+    if not verbs and not has_digest:
+        raise Invalid("Name at least one event, or a digest", "verbs")
     if unknown := sorted(set(verbs) - events.notices().keys()):
         raise Invalid(f"There is no notice of {unknown[0][:60]!r}", "verbs")
     return sorted(set(verbs))

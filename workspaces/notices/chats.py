@@ -10,16 +10,18 @@ from typing import Any
 from workspaces.models import Channel
 
 MAX_CHARS = 1500
+DISCORD_MAX = 2000
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>@<&])")
 
 
 @dataclass(frozen=True)
 class Message:
-    """`title`: what happened, and where. `lines`: what it is about, and why. `link`: the page with more."""
+    """`title`: what happened, and where. `lines`: what it is about, and why. `link`: the page with more. `more`: words and URLs of others."""
 
     title: str
     lines: tuple[str, ...]
     link: str
+    more: tuple[tuple[str, str], ...] = ()
 
 
 def slack(message: Message) -> dict[str, Any]:
@@ -28,8 +30,13 @@ def slack(message: Message) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [_section(message.title)]
     if lines:
         blocks.append(_section(lines))
-    button = {"type": "button", "text": {"type": "plain_text", "text": "Open in Muster"}, "url": message.link}
-    return {"text": _without_markup_of_slack(message.title), "blocks": [*blocks, {"type": "actions", "elements": [button]}]}
+    blocks += [_section(words) | {"accessory": _button("Open", url)} for words, url in message.more]
+    blocks.append({"type": "actions", "elements": [_button("Open in Muster", message.link)]})
+    return {"text": _without_markup_of_slack(message.title), "blocks": blocks}
+
+
+def _button(words: str, url: str) -> dict[str, Any]:
+    return {"type": "button", "text": {"type": "plain_text", "text": words}, "url": url}
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -41,8 +48,11 @@ def _without_markup_of_slack(text: str) -> str:
 
 
 def discord(message: Message) -> dict[str, Any]:
-    parts = (f"**{_escaped(message.title)}**", *map(_escaped, map(_cut, message.lines)), f"<{message.link}>")
-    return {"content": "\n".join(parts)[:2000], "allowed_mentions": {"parse": []}, "flags": 1 << 2}
+    more = [f"{_escaped(words)} <{url}>" for words, url in message.more]
+    parts = [f"**{_escaped(message.title)}**", *map(_escaped, map(_cut, message.lines)), f"<{message.link}>"]
+    while more and len("\n".join([*parts, *more])) > DISCORD_MAX:
+        more.pop()
+    return {"content": "\n".join([*parts, *more])[:DISCORD_MAX], "allowed_mentions": {"parse": []}, "flags": 1 << 2}
 
 
 def teams(message: Message) -> dict[str, Any]:
@@ -54,7 +64,10 @@ def teams(message: Message) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
-        "actions": [{"type": "Action.OpenUrl", "title": "Open in Muster", "url": message.link}],
+        "actions": [
+            {"type": "Action.OpenUrl", "title": _cut(words), "url": url}
+            for words, url in (("Open in Muster", message.link), *message.more)
+        ],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}

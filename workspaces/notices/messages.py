@@ -45,6 +45,9 @@ def body(delivery: Delivery) -> str:
 
 def _message(delivery: Delivery) -> chats.Message:
     event, workspace = delivery.event, delivery.channel.workspace
+    if event and (report := _report(event)):
+        links = tuple((item.words, page_url(workspace, item.page, item.object_id)) for item in report.links)
+        return chats.Message(subject(delivery), tuple(report.lines), link(workspace, event), links)
     data = event.data if event else {}
     about = " ".join(str(part) for part in (f"#{data['seq']}" if "seq" in data else "", data.get("title", "")) if part)
     why = event.reason if event else f"The channel {delivery.channel.name} works."
@@ -63,6 +66,9 @@ def text(delivery: Delivery) -> str:
     event, workspace = delivery.event, delivery.channel.workspace
     if event is None:
         return f"This is a test of the channel {delivery.channel.name}. It works.\n\n{link(workspace, None)}\n"
+    if report := _report(event):
+        links = [f"- {item.words}\n  {page_url(workspace, item.page, item.object_id)}" for item in report.links]
+        return "\n".join([*report.lines, *links, "", link(workspace, event), ""])
     lines = [
         f"{_title(event)}.",
         "",
@@ -77,9 +83,13 @@ def link(workspace: Workspace, event: Event | None) -> str:
     """The URL of the event's page; of the workspace where there is none."""
     known = events.lookup(event.verb) if event else None
     name = known.page if known else "workspace"
-    ids = [workspace.pk] if name in ("workspace", "budget") or event is None else [workspace.pk, event.object_id]
+    return page_url(workspace, name, "" if name in ("workspace", "budget") or event is None else event.object_id)
+
+
+def page_url(workspace: Workspace, page: str, object_id: str = "") -> str:
+    """The URL of a page of the workspace; of its overview where there is none."""
     try:
-        path = reverse(name, args=ids)
+        path = reverse(page, args=[workspace.pk, object_id] if object_id else [workspace.pk])
     except NoReverseMatch:
         path = reverse("workspace", args=[workspace.pk])
     return f"{settings.BASE_URL.rstrip('/')}{path}"
@@ -87,7 +97,14 @@ def link(workspace: Workspace, event: Event | None) -> str:
 
 def _title(event: Event) -> str:
     known = events.lookup(event.verb)
+    if report := _report(event):
+        return report.title
     return known.notice if known and known.notice else event.verb
+
+
+def _report(event: Event) -> events.Report | None:
+    known = events.lookup(event.verb)
+    return known.read(event.data).report() if known else None
 
 
 def _words(key: str) -> str:

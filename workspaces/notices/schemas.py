@@ -6,22 +6,34 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
-from workspaces.models import Channel, Delivery
-from workspaces.notices import channels, messages
+from workspaces.models import Channel, Delivery, Digest
+from workspaces.notices import channels, digests, messages
 from workspaces.schemas import Line, Name, Strict
 
 Target = Annotated[str, Field(min_length=1, max_length=2000)]
-Verbs = Annotated[list[Line], Field(min_length=1, max_length=20)]
+Verbs = Annotated[list[Line], Field(max_length=20)]
+
+
+class DigestIn(Strict):
+    """A summary, every day at an hour, or every Monday. `time_zone`: an IANA name."""
+
+    frequency: Literal["daily", "weekly", "never"]
+    hour: Annotated[int, Field(ge=0, le=23)] = digests.DEFAULT_HOUR
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+
+    def settings(self) -> digests.DigestSettings:
+        return digests.DigestSettings("" if self.frequency == "never" else self.frequency, self.hour, self.time_zone)
 
 
 class ChannelIn(Strict):
-    """A new channel. `target`: an https URL, or e-mail addresses with commas between them."""
+    """A new channel. `target`: an https URL, or e-mail addresses with commas between them. `verbs`: may be empty if it has a digest."""
 
     kind: Literal["webhook", "email", "slack", "discord", "teams"]
     name: Name
     target: Target
     verbs: Verbs
     enabled: bool = True
+    digest: DigestIn | None = None
 
 
 class ChannelChangesIn(Strict):
@@ -32,6 +44,14 @@ class ChannelChangesIn(Strict):
     verbs: Verbs | None = None
     enabled: bool | None = None
     new_secret: bool = False
+    digest: DigestIn | None = None
+
+
+class DigestOut(Schema):
+    frequency: str
+    hour: int
+    time_zone: str
+    due_at: datetime
 
 
 class ChannelOut(Schema):
@@ -45,6 +65,7 @@ class ChannelOut(Schema):
     failures_in_a_row: int
     created_at: datetime
     created_by: str
+    digest: DigestOut | None
 
 
 class ChannelMadeOut(ChannelOut):
@@ -100,7 +121,17 @@ def channel(row: Channel, *, whole: bool) -> dict[str, object]:
         "failures_in_a_row": row.failures_in_a_row,
         "created_at": row.created_at,
         "created_by": row.created_by,
+        "digest": _digest(digest_of(row)),
     }
+
+
+def digest_of(row: Channel) -> Digest | None:
+    return getattr(row, "digest", None)
+
+
+def _digest(row: Digest | None) -> dict[str, object] | None:
+    names = DigestOut.model_fields
+    return {name: getattr(row, name) for name in names} if row else None
 
 
 def delivery(row: Delivery, *, whole: bool) -> dict[str, object]:

@@ -1,9 +1,8 @@
 import json
-from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -15,15 +14,10 @@ class Command(BaseCommand):
     help = "Prepare the database for `./muster up`; the last line of output is JSON."
     requires_system_checks = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--no-demo", dest="demo", action="store_false")
-
-    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
         if not User.objects.exists():
             User.objects.create_superuser("owner")  # without a password: the link logs in
-        if demo and "demo" in get_commands():
-            call_command("demo", "--if-empty", stdout=self.stderr)
         owner = login_links.owner()
         result = {"login": login_links.link_for(owner) if owner else "", "password_set": login_links.any_password_set()}
         self.stdout.write(json.dumps(result))
