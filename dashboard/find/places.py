@@ -21,6 +21,7 @@ PAGES = (
     ("budget-rounds", "Budget by round", "money most expensive"),
     ("ledger", "Ledger", "money charges corrections"),
     ("changes", "Changes of budgets", "money"),
+    ("insight", "Insight", "models agents groups people days waste cost rounds"),
     ("budget-estimates", "Estimates", "money forecast"),
     ("reviews", "Budget reviews", "money"),
     ("executor-page", "Executor", "diagnostics concurrency dispatch"),

@@ -50,8 +50,13 @@ def state_region(page_request: PageRequest) -> dict[str, Any]:
 
 
 def queue_region(page_request: PageRequest) -> dict[str, Any]:
-    """What waits to land, and what is done now."""
-    return {"queued": reads.queued(page_request.workspace.pk), "integration": _row(page_request)}
+    """What waits to land, for Muster or for people, and what is done now."""
+    workspace_id = page_request.workspace.pk
+    return {
+        "queued": reads.queued(workspace_id),
+        "with_people": reads.with_people(workspace_id),
+        "integration": _row(page_request),
+    }
 
 
 def history_region(page_request: PageRequest) -> dict[str, Any]:

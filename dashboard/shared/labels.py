@@ -49,6 +49,8 @@ BADGES = {
     "unusable_tip": ("bad", "failed", "Checks cannot run"),
     "queued": ("wait", "ready", "Queued"),
     "checking": ("run", "running", "Checking"),
+    "approval_due": ("warn", "warn", "Waiting for approval"),
+    "merge_due": ("warn", "warn", "Pull request is open"),
     "landing": ("run", "running", "Landing"),
     "on": ("good", "done", "On"),
     "off": ("over", "stopped", "Off"),

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
+
 from orchestration import configuration
 from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
-from orchestration.models import Executor, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.repositories import here
 from orchestration.verdicts import checks_hash, store
 from workspaces.models import Workspace
@@ -46,6 +48,13 @@ def integration(workspace_id: str) -> Integration:
 
 def queued(workspace_id: str) -> list[Landing]:
     return list(queue.in_order(workspace_id)[:MAX_QUEUED])
+
+
+def with_people(workspace_id: str) -> list[Landing]:
+    """Work that waits for an approval, or for the merge of its pull request, whose address is `pull_url`: the longest first. One query."""
+    pull = PullRequest.objects.filter(entry=OuterRef("entry"), state=PullRequest.State.OPEN).values("url")[:1]
+    waiting = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.UNDECIDED, entry__isnull=False)
+    return list(waiting.annotate(pull_url=Subquery(pull)).select_related("entry").order_by("pk")[:MAX_QUEUED])
 
 
 def history(workspace_id: str, *, limit: int, before: int | None = None) -> list[IntegrationCommit]:

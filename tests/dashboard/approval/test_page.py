@@ -36,8 +36,9 @@ def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Wa
     assert "Its merge" in seen and "alpha" in text_of(ana, address(work), show="merge")
 
 
-def test_its_entry_and_its_row_lead_to_the_review(ana: Client, work: Waiting) -> None:
-    for page in (f"/w/{work[0].workspace.pk}/entries/", f"/w/{work[0].workspace.pk}/entries/{work[1].entry_id}/"):
+def test_its_entry_its_row_and_the_queue_lead_to_the_review(ana: Client, work: Waiting) -> None:
+    home = f"/w/{work[0].workspace.pk}"
+    for page in (f"{home}/entries/", f"{home}/entries/{work[1].entry_id}/", f"{home}/landing/"):
         html = ana.get(page).content.decode()
         assert f'href="{address(work)}"' in html and "Waiting for approval" in html
 
