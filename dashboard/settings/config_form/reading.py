@@ -42,7 +42,8 @@ def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
                 result.change[section.optional] = None
             continue
         if section.optional and section.optional not in stored:
-            result.change[section.optional] = {} if section.optional == "push" else {"agent": {}}
+            has_agent = any(item.path.startswith(f"{section.optional}.agent.") for item in section.fields)
+            result.change[section.optional] = {"agent": {}} if has_agent else {}
         for form_field in section.fields:
             _take(form_field, form_data, stored, result)
     if "verify.count" in form_data:

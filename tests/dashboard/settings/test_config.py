@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orchestration.configuration import workspace_setup
+from dashboard.settings.config_form.fields import CHECK
+from orchestration.configuration import Check, workspace_setup
 from orchestration.models import Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
@@ -50,7 +51,7 @@ def test_a_form_sent_as_it_is_changes_nothing(ana: Client, workspace: Workspace)
                 "env": {"A_KEY": "very secret"},
                 "settings": {"a": {"b": 1}},
             },
-            "verify": [{"name": "unit", "run": "pytest -q", "weight": 2}],
+            "verify": [{"name": "unit", "run": "pytest -q", "weight": 2, "scope": "entry"}],
             "setup": ["make", ["echo", "a b"], "two\nlines"],
             "prompts": {"review": "Look at {{ diff }}\n"},
         },
@@ -119,6 +120,15 @@ def test_checks_are_added_changed_and_removed(ana: Client, workspace: Workspace)
     assert wrong.status_code == 400 and 'id="f-verify-1-timeout_s-wrong"' in in_line(wrong.content.decode())
     save(ana, workspace, verify__0__remove="on")
     assert [check["name"] for check in stored(workspace)["verify"]] == ["lint"]
+
+
+def test_the_form_has_each_key_of_a_check() -> None:
+    assert {field.path for field in CHECK} == set(Check.model_fields)
+
+
+def test_a_forge_is_switched_on(ana: Client, workspace: Workspace) -> None:
+    save(ana, workspace, has__forge="on", forge__kind="github", forge__repository="team/shop", land_by="pull_request")
+    assert stored(workspace)["forge"] == {"kind": "github", "repository": "team/shop"}
 
 
 def test_a_reviewing_agent_is_switched_on_and_off(ana: Client, workspace: Workspace) -> None:
