@@ -58,6 +58,15 @@
     go.focus();
   });
 
+  // What had a value, and was saved with another one, has that from now on; what was empty is empty again.
+  function keep(form) {
+    for (const field of form.elements) {
+      if (field.matches("input:not([type=hidden], [type=checkbox], [type=radio])[value]:not([value=''])")) field.defaultValue = field.value;
+      if (field.matches("select") && [...field.options].some((option) => option.defaultSelected)) {
+        for (const option of field.options) option.defaultSelected = option.selected;
+      }
+    }
+  }
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.target.closest?.("form"), { xhr, requestConfig } = event.detail;
     const refused = !xhr?.status || xhr.status >= 400; // htmx calls every swapped response successful
@@ -70,6 +79,7 @@
       else show(`That did not work (${xhr.status}${id ? `, request ${id}` : ""}). Reload the page and try again.`);
     }
     if (refused) return;
+    keep(form);
     form.reset();
     form.closest("details")?.removeAttribute("open");
     if (form.dataset.back) muster.leave(form);

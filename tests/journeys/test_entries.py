@@ -311,3 +311,16 @@ def test_rows_fold_are_selected_by_a_key_and_a_view_is_saved(page: Page, address
     page.click("#hide-done")
     page.click("#views a")
     expect(page).to_have_url(re.compile(r"\?done=hide&q=status%3Awaiting$"))
+
+
+def test_a_field_shows_what_was_saved(workspace: Workspace, page: Page, address: str) -> None:
+    entry = Entry.objects.filter(workspace=workspace, is_container=False).earliest("seq")
+    open_live(page, address, workspace, f"entries/{entry.pk}/?tab=brief")
+    page.fill("#rounds-n", "8")
+    page.press("#rounds-n", "Enter")
+    expect(page.locator("#result")).to_contain_text("8")
+    expect(page.locator("#rounds-n")).to_have_value("8")
+    page.locator("#priority").select_option("critical")
+    page.get_by_role("button", name="Save priority").click()
+    expect(page.locator("#result")).to_contain_text("critical")
+    expect(page.locator("#priority")).to_have_value("critical")
