@@ -12,6 +12,8 @@ __all__ = ["site", "transactional_db"]
 def test_header_and_strip_keep_to_a_line_each(browser: Browser, site: Site, width: int) -> None:
     context, page = looking(browser, site, viewport={"width": width, "height": 800})
     page.goto(site.home)
+    page.evaluate("document.querySelector('.site-place a').textContent = 'Demo: a ledger in plain text'")
+    page.evaluate("document.querySelectorAll('.sections a')[4].insertAdjacentHTML('beforeend', ' <span class=count>12</span>')")
     heights = "[...document.querySelectorAll('.top, .header')].map(one => one.offsetHeight)"
     calm = page.evaluate(heights)
     lines_of_header = 1 if width >= 980 else 2  # below, the sections have one of their own
