@@ -24,15 +24,18 @@ def workspaces(mine: Collection[Workspace]) -> Iterator[Hit]:
 
 
 def entries(mine: dict[str, Workspace], here: Workspace | None, words: Sequence[str]) -> list[Hit]:
-    """Those of this workspace, or of all where the person is in none. By number, id, or words of its text; the newest first."""
+    """Those of this workspace, or of all where the person is in none. By number, id, or words of its text; the one with the number first, then the newest."""
     if not _worth_reading(words):
         return []
     rows = Entry.objects.filter(_scope(mine, here), deleted_at__isnull=True)
+    rows = rows.only("seq", "content", "status", "workspace_id").order_by("-seq")
+    named = list(rows.filter(filters.by_word(f"#{words[0]}"))[:MAX_IN_GROUP]) if len(words) == 1 and words[0].isdigit() else []
     for word in words:
         rows = rows.filter(filters.by_word(word))
+    listed = [*named, *rows.exclude(pk__in=[entry.pk for entry in named])[:MAX_IN_GROUP]][:MAX_IN_GROUP]
     return [
         Hit(f"#{entry.seq} {entry.title}", reverse("entry", args=[entry.workspace_id, entry.pk]), _state(mine, here, entry))
-        for entry in rows.only("seq", "content", "status", "workspace_id").order_by("-seq")[:MAX_IN_GROUP]
+        for entry in listed
     ]
 
 

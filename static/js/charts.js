@@ -128,6 +128,9 @@
   document.addEventListener("muster:shown", settle);
   document.addEventListener("DOMContentLoaded", () => {
     settle();
-    for (const chart of document.querySelectorAll("[data-chart]")) chart.scrollLeft = chart.scrollWidth; // on a phone: now
+    for (const chart of document.querySelectorAll("[data-chart]")) { // on a phone: now
+      const { xs, px } = chart.querySelector("svg[data-x]") ? geometry(chart) : {};
+      chart.scrollLeft = xs ? px(Math.max(...xs)) - chart.clientWidth + 64 : chart.scrollWidth;
+    }
   });
 })();

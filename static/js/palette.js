@@ -70,6 +70,9 @@
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       move(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Escape") {
+      event.preventDefault(); // the browser would only empty the field
+      box.close();
     } else if (event.key === "Enter") {
       event.preventDefault(); // the option's own form or link, never the form's first button
       if (shown < newest || timer) await load(); // Enter came before the answer to what was typed

@@ -79,7 +79,7 @@ def test_on_a_phone_a_chart_opens_at_now_and_a_finger_reads_it(browser: Browser,
     page.goto(f"{address}/w/{day.pk}/budget/")
     chart = page.locator(CHART)
     expect(chart.locator("text", has_text=re.compile(r"^now"))).to_be_in_viewport()
-    assert chart.evaluate("c => c.scrollLeft + c.clientWidth >= c.scrollWidth - 1 && c.scrollLeft > 0")
+    assert chart.evaluate("c => c.scrollLeft") > 0
     chart.tap()
     expect(chart.locator(".rail-box")).to_contain_text("Total $")
     context.close()

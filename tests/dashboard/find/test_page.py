@@ -26,6 +26,11 @@ def test_an_entry_is_there_by_its_words_and_by_its_number(ana: Client, workspace
         assert hits(ana, workspace, q)[f"#5 {entry.title}"] == f"/w/{workspace.pk}/entries/{entry.pk}/", q
 
 
+def test_the_entry_with_the_number_comes_before_those_that_only_name_it(ana: Client, workspace: Workspace) -> None:
+    Entry.objects.filter(workspace=workspace, seq=9).update(content="Undo what 5 did")
+    assert [title.split()[0] for title in hits(ana, workspace, "5") if title.startswith("#")][:2] == ["#5", "#9"]
+
+
 def test_a_session_a_file_a_setting_a_page_and_a_workspace_are_there(ana: Client, workspace: Workspace) -> None:
     assert any(title.startswith("Session on #") for title in hits(ana, workspace, ""))
     path = Entry.objects.filter(workspace=workspace).exclude(paths=[]).order_by("seq")[0].paths[0]
