@@ -167,7 +167,13 @@ CHECK = (
     Field("timeout_s", "Timeout", "", "int", "seconds"),
     Field("weight", "Weight", "", "float"),
     Field("rerun", "Retry once on failure", "", "flag"),
-    Field("scope", "Judges", "repository: all files, whatever the entry; entry: what its entry names. Empty: found out.", "choice", choices=_same("auto", "repository", "entry")),
+    Field(
+        "scope",
+        "Judges",
+        "repository: all files, whatever the entry; entry: what its entry names. Empty: found out.",
+        "choice",
+        choices=_same("auto", "repository", "entry"),
+    ),
 )
 
 FIELDS = {item.path: item for section in SECTIONS for item in section.fields}
