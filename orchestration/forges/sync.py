@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 60
 """The safety net behind webhooks. What has not changed costs nothing of the forge's limit."""
-LOOK_S = 300
+LOOK_S = 45
+"""After that another process may look: the first one was killed, or its forge is slow. Two at once ask twice, and do nothing twice."""
 MAX_AT_ONCE = 20
 OF_ALL = (Problem.RATE_LIMITED, Problem.UNREACHABLE, Problem.AUTH)
 """These are the forge's: it is not asked about another pull request of the workspace either."""

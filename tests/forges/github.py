@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ NUMBER = 2
 
 @dataclass
 class Repository:
-    """`refusals`: the answers to the next requests about pull requests: status, headers, message. `asked`: method and path below it."""
+    """`refusals`: the answers to the next requests about pull requests: status, headers, message. `after_creation`: what happens
+    before the answer, once. `asked`: method and path below it."""
 
     name: str
     remote: Path
@@ -35,6 +37,7 @@ class Repository:
     reviews: list[dict[str, Any]] = field(default_factory=list)
     talk: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
+    after_creation: Callable[[], None] | None = None
     asked: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
 
@@ -148,8 +151,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._path()
         draft = self._body()
-        if not self._is_refused():
-            self._answer(201, self.repository.create(draft) | {"head": self.repository.shown(max(self.repository.pulls))["head"]})
+        if self._is_refused():
+            return
+        pull = self.repository.create(draft)
+        happens, self.repository.after_creation = self.repository.after_creation, None
+        if happens is not None:
+            happens()
+        self._answer(201, self.repository.shown(pull["number"]))
 
     def do_PATCH(self) -> None:
         path, _ = self._path()
@@ -225,7 +233,7 @@ class Prism:
         command = [program, "proxy", documents.api(), github.url, "--errors", "--port", str(port)]
         with open(log, "wb") as out:
             self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        until(self._answers, 90, every=0.2)
+        until(self._answers, 180, every=0.2)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()

@@ -1,5 +1,7 @@
 """From a task to a merged pull request, as GitHub's own document and its published payloads have it."""
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests.forges.github import NUMBER
 from tests.forges.team import Team
 from tests.orchestration.git.repositories import git
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 Make = Callable[..., Team]
 TASK = "Write a greeting"
 
@@ -116,6 +118,27 @@ def test_one_that_is_closed_unmerged_waits_for_a_person_with_the_comment(team: M
     work.becomes(id_, "blocked", 30)
     code, message = work.reason(id_)
     assert code == "merge_rejected" and message.endswith("closed its pull request: We do not want this")
+
+
+def test_one_that_was_created_by_a_killed_worker_is_found_and_not_created_again(team: Make) -> None:
+    work = team()
+    before = work.up.children()["control"]
+    work.there.after_creation = lambda: os.kill(before, signal.SIGKILL)
+    id_ = work.add(TASK)
+    pull = work.waits(id_, seconds=90)
+    assert work.up.children()["control"] != before and pull["number"] == NUMBER and work.there.count("POST /pulls") == 1
+
+
+def test_a_server_whose_hook_refuses_the_branch_is_shown_and_tried_again(team: Make) -> None:
+    work = team()
+    hook = work.remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'Ask the release team first' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    id_ = work.add(TASK)
+    until(lambda: "Ask the release team first" in work.reason(id_)[1] or "could not be pushed" in work.reason(id_)[1], 40)
+    assert work.there.asked == []
+    hook.unlink()
+    work.waits(id_, seconds=60)
 
 
 REFUSALS = {
