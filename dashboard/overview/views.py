@@ -78,7 +78,7 @@ def _forecast(page_request: PageRequest) -> Forecast:
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
-    """The overview's counts in one statement that uses indexes only; those that are only shown stop at COUNTED_TO. The day begins at
+    """The overview's counts in one statement that uses indexes only; those that are only shown stop at COUNTED_TO. What is in review is not counted as waiting. The day begins at
     midnight in the reader's time zone; yesterday's spend is up to the same time of day."""
     if "tally" in page_request.memo:
         cached: dict[str, Any] = page_request.memo["tally"]
@@ -107,6 +107,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     reckoned_with = {
         "failed": alive.filter(status=Entry.Status.FAILED),
         "stuck": alive.filter(status_groups.STUCK),
+        "review": alive.filter(status_groups.STORED_KINDS["review"]),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
         "asked": Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True),
     }
@@ -130,8 +131,12 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         )
         .get()
     )
-    if row["asked"] and row["ready"] <= COUNTED_TO:
-        row["ready"] -= alive.filter(status_groups.STORED_KINDS["ready"] & status_groups.WAITING_FOR_ANSWER).count()
+    if row["asked"]:
+        asking = alive.filter(status_groups.WAITING_FOR_ANSWER)
+        n = asking.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
+        row["review"] += n["all"]
+        row["ready"] -= n["ready"] if row["ready"] <= COUNTED_TO else 0
+    row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0
     tally = row | {"more": row["today"] - row["yesterday"]}
     page_request.memo["tally"] = tally
     return tally
