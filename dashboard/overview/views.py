@@ -20,7 +20,7 @@ from dashboard.demo import story
 from dashboard.overview import attention, last_day, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
-from dashboard.shared.counts import COUNTED_TO, Counted
+from dashboard.shared.counts import COUNTED_TO, Counted, text
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -199,7 +199,12 @@ def needs(page_request: PageRequest) -> dict[str, Any]:
         page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"], asked=tally["asked"]
     )
     last = None if summary.shown else tally["last_failure"]
-    return {"needs": summary.shown, "more_needs": summary.more, "last_failure": last, "failures_at": _failures_url(page_request)}
+    return {
+        "needs": summary.shown,
+        "more_needs": summary.more,
+        "all_needs": _lists(page_request, tally) if summary.more else [],
+        "last_failure": last,
+    }
 
 
 def trouble(page_request: PageRequest) -> dict[str, Any]:
@@ -207,8 +212,14 @@ def trouble(page_request: PageRequest) -> dict[str, Any]:
     return {"executor": page_request.executor}
 
 
-def _failures_url(page_request: PageRequest) -> str:
-    return f"{reverse('entries', args=[page_request.workspace.pk])}?status=failed"
+def _lists(page_request: PageRequest, tally: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where all are that the attention list has no room for: each with the number that its page shows, and its link."""
+    entries, workers = (reverse(name, args=[page_request.workspace.pk]) for name in ("entries", "workers"))
+    numbers = [
+        (tally["blocked"] + tally["failed"], "blocked or failed", f"{entries}?status=stuck"),
+        (tally["review"], "in review", f"{entries}?status=review"),
+    ]
+    return [(f"{text(n)} {words}", link) for n, words, link in numbers if n] or [("sessions", workers)]
 
 
 REGIONS = HEADER | {
