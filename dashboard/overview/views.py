@@ -132,8 +132,8 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         .get()
     )
     if row["asked"]:
-        asking = alive.filter(status_groups.WAITING_FOR_ANSWER)
-        n = asking.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
+        unanswered = alive.filter(status_groups.WAITING_FOR_ANSWER)
+        n = unanswered.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
         row["review"] += n["all"]
         row["ready"] -= n["ready"] if row["ready"] <= COUNTED_TO else 0
     row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0

@@ -278,7 +278,7 @@ def test_changes_are_shown_with_before_and_after_applied_and_undone(otto: Client
     assert states(run) == ["open", "open"]
 
 
-def test_a_change_that_the_backlog_has_outrun_says_so_before_it_is_applied(otto: Client, steered: Workspace) -> None:
+def test_an_outdated_change_is_marked_before_it_is_applied(otto: Client, steered: Workspace) -> None:
     a, b, c = named(steered, "A", "B", "C")
     changes = [{"kind": "change", "entry": a, "priority": "high"}, {"kind": "merge", "entry": b, "with": c}]
     run = a_rearranging_run(steered, *changes)
