@@ -273,3 +273,10 @@ def test_groups_are_shown_and_filter_with_those_below_them(otto: Client, workspa
     )
     seen = text_of(otto, at(workspace), q='group:"Export / CSV"')
     assert 'id="e7"' in seen and 'id="e5"' not in seen
+
+
+def test_the_empty_group_in_review_leads_to_the_rules_of_approval(ana: Client, otto: Client, workspace: Workspace) -> None:
+    for client, may_choose in ((ana, True), (otto, False)):
+        seen = text_of(client, at(workspace), status="review")
+        assert "Work comes here when it waits for a person" in seen
+        assert (f'href="/w/{workspace.pk}/settings/config/#approve-h"' in seen) == may_choose
