@@ -48,8 +48,8 @@ def _steps(page_request: PageRequest) -> list[Step]:
             "Workers",
             reverse("workers", args=at),
         ),
+        _proposal(page_request),  # before the money, which lets the entry start that it is about
         _money(page_request),
-        _proposal(page_request),
         _tests(page_request, landed_all=landed_all),
     ]
 

@@ -18,11 +18,11 @@ from orchestration.models import Entry
 MAX_CARDS = 10
 # Column: its title, and the groups of the rail in it.
 COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "waiting": ("Waiting", ("waiting",)),
-    "ready": ("Ready", ("ready",)),
-    "running": ("Running", ("running",)),
-    "review": ("In review", ("review",)),
-    "stuck": ("Blocked", ("blocked", "failed")),
+    "waiting": (rail.GROUPS["waiting"], ("waiting",)),
+    "ready": (rail.GROUPS["ready"], ("ready",)),
+    "running": (rail.GROUPS["running"], ("running",)),
+    "review": (rail.GROUPS["review"], ("review",)),
+    "stuck": ("Blocked or failed", ("blocked", "failed")),
     "landed": ("Landed today", ()),
 }
 _IN_ORDER_OF_START = ("-has_rounds", "priority", "seq")

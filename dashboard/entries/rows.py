@@ -135,12 +135,16 @@ def _row(
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
     account, code = entry.account, first.code if first else ""
+    chip = "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code)
+    why = sentence(entry, first, session, needs, context.names)
+    stands_above = own_first and first is not None and first.common
     return {
         "entry": entry,
         "account": account,
         "badge": "landing" if _lands(entry, session) else entry_state.badge(entry, asks=code == Reason.WAITING_FOR_ANSWER),
-        "why": sentence(entry, first, session, needs, context.names),
-        "chip": "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code),
+        "why": why,
+        "chip": chip,
+        "detail": [] if chip and (stands_above or _repeats(chip, code, why)) else why,
         "code": code,
         "since": _since(entry, first, session, context),
         "more": max(len(failing) - 1, 0),
@@ -183,6 +187,12 @@ def sentence(
     if entry.status == Entry.Status.PENDING:
         return [("Ready: starts in the next cycle", "")]
     return [(entry.reason_message or "Between two phases", "")]
+
+
+def _repeats(chip: str, code: str, why: Pieces) -> bool:
+    """Whether the sentence has no more than the chip's words, or the code's."""
+    words = "".join(text for text, _ in why).strip(" .").casefold()
+    return words in (chip.casefold(), reasons.plain(code).casefold())
 
 
 def _lands(entry: Entry, session: OpenSession | None) -> bool:

@@ -14,7 +14,7 @@ PRIORITIES = ("critical", "high", "medium", "low")
 # Values of `status:` and of the URL, with their words in the sentence.
 STATUSES = {
     "ready": "ready",
-    "running": "running",
+    "running": "in progress",
     "review": "in review",
     "waiting": "waiting",
     "blocked": "blocked",

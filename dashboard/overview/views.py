@@ -20,7 +20,7 @@ from dashboard.demo import story
 from dashboard.overview import attention, last_day, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
-from dashboard.shared.counts import COUNTED_TO, Counted
+from dashboard.shared.counts import COUNTED_TO, Counted, text
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -78,7 +78,7 @@ def _forecast(page_request: PageRequest) -> Forecast:
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
-    """The overview's counts in one statement that uses indexes only; those that are only shown stop at COUNTED_TO. The day begins at
+    """The overview's counts in one statement that uses indexes only; those that are only shown stop at COUNTED_TO. What is in review is not counted as waiting. The day begins at
     midnight in the reader's time zone; yesterday's spend is up to the same time of day."""
     if "tally" in page_request.memo:
         cached: dict[str, Any] = page_request.memo["tally"]
@@ -107,6 +107,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     reckoned_with = {
         "failed": alive.filter(status=Entry.Status.FAILED),
         "stuck": alive.filter(status_groups.STUCK),
+        "review": alive.filter(status_groups.STORED_KINDS["review"]),
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
         "asked": Question.objects.filter(workspace=page_request.workspace, answered_at__isnull=True),
     }
@@ -130,8 +131,12 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         )
         .get()
     )
-    if row["asked"] and row["ready"] <= COUNTED_TO:
-        row["ready"] -= alive.filter(status_groups.STORED_KINDS["ready"] & status_groups.WAITING_FOR_ANSWER).count()
+    if row["asked"]:
+        unanswered = alive.filter(status_groups.WAITING_FOR_ANSWER)
+        n = unanswered.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
+        row["review"] += n["all"]
+        row["ready"] -= n["ready"] if row["ready"] <= COUNTED_TO else 0
+    row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0
     tally = row | {"more": row["today"] - row["yesterday"]}
     page_request.memo["tally"] = tally
     return tally
@@ -194,7 +199,12 @@ def needs(page_request: PageRequest) -> dict[str, Any]:
         page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"], asked=tally["asked"]
     )
     last = None if summary.shown else tally["last_failure"]
-    return {"needs": summary.shown, "more_needs": summary.more, "last_failure": last, "failures_at": _failures_url(page_request)}
+    return {
+        "needs": summary.shown,
+        "more_needs": summary.more,
+        "all_needs": _lists(page_request, tally) if summary.more else [],
+        "last_failure": last,
+    }
 
 
 def trouble(page_request: PageRequest) -> dict[str, Any]:
@@ -202,8 +212,14 @@ def trouble(page_request: PageRequest) -> dict[str, Any]:
     return {"executor": page_request.executor}
 
 
-def _failures_url(page_request: PageRequest) -> str:
-    return f"{reverse('entries', args=[page_request.workspace.pk])}?status=failed"
+def _lists(page_request: PageRequest, tally: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where all are that the attention list has no room for: each with the number that its page shows, and its link."""
+    entries, workers = (reverse(name, args=[page_request.workspace.pk]) for name in ("entries", "workers"))
+    numbers = [
+        (tally["blocked"] + tally["failed"], "blocked or failed", f"{entries}?status=stuck"),
+        (tally["review"], "in review", f"{entries}?status=review"),
+    ]
+    return [(f"{text(n)} {words}", link) for n, words, link in numbers if n] or [("sessions", workers)]
 
 
 REGIONS = HEADER | {

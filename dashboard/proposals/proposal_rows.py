@@ -33,11 +33,12 @@ LABELS = {"priority": "Priority", "depends_on": "Waits for", "rounds": "Rounds",
 
 @dataclass(frozen=True)
 class Row:
-    """A proposal as the page shows it. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
+    """A proposal as the page shows it. `outrun`: why the backlog has outrun it, while it is open. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
     headings with their lines. `files`: each with whether it is new. `on_base`: the words and the tone of what its tests said before the work.
     """
 
     proposal: Proposal
+    outrun: str
     word: str
     tone: str
     body: str
@@ -55,14 +56,14 @@ class Row:
         return self.proposal.kind == Kind.ADD or self.proposal.kind in editing.EDITABLE
 
 
-def rows(proposals: Sequence[Proposal]) -> list[Row]:
-    """In a fixed number of queries."""
+def rows(proposals: Sequence[Proposal], outrun: Mapping[int, str]) -> list[Row]:
+    """In a fixed number of queries. `outrun`: a proposal's id to why it cannot be applied."""
     ids = {pk for proposal in proposals for pk in _named(proposal)}
     seqs = {pk: f"#{seq}" for pk, seq in Entry.objects.filter(pk__in=ids).values_list("pk", "seq")}
     for proposal in proposals:
         if ref := proposal.after.get("ref"):
             seqs[ref] = f"#{proposal.entry.seq}" if proposal.entry else f"proposal {proposal.number}"
-    return [_row(proposal, seqs) for proposal in proposals]
+    return [_row(proposal, seqs, outrun.get(proposal.pk, "")) for proposal in proposals]
 
 
 def _named(proposal: Proposal) -> Iterator[str]:
@@ -73,7 +74,7 @@ def _named(proposal: Proposal) -> Iterator[str]:
         yield from child.get("depends_on") or ()
 
 
-def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
+def _row(proposal: Proposal, seqs: Mapping[str, str], outrun: str) -> Row:
     is_new = proposal.kind == Kind.ADD
     has_spec = is_new or proposal.kind == Kind.MERGE
     spec = (proposal.after.get("spec") or {}) if has_spec else {}
@@ -84,7 +85,8 @@ def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
         parts = [("Into", _children(proposal, seqs))]
     return Row(
         proposal,
-        *_word(proposal),
+        outrun,
+        *(DECIDED[State.OUTDATED] if outrun else _word(proposal)),
         "\n".join(proposal.after["content"].strip().split("\n")[1:]).strip() if has_spec else "",
         [] if is_new else list(_differences(proposal, seqs)),
         [seqs.get(name, name) for name in proposal.after.get("depends_on") or ()] if is_new else [],

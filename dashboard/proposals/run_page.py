@@ -1,5 +1,6 @@
 """One run: its state, its proposals as a difference of the backlog, its log, and what a person decides."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.proposals import proposal_rows
+from dashboard.proposals.proposal_rows import APPLIED
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -49,8 +51,9 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
     sentence = _applied(outcome.applied)
     if outcome.outdated:
         named = ", ".join(str(proposal.number) for proposal in outcome.outdated)
-        sentence += f"; outdated: {named}"
-    if _adds(outcome.applied) and not _executor_runs(page_request):
+        count = len(outcome.outdated)
+        sentence += f"; {'proposal' if count == 1 else 'proposals'} {named} {_is(count)} outdated"
+    if outcome.applied and _adds(outcome.applied) and not _executor_runs(page_request):
         sentence += "; nothing starts before the executor runs: press Start"
     if outcome.waiting:
         sentence += f"; {_proposals(len(outcome.waiting))} {_is(len(outcome.waiting))} still open: what they wait for is outdated"
@@ -92,7 +95,7 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "is_over": is_over,
         "status": queries.shown_status(run.session),
         "cost": reads.costs([run.pk]).get(run.pk, 0),
-        "rows": proposal_rows.rows(proposals),
+        "rows": proposal_rows.rows(proposals, reads.outrun(page_request.workspace.pk, proposals)),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
         "tick": page_request.request.GET.get("tick", ""),
         "adds_only": _adds(proposals),
@@ -124,8 +127,10 @@ def _has_started(proposal: Proposal) -> bool:
 
 
 def _applied(proposals: Sequence[Proposal]) -> str:
-    count = len(proposals)
-    return f"{_entries(count)} {_is(count)} added" if _adds(proposals) else f"{_changes(count)} {_is(count)} applied"
+    """What was done to how many entries, by kind."""
+    counts = Counter(proposal.kind for proposal in proposals)
+    parts = [f"{_entries(counts[kind])} {_is(counts[kind])} {word.lower()}" for kind, word in APPLIED.items() if counts[kind]]
+    return ", ".join(parts) or "Nothing is applied"
 
 
 def _adds(proposals: Sequence[Proposal]) -> bool:

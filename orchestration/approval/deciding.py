@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from orchestration import configuration, events
-from orchestration.approval import people
+from orchestration.approval import findings, people
 from orchestration.backlog import entry_state, locks
 from orchestration.backlog.transitions import LANDING, PENDING
 from orchestration.configuration import Approve
@@ -60,22 +60,22 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
         ReviewComment.objects.bulk_create(new)
         unsent = ReviewComment.objects.filter(entry=row, commit=commit, sent_at__isnull=True)
         comments = list(unsent.order_by("path", F("line").asc(nulls_first=True), "pk"))
-        findings = [*([f"review by {by.name}: {note.strip()}"] if note.strip() else []), *map(finding, comments)]
-        if not findings:
+        sent = [*([findings.of_note(note.strip(), by.name)] if note.strip() else []), *map(findings.of_comment, comments)]
+        if not sent:
             raise Invalid("Say what is to change: comment on a line, or write a note", "note")
         ReviewComment.objects.filter(pk__in=[comment.pk for comment in comments]).update(sent_at=Now())
         message = f"Sent back by {by.name}"
         Landing.objects.filter(pk=landing.pk, state=Landing.State.WAITING).update(
             state=Landing.State.SENT_BACK, message=message, ended_at=Now()
         )
-        rounds.put_findings_first(row.pk, findings)
+        rounds.put_findings_first(row.pk, sent)
         Entry.objects.filter(pk=row.pk).update(budget_rounds=F("budget_rounds") + 1, next_work=Entry.Work.IMPLEMENT)
         row.refresh_from_db(fields=["budget_rounds", "next_work"])
         entry_state.move(row, PENDING)
-        event = events.EntrySentBack(commit=commit, entry=row.pk, findings=len(findings))
+        event = events.EntrySentBack(commit=commit, entry=row.pk, findings=len(sent))
         activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=note.strip()[:500])
     _announce(row.workspace_id)
-    return len(findings)
+    return len(sent)
 
 
 def release_locks(entry: Entry, *, by: Caller) -> int:
@@ -101,15 +101,6 @@ def release_locks(entry: Entry, *, by: Caller) -> int:
 def waiting_landing(entry: Entry) -> Landing | None:
     """The landing that waits for a decision."""
     return Landing.objects.filter(entry=entry, state=Landing.State.WAITING).first()
-
-
-def finding(comment: ReviewComment) -> str:
-    """As the agent reads it."""
-    place = comment.path
-    if comment.line:
-        place += f", line {comment.line}" + (" before the change" if comment.side == ReviewComment.Side.OLD else "")
-    quote = f"\n> {comment.quote}" if comment.quote else ""
-    return f"review by {comment.by}: {place + ': ' if place else ''}{comment.text}{quote}"
 
 
 def _changed(row: Entry, landing: Landing | None) -> str:

@@ -1,10 +1,11 @@
 """What the pages and the API show of work that waits for approval."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from orchestration.approval import findings
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
@@ -27,12 +28,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Review:
-    """What a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `locks_free_at`: from when on a
+    """What a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `notes`: the number of a round, and
+    what people wrote of its work as a whole when they sent it back, the oldest first. `locks_free_at`: from when on a
     person may release the locks."""
 
     landing: Landing | None
     approval: Approval | None
     comments: list[ReviewComment]
+    notes: list[tuple[int, str]]
     rounds: list[Round]
     locks: list[str]
     locks_free_at: datetime | None
@@ -61,11 +64,13 @@ def review(entry: Entry, *, lock_hours: int) -> Review:
     related = ("round__session", "tried_verdict")
     landing = Landing.objects.filter(entry=entry, state=Landing.State.WAITING).select_related(*related).first()
     free_at = entry.reason_at + timedelta(hours=lock_hours) if landing is not None and entry.reason_at else None
+    written, rounds = comments(entry), list(Round.objects.filter(entry=entry).order_by("-number")[:20])
     return Review(
         landing=landing,
         approval=Approval.objects.filter(entry=entry, void_at__isnull=True).order_by("-at").first(),
-        comments=comments(entry),
-        rounds=list(Round.objects.filter(entry=entry).order_by("-number")[:20]),
+        comments=written,
+        notes=_notes(rounds, written),
+        rounds=rounds,
         locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)[:500]),
         locks_free_at=free_at,
     )
@@ -74,6 +79,15 @@ def review(entry: Entry, *, lock_hours: int) -> Review:
 def comments(entry: Entry) -> list[ReviewComment]:
     """The newest ones, in their order."""
     return list(ReviewComment.objects.filter(entry=entry).order_by("-pk")[:MAX_COMMENTS])[::-1]
+
+
+def _notes(rounds: Iterable[Round], written: Iterable[ReviewComment]) -> list[tuple[int, str]]:
+    """Findings of a review that are no comments."""
+    known = {findings.of_comment(comment) for comment in written}
+    notes = [
+        (r.number, text) for r in rounds for text in r.findings if text.startswith(findings.BY_A_PERSON) and text not in known
+    ]
+    return notes[::-1]
 
 
 def base_of(repo: Path, landing: Landing) -> str:

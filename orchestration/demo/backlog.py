@@ -1,7 +1,7 @@
 """The demo's twelve entries, as an API request: some depend on others, some need the same file, some need two rounds.
 
 Agents also plan a goal, split an entry that stops at a plateau, and review each round. One proposes what else to change then, and a person decides.
-The first round of `tally/trend.py` nearly uses up its budget: it waits until a person raises it.
+The first round of `tally/trend.py` nearly uses up its budget: it waits until a person raises it, and the command line waits for it.
 """
 
 import sys
@@ -176,7 +176,7 @@ ENTRIES: list[dict[str, Any]] = [
         "`python -m tally.cli report|export FILE [--account PATTERN] [--format csv|json]`, with sentences for what goes wrong.",
         tests=["test_cli.CommandLine"],
         files=["tally/cli.py"],
-        after=["journal-check", "balance", "report", "export"],
+        after=["journal-check", "balance", "report", "export", "trend"],
         priority="high",
     ),
 ]

@@ -17,8 +17,8 @@ LARGE = "Look ahead to the end of the month"
 POOR = "Show where spending goes"
 """The entry of the demo whose budget is enough for one round and not for two."""
 
-WAITING = (POOR, "Give it a command line")
-"""Entries of the demo that wait for a person's money, or for many others."""
+WAITING = ("Give it a command line", POOR)
+"""Entries of the demo that start last: the first waits for many others, and these for a person's money. What is proposed for it holds as long."""
 
 
 def _entry(title: str, text: str, *modules: str, reason: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def changes(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if chosen is None:
         return []
     priority = "critical" if chosen["priority"] == "high" else "high"
-    reason = "It waits the longest of all that is left, and nothing else needs what it needs"
+    reason = "It waits for most of the others: once they have landed, it should be the next to start"
     return [{"kind": "change", "entry": chosen["entry"], "priority": priority, "reason": reason}]
 
 

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.approval import deciding as approval
+from orchestration.approval.findings import of_comment
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.forges import stacking
@@ -198,7 +198,7 @@ def new_comments(row: PullRequest, comments: Sequence[Comment]) -> list[Comment]
 
 def finding_of(row: PullRequest, comment: Comment) -> str:
     """In the words of a comment that was written on Muster's own pages."""
-    return approval.finding(_comment(row, comment))
+    return of_comment(_comment(row, comment))
 
 
 def _comment(row: PullRequest, comment: Comment) -> ReviewComment:

@@ -1,13 +1,14 @@
 """Runs for pages, the API and the command line, each list in a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db.models import Count, Sum
 
 from budget.models import LedgerEntry
 from budget.reads.queries import position
 from orchestration.models import Proposal, Run, Session
+from orchestration.proposals import pictures
 
 LOOKED_AT = 20  # runs
 
@@ -41,6 +42,22 @@ def counts(run_ids: Collection[str]) -> dict[str, dict[str, int]]:
     for run_id, state, count in rows:
         numbers[run_id][state] = count
     return numbers
+
+
+def outrun(workspace_id: str, proposals: Iterable[Proposal]) -> dict[int, str]:
+    """Of open proposals about entries: id to why they cannot be applied now, in a sentence. An addition is compared with the whole backlog
+    only when it is applied. Two queries, or none."""
+    about = [p for p in proposals if p.state == Proposal.State.OPEN and p.kind != Proposal.Kind.ADD]
+    now = pictures.read(workspace_id, {pk for p in about for pk in (p.subject_id, p.after.get("with")) if pk}) if about else {}
+    sentences = {}
+    for proposal in about:
+        before = proposal.before or {}
+        sentence = pictures.outdated(before, now.get(str(proposal.subject_id)))
+        if not sentence and "other" in before:
+            sentence = pictures.outdated(before["other"], now.get(str(proposal.after["with"])))
+        if sentence:
+            sentences[proposal.pk] = sentence
+    return sentences
 
 
 def costs(run_ids: Collection[str]) -> dict[str, int]:

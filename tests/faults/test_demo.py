@@ -37,6 +37,8 @@ def test_the_demo_plans_a_goal_and_splits_what_stops_at_a_plateau(start: Callabl
     assert (orchestrated["trigger"], orchestrated["status"]) == ("no_improvement", "passed"), orchestrated["stop_reason"]
     [change] = call("GET", f"/runs/{orchestrated['id']}/proposals")["proposals"]
     assert (change["kind"], change["state"], change["decided_by"]) == ("change", "open", None)
+    outcome = call("POST", f"/runs/{orchestrated['id']}/apply", {})
+    assert (len(outcome["applied"]), outcome["outdated"]) == (1, []), "it waits for a person, so it still counts"
     split, planned = (run for run in call("GET", "/runs")["runs"] if run["role"] != "orchestrate")
     assert (planned["role"], planned["goal"], planned["requested_by"]) == ("plan", GOAL, "demo")
     assert (split["role"], split["trigger"], split["goal"].partition(" ")[2].partition(" ")[2]) == (

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.models import Landing, ReviewComment, Session
+from orchestration.models import Entry, Landing, ReviewComment, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.overview.test_page import text_of
 from tests.orchestration.approval.test_landing import AGENT, waiting
@@ -72,6 +72,22 @@ def test_comments_on_lines_go_to_the_agent_with_the_work(ana: Client, work: Wait
     ana.post(address(work, "send-back/"), {"commit": landing.commit, "note": "", "next": address(work)})
     assert rounds_of(session)[0].findings == ["review by ana: alpha, line 1: Write a word\n> 1"]
     assert "sent back" in text_of(ana, address(work))
+
+
+def test_what_was_sent_back_without_a_line_stays_on_the_page(ana: Client, work: Waiting) -> None:
+    assert "No comments yet" in text_of(ana, address(work))
+    ana.post(address(work, "comments/"), {"commit": work[2].commit, "file": "alpha", "line": "1", "text": "Write a word"})
+    ana.post(address(work, "send-back/"), {"commit": work[2].commit, "note": " Say why ", "next": address(work)})
+    seen = text_of(ana, address(work))
+    assert "Round 1 · sent back" in seen and "Review by ana: Say why" in seen and "No comments yet" not in seen
+    assert seen.count("Write a word") == 1
+
+
+@pytest.mark.parametrize("text", ["Write alpha\n\nIn one word", "Write alpha\n\n" + "In one word. " * 60])
+def test_the_review_shows_the_task_and_folds_a_long_one(ana: Client, work: Waiting, text: str) -> None:
+    Entry.objects.filter(pk=work[1].entry_id).update(content=text)
+    seen = text_of(ana, address(work))
+    assert "In one word" in seen and ('<details id="task"><summary>Write alpha</summary>' in seen) == (len(text) > 600)
 
 
 def test_a_comment_can_be_removed_until_the_work_is_sent_back(ana: Client, work: Waiting) -> None:

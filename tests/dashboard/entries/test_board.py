@@ -81,3 +81,12 @@ def test_a_board_of_ten_and_of_five_hundred_takes_the_same_queries(ana: Client, 
     assert statements(ana, at(few), view="board", **part) == statements(ana, at(many), view="board", **part) <= 12
     ready = board(ana, many)["ready"]
     assert (len(seqs(ready)), ready.number) == (10, "400")
+
+
+def test_list_and_board_name_a_state_by_the_same_words(ana: Client, workspace: Workspace) -> None:
+    words = {item["word"].lower() for item in ana.get(at(workspace)).context["rail"]}
+    titles = {name: column.title.lower() for name, column in board(ana, workspace).items()}
+    assert titles.pop("stuck") == "blocked or failed" and titles.pop("landed") == "landed today"
+    assert set(titles.values()) <= words
+    for name, title in titles.items():
+        assert f"<strong>{title}</strong>" in text_of(ana, at(workspace), status=name)

@@ -16,6 +16,7 @@ from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
+from tests.factories import an_entry
 from workspaces.models import Workspace
 
 
@@ -60,11 +61,23 @@ def test_files_and_needs_link_to_what_is_in_the_way(ana: Client, workspace: Work
 
 
 def test_common_reasons_are_stated_once_and_own_reasons_in_each_row(ana: Client, workspace: Workspace) -> None:
+    an_entry(workspace, content="Free to start")
     control.pause(workspace.pk, by=seed.ANA)
     context = ana.get(at(workspace)).context
     assert context["common_reason"] == "the executor is paused"
     parked = next(row for row in context["rows"] if row["entry"].seq == 5)
     assert parked["code"] == "files_locked" and parked["more_reasons"] == []
+    assert parked["detail"] == parked["why"]
+    paused = [row for row in context["rows"] if row["code"] == "executor_paused"]
+    assert paused and all(row["chip"] and not row["detail"] for row in paused)
+
+
+def test_a_sentence_that_only_repeats_its_chip_is_left_out(ana: Client, workspace: Workspace) -> None:
+    for message, is_shown in (("", False), ("On hold.", False), ("Put on hold by ana", True)):
+        entry = by_seq(workspace, 10)
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_message=message)
+        row = next(row for row in ana.get(at(workspace)).context["rows"] if row["entry"].seq == 10)
+        assert (row["chip"], bool(row["detail"])) == ("On hold", is_shown)
 
 
 def test_only_the_first_entries_are_announced_to_start(ana: Client) -> None:
@@ -273,3 +286,10 @@ def test_groups_are_shown_and_filter_with_those_below_them(otto: Client, workspa
     )
     seen = text_of(otto, at(workspace), q='group:"Export / CSV"')
     assert 'id="e7"' in seen and 'id="e5"' not in seen
+
+
+def test_the_empty_group_in_review_leads_to_the_rules_of_approval(ana: Client, otto: Client, workspace: Workspace) -> None:
+    for client, may_choose in ((ana, True), (otto, False)):
+        seen = text_of(client, at(workspace), status="review")
+        assert "Work comes here when it waits for a person" in seen
+        assert (f'href="/w/{workspace.pk}/settings/config/#approve-h"' in seen) == may_choose

@@ -69,6 +69,14 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == ready
 
 
+def test_the_overview_counts_what_is_in_review_apart_from_what_waits(ana: Client, workspace: Workspace) -> None:
+    one_in_each_state(workspace)
+    rail = {item["word"]: int(item["n"]) for item in ana.get(f"/w/{workspace.pk}/entries/").context["rail"]}
+    tally = ana.get(f"/w/{workspace.pk}/").context["tally"]
+    assert (tally["review"], tally["waiting"]) == (rail["In review"], rail["Ready"] + rail["Waiting"])
+    assert f"{tally['waiting']} waiting, {tally['review']} in review, " in text_of(ana, f"/w/{workspace.pk}/")
+
+
 def test_what_waits_for_a_person_is_in_review_and_counted_by_its_reason(ana: Client, workspace: Workspace) -> None:
     one_in_each_state(workspace)
     context = ana.get(f"/w/{workspace.pk}/entries/").context

@@ -14,7 +14,7 @@ from budget.models import Project
 from orchestration.backlog import entries
 from orchestration.models import Entry, Integration, Session, Worker
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_charge
+from tests.factories import a_charge, an_entry
 from workspaces.models import Workspace
 
 BLOCKS = (
@@ -206,3 +206,18 @@ def test_the_setup_names_a_remote_that_cannot_be_used_and_one_that_accepts_branc
     assert f"<strong>Repository</strong>, from build-1: {sentence}." in text
     assert "<code>https://git.example.org/shop.git</code> accepts branches alone" in text
     assert "geheim" not in text + text_of(vera, "/") + text_of(vera, f"/w/{workspace.pk}/settings/")
+
+
+def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbers(ana: Client, workspace: Workspace) -> None:
+    for number in range(6):
+        an_entry(workspace, content=f"Broken {number}")
+    Entry.objects.filter(content__startswith="Broken").update(status="failed", reason_code="rounds_exhausted", reason_at=now())
+    Entry.objects.filter(content="Broken 0").update(status="pending", reason_code="waiting_for_approval")
+    context = ana.get(f"/w/{workspace.pk}/").context
+    assert context["more_needs"] and [words.partition(" ")[2] for words, _ in context["all_needs"]] == [
+        "blocked or failed",
+        "in review",
+    ]
+    for words, link in context["all_needs"]:
+        assert ana.get(link).context["matching_shown"] == words.partition(" ")[0]
+        assert f'href="{link}">{words}</a>' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")

@@ -11,7 +11,7 @@ from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, an_entry
-from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_split, states
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_split, ids, states
 from workspaces.models import Workspace
 
 
@@ -148,7 +148,7 @@ def test_an_outdated_proposal_is_named(otto: Client, planned: Workspace) -> None
     numbers = [proposal.pk for proposal in run.proposals.all()]
     next_url = f"/w/{planned.pk}/entries/runs/{run.pk}/"
     seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=numbers, next=next_url))
-    assert "1 entry is added; outdated: 1" in seen
+    assert "1 entry is added; proposal 1 is outdated" in seen
     assert "with the same title and files was added since" in seen
 
 
@@ -272,10 +272,23 @@ def test_changes_are_shown_with_before_and_after_applied_and_undone(otto: Client
     assert "− Gone" in seen and "Nobody needs it" in seen and "Apply the ticked" in seen
     back = {"next": f"/w/{steered.pk}/entries/runs/{run.pk}/"}
     ticked = [proposal.pk for proposal in run.proposals.all()]
-    assert "2 changes are applied" in text(page(otto, steered, f"runs/{run.pk}/apply/", proposal=ticked, **back))
+    assert "1 entry is changed, 1 entry is dropped" in text(page(otto, steered, f"runs/{run.pk}/apply/", proposal=ticked, **back))
     assert "Dropped" in text(page(otto, steered, f"runs/{run.pk}/"))
     assert "2 changes are undone" in text(page(otto, steered, f"runs/{run.pk}/undo/", **back))
     assert states(run) == ["open", "open"]
+
+
+def test_an_outdated_change_is_marked_before_it_is_applied(otto: Client, steered: Workspace) -> None:
+    a, b, c = named(steered, "A", "B", "C")
+    changes = [{"kind": "change", "entry": a, "priority": "high"}, {"kind": "merge", "entry": b, "with": c}]
+    run = a_rearranging_run(steered, *changes)
+    assert page(otto, steered, f"runs/{run.pk}/").content.decode().count(" checked>") == 2
+    Entry.objects.filter(workspace=steered, content__in=["A", "C"]).update(status=Entry.Status.DONE)
+    seen = text(page(otto, steered, f"runs/{run.pk}/"))
+    assert f"It cannot be applied: {a} A is done" in seen and f"It cannot be applied: {c} C is done" in seen
+    assert "Outdated" in seen and " checked>" not in seen
+    ticked = {"proposal": ids(run, 1, 2), "next": f"/w/{steered.pk}/entries/runs/{run.pk}/"}
+    assert "Nothing is applied; proposals 1, 2 are outdated" in text(page(otto, steered, f"runs/{run.pk}/apply/", **ticked))
 
 
 def test_a_merge_shows_what_it_takes_over(otto: Client, steered: Workspace) -> None:

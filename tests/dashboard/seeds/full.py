@@ -110,13 +110,18 @@ def _history(workspace: Workspace, backlog: list[Entry], dice: random.Random) ->
         rounds_completed=5,
         has_rounds=True,
     )
-    reasons = ["human_hold", "no_improvement", "merge_conflict", "budget_exceeded"]
+    reasons = {
+        "human_hold": "Put on hold by ana",
+        "no_improvement": "Its score has not risen in 3 rounds",
+        "merge_conflict": "It conflicts with what has landed in app/mail.py",
+        "budget_exceeded": "Its budget does not pay for another round: raise it to continue",
+    }
     for n, entry in enumerate(backlog[160:180]):
-        code = reasons[n % 4]
+        code = list(reasons)[n % 4]
         Entry.objects.filter(pk=entry.pk).update(
             status="blocked",
             reason_code=code,
-            reason_message=f"Blocked: {code.replace('_', ' ')}",
+            reason_message=reasons[code],
             reason_at=now() - timedelta(minutes=7 * n),
         )
     seed.count_unmet(Entry.objects.filter(workspace=workspace))

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.demo import CONFIG, ENTRIES, GOAL, make_repository
 from orchestration.demo.agent import price
-from orchestration.demo.steering import LARGE, answer
+from orchestration.demo.steering import LARGE, POOR, WAITING, answer
 from orchestration.demo.steering import changes as proposed
 from orchestration.git import branches, changes, merging, working_copies
 from tests.orchestration.git import copies
@@ -178,9 +178,14 @@ def test_the_repository_is_the_same_everywhere_and_made_once(tmp_path: Path):
 
 def test_its_orchestrator_proposes_a_change_of_what_waits_and_of_nothing_that_may_not_be_touched() -> None:
     trend = {"entry": "#11", "title": "Show where spending goes", "priority": "low", "why_not": ""}
-    other = {"entry": "#12", "title": "Another", "priority": "high", "why_not": ""}
-    assert [(change["entry"], change["priority"]) for change in proposed([other, trend])] == [("#11", "high")]
-    assert [(change["entry"], change["priority"]) for change in proposed([trend | {"why_not": "at work"}, other])] == [
-        ("#12", "critical")
+    last = {"entry": "#12", "title": "Give it a command line", "priority": "high", "why_not": ""}
+    assert [(change["entry"], change["priority"]) for change in proposed([trend, last])] == [("#12", "critical")]
+    assert [(change["entry"], change["priority"]) for change in proposed([trend, last | {"why_not": "at work"}])] == [
+        ("#11", "high")
     ]
     assert proposed([trend | {"why_not": "at work"}]) == []
+
+
+def test_what_it_proposes_to_change_cannot_start_before_a_person_gives_money() -> None:
+    proposed_first = next(entry for entry in ENTRIES if entry["content"] == WAITING[0])
+    assert any(BY_REF[ref]["content"] == POOR for ref in proposed_first["depends_on"])
