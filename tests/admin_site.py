@@ -86,14 +86,14 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         )
         Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
         ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
-        ForgeDelivery.objects.create(workspace=workspace, key=f"{n}" * 64, event=text[:100])
+        ForgeDelivery.objects.create(workspace=workspace, key=f"{n:064}", event=text[:100])
         PullRequest.objects.create(
             workspace=workspace,
             entry=entry,
             state="closed",
             branch=text[:200],
             base="main",
-            head=f"{n}" * 40,
+            head=f"{n:040}",
             forge_id=str(n),
             number=n,
             message=text[:500],
