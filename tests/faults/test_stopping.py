@@ -45,6 +45,7 @@ def test_a_stop_works_while_valkey_is_down(start: Start, prepared: Path, data: P
 
 def test_agents_that_froze_their_shims_are_stopped_all_the_same(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
     work = started_work(start, prepared, data, tmp_path)
+    until(lambda: len(work.shims()) == len(work.call("GET", "/executor/workers")["workers"]) == 3, 20)
     frozen = work.shims()
     for shim in frozen:
         shim.suspend()
