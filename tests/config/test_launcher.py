@@ -1,5 +1,6 @@
 """`./muster` itself: which requirements a command needs."""
 
+import runpy
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -29,6 +30,23 @@ def test_traces_are_installed_where_they_are_sent_or_asked_for(muster: ModuleTyp
     assert muster.needed("install", ["telemetry"]) == ["telemetry"]
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     assert muster.needed("worker", []) == ["telemetry"]
+
+
+def test_a_folder_that_is_no_environment_is_left_as_it_is(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "work").write_text("mine")
+    monkeypatch.setattr(muster, "VENV", str(tmp_path))
+    monkeypatch.setattr(muster, "PYTHON", str(tmp_path / "bin/python"))
+    with pytest.raises(SystemExit, match="is no Python environment"):
+        muster.install("base", None)
+    assert (tmp_path / "work").read_text() == "mine"
+
+
+def test_an_empty_name_of_the_environment_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSTER_VENV", "")
+    namespace = runpy.run_path(str(ROOT / "muster"))
+    assert namespace["VENV"] == str(ROOT / ".venv")
 
 
 def test_every_file_of_requirements_is_known(muster: ModuleType) -> None:
