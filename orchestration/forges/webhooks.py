@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MAX_BYTES = 1_000_000
 _SIGNATURES = {"github": ("x-hub-signature-256", "sha256="), "gitea": ("x-gitea-signature", "")}
 
 

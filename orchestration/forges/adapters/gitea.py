@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from orchestration.forges.adapters.values import asks_muster, at, moment, number, required, text
-from orchestration.forges.shape import Check, Comment, Draft, ForgeError, Method, Outcome, Problem, PullRequest, State
+from orchestration.forges.adapters.values import asks_muster, at, moment, number, pull_request, required, text
+from orchestration.forges.shape import Check, Comment, Draft, ForgeError, Method, Outcome, Problem, PullRequest
 from orchestration.forges.transport import Client
 
 WRITERS = ("write", "admin", "owner")
@@ -103,23 +103,7 @@ def _named(error: ForgeError, problem: Problem) -> ForgeError:
 
 
 def _pull_request(row: Any) -> PullRequest:
-    state: State = "open"
-    if at(row, "merged"):
-        state = "merged"
-    elif text(row, "state") == "closed":
-        state = "closed"
-    return PullRequest(
-        id=str(required(row, "id")),
-        number=required(row, "number"),
-        url=text(row, "html_url"),
-        branch=text(row, "head", "ref"),
-        base=text(row, "base", "ref"),
-        head=text(row, "head", "sha"),
-        state=state,
-        body=text(row, "body"),
-        merge_commit=text(row, "merge_commit_sha") if state == "merged" else "",
-        ended_by=text(row, "merged_by", "login"),
-    )
+    return pull_request(row, is_merged=bool(at(row, "merged")))
 
 
 def _check(row: Any) -> Check:

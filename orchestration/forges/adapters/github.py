@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestration.forges.adapters.values import asks_muster, at, moment, number, required, text
-from orchestration.forges.shape import Check, Comment, Draft, ForgeError, Method, Outcome, Problem, PullRequest, State
+from orchestration.forges.adapters.values import asks_muster, at, moment, number, pull_request, required, text
+from orchestration.forges.shape import Check, Comment, Draft, ForgeError, Method, Outcome, Problem, PullRequest
 from orchestration.forges.transport import Client
 
 URL = "https://api.github.com"
@@ -86,21 +86,7 @@ class GitHub:
 
 
 def _pull_request(row: Any) -> PullRequest:
-    state: State = "open"
-    if text(row, "state") == "closed":
-        state = "merged" if text(row, "merged_at") else "closed"
-    return PullRequest(
-        id=str(required(row, "id")),
-        number=required(row, "number"),
-        url=text(row, "html_url"),
-        branch=text(row, "head", "ref"),
-        base=text(row, "base", "ref"),
-        head=text(row, "head", "sha"),
-        state=state,
-        body=text(row, "body"),
-        merge_commit=text(row, "merge_commit_sha") if state == "merged" else "",
-        ended_by=text(row, "merged_by", "login"),
-    )
+    return pull_request(row, is_merged=text(row, "state") == "closed" and bool(text(row, "merged_at")))
 
 
 def _check_run(row: Any) -> Check:

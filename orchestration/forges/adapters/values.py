@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 
-from orchestration.forges.shape import ForgeError, Problem
+from orchestration.forges.shape import ForgeError, Problem, PullRequest, State
 
 
 def at(value: Any, *keys: str) -> Any:
@@ -40,6 +40,23 @@ def moment(value: Any, *keys: str) -> datetime:
     except ValueError:
         parsed = None
     return parsed if parsed is not None and parsed.tzinfo is not None else now()
+
+
+def pull_request(row: Any, *, is_merged: bool) -> PullRequest:
+    """Of GitHub, and of Gitea, which has the same names."""
+    state: State = "merged" if is_merged else "closed" if text(row, "state") == "closed" else "open"
+    return PullRequest(
+        id=str(required(row, "id")),
+        number=required(row, "number"),
+        url=text(row, "html_url"),
+        branch=text(row, "head", "ref"),
+        base=text(row, "base", "ref"),
+        head=text(row, "head", "sha"),
+        state=state,
+        body=text(row, "body"),
+        merge_commit=text(row, "merge_commit_sha") if is_merged else "",
+        ended_by=text(row, "merged_by", "login"),
+    )
 
 
 def asks_muster(comment: str) -> bool:

@@ -1,0 +1,109 @@
+"""The numbers of the overview, read in one statement that uses indexes only."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Aggregate, Count, Exists, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from budget.models import LedgerEntry
+from dashboard.shared.counts import COUNTED_TO, Counted
+from dashboard.shared.page_request import PageRequest
+from orchestration.backlog import status_groups
+from orchestration.hosts import online
+from orchestration.models import Entry, Executor, IntegrationCommit, Question, Session
+from orchestration.reasons import Reason
+from workspaces.models import Workspace
+
+DAY = timedelta(days=1)
+BAD = (Session.Outcome.FAILED, Session.Outcome.CRASHED, Session.Outcome.LOST, Session.Outcome.TIMED_OUT)
+
+
+def of(page_request: PageRequest) -> dict[str, Any]:
+    """By name; money in micro-USD. Cached for the regions of one page. One query, and one more while an agent waits for an answer."""
+    if "tally" not in page_request.memo:
+        row = _read(page_request.workspace, timezone.localtime())
+        if row["asked"]:
+            _move_asked(page_request.workspace, row)
+        row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0
+        page_request.memo["tally"] = row | {"more": row["today"] - row["yesterday"]}
+    tally: dict[str, Any] = page_request.memo["tally"]
+    return tally
+
+
+def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
+    subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in _shown(workspace, at).items()}
+    subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in _reckoned_with(workspace).items()}
+    subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in _spent(workspace, at).items()}
+    failures = Session.objects.filter(workspace=workspace, outcome__in=BAD).order_by("-ended_at")
+    row: dict[str, Any] = dict(
+        Executor.objects.filter(pk=workspace.pk)
+        .values(
+            some=Exists(_alive(workspace)),
+            last_failure=Subquery(failures.values("ended_at")[:1]),
+            landed=Exists(IntegrationCommit.objects.filter(workspace=workspace)),
+            unreachable=Exists(online.with_problems()),
+            **subqueries,
+        )
+        .get()
+    )
+    return row
+
+
+def _alive(workspace: Workspace) -> QuerySet[Entry]:
+    return Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
+
+
+def _shown(workspace: Workspace, at: datetime) -> dict[str, QuerySet[Any]]:
+    """What is only shown: counting stops at COUNTED_TO."""
+    alive = _alive(workspace)
+    blocked = alive.filter(status=Entry.Status.BLOCKED)
+    ended = Session.objects.filter(workspace=workspace, ended_at__gte=at - DAY)
+    return {
+        "total": alive,
+        "done": alive.filter(status=Entry.Status.DONE),
+        "running": alive.filter(status=Entry.Status.IN_PROGRESS),
+        "ready": alive.filter(status_groups.STORED_KINDS["ready"]),
+        "waiting": alive.filter(status=Entry.Status.PENDING),
+        "blocked": blocked,
+        "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
+        "ended": ended,
+        "passed": ended.filter(outcome=Session.Outcome.PASSED),
+    }
+
+
+def _reckoned_with(workspace: Workspace) -> dict[str, QuerySet[Any]]:
+    """What other numbers follow from: counted to the end."""
+    alive = _alive(workspace)
+    return {
+        "failed": alive.filter(status=Entry.Status.FAILED),
+        "stuck": alive.filter(status_groups.STUCK),
+        "review": alive.filter(status_groups.STORED_KINDS["review"]),
+        "unfunded": alive.filter(status=Entry.Status.BLOCKED, reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
+        "asked": Question.objects.filter(workspace=workspace, answered_at__isnull=True),
+    }
+
+
+def _spent(workspace: Workspace, at: datetime) -> dict[str, QuerySet[LedgerEntry]]:
+    """The day begins at midnight in the reader's time zone; yesterday goes to the same time of day."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    booked = LedgerEntry.objects.filter(project_id=workspace.pk)
+    return {
+        "today": booked.filter(at__gte=midnight),
+        "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY),
+        "day": booked.filter(at__gte=at - DAY),
+    }
+
+
+def _move_asked(workspace: Workspace, row: dict[str, Any]) -> None:
+    """What waits for an answer is in review, and not ready: columns of the entry do not say so."""
+    unanswered = _alive(workspace).filter(status_groups.WAITING_FOR_ANSWER)
+    n = unanswered.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
+    row["review"] += n["all"]
+    row["ready"] -= n["ready"] if row["ready"] <= COUNTED_TO else 0
+
+
+def _as_subquery(rows: QuerySet[Any], what: Aggregate) -> Coalesce:
+    """An aggregate as a subquery; 0 without rows."""
+    return Coalesce(Subquery(rows.order_by().annotate(one=Value(1)).values("one").annotate(n=what).values("n")), 0)
