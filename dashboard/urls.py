@@ -18,18 +18,18 @@ from dashboard.budget import overview as budget_overview
 from dashboard.demo import first_login  # noqa: F401  connects its receiver
 from dashboard.demo import views as demo
 from dashboard.entries import bulk_edit as entries_bulk_edit
-from dashboard.entries import new_entry, saved_views
+from dashboard.entries import saved_views
 from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
-from dashboard.entry import dependencies as entry_dependencies
 from dashboard.entry import diff as entry_diff
 from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
 from dashboard.entry import stop_children as entry_stop_children
-from dashboard.entry import talk as entry_talk
 from dashboard.entry import views as entry_page
+from dashboard.entry.tabs import dependencies as entry_dependencies
+from dashboard.entry.tabs import talk as entry_talk
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
 from dashboard.find import views as find
@@ -41,6 +41,7 @@ from dashboard.landing import actions as landing_actions
 from dashboard.landing import views as landing_page
 from dashboard.live import streams
 from dashboard.locks import views as locks
+from dashboard.new_entry import views as new_entry
 from dashboard.overview import views as workspace_overview
 from dashboard.plans import views as plan_import
 from dashboard.proposals import choose_agent, goals, run_page

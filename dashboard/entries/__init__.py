@@ -1,1 +1,1 @@
-"""The list of entries: search, counts by status and reason, bulk edits, and adding entries."""
+"""The list of entries: search, counts by status and reason, headings, the board, saved views, and bulk edits."""

@@ -11,8 +11,10 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.entries import entry_form, new_entry, refusals
+from dashboard.entries import refusals
 from dashboard.entry.actions import ReasonForm
+from dashboard.new_entry import form as entry_form
+from dashboard.new_entry import views as new_entry
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated

@@ -12,7 +12,7 @@ from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
 from dashboard.entry import diff
-from dashboard.entry.rounds import chart_rounds_of, with_costs
+from dashboard.entry.tabs.rounds import chart_rounds_of, with_costs
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER

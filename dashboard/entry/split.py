@@ -7,8 +7,8 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.entry import children
 from dashboard.entry.actions import ReasonForm
+from dashboard.entry.tabs import children
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER

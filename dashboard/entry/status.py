@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
-from dashboard.entry import children
+from dashboard.entry.tabs import children
 from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration, reasons

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
-from dashboard.entry import brief, budget, children, dependencies, history, locks, preflight, rounds, status, talk
+from dashboard.entry import preflight, status
+from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.entries import adding
+from dashboard.new_entry import adding
 from dashboard.shared.page_request import PageRequest
 from orchestration.landing import reads
 from orchestration.plans import formats

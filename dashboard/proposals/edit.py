@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from pydantic import ValidationError
 
-from dashboard.entries import entry_form, new_entry
+from dashboard.new_entry import form as entry_form
+from dashboard.new_entry import views as new_entry
 from dashboard.proposals import edit_change, edit_split
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER

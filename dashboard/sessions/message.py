@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
-from dashboard.entry.talk import TextForm
+from dashboard.entry.tabs.talk import TextForm
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest

@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from budget import amounts
-from dashboard.entries import adding, entry_form, filters, search_language
+from dashboard.entries import filters, search_language
+from dashboard.new_entry import adding
+from dashboard.new_entry import form as entry_form
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
