@@ -7,6 +7,7 @@ from budget.models import BudgetChange
 from dashboard.budget import by_entry, changes
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     recent = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
     return {
         "account": account,
+        "used_up": entry.reason_code == Reason.BUDGET_EXCEEDED,
         "use": Use(account.spent, account.held, account.budget),
         "worth": by_entry.worth_of([entry.pk]).get(entry.pk, by_entry.Worth()),
         "parent": name,

@@ -242,6 +242,7 @@ def test_out_of_money_it_links_to_its_budget_for_the_budget_role(ana: Client, ot
     button = f'href="{at(target)}?tab=budget">Raise budget'
     assert button in text_of(ana, at(target), fragment="status")
     assert button not in text_of(otto, at(target), fragment="status")
+    assert f'<details class="pick" id="budget-{target.pk}" open>' in text_of(ana, f"{at(target)}?tab=budget")
 
 
 def test_a_release_without_money_warns_of_the_next_block(otto: Client, workspace: Workspace) -> None:
