@@ -12,6 +12,7 @@ from orchestration.maintenance.backup.databases import Impossible
 
 class Command(BaseCommand):
     help = "Save the database and the refs of all repositories in one file, while Muster runs."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")

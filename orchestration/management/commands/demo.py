@@ -11,6 +11,7 @@ from workspaces.models import Workspace
 
 class Command(BaseCommand):
     help = "Make the demo: a small project with failing tests, twelve entries and a goal, and an agent that needs no network."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="only if there is no workspace yet")

@@ -10,6 +10,7 @@ from orchestration.maintenance import doctor
 
 class Command(BaseCommand):
     help = "Say what this host lacks, in sentences. Exits with 1 where something is missing that nothing works without."
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         lacks = False

@@ -16,6 +16,7 @@ from workspaces.models import Workspace
 
 class Command(BaseCommand):
     help = "Import a plan into a workspace's backlog: what it adds and changes is shown first."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -37,6 +37,7 @@ def _column(text: str) -> dict[str, str]:
 
 class Command(BaseCommand):
     help = "Check the books, export them, and compare them with what a provider counted."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

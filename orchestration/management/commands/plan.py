@@ -29,6 +29,7 @@ WIDTH = 60
 
 class Command(BaseCommand):
     help = "Let an agent propose entries that reach a goal: they are shown before they are added."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.epilog = (

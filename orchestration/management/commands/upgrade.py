@@ -12,6 +12,7 @@ from orchestration.maintenance import upgrade
 
 class Command(BaseCommand):
     help = "Say what an upgrade to this version changes and what is in its way, and then change the database, while work goes on."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="only say it")

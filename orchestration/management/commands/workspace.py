@@ -32,6 +32,7 @@ def _usd(text: str) -> Decimal:
 
 class Command(BaseCommand):
     help = "Put a git repository under Muster, or list the workspaces."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

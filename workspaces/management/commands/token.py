@@ -12,6 +12,7 @@ from workspaces.models import Role, Workspace
 
 class Command(BaseCommand):
     help = "Create an API token. Only the token is printed: it cannot be read again."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
