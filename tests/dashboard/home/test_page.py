@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from budget.models import Project
 from orchestration.models import Entry, Executor, Integration
+from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import QueueMark, Workspace
@@ -43,6 +44,13 @@ def test_a_card_shows_how_far_its_workspace_is_and_what_today_costs(ana: Client,
     alive = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
     landed = alive.filter(status="done").count()
     assert f"<strong>{landed}</strong> of {alive.count()} landed" in seen and "today" in seen
+
+
+def test_what_landed_today_is_shown_for_each_workspace_and_for_all(ana: Client, workspace: Workspace) -> None:
+    land(workspace, 1, ago=timedelta())
+    land(workspace, 2, ago=timedelta(days=2))
+    seen = text_of(ana, "/")
+    assert "<strong>1</strong> landed today" in seen and f'href="/w/{workspace.pk}/entries/?status=landed">1 today</a>' in seen
 
 
 def test_the_queue_has_the_most_urgent_first_each_with_its_remedy(ana: Client, workspace: Workspace) -> None:
