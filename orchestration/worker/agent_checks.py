@@ -21,6 +21,7 @@ from orchestration.sessions import sandbox, session_dir
 from orchestration.sessions.sandbox import Boxes, SandboxMissing
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import cli_versions
+from orchestration.worker.agents.shared.interface import Traits
 from workspaces.models import Workspace
 from workspaces.sealing import Sealed
 
@@ -66,10 +67,10 @@ def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
         return _checked_command(agent, variables, boxes)
-    version = cli_versions.version(traits)
+    version, problem = _version(traits, variables, boxes)
     if not version:
         return False, f"{title} is not on the PATH of the session workers. Install it there: {traits.install}."
-    if problem := _problem_inside(boxes, [traits.binary, *traits.version], variables):
+    if problem:
         return False, f"{title} {version} is installed, but does not start in the sandbox: {problem}"
     installed = f"{title} {version} is installed"
     if key := next((name for name in traits.keys if variables.get(name)), ""):
@@ -82,6 +83,15 @@ def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[
         )
     log_in = ", or log in to it on the worker's host" if traits.logins else ""
     return False, f"{installed}, but has no key: save {_either(traits.keys)} as a secret of the workspace{log_in}."
+
+
+def _version(traits: Traits, variables: Mapping[str, str], boxes: Boxes) -> tuple[str, str]:
+    """The version of a CLI, empty if it is not installed; and what it says if it does not start in the sandbox. It is started once if that
+    is enough: some take a second of a core to print their version."""
+    code, output = _run_inside(boxes, [traits.binary, *traits.version], variables)
+    if code == 0:
+        return cli_versions.found_in(output), ""
+    return cli_versions.version(traits), _problem(boxes, code, output)
 
 
 def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
@@ -100,15 +110,16 @@ def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -
     )
     if known.returncode:
         return False, f"The agent's command begins with {program}, which the session workers do not find."
-    if _problem_inside(boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables):
+    code, output = _run_inside(boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables)
+    if _problem(boxes, code, output):
         return False, f"The agent's command begins with {program}, which the sandbox does not show: let it with sandbox.read."
     return True, f"The agent's command begins with {program}, which is there."
 
 
-def _problem_inside(boxes: Boxes, command: list[str], variables: Mapping[str, str]) -> str:
-    """What a program says that does not run in the sandbox; empty: it runs, or there is no sandbox."""
+def _run_inside(boxes: Boxes, command: list[str], variables: Mapping[str, str]) -> tuple[int | None, str]:
+    """Run a program in the sandbox: its exit code and output. No exit code: there is no sandbox, or it was slow to answer."""
     if not boxes.decision.confined:
-        return ""
+        return None, ""
     with tempfile.TemporaryDirectory(prefix="muster-check-") as folder:
         place = Path(folder)
         (place / "work").mkdir()
@@ -120,12 +131,13 @@ def _problem_inside(boxes: Boxes, command: list[str], variables: Mapping[str, st
                 output, _ = process.communicate(timeout=INSIDE_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                return ""  # slow to answer is no proof
-    return (
-        ""
-        if process.returncode == 0
-        else f"{boxes.explained(output.decode(errors='replace'))[-400:] or f'exit code {process.returncode}'}"
-    )
+                return None, ""
+    return process.returncode, output.decode(errors="replace")
+
+
+def _problem(boxes: Boxes, code: int | None, output: str) -> str:
+    """What a program says that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
+    return boxes.explained(output)[-400:] or f"exit code {code}" if code else ""
 
 
 def _program(command: str | list[str]) -> str:

@@ -46,5 +46,10 @@ def version(traits: Traits, *, within_s: float = TIMEOUT_S) -> str:
             process.wait()
             return UNKNOWN
         output.seek(0)
-        match = _VERSION.search(output.read(20_000).decode("utf-8", "replace"))
+        return found_in(output.read(20_000).decode("utf-8", "replace"))
+
+
+def found_in(output: str) -> str:
+    """The version that a CLI printed, or `?`."""
+    match = _VERSION.search(output)
     return match[0][:50] if match else UNKNOWN
