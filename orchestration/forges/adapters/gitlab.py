@@ -17,6 +17,10 @@ _STATES: dict[str, State] = {"opened": "open", "locked": "open", "merged": "merg
 _OUTCOMES: dict[str, Outcome] = {"success": "passed", "failed": "failed", "canceled": "failed", "skipped": "neutral"}
 
 
+# 401: this account may not merge. 405: nobody may yet, such as a draft, or one with open threads.
+_REFUSED_MERGES = {" 401": Problem.PROTECTED_BRANCH, " 405": Problem.INVALID, " 409": Problem.MOVED}
+
+
 @dataclass(frozen=True)
 class GitLab:
     client: Client
@@ -82,9 +86,10 @@ class GitLab:
         try:
             self.client.send("PUT", f"/merge_requests/{number}/merge", {"sha": head, "squash": method == "squash"})
         except ForgeError as error:
-            if " 401" in error.detail:
-                raise ForgeError(Problem.PROTECTED_BRANCH, error.detail) from None
-            raise _named(error, Problem.MOVED) from None
+            for status, problem in _REFUSED_MERGES.items():
+                if status in error.detail:
+                    raise ForgeError(problem, error.detail) from None
+            raise
 
     def _may_write(self, user_id: int) -> bool:
         try:
