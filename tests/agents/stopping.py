@@ -29,11 +29,11 @@ def check(state: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, i
     work = bench(agent(provider, "stop"), verify=[{"name": "ok", "run": "test -f ok"}])
     id_ = work.add("write ok")
     session = work.wait_for_session(id_)
-    until(lambda: len(provider.log()) >= 2 and (state == "waiting" or _sleepers(number)), 40)
+    until(lambda: len(provider.log()) >= 2 and (state == "waiting" or sleepers(number)), 40)
     request_count = len(provider.log())
     began = time.monotonic()
     work.call("POST", f"/executor/workers/{session}/stop")
-    until(lambda: not leftovers.marked_pids(session) and not _sleepers(number), 10, every=0.005)
+    until(lambda: not leftovers.marked_pids(session) and not sleepers(number), 10, every=0.005)
     seconds = time.monotonic() - began
     until(lambda: work.entry(id_)["status"] == "blocked", 10, every=0.05)
     assert work.session(id_)["status"] == "stopped"
@@ -55,5 +55,6 @@ def _command(state: str, number: str) -> str:
     return before[state] + sleep
 
 
-def _sleepers(number: str) -> list[int]:
+def sleepers(number: str) -> list[int]:
+    """The processes that sleep for so many seconds, on the whole machine."""
     return [p.pid for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", number]]

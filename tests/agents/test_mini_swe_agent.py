@@ -1,13 +1,12 @@
 """mini-swe-agent: costs come from its trajectory, step by step."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from orchestration.worker.agents.shared.events import Finished
-from tests.agents import refusals
+from tests.agents import refusals, stopping
 from tests.agents.cli_stage import CliStage
 from tests.agents.errors import ERRORS, UNREACHABLE, named
 from tests.agents.harness import Bench, command_turn, text_turn
@@ -87,12 +86,11 @@ def test_an_unavailable_provider_is_waited_for(code: str, llm: Server, bench: Ma
 
 def test_a_stop_in_the_middle_of_a_step_loses_no_cent(llm: Server, bench: Make) -> None:
     """INT makes it write its trajectory, the only source of the cost."""
-    provider = llm(stop={"turns": [command_turn("echo yes > kept", usage=USAGE), command_turn("sleep 300", usage=USAGE)]})
+    provider = llm(stop={"turns": [command_turn("echo yes > kept", usage=USAGE), command_turn("sleep 7654000", usage=USAGE)]})
     work = bench(mini(provider.url("stop")), verify=OK)
     id_ = work.add("write ok")
     session = work.wait_for_session(id_)
-    until(lambda: len(provider.log()) == 2, 60, every=0.1)
-    time.sleep(0.5)
+    until(lambda: stopping.sleepers("7654000"), 60, every=0.1)  # mini has counted the answer that asked for it
     work.call("POST", f"/executor/workers/{session}/stop")
     until(lambda: work.entry(id_)["status"] == "blocked", 10, every=0.05)
     assert work.session(id_)["status"] == "stopped" and work.check_cost(id_, provider) == 8_000
