@@ -104,7 +104,8 @@ def _of_evidence(view: View) -> Decision:
     if pending:
         return Wait(f"Waiting for {_named(pending)} in CI")
     if view.below:
-        return Wait(f"Waiting for {', '.join(f'!{number}' for number in view.below)} to be merged first")
+        numbers = ", ".join(map(str, view.below))
+        return Wait(f"Waiting for pull request{'' if len(view.below) == 1 else 's'} {numbers} to be merged first")
     if not view.merges:
         return Wait("Waiting for a person to merge it")
     if not view.is_approved:

@@ -88,7 +88,7 @@ def test_muster_merges_it_only_after_what_it_contains(team: Make, forge: FakeFor
     forge.approved, forge.ci = True, [Check("tests", "passed")]
     for _ in range(3):
         group.look()
-    assert row_of(above).message == "Waiting for !1 to be merged first" and "merge" not in forge.calls
+    assert row_of(above).message == "Waiting for pull request 1 to be merged first" and "merge" not in forge.calls
 
 
 def test_it_is_merged_after_its_squashed_base(team: Make) -> None:
