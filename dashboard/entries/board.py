@@ -13,6 +13,7 @@ from dashboard.shared.counts import text
 from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
+from orchestration.landing import reads as landing_reads
 from orchestration.models import Entry
 
 MAX_CARDS = 10
@@ -69,7 +70,7 @@ def _pile(workspace_id: str, base: QuerySet[Entry], name: str) -> QuerySet[Entry
     """The first entries of a column: what starts next, what waits longest, what landed last."""
     entries = base.filter(entries_filters.by_status(workspace_id, name))
     if name == "landed":
-        return entries.order_by("-updated_at", "-seq")[: entries_filters.MAX_LANDED]
+        return entries.order_by("-updated_at", "-seq")[: landing_reads.MAX_RECENT]
     return entries.order_by(*(_IN_ORDER_OF_START if name == "ready" else ("seq",)))[:MAX_CARDS]
 
 

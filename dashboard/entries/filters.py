@@ -19,12 +19,12 @@ from orchestration import reasons
 from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
-from orchestration.models import Dependency, Entry, Landing, Session
+from orchestration.landing import reads as landing_reads
+from orchestration.models import Dependency, Entry, Session
 from orchestration.reasons import Reason
 from workspaces import times
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
-MAX_LANDED = 1000  # newest landings that are looked at for those of today
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
 _FIELDS = {
     "spent": "account__spent",
@@ -204,10 +204,8 @@ def by_status(workspace_id: str, status: str) -> Q:
         case "stuck":
             return status_groups.KINDS["blocked"] | status_groups.KINDS["failed"]
         case "landed":
-            midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-            newest = Landing.objects.filter(workspace=workspace_id).order_by("-id").values("pk")[:MAX_LANDED]
-            landed = Landing.objects.filter(kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=midnight)
-            return status_groups.KINDS["done"] & Q(pk__in=landed.filter(pk__in=newest).values("entry"))
+            midnight = times.midnight(timezone.localdate(), timezone.get_current_timezone())
+            return Q(pk__in=landing_reads.landed_since(midnight, workspace_id).values("entry"))
     return status_groups.KINDS[status]
 
 

@@ -22,10 +22,10 @@ def region(scope: Scope) -> dict[str, Any]:
     for workspace_id, status, n in counted.values_list("workspace_id", "status").annotate(n=Count("id")):
         tally.setdefault(workspace_id, {})[status] = n
     cards = [_card(scope, workspace, tally.get(workspace.pk, {})) for workspace in scope.workspaces]
-    every = {
+    totals = {
         name: sum(getattr(workspace, name) for workspace in scope.workspaces) for name in ("at_work", "landed_today", "today")
     }
-    return {"cards": cards, "more": scope.has_more, "every": every}
+    return {"cards": cards, "more": scope.has_more, "totals": totals}
 
 
 def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[str, Any]:

@@ -10,15 +10,14 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import DaySpend, Limit
-from orchestration.models import Entry, Landing, Session
+from orchestration.landing import reads as landing_reads
+from orchestration.models import Entry, Session
 from orchestration.reasons import Reason
-from workspaces import access
+from workspaces import access, times
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Membership, Role, Workspace
 
 MAX_WORKSPACES = 200
-MAX_LANDED = 1_000
-"""The newest landings of a workspace, which are looked at for those of today."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,10 @@ def _figures(at: datetime) -> dict[str, Any]:
     at_work = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
     blocked = Entry.objects.filter(workspace=OuterRef("pk"), deleted_at__isnull=True, status=Entry.Status.BLOCKED)
     unfunded = blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED).order_by().values("workspace")
-    newest = Landing.objects.filter(workspace=OuterRef("workspace")).order_by("-id").values("pk")[:MAX_LANDED]
-    since = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
-    landed = Landing.objects.filter(kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=since, pk__in=newest)
-    landed_today = landed.filter(workspace=OuterRef("pk")).order_by().values("workspace")
+    midnight = times.midnight(timezone.localdate(at), timezone.get_current_timezone())
+    landed_today = landing_reads.landed_since(midnight, OuterRef("pk")).order_by().values("workspace")
     return {
-        "landed_today": Coalesce(Subquery(landed_today.annotate(n=Count("pk")).values("n")), 0),
+        "landed_today": Coalesce(Subquery(landed_today.annotate(n=Count("entry", distinct=True)).values("n")), 0),
         "today": Coalesce(Subquery(today.annotate(n=Sum("amount")).values("n")), 0),
         "day_limit": Subquery(limit.values("amount")[:1]),
         "at_work": Coalesce(Subquery(at_work.annotate(n=Count("pk")).values("n")), 0),

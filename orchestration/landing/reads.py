@@ -1,21 +1,24 @@
 """What the page and the API show of a workspace's integration branch and landing queue."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from orchestration import configuration
 from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
-from orchestration.models import Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
+from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.repositories import here
 from orchestration.verdicts import checks_hash, store
 from workspaces.models import Workspace
 
 MAX_QUEUED = 200
+MAX_RECENT = 1_000
+"""The newest landings of a workspace, among which those since a time are looked for: the number of old ones makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Summary:
 
 def integration(workspace_id: str) -> Integration:
     return branch.ensure(workspace_id)
+
+
+def landed_since(at: datetime, workspace: str | OuterRef) -> QuerySet[Landing]:
+    """What landed and has stayed so, of a workspace or of that of an outer query: an entry may be there twice."""
+    of_workspace = {"workspace": workspace if isinstance(workspace, str) else OuterRef("workspace")}
+    newest = Landing.objects.filter(**of_workspace).order_by("-id").values("pk")[:MAX_RECENT]
+    landed = Landing.objects.filter(workspace=workspace, kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=at)
+    return landed.filter(pk__in=newest, entry__status=Entry.Status.DONE, entry__deleted_at__isnull=True)
 
 
 def queued(workspace_id: str) -> list[Landing]:

@@ -49,6 +49,7 @@ def test_a_card_shows_how_far_its_workspace_is_and_what_today_costs(ana: Client,
 def test_what_landed_today_is_shown_for_each_workspace_and_for_all(ana: Client, workspace: Workspace) -> None:
     land(workspace, 1, ago=timedelta())
     land(workspace, 2, ago=timedelta(days=2))
+    land(workspace, 3, ago=timedelta())  # and is blocked again since
     seen = text_of(ana, "/")
     assert "<strong>1</strong> landed today" in seen and f'href="/w/{workspace.pk}/entries/?status=landed">1 today</a>' in seen
 
