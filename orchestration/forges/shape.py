@@ -1,6 +1,6 @@
 """What all forges have in common. An adapter translates; it decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,13 +37,18 @@ ADVICE = {
 
 
 class ForgeError(Exception):
-    """A forge refused, or did not answer. `until`: when it may be asked again, if the forge says so."""
+    """A forge refused, or did not answer. `until`: when it may be asked again, if the forge says so. `status`: of its answer, or 0."""
 
-    def __init__(self, problem: Problem, detail: str, *, until: datetime | None = None) -> None:
+    def __init__(self, problem: Problem, detail: str, *, until: datetime | None = None, status: int = 0) -> None:
         self.problem = problem
         self.detail = detail.strip()
         self.until = until
+        self.status = status
         super().__init__(problem, self.detail)
+
+    def by_status(self, problems: Mapping[int, Problem]) -> "ForgeError":
+        """The same refusal, named by its status: at some addresses a status means something of its own."""
+        return ForgeError(problems[self.status], self.detail, status=self.status) if self.status in problems else self
 
     def __str__(self) -> str:
         return f"{self.detail[:300].rstrip('.')}. {ADVICE[self.problem]}"

@@ -100,15 +100,15 @@ def problem_of(status: int, headers: Mapping[str, str], message: str) -> ForgeEr
     text = f"The forge answered {status}: {message}" if message else f"The forge answered {status}"
     limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers or "rate limit" in message.lower()
     if status == 429 or (status == 403 and limited):
-        return ForgeError(Problem.RATE_LIMITED, text, until=_retry_at(headers))
+        return ForgeError(Problem.RATE_LIMITED, text, until=_retry_at(headers), status=status)
     if 300 <= status < 400:
-        return ForgeError(Problem.NOT_FOUND, f"{text}, a redirect: the repository may have a new name")
+        return ForgeError(Problem.NOT_FOUND, f"{text}, a redirect: the repository may have a new name", status=status)
     if status in (403, 405, 422) and ("protected" in message.lower() or "not allowed to merge" in message.lower()):
-        return ForgeError(Problem.PROTECTED_BRANCH, text)
+        return ForgeError(Problem.PROTECTED_BRANCH, text, status=status)
     if status == 422 and "already exists" in message.lower():
-        return ForgeError(Problem.EXISTS, text)
+        return ForgeError(Problem.EXISTS, text, status=status)
     known = {401: Problem.AUTH, 403: Problem.AUTH, 404: Problem.NOT_FOUND, 405: Problem.PROTECTED_BRANCH, 410: Problem.NOT_FOUND}
-    return ForgeError(known.get(status, Problem.UNREACHABLE if status >= 500 else Problem.INVALID), text)
+    return ForgeError(known.get(status, Problem.UNREACHABLE if status >= 500 else Problem.INVALID), text, status=status)
 
 
 def message_of(content: bytes) -> str:

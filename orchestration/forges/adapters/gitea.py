@@ -41,7 +41,7 @@ class Gitea:
         try:
             return _pull_request(self.client.send("POST", "/pulls", body))
         except ForgeError as error:
-            raise _named(error, Problem.EXISTS) from None
+            raise error.by_status({409: Problem.EXISTS}) from None
 
     def update(self, number: int, *, title: str, body: str) -> PullRequest:
         return _pull_request(self.client.send("PATCH", f"/pulls/{number}", {"title": title, "body": body}))
@@ -85,7 +85,7 @@ class Gitea:
         try:
             self.client.send("POST", f"/pulls/{number}/merge", {"Do": method, "head_commit_id": head})
         except ForgeError as error:
-            raise _named(error, Problem.MOVED) from None
+            raise error.by_status({409: Problem.MOVED}) from None
 
     def _may_write(self, login: str) -> bool:
         try:
@@ -95,11 +95,6 @@ class Gitea:
                 return False
             raise
         return text(answer, "permission") in WRITERS
-
-
-def _named(error: ForgeError, problem: Problem) -> ForgeError:
-    """Of a 409, which means something else at each address."""
-    return ForgeError(problem, error.detail) if " 409" in error.detail else error
 
 
 def _pull_request(row: Any) -> PullRequest:

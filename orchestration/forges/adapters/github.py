@@ -80,9 +80,7 @@ class GitHub:
         try:
             self.client.send("PUT", f"/pulls/{number}/merge", {"sha": head, "merge_method": method})
         except ForgeError as error:
-            if " 409:" in error.detail:
-                raise ForgeError(Problem.MOVED, error.detail) from None
-            raise
+            raise error.by_status({409: Problem.MOVED}) from None
 
 
 def _pull_request(row: Any) -> PullRequest:

@@ -18,7 +18,7 @@ _OUTCOMES: dict[str, Outcome] = {"success": "passed", "failed": "failed", "cance
 
 
 # 401: this account may not merge. 405: nobody may yet, such as a draft, or one with open threads.
-_REFUSED_MERGES = {" 401": Problem.PROTECTED_BRANCH, " 405": Problem.INVALID, " 409": Problem.MOVED}
+_REFUSED_MERGES = {401: Problem.PROTECTED_BRANCH, 405: Problem.INVALID, 409: Problem.MOVED}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class GitLab:
         try:
             return _pull_request(self.client.send("POST", "/merge_requests", body))
         except ForgeError as error:
-            raise _named(error, Problem.EXISTS) from None
+            raise error.by_status({409: Problem.EXISTS}) from None
 
     def update(self, number: int, *, title: str, body: str) -> PullRequest:
         return _pull_request(self.client.send("PUT", f"/merge_requests/{number}", {"title": title, "description": body}))
@@ -86,10 +86,7 @@ class GitLab:
         try:
             self.client.send("PUT", f"/merge_requests/{number}/merge", {"sha": head, "squash": method == "squash"})
         except ForgeError as error:
-            for status, problem in _REFUSED_MERGES.items():
-                if status in error.detail:
-                    raise ForgeError(problem, error.detail) from None
-            raise
+            raise error.by_status(_REFUSED_MERGES) from None
 
     def _may_write(self, user_id: int) -> bool:
         try:
@@ -99,11 +96,6 @@ class GitLab:
                 return False
             raise
         return (number(member, "access_level") or 0) >= DEVELOPER
-
-
-def _named(error: ForgeError, problem: Problem) -> ForgeError:
-    """Of a 409, which means something else at each address."""
-    return ForgeError(problem, error.detail) if " 409" in error.detail else error
 
 
 def _pull_request(row: Any) -> PullRequest:
