@@ -70,7 +70,7 @@ def event_list(page_request: PageRequest) -> dict[str, Any]:
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.paginate(fragments.with_entries(_filtered(page_request, chosen)), "id", "id", descending=True, **cursor)
     return {
-        "rows": [fragments.event_row(event) | {"change": _change(event)} for event in cut.rows],
+        "rows": [fragments.event_row(event) | {"change": event_text.change(event.data)} for event in cut.rows],
         "cut": cut,
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
         "verbs": _verbs(chosen["verb"]),
@@ -120,17 +120,8 @@ def _local(day: Any, at: time) -> datetime:
     return timezone.make_aware(datetime.combine(day, at))
 
 
-def _change(event: Event) -> tuple[str, str] | None:
-    """Before and after, if the event has them."""
-    data = event.data if isinstance(event.data, dict) else {}
-    for before, after in (("before", "after"), ("before_usd", "after_usd")):
-        if before in data or after in data:
-            return event_text.plain(data, before), event_text.plain(data, after)
-    return None
-
-
 def _line(event: Event) -> Iterator[Any]:
-    change = _change(event) or (None, None)
+    change = event_text.change(event.data) or (None, None)
     yield from (
         event.pk,
         event.at,

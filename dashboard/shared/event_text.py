@@ -27,3 +27,12 @@ def plain(data: Mapping[str, Any], name: str) -> str:
     """A value of an event: amounts as money, lists with commas, None as a dash."""
     value = data.get(name)
     return amount(value) if name.endswith("_usd") else events.plain(value)
+
+
+def change(data: Any) -> tuple[str, str] | None:
+    """Before and after, if an event has them."""
+    values = data if isinstance(data, Mapping) else {}
+    for before, after in (("before", "after"), ("before_usd", "after_usd")):
+        if before in values or after in values:
+            return plain(values, before), plain(values, after)
+    return None

@@ -17,14 +17,6 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     matching = Event.objects.filter(workspace=page_request.workspace, object_id__in=[entry.pk, *session_ids])
     events = list(fragments.with_entries(matching).order_by("-id")[: MAX_EVENTS + 1])
     return {
-        "events": [fragments.event_row(event) | {"change": _change(event)} for event in events[:MAX_EVENTS]],
+        "events": [fragments.event_row(event) | {"change": event_text.change(event.data)} for event in events[:MAX_EVENTS]],
         "more_events": len(events) > MAX_EVENTS,
     }
-
-
-def _change(event: Event) -> tuple[str, str] | None:
-    data = event.data if isinstance(event.data, dict) else {}
-    for before, after in (("before", "after"), ("before_usd", "after_usd")):
-        if before in data or after in data:
-            return event_text.plain(data, before), event_text.plain(data, after)
-    return None
