@@ -27,7 +27,7 @@ def entry(workspace: Workspace, seq: int) -> Entry:
     return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light")])  # test_34 has every page in both schemes
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])  # test_34 has every page in both schemes
 def test_the_budget_pages_are_accessible(browser: Browser, address: str, day: Workspace, scheme: str, width: int) -> None:
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()

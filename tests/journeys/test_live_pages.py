@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections import Counter
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -77,18 +77,19 @@ def open_at(floor: Floor, tail: str) -> Page:
 @pytest.mark.alone
 def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: Floor) -> None:
     pages = {name: open_at(floor, tail) for name, tail in floor.tails().items()}
-    asked: Counter[str] = Counter()
-    for name, page in pages.items():
-        page.on("request", lambda _, name=name: asked.update([name]))
     pages["overview"].wait_for_timeout(2000)
-    asked.clear()
-    for page in pages.values():
+    asked: dict[str, list[float]] = {name: [] for name in pages}
+    for name, page in pages.items():
+        page.on("request", lambda _, times=asked[name]: times.append(time.monotonic()))
         page.evaluate(OBSERVE)
     pages["overview"].wait_for_timeout(SECONDS * 1000)
     for name, page in pages.items():
         records, nodes = (page.evaluate(f"window.{what}") * 60 // SECONDS for what in ("records", "changed"))
-        print(f"{name}: {asked[name]} requests in {SECONDS} s; {records} mutation records and {nodes} nodes a minute")
-        assert SECONDS / 6 <= asked[name] <= SECONDS + 1, name  # one a second, and one at either end
+        times = asked[name]
+        assert len(times) >= 3, name
+        requests = round((len(times) - 1) * 60 / (times[-1] - times[0]))  # from the first to the last one
+        print(f"{name}: {requests} requests, {records} mutation records, {nodes} nodes a minute")
+        assert 10 <= requests <= 60, name
         assert nodes <= MOST_CHANGED, name
         page.close()
 

@@ -139,7 +139,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light")])  # test_34 has every page in both schemes
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])  # test_34 has every page in both schemes
 def test_the_pages_are_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     """axe finds nothing, and no page is wider than its screen."""
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
