@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,10 +18,15 @@ SECONDS = 15
 MOST_CHANGED = 5000  # nodes a minute; clocks, phases, costs and last lines of eight sessions are among them
 AGENT = [sys.executable, str(ROOT / "tests/journeys/talking_agent.py")]
 
-OBSERVE = """() => { window.changed = 0; window.records = 0;
+OBSERVE = """() => { window.changed = 0; window.records = 0; window.began = performance.now();
   const size = (nodes) => [...nodes].reduce((n, node) => n + 1 + (node.getElementsByTagName?.('*').length || 0), 0);
   new MutationObserver((records) => { for (const r of records) { window.records++; window.changed += Math.max(1, size(r.addedNodes) + size(r.removedNodes)); } })
     .observe(document, {subtree: true, childList: true, attributes: true, characterData: true}); }"""
+
+# When its requests began, in milliseconds, by the browser's own clock: the test hears of them late on a busy machine.
+STARTS = (
+    "performance.getEntriesByType('resource').map((r) => r.startTime).filter((at) => at >= window.began).sort((a, b) => a - b)"
+)
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,14 @@ def open_at(floor: Floor, tail: str) -> Page:
 def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: Floor) -> None:
     pages = {name: open_at(floor, tail) for name, tail in floor.tails().items()}
     pages["overview"].wait_for_timeout(2000)
-    asked: dict[str, list[float]] = {name: [] for name in pages}
-    for name, page in pages.items():
-        page.on("request", lambda _, times=asked[name]: times.append(time.monotonic()))
+    for page in pages.values():
         page.evaluate(OBSERVE)
     pages["overview"].wait_for_timeout(SECONDS * 1000)
     for name, page in pages.items():
         records, nodes = (page.evaluate(f"window.{what}") * 60 // SECONDS for what in ("records", "changed"))
-        times = asked[name]
-        assert len(times) >= 3, name
-        requests = round((len(times) - 1) * 60 / (times[-1] - times[0]))  # from the first to the last one
+        starts = page.evaluate(STARTS)
+        assert len(starts) >= 3, name
+        requests = round((len(starts) - 1) * 60_000 / (starts[-1] - starts[0]))  # from the first to the last one
         print(f"{name}: {requests} requests, {records} mutation records, {nodes} nodes a minute")
         assert 10 <= requests <= 60, name
         assert nodes <= MOST_CHANGED, name
