@@ -234,6 +234,12 @@ VARIABLES = {
             "Seconds after a lease's end before another host may act on the session.",
         ),
         Variable(
+            "MUSTER_LOST_HOST_S",
+            _seconds(0, 604800),
+            "3600",
+            "Seconds that a host may be away: then what only it had is given up, and its entries begin again from what it had shared.",
+        ),
+        Variable(
             "MUSTER_STOP_GRACE_S",
             _seconds(0, 600),
             "5",

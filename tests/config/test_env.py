@@ -27,6 +27,7 @@ BAD = {
     "MUSTER_LABELS": ["two words", "-x", "/", "a" * 64],
     "MUSTER_LEASE_S": ["", "abc", "0", "-5", "nan", "inf", "1e9"],
     "MUSTER_LEASE_GRACE_S": ["abc", "-1", "inf"],
+    "MUSTER_LOST_HOST_S": ["abc", "-1", "inf"],
     "MUSTER_DRAIN_S": ["abc", "-1", "nan"],
     "MUSTER_STOP_GRACE_S": ["abc", "-1", "nan"],
     "MUSTER_CGROUP_PARENT": ["muster", "../muster"],
