@@ -1,8 +1,10 @@
-"""The test databases: copies of a template that is migrated once, and as the template again after each test that commits."""
+"""The test databases: copies of a template that is migrated once, before the first test, and as the template again after each test that
+commits."""
 
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -10,13 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import psycopg
-from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 from tests.plugins import throwaway
@@ -24,10 +23,24 @@ from tests.plugins import throwaway
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATED = {"django_migrations", "django_content_type", "auth_permission"}
 """Tables that migrating fills and no test writes."""
+TEMPLATE = "muster_template"  # on the run's PostgreSQL
+KEPT = 4  # templates of other branches and work trees that share this environment
+OURS = re.compile(r"^(?:from|import) ((?:workspaces|budget|orchestration|dashboard|config)\.[\w.]+)", re.M)
 name = ""
 """The database of this process."""
 _template = ""
-KEPT = 4  # templates of other branches and work trees that share this environment
+
+
+def prepare() -> None:
+    """Migrate a template, unless one is kept. A run's first process calls it, so that no test pays for it within its own time."""
+    if connection.vendor == "sqlite":
+        _kept(".sqlite3", _migrate_file)
+        return
+    server = _server()
+    dump = _kept(".sql", lambda target: _dump(server, target))
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as link:
+        _create(link, TEMPLATE)
+    _restore(dump, TEMPLATE, server)
 
 
 def make() -> None:
@@ -35,7 +48,7 @@ def make() -> None:
     global name, _template
     if connection.vendor == "sqlite":
         _template = str(Path(settings.DATA_DIR, f"template-{_worker()}.sqlite3"))
-        shutil.copyfile(_kept(".sqlite3", lambda target: _migrate(str(target))), _template)
+        shutil.copyfile(_kept(".sqlite3", _migrate_file), _template)
     name = copy("test")
     _use(name)
 
@@ -43,20 +56,12 @@ def make() -> None:
 def put_migrated(data: Path) -> None:
     """Make a data directory whose database is migrated and empty: most of a first start of Muster, seconds of CPU."""
     data.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_kept(".sqlite3", _migrate_apart), data / "muster.sqlite3")
+    shutil.copyfile(_kept(".sqlite3", _migrate_file), data / "muster.sqlite3")
 
 
 def migrate_other(server: str, name: str) -> None:
     """Migrate an empty database of another PostgreSQL, by the same dump."""
-
-    def make(target: Path) -> None:
-        with psycopg.connect(f"{server}/{name}", autocommit=True) as link:
-            _create(link, "migrated")
-        env = {**os.environ, "DATABASE_URL": f"{server}/migrated"}
-        subprocess.run([sys.executable, "-m", "manage", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
-        _client("pg_dump", "migrated", f"--file={target}", server=server)
-
-    _restore(_kept(".sql", make), name, server)
+    _restore(_kept(".sql", lambda target: _dump(server, target)), name, server)
 
 
 def copy(prefix: str) -> str:
@@ -66,7 +71,9 @@ def copy(prefix: str) -> str:
         shutil.copyfile(_template, target)
         return target
     target = f"{prefix}_{_worker()}"
-    _copy_on_server(target)
+    with psycopg.connect(f"{_server()}/postgres", autocommit=True) as link:
+        link.execute("SELECT pg_advisory_lock(1)")  # until this connection ends: a template is copied by one worker at a time
+        link.execute(f"CREATE DATABASE {target} TEMPLATE {TEMPLATE}")
     return target
 
 
@@ -91,7 +98,7 @@ def wipe() -> None:
 
 
 def _kept(suffix: str, make: Callable[[Path], None]) -> Path:
-    """A file that `make` writes once for the product's code as it is. It lies in the environment's folder."""
+    """A file that `make` writes once for the migrations as they are. It lies in the environment's folder."""
     folder = Path(sys.prefix, "muster-test-databases")
     folder.mkdir(exist_ok=True)
     kept = folder / f"{_fingerprint()}{suffix}"
@@ -108,10 +115,13 @@ def _kept(suffix: str, make: Callable[[Path], None]) -> Path:
 
 
 def _fingerprint() -> str:
-    """Changes with whatever a migration can call or install: the Python and SQL files of our apps, and the pinned packages."""
-    ours = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == ROOT]
-    files = sorted(file for folder in ours for file in folder.rglob("*") if file.suffix in (".py", ".sql"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in [*files, ROOT / "requirements/dev.txt"])).hexdigest()[:20]
+    """Changes with the migrations, our modules that they import, the SQL that they install, and the pinned packages."""
+    migrations = sorted(ROOT.glob("*/migrations/*.py"))
+    imported = {module for file in migrations for module in OURS.findall(file.read_text())}
+    modules = [ROOT / module.replace(".", "/") for module in sorted(imported)]
+    helpers = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists()]
+    files = [*migrations, *helpers, *sorted(ROOT.glob("*/sql/**/*.sql")), ROOT / "requirements/dev.txt"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:20]
 
 
 @contextmanager
@@ -121,28 +131,21 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _copy_on_server(name: str) -> None:
-    """The first of a run's workers makes the template, which lives as long as the run's server."""
-    template = "muster_template"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute("SELECT pg_advisory_lock(1)")  # until this connection ends
-        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
-            dump = _kept(".sql", partial(_dump, server))
-            _create(server, "unfinished")
-            _restore(dump, "unfinished")
-            server.execute(f"ALTER DATABASE unfinished RENAME TO {template}")
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+def _server() -> str:
+    """The address of the run's PostgreSQL, without a database."""
+    return os.environ["DATABASE_URL"].rsplit("/", 1)[0]
 
 
-def _dump(server: psycopg.Connection, target: Path) -> None:
+def _dump(server: str, target: Path) -> None:
     """Migrating takes seconds, restoring a dump a fraction of one."""
-    _create(server, "migrated")
-    _migrate("migrated")
-    _client("pg_dump", "migrated", f"--file={target}")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as link:
+        _create(link, "migrated")
+    _migrate({**os.environ, "DATABASE_URL": f"{server}/migrated"})
+    _client("pg_dump", "migrated", server, f"--file={target}")
 
 
-def _restore(dump: Path, name: str, server: str = "") -> None:
-    _client("psql", name, "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}", server=server)
+def _restore(dump: Path, name: str, server: str) -> None:
+    _client("psql", name, server, "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}")
 
 
 def _create(server: psycopg.Connection, name: str) -> None:
@@ -150,26 +153,21 @@ def _create(server: psycopg.Connection, name: str) -> None:
     server.execute(f"CREATE DATABASE {name}")
 
 
-def _client(program: str, database: str, *options: str, server: str = "") -> None:
-    """`server`: an address without a database; empty: the one of this run."""
-    address = server or os.environ["DATABASE_URL"].rsplit("/", 1)[0]
-    subprocess.run(
-        [throwaway.postgresql_program(program), *options, f"{address}/{database}"], check=True, stdout=subprocess.DEVNULL
-    )
+def _client(program: str, database: str, server: str, *options: str) -> None:
+    command = [throwaway.postgresql_program(program), *options, f"{server}/{database}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _migrate(name: str) -> None:
-    _use(name)
-    call_command("migrate", verbosity=0, interactive=False)
-    connections.close_all()
-
-
-def _migrate_apart(target: Path) -> None:
-    """In a process of its own: this one may have no access to a database, or another database."""
+def _migrate_file(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"MUSTER_DATA_DIR": folder}
-        subprocess.run([sys.executable, "-m", "manage", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
+        env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        _migrate(env | {"MUSTER_DATA_DIR": folder})
         shutil.move(Path(folder, "muster.sqlite3"), target)
+
+
+def _migrate(env: dict[str, str]) -> None:
+    """In a process of its own: this one may have no access to a database, or another database."""
+    subprocess.run([sys.executable, "-m", "manage", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
 
 
 def _use(name: str) -> None:
