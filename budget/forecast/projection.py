@@ -13,6 +13,7 @@ from budget.forecast.remaining_cost import Life
 WINDOW_S = 2 * 3600
 MIN_ROUNDS = 3
 MIN_ACTIVE_S = 30 * 60
+MANY_ROUNDS = 10  # say enough in a shorter time too: a fast backlog is done before half an hour has passed
 DRAWS = 300
 END_DRAWS = 100
 DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in docs/explanation/steering.md
@@ -71,12 +72,14 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """The rounds in the window: cost and reservation of one (micro-USD), the variation of the cost, how many run at once."""
+    """The rounds in the window: cost and reservation of one (micro-USD), the variation of the cost, how many run at once, and the
+    relative drift of the pace."""
 
     cost: float
     spread: float
     held: float
     at_once: float
+    drift: float = DRIFT
 
 
 def finish(seen: Forecast, *, spent: int, at: datetime) -> datetime | None:
@@ -143,7 +146,8 @@ def _usual(recent: Sequence[Worked], active: float, overhead: float) -> _Usual:
     mean = fmean(session.cost for session in recent)
     spread = math.sqrt(fmean((session.cost - mean) ** 2 for session in recent)) / max(mean, 1.0)
     at_once = max(sum(session.ended - session.began for session in recent) / active, 1.0)
-    return _Usual(mean * overhead, spread, median(session.held for session in recent), at_once)
+    drift = DRIFT * math.sqrt(max(MIN_ACTIVE_S / max(active, 1.0), 1.0))  # a pace seen for a short time may change more
+    return _Usual(mean * overhead, spread, median(session.held for session in recent), at_once, drift)
 
 
 def _rate(drawn: Sequence[Worked], at_once: float) -> float:
@@ -157,7 +161,7 @@ def _seconds_until(left: int, rate: float, usual: _Usual, dice: random.Random) -
     if rate <= 0:
         return math.inf
     rounds = max(left / max(usual.cost, 1.0), 1.0)
-    wander = math.hypot(usual.spread / math.sqrt(rounds), DRIFT)
+    wander = math.hypot(usual.spread / math.sqrt(rounds), usual.drift)
     return _seconds_slowing_down(left, rate, usual.at_once, usual.held) * math.exp(dice.gauss(0, wander))
 
 
@@ -180,8 +184,9 @@ def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int
 def _missing_data(rounds: int, active: float) -> str:
     if rounds < MIN_ROUNDS:
         return f"Not enough data yet ({rounds} of {MIN_ROUNDS} rounds)"
-    if active < MIN_ACTIVE_S:
-        return f"Not enough data yet ({int(active // 60)} of {MIN_ACTIVE_S // 60} active minutes)"
+    if active < MIN_ACTIVE_S and rounds < MANY_ROUNDS:
+        minutes = f"{int(active // 60)} of {MIN_ACTIVE_S // 60} active minutes"
+        return f"Not enough data yet ({rounds} of {MANY_ROUNDS} rounds, {minutes}: either is enough)"
     return ""
 
 

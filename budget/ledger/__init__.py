@@ -7,6 +7,7 @@
 - `prices`: what tokens cost
 - `rebuild`: counters compared with the ledger, and repaired
 - `reconciliation`: a provider's own count compared with the ledger; `usage_files` reads it (pure)
+- `main_model`: the model that most of a session's money went to
 - `export`: rows as JSON and CSV
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from budget.limits import allocated, bulk_edit
 from budget.limits.bulk_edit import Order, Wish
+from dashboard.shared import resumed
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import deletion, entries, entry_actions
 from orchestration.models import Entry
@@ -26,7 +27,7 @@ def _never(page_request: PageRequest, chosen: Entries, form_data: FormData) -> s
 @dataclass(frozen=True)
 class Action:
     """`does`: on the button; `done`: the end of the sentence afterwards; `asks`: also before few entries. `field`: what the form must fill,
-    with the sentence when it is empty. `over`: what it would exceed, as a sentence, which asks first."""
+    with the sentence when it is empty. `over`: what it would exceed, as a sentence, which asks first. `but`: what does not last, as a clause."""
 
     does: str
     done: str
@@ -37,6 +38,7 @@ class Action:
     field: str = ""
     missing: str = ""
     over: Callable[[PageRequest, Entries, FormData], str] = _never
+    but: Callable[[PageRequest, Entries], str] = lambda page_request, chosen: ""
 
     def did(self, form_data: FormData, n: int) -> str:
         return self.done.format(it="it" if n == 1 else "them", priority=form_data["priority"])
@@ -77,6 +79,7 @@ ACTIONS = {
         "back in line",
         "Each goes back in line, and may start in the next cycle. Failed entries get new rounds.",
         _simple(entry_actions.resume_all),
+        but=lambda page_request, chosen: resumed.sentence(page_request.workspace.pk, [entry.pk for entry in chosen]),
     ),
     "priority": Action(
         "Change the priority of",

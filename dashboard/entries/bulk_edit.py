@@ -69,7 +69,9 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
     except NotFound:
         raise Invalid(GONE, "pick") from None
     n = len(chosen)
-    return done(page_request, f"{entries_(n)} {'is' if n == 1 else 'are'} {action.did(form_data, n)}")
+    but = action.but(page_request, chosen)
+    sentence = f"{entries_(n)} {'is' if n == 1 else 'are'} {action.did(form_data, n)}{but}"
+    return done(page_request, sentence, tone="warn" if but else "good")
 
 
 def _chosen(page_request: PageRequest, form_data: dict[str, Any]) -> list[Entry]:

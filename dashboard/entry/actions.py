@@ -7,14 +7,13 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from dashboard.shared import confirmation
+from dashboard.shared import confirmation, resumed
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration import queries
 from orchestration.backlog import entries, entry_actions, entry_edits
-from orchestration.executor import explain
 from orchestration.models import Entry, Round
 from workspaces.access import Need
 
@@ -57,10 +56,8 @@ def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpRes
     if verb == "done" and _has_unlanded_work(entry) and not confirmation.is_confirmed(page_request, "entry-done", entry.pk):
         return _ask_what_becomes_of_the_work(page_request, entry, reason)
     do(entry, by=page_request.caller, reason=reason)
-    explanation = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
-    if explanation is not None and explanation.why is not None and explanation.why.blocks:
-        return done(page_request, f"#{entry.seq} {sentence}, but will be blocked again: {explanation.why.message}", tone="warn")
-    return done(page_request, f"#{entry.seq} {sentence}")
+    blocked = resumed.sentence(page_request.workspace.pk, [entry.pk]) if verb == "release" else ""
+    return done(page_request, f"#{entry.seq} {sentence}{blocked}", tone="warn" if blocked else "good")
 
 
 def _has_unlanded_work(entry: Entry) -> bool:

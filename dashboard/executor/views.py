@@ -59,7 +59,7 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
     config = configuration.load(page_request.executor.config)
     return {
         "executor": page_request.executor,
-        "shown_state": shown_state(page_request.executor, at_work=page_request.at_work, ticked_at=page_request.ticked_at),
+        "shown_state": shown_state(page_request),
         "at_work": page_request.at_work,
         "config": config,
         "slots_online": _slots(_online(page_request)),

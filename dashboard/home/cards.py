@@ -35,7 +35,7 @@ def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[st
     seen = record.as_of(newest, at=scope.at, paused=paused) if newest is not None else None
     return {
         "workspace": workspace,
-        "executor": executor,
+        "shown_state": "idle" if not paused and not any(counts.get(status) for status in ORDER) else executor.state,
         "project": project,
         "max_workers": configuration.load(executor.config).max_workers,
         "landed": counts.get("done", 0),

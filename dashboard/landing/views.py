@@ -33,20 +33,27 @@ def state_region(page_request: PageRequest) -> dict[str, Any]:
     workspace, row = page_request.workspace, _row(page_request)
     config = configuration.load(page_request.executor.config)
     verdict = reads.verdict_of(workspace, row.tip)
+    summary = reads.summary(verdict) if verdict is not None else None
     return {
         "integration": row,
-        "badge_name": _STATES[row.state],
+        "badge_name": _badge(row, summary),
         "is_stopped": row.state in branch.STOPS_DISPATCH,
         "branch_name": config.integration_branch,
         "base_branch": workspace.base_branch,
         "checks_configured": bool(config.verify),
         "pass_policy": config.pass_policy,
         "verdict": verdict,
-        "summary": reads.summary(verdict) if verdict is not None else None,
+        "summary": summary,
         "checks": [reads.shown_check(check) for check in verdict.checks] if verdict is not None else [],
         "distance": reads.distance(workspace, row.tip),
         "push_error": page_request.executor.push_error,
     }
+
+
+def _badge(row: Integration, summary: reads.Summary | None) -> str:
+    """A branch on which cases failed from the start is no obstacle, and not good either."""
+    is_red = summary is not None and bool(summary.checks) and not summary.green
+    return "usable_tip" if row.state == Integration.State.GOOD and is_red else _STATES[row.state]
 
 
 def queue_region(page_request: PageRequest) -> dict[str, Any]:
@@ -96,7 +103,17 @@ def _row(page_request: PageRequest) -> Integration:
 
 def _landed(row: IntegrationCommit) -> dict[str, Any]:
     entries = [landing.entry for landing in row.landings.all() if landing.entry is not None]
-    return {"row": row, "entries": entries, "summary": reads.summary(row.verdict) if row.verdict is not None else None}
+    summary = reads.summary(row.verdict) if row.verdict is not None else None
+    return {"row": row, "entries": entries, "summary": summary, "verdict": _verdict(summary)}
+
+
+def _verdict(summary: reads.Summary | None) -> str:
+    """The verdict that let it land, in words."""
+    if summary is None or not summary.checks:
+        return "no checks" if summary is None else "each entry's own checks pass"
+    if summary.green:
+        return f"all {summary.passing} pass" if summary.passing else "all pass"
+    return f"nothing broke, {summary.failing} failed before" if summary.failing else "nothing broke"
 
 
 def _compare_url(origin: str, base: str, name: str) -> str:

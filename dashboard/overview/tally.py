@@ -1,6 +1,6 @@
 """The numbers of the overview, read in one statement that uses indexes only."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Aggregate, Count, Exists, QuerySet, Subquery, Sum, Value
@@ -86,8 +86,8 @@ def _reckoned_with(workspace: Workspace) -> dict[str, QuerySet[Any]]:
 
 
 def _spent(workspace: Workspace, at: datetime) -> dict[str, QuerySet[LedgerEntry]]:
-    """The day begins at midnight in the reader's time zone; yesterday goes to the same time of day."""
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    """The day is the UTC day, as caps by day count it and home shows it; yesterday goes to the same time of day."""
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     booked = LedgerEntry.objects.filter(project_id=workspace.pk)
     return {
         "today": booked.filter(at__gte=midnight),

@@ -84,7 +84,8 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
         rows = _rows(page_request, cut.rows)
     else:
         by_default = "output" if chosen["view"] == "grid" else ""
-        rows = _sorted([row for row in recent if _fits(row, chosen)], chosen["sort"] or by_default)[:PAGE_SIZE]
+        shown = _one_page([row for row in recent if _fits(row, chosen)], with_ended=chosen["view"] != "grid")
+        rows = _sorted(shown, chosen["sort"] or by_default)
         cut = Page([])
     older = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED, ended_at__lte=now() - RECENT)
     name, down = chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-")
@@ -151,6 +152,12 @@ def _recent(page_request: PageRequest) -> list[Row]:
     at_work = list(sessions.filter(status__in=Session.OPEN))
     ended = sessions.filter(status=Session.Status.ENDED, ended_at__gt=now() - RECENT)
     return _rows(page_request, [*at_work, *ended.order_by("-ended_at")[:PAGE_SIZE]])
+
+
+def _one_page(rows: list[Row], *, with_ended: bool) -> list[Row]:
+    """All sessions at work, however many, and the newest ended ones that still fit: cut before sorting, so that no order hides work."""
+    at_work, ended = [row for row in rows if not row.over], [row for row in rows if row.over]
+    return at_work + ended[: max(PAGE_SIZE - len(at_work), 0)] if with_ended else at_work
 
 
 def _rows(page_request: PageRequest, sessions: list[Session]) -> list[Row]:

@@ -37,7 +37,7 @@ def build(page_request: PageRequest) -> dict[str, Any]:
     executor, project, at_work = page_request.executor, page_request.project, page_request.at_work
     return {
         "executor": executor,
-        "shown_state": shown_state(executor, at_work=at_work, ticked_at=page_request.ticked_at),
+        "shown_state": shown_state(page_request),
         "ticked_at": page_request.ticked_at,
         "late_after_s": int(executor_stats.late_after_s()),
         "project": project,
@@ -57,13 +57,16 @@ def stop_all(at_work: int, held: int) -> tuple[str, str]:
     return button, f"Ends {at_work} running{in_flight} and turns dispatch off; commits are kept."
 
 
-def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:
-    """The observed state, as opposed to the stored one: `running` only while ticks arrive."""
-    if executor.state == Executor.State.PAUSED and at_work:
+def shown_state(page_request: PageRequest) -> str:
+    """The observed state, as opposed to the stored one: `running` only while ticks arrive and some entry is open."""
+    executor = page_request.executor
+    if executor.state == Executor.State.PAUSED and page_request.at_work:
         return "stopping" if executor.stop_all_at else "pausing"
-    if executor.state == Executor.State.RUNNING and is_late(ticked_at):
+    if executor.state != Executor.State.RUNNING:
+        return executor.state
+    if is_late(page_request.ticked_at):
         return "unknown"
-    return executor.state
+    return "running" if page_request.at_work or page_request.counted("open_entries") else "idle"
 
 
 def is_late(ticked_at: datetime | None) -> bool:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget import ledger
+from budget.ledger import main_model
 from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
@@ -238,6 +239,8 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
             unknown = ending.cost_unknown or ended_session.unpriced_model
             key = f"{session.pk}:{session.attempt}:unknown" if unknown else ""
             ledger.settle(session.hold_id, remainder_key=key, round_number=session.round_number or None, reason=ending.message)
+        if model := main_model.of(session.pk):  # the configured one may be empty, or a name that its CLI resolves
+            Session.of_any_role.filter(pk=session.pk).update(model=model)
         tokens.end_session(session.pk)
         event = _end_run(session, ending) if session.is_run else _end_round(session, ended_session, executor, ending)
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)

@@ -263,7 +263,7 @@ def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
         replace(
             CERTAIN, cap_at=NOW + timedelta(hours=1), cap_from=NOW + timedelta(minutes=40), cap_until=NOW + timedelta(hours=2)
         ),
-        Forecast(enough=False, why_not="Not enough data yet (0 of 30 active minutes)"),
+        Forecast(enough=False, why_not="Not enough data yet (3 of 10 rounds, 0 of 30 active minutes: either is enough)"),
         replace(CERTAIN, paused=True),
     ],
     ids=["certain", "soon", "thin", "paused"],

@@ -34,7 +34,23 @@ def facts(*worked: Worked, cap: str = "10", spent: str = "1", **more: object) ->
 def test_thin_data_names_what_is_missing() -> None:
     assert forecast.predict(facts(*rounds("1", "1"))).why_not == "Not enough data yet (2 of 3 rounds)"
     brief = forecast.predict(facts(*rounds("1", "1", "1", minutes=4)))
-    assert (brief.enough, brief.why_not, brief.cap_at) == (False, "Not enough data yet (12 of 30 active minutes)", None)
+    missing = "Not enough data yet (3 of 10 rounds, 12 of 30 active minutes: either is enough)"
+    assert (brief.enough, brief.why_not, brief.cap_at) == (False, missing, None)
+
+
+def test_ten_rounds_are_enough_however_fast_they_were() -> None:
+    assert not forecast.predict(facts(*rounds(*["0.1"] * 9, minutes=2))).enough
+    prediction = forecast.predict(facts(*rounds(*["0.1"] * 10, minutes=2)))
+    assert prediction.enough and prediction.rate == usd(3) and prediction.cap_at is not None
+
+
+def test_the_shorter_the_pace_was_seen_the_wider_is_the_range() -> None:
+    def width(minutes: float) -> float:
+        prediction = forecast.predict(facts(*rounds(*["0.1"] * 12, minutes=minutes), cap="100"))
+        assert prediction.cap_from and prediction.cap_until and prediction.cap_at
+        return (prediction.cap_until - prediction.cap_from) / (prediction.cap_at - NOW)
+
+    assert width(0.5) > 1.5 * width(2.5)
 
 
 def test_even_rounds_give_their_rate_and_the_day_of_the_cap() -> None:

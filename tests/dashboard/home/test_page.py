@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from budget.models import Project
-from orchestration.models import Entry, Executor, Integration
+from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
@@ -143,3 +143,44 @@ def test_a_long_queue_shows_its_first_eight_until_a_person_wants_all(ana: Client
     every = re.findall(r'data-need="([^"]+)"', text_of(ana, "/", queue="all"))
     assert len(first) == 8 and len(every) > 20 and every[:8] == first
     assert "?queue=all" in text_of(ana, "/") and "Show fewer" in text_of(ana, "/", queue="all")
+
+
+def test_within_an_urgency_the_newest_comes_first(ana: Client, workspace: Workspace) -> None:
+    first, second = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[:2]
+    for entry, hours in ((first, 5), (second, 1)):
+        stuck = {"status": "failed", "reason_code": "rounds_exhausted", "reason_at": now() - timedelta(hours=hours)}
+        Entry.objects.filter(pk=entry.pk).update(**stuck)
+    named = [key.split(":")[1] for key in keys(ana) if key.startswith("entry:")]
+    assert named.index(second.pk) < named.index(first.pk)
+
+
+def test_what_is_put_aside_is_not_counted_as_left_out(ana: Client, workspace: Workspace) -> None:
+    seed.plenty(workspace, 20)
+    pending = Entry.objects.filter(workspace=workspace, status="pending")
+    pending.update(status="failed", reason_code="rounds_exhausted", reason_at=now())
+    before = ana.get("/").context["left_out"]
+    assert act(ana, keys(ana)[0], "hour") == 303
+    after = ana.get("/").context
+    assert (after["left_out"], after["waiting"] - 8, after["aside"]) == (before - 1, before - 1, 1)
+
+
+def test_questions_are_only_in_the_queue_of_those_who_may_answer(otto: Client, vera: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").select_related("entry")[0]
+    Question.objects.create(workspace=workspace, entry=session.entry, session=session, name="1", text="Which one?")
+    assert any(key.startswith("question:") for key in keys(otto))
+    assert not any(key.startswith("question:") for key in keys(vera))
+
+
+def test_an_entry_that_landed_twice_today_is_one(ana: Client, workspace: Workspace) -> None:
+    land(workspace, 1, ago=timedelta())
+    landing = Landing.objects.get(entry__seq=1, entry__workspace=workspace)
+    landing.pk = None
+    landing.save()
+    assert "<strong>1</strong> landed today" in text_of(ana, "/")
+
+
+def test_a_workspace_with_nothing_open_is_idle_and_not_running(ana: Client, workspace: Workspace) -> None:
+    assert "Backlog idle" not in text_of(ana, "/")
+    quiet = seed.empty("Quiet")
+    Executor.objects.filter(pk=quiet.pk).update(state="running")
+    assert "Backlog idle" in text_of(ana, "/")

@@ -7,11 +7,13 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.amounts import usd
-from budget.models import LedgerEntry
+from budget.models import Category, LedgerEntry
 from dashboard.insight import reading
 from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered
 from dashboard.shared import span
 from orchestration.models import Entry, Session
+from orchestration.sessions import metering
+from orchestration.sessions.metering import Usage
 from tests.factories import a_session, a_workspace, an_entry, ended, project
 from workspaces import ids
 from workspaces.models import Workspace
@@ -121,3 +123,40 @@ def test_rows_without_a_value_come_last_in_both_orders() -> None:
     some = [Row("a", Figures(landed=1, cost=5)), Row("b", Figures()), Row("c", Figures(landed=1, cost=9))]
     assert [row.key for row in ordered(some, "each")] == ["a", "c", "b"]
     assert [row.key for row in ordered(some, "-each")] == ["c", "a", "b"] and ordered(some, "-name")[0].key == "c"
+
+
+def test_a_session_is_grouped_by_the_model_that_its_money_went_to(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="20")
+    session = a_session(entry)
+    Session.objects.filter(pk=session.pk).update(model="opus")  # an alias, as the config has it
+    for model, cost in (("claude-opus-4-5", "0.30"), ("claude-haiku-4-5", "0.20"), ("claude-opus-4-5", "0.10")):
+        usage = Usage(ids.session(), usd(cost), model=model, input_tokens=10)
+        assert metering.record(session, usage)
+    assert metering.record(session, Usage("review", usd("2"), model="gpt-5"), Category.INTERCEPTOR, role="intercept")
+    ended(session)
+    by_model, every = rows(shop)
+    assert set(by_model) == {"claude-opus-4-5"} and every.now.cost == usd("0.60")
+
+
+def test_a_session_that_booked_nothing_keeps_its_configured_model(shop: Workspace) -> None:
+    session = a_session(an_entry(shop))
+    Session.objects.filter(pk=session.pk).update(model="opus")
+    ended(session)
+    assert set(rows(shop)[0]) == {"opus"}
+
+
+def test_an_entry_that_passed_twice_landed_once(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="20")
+    worked(shop, "m", "1", "passed", entry=entry)
+    Entry.objects.filter(pk=entry.pk).update(status="pending")
+    worked(shop, "m", "1", "passed", entry=entry)
+    Entry.objects.filter(pk=entry.pk).update(status="done")
+    assert rows(shop)[1].now.landed == 1
+
+
+def test_a_first_round_without_a_verdict_is_no_first_round_that_failed(shop: Workspace) -> None:
+    worked(shop, "m", "1", "passed")
+    unjudged = worked(shop, "m", "1")
+    unjudged.rounds.update(verdict="unverified")
+    figures = rows(shop)[1].now
+    assert (figures.first, figures.first_passed) == (1, 1)

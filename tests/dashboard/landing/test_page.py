@@ -138,3 +138,16 @@ def test_the_tip_is_merged_into_the_base_branch_once_it_is_confirmed(ana: Client
     assert asked.status_code == 409 and work.git("rev-parse", "main").strip() != form["tip"]
     assert ana.post(address(work, "landing/merge/"), form | {"confirm": token_of(asked)}).status_code == 303
     assert work.git("rev-parse", "main").strip() == form["tip"]
+
+
+def test_a_branch_on_which_cases_failed_from_the_start_is_usable_and_not_called_good(ana: Client, red: Shop, shop: Make) -> None:
+    seen = text_of(ana, address(red, "landing/"))
+    assert "Usable, with failing checks" in seen and ">Good<" not in seen
+
+
+def test_the_history_says_which_verdict_let_work_land(ana: Client, shop: Make) -> None:
+    work = shop()
+    work.run()
+    work.land()
+    seen = text_of(ana, address(work, "landing/"))
+    assert "all pass" in seen and "run, " not in seen and "Good" in seen

@@ -7,14 +7,19 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.timezone import now
 
+from budget import ledger
 from budget.limits import caps
-from budget.models import Project
-from orchestration.backlog import entries
-from orchestration.models import Entry, Integration, Session, Worker
+from budget.models import Category, LedgerEntry, Project
+from dashboard.overview import tally
+from orchestration.backlog import entries, entry_actions
+from orchestration.models import Entry, Executor, Integration, Session, Worker
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_charge, an_entry
+from tests.factories import a_charge, a_worker, an_entry, blocked_event
+from workspaces import activity
+from workspaces.access import MUSTER
 from workspaces.models import Workspace
 
 BLOCKS = (
@@ -221,3 +226,43 @@ def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbe
     for words, link in context["all_needs"]:
         assert ana.get(link).context["matching_shown"] == words.partition(" ")[0]
         assert f'href="{link}">{words}</a>' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+
+
+def test_yesterday_is_compared_up_to_the_same_time_of_the_utc_day(ana: Client) -> None:
+    workspace = seed.empty()
+    noon = now().replace(hour=12, minute=0, second=0, microsecond=0)
+    for at, amount in ((noon - timedelta(hours=1), 5), (noon - timedelta(hours=25), 3), (noon - timedelta(hours=23), 70)):
+        charge = ledger.Charge(f"at {at}", amount, LedgerEntry.PriceSource.REPORTED, Category.ORCHESTRATOR, at=at)
+        ledger.charge(Project.objects.get(pk=workspace.pk), charge, actor="agent")
+    with timezone.override("Pacific/Auckland"):  # another day than UTC for half of it
+        read = tally._read(workspace, timezone.localtime(noon))
+    assert (read["today"], read["yesterday"]) == (5, 3)
+
+
+def test_entries_in_progress_and_workers_have_names_of_their_own(ana: Client, workspace: Workspace) -> None:
+    landing = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
+    Entry.objects.filter(pk=landing.pk).update(status="in_progress")  # verified, and without a session until it has landed
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    assert "4 in progress" in seen and "running" not in seen and "<strong>3<small>/" in seen
+
+
+def test_an_executor_with_nothing_open_is_idle_not_running(ana: Client) -> None:
+    workspace = seed.empty()
+    Executor.objects.filter(pk=workspace.pk).update(state="running")
+    a_worker(queue="control")
+    Worker.objects.update(ticked_at=now())
+    assert "Backlog idle" in text_of(ana, f"/w/{workspace.pk}/", fragment="header")
+    seed.plenty(workspace, 1)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="header")
+    assert "Backlog idle" not in seen and "Running" in seen
+
+
+def test_what_people_did_stays_beside_musters_own_moves(ana: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
+    entry_actions.put_on_hold(entry, by=seed.ANA, reason="wait for the release")
+    for _ in range(30):
+        activity.record(workspace.pk, blocked_event(), by=MUSTER, object_id=entry.pk)
+    events = ana.get(f"/w/{workspace.pk}/").context["events"]
+    kinds = [row["event"].actor_kind for row in events]
+    assert len(events) == 10 and kinds.count("human") == 5 and kinds[:5] == ["automation"] * 5
+    assert "wait for the release" in text_of(ana, f"/w/{workspace.pk}/", fragment="activity")

@@ -303,3 +303,26 @@ def test_pages_of_a_session_take_few_queries(ana: Client, workspace: Workspace, 
 def test_a_process_that_is_silent_is_late(ana: Client, workspace: Workspace) -> None:
     Worker.objects.update(seen_at=now() - timedelta(minutes=3))
     assert text_of(ana, f"/w/{workspace.pk}/workers/").count("late, ") == 3
+
+
+@pytest.mark.parametrize(
+    "query", [{"view": "grid"}, {"view": "grid", "sort": "entry"}, {"view": "timeline"}, {"sort": "-cost"}, {"sort": "elapsed"}]
+)
+def test_no_view_and_no_order_hides_sessions_at_work_behind_ended_ones(
+    ana: Client, workspace: Workspace, at_work: list[Session], query: dict[str, str]
+) -> None:
+    many(workspace, 60, hours=0)
+    Session.objects.filter(outcome_message="told").update(ended_at=now() - timedelta(minutes=1))
+    seen = ana.get(f"/w/{workspace.pk}/workers/", query).context
+    assert {session.pk for session in at_work} <= {row.session.pk for row in seen["rows"]}
+    if query.get("view") == "grid":
+        assert len(seen["tiles"]) == len(at_work)
+
+
+def test_all_sessions_at_work_are_shown_however_many(ana: Client, workspace: Workspace) -> None:
+    seed.plenty(workspace, 70)
+    waiting = Entry.objects.filter(workspace=workspace, status="pending", content__contains="of many")
+    rows = [Session(workspace=workspace, entry=entry, attempt=1, status="running", claimed_at=now()) for entry in waiting]
+    Session.objects.bulk_create(rows)
+    assert len(rows) > 50
+    assert len(ana.get(f"/w/{workspace.pk}/workers/", {"view": "grid"}).context["tiles"]) == 3 + len(rows)
