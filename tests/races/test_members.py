@@ -34,3 +34,13 @@ def test_when_all_admins_step_back_at_once_one_stays(how: str) -> None:
         results = at_once([lambda row=row: step_back(row, how) for row in rows])  # type: ignore[misc]
         assert results.count("done") == 4
         assert Membership.objects.filter(workspace=workspace, role=Role.ADMIN).count() == 1
+
+
+def test_an_admin_who_may_not_log_in_is_no_other_admin() -> None:
+    workspace = a_workspace()
+    last, left = User.objects.create_user("last"), User.objects.create_user("left", is_active=False)
+    row = members.add(workspace, last, Role.ADMIN, by=access.MUSTER)
+    members.add(workspace, left, Role.ADMIN, by=access.MUSTER)
+    assert step_back(row, "remove").startswith("last is the last admin")
+    User.objects.filter(pk=left.pk).update(is_active=True)
+    assert step_back(row, "remove") == "done"

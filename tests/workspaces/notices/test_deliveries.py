@@ -137,6 +137,17 @@ def test_a_sender_that_dies_leaves_it_to_come_due_again(shop: Workspace, receive
     assert states() == ["delivered"]
 
 
+def test_a_sender_whose_lease_has_passed_settles_nothing_of_the_next_one(shop: Workspace, receiver: Receiver) -> None:
+    a_channel(shop, receiver)
+    blocked(shop)
+    late = deliveries.claim(Delivery.objects.get().pk)
+    Delivery.objects.update(due_at=Now() - timedelta(seconds=1))
+    second = deliveries.claim(Delivery.objects.get().pk)
+    assert late is not None and second is not None
+    assert not deliveries.settle(late, posting.Result(True, "too late")) and states() == ["pending"]
+    assert deliveries.settle(second, posting.Result(True, "in time")) and states() == ["delivered"]
+
+
 def test_a_dead_receiver_gets_one_request_per_pause_not_per_event(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     for _ in range(3):
