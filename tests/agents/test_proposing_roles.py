@@ -8,6 +8,7 @@ from orchestration.processes import leftovers
 from tests.agents.harness import MICRO
 from tests.agents.llm import ScriptedLLM
 from tests.agents.proposing import AGENTS, STEPS, Case, Step, Sweep, cases_of
+from tests.cases import all_cases
 from tests.faults.harness import Client, Running
 
 CLIS = tuple(AGENTS)
@@ -28,42 +29,52 @@ def step(request: pytest.FixtureRequest, sweep: Sweep) -> Step:
     return step
 
 
-each_case = pytest.mark.parametrize(
-    ("step", "case"),
-    [pytest.param(step, name, id=f"{step}-{'-'.join(name)}") for step in STEPS for name in cases_of(step)],
-    indirect=True,
-)
+each_step = pytest.mark.parametrize("step", STEPS, ids=str, indirect=True)
 
 
 @pytest.fixture
-def case(request: pytest.FixtureRequest, sweep: Sweep) -> Case:
-    return sweep.cases[request.param]
+def cases(step: Step, sweep: Sweep) -> dict[str, Case]:
+    return {"-".join(name): sweep.cases[name] for name in cases_of(step)}
 
 
-@each_case
-def test_its_run_ends_as_it_must_and_leaves_nothing_alive(step: Step, case: Case) -> None:
-    run = case.run(step)
-    assert run["status"] == step.ends, (run, case.log(step))
-    assert leftovers.marked_pids(run["id"]) == []
-    assert case.work.call("GET", "/budget/holds")["holds"] == []
+@each_step
+def test_its_runs_end_as_they_must_and_leave_nothing_alive(step: Step, cases: dict[str, Case]) -> None:
+    with all_cases() as each:
+        for name, case in cases.items():
+            with each(name):
+                run = case.run(step)
+                assert run["status"] == step.ends, (run, case.log(step))
+                assert leftovers.marked_pids(run["id"]) == []
+                assert case.work.call("GET", "/budget/holds")["holds"] == []
 
 
-@each_case
-def test_each_cent_of_its_run_is_booked_once(step: Step, case: Case) -> None:
-    counted = case.provider.cost(case.scenarios[step.name])
-    rows = case.rows(step)
-    assert counted == sum(round(row["amount_usd"] * MICRO) for row in rows) == round(case.run(step)["cost_usd"] * MICRO)
-    assert {row["category"] for row in rows} <= {case.role.category}
-    assert len(rows) >= step.paid and (counted > 0) == (step.paid > 0)
+@each_step
+def test_each_cent_of_its_runs_is_booked_once(step: Step, cases: dict[str, Case]) -> None:
+    with all_cases() as each:
+        for name, case in cases.items():
+            with each(name):
+                counted = case.provider.cost(case.scenarios[step.name])
+                rows = case.rows(step)
+                assert counted == sum(round(row["amount_usd"] * MICRO) for row in rows)
+                assert counted == round(case.run(step)["cost_usd"] * MICRO)
+                assert {row["category"] for row in rows} <= {case.role.category}
+                assert len(rows) >= step.paid and (counted > 0) == (step.paid > 0)
 
 
-@each_case
-def test_its_category_is_what_the_provider_counted_so_far(step: Step, case: Case) -> None:
-    counted = sum(case.provider.cost(case.scenarios[name]) for name in case.runs)
-    assert case.spent() == {"entries": 0, "orchestrator": 0, "expansion": 0, "interceptor": 0} | {case.role.category: counted}
+@each_step
+def test_their_category_is_what_the_provider_counted_so_far(step: Step, cases: dict[str, Case]) -> None:
+    with all_cases() as each:
+        for name, case in cases.items():
+            with each(name):
+                counted = sum(case.provider.cost(case.scenarios[name]) for name in case.runs)
+                nothing = {"entries": 0, "orchestrator": 0, "expansion": 0, "interceptor": 0}
+                assert case.spent() == nothing | {case.role.category: counted}
 
 
-@each_case
-def test_it_has_proposals_where_it_passed(step: Step, case: Case) -> None:
-    proposals = case.work.call("GET", f"/runs/{case.runs[step.name]}/proposals")["proposals"]
-    assert [proposal["kind"] for proposal in proposals] == ([case.role.kind] if step.ends == "passed" else [])
+@each_step
+def test_they_have_proposals_where_they_passed(step: Step, cases: dict[str, Case]) -> None:
+    with all_cases() as each:
+        for name, case in cases.items():
+            with each(name):
+                proposals = case.work.call("GET", f"/runs/{case.runs[step.name]}/proposals")["proposals"]
+                assert [proposal["kind"] for proposal in proposals] == ([case.role.kind] if step.ends == "passed" else [])

@@ -18,7 +18,8 @@ import budget.schemas.reviews
 import orchestration.schemas
 import workspaces.notices.schemas
 import workspaces.schemas
-from tests.contract.operations import DOCUMENT, NAMED, OPERATIONS, Operation
+from tests.cases import all_cases
+from tests.contract.operations import DOCUMENT, OPERATIONS
 
 CONTRACT = [
     "executorStart",
@@ -64,36 +65,54 @@ def test_operation_ids_are_unique_and_dotted() -> None:
     assert {f"agent.orchestration.{name}" for name in CONTRACT} <= set(ids)
 
 
-@pytest.mark.parametrize("operation", **NAMED)
-def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operation) -> None:
-    assert len(operation.details["tags"]) == 1
-    assert operation.details["summary"] and operation.details["description"].endswith(".")
+def test_an_operation_has_one_tag_a_summary_and_a_description() -> None:
+    with all_cases() as case:
+        for operation in OPERATIONS:
+            with case(operation.name):
+                assert len(operation.details["tags"]) == 1
+                assert operation.details["summary"] and operation.details["description"].endswith(".")
 
 
-@pytest.mark.parametrize("operation", **NAMED)
-def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
-    in_path = re.findall(r"{(\w+)}", operation.path)
-    known = {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID", "channelID", "deliveryID", "reviewID"}
-    known |= {"runID", "proposalID", "questionID"}
-    assert set(in_path) <= known
-    declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
-    assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
-    assert all(parameter["required"] and parameter["schema"]["type"] == "string" for parameter in declared)
+def test_path_parameters_are_spelled_as_in_the_contract() -> None:
+    with all_cases() as case:
+        for operation in OPERATIONS:
+            with case(operation.name):
+                in_path = re.findall(r"{(\w+)}", operation.path)
+                known = {
+                    "workspaceID",
+                    "entryID",
+                    "sessionID",
+                    "secretName",
+                    "permitID",
+                    "ledgerID",
+                    "channelID",
+                    "deliveryID",
+                    "reviewID",
+                }
+                known |= {"runID", "proposalID", "questionID"}
+                assert set(in_path) <= known
+                declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
+                assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
+                assert all(parameter["required"] and parameter["schema"]["type"] == "string" for parameter in declared)
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "requestBody" in o.details], ids=lambda o: o.name)
-def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: Operation) -> None:
-    body = operation.details["requestBody"]
-    assert body["required"] is True and list(body["content"]) == ["application/json"]
-    schema = body["content"]["application/json"]["schema"]
-    if operation.name in REFERENCED:
-        assert schema == {"$ref": f"#/components/schemas/{REFERENCED[operation.name]}"}
-        schema = DOCUMENT["components"]["schemas"][REFERENCED[operation.name]]
-    assert schema["type"] == "object"
-    assert not any("$ref" in node for node in nodes(schema))
-    elsewhere = {parameter["name"] for parameter in operation.details["parameters"]}
-    assert elsewhere.isdisjoint(schema.get("properties", {}))
-    assert operation.name.startswith("config") or schema["additionalProperties"] is False
+def test_a_request_body_is_an_inline_object_and_no_name_stands_twice() -> None:
+    with all_cases() as case:
+        for operation in OPERATIONS:
+            if "requestBody" not in operation.details:
+                continue
+            with case(operation.name):
+                body = operation.details["requestBody"]
+                assert body["required"] is True and list(body["content"]) == ["application/json"]
+                schema = body["content"]["application/json"]["schema"]
+                if operation.name in REFERENCED:
+                    assert schema == {"$ref": f"#/components/schemas/{REFERENCED[operation.name]}"}
+                    schema = DOCUMENT["components"]["schemas"][REFERENCED[operation.name]]
+                assert schema["type"] == "object"
+                assert not any("$ref" in node for node in nodes(schema))
+                elsewhere = {parameter["name"] for parameter in operation.details["parameters"]}
+                assert elsewhere.isdisjoint(schema.get("properties", {}))
+                assert operation.name.startswith("config") or schema["additionalProperties"] is False
 
 
 MAY_CONFLICT = (
@@ -124,54 +143,63 @@ MAY_CONFLICT = (
 """Another caller, or a landing, can be first."""
 
 
-@pytest.mark.parametrize("operation", **NAMED)
-def test_every_possible_status_is_documented_with_its_shape(operation: Operation) -> None:
+def test_every_possible_status_is_documented_with_its_shape() -> None:
     """What is really answered is compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
-    responses = {str(status): response for status, response in operation.details["responses"].items()}
-    good = "201" if operation.name.endswith(("Create", "EntrySplit")) else "200"
-    if operation.name == "budgetGetStatus":
-        assert "content" not in responses.pop("304")  # nothing changed since the caller's ETag
-    conflict = {"409"} if operation.name in MAY_CONFLICT else set()
-    assert responses.keys() == {good, "400", "401", "403", "404", "503", *conflict}
-    shapes = {
-        status: response["content"]["application/json"]["schema"]["$ref"]
-        for status, response in responses.items()
-        if status != good
-    }
-    assert shapes.pop("400").endswith("/BadInput")
-    assert all(shape.endswith("/Named") for shape in shapes.values())
+    with all_cases() as case:
+        for operation in OPERATIONS:
+            with case(operation.name):
+                responses = {str(status): response for status, response in operation.details["responses"].items()}
+                good = "201" if operation.name.endswith(("Create", "EntrySplit")) else "200"
+                if operation.name == "budgetGetStatus":
+                    assert "content" not in responses.pop("304")  # nothing changed since the caller's ETag
+                conflict = {"409"} if operation.name in MAY_CONFLICT else set()
+                assert responses.keys() == {good, "400", "401", "403", "404", "503", *conflict}
+                shapes = {
+                    status: response["content"]["application/json"]["schema"]["$ref"]
+                    for status, response in responses.items()
+                    if status != good
+                }
+                assert shapes.pop("400").endswith("/BadInput")
+                assert all(shape.endswith("/Named") for shape in shapes.values())
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.method == "GET"], ids=lambda o: o.name)
-def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -> None:
-    schema = (
-        next(iter(operation.details["responses"].items()))[1].get("content", {}).get("application/json", {}).get("schema", {})
-    )
-    response = DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
-    names = {parameter["name"] for parameter in operation.details["parameters"]}
-    grows = any(part.get("type") == "array" for part in response.get("properties", {}).values())
-    whole = (
-        "approvalsComments",
-        "approvalsGet",
-        "budgetGetStatus",
-        "executorGetWorkers",
-        "todoEntrySpecGet",
-        "todoEntryGet",
-        "agentGet",
-        "secretsList",
-        "limitsGet",
-        "landingGet",
-        "channelsList",
-        "reviewsGet",
-        "reviewsLines",
-        "runsGet",
-        "runsProposals",
-    )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets and 50 channels, limits, a review's lines
-    assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
-    assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
-    for parameter in operation.details["parameters"]:
-        if parameter["name"] == "limit":
-            assert (parameter["schema"]["minimum"], parameter["schema"]["maximum"]) == (1, 500)
+def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
+    with all_cases() as case:
+        for operation in OPERATIONS:
+            if operation.method != "GET":
+                continue
+            with case(operation.name):
+                schema = (
+                    next(iter(operation.details["responses"].items()))[1]
+                    .get("content", {})
+                    .get("application/json", {})
+                    .get("schema", {})
+                )
+                response = DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
+                names = {parameter["name"] for parameter in operation.details["parameters"]}
+                grows = any(part.get("type") == "array" for part in response.get("properties", {}).values())
+                whole = (
+                    "approvalsComments",
+                    "approvalsGet",
+                    "budgetGetStatus",
+                    "executorGetWorkers",
+                    "todoEntrySpecGet",
+                    "todoEntryGet",
+                    "agentGet",
+                    "secretsList",
+                    "limitsGet",
+                    "landingGet",
+                    "channelsList",
+                    "reviewsGet",
+                    "reviewsLines",
+                    "runsGet",
+                    "runsProposals",
+                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets and 50 channels, limits, a review's lines
+                assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
+                assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
+                for parameter in operation.details["parameters"]:
+                    if parameter["name"] == "limit":
+                        assert (parameter["schema"]["minimum"], parameter["schema"]["maximum"]) == (1, 500)
 
 
 def test_amounts_are_numbers() -> None:

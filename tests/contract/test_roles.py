@@ -12,6 +12,7 @@ from orchestration.dialogue import questions
 from orchestration.executor import control
 from orchestration.models import Question, Run, Session
 from orchestration.proposals import applying, requests
+from tests.cases import all_cases
 from tests.contract.api import Api, not_found
 from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
 from tests.factories import (
@@ -258,68 +259,76 @@ def test_every_operation_is_in_the_matrix_once() -> None:
 
 
 @pytest.mark.parametrize("operation", **NAMED)
-@pytest.mark.parametrize("role", ["viewer", "operator", "budget", "admin"])
-def test_a_role_may_do_exactly_what_is_in_the_matrix(
-    operation: Operation, role: str, workspace: Workspace, session: Session
-) -> None:
-    ids = ready(workspace, session, operation.name)
-    before = count()
-    status, _ = call(Api(workspace, a_token(workspace, role)), operation, session, **ids)
-    if operation.name in NEED_A_STATE and operation.name in MAY[role]:
-        assert status in (400, 409)
-    elif operation.name in MAY[role]:
-        assert status == (201 if operation.name in CREATES else 200)
-    elif operation.name in ONLY_ITS_AGENT:
-        assert status == 404  # another's session, whatever the role
-    else:
-        assert (status, count()) == (403, before)
+def test_a_role_may_do_exactly_what_is_in_the_matrix(operation: Operation, workspace: Workspace, session: Session) -> None:
+    with all_cases(undo=True) as case:
+        for role in MAY:
+            with case(role):
+                ids = ready(workspace, session, operation.name)
+                before = count()
+                status, _ = call(Api(workspace, a_token(workspace, role)), operation, session, **ids)
+                if operation.name in NEED_A_STATE and operation.name in MAY[role]:
+                    assert status in (400, 409)
+                elif operation.name in MAY[role]:
+                    assert status == (201 if operation.name in CREATES else 200)
+                elif operation.name in ONLY_ITS_AGENT:
+                    assert status == 404  # another's session, whatever the role
+                else:
+                    assert (status, count()) == (403, before)
 
 
-@pytest.mark.parametrize("operation", **NAMED)
-def test_without_credentials_everything_is_401(operation: Operation, workspace: Workspace, session: Session) -> None:
-    before = count()
-    assert call(Api(workspace), operation, session)[0] == 401
-    assert count() == before
+def test_without_credentials_everything_is_401(workspace: Workspace, session: Session) -> None:
+    with all_cases(undo=True) as case:
+        for operation in OPERATIONS:
+            with case(operation.name):
+                before = count()
+                assert call(Api(workspace), operation, session)[0] == 401
+                assert count() == before
 
 
-@pytest.mark.parametrize("operation", **NAMED)
-def test_a_sessions_token_may_only_report_for_its_session(operation: Operation, workspace: Workspace, session: Session) -> None:
-    agent = Api(workspace, tokens.create("agent", workspace=workspace, session_ref=session.pk))
-    before = count()
-    status, _ = call(agent, operation, session)
-    if operation.name in FOR_AGENTS:
-        assert status == 200
-    elif operation.name == "workspacesList":
-        assert agent.get("/api/v1/workspaces").json == {"workspaces": [], "next_cursor": None}
-    else:
-        named = operation.name in ("workspacesCreate", *DECIDE_ABOUT_WORK)
-        assert (status, count()) == (403 if named else 404, before)
+def test_a_sessions_token_may_only_report_for_its_session(workspace: Workspace, session: Session) -> None:
+    with all_cases(undo=True) as case:
+        for operation in OPERATIONS:
+            with case(operation.name):
+                agent = Api(workspace, tokens.create("agent", workspace=workspace, session_ref=session.pk))
+                before = count()
+                status, _ = call(agent, operation, session)
+                if operation.name in FOR_AGENTS:
+                    assert status == 200
+                elif operation.name == "workspacesList":
+                    assert agent.get("/api/v1/workspaces").json == {"workspaces": [], "next_cursor": None}
+                else:
+                    named = operation.name in ("workspacesCreate", *DECIDE_ABOUT_WORK)
+                    assert (status, count()) == (403 if named else 404, before)
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{workspaceID}" in o.path], ids=lambda o: o.name)
-def test_anothers_workspace_does_not_exist(operation: Operation, workspace: Workspace, session: Session) -> None:
-    before = count()
-    stranger = Api(workspace, a_token(a_workspace(name="Other")))
-    assert call(stranger, operation, session)[1] == "Workspace not found"
-    assert count()[:3] == before[:3]
+def test_anothers_workspace_does_not_exist(workspace: Workspace, session: Session) -> None:
+    with all_cases(undo=True) as case:
+        for operation in OPERATIONS:
+            if "{workspaceID}" not in operation.path:
+                continue
+            with case(operation.name):
+                before = count()
+                stranger = Api(workspace, a_token(a_workspace(name="Other")))
+                assert call(stranger, operation, session)[1] == "Workspace not found"
+                assert count()[:3] == before[:3]
 
 
-@pytest.mark.parametrize(
-    ("operation", "parameter"),
-    [(o, name) for o in OPERATIONS for name in ("entryID", "sessionID") if f"{{{name}}}" in o.path],
-    ids=lambda value: value.name if isinstance(value, Operation) else value,
-)
+@pytest.mark.parametrize(("parameter", "kind"), [("entryID", "Entry"), ("sessionID", "Worker session")])
 def test_an_id_of_another_workspace_does_not_exist_in_this_one(
-    operation: Operation, parameter: str, workspace: Workspace, session: Session
+    parameter: str, kind: str, workspace: Workspace, session: Session
 ) -> None:
-    theirs = a_session(an_entry(a_workspace(name="Other")))
-    before = count()
-    foreign = {"entryID": theirs.entry_id, "sessionID": theirs.pk}[parameter]
-    response = call(Api(workspace, a_token()), operation, session, **{parameter: foreign})
-    kind = "Entry" if parameter == "entryID" else "Worker session"
-    assert response == (404, not_found(kind)[1]["data"]["message"])
-    theirs.refresh_from_db()
-    assert count() == before and theirs.stop_wanted_at is None
+    with all_cases(undo=True) as case:
+        for operation in OPERATIONS:
+            if f"{{{parameter}}}" not in operation.path:
+                continue
+            with case(operation.name):
+                theirs = a_session(an_entry(a_workspace(name="Other")))
+                before = count()
+                foreign = {"entryID": theirs.entry_id, "sessionID": theirs.pk}[parameter]
+                response = call(Api(workspace, a_token()), operation, session, **{parameter: foreign})
+                assert response == (404, not_found(kind)[1]["data"]["message"])
+                theirs.refresh_from_db()
+                assert count() == before and theirs.stop_wanted_at is None
 
 
 def test_only_admins_see_the_values_of_an_agents_env(workspace: Workspace, shop: Api) -> None:

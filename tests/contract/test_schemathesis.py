@@ -8,44 +8,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    ignored_auth,
-    negative_data_rejection,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from config.asgi import wsgi
 from orchestration.models import Proposal, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests import sampling
-from tests.contract.operations import FOR_AGENTS
+from tests.contract.operations import FOR_AGENTS, NAMED, Operation
 from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended, keep_alive
 from tests.orchestration.proposals.made import PLANNER, a_run
 from tests.plugins import stages
 from workspaces import tokens
 
-pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it out of the other runs: it takes a second to load
 EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8" if sampling.WHOLE else "5"))
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    ignored_auth,
-    unsupported_method,
-]
-
-schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
-schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of every schema: seconds at each collection
 
 
 def in_the_middle_of_work() -> Session:
@@ -94,16 +71,51 @@ def _one_connection() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@schema.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_every_generated_request_gets_a_documented_response(case: Any, seeded: dict[str, str]) -> None:
-    name = str(case.operation.definition.raw["operationId"]).rsplit(".", 1)[-1]
-    if not name.endswith("Delete") or name == "workspaceDelete":  # what exists is what gets deep
-        case.path_parameters = {key: seeded.get(key, value) for key, value in (case.path_parameters or {}).items()}
-    token = seeded["agent" if name in FOR_AGENTS else "admin"]
-    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    """Loaded by the processes that use it: it takes seconds, which collecting would cost each process of the run."""
+    import schemathesis
+
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
+    schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of every schema
+    return schema
+
+
+@pytest.mark.parametrize("operation", **NAMED)
+def test_every_generated_request_gets_a_documented_response(operation: Operation, schema: Any, seeded: dict[str, str]) -> None:
+    from schemathesis.checks import load_all_checks, not_a_server_error
+    from schemathesis.generation.feedback import FeedbackSources
+    from schemathesis.pytest._test_builder import build_operation_test  # as its own plugin does, which builds all at collection
+    from schemathesis.python._constants.orchestrator import make_constants_value_source
+    from schemathesis.specs.openapi import checks
+
+    load_all_checks()
+    expected = [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
+        checks.negative_data_rejection,
+        checks.ignored_auth,
+        checks.unsupported_method,
+    ]
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def answers_as_documented(case: Any) -> None:
+        if not operation.name.endswith("Delete") or operation.name == "workspaceDelete":  # what exists is what gets deep
+            case.path_parameters = {key: seeded.get(key, value) for key, value in (case.path_parameters or {}).items()}
+        token = seeded["agent" if operation.name in FOR_AGENTS else "admin"]
+        case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=expected)
+
+    build_operation_test(
+        config=schema.config,
+        operation=schema[operation.path][operation.method],
+        test_func=answers_as_documented,
+        given_kwargs={},
+        feedback=FeedbackSources(constants_value_source=make_constants_value_source(schema)),
+    )()

@@ -21,6 +21,7 @@ from budget.models import Account
 from orchestration.models import Entry, Worker
 from tests import admin_site
 from tests.admin_site import BOSS, EVIL, a_superuser, dry_run, seed, url
+from tests.cases import all_cases
 from tests.factories import a_workspace
 from tests.plugins import stages
 from tests.sampling import sample
@@ -32,7 +33,6 @@ pytestmark = pytest.mark.django_db
 
 OURS = [model for name in ("workspaces", "budget", "orchestration") for model in apps.get_app_config(name).get_models()]
 OURS.append(User)
-NAMED = {"argvalues": OURS, "ids": [model.__name__ for model in OURS]}
 
 
 def two_of_each() -> Workspace:
@@ -150,30 +150,34 @@ def test_what_has_a_page_leads_to_it_and_the_page_is_there(client: Client) -> No
         assert not anchor or f'id="{anchor}"' in text, address
 
 
-@pytest.mark.parametrize("model", **NAMED)
-def test_no_link_leads_into_a_deleted_workspace_or_to_a_removed_entry(client: Client, model: Any, two: Workspace) -> None:
-    row = model._default_manager.order_by("pk").first()
-    Entry.objects.update(deleted_at=timezone.now())
-    shown = client.get(url(model, "change", row.pk)).content.decode()
-    matches = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
-    assert matches is None or client.get(html.unescape(matches[1])).status_code == 200
-    Workspace.objects.update(deleted_at=timezone.now())
-    assert "viewsitelink" not in client.get(url(model, "change", row.pk)).content.decode()
+def test_no_link_leads_into_a_deleted_workspace_or_to_a_removed_entry(client: Client, two: Workspace) -> None:
+    with all_cases(undo=True) as case:
+        for model in OURS:
+            with case(model.__name__):
+                row = model._default_manager.order_by("pk").first()
+                Entry.objects.update(deleted_at=timezone.now())
+                shown = client.get(url(model, "change", row.pk)).content.decode()
+                matches = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
+                assert matches is None or client.get(html.unescape(matches[1])).status_code == 200
+                Workspace.objects.update(deleted_at=timezone.now())
+                assert "viewsitelink" not in client.get(url(model, "change", row.pk)).content.decode()
 
 
-@pytest.mark.parametrize("model", [m for m in OURS if isinstance(admin.site.get_model_admin(m), ReadOnly)])
-def test_history_cannot_be_written_by_a_form(client: Client, model: Any, two: Workspace) -> None:
-    row = model._default_manager.order_by("pk").first()
-    before = list(model._default_manager.order_by("pk").values())
-    form = {field.name: "1" for field in model._meta.fields} | {"_save": "Save", "reason": "because"}
-    responses = [
-        client.post(url(model, "change", row.pk), form),
-        client.post(url(model, "add"), form),
-        client.post(url(model, "delete", row.pk), {"post": "yes"}),
-    ]
-    assert [response.status_code for response in responses] == [403, 403, 403]
-    client.post(url(model), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
-    assert list(model._default_manager.order_by("pk").values()) == before
+def test_history_cannot_be_written_by_a_form(client: Client, two: Workspace) -> None:
+    with all_cases(undo=True) as case:
+        for model in (m for m in OURS if isinstance(admin.site.get_model_admin(m), ReadOnly)):
+            with case(model.__name__):
+                row = model._default_manager.order_by("pk").first()
+                before = list(model._default_manager.order_by("pk").values())
+                form = {field.name: "1" for field in model._meta.fields} | {"_save": "Save", "reason": "because"}
+                responses = [
+                    client.post(url(model, "change", row.pk), form),
+                    client.post(url(model, "add"), form),
+                    client.post(url(model, "delete", row.pk), {"post": "yes"}),
+                ]
+                assert [response.status_code for response in responses] == [403, 403, 403]
+                client.post(url(model), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+                assert list(model._default_manager.order_by("pk").values()) == before
 
 
 @pytest.mark.parametrize("model", [m for m in OURS if isinstance(admin.site.get_model_admin(m), Editable)])
@@ -211,15 +215,19 @@ def test_every_filter_that_a_list_offers_works(client: Client) -> None:
 HUGE = "9" * 30
 
 
-@pytest.mark.parametrize("model", **NAMED)
-def test_a_filter_that_cannot_be_shows_everything(client: Client, model: Any) -> None:
-    columns = {field.name for field in model._meta.get_fields()}
-    names = ("id__in", "id", "at__year", "workspace__id__exact", "spec__contains")
-    known = [name for name in names if name.split("__")[0] in columns]
-    strange = [(name, HUGE) for name in names if name not in known][:1]  # what is no column is refused before its value is read
-    asked = [*itertools.product([*known, "o", "p"], [HUGE, "x", "2026-13-45"]), *strange]
-    for name, value in sample(asked, 4):
-        assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), (name, value)
+def test_a_filter_that_cannot_be_shows_everything(client: Client) -> None:
+    with all_cases(undo=True) as case:
+        for model in OURS:
+            with case(model.__name__):
+                columns = {field.name for field in model._meta.get_fields()}
+                names = ("id__in", "id", "at__year", "workspace__id__exact", "spec__contains")
+                known = [name for name in names if name.split("__")[0] in columns]
+                strange = [(name, HUGE) for name in names if name not in known][
+                    :1
+                ]  # what is no column is refused before its value is read
+                asked = [*itertools.product([*known, "o", "p"], [HUGE, "x", "2026-13-45"]), *strange]
+                for name, value in sample(asked, 4):
+                    assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), (name, value)
 
 
 @pytest.mark.parametrize("asked", [{"id__in": "x"}, {"at__gte": "2026-13-45"}])
@@ -229,25 +237,27 @@ def test_it_warns_once(client: Client, asked: dict[str, str]) -> None:
     assert "is not valid" not in client.get(url(Event)).content.decode()
 
 
-@pytest.mark.parametrize("model", **NAMED)
-def test_an_impossible_key_is_not_found(client: Client, model: Any) -> None:
-    kind = ContentType.objects.get_for_model(model)
-    actions = [item.name for item in admin.site.get_model_admin(model).actions if hasattr(item, "name")]
-    for key in (HUGE, "x"):
-        for page, ask in itertools.product(("change", "history", "delete"), (client.get, client.post)):
-            assert ask(url(model, page, key)).status_code in (302, 403, 404)
-        for action, step in itertools.product(actions, ("", "look", "apply")):
-            form = {
-                "action": action,
-                "_selected_action": [key],
-                "step": step,
-                "reason": "r",
-                "amount": "1",
-                "key": "k",
-                "seen": "s",
-            }
-            assert client.post(url(model), form).status_code in (200, 302)
-        assert client.get(f"/admin/r/{kind.pk}/{key}/").status_code in (302, 404)
+def test_an_impossible_key_is_not_found(client: Client) -> None:
+    with all_cases(undo=True) as case:
+        for model in OURS:
+            with case(model.__name__):
+                kind = ContentType.objects.get_for_model(model)
+                actions = [item.name for item in admin.site.get_model_admin(model).actions if hasattr(item, "name")]
+                for key in (HUGE, "x"):
+                    for page, ask in itertools.product(("change", "history", "delete"), (client.get, client.post)):
+                        assert ask(url(model, page, key)).status_code in (302, 403, 404)
+                    for action, step in itertools.product(actions, ("", "look", "apply")):
+                        form = {
+                            "action": action,
+                            "_selected_action": [key],
+                            "step": step,
+                            "reason": "r",
+                            "amount": "1",
+                            "key": "k",
+                            "seen": "s",
+                        }
+                        assert client.post(url(model), form).status_code in (200, 302)
+                    assert client.get(f"/admin/r/{kind.pk}/{key}/").status_code in (302, 404)
 
 
 def test_a_rename_is_recorded_with_who_and_why(client: Client) -> None:
