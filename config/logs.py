@@ -5,7 +5,10 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
+from workspaces import masking
+
 TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
+PLAIN = (str, int, float, bool, type(None), list, tuple, dict)
 FIRST = ["timestamp", "level", "event"]
 
 
@@ -28,6 +31,7 @@ def configure(level: str, kind: str) -> dict[str, Any]:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _without_secrets,
             *(_as_json() if kind == "json" else [_as_text]),
         ],
         "foreign_pre_chain": [
@@ -44,6 +48,14 @@ def configure(level: str, kind: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {"django.request": {"level": "ERROR"}},
+    }
+
+
+def _without_secrets(logger: Any, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Values that are no text are written as text later: they are masked as that."""
+    return {
+        key: masking.in_all(value if isinstance(value, PLAIN) else repr(value), masking.without_known)
+        for key, value in event.items()
     }
 
 

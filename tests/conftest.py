@@ -11,6 +11,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
 from tests.plugins import database, namespaces, stages
+from workspaces import masking
 
 SLOW = ("faults", "journeys", "agents", "hosts", "forges")  # each run by `./muster test --NAME`
 
@@ -72,3 +73,9 @@ def _on_stage(stage: stages.Make | None, django_db_setup: None, django_db_blocke
 @pytest.fixture
 def _django_db_helper(_on_stage: None, _django_db_helper: None) -> None:
     """pytest-django's, which begins the test's transaction: after its database is chosen."""
+
+
+@pytest.fixture(autouse=True)
+def _no_known_secrets() -> None:
+    """Each test begins without the secrets that others used in this process."""
+    masking.forget()

@@ -1,5 +1,18 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from workspaces import masking
 
 
 class WorkspacesConfig(AppConfig):
     name = "workspaces"
+
+    def ready(self) -> None:
+        masking.server.learn(
+            {
+                "of the mail server": settings.EMAIL_HOST_PASSWORD or "",
+                "of the database": str(settings.DATABASES["default"].get("PASSWORD") or ""),
+                "of the broker": masking.of_url(settings.REDIS_URL).get("password", ""),
+                "MUSTER_SECRET_KEY": settings.SECRET_KEY,
+            }
+        )

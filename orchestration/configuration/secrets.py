@@ -1,7 +1,7 @@
 """Secrets of a workspace: encrypted at rest with the server's key, decrypted only for its agents, masked in all stored output."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from django.db import transaction
 
@@ -9,20 +9,19 @@ from orchestration import events
 from orchestration.configuration import agent_checks, circuit_breaker
 from orchestration.messaging import wake_ups
 from orchestration.models import Secret
-from workspaces import activity
+from workspaces import activity, masking
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
+from workspaces.masking import Mask
+from workspaces.models import Workspace
 from workspaces.sealing import Sealed, seal, unseal
 
 PURPOSE = "muster secrets 1"
 MAX_CHARS = 16_000
 MAX_SECRETS = 100
-MIN_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 MUSTERS_OWN = ("FORGE_TOKEN", "FORGE_WEBHOOK_SECRET")
 """Muster itself uses these: an agent with them could merge its own work."""
-LONG_WORD = 24  # of a multi-line value: a line of base64, not an English word
-_SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
@@ -74,42 +73,15 @@ def _unsealed(workspace_id: str, *names: str) -> dict[str, str]:
             values[row.name] = unseal(row.sealed, purpose=PURPOSE)
         except Sealed:
             raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
+    Mask(values)  # known from now on, also where nobody says whose text it is
     return values
 
 
-class Mask:
-    """Replaces known secrets in text that is stored or shown."""
-
-    def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
-        also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
-        named = {part: name for name, value in {**also, **secrets}.items() for part in _parts(value)}
-        self._names = named
-        longest_first = sorted(named, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if named else None
-
-    def __call__(self, text: str) -> str:
-        if self._pattern is None:
-            return text
-        return self._pattern.sub(lambda match: f"[secret {self._names[match.group()]}]", text)
-
-    def names_in(self, text: str) -> list[str]:
-        """The secrets that a text contains."""
-        match: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
-        return sorted({self._names[value] for value in match})
-
-
-def _parts(value: str) -> list[str]:
-    """The parts of a value to mask: the whole value, and each long word of a key file, because logs show it line by line."""
-    words = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
-    return [part for part in {value, value.strip(), *words} if len(part) >= MIN_MASKED]
-
-
-NO_MASK = Mask({})
-
-
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, and values in its agent's env whose names look like secrets."""
+    """The mask of a workspace: its secrets, the password of its repository's address, and values in its agents' env whose names look like secrets."""
+    origin = Workspace.objects.filter(pk=workspace_id).values_list("origin", flat=True).first() or ""
+    password = masking.of_url(origin, "of the repository")
     try:
-        return Mask(_unsealed(workspace_id), env)
+        return Mask({**password, **_unsealed(workspace_id)}, env)
     except Sealed:
-        return Mask({}, env)
+        return Mask(password, env)

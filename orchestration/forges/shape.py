@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from workspaces.masking import foreign
+
 State = Literal["open", "merged", "closed"]
 Outcome = Literal["pending", "passed", "failed", "neutral"]
 Method = Literal["merge", "squash", "rebase"]
@@ -41,7 +43,7 @@ class ForgeError(Exception):
 
     def __init__(self, problem: Problem, detail: str, *, until: datetime | None = None, status: int = 0) -> None:
         self.problem = problem
-        self.detail = detail.strip()
+        self.detail = foreign(detail.strip())
         self.until = until
         self.status = status
         super().__init__(problem, self.detail)

@@ -21,7 +21,9 @@ from orchestration.landing import branch, reads
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, ForgeDelivery, PullRequest, Round
 from orchestration.reasons import Reason
+from workspaces import masking
 from workspaces.errors import NotFound
+from workspaces.masking import Mask
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +59,8 @@ def look(row_id: int) -> bool:
         return False
     row = PullRequest.objects.select_related("entry__account", "entry__workspace").get(pk=row_id)
     try:
-        _look(row)
+        with masking.hiding(_mask(row, connecting.config_of(row.workspace_id))):
+            _look(row)
         _note_success(row)
     except ForgeError as error:
         _note_failure(row, error)
@@ -151,10 +154,14 @@ def _last_comment(forge: Forge, row: PullRequest) -> str:
 
 
 def _findings(row: PullRequest, forge: Forge, config: Config, checks: Sequence[Check], comments: Sequence[Comment]) -> list[str]:
-    mask = secrets.mask_for(row.workspace_id, configuration.envs(config))
+    mask = _mask(row, config)
     on_lines = sorted(comments, key=lambda each: (each.path, each.line or 0, each.at))
     by_people = [requests.finding_of(row, comment) for comment in on_lines]
     return [mask(text).replace("\0", "") for text in [*by_people, *(_of_check(forge, check) for check in checks)]]
+
+
+def _mask(row: PullRequest, config: Config) -> Mask:
+    return secrets.mask_for(row.workspace_id, configuration.envs(config))
 
 
 def _of_check(forge: Forge, check: Check) -> str:
@@ -165,14 +172,14 @@ def _of_check(forge: Forge, check: Check) -> str:
         if error.problem == Problem.RATE_LIMITED:
             raise
         log_text = ""
-    words = deciding.log_end(log_text or check.detail)
+    words = deciding.log_end(masking.foreign(log_text or check.detail))
     return f"ci: {check.name} failed on the pull request" + (f". The end of its log:\n{words}" if words else "")
 
 
 def _facts(row: PullRequest, config: Config) -> texts.Facts:
     entry = row.entry
     newest = Round.objects.filter(entry=entry).order_by("-number").first()
-    mask = secrets.mask_for(row.workspace_id, configuration.envs(config))
+    mask = _mask(row, config)
     shows_cost = config.forge is not None and config.forge.show_cost
     base_url = settings.BASE_URL if settings.BASE_URL.startswith("https://") else ""
     return texts.Facts(

@@ -10,12 +10,15 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from django.utils.timezone import now
 
 from orchestration.forges.shape import ForgeError, Problem
+from workspaces import masking
+from workspaces.masking import Mask
 from workspaces.notices import addresses, posting
 from workspaces.notices.addresses import NotAllowed
 
@@ -26,6 +29,7 @@ MAX_CACHED = 1000
 MAX_CACHED_BYTES = 200_000
 MAX_PAGES = 5
 PER_PAGE = 100
+CREDENTIALS = ("Authorization", "PRIVATE-TOKEN")
 
 _cache: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
 _cache_lock = threading.Lock()
@@ -40,6 +44,11 @@ class Client:
     headers: Mapping[str, str] = field(repr=False)
     page_size_name: str = "per_page"
 
+    @cached_property
+    def _mask(self) -> Mask:
+        """Of what is sent as credentials, which an answer may repeat."""
+        return Mask({name: value.rpartition(" ")[2] for name, value in self.headers.items() if name in CREDENTIALS})
+
     def get(self, path: str, **query: Any) -> Any:
         """Raises ForgeError."""
         url = self.root + path + (f"?{urlencode(query)}" if query else "")
@@ -48,7 +57,7 @@ class Client:
             etag, cached = _cache.get(key, ("", b""))
         answer = self._send("GET", url, etag=etag)
         if answer.status == 304 and etag:
-            return _json(cached)
+            return self._json(cached)
         self._check(answer)
         if (new := answer.headers.get("etag")) and len(answer.content) <= MAX_CACHED_BYTES:
             with _cache_lock:
@@ -56,7 +65,7 @@ class Client:
                 _cache.move_to_end(key)
                 while len(_cache) > MAX_CACHED:
                     _cache.popitem(last=False)
-        return _json(answer.content)
+        return self._json(answer.content)
 
     def pages(self, path: str, name: str = "", **query: Any) -> Iterator[Any]:
         """The items of at most MAX_PAGES pages. `name`: the key of the list, where the answer is an object."""
@@ -73,26 +82,34 @@ class Client:
         """Raises ForgeError."""
         answer = self._send(method, self.root + path, body=json.dumps(body).encode())
         self._check(answer)
-        return _json(answer.content)
+        return self._json(answer.content)
 
     def text(self, path: str) -> str:
         """A log; of a redirect, what is there, which must not get the token. Raises ForgeError."""
         answer = self._send("GET", self.root + path, max_bytes=MAX_LOG_BYTES)
         if answer.status in (301, 302, 303, 307, 308) and (where := answer.headers.get("location", "")):
-            answer = _exchange("GET", where, {}, b"", MAX_LOG_BYTES)
+            answer = self._exchange("GET", where, {}, b"", MAX_LOG_BYTES)
         self._check(answer)
-        return answer.content.decode("utf-8", "replace")
+        return self._mask(answer.content.decode("utf-8", "replace"))
 
     def _send(self, method: str, url: str, *, body: bytes = b"", etag: str = "", max_bytes: int = MAX_BYTES) -> posting.Answer:
         headers = {"Accept": "application/json", "User-Agent": "Muster", **self.headers}
         headers |= {"Content-Type": "application/json"} if body else {}
         headers |= {"If-None-Match": etag} if etag else {}
-        return _exchange(method, url, headers, body, max_bytes)
+        return self._exchange(method, url, headers, body, max_bytes)
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes, max_bytes: int) -> posting.Answer:
+        with masking.hiding(self._mask):
+            return _exchange(method, url, headers, body, max_bytes)
+
+    def _json(self, content: bytes) -> Any:
+        return masking.in_all(_json(content), self._mask)
 
     def _check(self, answer: posting.Answer) -> None:
         if 200 <= answer.status < 300:
             return
-        raise problem_of(answer.status, answer.headers, message_of(answer.content))
+        with masking.hiding(self._mask):
+            raise problem_of(answer.status, answer.headers, message_of(answer.content))
 
 
 def problem_of(status: int, headers: Mapping[str, str], message: str) -> ForgeError:

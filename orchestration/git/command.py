@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
+from orchestration.git import credentials
 from orchestration.processes.shim import procfs
+from workspaces.masking import foreign
 
 TIMEOUT_S = 120.0
 _OPTIONS = {
@@ -59,7 +61,7 @@ class GitError(Exception):
 
     def __init__(self, command: str | Sequence[str], stderr: str) -> None:
         self.command = command if isinstance(command, str) else "git " + " ".join(command)
-        self.stderr = stderr.strip()
+        self.stderr = foreign(stderr.strip())
         super().__init__(self.command, self.stderr)
 
     def __str__(self) -> str:
@@ -77,7 +79,7 @@ def run(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_
 def attempt(
     folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S, env: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
-    """Exit code, output, errors; for commands whose exit code is a result."""
+    """Exit code, output, errors; for commands whose exit code is a result. Where a command of the network failed, without its credentials."""
     with _start(folder, command, env) as process:
         try:
             output, errors = process.communicate(text.encode("utf-8", "backslashreplace"), timeout_s)
@@ -87,7 +89,18 @@ def attempt(
         except BaseException:
             kill(process)
             raise
+    if process.returncode and command[0] in credentials.NETWORK:
+        return _masked(folder, command, env or {}, process.returncode, _decode(output), _decode(errors))
     return process.returncode, _decode(output), _decode(errors)
+
+
+def _masked(
+    folder: Path, command: Sequence[str], env: Mapping[str, str], code: int, output: str, errors: str
+) -> tuple[int, str, str]:
+    """A server may repeat what it was sent."""
+    _, remotes, _ = attempt(folder, "config", "--get-regexp", r"^(remote\..*\.(push)?url|url\..*)$")
+    mask = credentials.mask(command, env, remotes)
+    return code, mask(output), mask(errors)
 
 
 def read_start(folder: Path, *command: str, limit_bytes: int) -> tuple[str, bool]:

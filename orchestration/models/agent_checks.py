@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from workspaces.foreign_fields import ForeignChar
 from workspaces.models import Workspace
 
 
@@ -12,7 +13,7 @@ class AgentCheck(models.Model):
     due = models.BooleanField(default=True, db_default=True)
     requests = models.PositiveIntegerField(default=0, db_default=0)
     ok = models.BooleanField(null=True, help_text="Empty: not checked yet.")
-    message = models.CharField(max_length=1000, blank=True, db_default="", help_text="What was found, as a sentence.")
+    message = ForeignChar(max_length=1000, blank=True, db_default="", help_text="What was found, as a sentence.")
     host = models.CharField(max_length=200, blank=True, db_default="")
     at = models.DateTimeField(null=True)
 

@@ -8,6 +8,7 @@ from budget.models import Account
 from orchestration import reasons
 from orchestration.reasons import Reason
 from workspaces import ids
+from workspaces.foreign_fields import ForeignChar
 from workspaces.models import Workspace
 
 MAX_DEPTH = 3  # entries above one another
@@ -46,7 +47,7 @@ class Entry(models.Model):
     paths = models.JSONField(default=list, blank=True, help_text="What it locks: the files lists of its spec, normalised.")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
     reason_code = models.CharField(max_length=30, blank=True, choices=reasons.CHOICES, help_text="Why it is blocked or failed.")
-    reason_message = models.CharField(max_length=500, blank=True)
+    reason_message = ForeignChar(max_length=500, blank=True)
     reason_at = models.DateTimeField(null=True, blank=True)
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     parallelizable = models.BooleanField(default=True)

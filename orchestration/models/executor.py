@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
+from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 
 
@@ -29,7 +30,7 @@ class Executor(models.Model):
     trouble_code = models.CharField(
         max_length=30, blank=True, help_text="The circuit breaker: why no agent of this workspace can work now."
     )
-    trouble_message = models.CharField(max_length=500, blank=True)
+    trouble_message = ForeignChar(max_length=500, blank=True)
     trouble_since = models.DateTimeField(null=True, blank=True)
     trouble_until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
     trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found the provider unavailable.")
@@ -40,13 +41,13 @@ class Executor(models.Model):
         default="",
         help_text="The circuit breaker of the repository: why nothing can work in it.",
     )
-    repository_message = models.CharField(max_length=500, blank=True, db_default="", default="")
+    repository_message = ForeignChar(max_length=500, blank=True, db_default="", default="")
     repository_branch = models.CharField(
         max_length=250, blank=True, db_default="", default="", help_text="The entry's branch that is checked out elsewhere."
     )
     repository_since = models.DateTimeField(null=True, blank=True)
     repository_seen_at = models.DateTimeField(null=True, blank=True, help_text="When it was last unusable, or came back.")
-    push_error = models.CharField(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
+    push_error = ForeignChar(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
     pushed_commit = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
@@ -78,14 +79,14 @@ class Worker(models.Model):
         blank=True,
         help_text="MUSTER_LABELS of its host: what entries may require.",
     )
-    unreachable = models.JSONField(
+    unreachable = ForeignJSON(
         default=dict,
         db_default=Value({}, models.JSONField()),
         blank=True,
         help_text="Workspaces whose shared repository its host cannot use now: why, as a sentence.",
     )
     free_mb = models.PositiveBigIntegerField(null=True, blank=True, help_text="Free on the disk of its data directory.")
-    problem = models.CharField(
+    problem = ForeignChar(
         max_length=300, blank=True, db_default="", default="", help_text="What is wrong with its host, as a sentence."
     )
     drain_by = models.CharField(

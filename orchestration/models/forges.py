@@ -5,6 +5,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from orchestration.models.entries import Entry
+from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 
 
@@ -37,8 +38,8 @@ class PullRequest(models.Model):
     )
     forge_id = models.CharField(max_length=40, blank=True, db_default="", default="", help_text="The forge's own id of it.")
     number = models.PositiveIntegerField(null=True, blank=True)
-    url = models.CharField(max_length=500, blank=True, db_default="", default="")
-    checks = models.JSONField(
+    url = ForeignChar(max_length=500, blank=True, db_default="", default="")
+    checks = ForeignJSON(
         default=list,
         db_default=Value([], models.JSONField()),
         blank=True,
@@ -47,10 +48,8 @@ class PullRequest(models.Model):
     merge_commit = models.CharField(
         max_length=64, blank=True, db_default="", default="", help_text="The commit on its base that has the work."
     )
-    ended_by = models.CharField(max_length=200, blank=True, db_default="", default="", help_text="Who merged or closed it there.")
-    message = models.CharField(
-        max_length=500, blank=True, db_default="", default="", help_text="What it waits for, as a sentence."
-    )
+    ended_by = ForeignChar(max_length=200, blank=True, db_default="", default="", help_text="Who merged or closed it there.")
+    message = ForeignChar(max_length=500, blank=True, db_default="", default="", help_text="What it waits for, as a sentence.")
     problem = models.CharField(max_length=20, blank=True, db_default="", default="", help_text="The forge's last error, by name.")
     due = models.BooleanField(db_default=True, default=True, help_text="It is to be looked at now.")
     text_due = models.BooleanField(db_default=True, default=True, help_text="Its title and body are to be written again.")

@@ -8,6 +8,7 @@ from orchestration.models.approvals import Approval
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from orchestration.models.sessions import Round
+from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 
 
@@ -31,7 +32,7 @@ class TreeVerdict(models.Model):
     passed = models.BooleanField(help_text="Compared with its base by the workspace's pass policy.")
     base_tree = models.CharField(max_length=64, blank=True, help_text="What it was compared with.")
     round = models.ForeignKey(Round, null=True, blank=True, on_delete=models.SET_NULL, related_name="tree_verdicts")
-    checks = models.JSONField(default=list, blank=True, help_text="The evidence of each check.")
+    checks = ForeignJSON(default=list, blank=True, help_text="The evidence of each check.")
     cases = models.BinaryField(default=bytes, blank=True, help_text="Every test case by check: JSON, compressed by zlib.")
     by = models.CharField(max_length=200, blank=True, help_text="Who accepted it.")
     seconds = models.FloatField(default=0)
@@ -74,12 +75,12 @@ class Integration(models.Model):
     foreign_tip = models.CharField(
         max_length=64, blank=True, db_default="", help_text="A tip that Muster did not write and that is not good."
     )
-    message = models.CharField(max_length=1000, blank=True, db_default="", help_text="Why nothing starts, as a sentence.")
+    message = ForeignChar(max_length=1000, blank=True, db_default="", help_text="Why nothing starts, as a sentence.")
     culprit = models.CharField(max_length=64, blank=True, db_default="", help_text="The commit that broke it.")
     base_tip = models.CharField(
         max_length=64, blank=True, db_default="", help_text="The commit of the base branch that was last handled."
     )
-    base_problem = models.CharField(
+    base_problem = ForeignChar(
         max_length=1000, blank=True, db_default="", help_text="Why the base branch's commits are not merged."
     )
     adopt_foreign = models.BooleanField(
@@ -95,7 +96,7 @@ class Integration(models.Model):
     judging_tree = models.CharField(max_length=64, blank=True, db_default="", help_text="The tree on which the checks run now.")
     due = models.BooleanField(default=True, db_default=True, help_text="A lander must look.")
     push_wanted = models.BooleanField(default=False, db_default=False, help_text="A person requested a push.")
-    undelivered = models.CharField(max_length=300, blank=True, db_default="")
+    undelivered = ForeignChar(max_length=300, blank=True, db_default="")
     phase = models.CharField(max_length=200, blank=True, db_default="", help_text="What the lander does now.")
     phase_since = models.DateTimeField(null=True, blank=True)
     worker = models.ForeignKey(Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
@@ -127,7 +128,7 @@ class IntegrationCommit(models.Model):
     old = models.CharField(max_length=64)
     new = models.CharField(max_length=64)
     tree = models.CharField(max_length=64)
-    subject = models.CharField(max_length=300)
+    subject = ForeignChar(max_length=300)
     verdict = models.ForeignKey(TreeVerdict, null=True, blank=True, on_delete=models.PROTECT, related_name="landed")
     reused = models.BooleanField(default=False, help_text="The tree had been judged before: nothing ran.")
     fence = models.PositiveBigIntegerField(default=0)
@@ -178,7 +179,7 @@ class Landing(models.Model):
         IntegrationCommit, null=True, blank=True, on_delete=models.PROTECT, related_name="landings",
         help_text="Set once it can no longer be withdrawn.",
     )  # fmt: skip
-    message = models.CharField(max_length=1000, blank=True, help_text="Why it was refused or withdrawn.")
+    message = ForeignChar(max_length=1000, blank=True, help_text="Why it was refused or withdrawn.")
     by = models.CharField(max_length=200, blank=True, help_text="Who requested it, if a person did.")
     approval_needed = models.CharField(
         max_length=300, blank=True, db_default="", help_text="Why a person must approve it, as a sentence; empty: nobody must."

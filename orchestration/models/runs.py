@@ -6,6 +6,7 @@ from django.db.models import Q
 from orchestration.models.entries import Entry
 from orchestration.models.sessions import Session
 from orchestration.reasons import Reason
+from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 
 
 class Run(models.Model):
@@ -35,8 +36,8 @@ class Run(models.Model):
     )
     commit = models.CharField(max_length=64, blank=True, db_default="", default="", help_text="The commit that it read.")
     prompt = models.TextField(blank=True, db_default="", default="")
-    answer = models.TextField(blank=True, db_default="", default="", help_text="The agent's last answer, as it came.")
-    problems = models.JSONField(default=list, blank=True, help_text="What was wrong with its answers, in sentences.")
+    answer = ForeignText(blank=True, db_default="", default="", help_text="The agent's last answer, as it came.")
+    problems = ForeignJSON(default=list, blank=True, help_text="What was wrong with its answers, in sentences.")
 
     def __str__(self) -> str:
         return f"Run {self.session_id}"
@@ -74,11 +75,11 @@ class Proposal(models.Model):
         related_name="changes_proposed",
         help_text="The entry that it changes; none: it adds one.",
     )
-    before = models.JSONField(null=True, blank=True, help_text="The entry as the run read it.")
-    after = models.JSONField(help_text="The new entry, or the new values, as the schema of proposals has them.")
-    reason = models.CharField(max_length=500, blank=True, help_text="Why the agent proposes it.")
-    note = models.CharField(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
-    tests_on_base = models.JSONField(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
+    before = ForeignJSON(null=True, blank=True, help_text="The entry as the run read it.")
+    after = ForeignJSON(help_text="The new entry, or the new values, as the schema of proposals has them.")
+    reason = ForeignChar(max_length=500, blank=True, help_text="Why the agent proposes it.")
+    note = ForeignChar(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
+    tests_on_base = ForeignJSON(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
     estimate = models.JSONField(
         default=dict, blank=True, help_text="The agent's estimate: chances to pass, micro-USD of a round."
     )

@@ -8,6 +8,7 @@ from budget.models import Hold
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from workspaces import ids
+from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 from workspaces.models import Workspace
 
 
@@ -76,7 +77,7 @@ class Session(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED, db_default=Status.CLAIMED)
     phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING, db_default=Phase.STARTING)
     outcome = models.CharField(max_length=15, choices=Outcome.choices, blank=True, default="", db_default="")
-    outcome_message = models.CharField(max_length=500, blank=True, default="", db_default="")
+    outcome_message = ForeignChar(max_length=500, blank=True, default="", db_default="")
     round_number = models.PositiveIntegerField(default=0, db_default=0)
     hold = models.OneToOneField(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="session")
     agent = models.CharField(max_length=30, blank=True, default="", db_default="")
@@ -106,18 +107,18 @@ class Session(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     last_output_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
-    progress = models.CharField(max_length=500, blank=True, default="", db_default="")
+    progress = ForeignChar(max_length=500, blank=True, default="", db_default="")
     failure = models.CharField(
         max_length=30, blank=True, default="", db_default="", help_text="The named failure of its agent, if it had one."
     )
-    waiting_for = models.CharField(
+    waiting_for = ForeignChar(
         max_length=300, blank=True, default="", db_default="", help_text="Why the agent waits for its provider now."
     )
     waiting_until = models.DateTimeField(null=True, blank=True)
-    cost_note = models.CharField(
+    cost_note = ForeignChar(
         max_length=500, blank=True, default="", db_default="", help_text="Where two reports of its cost differ."
     )
-    anomaly = models.CharField(
+    anomaly = ForeignChar(
         max_length=300,
         blank=True,
         db_default="",
@@ -203,15 +204,15 @@ class Round(models.Model):
     score = models.FloatField(null=True, blank=True)
     improvement_score = models.FloatField(null=True, blank=True)
     base_score = models.FloatField(null=True, blank=True, help_text="Of its base, in the same measure.")
-    summary = models.TextField(blank=True)
+    summary = ForeignText(blank=True)
     agent_done = models.BooleanField(
         default=False, db_default=False, help_text="The agent ended well: its work is not paid again."
     )
-    findings = models.JSONField(default=list, blank=True)
-    checks = models.JSONField(default=list, blank=True)
+    findings = ForeignJSON(default=list, blank=True)
+    checks = ForeignJSON(default=list, blank=True)
     prompt = models.TextField(blank=True)
-    review = models.JSONField(default=dict, blank=True, help_text="What the interceptor answered, and its prompt.")
-    sandbox = models.CharField(
+    review = ForeignJSON(default=dict, blank=True, help_text="What the interceptor answered, and its prompt.")
+    sandbox = ForeignChar(
         max_length=300, blank=True, default="", db_default="", help_text="How its processes were confined, in a sentence."
     )
     base_commit = models.CharField(max_length=64, blank=True)

@@ -13,6 +13,7 @@ from orchestration.git.places import common_dir
 from orchestration.repositories import problems
 from orchestration.repositories.authority import STALE, Moved, Unreachable
 from workspaces.git_urls import without_password
+from workspaces.masking import foreign
 
 LIST_TIMEOUT_S = 20.0
 FETCH_TIMEOUT_S = 600.0
@@ -171,7 +172,9 @@ class Remote:
         advice = problems.advice(errors)
         if self.remedy and "returned error: 403" in errors:
             advice = self.remedy
-        text = f"{without_password(self.url)} could not be used: {problems.summary(errors)[-250:] or 'git gave no reason'}"
+        text = (
+            f"{without_password(self.url)} could not be used: {foreign(problems.summary(errors))[-250:] or 'git gave no reason'}"
+        )
         return f"{text.rstrip('.')}. {advice}. It is tried again by itself" if advice else text
 
 

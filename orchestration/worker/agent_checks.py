@@ -22,6 +22,7 @@ from orchestration.sessions.sandbox import Boxes, SandboxMissing
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import cli_versions
 from orchestration.worker.agents.shared.interface import Traits
+from workspaces import masking
 from workspaces.models import Workspace
 from workspaces.sealing import Sealed
 
@@ -36,13 +37,21 @@ def run_due(worker: Worker) -> int:
     rows = list(AgentCheck.objects.filter(due=True, workspace__deleted_at__isnull=True))
     for row in rows:
         try:
-            ok, message = check(row.workspace_id)
+            ok, message = _masked_check(row.workspace_id)
         except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as problem:  # such as ~nobody/agent, or a NUL
             ok, message = False, f"The agent could not be checked: {problem}."
         same = AgentCheck.objects.filter(pk=row.pk, requests=row.requests)
         same.update(due=False, ok=ok, message=message[:1000], host=worker.host, at=Now())
         wake_ups.publish_change(row.workspace_id, "executor", "landing")
     return len(rows)
+
+
+def _masked_check(workspace_id: str) -> tuple[bool, str]:
+    """What a CLI prints may contain its key."""
+    config = configuration.load(Executor.objects.get(pk=workspace_id).config)
+    with masking.hiding(secrets.mask_for(workspace_id, configuration.envs(config))):
+        ok, message = check(workspace_id)
+        return ok, masking.foreign(message)
 
 
 def check(workspace_id: str) -> tuple[bool, str]:

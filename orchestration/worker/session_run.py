@@ -30,7 +30,7 @@ from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
-from workspaces import activity, disk
+from workspaces import activity, disk, masking
 from workspaces.access import MUSTER
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,8 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
-            _run_to_end(session, stop_flags)
+            with masking.hiding():
+                _run_to_end(session, stop_flags)
         except (OperationalError, InterfaceError) as error:
             _end_after_outage(session, stop_flags, error)
 
@@ -132,6 +133,7 @@ def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: boo
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
+    mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     try:
         boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
@@ -151,7 +153,6 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         start=start,
         leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,
     )
-    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     context = RoundContext(session, entry, config, stop_flags, writer, worktree, boxes, mask)
     for sentence in (boxes.decision.sentence, *worktree.missing):

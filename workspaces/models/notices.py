@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from workspaces import ids
+from workspaces.foreign_fields import ForeignChar
 from workspaces.models.events import Event
 from workspaces.models.people import Workspace
 
@@ -28,7 +29,7 @@ class Channel(models.Model):
     target = models.CharField(max_length=2000, help_text="A URL, or addresses with commas between them.")
     sealed = models.BinaryField(default=bytes, help_text="The signing secret of a webhook.")
     enabled = models.BooleanField(default=True)
-    off_because = models.CharField(max_length=500, blank=True, help_text="Why it is off, when Muster switched it off.")
+    off_because = ForeignChar(max_length=500, blank=True, help_text="Why it is off, when Muster switched it off.")
     failures_in_a_row = models.PositiveIntegerField(default=0)
     rests_until = models.DateTimeField(null=True, blank=True, help_text="After a failure: nothing goes there before.")
     created_at = models.DateTimeField(db_default=Now())
@@ -103,7 +104,7 @@ class Delivery(models.Model):
     tried_at = models.DateTimeField(null=True, blank=True)
     took_ms = models.PositiveIntegerField(null=True, blank=True)
     status = models.PositiveIntegerField(null=True, blank=True, help_text="What the receiver answered, in HTTP.")
-    answer = models.CharField(max_length=500, blank=True, help_text="The first of what it answered, or what went wrong.")
+    answer = ForeignChar(max_length=500, blank=True, help_text="The first of what it answered, or what went wrong.")
 
     class Meta:
         verbose_name_plural = "deliveries"

@@ -1,8 +1,9 @@
 """Channels: admins create, change and remove them, each change recorded. A signing secret is shown once, when it is created."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -11,11 +12,14 @@ from workspaces.access import MUSTER, Caller
 from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
 from workspaces.errors import Invalid, NotFound
+from workspaces.masking import Mask
 from workspaces.models import Channel, ChannelVerb, Delivery, Digest, Workspace
 from workspaces.notices import addresses, digests, mail, signing
 from workspaces.notices.digests import DigestSettings
+from workspaces.sealing import Sealed
 
 MAX_CHANNELS = 50
+SECRET_WORD = 12  # of an address: a shorter part is no secret
 OFF = "The channel was switched off"
 
 
@@ -48,6 +52,19 @@ def channel_for(workspace_id: str, channel_id: str) -> Channel:
         if channel := mine.filter(pk=channel_id).first():
             return channel
     raise NotFound("Channel not found")
+
+
+def mask_of(channel: Channel) -> Mask:
+    """What its receiver knows and may repeat: the secret parts of its address, which is the only secret of a chat, and its signing secret."""
+    secrets = {}
+    if channel.kind != Channel.Kind.EMAIL:
+        parts = urlsplit(channel.target)
+        words = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+        secrets = {f"of the address {n or ''}".strip(): word for n, word in enumerate(words) if len(word) >= SECRET_WORD}
+        secrets |= {"address": f"{parts.path}?{parts.query}"} if parts.query else {"address": parts.path}
+    with suppress(Sealed):
+        secrets |= {"signing secret": signing.unseal(channel.sealed)} if channel.sealed else {}
+    return Mask(secrets)
 
 
 def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, *, by: Caller) -> tuple[Channel, str]:

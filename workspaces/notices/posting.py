@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from workspaces.masking import foreign
 from workspaces.notices import addresses
 from workspaces.notices.addresses import Destination, NotAllowed
 
@@ -35,6 +36,9 @@ class Result:
     text: str
     status: int | None = None
     took_ms: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", foreign(self.text))
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -132,5 +136,5 @@ def why(error: Exception, took: float, timeout_s: float) -> str:
 
 
 def printable(text: str) -> str:
-    """The first 500 characters, without control characters."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text[:500]).strip()
+    """The first 500 characters, without control characters and secrets."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in foreign(text, 500)).strip()

@@ -10,8 +10,9 @@ import structlog
 from django.db import close_old_connections, connections
 from django.db.models.functions import Now
 
+from workspaces import masking
 from workspaces.models import Channel, Delivery
-from workspaces.notices import deliveries, mail, messages, posting, signing
+from workspaces.notices import channels, deliveries, mail, messages, posting, signing
 from workspaces.notices.posting import Result
 from workspaces.sealing import Sealed
 
@@ -97,7 +98,8 @@ def send(delivery: Delivery) -> Result:
     """The attempt itself, logged without the target. No transaction is open meanwhile."""
     by = _mail if delivery.channel.kind == Channel.Kind.EMAIL else _post
     try:
-        result = by(delivery, messages.message_id(delivery))
+        with masking.hiding(channels.mask_of(delivery.channel)):
+            result = by(delivery, messages.message_id(delivery))
     except Exception as error:  # a delivery that always raises would be tried forever, and block its channel
         log.exception("notice.unsendable", delivery=delivery.pk)
         result = Result(False, f"It could not be sent: {type(error).__name__}")

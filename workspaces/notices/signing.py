@@ -21,8 +21,13 @@ def seal(secret: str) -> bytes:
     return sealing.seal(secret, purpose=PURPOSE)
 
 
+def unseal(sealed: bytes | memoryview) -> str:
+    """Raises sealing.Sealed."""
+    return sealing.unseal(sealed, purpose=PURPOSE)
+
+
 def headers(sealed: bytes | memoryview, *, message_id: str, body: str, at: datetime | None = None) -> dict[str, str]:
     """The three headers. The time is that of this attempt: receivers refuse messages older than five minutes. Raises sealing.Sealed."""
     when = at or now()
-    signature = Webhook(sealing.unseal(sealed, purpose=PURPOSE)).sign(message_id, when, body)
+    signature = Webhook(unseal(sealed)).sign(message_id, when, body)
     return {"webhook-id": message_id, "webhook-timestamp": str(int(when.timestamp())), "webhook-signature": signature}

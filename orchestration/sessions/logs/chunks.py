@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs.levels import ERROR, level
+from workspaces.masking import OWN_TOKEN, Mask
 
 MAX_LINE = 20_000
 # Escape sequences (colours, cursor movement, titles) and every control character but the tab.
@@ -31,9 +31,9 @@ class Line:
 class Writer:
     """Collects lines and writes them in chunks. Beyond `limit` bytes the head and the newest half stay; the middle is deleted."""
 
-    def __init__(self, session: Session, *, limit: int, mask: Mask = NO_MASK) -> None:
+    def __init__(self, session: Session, *, limit: int, mask: Mask | None = None) -> None:
         self._session = session
-        self._mask = mask
+        self.mask = mask or Mask({})
         self._half = limit // 2
         self._lines: list[tuple[int, str, str]] = []
         self._pending = 0
@@ -45,7 +45,7 @@ class Writer:
         self.first_error: int | None = None
 
     def add(self, stream: str, text: str) -> None:
-        text = self._mask(text)
+        text = self.mask(OWN_TOKEN.sub("[secret token]", text))
         shown = text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]} … {len(text) - MAX_LINE} more characters"
         if self.first_error is None and level(plain(shown)) == ERROR:
             self.first_error = self._next + len(self._lines)

@@ -15,7 +15,6 @@ from typing import Any
 
 from django.db import connection
 
-from orchestration.configuration.secrets import Mask
 from orchestration.dialogue import delivery, questions, texts
 from orchestration.dialogue.delivery import Mail
 from orchestration.dialogue.questions import NOTED, QuestionRefused
@@ -23,6 +22,7 @@ from orchestration.models import Session
 from orchestration.sessions import own_files, supervise
 from orchestration.worker.agents.shared.events import Asked, Event, Finished, Text, Usage
 from orchestration.worker.agents.shared.json_values import without_unstorable
+from workspaces.masking import Mask
 
 MAX_FILES = 50
 MAX_BYTES = 4 * texts.MAX_CHARS + 4  # of UTF-8: one character too many is seen

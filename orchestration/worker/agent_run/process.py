@@ -119,7 +119,8 @@ def run(
             writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
         if launch.thread is not None:
             conversations.keep(session.owner_id, role, agent.kind, launch.thread.id, launch.thread.totals)
-        mask = secrets.Mask(values, agent.env)
+        mask = writer.mask
+        mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
         if mail is not None:
             mailbox = Mailbox(session, directory.questions, mask, record=task.record, mail=mail, round_id=round_id)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth, mailbox)

@@ -12,7 +12,6 @@ from budget import ledger
 from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
-from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import Session
 from orchestration.sessions import conversations, giving_way, metering, reservations, supervise
 from orchestration.sessions.reservations import Growth
@@ -20,6 +19,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
+from workspaces.masking import NO_MASK, Mask
 
 # An agent that has used up its reservation exactly may be done: it gets this long to report that before it is stopped.
 FINISH_S = 0.5

@@ -12,7 +12,6 @@ from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.configuration import Approve, Config, secrets
-from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
@@ -21,6 +20,7 @@ from orchestration.repositories import here
 from orchestration.repositories.authority import Authority
 from orchestration.sessions import session_dir
 from orchestration.verdicts import checks_hash
+from workspaces.masking import NO_MASK, Mask
 from workspaces.models import Workspace
 
 RENEW_S = 2.0

@@ -26,6 +26,7 @@ from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import Conflict
+from workspaces.masking import foreign
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ def _push(lease: Lease, row: PullRequest) -> bool:
 def _show(row: PullRequest, problem: str) -> None:
     """On the entry that waits."""
     waits = Entry.objects.filter(pk=row.entry_id, status=Entry.Status.PENDING, reason_code=Reason.WAITING_FOR_MERGE)
+    problem = foreign(problem)
     waits.update(reason_message=problem[:500])
     log.warning("pull_request.not_pushed", entry=row.entry_id, error=problem[-300:])
 

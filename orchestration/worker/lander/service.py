@@ -17,6 +17,7 @@ from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.runner import marker_of
+from workspaces import masking
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,9 @@ class Service:
             leftovers.end_marked(marker_of(workspace_id), 3.0)
         failed = True
         try:
-            batches.work(Lease.read(workspace_id, fence, self._stopping.is_set))
+            lease = Lease.read(workspace_id, fence, self._stopping.is_set)
+            with masking.hiding(lease.mask):
+                batches.work(lease)
             failed = False
         except branch.Fenced:
             log.warning("lander.fenced", workspace=workspace_id)

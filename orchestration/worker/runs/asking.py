@@ -29,6 +29,7 @@ from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place, stopped
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
+from workspaces import masking
 
 Outcome = Session.Outcome
 ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
@@ -46,7 +47,7 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
         boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
-    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
+    mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     writer.add("muster", boxes.decision.sentence)
     try:

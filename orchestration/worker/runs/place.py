@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.configuration import Agent, Config
-from orchestration.configuration.secrets import Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
@@ -15,6 +14,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Boxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.steps.context import SessionOver, scratch
+from workspaces.masking import Mask
 
 Outcome = Session.Outcome
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.configuration import Config
-from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
@@ -16,6 +15,7 @@ from orchestration.sessions.sandbox import Boxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.agent_run import outcomes
+from workspaces.masking import NO_MASK, Mask
 
 SETUP_TIMEOUT_S = 1800
 

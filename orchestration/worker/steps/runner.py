@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestration.configuration import Check, Config
-from orchestration.configuration.secrets import Mask
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import session_dir, supervise
@@ -15,6 +14,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.steps.context import SETUP_TIMEOUT_S
+from workspaces.masking import Mask
 
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
 

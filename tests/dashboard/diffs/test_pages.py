@@ -13,9 +13,9 @@ from dashboard.diffs.paint import Allowance
 from dashboard.diffs.parse import Hunk
 from dashboard.diffs.viewing import Shown, View
 from dashboard.diffs.visible import misleads, name, visible
-from orchestration.configuration.secrets import Mask
 from tests.orchestration.git.repositories import a_repository, git, write
 from tests.sampling import examples
+from workspaces.masking import Mask
 
 LINE = st.text(st.characters(exclude_characters="\n"), max_size=200)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from orchestration.models import LogChunk, Round, Session
 from tests.contract.api import Api
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, a_token
+from tests.orchestration.repeating import leaks
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, reports, rounds_of
 from workspaces.models import Event
 
@@ -145,3 +147,24 @@ def assert_kept_nowhere(session: Session) -> None:
     for path in (f"workers/{session.pk}/", f"workers/{session.pk}/log/", f"entries/{session.entry_id}/", "activity/"):
         page = client.get(f"/w/{session.workspace_id}/{path}")
         assert (page.status_code, VALUE in page.content.decode()) == (200, False), path
+
+
+def test_the_sessions_own_token_is_in_no_text_that_its_agent_printed(shop: Make, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    agent = (
+        f'env; env >&2; echo "me:$MUSTER_TOKEN" | base64 -w0; echo "at $MUSTER_TOKEN"; echo "$MUSTER_TOKEN" > {note}; touch ok'
+    )
+    work = shop(agent)
+    with leaks.logged() as written:
+        session = work.run()
+    token = note.read_text().strip()
+    assert token.startswith("muster_") and session.outcome == "passed"
+    assert (leaks.columns_with(token.removeprefix("muster_")), leaks.in_log(token, written)) == ([], [])
+    assert "MUSTER_TOKEN=[secret token]" in str([chunk.lines for chunk in LogChunk.objects.filter(session=session)])
+
+
+def test_work_that_has_the_sessions_own_token_is_not_merged(shop: Make) -> None:
+    session = shop("echo $MUSTER_TOKEN > ok").run()
+    assert rounds_of(session)[0].findings == [
+        "secret_leaked: the work or its history contains the secret MUSTER_TOKEN: take it out of both"
+    ]

@@ -1,0 +1,1 @@
+"""Servers that repeat the secret that they were sent."""
