@@ -17,6 +17,7 @@ from orchestration.configuration import secrets
 from orchestration.models import Entry, Round
 from orchestration.repositories import here
 from workspaces.errors import NotFound
+from workspaces.masking import Mask
 
 
 class DiffFilter(forms.Form):
@@ -80,5 +81,5 @@ def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
     return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."
 
 
-def _mask(page_request: PageRequest) -> secrets.Mask:
+def _mask(page_request: PageRequest) -> Mask:
     return secrets.mask_for(page_request.workspace.pk, configuration.envs(configuration.load(page_request.executor.config)))
