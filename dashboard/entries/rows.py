@@ -141,7 +141,7 @@ def _row(
     return {
         "entry": entry,
         "account": account,
-        "badge": "landing" if _lands(entry, session) else entry_state.badge(entry, asks=code == Reason.WAITING_FOR_ANSWER),
+        "badge": _badge(entry, explanation, session),
         "why": why,
         "chip": chip,
         "detail": [] if chip and (stands_above or _repeats(chip, code, why)) else why,
@@ -158,6 +158,16 @@ def _row(
         "session": session,
         "use": Use(account.spent, account.held, account.budget),
     }
+
+
+def _badge(entry: Entry, explanation: Explanation | None, session: OpenSession | None) -> str:
+    """An entry that the next cycle blocks is not ready, though no cycle has come to it yet."""
+    if _lands(entry, session):
+        return "landing"
+    why = explanation.why if explanation else None
+    if entry.status == Entry.Status.PENDING and why is not None and why.blocks:
+        return "blocked"
+    return entry_state.badge(entry, asks=why is not None and why.code == Reason.WAITING_FOR_ANSWER)
 
 
 def sentence(

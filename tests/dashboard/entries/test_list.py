@@ -293,3 +293,9 @@ def test_the_empty_group_in_review_leads_to_the_rules_of_approval(ana: Client, o
         seen = text_of(client, at(workspace), status="review")
         assert "Work comes here when it waits for a person" in seen
         assert (f'href="/w/{workspace.pk}/settings/config/#approve-h"' in seen) == may_choose
+
+
+def test_an_entry_without_money_for_a_round_is_not_called_ready(ana: Client, workspace: Workspace) -> None:
+    [poor] = entries.add(workspace.pk, [Draft("Poor", budget=20_000)], by=seed.ANA)
+    seen = ana.get(at(workspace), {"q": "Poor"}).context["rows"]
+    assert [row["badge"] for row in seen] == ["blocked"] and "a round needs" in "".join(text for text, _ in seen[0]["why"])
