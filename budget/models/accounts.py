@@ -131,7 +131,10 @@ class RoundSpend(models.Model):
     cached_tokens = models.BigIntegerField(default=0, db_default=0, help_text="The part of the input that was read from a cache.")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "number"], name="one_spend_per_round")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "number"], name="one_spend_per_round"),
+            models.CheckConstraint(condition=Q(improvement_score__range=(-1, 1)), name="an_improvement_of_money_is_a_share"),
+        ]
         ordering = ["account", "number"]
 
     def __str__(self) -> str:

@@ -222,7 +222,10 @@ class Round(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["entry", "number"], name="one_round_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "number"], name="one_round_per_number"),
+            models.CheckConstraint(condition=Q(improvement_score__range=(-1, 1)), name="an_improvement_is_a_share"),
+        ]
         ordering = ["entry", "number"]
 
     def __str__(self) -> str:

@@ -57,7 +57,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
         opened.score = verdict.score
         opened.base_score = verdict.base_score
-        opened.improvement_score = round(verdict.score - verdict.base_score - _best_gain(opened, verdict.base_score), 6)
+        opened.improvement_score = _improvement(opened, verdict)
         opened.findings = [*findings, *verdict.findings]
         opened.checks = verdict.checks
         RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
@@ -76,6 +76,12 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         diffstat=opened.diffstat,
         ended_at=Now(),
     )
+
+
+def _improvement(opened: Round, verdict: Verdict) -> float:
+    """Between -1 and 1. An earlier round may have been measured otherwise: before a check was found to look at its entry, or on another base."""
+    gain = verdict.score - verdict.base_score - _best_gain(opened, verdict.base_score)
+    return round(min(max(gain, -1.0), 1.0), 6)
 
 
 def _best_gain(opened: Round, base_score: float) -> float:

@@ -10,6 +10,9 @@ from django.db import transaction
 from orchestration.configuration import Config
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import checks_hash, store
+from orchestration.verdicts.evidence import Cases, CheckRun
+
+_WITHOUT_ENTRY = (TreeVerdict.Kind.BASELINE, TreeVerdict.Kind.TIP, TreeVerdict.Kind.LANDING)
 
 
 def entry_scoped(workspace_id: str, config: Config) -> set[str]:
@@ -27,15 +30,30 @@ def among(config: Config, kept: Mapping[str, list[str]]) -> set[str]:
     return names | (automatic & set(kept.get(checks_hash.of(config), [])))
 
 
+def may_mislead(verdict: TreeVerdict, config: Config) -> bool:
+    """Whether a verdict is no base to refuse work by: it was made with the variables of one entry, and checks of scope `auto` may look at them."""
+    return verdict.kind not in _WITHOUT_ENTRY and any(check.scope == "auto" for check in config.verify)
+
+
 def judging_alone(workspace_id: str, hash_: str) -> set[str]:
     """The checks that were good, or reported their cases, when they last ran without the variables of an entry. Rounds run with them, so
     their verdicts show nothing here."""
-    without = (TreeVerdict.Kind.BASELINE, TreeVerdict.Kind.TIP, TreeVerdict.Kind.LANDING)
-    verdicts = TreeVerdict.objects.filter(workspace_id=workspace_id, checks_hash=hash_, kind__in=without)
+    verdicts = TreeVerdict.objects.filter(workspace_id=workspace_id, checks_hash=hash_, kind__in=_WITHOUT_ENTRY)
     verdict = verdicts.order_by("-pk").first()
     if verdict is None:
         return set()
     return {name for name, run in store.runs_of(verdict).items() if run.is_green or (run.cases is not None and run.cases.any)}
+
+
+def gone(run: CheckRun, base: CheckRun | None) -> frozenset[str]:
+    """The cases that the base reports and the run does not. A run with, or without, the variables of an entry that reports one of them
+    again shows that the check looks at its entry."""
+    return reported(base.cases if base is not None else None) - reported(run.cases)
+
+
+def reported(cases: Cases | None) -> frozenset[str]:
+    """The cases that ran."""
+    return cases.good | frozenset(cases.failed) if cases is not None else frozenset()
 
 
 def keep(workspace_id: str, config: Config, names: set[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.utils.timezone import now
 
+from orchestration.configuration import Check
 from orchestration.git import changes, working_copies
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
@@ -50,8 +51,9 @@ def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     """Run the checks on a commit, without the variables of an entry. Raises CannotJudge."""
     tree = changes.tree_of(lease.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
+    name = f"{checkout_name(lease)}-tip"  # a merge's working copy may be there
     return baseline.judge_base(
-        lease.workspace_id, lease.store, commit, lease.config, runner, folder=lease.folder, name=checkout_name(lease), kind=kind
+        lease.workspace_id, lease.store, commit, lease.config, runner, folder=lease.folder, name=name, kind=kind
     )
 
 
@@ -69,12 +71,7 @@ def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, na
     queued = Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED)
     queued.update(state=Landing.State.CHECKING)
     lease.enter(f"judging {named}")
-    what = f"checks run on {named}"
-    judged = _run(lease, last, landings, base, question, what=what)
-    if not judged.passed and _is_old(lease, tip):
-        base = _base_with_gains(lease, tip, landings, anew=True)
-        judged = _run(lease, last, landings, base, question, what=what)
-    return judged
+    return _run(lease, tip, last, landings, base, question, what=f"checks run on {named}")
 
 
 def _base_with_gains(lease: Lease, tip: str, landings: Sequence[Landing], *, anew: bool = False) -> dict[str, CheckRun]:
@@ -84,6 +81,7 @@ def _base_with_gains(lease: Lease, tip: str, landings: Sequence[Landing], *, ane
 
 def _run(
     lease: Lease,
+    tip: str,
     last: Step,
     landings: Sequence[Landing],
     base: Mapping[str, CheckRun],
@@ -101,7 +99,10 @@ def _run(
         except CannotJudge as problem:
             return Judged(False, (str(problem),), reused=False)
         runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
-        if not result.passed and (newly := _found_out(lease, landings, checkout, runs)):
+        if not result.passed and _is_doubtful(lease, tip):
+            base = _base_with_gains(lease, tip, landings, anew=True)
+            result = comparison.compare(runs, base, question)
+        if not result.passed and (newly := _found_out(lease, landings, checkout, runs, base)):
             apart |= newly
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
@@ -123,22 +124,37 @@ def _run(
     return Judged(passed, findings, verdict, reused=False)
 
 
-def _found_out(lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun]) -> set[str]:
-    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry."""
+def _found_out(
+    lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
+) -> set[str]:
+    """Checks of scope `auto` that look at their entry: they report cases that are gone, or are good, with an entry's variables alone."""
     shown = scopes.judging_alone(lease.workspace_id, lease.checks_hash)
-    automatic = [check for check in lease.config.verify if check.scope == "auto" and check.name not in shown]
-    bad = {run.name for run in runs if not run.is_green}
     entries = [landing for landing in landings if landing.entry is not None]
+    automatic = {check.name: check for check in lease.config.verify if check.scope == "auto"}
     newly = set()
-    for check in automatic:
-        if check.name in bad and entries and not _of_entries(lease, entries, checkout, {check.name}, ""):
-            without = LanderRunner(lease, what="checks run again without an entry").run(checkout)
-            [again] = checks.observe([check.model_copy(update={"rerun": False})], checkout, without)
-            if not again.is_green:
-                newly.add(check.name)
+    for run in runs:
+        check = automatic.get(run.name)
+        if check is None or not entries:
+            continue
+        gone = scopes.gone(run, base.get(run.name))
+        is_bad = run.name not in shown and not run.is_green
+        if (gone and any(gone & scopes.reported(_once(lease, landing, checkout, check).cases) for landing in entries)) or (
+            is_bad
+            and not _of_entries(lease, entries, checkout, {run.name}, "")
+            and not _once(lease, None, checkout, check).is_green
+        ):
+            newly.add(run.name)
     scopes.keep(lease.workspace_id, lease.config, newly)
     lease.refresh()
     return newly
+
+
+def _once(lease: Lease, landing: Landing | None, checkout: Path, check: Check) -> CheckRun:
+    """One run of a check with the variables of a landing's entry; None: without an entry."""
+    what = f"checks run for #{landing.entry.seq}" if landing and landing.entry else "checks run again without an entry"
+    runner = LanderRunner(lease, what=what, entry=landing.entry if landing else None, round_=landing.round if landing else None)
+    [run] = checks.observe([check.model_copy(update={"rerun": False})], checkout, runner.run(checkout))
+    return run
 
 
 def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names: Collection[str], tree: str) -> tuple[str, ...]:
@@ -174,9 +190,13 @@ def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
     return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
 
 
-def _is_old(lease: Lease, tip: str) -> bool:
+def _is_doubtful(lease: Lease, tip: str) -> bool:
+    """Whether the tip's verdict is old, or was made for one entry: it refuses nothing before it is made anew."""
     verdict = known(lease, tip)
-    return verdict is not None and verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
+    if verdict is None:
+        return False
+    is_old = verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
+    return is_old or scopes.may_mislead(verdict, lease.config)
 
 
 def checkout_name(lease: Lease, fence: str = "") -> str:

@@ -1,6 +1,6 @@
 """What the checks say of the tree that a round started from: read from the database, or found out in this session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.utils.timezone import now
@@ -17,11 +17,12 @@ from orchestration.worker.steps.runner import SessionRunner
 
 @dataclass(frozen=True)
 class Base:
-    """`runs`: each check that can be compared, by name. `tree`: empty without checks."""
+    """`runs`: each check that can be compared, by name. `tree`: empty without checks. `is_doubtful`: it is old, or was made for an entry, and
+    refuses no work before it is made anew."""
 
     tree: str = ""
-    runs: dict[str, CheckRun] | None = None
-    is_old: bool = False
+    runs: dict[str, CheckRun] = field(default_factory=dict)
+    is_doubtful: bool = False
 
 
 def of_round(context: RoundContext, *, anew: bool = False) -> Base:
@@ -36,7 +37,7 @@ def of_round(context: RoundContext, *, anew: bool = False) -> Base:
     is_old = verdict.at < now() - timedelta(seconds=config.verdict_max_age_s)
     apart = scopes.entry_scoped(context.session.workspace_id, config)
     runs = {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
-    return Base(tree, runs, is_old)
+    return Base(tree, runs, is_old or scopes.may_mislead(verdict, config))
 
 
 def known_failures(context: RoundContext) -> list[str]:

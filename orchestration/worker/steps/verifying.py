@@ -53,14 +53,12 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     compared_with = base.of_round(context)
     context.set_up(checkout)
     config, question = context.config, question_for(context.entry, context.config.pass_policy)
-    own_runs = compared_with.runs or {}
-    runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), own_runs, question)
-    if apart := _found_out(context, checkout, runs, own_runs):
-        own_runs = {name: run for name, run in own_runs.items() if name not in apart}
-        result = compare(runs, own_runs, question)
-    if not result.passed and compared_with.is_old:
+    runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), compared_with.runs, question)
+    if not result.passed and compared_with.is_doubtful:
         compared_with = base.of_round(context, anew=True)
-        result = compare(runs, compared_with.runs or {}, question)
+        result = compare(runs, compared_with.runs, question)
+    if apart := _found_out(context, checkout, runs, compared_with.runs):
+        result = compare(runs, {name: run for name, run in compared_with.runs.items() if name not in apart}, question)
     _keep(context, runs, result, compared_with.tree, is_whole=is_whole)
     return checks.verdict_of(result)
 
@@ -69,19 +67,18 @@ def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], befo
     """The checks of scope `auto` that turn out to look at their entry: their report changes with its variables. Runs such a check again."""
     newly = set()
     for check, run in zip(context.config.verify, runs, strict=True):
-        if check.scope != "auto" or check.junit is None or check.name not in before or run.cases is None:
+        if check.scope != "auto" or check.junit is None or check.name not in before or run.cause != "exited":
             continue
-        known, old = run.cases.good | frozenset(run.cases.failed), before[check.name].cases
+        old, gone = before[check.name].cases, scopes.gone(run, before[check.name])
         has_base = old is not None and old.any
-        gone = (old.good | frozenset(old.failed)) - known if old is not None and has_base else frozenset()
-        if has_base and not gone:
+        if not gone and (has_base or run.cases is None):
             continue
         [without] = checks.observe(
             [check.model_copy(update={"rerun": False})],
             checkout,
             SessionRunner(context, label="without-entry", with_entry=False).run(checkout),
         )
-        seen = without.cases.good | frozenset(without.cases.failed) if without.cases is not None else frozenset()
+        seen = scopes.reported(without.cases)
         if (has_base and gone & seen) or (not has_base and not seen):
             newly.add(check.name)
     scopes.keep(context.session.workspace_id, context.config, newly)

@@ -1,7 +1,9 @@
 """Rounds: their improvement counts against the best before, and the entry keeps its best score."""
 
 import pytest
+from django.db import IntegrityError, transaction
 
+from budget.models import RoundSpend
 from orchestration import sessions
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import rounds
@@ -55,3 +57,22 @@ def test_a_round_that_the_provider_refused_is_dropped_unless_it_changed_or_cost_
     a_charge(session.entry, spent)
     sessions.conclude(session, sessions.Ending(Session.Outcome.UNAVAILABLE, "Too many requests"))
     assert Round.objects.filter(session=session).count() == count
+
+
+@pytest.mark.parametrize("model", [Round, RoundSpend])
+@pytest.mark.parametrize("gain", [-1.42, 1.01])
+def test_the_database_refuses_an_improvement_beyond_one(model: type[Round | RoundSpend], gain: float) -> None:
+    ended(a_session(an_entry(a_workspace(), budget="9")), score=0.5)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        model.objects.update(improvement_score=gain)
+
+
+def test_an_improvement_is_at_most_one_where_earlier_rounds_were_measured_otherwise() -> None:
+    """Before its check was found to look at its entry, a round counted against nothing; the next one against a base."""
+    entry = an_entry(a_workspace(), budget="9")
+    for score, base in ((0.9, 0.0), (0.4, 0.92), (1.0, 0.0), (0.0, 1.0)):
+        session = a_session(entry)
+        rounds.close(Round.objects.get(session=session), rounds.Verdict(False, score, base_score=base))
+        ended(session)
+    gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
+    assert list(gains) == [0.9, -1.0, 0.1, -1.0]
