@@ -60,6 +60,12 @@ def for_agents(workspace_id: str) -> dict[str, str]:
     return {name: value for name, value in _unsealed(workspace_id).items() if name not in MUSTERS_OWN}
 
 
+def names(workspace_id: str) -> list[str]:
+    """Of the secrets that agents get."""
+    rows = Secret.objects.filter(workspace_id=workspace_id).exclude(name__in=MUSTERS_OWN)
+    return list(rows.order_by("name").values_list("name", flat=True))
+
+
 def own(workspace_id: str, name: str) -> str:
     """The value of one of MUSTERS_OWN; empty where it is not set. Raises Sealed."""
     return _unsealed(workspace_id, name).get(name, "")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from budget.limits import caps
 from budget.models import Project
 from orchestration import events
-from orchestration.configuration import agent_checks, circuit_breaker, difference
+from orchestration.configuration import agent_checks, circuit_breaker, difference, reach_of_judges
 from orchestration.configuration import config as configuration
 from orchestration.git import branches
 from orchestration.git import command as git
@@ -129,6 +129,8 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         problem = error.errors()[0]
         name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
+    for name, message in reach_of_judges.problems(config).items():
+        raise Invalid(message, name)
     for role in PROPOSERS & change.keys():
         proposer: configuration.Proposer | None = getattr(config, role)
         if proposer is not None and proposer.agent.kind == "command" and not proposer.agent.command:

@@ -13,7 +13,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import connections, lifecycle
+from orchestration.sessions import connections, lifecycle, sandbox
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.session_dir import SessionDir
 from orchestration.sessions.stop_flags import StopFlags
@@ -63,7 +63,7 @@ def run(
     on_line: Callable[[str, str], None] | None = None,
     on_poll: Callable[[], None] | None = None,
 ) -> agent_process.Ended:
-    """Run the process to its end. `on_line` gets each line and its stream; `on_poll` is called several times a second, to check limits."""
+    """Run the process to its end. Raises HostFault where this host cannot start it. `on_line` gets each line and its stream; `on_poll` is called several times a second, to check limits."""
     record = directory.record_for(supervised.role)
     spec = agent_process.Spec(
         argv=supervised.argv,
@@ -107,7 +107,7 @@ def run(
         try_database(lambda: flush(session, writer))
         if process.ended.cause == "parent_gone":  # this process stood still: another one may act on the session by now
             stop_flags.request_end("fenced")
-        return _proven_dead(process.ended, spec, stop_flags)
+        return sandbox.check_start(supervised.argv, _proven_dead(process.ended, spec, stop_flags))
 
 
 def _note_refusals(supervised: SupervisedProcess, writer: log_chunks.Writer) -> None:

@@ -5,7 +5,6 @@ No request is made to a provider, so a check costs nothing; a key that is there 
 
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from orchestration.configuration.config import Agent
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.sessions import sandbox, session_dir
-from orchestration.sessions.sandbox import Boxes, SandboxMissing
-from orchestration.worker import agents
+from orchestration.sessions.sandbox import Boxes, HostFault
+from orchestration.worker import agents, host_faults, trial_run
 from orchestration.worker.agents.shared import cli_versions
 from orchestration.worker.agents.shared.interface import Traits
 from workspaces import masking
@@ -27,9 +26,6 @@ from workspaces.models import Workspace
 from workspaces.sealing import Sealed
 
 log = structlog.get_logger(__name__)
-
-STATUS_TIMEOUT_S = 8.0
-INSIDE_TIMEOUT_S = 20.0
 
 
 def run_due(worker: Worker) -> int:
@@ -61,24 +57,27 @@ def check(workspace_id: str) -> tuple[bool, str]:
         values = secrets.for_agents(workspace_id)
     except Sealed as sealed:
         return False, f"{sealed}."
+    workspace = Workspace.objects.get(pk=workspace_id)
     try:
-        boxes = sandbox.for_workspace(
-            config, Workspace.objects.get(pk=workspace_id), place="check", programs=agents.binaries(config)
-        )
-    except SandboxMissing as missing:
-        return False, f"{missing}."
-    results = [_checked(agent, {**agent.env, **values}, boxes) for agent in config.agents]
+        boxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
+        results = [_checked(agent, {**agent.env, **values}, boxes, workspace) for agent in config.agents]
+    except HostFault as fault:
+        return False, f"{fault}."
     bad = [message for ok, message in results if not ok]
     return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), boxes.decision.sentence]))
 
 
-def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
+def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes, workspace: Workspace) -> tuple[bool, str]:
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
-        return _checked_command(agent, variables, boxes)
+        ok, message = _checked_command(agent, variables, boxes)
+        if not ok:
+            return ok, message
+        ok, found = trial_run.of(agent, boxes, workspace)
+        return ok, f"{message} {found}".strip() if ok else found
     version, problem = _version(traits, variables, boxes)
     if not version:
-        return False, f"{title} is not on the PATH of the session workers. Install it there: {traits.install}."
+        return False, host_faults.not_on_path(agent)
     if problem:
         return False, f"{title} {version} is installed, but does not start in the sandbox: {problem}"
     installed = f"{title} {version} is installed"
@@ -97,7 +96,7 @@ def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[
 def _version(traits: Traits, variables: Mapping[str, str], boxes: Boxes) -> tuple[str, str]:
     """The version of a CLI, empty if it is not installed; and what it says if it does not start in the sandbox. It is started once if that
     is enough: some take a second of a core to print their version."""
-    code, output = _run_inside(boxes, [traits.binary, *traits.version], variables)
+    code, output = host_faults.run_inside(boxes, [traits.binary, *traits.version], variables)
     if code == 0:
         return cli_versions.found_in(output), ""
     return cli_versions.version(traits), _problem(boxes, code, output)
@@ -105,57 +104,22 @@ def _version(traits: Traits, variables: Mapping[str, str], boxes: Boxes) -> tupl
 
 def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
     """Whether the command's first word is there. What lies in the repository cannot be known: it is run in a working copy."""
-    program = _program(agent.command or "")
+    program = host_faults.program_of(agent.command or "")
     if not program or ("/" in program and not program.startswith(("/", "~"))):
         return True, "The command runs in the entry's working copy."
-    env = {**session_dir.inherited(), **variables}
-    known = subprocess.run(
-        ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())],  # a built-in is known too
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=STATUS_TIMEOUT_S,
-        check=False,
-    )
-    if known.returncode:
+    if not host_faults.is_known(program, variables):
         return False, f"The agent's command begins with {program}, which the session workers do not find."
-    code, output = _run_inside(boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables)
+    code, output = host_faults.run_inside(
+        boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables
+    )
     if _problem(boxes, code, output):
         return False, f"The agent's command begins with {program}, which the sandbox does not show: let it with sandbox.read."
     return True, f"The agent's command begins with {program}, which is there."
 
 
-def _run_inside(boxes: Boxes, command: list[str], variables: Mapping[str, str]) -> tuple[int | None, str]:
-    """Run a program in the sandbox: its exit code and output. No exit code: there is no sandbox, or it was slow to answer."""
-    if not boxes.decision.confined:
-        return None, ""
-    with tempfile.TemporaryDirectory(prefix="muster-check-") as folder:
-        place = Path(folder)
-        (place / "work").mkdir()
-        started = boxes.start(place / "work", {**session_dir.inherited(), **variables}, scratch=place)
-        with sandbox.popen(
-            started, command, place / "work", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=INSIDE_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return None, ""
-    return process.returncode, output.decode(errors="replace")
-
-
 def _problem(boxes: Boxes, code: int | None, output: str) -> str:
     """What a program says that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
     return boxes.explained(output)[-400:] or f"exit code {code}" if code else ""
-
-
-def _program(command: str | list[str]) -> str:
-    """The first word of a command that is neither a variable's assignment nor a redirection."""
-    try:
-        words = command if isinstance(command, list) else shlex.split(command)
-    except ValueError:
-        return ""
-    return next((word for word in words if "=" not in word.split("/")[0]), "") if words and words[0][:1] not in "<>(" else ""
 
 
 def _login_problem(status: tuple[str, ...]) -> str:
@@ -169,7 +133,7 @@ def _login_problem(status: tuple[str, ...]) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=STATUS_TIMEOUT_S,
+            timeout=host_faults.STATUS_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

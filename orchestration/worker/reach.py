@@ -1,4 +1,5 @@
-"""Shared repositories that this host cannot use now: no session of theirs is placed here until one answers again. The other hosts go on."""
+"""Workspaces that this host cannot work for now, since their shared repository does not answer or their sandbox cannot be built: no session of
+theirs is placed here until it is over. The other hosts go on."""
 
 import time
 from collections.abc import Collection
@@ -11,6 +12,8 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Worker
 from orchestration.repositories import here
 from orchestration.repositories.authority import ABSENT, Moved, Unreachable
+from orchestration.sessions.sandbox import HostFault
+from orchestration.worker import host_faults
 from workspaces import hosts
 from workspaces.models import Workspace
 
@@ -24,8 +27,8 @@ _next: dict[str, tuple[float, float]] = {}
 
 
 def lost(workspace_id: str, sentence: str) -> None:
-    """This host could not use the workspace's shared repository."""
-    log.warning("authority.unreachable", workspace=workspace_id, why=sentence)
+    """This host could not work for the workspace."""
+    log.warning("host.unfit", workspace=workspace_id, why=sentence)
     _next[workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
     _write(workspace_id, sentence[:500])
 
@@ -55,7 +58,7 @@ def _is_back(workspace: Workspace) -> bool:
     began = time.monotonic()
     try:
         _try(workspace)
-    except Unreachable as problem:
+    except (Unreachable, HostFault) as problem:
         took = time.monotonic() - began
         pause = min(_next.get(workspace.pk, (0.0, FIRST_PAUSE_S))[1] * 2, MAX_PAUSE_S)
         _next[workspace.pk] = (time.monotonic() + max(pause, took * PAUSE_FACTOR), pause)
@@ -68,7 +71,10 @@ def _is_back(workspace: Workspace) -> bool:
 
 
 def _try(workspace: Workspace) -> None:
-    """Read, and move a ref of this host's: some remotes let anyone read. Raises Unreachable."""
+    """Start an empty sandbox; read the shared repository, and move a ref of this host's: some remotes let anyone read. Raises Unreachable, or
+    HostFault."""
+    if problem := host_faults.problem(workspace):
+        raise HostFault(problem)
     if (authority := here.authority_of(workspace)) is None:
         return
     here.ensure(workspace)

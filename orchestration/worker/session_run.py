@@ -21,11 +21,9 @@ from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded, rounds, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
-from orchestration.sessions.sandbox import SandboxMissing
+from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, reach, reaper, repository_watch, sharing, stacked_start
-from orchestration.worker.agent_run import outcomes
-from orchestration.worker.agents.shared.failures import Failure
+from orchestration.worker import agents, host_faults, reach, reaper, repository_watch, sharing, stacked_start
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
@@ -61,7 +59,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
 
 def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     """Raises OperationalError or InterfaceError when the database is away."""
-    by_git = by_muster = False
+    by_git = by_muster = by_host = False
     try:
         ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
     except SessionOver as over:
@@ -72,6 +70,9 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     except GitError as error:
         by_git = by_muster = True
         ending = _ending_by_git(session, error)
+    except HostFault as fault:
+        by_host, message = True, str(fault)[:500]
+        ending = Ending(Outcome.CRASHED, message, findings=(message,), verify_next=_is_done(session))
     except Exception as error:
         if isinstance(error, OperationalError | InterfaceError) and not disk.is_full(error):
             raise
@@ -84,7 +85,7 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     if not session.is_run and not _is_published(session):
         return
     if ending.outcome == Outcome.CRASHED:
-        ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster)
+        ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster, by_host=by_host)
     sessions.conclude(session, ending)
     sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
 
@@ -104,11 +105,15 @@ def _end_after_outage(session: Session, stop_flags: StopFlags, error: Exception)
 
 def _ending_by_git(session: Session, error: GitError) -> Ending:
     """A failure of the repository that hosts share is no failure of the entry's: its next session runs on another host."""
-    is_done = not session.is_run and rounds.is_work_done(session)
+    is_done = _is_done(session)
     if isinstance(error, Unreachable):
         reach.lost(session.workspace_id, str(error))
         return Ending(Outcome.INTERRUPTED, str(error)[:500], verify_next=is_done)
     return Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
+
+
+def _is_done(session: Session) -> bool:
+    return not session.is_run and rounds.is_work_done(session)
 
 
 def _is_published(session: Session) -> bool:
@@ -121,8 +126,11 @@ def _is_published(session: Session) -> bool:
     return True
 
 
-def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool) -> Ending:
-    """The ending of a session that failed, `interrupted` where the repository or a full disk is the cause: then no entry pays for it."""
+def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool, by_host: bool) -> Ending:
+    """The ending of a session that failed, `interrupted` where the repository, a full disk or this host is the cause: then no entry pays for it."""
+    if problem := host_faults.behind(session, ending, by_host=by_host):
+        reach.lost(session.workspace_id, problem)
+        return replace(ending, outcome=Outcome.INTERRUPTED, message=problem[:500], findings=(problem[:500],))
     ending = repository_watch.ending_for(session, ending, by_git=by_git)
     if ending.outcome != Outcome.CRASHED or not by_muster or not (disk.is_low() or disk.is_full(ending.message)):
         return ending
@@ -135,10 +143,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     config = configuration.load(session.workspace.executor.config)
     mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
-    try:
-        boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
-    except SandboxMissing as missing:
-        return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
+    boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
     repo = here.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.sessions.sandbox.programs import Finder
+from orchestration.processes.programs import Finder
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.hosts import online
 from orchestration.models import Entry, Executor, Session
 from orchestration.processes import sandbox_probe
 from orchestration.processes.sandbox_probe import Probe
@@ -102,10 +103,9 @@ def test_a_required_sandbox_that_is_missing_costs_no_attempt_and_names_the_remed
     monkeypatch.setattr(sandbox_probe, "_result", Probe(problem="bubblewrap is not installed"))
     session = work.supervise(work.claim())
     entry = entry_of(session)
-    assert (session.outcome, session.failure) == (Session.Outcome.UNAVAILABLE, "sandbox_missing")
+    assert (session.outcome, entry.not_before) == (Session.Outcome.INTERRUPTED, None)
     assert (entry.status, entry.rounds_completed, entry.account.spent) == (Entry.Status.PENDING, 0, 0)
-    row = Executor.objects.get(pk=work.workspace.pk)
-    assert row.trouble_code == "sandbox_missing" and "Install bubblewrap" in row.trouble_message
+    assert "bubblewrap is not installed" in online.unreachable(work.workspace.pk)[work.heartbeat.worker.host]
     assert rounds_of(session) == []
 
 

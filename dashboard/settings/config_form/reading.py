@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from dashboard.settings.config_form import writing
 from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
 from orchestration import configuration
+from orchestration.configuration import reach_of_judges
 from workspaces.schemas import property_path
 
 MAX_CHECKS = 50
@@ -56,7 +57,7 @@ def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
 def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
     """Validation errors of a change, by key."""
     try:
-        configuration.merged(stored, change)
+        config = configuration.merged(stored, change)
     except ValidationError as error:
         messages: dict[str, str] = {}
         # For a value that may be a text or a list, the error of the text comes first: it is the common case.
@@ -64,7 +65,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
             name = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
             messages.setdefault(_field_of(name), message(detail))
         return messages
-    return {}
+    return {_field_of(name): text for name, text in reach_of_judges.problems(config).items()}
 
 
 def message(problem: Any) -> str:

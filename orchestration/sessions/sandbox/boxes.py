@@ -14,12 +14,13 @@ from orchestration.configuration import Config
 from orchestration.git.clones import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
+from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Box, Mount
 from orchestration.sessions import own_files
 from orchestration.sessions.sandbox import network, shown, system
 from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
+from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
-from orchestration.sessions.sandbox.programs import Finder
 from orchestration.sessions.sandbox.shown import WORK
 from orchestration.sessions.session_dir import AGENT_BIN
 from workspaces.models import Workspace
@@ -49,6 +50,7 @@ class Boxes:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
         return Path(WORK, self.place) if self.decision.confined else working_copy
 
+    @building()
     def start(
         self,
         working_copy: Path,
@@ -62,12 +64,13 @@ class Boxes:
         questions: Path | None = None,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
-        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people."""
+        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people.
+        Raises HostFault."""
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
         cwd = str(self.cwd(working_copy))
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store]
-        own += [Mount(str(path), str(path)) for path in files if path.is_file()]
+        own += [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if questions is not None:
             own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
@@ -103,6 +106,7 @@ class Boxes:
         own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
         return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
 
+    @building()
     def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:
         """The command line that runs `argv` where it can read these paths, and write nowhere: for Muster's own git on what an agent wrote. It
         inherits the environment, stdin, stdout and stderr; it has no network, no home and no /tmp."""
@@ -123,6 +127,7 @@ class Boxes:
         )
         return [sandbox_probe.probe().bwrap, *sandbox.options(box), "--", *argv]
 
+    @building()
     def missing(self) -> Missing:
         """A reader of a process's lines, which names what the sandbox does not show."""
         home = os.environ.get("HOME", "")

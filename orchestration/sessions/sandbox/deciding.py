@@ -17,7 +17,11 @@ IN_A_SANDBOX = {
 Mode = Literal["auto", "bubblewrap", "none"]
 
 
-class SandboxMissing(Exception):
+class HostFault(Exception):
+    """This host cannot run this workspace's processes: no entry is to blame, and another host may. The text is a sentence that says what to do."""
+
+
+class SandboxMissing(HostFault):
     """A sandbox is required, and this host has none that works. The text is a sentence."""
 
 

@@ -26,7 +26,7 @@ class Missing:
             return
         for name in PATHS.findall(line[:4000]):
             path = os.path.normpath(self._home + name[1:] if name.startswith("~") else name)
-            if len(self._named) < MAX_NAMES and self._is_missing(path):
+            if len(self._named) < MAX_NAMES and self.is_missing(path):
                 self._named[path] = None
 
     def sentences(self) -> list[str]:
@@ -34,7 +34,7 @@ class Missing:
             f"The sandbox does not show {path}: let it read this? Add it to sandbox.read in the config." for path in self._named
         ]
 
-    def _is_missing(self, path: str) -> bool:
+    def is_missing(self, path: str) -> bool:
         """On the host it is there, and no mount shows it."""
         if any(f"{path}/".startswith(shown) for shown in self._shown) or self._is_hidden(path):
             return False

@@ -9,9 +9,9 @@ from django.conf import settings
 
 from orchestration.configuration import Config
 from orchestration.processes import sandbox
+from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Mount
 from orchestration.sessions.sandbox import system
-from orchestration.sessions.sandbox.programs import Finder
 from workspaces.models import Workspace
 
 WORK = "/work"
@@ -21,12 +21,15 @@ def by_config(config: Config, programs: Iterable[str]) -> tuple[Mount, ...]:
     """What the config names, with the programs of its commands. Resolved: a link and what it leads to are both there."""
     home = os.environ.get("HOME", "")
     finder = Finder(home, os.environ.get("PATH", ""))
-    read = finder.of_path() | finder.of_commands(_commands(config)) | {Path(path) for path in _named_in_env(config)}
+    own = finder.of_path() | finder.of_commands(_of_agents(config)) | {Path(path) for path in _named_in_env(config)}
     for program in programs:
-        read |= finder.of_program(program)
+        own |= finder.of_program(program)
+    read = finder.of_commands([*config.setup, *(check.run for check in config.verify)])
     read |= {_expanded(path, home) for path in config.sandbox.read}
-    readable = mounts(read, writable=False)
     writable = mounts({_expanded(path, home) for path in config.sandbox.write}, writable=True)
+    readable = mounts(read | own, writable=False)
+    kept = {mount.target for mount in mounts(read, writable=False)}
+    readable = [mount for mount in readable if mount.target in kept or not _is_written(mount, writable)]
     links = [mount for mount in writable if mount.source != mount.target and _is_there(mount, readable)]
     return tuple(mount for mount in (*readable, *writable) if mount not in links and mount.target != WORK)
 
@@ -39,10 +42,18 @@ def hidden(workspace: Workspace) -> set[str]:
     return {path for path in paths if os.path.exists(path)}
 
 
-def _commands(config: Config) -> list[str | Sequence[str]]:
-    agents = config.agents
-    commands: list[str | Sequence[str]] = [agent.command for agent in agents if agent.command is not None]
-    return [*commands, *(agent.args for agent in agents), *config.setup, *(check.run for check in config.verify)]
+def _of_agents(config: Config) -> list[str | Sequence[str]]:
+    commands: list[str | Sequence[str]] = [agent.command for agent in config.agents if agent.command is not None]
+    return [*commands, *(agent.args for agent in config.agents)]
+
+
+def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:
+    """Whether it lies in a folder that may be written: there it is no mount of its own, so that it can be replaced."""
+    return any(
+        sandbox.is_in(mount.target, folder.target)
+        and mount.source == folder.source.rstrip("/") + mount.target[len(folder.target.rstrip("/")) :]
+        for folder in writable
+    )
 
 
 def _named_in_env(config: Config) -> list[str]:
@@ -58,7 +69,7 @@ def _expanded(path: str, home: str) -> Path:
 
 def mounts(paths: Iterable[Path], *, writable: bool) -> list[Mount]:
     """Each path and what it leads to. What lies below another shown folder is there with it."""
-    names = sorted({str(path) for path in paths if path.exists()})
+    names = sorted({str(path) for path in paths if os.path.exists(path)})
     places = {(real, real) for name in names if (real := os.path.realpath(name))}
     places |= {(os.path.realpath(name), name) for name in names}
     shown = [Mount(source, target, writable) for source, target in sorted(places, key=lambda place: place[1])]

@@ -39,7 +39,6 @@ from workspaces.sealing import Sealed
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {
     name: str(role.phase) for name, role in roles.BY_NAME.items()
 }
-NO_SANDBOX = "the sandbox could not be made"  # as the shim begins its sentence
 CATEGORIES = {
     "implement": Category.ENTRY,
     "review": Category.INTERCEPTOR,
@@ -194,7 +193,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     if timed_out and not reason and listener.last_wait is not None:  # silent because it waited for its provider
         failure = Failure(listener.last_wait.code, listener.last_wait.message, listener.last_wait.until)
     if failure is None and ended.cause == "start_failed":
-        failure = Failure("sandbox_missing" if ended.error.startswith(NO_SANDBOX) else "cli_missing", ended.error)
+        failure = Failure("cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
         conversations.forget(session.owner_id, role=task.role, kind=task.agent.kind)
     return AgentRun(

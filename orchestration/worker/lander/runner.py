@@ -12,7 +12,7 @@ from orchestration.models import Entry, Round
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import sandbox, session_dir, supervise
-from orchestration.sessions.sandbox import Boxes, SandboxMissing
+from orchestration.sessions.sandbox import Boxes
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.lander.lease import Lease
 
@@ -40,11 +40,8 @@ class LanderRunner:
 
     @cached_property
     def _boxes(self) -> Boxes:
-        """Raises CannotJudge."""
-        try:
-            return sandbox.for_workspace(self.lease.config, self.lease.workspace, place="landing")
-        except SandboxMissing as missing:
-            raise CannotJudge(str(missing)) from None
+        """Raises HostFault."""
+        return sandbox.for_workspace(self.lease.config, self.lease.workspace, place="landing")
 
     def set_up(self, checkout: Path) -> None:
         sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
@@ -92,7 +89,7 @@ class LanderRunner:
             refused = started.sandbox.way_out.refused() if started.sandbox and started.sandbox.way_out else []
             for sentence in [*refused, *(missing.sentences() if process.ended.exit_code != 0 else [])]:
                 on_line(sentence, "stderr")
-            return process.ended
+            return sandbox.check_start(argv, process.ended)
 
     def _environment(self) -> dict[str, str]:
         env = session_dir.inherited() | self.lease.config.agent.env

@@ -12,12 +12,14 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories.authority import Unreachable
-from orchestration.worker import agent_checks, reach, repository_watch, sharing
+from orchestration.sessions.sandbox import HostFault
+from orchestration.worker import agent_checks, host_faults, reach, repository_watch, sharing
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.runner import marker_of
 from workspaces import masking
+from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -114,8 +116,8 @@ class Service:
             failed = False
             if self._stopping.is_set():  # another process goes on
                 Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
-        except Unreachable as problem:
-            reach.lost(workspace_id, str(problem))
+        except (Unreachable, HostFault) as problem:
+            _leave_to_others(workspace_id, problem)
         except (GitError, CannotJudge) as problem:
             log.warning("lander.failed", workspace=workspace_id, error=str(problem)[-300:])
             Integration.objects.filter(pk=workspace_id, fence=fence).update(
@@ -165,3 +167,13 @@ def _is_dead(holder: Integration, worker: Worker) -> bool:
     if other.host != worker.host or other.pk == worker.pk:
         return False
     return not leftovers.is_alive(leftovers.Identity(other.pid, other.started_ticks, other.boot_id))
+
+
+def _leave_to_others(workspace_id: str, problem: Unreachable | HostFault) -> None:
+    """This host cannot work for the workspace now, unless what failed was not the host's: then it tries again like after any failure."""
+    sentence = str(problem)
+    if isinstance(problem, HostFault):
+        sentence = host_faults.problem(Workspace.objects.get(pk=workspace_id))
+    if sentence:
+        reach.lost(workspace_id, sentence)
+    log.warning("lander.unfit", workspace=workspace_id, error=str(problem)[-300:])

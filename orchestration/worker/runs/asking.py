@@ -17,13 +17,11 @@ from orchestration.proposals.making import Answer
 from orchestration.repositories import here
 from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
-from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.json_values import without_unstorable
 from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place, stopped
@@ -43,10 +41,7 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
     agent = config.agent_of(session.role)
     if agent is None:
         return Ending(Outcome.CRASHED, f"The {role.key} was taken out of the config before it began")
-    try:
-        boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
-    except SandboxMissing as missing:
-        return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
+    boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
     mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     writer.add("muster", boxes.decision.sentence)

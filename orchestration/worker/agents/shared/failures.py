@@ -30,9 +30,6 @@ KINDS = {
     "cli_refused": Kind(
         "The agent's program refuses to start", "setup", "Read the session's log, correct the config, then try again"
     ),
-    "sandbox_missing": Kind(
-        "There is no sandbox", "setup", "Install bubblewrap where the session workers run, or change sandbox in the config"
-    ),
     "bad_request": Kind("The provider refused the request", "agent", "Read the session's log: the request itself is wrong"),
     "context_full": Kind("The conversation no longer fits the model", "agent", "Muster starts a new conversation"),
     "thread_lost": Kind("The conversation to resume is gone", "agent", "Muster starts a new conversation"),

@@ -39,11 +39,16 @@ class Finder:
                 paths |= self._of_word(word)
         return paths
 
+    def named(self, command: str | Sequence[str]) -> set[Path]:
+        """The absolute paths that a command names, there or not."""
+        words = (self.expanded(word) for word in self._words(command))
+        return {Path(os.path.normpath(word)) for word in words if os.path.isabs(word) and "\0" not in word and len(word) <= 4000}
+
     def of_path(self) -> set[Path]:
         """What PATH names outside of the system's own folders."""
         paths: set[Path] = set()
         for folder in self.folders:
-            if folder.is_dir() and not _in_system(folder):
+            if os.path.isdir(folder) and not _in_system(folder):
                 paths |= self._of_folder(folder)
         return paths
 
@@ -61,21 +66,18 @@ class Finder:
                 yield word.partition("=")[2]
 
     def _of_word(self, word: str) -> set[Path]:
-        path = self._expanded(word)
+        path = self.expanded(word)
         if "/" not in path:
             program = self._which(path) if path else None
             return self._of_file(program) if program is not None else set()
         if not os.path.isabs(path) or "\0" in path or len(path) > 4000:
             return set()
         place = Path(os.path.normpath(path))
-        try:
-            if place.is_dir():
-                return set() if self._is_broad(place) or _in_system(place) else {place}
-            return self._of_file(place) if place.is_file() else set()
-        except OSError:
-            return set()
+        if os.path.isdir(place):
+            return set() if self._is_broad(place) or _in_system(place) else {place}
+        return self._of_file(place) if os.path.isfile(place) else set()
 
-    def _expanded(self, word: str) -> str:
+    def expanded(self, word: str) -> str:
         for prefix in ("~/", "$HOME/", "${HOME}/"):
             if word.startswith(prefix):
                 return f"{self.home}/{word[len(prefix) :]}"
@@ -84,7 +86,7 @@ class Finder:
     def _which(self, name: str) -> Path | None:
         if not name or len(name) > 200 or "\0" in name:
             return None
-        return next((path for folder in self.folders if (path := folder / name).is_file() and os.access(path, os.X_OK)), None)
+        return next((path for folder in self.folders if os.path.isfile(path := folder / name) and os.access(path, os.X_OK)), None)
 
     def _of_folder(self, folder: Path) -> set[Path]:
         """A folder of PATH: the installation that it belongs to, or itself with what its links lead to."""
@@ -94,8 +96,8 @@ class Finder:
             return whole
         paths = {folder}
         if folder == self.home / ".cargo/bin":
-            paths |= {tools for tools in [self.home / ".rustup"] if tools.is_dir()}  # what the programs there choose from
-        for link in [entry for entry in _entries(folder) if entry.is_symlink()][:MAX_LINKS]:
+            paths |= {tools for tools in [self.home / ".rustup"] if os.path.isdir(tools)}  # what the programs there choose from
+        for link in [entry for entry in _entries(folder) if os.path.islink(entry)][:MAX_LINKS]:
             paths |= self._of_file(link)
         return paths
 
@@ -120,7 +122,7 @@ class Finder:
         prefix = path.parent.parent
         if path.parent.name not in PROGRAM_FOLDERS or self._is_broad(prefix) or _in_system(prefix):
             return set()
-        if prefix.name not in MANAGERS and not any((prefix / part).exists() for part in PARTS):
+        if prefix.name not in MANAGERS and not any(os.path.exists(prefix / part) for part in PARTS):
             return set()  # such as ~/.cargo: beside its programs lie caches and a login
         return {prefix, *self._base_of(prefix)}
 
@@ -151,7 +153,7 @@ class Finder:
             words = [word for word in words[1:] if not word.startswith("-") and "=" not in word][:1]
             program = self._which(words[0]) if words else None
             return [program] if program else []
-        return [Path(words[0])] if words and os.path.isabs(words[0]) and Path(words[0]).is_file() else []
+        return [Path(words[0])] if words and os.path.isabs(words[0]) and os.path.isfile(words[0]) else []
 
     def _is_broad(self, folder: Path) -> bool:
         """Too much to show for one program: a home directory, or a folder of the system."""

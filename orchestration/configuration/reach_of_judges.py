@@ -1,0 +1,41 @@
+"""What judges the work must lie where no agent writes: a program or a file of setup or verify below `sandbox.write` could be rewritten by the agent
+that it judges."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestration.configuration.config.fields import Command
+from orchestration.configuration.config.workspace import Config
+from orchestration.processes.programs import Finder
+from orchestration.processes.sandbox import is_in
+
+
+def problems(config: Config) -> dict[str, str]:
+    """By property, the setup and verify commands that name something an agent may write. On this host: programs are looked up on its PATH."""
+    if config.sandbox.mode == "none" or not config.sandbox.write:
+        return {}
+    finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
+    places = {place for path in config.sandbox.write for place in _both(os.path.normpath(finder.expanded(path)))}
+    found = {}
+    for name, command in _commands(config):
+        named = finder.named(command) | finder.of_commands([command])
+        for path in sorted(map(str, named)):
+            if any(is_in(own, place) for own in _both(path) for place in places) and not _is_cache(name, path):
+                found[name] = f"{path} lies below sandbox.write: an agent could rewrite what judges its work. Keep it elsewhere"
+                break
+    return found
+
+
+def _commands(config: Config) -> Iterator[tuple[str, Command]]:
+    yield from ((f"setup.{n}", command) for n, command in enumerate(config.setup))
+    yield from ((f"verify.{n}.run", check.run) for n, check in enumerate(config.verify))
+
+
+def _is_cache(name: str, path: str) -> bool:
+    """A folder that setup fills, as a package manager's cache."""
+    return name.startswith("setup.") and not Path(path).is_file() and (Path(path).is_dir() or not Path(path).suffix)
+
+
+def _both(path: str) -> set[str]:
+    return {path, os.path.realpath(path)}

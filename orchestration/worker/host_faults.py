@@ -1,0 +1,123 @@
+"""Faults of this host for one workspace: its sandbox cannot be built here, or the program of an agent is not here. No entry pays for them; the
+other hosts go on, and this one tries again by itself (reach.py)."""
+
+import os
+import select
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from orchestration import configuration
+from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import Agent
+from orchestration.models import Executor, Session
+from orchestration.sessions import Ending, sandbox, session_dir
+from orchestration.sessions.sandbox import Boxes, HostFault
+from orchestration.worker import agents
+from orchestration.worker.agents.shared import cli_versions
+from workspaces.models import Workspace
+
+STATUS_TIMEOUT_S = 8.0
+INSIDE_TIMEOUT_S = 20.0
+MAX_OUTPUT = 1_000_000
+NOT_FOUND = (126, 127)  # exit codes of a shell that cannot start a program
+
+
+def behind(session: Session, ending: Ending, *, by_host: bool) -> str:
+    """The fault of this host that made a session fail; empty where there is none. `by_host`: a process of it could not be started."""
+    return problem(session.workspace) if by_host or ending.exit_code in NOT_FOUND else ""
+
+
+def problem(workspace: Workspace) -> str:
+    """Why this host cannot run the workspace's processes, as a sentence; empty: it can."""
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    try:
+        boxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
+        code, output = run_inside(boxes, ["/bin/sh", "-c", ":"], config.agent.env)
+    except HostFault as fault:
+        return str(fault)
+    if code:
+        return f"The sandbox could not be made: {output.strip()[-300:] or f'exit code {code}'}"
+    return next((sentence for agent in config.agents if (sentence := _not_installed(agent))), "")
+
+
+def _not_installed(agent: Agent) -> str:
+    traits = agents.for_kind(agent.kind).TRAITS
+    if traits.binary:
+        return "" if cli_versions.version(traits) else not_on_path(agent)
+    program = program_of(agent.command or "")
+    if not program or ("/" in program and not program.startswith(("/", "~"))) or is_known(program, agent.env):
+        return ""
+    return f"The agent's command begins with {program}, which the session workers do not find."
+
+
+def not_on_path(agent: Agent) -> str:
+    install = agents.for_kind(agent.kind).TRAITS.install
+    return f"{agent_kinds.title(agent.kind)} is not on the PATH of the session workers. Install it there: {install}."
+
+
+def is_known(program: str, variables: Mapping[str, str]) -> bool:
+    """Whether a shell on this host finds it: a built-in is known too."""
+    known = subprocess.run(
+        ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())],
+        env={**session_dir.inherited(), **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=STATUS_TIMEOUT_S,
+        check=False,
+    )
+    return known.returncode == 0
+
+
+def run_inside(
+    boxes: Boxes,
+    command: list[str],
+    variables: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    timeout_s: float = INSIDE_TIMEOUT_S,
+) -> tuple[int | None, str]:
+    """Run a program in the sandbox: its exit code and the start of its output. No exit code: there is no sandbox, it was slow to answer, or it
+    printed too much. `folder`: its working copy; None: an empty one. Raises HostFault."""
+    if not boxes.decision.confined:
+        return None, ""
+    with tempfile.TemporaryDirectory(prefix="muster-check-") as scratch:
+        place = Path(scratch)
+        work = folder or place / "work"
+        work.mkdir(exist_ok=True)
+        started = boxes.start(work, {**session_dir.inherited(), **variables}, scratch=place)
+        with sandbox.popen(
+            started, command, work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            output = _read(process, timeout_s)
+            is_over = process.poll() is not None
+            process.kill()
+    return process.returncode if is_over else None, output.decode(errors="replace")
+
+
+def _read(process: "subprocess.Popen[bytes]", timeout_s: float) -> bytes:
+    """Its output, until it ends, the time is over, or it is too much."""
+    assert process.stdout
+    output, until = b"", time.monotonic() + timeout_s
+    while len(output) < MAX_OUTPUT and (left := until - time.monotonic()) > 0:
+        if not select.select([process.stdout], [], [], left)[0]:
+            break
+        if not (chunk := os.read(process.stdout.fileno(), 65_536)):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(until - time.monotonic(), 0))
+            break
+        output += chunk
+    return output
+
+
+def program_of(command: str | list[str]) -> str:
+    """The first word of a command that is neither a variable's assignment nor a redirection."""
+    try:
+        words = command if isinstance(command, list) else shlex.split(command)
+    except ValueError:
+        return ""
+    return next((word for word in words if "=" not in word.split("/")[0]), "") if words and words[0][:1] not in "<>(" else ""

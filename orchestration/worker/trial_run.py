@@ -1,0 +1,123 @@
+"""A trial run of a command agent in its sandbox, before the first cent is spent: what it needs and does not see is said by name.
+
+MUSTER_TRIAL=1 says so to it. An agent that does not know the variable may try to work: it has no network, no secret, no token and no money, all of
+the host is read-only, its working copy is thrown away, and it ends after TRIAL_S.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from orchestration.configuration import secrets
+from orchestration.configuration.config import Agent
+from orchestration.git import working_copies
+from orchestration.git.command import GitError
+from orchestration.landing import branch
+from orchestration.processes.programs import Finder
+from orchestration.repositories import here
+from orchestration.sessions import session_dir, supervise
+from orchestration.sessions.sandbox import Boxes
+from orchestration.sessions.sandbox.missing import Missing
+from orchestration.worker import host_faults
+from workspaces.models import Workspace
+
+TRIAL_S = 10.0
+MAX_NAMES = 5
+PROMPT, SPEC = "muster-trial.md", "muster-trial.json"
+NOTHING_TO_DO = "This is a trial run (MUSTER_TRIAL=1): there is nothing to do, and no request may be made.\n"
+_IMPORTS = re.compile(r"No module named '([\w.]+)'|Cannot find module '(?:\./)?([\w./@-]+)'|cannot load such file -- ([\w./-]+)")
+_SKIPPED = ("__pycache__", ".git", ".venv", "node_modules")
+
+
+def of(agent: Agent, boxes: Boxes, workspace: Workspace) -> tuple[bool, str]:
+    """Whether it sees what it needs, as far as a trial shows it, and sentences; empty where there is nothing to say."""
+    if not boxes.decision.confined or agent.command is None:
+        return True, ""
+    strict = _strict(boxes)
+    with _folder(workspace, boxes) as folder:
+        variables = _variables(agent, workspace, folder, strict.cwd(folder))
+        command = [*supervise.argv_of(agent.command), *agent.args]
+        code, output = host_faults.run_inside(strict, command, variables, folder=folder, timeout_s=TRIAL_S)
+    return _judged(agent, boxes, code, output)
+
+
+def _strict(boxes: Boxes) -> Boxes:
+    """Without a network, and with nothing of the host that can be written."""
+    places = boxes.config.sandbox
+    shown = places.model_copy(update={"network": "none", "read": [*places.read, *places.write], "write": []})
+    config = boxes.config.model_copy(update={"sandbox": shown})
+    return replace(boxes, config=config, decision=replace(boxes.decision, network="none"))
+
+
+def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[bool, str]:
+    missing = boxes.missing()
+    for line in output.split("\n"):
+        missing.read(line)
+    beside = _beside(agent, missing)
+    imported = {name.split(".")[0].split("/")[0] for names in _IMPORTS.findall(output) for name in names if name}
+    needed = [path for path in beside if path.stem in imported or path.name in imported]
+    sentences = [*missing.sentences()]
+    sentences += [f"The sandbox does not show {path}: let it read this? Add it to sandbox.read in the config." for path in needed]
+    if sentences:
+        return False, " ".join(["A trial run shows what its agent needs and does not see.", *dict.fromkeys(sentences)])
+    said = []
+    if code:
+        words = output.strip().splitlines()[-1:] or ["no output"]
+        said.append(f"A trial run without a network ended with exit code {code}: {words[0][:200]}.")
+    if beside:
+        names = ", ".join(path.name for path in beside[:MAX_NAMES])
+        said.append(
+            f"The sandbox does not show what else lies in {beside[0].parent} ({names}): add it to sandbox.read if needed."
+        )
+    return True, " ".join(said)
+
+
+def _beside(agent: Agent, missing: Missing) -> list[Path]:
+    """What lies beside the scripts that the command names, and the sandbox does not show."""
+    finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
+    scripts = [path for path in finder.named(agent.command or "") if path.is_file()]
+    found: list[Path] = []
+    for script in sorted(scripts):
+        try:
+            entries = sorted(script.parent.iterdir())
+        except OSError:
+            continue
+        found += [path for path in entries if path.name not in _SKIPPED and missing.is_missing(str(path))]
+    return found
+
+
+@contextmanager
+def _folder(workspace: Workspace, boxes: Boxes) -> Iterator[Path]:
+    """A working copy at the tip, which is thrown away; an empty folder where there is none yet."""
+    try:
+        commit = branch.start_point(workspace, boxes.config.integration_branch)
+        store = session_dir.store(workspace.pk, here.path(workspace))
+        with working_copies.checkout(store, session_dir.worktrees(), f"trial-{workspace.pk}", commit) as folder:
+            yield folder
+            return
+    except (GitError, OSError):
+        pass
+    with tempfile.TemporaryDirectory(prefix="muster-trial-") as empty:
+        yield Path(empty)
+
+
+def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> dict[str, str]:
+    """Of a round, without a value of any secret, a token or money. `seen`: the folder, as the agent sees it."""
+    (folder / PROMPT).write_text(NOTHING_TO_DO)
+    (folder / SPEC).write_text(json.dumps({"id": "trial", "content": NOTHING_TO_DO, "spec": {}}))
+    return {
+        **agent.env,
+        **dict.fromkeys(secrets.names(workspace.pk), "trial"),
+        "MUSTER_TRIAL": "1",
+        "MUSTER_WORKSPACE_ID": workspace.pk,
+        "MUSTER_PHASE": "implementation",
+        "MUSTER_ROUND": "1",
+        "MUSTER_BUDGET_USD": "0.000000",
+        "MUSTER_PROMPT_FILE": str(seen / PROMPT),
+        "MUSTER_SPEC_FILE": str(seen / SPEC),
+    }
