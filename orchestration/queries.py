@@ -77,6 +77,10 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
     }
 
 
+OF_HOST = ("sandbox", "memory")
+"""What a worker reports of its host beside the agents that are installed there."""
+
+
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
     """Whether all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
@@ -87,7 +91,17 @@ def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
 
 
 def _versions(programs: dict[str, str]) -> dict[str, str]:
-    return {kind: version for kind, version in programs.items() if kind != "sandbox"}
+    return {kind: version for kind, version in programs.items() if kind not in OF_HOST}
+
+
+def memory_limit() -> str:
+    """Who keeps `limits.memory_mb` on the hosts that are online, as a sentence. One query."""
+    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    reports = {host: programs["memory"] for host, programs in online.values_list("host", "agents") if "memory" in programs}
+    watched = sorted(host for host, report in reports.items() if report != "kernel")
+    if watched:
+        return f"Checked each second on {', '.join(watched)}, where the kernel keeps no such limit (MUSTER_CGROUP_PARENT)."
+    return "Kept by the kernel." if reports else ""
 
 
 def open_sessions(workspace_id: str) -> list[Session]:

@@ -16,6 +16,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
+from orchestration import queries
 from orchestration.configuration import agent_kinds
 from orchestration.hosts import draining
 from orchestration.maintenance import lost_hosts
@@ -63,7 +64,7 @@ class Host:
     @property
     def agents(self) -> list[tuple[str, str]]:
         programs = {kind: version for worker in self.workers for kind, version in worker.agents.items()}
-        return [(agent_kinds.title(kind), version) for kind, version in programs.items() if kind != "sandbox"]
+        return [(agent_kinds.title(kind), version) for kind, version in programs.items() if kind not in queries.OF_HOST]
 
     @property
     def sandbox(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import done
-from orchestration import configuration
+from orchestration import configuration, queries
 from orchestration.configuration import difference, workspace_setup
 from orchestration.models import Executor
 from workspaces.access import Need
@@ -77,6 +78,7 @@ def _page(
     unsaved: list[str] | None = None,
 ) -> HttpResponse:
     form_data, problems = form_data or {}, problems or {}
+    notes = {"limits.memory_mb": queries.memory_limit()}
     checks = _checks(stored, form_data, problems, more=MORE_CHECKS if page_request.may(Need.ADMIN) else 0)
     response = render_page(
         page_request,
@@ -85,7 +87,7 @@ def _page(
         tab="config",
         may_admin=page_request.may(Need.ADMIN),
         seen=form_data.get("seen") or difference.version(stored),
-        sections=[_section(section, stored, form_data, problems) for section in SECTIONS],
+        sections=[_section(section, stored, form_data, problems, notes) for section in SECTIONS],
         checks=checks,
         whole=form_data.get("whole") or json.dumps(configuration.without_values(stored), indent=2, ensure_ascii=False),
         whole_open="whole" in form_data,
@@ -99,13 +101,14 @@ def _page(
 
 
 def _section(
-    section: Section, stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str]
+    section: Section, stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str], notes: Mapping[str, str]
 ) -> dict[str, Any]:
+    """`notes`: by field, what holds now."""
     has = f"has.{section.optional}"
     on = form_data[has] == "on" if has in form_data else section.optional in stored
     rows = [
         _row(field, field.path, reading.value_at(stored, field.path), _default(field), form_data, problems)
-        for field in section.fields
+        for field in (replace(each, help=f"{each.help} {notes.get(each.path, '')}".strip()) for each in section.fields)
     ]
     open_ = on or any(row["problem"] for row in rows)
     return {

@@ -14,6 +14,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.hosts import problems
 from orchestration.processes import sandbox_probe
+from orchestration.processes.shim import cgroups
 from orchestration.repositories import here
 from orchestration.sessions import sandbox
 from orchestration.worker.agents.shared import cli_versions
@@ -46,6 +47,7 @@ def examine() -> Iterator[Finding]:
     yield _web()
     yield _disk()
     yield _sandbox()
+    yield _memory()
     yield _agents()
     if not database.problem:
         yield _clock()
@@ -104,6 +106,15 @@ def _sandbox() -> Finding:
         state,
         "" if is_there else "Agents can reach whatever this user can: install bubblewrap, and allow user namespaces",
     )
+
+
+def _memory() -> Finding:
+    if cgroups.keeps_memory(settings.CGROUP_PARENT):
+        return Finding("memory limit", "kept by the kernel")
+    advice = (
+        "Give the worker a control group of its own with memory (MUSTER_CGROUP_PARENT), and the kernel keeps limits.memory_mb"
+    )
+    return Finding("memory limit", "checked each second", advice)
 
 
 def _agents() -> Finding:

@@ -23,6 +23,7 @@ from orchestration.hosts import draining, problems
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
+from orchestration.processes.shim import cgroups
 from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
@@ -131,7 +132,7 @@ class Heartbeat:
         if self.queue != "sessions":
             return
         try:
-            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed() | {"sandbox": _sandbox()})
+            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed() | _of_host())
         except (DatabaseError, InterfaceError) as error:
             log.warning("agents.not_recorded", error=str(error).split("\n")[0])
         finally:
@@ -201,8 +202,10 @@ class Heartbeat:
                     flags.request_end("fenced")
 
 
-def _sandbox() -> str:
-    return sandbox.on_host(settings.SANDBOX, sandbox_probe.probe())
+def _of_host() -> dict[str, str]:
+    """What is in force on this host, beside the programs that it has."""
+    kept = cgroups.keeps_memory(settings.CGROUP_PARENT)
+    return {"sandbox": sandbox.on_host(settings.SANDBOX, sandbox_probe.probe()), "memory": "kernel" if kept else "each second"}
 
 
 @lru_cache

@@ -13,16 +13,16 @@ SENTENCES = {
     MEMORY: "the kernel ended a process: together they used more memory than limits.memory_mb allows ({} MiB)",
     PROCESSES: "the kernel refused to start a process: there were as many as limits.processes allows ({})",
 }
-NOT_IN_FORCE = (
-    "limits.memory_mb is not in force: this host lets its worker make no control group with memory (MUSTER_CGROUP_PARENT)"
+EACH_SECOND = (
+    "limits.memory_mb is checked each second: this host lets its worker make no control group with memory (MUSTER_CGROUP_PARENT)"
 )
 EVENTS = {MEMORY: (("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill")), PROCESSES: (("pids.events", "max"),)}
 
 
 class Limits:
-    """What holds for the group `name`, whose folder in cgroup v2 is `group`, if it has one."""
+    """What holds for the group `name` (None: no group may be made), whose folder in cgroup v2 is `group`, if it has one."""
 
-    def __init__(self, name: str, group: str | None, *, memory_mb: int = 0, processes: int = 0) -> None:
+    def __init__(self, name: str | None, group: str | None, *, memory_mb: int = 0, processes: int = 0) -> None:
         self.wanted = {controller: number for controller, number in ((MEMORY, memory_mb), (PROCESSES, processes)) if number}
         self.v1_folders: list[str] = []
         self._at: dict[str, str] = {}
@@ -30,7 +30,7 @@ class Limits:
             value = number * 2**20 if controller == MEMORY else number
             if group and _enable(group, controller) and _set(group, V2_FILES[controller], value):
                 self._at[controller] = group
-            elif (folder := _v1_folder(controller, name)) and _set(folder, V1_FILES[controller], value):
+            elif name and (folder := _v1_folder(controller, name)) and _set(folder, V1_FILES[controller], value):
                 self._at[controller] = folder
                 self.v1_folders.append(folder)
 
@@ -38,9 +38,14 @@ class Limits:
     def not_in_force(self) -> list[str]:
         return [controller for controller in self.wanted if controller not in self._at]
 
+    @property
+    def watched_mb(self) -> int:
+        """The memory limit that the kernel does not keep: the shim does (memory_watch.py); 0: none."""
+        return self.wanted[MEMORY] if MEMORY in self.not_in_force else 0
+
     def warnings(self) -> list[str]:
-        """What was asked for and does not hold. Of processes none: in a sandbox, prlimit keeps that limit too."""
-        return [NOT_IN_FORCE] if MEMORY in self.not_in_force else []
+        """What the kernel does not keep. Of processes none: in a sandbox, prlimit keeps that limit too."""
+        return [EACH_SECOND] if self.watched_mb else []
 
     def sentences(self) -> list[str]:
         """What the kernel did to keep the limits, so far."""

@@ -66,8 +66,19 @@ def create(marker: str, parent: str = "") -> Cgroup | None:
 def limited(marker: str, group: Cgroup | None, parent: str, limits: Mapping[str, int]) -> Limits:
     """The limits of this session's processes, `memory_mb` and `processes`, as far as this host lets them be set."""
     if parent == DISABLED or not _is_name(marker):
-        return Limits("", None)
+        return Limits(None, None, **limits)
     return Limits(PREFIX + marker, group.folder if group else None, **limits)
+
+
+def keeps_memory(parent: str) -> bool:
+    """Whether the kernel of this host limits the memory of a session's processes: tried with an empty group."""
+    marker = f"trial-{os.getpid()}"
+    group = create(marker, parent)
+    limits = limited(marker, group, parent, {"memory_mb": 1024})
+    limits.remove()
+    if group is not None:
+        group.remove()
+    return not limits.watched_mb
 
 
 def remove_limits(marker: str) -> None:

@@ -23,6 +23,7 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 import cgroups
 import procfs
 import shim_sandbox
+from memory_watch import MemoryWatch
 from shim_output import BEAT, STATUS, STDERR, STDOUT, Journal, LineBuffer, Outbox, split_events
 from tree_kill import TERM_ALL, KillStep, TreeKill
 
@@ -56,6 +57,7 @@ class Shim:
         parent = spec.get("cgroup_parent", cgroups.DISABLED)
         self.cgroup = cgroups.create(spec["marker"], parent)
         self.limits = cgroups.limited(spec["marker"], self.cgroup, parent, spec.get("limits") or {})
+        self.memory = MemoryWatch(self.limits.watched_mb, lambda: procfs.below(os.getpid()))
         self.exited = False
         self.settled_at = 0.0
         self.childless = False
@@ -201,6 +203,10 @@ class Shim:
             pass
         elif now >= self.began + self.spec["wall_s"]:
             self.end("wall_timeout", now, self.spec["grace_s"])
+        elif self.memory.is_over(now):
+            self.error = self.memory.sentence()
+            self.forward(STDERR, f"muster: {self.error}\n".encode())
+            self.end("killed", now, 0, hurry=True)
         elif self.spec["idle_s"] and now >= self.last_output + self.spec["idle_s"]:
             self.end("idle_timeout", now, self.spec["grace_s"])
 

@@ -67,7 +67,7 @@ def test_where_no_group_can_be_had_nothing_is_in_force(nothing_mounted: None):
     limits.enter()
     assert limits.not_in_force == ["memory", "pids"]
     assert limits.sentences() == []
-    assert "limits.memory_mb is not in force" in limits.warnings()[0]
+    assert limits.watched_mb == 1 and "limits.memory_mb is checked each second" in limits.warnings()[0]
 
 
 # The real kernel.
@@ -112,3 +112,31 @@ def test_an_agent_that_forks_without_end_is_refused_by_the_kernel(a_spec: ASpec,
 def test_groups_that_a_dead_shim_left_are_removed(kept: None, marker: str):
     Limits(f"muster-{marker}", None, memory_mb=100, processes=50)
     assert leftovers.end_marked(marker) == 0
+
+
+# Without a control group the shim keeps the limit of memory itself.
+
+TREE = "import subprocess, sys, time\nif len(sys.argv) < 2:\n  subprocess.Popen([sys.executable, __file__, 'x'])\nkept = bytearray(60 * 2**20)\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize("limit", [100, 1000])
+def test_without_a_group_the_shim_sums_the_tree_and_ends_it(a_spec: ASpec, tmp_path: Path, limit: int):
+    (tmp_path / "tree.py").write_text(TREE)  # two processes of 60 MiB each
+    spec = a_spec(argv=[sys.executable, str(tmp_path / "tree.py")], cgroup_parent="none", limits={"memory_mb": limit}, wall_s=8)
+    with agent_process.start(spec) as process:
+        lines = [line.text for line in process.lines() if line is not None]
+        ended = process.ended
+    assert "limits.memory_mb is checked each second" in lines[0]
+    if limit == 100:
+        assert ended.cause == "killed" and ended.survivors == 0
+        assert "together used more memory than limits.memory_mb allows (100 MiB), which is checked each second" in ended.error
+    else:
+        assert ended.cause == "wall_timeout"
+
+
+def test_what_processes_share_counts_once(a_spec: ASpec, tmp_path: Path):
+    forks = "import os, time\nkept = bytearray(60 * 2**20)\nfor n in range(4):\n  if os.fork() == 0: break\ntime.sleep(60)"
+    (tmp_path / "forks.py").write_text(forks)  # five processes, 60 MiB of which are the same pages
+    spec = a_spec(argv=[sys.executable, str(tmp_path / "forks.py")], cgroup_parent="none", limits={"memory_mb": 150}, wall_s=4)
+    with agent_process.start(spec) as process:
+        assert process.ended.cause == "wall_timeout" if list(process.lines()) else False
