@@ -237,7 +237,8 @@ VARIABLES = {
             "MUSTER_LOST_HOST_S",
             _seconds(0, 604800),
             "3600",
-            "Seconds that a host may be away: then what only it had is given up, and its entries begin again from what it had shared.",
+            "Seconds that a host may be away: then what only it had is given up, its entries begin again from what it had shared, "
+            "and what it may have spent is charged as an estimate.",
         ),
         Variable(
             "MUSTER_STOP_GRACE_S",

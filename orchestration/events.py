@@ -712,6 +712,26 @@ class HoldSettled(ActivityEvent, verb="hold.settled", sentence="settled the orph
     pass
 
 
+class HostCounted(ActivityEvent, verb="hold.counted", sentence="booked what {host} counted for a session: {requests} more"):
+    """The host was away when the session ended; the rest of the reservation is free."""
+
+    host: str
+    requests: int
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"requests": counted(self.requests, "request", "requests")}
+
+
+class HostGivenUp(
+    ActivityEvent, verb="hold.estimated", sentence="charged an estimate for a session on {host}, which is away: {amount}"
+):
+    host: str
+    amount_usd: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"amount": amount(self.amount_usd)}
+
+
 class SharesFunded(BudgetEvent, verb="budget.funded", sentence="gave {changed} without a budget their share of the plan"):
     changed: int
     spare_usd: float

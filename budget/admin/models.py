@@ -134,7 +134,7 @@ class HoldAdmin(ReadOnly):
         "opened_at",
         "settled_at",
     ]
-    fields += ["expires_at"]
+    fields += ["expires_at", "awaits_host", "awaits_until"]
 
 
 @admin.register(Limit)

@@ -10,7 +10,7 @@ from budget import amounts, limits, schemas
 from budget.api.limits import limit_row
 from budget.ledger import charges, corrections, export, permits, reconciliation
 from budget.ledger.prices import Tokens
-from budget.models import Category, LedgerEntry
+from budget.models import Category, Hold, LedgerEntry
 from budget.reads import queries
 from budget.schemas import Day
 from budget.schemas import limits as limit_schemas
@@ -48,9 +48,22 @@ def ledger_list(
     return {"entries": [export.row(row) for row in rows], "next_cursor": following}
 
 
-@router.get("/budget/holds", response=responses(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
+def _awaiting(hold: Hold) -> dict[str, Any]:
+    if hold.state != Hold.State.AWAITING:
+        return {}
+    return {"state": hold.state, "awaits_host": hold.awaits_host, "awaits_until": hold.awaits_until}
+
+
+@router.get(
+    "/budget/holds",
+    response=responses(schemas.HoldsOut),
+    exclude_unset=True,
+    operation_id="agent.orchestration.holdsList",
+    tags=["budget"],
+)
 def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """The money set aside for running sessions and by permits. `held_usd` is the sum of all, whatever the page."""
+    """The money set aside for running sessions, for ended ones whose host is away, and by permits. `held_usd` is the sum of all, whatever the
+    page."""
     workspace = access.workspace_for(request.auth, workspaceID)
     rows, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
     shown = [
@@ -65,6 +78,7 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
             "permit_id": hold.session_ref if hold.expires_at else None,
             "expires_at": hold.expires_at,
         }
+        | _awaiting(hold)
         for hold in rows
     ]
     return {"holds": shown, "held_usd": amounts.number(queries.project_of(workspace.pk).held), "next_cursor": following}

@@ -4,6 +4,7 @@
 - `charges`: charges over the API
 - `permits`: reservations for spend outside Muster
 - `corrections`: adjustments by people
+- `awaited`: reservations of sessions whose host is away
 - `prices`: what tokens cost
 - `rebuild`: counters compared with the ledger, and repaired
 - `reconciliation`: a provider's own count compared with the ledger; `usage_files` reads it (pure)

@@ -99,10 +99,16 @@ def newest_round(account: Account) -> int:
 
 
 def settle(
-    hold_id: int, *, remainder_key: str = "", actor: str = "muster", round_number: int | None = None, reason: str = ""
+    hold_id: int,
+    *,
+    remainder_key: str = "",
+    at_most: int | None = None,
+    actor: str = "muster",
+    round_number: int | None = None,
+    reason: str = "",
 ) -> bool:
-    """Close a reservation and release its remainder. With a `remainder_key` the cost is unknown: the remainder is charged, not released.
-    False: it was settled before.
+    """Close a reservation and release its remainder. With a `remainder_key` the cost is unknown: the remainder is charged, not released, or
+    `at_most` so many micro-USD of it. False: it was settled before.
     """
     with transaction.atomic():
         reservation = (
@@ -111,7 +117,9 @@ def settle(
         if reservation.state == Hold.State.SETTLED:
             return False
         left = max(reservation.amount - reservation.drawn, 0)
-        if remainder_key and left:
+        if at_most is not None:
+            left = min(left, at_most)
+        if remainder_key and left > 0:
             item = Charge(
                 remainder_key,
                 left,
@@ -128,8 +136,8 @@ def settle(
                 round_number=round_number,
                 actor=actor,
             )
-        closed = Hold.objects.filter(pk=hold_id, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
-        return closed == 1
+        reserved = Hold.objects.filter(pk=hold_id, state__in=Hold.RESERVED)
+        return reserved.update(state=Hold.State.SETTLED, settled_at=Now()) == 1
 
 
 def open_reservation(project: Project, account: Account, *, session_ref: str, amount: int) -> Hold | None:
@@ -173,8 +181,9 @@ def shrink(hold_id: int, *, keep: int) -> bool:
     return more.update(amount=F("drawn") + keep) == 1
 
 
-def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str) -> bool:
-    """Correct a row by another one of `amount` micro-USD (negative: a refund). Raises Invalid without a reason or below zero."""
+def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str, at: datetime | None = None) -> bool:
+    """Correct a row by another one of `amount` micro-USD (negative: a refund). Raises Invalid without a reason or below zero. `at`: as of
+    Charge."""
     if not reason.strip():
         raise Invalid("A correction needs a reason", "reason")
     with transaction.atomic():
@@ -182,7 +191,7 @@ def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str) 
         if row.amount + corrected + amount < 0:
             raise Invalid("A correction may not take back more than was booked", "amount_usd")
         item = Charge(
-            key, amount, LedgerEntry.PriceSource.MANUAL, category=Category(row.category), model=row.model, reason=reason
+            key, amount, LedgerEntry.PriceSource.MANUAL, category=Category(row.category), model=row.model, reason=reason, at=at
         )
         return charge(
             row.project,

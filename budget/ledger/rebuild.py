@@ -124,7 +124,7 @@ def _computed(project_id: str) -> _Sums:
 
 
 def _open(project_id: str) -> QuerySet[Hold]:
-    return Hold.objects.filter(project_id=project_id, state=Hold.State.OPEN).order_by()
+    return Hold.objects.filter(project_id=project_id, state__in=Hold.RESERVED).order_by()
 
 
 def _set_held(project_id: str) -> None:

@@ -115,7 +115,7 @@ def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int],
 
     limits = rows(Limit.objects.filter(project=project), "limit", None, F("amount"))
     days = rows(DaySpend.objects.filter(project=project, day=today()), "day", none, F("amount"))
-    holds = rows(Hold.objects.filter(project=project, state=Hold.State.OPEN), "hold", none, F("amount") - F("drawn"))
+    holds = rows(Hold.objects.filter(project=project, state__in=Hold.RESERVED), "hold", none, F("amount") - F("drawn"))
     set_to: dict[tuple[str, str], int] = {}
     spent: dict[str, int] = {}
     held = dict.fromkeys(CATEGORIES, 0) | {"total": project.held}
@@ -149,4 +149,4 @@ def spent_sql() -> str:
 def held_sql() -> str:
     return """(CASE l.category WHEN 'total' THEN p.held ELSE
         coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END) FROM budget_hold h
-            WHERE h.project_id = l.project_id AND h.state = 'open' AND h.category = l.category), 0) END)"""
+            WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting') AND h.category = l.category), 0) END)"""

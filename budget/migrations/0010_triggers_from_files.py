@@ -1,4 +1,4 @@
-"""Today's triggers are created by 0019."""
+"""Today's triggers are created by 0022."""
 
 from django.db import migrations
 

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from workspaces.triggers import install, keeping_triggers, sql
+from workspaces.triggers import keeping_triggers, sql
 
 # A charge that comes meanwhile waits for the lock that the new columns take.
 BEFORE = """UPDATE budget_roundspend SET (input_tokens, cached_tokens) = (
@@ -28,6 +28,5 @@ class Migration(migrations.Migration):
                 ),
             ]
         ),
-        install("budget"),
         sql(postgresql=[BEFORE], sqlite=[BEFORE]),
     ]

@@ -12,11 +12,17 @@ class Hold(models.Model):
     """A reservation, for a running session or by a permit for spend outside Muster. Charges draw it down; it is settled exactly once.
 
     A permit has an end, `expires_at`, and its own id in `session_ref`. A reservation has an account where its category is `entry`.
+    `open -> awaiting -> settled`, or at once settled; never back.
     """
 
     class State(models.TextChoices):
+        """awaiting: its session has ended, and the host that knows what it spent is away (`ledger.awaited`)."""
+
         OPEN = "open"
+        AWAITING = "awaiting"
         SETTLED = "settled"
+
+    RESERVED = (State.OPEN, State.AWAITING)
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds", db_index=False)
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
@@ -30,6 +36,10 @@ class Hold(models.Model):
     opened_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="When a permit ends by itself.")
+    awaits_host = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="The host that has not said yet what its session spent."
+    )
+    awaits_until = models.DateTimeField(null=True, blank=True, help_text="Then the rest is charged as an estimate.")
 
     class Meta:
         constraints = [
@@ -41,11 +51,17 @@ class Hold(models.Model):
                 condition=Q(account__isnull=False, category="entry") | Q(account__isnull=True) & ~Q(category="entry"),
                 name="a_hold_of_the_category_entry_has_one",
             ),
+            models.CheckConstraint(
+                condition=~Q(state="awaiting") | Q(awaits_until__isnull=False) & ~Q(awaits_host=""),
+                name="an_awaiting_hold_names_its_host",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "state"], name="hold_by_state"),
             models.Index(fields=["expires_at"], condition=Q(state="open", expires_at__isnull=False), name="open_permits"),
             models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest, for forecasts
+            models.Index(fields=["account"], condition=Q(state="awaiting"), name="holds_awaiting"),
+            models.Index(fields=["awaits_until"], condition=~Q(awaits_host=""), name="holds_of_silent_hosts"),
         ]
 
     def __str__(self) -> str:

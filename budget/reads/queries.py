@@ -105,8 +105,8 @@ def changes_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[
 
 
 def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Hold], str | None]:
-    """The open holds after `cursor`, oldest first, and the next cursor."""
-    rows = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN).order_by("id")
+    """The holds after `cursor` that are not settled, oldest first, and the next cursor."""
+    rows = Hold.objects.filter(project_id=workspace_id, state__in=Hold.RESERVED).order_by("id")
     if cursor is not None:
         rows = rows.filter(id__gt=position(cursor))
     page = list(rows[: limit + 1])

@@ -108,7 +108,8 @@ class LedgerPage(Schema):
 
 
 class HoldOut(Schema):
-    """Of a session, or of a permit: one of the two ids is null."""
+    """Of a session, or of a permit: one of the two ids is null. Only where its session has ended on a host that is away, the last three are
+    there: until `awaits_until` the rest is kept for what `awaits_host` says that it spent."""
 
     id: int
     session_id: str | None
@@ -119,6 +120,9 @@ class HoldOut(Schema):
     category: str
     permit_id: str | None
     expires_at: datetime | None
+    state: Literal["awaiting"] = "awaiting"
+    awaits_host: str = ""
+    awaits_until: datetime | None = None
 
 
 class HoldsOut(Schema):

@@ -14,6 +14,7 @@ from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast, record
+from budget.ledger import awaited
 from budget.limits import LimitStatus, allocated, thresholds
 from budget.models import BudgetChange
 from budget.reads import queries
@@ -105,6 +106,7 @@ def summary(figures: Figures) -> dict[str, Any]:
     return {
         "project": project,
         "left": project.headroom,
+        "awaited": awaited.of_project(project.pk) if project.held else 0,
         "outlook": outlook.sentence(figures.forecast, figures.zone),
         "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
         "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],

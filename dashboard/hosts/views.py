@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
+from budget.models import Hold
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -21,6 +22,7 @@ from orchestration.configuration import agent_kinds
 from orchestration.hosts import draining
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Session, Worker
+from orchestration.sessions.absent_hosts import settling
 from workspaces.access import Need
 from workspaces.activity.events import counted
 from workspaces.errors import Forbidden, NotFound
@@ -38,6 +40,15 @@ class Host:
     at_work: list[Session] = field(default_factory=list)
     others: int = 0
     problem: str = ""
+    awaited: int = 0
+    unread: int = 0
+    awaits_until: datetime | None = None
+
+    def expect(self, hold: Hold) -> None:
+        """It has not said what a session of this workspace spent."""
+        self.awaited += max(hold.remainder, 0)
+        self.unread += 1
+        self.awaits_until = max(filter(None, (self.awaits_until, hold.awaits_until)))
 
     @property
     def seen_at(self) -> datetime:
@@ -113,7 +124,7 @@ def _forget(page_request: PageRequest, host_id: str) -> HttpResponse:
             page_request,
             title=f"Forget {worker.host}",
             sentence=f"{worker.host} does not come back. {counted(number, 'entry has', 'entries have')} newest work there that no other host "
-            "has: it begins again from what was shared, and the rest is lost.",
+            "has: it begins again from what was shared, and the rest is lost. For what its sessions may have spent, an estimate is charged.",
             button=f"Forget {worker.host}",
             action=reverse("host-change", args=[page_request.workspace.pk, host_id, "forget"]),
             fields={"confirm": confirmation.token(page_request, "forget-host", host_id)},
@@ -123,7 +134,7 @@ def _forget(page_request: PageRequest, host_id: str) -> HttpResponse:
 
 
 def _hosts(page_request: PageRequest) -> dict[str, Any]:
-    """Two queries."""
+    """Three queries."""
     hosts: dict[str, Host] = {}
     names: dict[str, str] = defaultdict(str)
     for worker in Worker.objects.filter(queue="sessions", seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"):
@@ -139,4 +150,7 @@ def _hosts(page_request: PageRequest) -> dict[str, Any]:
             at.at_work.append(session)
         else:
             at.others += 1
+    for session in settling.silent().filter(workspace=page_request.workspace, hold__state=Hold.State.AWAITING):
+        if session.host_id in hosts and session.hold:
+            hosts[session.host_id].expect(session.hold)
     return {"hosts": list(hosts.values()), "may_drain": page_request.caller.everywhere}

@@ -13,8 +13,9 @@ NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or th
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The entry after the session's round was counted. Amounts in micro-USD. `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one,
-    `plan_left` counts: what plan and cap have left that is not spent."""
+    """The entry after the session's round was counted. Amounts in micro-USD. `awaited`: reserved for what an absent host says.
+    `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one, `plan_left` counts: what
+    plan and cap have left that is not spent."""
 
     outcome: str
     message: str
@@ -23,6 +24,7 @@ class Facts:
     crashes: int
     headroom: int
     min_round: int
+    awaited: int = 0
     losses: int = 0
     own_budget: bool = True
     plan_left: int = 0
@@ -108,9 +110,9 @@ def _after_round(facts: Facts) -> Next:
 
 def _without_money(facts: Facts) -> Next:
     """Pending, or blocked when another round cannot be paid: by the entry's own budget, or, without one, by a plan that is spent. What is
-    only reserved may come back: the executor waits for it."""
+    only reserved may come back, also from a host that is away: the executor waits for it."""
     needed = max(facts.min_round, 1)
-    left = facts.headroom if facts.own_budget else max(facts.plan_left, facts.headroom)
+    left = facts.headroom + facts.awaited if facts.own_budget else max(facts.plan_left, facts.headroom)
     if left >= needed:
         return PENDING
     if not facts.own_budget:

@@ -35,7 +35,8 @@ def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dic
     """The same, and the failing checks that all entries share. The head of the ready line is checked first, because it gets the slots."""
     world = snapshot.world(workspace_id, lock=False)
     ahead = world.free_slots + snapshot.MARGIN
-    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=len(entry_ids) + ahead)
+    limit = len(entry_ids) + ahead
+    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=limit, min_round=world.min_round)
     requested = set(entry_ids)
     explanations = {
         explanation.entry.id: explanation

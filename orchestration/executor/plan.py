@@ -19,6 +19,7 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
+    `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
     first of its agent's questions that is not answered.
     """
@@ -48,6 +49,8 @@ class Waiting:
     requires: tuple[str, ...] = ()
     asked: str = ""
     question: str = ""
+    awaited: int = 0
+    awaits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Running:
 @dataclass(frozen=True, slots=True)
 class World:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
-    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `set_aside` is what budgets that people set still
+    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for sessions on hosts that are away,
+    `awaits`: as of an entry. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
@@ -85,6 +89,8 @@ class World:
     round_ceiling: int
     plan_left: int | None = None
     held: int = 0
+    awaited: int = 0
+    awaits: str = ""
     set_aside: int = 0
     usual_round: int = 0
     steered: bool = False
@@ -257,7 +263,9 @@ def _purse(world: World) -> Purse:
         cap=cap - wants,
         plan=plan - wants,
         spare=plan - wants - shares,
-        reserved=world.held,
+        reserved=world.held - world.awaited,
+        awaited=world.awaited,
+        awaits=world.awaits,
         at_work=wants + shares,
         set_aside=world.set_aside,
         usual=min(max(world.usual_round, world.min_round), world.round_ceiling),
@@ -465,6 +473,9 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
     code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:
         message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+        if left < needed <= left + entry.awaited:
+            waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
+            return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
     else:
         world = capacity.world
         left = world.headroom + world.held if world.plan_left is None else world.plan_left

@@ -21,7 +21,8 @@ class Claim:
 @dataclass(slots=True)
 class Purse:
     """`cap`: what may still be reserved under the cap and the limits. `plan`: what shares may still take of the plan. `spare`: the part
-    of it that no share of a session at work covers. `reserved`: by sessions at work, and by the starts of this plan. `at_work`: shares of
+    of it that no share of a session at work covers. `reserved`: by sessions at work, and by the starts of this plan. `awaited`: reserved for
+    sessions on hosts that are away, `awaits` in words. `at_work`: shares of
     sessions at work beyond their reservations, and what those that run low need next. `set_aside`: what budgets that people set still
     allow. `usual`: what a round here usually costs. `steered`: the reallocation decides which entries get money: one without a share starts
     only when nothing else is at work. `sharers`: how many starts share the money; 0: there is enough for all.
@@ -36,6 +37,8 @@ class Purse:
     usual: int
     ceiling: int
     steered: bool = False
+    awaited: int = 0
+    awaits: str = ""
     sharers: int = 0
     whole: bool = False
 
@@ -83,7 +86,9 @@ class Purse:
             return f"Waiting for {exact_usd(self.reserved)} reserved by sessions at work"
         if self.at_work and left + self.reserved + self.at_work >= needed:
             return f"Waiting for {exact_usd(self.reserved + self.at_work)} set aside for sessions at work"
-        in_all = left + self.reserved + self.at_work + self.set_aside
+        if self.awaited and left + self.reserved + self.at_work + self.awaited >= needed:
+            return f"Waiting for {exact_usd(self.awaited)} reserved for {self.awaits}"
+        in_all = left + self.reserved + self.at_work + self.awaited + self.set_aside
         if claim.is_share and self.set_aside and in_all >= needed:
             return f"Waiting for {exact_usd(min(self.set_aside, in_all))} set aside for entries with a budget of their own"
         return ""

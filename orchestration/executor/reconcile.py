@@ -18,6 +18,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session, Worker
 from orchestration.proposals import expanding, starting
 from orchestration.sessions import Ending, anomalies
+from orchestration.sessions.absent_hosts import settling
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -33,6 +34,7 @@ def run() -> None:
     release_orphans()
     branch.wake_due()
     permits.expire()
+    settling.give_up_overdue()
     funding.share_out_all_due()
     proposing = set(due.for_proposals().values_list("pk", flat=True))
     for workspace_id in proposing:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from orchestration.models import sql_dialect
 from orchestration.reasons import OUT_OF_LINE
 from orchestration.repositories import here
 from orchestration.sessions import reservations
+from workspaces import times
 
 # Read beyond the free slots, because some entries in line may have to be parked or blocked.
 MARGIN = 8
@@ -30,6 +32,13 @@ _ASKED = """FROM orchestration_run about JOIN orchestration_session asked ON ask
 _OUT_OF_LINE = ", ".join(f"'{reason.value}'" for reason in OUT_OF_LINE)
 # Questions of the agent of an entry `{e}` that nobody has answered.
 _UNANSWERED = "FROM orchestration_question unanswered WHERE unanswered.entry_id = {e}.id AND unanswered.answered_at IS NULL"
+
+# Reservations for sessions on hosts that are away, of an entry's account `a`, or of a project `p`.
+_AWAITED = "FROM budget_hold w WHERE w.state = 'awaiting' AND {whose}"
+# Of an entry `{e}` with a budget of its own: it has no money for a round before such a host says what was spent.
+_AWAITS_MONEY = """FROM budget_hold w JOIN budget_account b ON b.id = w.account_id
+    WHERE w.account_id = {e}.account_id AND w.state = 'awaiting' AND (b.own_budget OR b.human_locked)
+    AND b.budget - b.spent - b.held < {least} AND {e}.next_work <> 'verify'"""
 
 # The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
@@ -61,7 +70,24 @@ _WAITING = {
 
 
 def _columns() -> str:
-    return sql_dialect.picked({**_WAITING, "wait_s": sql_dialect.seconds_until("e.not_before")})
+    awaited = f"(SELECT {_awaited_rows()} {_AWAITED.format(whose='w.account_id = a.id')})"
+    return sql_dialect.picked({**_WAITING, "wait_s": sql_dialect.seconds_until("e.not_before"), "awaited": awaited})
+
+
+def _awaited_rows() -> str:
+    return sql_dialect.json_rows(
+        {"host": "w.awaits_host", "until": sql_dialect.epoch("w.awaits_until"), "amount": "w.amount", "drawn": "w.drawn"}
+    )
+
+
+def _awaited(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields `awaited` and `awaits`."""
+    if not rows:
+        return {"awaited": 0, "awaits": ""}
+    names = ", ".join(sorted({row["host"] for row in rows}))
+    until = times.stamp(datetime.fromtimestamp(max(row["until"] for row in rows), UTC), UTC)
+    sentence = f"{names}, which is away: until it says what was spent there, or until {until}"
+    return {"awaited": sum(max(row["amount"] - row["drawn"], 0) for row in rows), "awaits": sentence}
 
 
 def world(workspace_id: str, *, lock: bool) -> World:
@@ -97,6 +123,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         headroom=row["headroom"],
         plan_left=row["plan_left"],
         held=row["held"],
+        **_awaited(_json(row["awaited"]) or []),
         steered=config.auto_reallocate,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
@@ -128,6 +155,7 @@ def _world_columns() -> str:
             "plan_left": """CASE WHEN p.total_budget BETWEEN 1 AND p.max_project_spend THEN p.total_budget
                 ELSE p.max_project_spend END - p.total_spent""",
             "held": "p.held",
+            "awaited": f"(SELECT {_awaited_rows()} {_AWAITED.format(whose='w.project_id = p.workspace_id')})",
             "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "idle_host": f"""(SELECT min(w.host || ': ' || w.problem) FROM orchestration_worker w
@@ -222,35 +250,43 @@ def with_money(world_: World, workspace_id: str, entries: list[Waiting]) -> Worl
 def line(workspace_id: str, limit: int, min_round: int) -> list[Waiting]:
     """The head of the ready line, in its order, from its partial index. Where the head has entries without money of their own or a share,
     also the first that have some."""
-    head = _line(workspace_id, limit)
+    head = _line(workspace_id, limit, min_round)
     if all(entry.own_budget or entry.headroom >= min_round for entry in head):
         return head
     seen = {entry.id for entry in head}
     funded = f"AND ({_WAITING['own_budget']} OR {_WAITING['headroom']} >= {int(min_round)})"
-    return head + [entry for entry in _line(workspace_id, limit, funded) if entry.id not in seen]
+    return head + [entry for entry in _line(workspace_id, limit, min_round, funded) if entry.id not in seen]
 
 
-def _line(workspace_id: str, limit: int, also: str = "") -> list[Waiting]:
+def _line(workspace_id: str, limit: int, min_round: int, also: str = "") -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
-            {_ready("e", also)} LIMIT %s""",
+            {_ready("e", min_round, also)} LIMIT %s""",
             [workspace_id, limit],
         )
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def _ready(e: str, also: str = "") -> str:
-    """The ready line; its one parameter is the workspace."""
+def _ready(e: str, min_round: int, also: str = "") -> str:
+    """The ready line; its one parameter is the workspace. What waits for a host that is away is not in it: it would stand at its head for an
+    hour."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
-                AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)}) {also}
+                AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)})
+                AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=max(int(min_round), 1))}) {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 
 def unfinished(
-    workspace_id: str, *, after: tuple[int, ...] = (), entry_ids: list[str] | None = None, ahead: int = 0, limit: int = 500
+    workspace_id: str,
+    *,
+    after: tuple[int, ...] = (),
+    entry_ids: list[str] | None = None,
+    ahead: int = 0,
+    limit: int = 500,
+    min_round: int = 1,
 ) -> list[Waiting]:
     """Entries that are not done and have no session, for `explain`: in the executor's order; or these `entry_ids` and the
     first `ahead` of the ready line."""
@@ -258,7 +294,7 @@ def unfinished(
     if entry_ids is not None:
         # One list of ids: with OR the database would walk all that wait.
         ids = f"SELECT n.id FROM orchestration_entry n WHERE {sql_dialect.among('n.id')}"
-        head = f"SELECT r.id FROM orchestration_entry r {_ready('r')} LIMIT %s"
+        head = f"SELECT r.id FROM orchestration_entry r {_ready('r', min_round)} LIMIT %s"
         named = f"AND e.id IN ({ids} UNION ALL SELECT h.id FROM ({head}) h)"
         among = [sql_dialect.values(entry_ids), workspace_id, ahead]
     with connection.cursor() as cursor:
@@ -285,7 +321,8 @@ def _waiting(row: dict[str, Any]) -> Waiting:
         for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container", "is_shared")
     }
     lists = {name: tuple(_json(row[name])) for name in ("paths", "requires")}
-    return Waiting(**{**row, **booleans, **lists, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
+    awaited = _awaited(_json(row["awaited"]) or [])
+    return Waiting(**{**row, **booleans, **lists, **awaited, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 
 def _json(value: Any) -> Any:

@@ -3,7 +3,7 @@ occur; notes explain what only looks wrong.
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -50,13 +50,16 @@ def check(workspace_id: str) -> Audit:
 
 def _check_holds(audit: Audit) -> None:
     """An open hold belongs to a permit or an open session. A session's end settles its hold in the same transaction, so only the hold of a
-    dead worker stays open, until lease and grace are over.
+    dead worker stays open, until lease and grace are over. One that awaits a host belongs to an ended session, until its time is over.
     """
     late = timezone.now() - timedelta(seconds=settings.LEASE_GRACE_S + PATIENCE_S)
-    for reservation in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
+    reserved = Hold.objects.filter(project_id=audit.workspace_id, state__in=Hold.RESERVED)
+    for reservation in reserved.select_related("session"):
         audit.holds += 1
         session: Session | None = getattr(reservation, "session", None)
-        if reservation.expires_at is not None:
+        if reservation.state == Hold.State.AWAITING:
+            _check_awaiting(audit, reservation, session, late)
+        elif reservation.expires_at is not None:
             if reservation.expires_at < late:
                 audit.notes.append(
                     f"hold {reservation.pk}: the permit {reservation.session_ref} is overdue since {reservation.expires_at:%F %T} UTC"
@@ -74,6 +77,21 @@ def _check_holds(audit: Audit) -> None:
     settled = Session.of_any_role.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
     for pk, hold_id in settled.values_list("pk", "hold_id"):
         audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still open")
+
+
+def _check_awaiting(audit: Audit, reservation: Hold, session: Session | None, late: datetime) -> None:
+    until = reservation.awaits_until
+    assert until is not None  # a constraint
+    if session is None or session.status != Session.Status.ENDED:
+        audit.wrong.append(f"hold {reservation.pk}: it awaits {reservation.awaits_host}, and no ended session is its own")
+    elif until < late:
+        audit.notes.append(
+            f"hold {reservation.pk}: no tick charged it since {until:%F %T} UTC, when {reservation.awaits_host} had not come back"
+        )
+    else:
+        audit.notes.append(
+            f"hold {reservation.pk}: {_usd(reservation.remainder)} reserved until {reservation.awaits_host} says what {session.pk} spent, or {until:%F %T} UTC"
+        )
 
 
 def _check_thresholds(audit: Audit) -> None:

@@ -14,6 +14,7 @@ from orchestration.backlog.transitions import PENDING
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session, Worker
+from orchestration.sessions.absent_hosts import settling
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict
@@ -33,6 +34,7 @@ def forget(host_id: str, *, by: Caller) -> int:
         if Session.of_any_role.filter(status__in=Session.OPEN, host_id=host_id).exists():
             raise Conflict(ENDS)
         workers.delete()
+        settling.give_up_host(host_id, by=by)
         return sum(_forget_in(workspace, host_id, name, by=by) for workspace in Workspace.objects.filter(deleted_at__isnull=True))
 
 

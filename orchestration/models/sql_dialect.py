@@ -77,6 +77,15 @@ def seconds_until(column: str) -> str:
     return f"(julianday({column}) - julianday('now')) * 86400.0"
 
 
+def epoch(column: str) -> str:
+    """A stored time in seconds since 1970."""
+    return (
+        f"extract(epoch FROM {column})::float"
+        if connection.vendor == "postgresql"
+        else f"(julianday({column}) - 2440587.5) * 86400.0"
+    )
+
+
 def for_update(of: str) -> str:
     """SQLite's transactions are IMMEDIATE: there is one writer at a time, and nothing to lock."""
     return f"FOR UPDATE OF {of}" if connection.vendor == "postgresql" else ""

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget import ledger
-from budget.ledger import main_model
+from budget.ledger import awaited, main_model
 from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
@@ -32,8 +32,8 @@ class Superseded(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged. `failure`: the name of the
-    agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
+    """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged, or `at_most` micro-USD of
+    the rest. `awaits_host`: the rest stays reserved until that host has said what was spent. `failure`: the name of the agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
     verified commit, which is queued for its landing. `on_hold`: why the entry waits for a person, as a sentence.
     """
 
@@ -41,6 +41,8 @@ class Ending:
     message: str = ""
     exit_code: int | None = None
     cost_unknown: bool = False
+    at_most: int | None = None
+    awaits_host: str = ""
     verdict: rounds.Verdict | None = None
     findings: tuple[str, ...] = ()
     failure: str = ""
@@ -236,9 +238,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
             "entry_id", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"
         ).get(pk=session.pk)
         if session.hold_id:
-            unknown = ending.cost_unknown or ended_session.unpriced_model
-            key = f"{session.pk}:{session.attempt}:unknown" if unknown else ""
-            ledger.settle(session.hold_id, remainder_key=key, round_number=session.round_number or None, reason=ending.message)
+            _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model))
         if model := main_model.of(session.pk):  # the configured one may be empty, or a name that its CLI resolves
             Session.of_any_role.filter(pk=session.pk).update(model=model)
         tokens.end_session(session.pk)
@@ -246,6 +246,21 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
         tracing.session_ended(session.pk)
     return True
+
+
+def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool) -> None:
+    if ending.awaits_host:
+        awaited.keep(hold_id, host=ending.awaits_host, seconds=settings.LOST_HOST_S)
+        return
+    key = unknown_key(session) if ending.cost_unknown or is_unpriced else ""
+    at_most = None if is_unpriced else ending.at_most
+    round_number = session.round_number or None
+    ledger.settle(hold_id, remainder_key=key, at_most=at_most, round_number=round_number, reason=ending.message)
+
+
+def unknown_key(session: Session) -> str:
+    """The ledger's key for what a session spent and nobody knows."""
+    return f"{session.pk}:{session.attempt}:unknown"
 
 
 def _end_run(session: Session, ending: Ending) -> events.RunEnded:
@@ -284,6 +299,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             crashes=entry.crashes,
             losses=_losses(entry) if ending.outcome in FAILURES else 0,
             headroom=account.headroom,
+            awaited=awaited.of_account(account.pk) if account.held else 0,
             own_budget=account.own_budget or account.human_locked,
             plan_left=account.project.plan_left,
             min_round=config.min_round,

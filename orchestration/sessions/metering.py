@@ -1,6 +1,7 @@
 """Usage that a session's agent reports, booked against the session's reservation, once per event."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from budget import ledger
 from budget.ledger import prices
@@ -39,11 +40,24 @@ def price(usage: Usage) -> int | None:
 def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
     """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is unknown: then the session is
     marked and settles at its whole reservation."""
-    computed = price(usage)
-    amount = usage.cost if usage.cost is not None else computed
-    if amount is None:
+    if not is_priced(usage):
         mark_unpriced(session, usage.model or "unknown")
         return False
+    fresh = book(session, usage, category, role=role)
+    if fresh:
+        wake_ups.publish_change(session.workspace_id, "budget", "workers")
+    return fresh
+
+
+def is_priced(usage: Usage) -> bool:
+    return usage.cost is not None or price(usage) is not None
+
+
+def book(session: Session, usage: Usage, category: Category, *, role: str, at: datetime | None = None) -> bool:
+    """Book a usage event whose cost is known, for a session that may have ended. `at`: as of Charge. False: it was booked before."""
+    computed = price(usage)
+    amount = usage.cost if usage.cost is not None else computed
+    assert amount is not None
     charge = ledger.Charge(
         event_key=_key(session, usage, role),
         amount=amount,
@@ -57,9 +71,10 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        at=at,
     )
     account = None if session.is_run else session.entry.account
-    fresh = ledger.charge(
+    return ledger.charge(
         account.project if account else Project.objects.get(pk=session.workspace_id),
         charge,
         account=account,
@@ -68,9 +83,6 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
         round_number=session.round_number or None,
         actor=session.agent or "agent",
     )
-    if fresh:
-        wake_ups.publish_change(session.workspace_id, "budget", "workers")
-    return fresh
 
 
 def _key(session: Session, usage: Usage, role: str) -> str:

@@ -80,6 +80,10 @@ class SessionDir:
         prefix = "" if role == "implement" else f"{role}-"
         return Record(*(self.folder / f"{prefix}{name}" for name in ("status.json", "journal", "telemetry")))
 
+    def agent_for(self, record: str) -> Path:
+        """Which agent a process was, without its environment: what reads the record of a dead one."""
+        return self.folder / f"{record}-agent.json"
+
 
 @dataclass(frozen=True)
 class Record:

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.db.models import Q
 
+from budget.models import Hold
 from orchestration.git import working_copies
 from orchestration.git.clones.records import RECORDS, Record
 from orchestration.git.clones.store import stores
@@ -37,7 +38,8 @@ def run_hourly() -> None:
 def remove_old_folders() -> int:
     """Remove folders that are unchanged for MUSTER_KEEP_DAYS. Returns their number."""
     oldest = time.time() - settings.KEEP_DAYS * 86_400
-    open_sessions = Session.of_any_role.filter(status__in=Session.OPEN)
+    unread = Q(hold__in=Hold.objects.exclude(awaits_host=""))  # what it spent is in its files alone
+    open_sessions = Session.of_any_role.filter(unread | Q(status__in=Session.OPEN))
     removed = 0
     for folder in _old_folders(settings.DATA_DIR / "sessions", oldest):
         if not open_sessions.filter(pk=folder.name).exists():

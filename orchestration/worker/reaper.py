@@ -1,7 +1,7 @@
 """End sessions whose worker is gone: never before their processes are proven dead (invariant 9)."""
 
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ from orchestration.models import Entry, Proposal, Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories import here
 from orchestration.sessions import Ending, Superseded, rounds, session_dir
+from orchestration.sessions.absent_hosts import estimates, settling
 from orchestration.worker import sharing
 from orchestration.worker.agent_run import journals
 from workspaces import hosts
@@ -27,7 +28,7 @@ from workspaces import hosts
 log = structlog.get_logger(__name__)
 
 FORGET_WORKER_AFTER = timedelta(days=1)
-# A living shim ends its agent itself, and its status proves that the journal is complete. Without a status the full reservation is charged.
+# A living shim ends its agent itself, and its status proves that the journal is complete.
 SHIM_GRACE_S = 3.0
 OUTAGE = "The database was away for a moment: the work is kept, and goes on."
 # A supervisor kills within milliseconds of the request; after this time it is considered unresponsive.
@@ -39,15 +40,17 @@ def reap(only: Collection[str] | None = None) -> int:
     ended = 0
     for session in suspects():
         if only is None or session.pk in only:
-            ended += _try_to_end(session)
+            ended += _try(_end_session, session)
+    for session in ended_elsewhere():
+        _try(_book_count, session)
     _forget_dead_workers()
     return ended
 
 
-def _try_to_end(session: Session) -> bool:
+def _try(action: Callable[[Session], bool], session: Session) -> bool:
     """An error with one session does not block the others."""
     try:
-        return _end_session(session)
+        return action(session)
     except (DatabaseError, InterfaceError):
         raise
     except Exception:
@@ -67,6 +70,22 @@ def suspects() -> list[Session]:
     return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
 
 
+def ended_elsewhere() -> list[Session]:
+    """Sessions of this host that others have ended while it was away: only its files say what they spent. Not those of a process that is online
+    under another name, as in a container beside this one: it says so itself."""
+    mine = Q(host_id=hosts.host_id()) | Q(host_id="", host=socket.gethostname())
+    neighbours = Worker.objects.filter(host_id=hosts.host_id(), seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    others = neighbours.exclude(host=socket.gethostname()).values("host")
+    return list(settling.silent().filter(mine).exclude(host__in=others))
+
+
+def _book_count(session: Session) -> bool:
+    if not _is_proven_dead(session):
+        return False  # the next tick tries again
+    count = journals.count(session, configuration.load(session.workspace.executor.config))
+    return count is not None and settling.book_count(session, count)
+
+
 def _here() -> Q:
     """Sessions whose processes and files are of this host."""
     return Q(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
@@ -83,15 +102,33 @@ def _end_session(session: Session) -> bool:
     is_here = session.host == socket.gethostname() and session.host_id in ("", hosts.host_id())
     if is_here and not _is_proven_dead(session):
         return False  # the next tick tries again
-    cost_known = is_here and _collect(session)
-    return sessions.conclude(session, _ending(session, cost_known, is_here=is_here))
+    if not is_here:
+        return sessions.conclude(session, _ending_of_absent(session))
+    return sessions.conclude(session, _ending_here(session))
+
+
+def _ending_here(session: Session) -> Ending:
+    """Where not all of its cost is known, one request may have been under way, whose report was lost with its process."""
+    ending = _ending(session, _collect(session), is_here=True)
+    pace = estimates.pace(session) if ending.cost_unknown else None
+    return replace(ending, at_most=pace.request) if pace else ending
+
+
+def _ending_of_absent(session: Session) -> Ending:
+    """Its host alone knows what it spent beyond what is booked: it may come back."""
+    ending, host = _ending(session, True, is_here=False), session.host or session.host_id
+    if ending.outcome != Session.Outcome.LOST:
+        return replace(ending, awaits_host=host)
+    following = "ask again" if session.is_run else "its work is kept"
+    message = f"{host} is away: {following}; the rest of the reservation waits for what {host} has counted"[:500]
+    return replace(ending, awaits_host=host, message=message, findings=(message,))
 
 
 def end_after_outage(session: Session) -> bool:
     """End a session of this process that the database's absence broke off: no entry pays for it. False: it is not dead, or not ours."""
     if not _is_proven_dead(session):
         return False
-    ending = _ending(session, _collect(session), is_here=True)
+    ending = _ending_here(session)
     if ending.outcome == Session.Outcome.LOST:
         ending = replace(ending, outcome=Session.Outcome.INTERRUPTED, message=OUTAGE, findings=(OUTAGE,))
     return sessions.conclude(session, ending)

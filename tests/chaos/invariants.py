@@ -121,16 +121,14 @@ class Checker:
         return not conflicts and "0" not in sizes
 
     def _usage(self) -> Iterator[str]:
-        """Every line that an agent printed is booked once, or its session was charged its whole reservation."""
+        """Every line that an agent printed is booked once, or its session was charged an estimate."""
         keys = collections.Counter[tuple[str, str]]()
         for key, session in LedgerEntry.objects.filter(session_ref__startswith="sess_").values_list("event_key", "session_ref"):
             keys[session, key.rpartition(":")[2]] += 1
-        whole = {
-            hold.session_ref for hold in Hold.objects.annotate(booked=Sum("ledger__amount")) if (hold.booked or 0) >= hold.amount
-        }
+        estimated = {session for session, end in keys if end == "unknown"}
         for line in (self.place.notes / "printed").read_text().splitlines():
             session, step, _ = line.split()
-            if keys[session, step] != 1 and session not in whole:
+            if keys[session, step] != 1 and session not in estimated:
                 yield f"usage {step} of {session} is booked {keys[session, step]} times"
 
     def all_done(self) -> bool:

@@ -20,6 +20,7 @@ from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.api import Api, invalid, names_of, not_found
 from tests.factories import ANA, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, project, some_entries
+from tests.orchestration.worker.absent import a_lost_session
 from workspaces import tokens
 from workspaces.models import Workspace
 
@@ -566,6 +567,18 @@ def test_holds_lists_open_reservations_with_their_drawn_amount(workspace: Worksp
     assert [hold["session_id"] for hold in shop.get(f"/budget/holds?cursor={page['next_cursor']}").json["holds"]] == [second.pk]
     ended(first)
     assert shop.get("/budget/holds").json["held_usd"] == 2
+
+
+def test_holds_of_ended_sessions_name_the_host_that_is_away(
+    workspace: Workspace, shop: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
+    session = a_lost_session(entry=an_entry(workspace, budget="2"))
+    body = shop.get("/budget/holds").json
+    [hold] = body["holds"]
+    assert (hold["session_id"], hold["amount_usd"], hold["drawn_usd"]) == (session.pk, 2, 0.05)
+    assert (hold["state"], hold["awaits_host"]) == ("awaiting", "build-3") and hold["awaits_until"] > hold["opened_at"]
+    assert body["held_usd"] == 1.95
 
 
 def test_changes_show_actor_field_before_and_after(workspace: Workspace, shop: Api) -> None:

@@ -9,7 +9,7 @@ BEGIN
     IF NEW.hold_id IS NOT NULL THEN
         -- In RETURNING, PostgreSQL 18 takes NEW for the updated row.
         UPDATE budget_hold SET drawn = drawn + charged WHERE id = NEW.hold_id
-            RETURNING CASE WHEN state = 'open'
+            RETURNING CASE WHEN state IN ('open', 'awaiting')
                 THEN greatest(amount - drawn + charged, 0) - greatest(amount - drawn, 0) ELSE 0 END, account_id INTO freed, holder;
     END IF;
     IF NEW.category = 'entry' THEN of_entry := NEW.amount; END IF;

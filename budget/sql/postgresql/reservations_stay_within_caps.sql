@@ -1,4 +1,5 @@
 -- A reservation that would pass the entry's budget, the project's cap or a limit is refused; a settled one stays settled.
+-- What awaits its host is reserved like what is open.
 -- A cycle opens hundreds of reservations in one statement: the counters move once for all of them.
 -- Triggers of one event run in the order of their names, so budget_holds_in_order locks the accounts before budget_holds_open.
 -- budget_hold_moves ignores what a ledger row draws: that is counted with the row.
@@ -30,7 +31,7 @@ BEGIN
                             WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
                         FROM budget_project p WHERE p.workspace_id = l.project_id) END)
             + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
-                    FROM budget_hold h WHERE h.project_id = l.project_id AND h.state = 'open'
+                    FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')
                     AND (l.category = 'total' OR h.category = l.category)), 0) > l.amount)
             THEN RAISE EXCEPTION 'muster: limit reached' USING ERRCODE = '23514'; END IF;
     RETURN NULL;
@@ -42,11 +43,11 @@ CREATE TRIGGER budget_holds_open AFTER INSERT ON budget_hold REFERENCING NEW TAB
 CREATE OR REPLACE FUNCTION budget_hold_moves() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE change bigint;
 BEGIN
-    IF OLD.state = 'settled' AND NEW.state = 'open' THEN
+    IF OLD.state <> NEW.state AND (OLD.state = 'settled' OR NEW.state = 'open') THEN
         RAISE EXCEPTION 'muster: a settled hold stays settled' USING ERRCODE = '23514';
     END IF;
-    change := CASE NEW.state WHEN 'open' THEN greatest(NEW.amount - NEW.drawn, 0) ELSE 0 END
-        - CASE OLD.state WHEN 'open' THEN greatest(OLD.amount - OLD.drawn, 0) ELSE 0 END;
+    change := CASE WHEN NEW.state IN ('open', 'awaiting') THEN greatest(NEW.amount - NEW.drawn, 0) ELSE 0 END
+        - CASE WHEN OLD.state IN ('open', 'awaiting') THEN greatest(OLD.amount - OLD.drawn, 0) ELSE 0 END;
     IF change <> 0 THEN
         IF NEW.account_id IS NOT NULL THEN
             UPDATE budget_account SET held = held + change
@@ -66,7 +67,7 @@ BEGIN
                                 WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
                             FROM budget_project p WHERE p.workspace_id = l.project_id) END)
                 + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
-                        FROM budget_hold h WHERE h.project_id = l.project_id AND h.state = 'open'
+                        FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')
                         AND (l.category = 'total' OR h.category = l.category)), 0) > l.amount)
                 THEN RAISE EXCEPTION 'muster: limit reached' USING ERRCODE = '23514'; END IF;
     END IF;

@@ -1,59 +1,112 @@
-"""Books the usage of a dead worker's agents from the files that they left."""
+"""Reads and books the usage of a dead worker's agents from the files that they left."""
 
+import json
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from orchestration import sessions
 from orchestration.configuration import Agent, Config, secrets
 from orchestration.models import Session
 from orchestration.processes import leftovers
 from orchestration.sessions import conversations, metering, session_dir
+from orchestration.sessions.absent_hosts.settling import Count
 from orchestration.sessions.session_dir import SessionDir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import mailbox, telemetry_log
 from orchestration.worker.agent_run.process import CATEGORIES, PHASES
-from orchestration.worker.agents.shared.events import Discrepancy, Usage
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Usage
 from orchestration.worker.agents.shared.interface import MAX_TURNS, Role, Task, Thread, record_name
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    """What one process of a session left. `is_whole`: its shim saw its end. `agent` None: nobody knows which agent it was."""
+
+    role: Role
+    name: str
+    agent: Agent | None
+    events: Sequence[Event] = ()
+    is_whole: bool = False
+
+    @property
+    def usages(self) -> list[Usage]:
+        return [event for event in self.events if isinstance(event, Usage)]
 
 
 def book_journals(session: Session, config: Config) -> bool:
     """Book the usage that the session's agents reported and its dead worker did not read. True: all reported usage is booked."""
+    directory, journals = session_dir.for_session(session.pk), _read_all(session, config)
+    for journal in journals:
+        if journal.role == "implement" and journal.agent is not None:
+            mask = secrets.mask_for(session.workspace_id, journal.agent.env)
+            mailbox.collect_left(session, directory.questions, mask, record=journal.name, events=journal.events)
+        for event in journal.events:
+            if isinstance(event, Usage):
+                metering.record(session, event, CATEGORIES[journal.role], role=journal.name)
+            elif isinstance(event, Discrepancy):
+                with suppress(sessions.Superseded):
+                    sessions.write(session, cost_note=event.message[:500])
+    session.refresh_from_db(fields=["unpriced_model"])
+    return all(journal.is_whole for journal in journals) and not session.unpriced_model
+
+
+def count(session: Session, config: Config) -> Count | None:
+    """All that the agents of an ended session reported, booked before or not. None: its files are gone."""
+    if session.phase != Session.Phase.STARTING and not session_dir.for_session(session.pk).folder.is_dir():
+        return None
+    journals = _read_all(session, config)
+    usages = [(usage, CATEGORIES[journal.role], journal.name) for journal in journals for usage in journal.usages]
+    return Count(tuple(usages), is_whole=all(journal.is_whole for journal in journals))
+
+
+def _read_all(session: Session, config: Config) -> list[_Journal]:
     directory = session_dir.for_session(session.pk)
-    agents_by_role: dict[Role, Agent | None] = {
-        "implement": config.agent,
-        "review": config.interceptor.agent if config.interceptor else None,
-        "verify": config.verifier.agent if config.verifier else None,
-        "plan": config.agent_of("plan"),
-        "expand": config.agent_of("expand"),
-        "orchestrate": config.agent_of("orchestrate"),
-    }
-    ran = [
-        (role, turn, agent)
-        for role, agent in agents_by_role.items()
+    return [
+        _read(session, directory, role, turn, config)
+        for role in ROLES
         for turn in range(1, MAX_TURNS + 1)
         if directory.record_for(record_name(role, turn)).journal.exists()
     ]
-    return all([agent is not None and _book_journal(session, directory, role, turn, agent) for role, turn, agent in ran])  # noqa: C419 (book every journal, also after a failure)
 
 
-def _book_journal(session: Session, directory: SessionDir, role: Role, turn: int, agent: Agent) -> bool:
+def _read(session: Session, directory: SessionDir, role: Role, turn: int, config: Config) -> _Journal:
     name = record_name(role, turn)
+    agent = _agent(session, directory, role, name, config)
+    if agent is None:
+        return _Journal(role, name, None)
     record = directory.record_for(name)
     status = leftovers.read_status(record.status)
     reader = agents.for_kind(agent.kind).reader(_task_of_dead_process(session, role, agent, directory))
     events = [event for line in telemetry_log.read(record.telemetry) for event in reader.read_record(*line)]
     events += [event for line in leftovers.read_journal(record.journal) for event in reader.read(line)]
-    if role == "implement":
-        mask = secrets.mask_for(session.workspace_id, agent.env)
-        mailbox.collect_left(session, directory.questions, mask, record=name, events=events)
-    for event in [*events, *reader.poll(), *reader.end(status.get("exit_code") if status else None)]:
-        if isinstance(event, Usage):
-            metering.record(session, event, CATEGORIES[role], role=name)
-        elif isinstance(event, Discrepancy):
-            with suppress(sessions.Superseded):
-                sessions.write(session, cost_note=event.message[:500])
-    session.refresh_from_db(fields=["unpriced_model"])
-    return status is not None and not session.unpriced_model
+    events += [*reader.poll(), *reader.end(status.get("exit_code") if status else None)]
+    return _Journal(role, name, agent, events, is_whole=status is not None)
+
+
+def _agent(session: Session, directory: SessionDir, role: Role, name: str, config: Config) -> Agent | None:
+    """The agent that the process was: the workspace may have another one by now."""
+    present = _present(config, role)
+    env = present.env if present else {}
+    with suppress(OSError, ValueError):
+        return Agent.model_validate({**json.loads(directory.agent_for(name).read_text()), "env": env})
+    if role in ("review", "verify") or not session.agent or (present and present.kind == session.agent):
+        return present
+    with suppress(ValueError):
+        return Agent.model_validate({"kind": session.agent, "model": session.model or None, "env": env})
+    return present
+
+
+def _present(config: Config, role: Role) -> Agent | None:
+    if role == "review":
+        return config.interceptor.agent if config.interceptor else None
+    if role == "verify":
+        return config.verifier.agent if config.verifier else None
+    return config.agent_of(role)
 
 
 def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory: SessionDir) -> Task:

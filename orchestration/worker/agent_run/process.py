@@ -96,7 +96,9 @@ def run(
 ) -> AgentRun:
     """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask."""
     module = agents.for_kind(agent.kind)
-    telemetry_log = TelemetryLog(directory.record_for(record_name(role, turn)).telemetry)
+    record = record_name(role, turn)
+    directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
+    telemetry_log = TelemetryLog(directory.record_for(record).telemetry)
 
     def on_record(name: str, attributes: Mapping[str, Any]) -> None:
         telemetry_log.append(name, attributes)

@@ -8,8 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from orchestration.models import Worker
+from orchestration.models import Session, Worker
 from tests.dashboard.overview.test_page import in_line
+from tests.factories import an_entry
+from tests.orchestration.worker.absent import a_lost_session
 from workspaces.models import Workspace
 
 A_HOST: dict[str, Any] = {
@@ -94,3 +96,16 @@ def test_a_host_that_does_not_come_back_is_forgotten_once_that_is_confirmed(
 def test_without_a_host_the_page_names_the_command_that_starts_one(vera: Client, workspace: Workspace) -> None:
     Worker.objects.all().delete()
     assert "./muster worker" in seen(vera, workspace)
+
+
+def test_it_shows_what_is_reserved_until_a_host_that_is_away_is_back(
+    vera: Client, workspace: Workspace, hosts: list[Worker], settings: Any, tmp_path: Any
+) -> None:
+    settings.DATA_DIR = tmp_path
+    Session.objects.update(status="ended", outcome="stopped")  # the other sessions of the shop take no slot
+    session = a_lost_session(entry=an_entry(workspace, budget="2"))
+    for url in (reverse("hosts", args=[workspace.pk]), reverse("session", args=[workspace.pk, session.pk])):
+        text = in_line(vera.get(url).content.decode())
+        assert "$1.95" in text and "until" in text, url
+    text = in_line(vera.get(reverse("budget", args=[workspace.pk])).content.decode())
+    assert "$1.95 of it for sessions on hosts that are away" in text

@@ -18,6 +18,8 @@ FACTS = Facts(
         ({"outcome": "failed"}, "pending", ""),
         ({"outcome": "failed", "rounds_completed": 5}, "failed", "rounds_exhausted"),
         ({"outcome": "failed", "headroom": 10_000}, "blocked", "budget_exceeded"),
+        ({"outcome": "lost", "headroom": 10_000, "awaited": 40_000}, "pending", ""),
+        ({"outcome": "lost", "headroom": 10_000, "awaited": 39_999}, "blocked", "budget_exceeded"),
         ({"outcome": "failed", "improvements": [0.2, 0.0, 0.0, 0.005]}, "blocked", "no_improvement"),
         ({"outcome": "failed", "improvements": [0.0, 0.2, 0.0]}, "pending", ""),
         ({"outcome": "failed", "improvements": [0.0, 0.0]}, "pending", ""),

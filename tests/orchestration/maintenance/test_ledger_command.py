@@ -70,7 +70,7 @@ def test_an_open_reservation_of_an_ended_session_is_drift() -> None:
     assert "it is open, and its session" in line
 
 
-def test_a_reservation_outlives_its_dead_session_by_lease_and_grace_and_no_longer(settings: object) -> None:
+def test_the_reservation_of_a_dead_session_is_open_for_lease_and_grace_and_then_awaits_its_host(settings: object) -> None:
     workspace = a_workspace()
     session = a_session(an_entry(workspace))
     lease = timedelta(seconds=settings.LEASE_S + settings.LEASE_GRACE_S)  # type: ignore[attr-defined]
@@ -79,7 +79,9 @@ def test_a_reservation_outlives_its_dead_session_by_lease_and_grace_and_no_longe
     assert reaper.reap() == 0 and project(workspace).held == usd(1)
     Session.objects.filter(pk=session.pk).update(lease_until=renewed["lease_until"] - lease - timedelta(seconds=1))
     assert reaper.reap() == 1
-    assert project(workspace).held == 0 and audit.check(workspace.pk).wrong == []
+    checked = audit.check(workspace.pk)
+    assert project(workspace).held == usd(1) and checked.wrong == []
+    assert "reserved until another says what" in checked.notes[0]
 
 
 def test_wrong_arguments_exit_with_2(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 from django.db.models.functions import Now
 
 from budget.amounts import usd
+from budget.models import Hold
+from orchestration.executor import reconcile
 from orchestration.models import Session
 from orchestration.proposals import making
 from orchestration.proposals.answering.answers import additions
@@ -24,11 +26,20 @@ def lost(db: None) -> Session:
     return session
 
 
-def test_it_is_lost_and_charged_in_full(lost: Session) -> None:
+def test_it_is_lost_and_its_money_waits_for_its_host(lost: Session) -> None:
     assert reaper.reap() == 1
     lost.refresh_from_db()
     assert lost.outcome == Session.Outcome.LOST
-    assert lost.outcome_message == "Its worker was lost: ask again; its cost is not fully known"
+    host = lost.host
+    assert lost.outcome_message == f"{host} is away: ask again; the rest of the reservation waits for what {host} has counted"
+    money = project(lost.workspace)
+    assert (money.orchestrator_spent, money.entry_spent, money.held) == (0, 0, usd("0.1"))
+
+
+def test_after_an_hour_it_is_charged_to_its_own_category(lost: Session) -> None:
+    reaper.reap()
+    Hold.objects.update(awaits_until=Now() - timedelta(seconds=1))
+    reconcile.run()
     money = project(lost.workspace)
     assert (money.orchestrator_spent, money.entry_spent, money.held) == (usd("0.1"), 0, 0)
 
