@@ -150,18 +150,28 @@ class SessionAsked(SessionEnded, verb="session.asked", sentence="ended the sessi
     pass
 
 
+class SessionWithoutChange(
+    SessionEnded, verb="session.no_change", sentence="ended the session on {subject}: its agent changed nothing"
+):
+    pass
+
+
 SESSION_ENDED: dict[str, type[SessionEnded]] = {
-    "passed": SessionPassed,
-    "failed": SessionFailed,
-    "conflict": SessionConflict,
-    "crashed": SessionCrashed,
-    "timed_out": SessionTimedOut,
-    "out_of_money": SessionOutOfMoney,
-    "stopped": SessionStopped,
-    "interrupted": SessionInterrupted,
-    "lost": SessionLost,
-    "unavailable": SessionUnavailable,
-    "asked": SessionAsked,
+    event.verb.removeprefix("session."): event
+    for event in (
+        SessionPassed,
+        SessionFailed,
+        SessionWithoutChange,
+        SessionConflict,
+        SessionCrashed,
+        SessionTimedOut,
+        SessionOutOfMoney,
+        SessionStopped,
+        SessionInterrupted,
+        SessionLost,
+        SessionUnavailable,
+        SessionAsked,
+    )
 }
 """By the session's outcome."""
 

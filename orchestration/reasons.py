@@ -40,6 +40,7 @@ class Reason(StrEnum):
     DEPENDENCY_FAILED = "dependency_failed"
     ROUNDS_EXHAUSTED = "rounds_exhausted"
     NO_IMPROVEMENT = "no_improvement"
+    NO_CHANGE = "no_change"
     MERGE_CONFLICT = "merge_conflict"
     WAITING_FOR_APPROVAL = "waiting_for_approval"
     WAITING_FOR_MERGE = "waiting_for_merge"
@@ -269,6 +270,16 @@ WORDS: Mapping[Reason, Words] = {
         needs_person=True,
         remedy=Remedy("View rounds", "entry"),
     ),
+    Reason.NO_CHANGE: Words(
+        check="Changes",
+        listed="agents that change nothing",
+        group="without a change in two rounds",
+        filter="No change",
+        search="a change",
+        aliases=("unchanged",),
+        needs_person=True,
+        remedy=Remedy("View rounds", "entry"),
+    ),
     Reason.MERGE_CONFLICT: Words(
         check="Merge",
         listed="merge conflicts",
@@ -325,7 +336,11 @@ NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_pe
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
 OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_MERGE)
 """Of pending entries: they keep their locks, and no cycle starts them until a person has decided."""
-RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
+RETURNS_SHARE = (
+    Reason.NO_IMPROVEMENT,
+    Reason.NO_CHANGE,
+    Reason.HUMAN_HOLD,
+)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 WAITING_FOR_CHILDREN = "It is split: it is done when its children are"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from orchestration.reasons import Reason
+
 # state: (tone of colour, symbol of the sprite, word). Each has a shape and a word, because colour alone conveys no meaning.
 BADGES = {
     "running": ("run", "running", "Running"),
@@ -25,6 +27,7 @@ BADGES = {
     "crashed": ("bad", "failed", "Crashed"),
     "timed_out": ("bad", "failed", "Timed out"),
     "lost": ("odd", "unknown", "Worker lost"),
+    str(Reason.NO_CHANGE): ("warn", "warn", "No change"),
     "unverified": ("odd", "unknown", "Unverified"),
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),

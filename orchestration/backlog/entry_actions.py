@@ -21,7 +21,7 @@ from workspaces.errors import Invalid
 from workspaces.models import Event
 
 NO_SESSION = "Entry has no prior worker session to reverify"
-ROUNDS_RESET_FOR = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
+ROUNDS_RESET_FOR = (Reason.NO_IMPROVEMENT, Reason.NO_CHANGE, Reason.MERGE_CONFLICT)
 
 
 class SomeRefuse(Invalid):

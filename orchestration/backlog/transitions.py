@@ -8,6 +8,7 @@ from orchestration.reasons import Reason
 
 MAX_CRASHES = 3
 MAX_FAILURES = 5  # of the agent, or of its worker
+UNCHANGED = "Its agent changed nothing in two rounds in a row: read its log, correct the entry or the agent, then resume it"
 NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
 
 
@@ -32,6 +33,7 @@ class Facts:
     stopped_by: str = ""
     hold_after_by: str = ""
     conflicts_in_a_row: int = 0
+    unchanged_in_a_row: int = 0
     improvements: Sequence[float] = ()
     plateau_rounds: int = 3
     plateau_epsilon: float = 0.01
@@ -95,6 +97,8 @@ def _after_crash(facts: Facts) -> Next:
 
 
 def _after_round(facts: Facts) -> Next:
+    if facts.outcome == Reason.NO_CHANGE and facts.unchanged_in_a_row >= 2:
+        return Next("blocked", Reason.NO_CHANGE, UNCHANGED)
     if facts.rounds_completed >= facts.budget_rounds:
         subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
         message = f"{subject} used up: raise its rounds to continue"

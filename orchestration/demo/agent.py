@@ -104,6 +104,13 @@ def rewrite(file: str, stage: Path, name: str) -> None:
     )
 
 
+def note_round(file: str) -> None:
+    """A round that changes nothing would end in another way than one that does not get further."""
+    target, note = Path(file), "# Still to do: the last day"
+    text = target.read_text().rstrip("\n")
+    target.write_text(f"{text.removesuffix(note).rstrip()}\n" if text.endswith(note) else f"{text}\n\n\n{note}\n")
+
+
 def steer(phase: str) -> int:
     """Plan, split or review: the prompt alone says what."""
     answer = steering.answer(phase, Path(os.environ["MUSTER_PROMPT_FILE"]).read_text())
@@ -157,6 +164,8 @@ def implement() -> int:
         think(0.7)
     think(0.8)
     usage.spend(SUMMING_UP)
+    if task["content"].startswith(steering.LARGE):
+        note_round(work[0][1])
     files = ", ".join(sorted({file for _, file, _ in work}))
     report("result", ok=True, summary=f"Rewrote {', '.join(name for _, _, name in work)} in {files}.")
     return 0

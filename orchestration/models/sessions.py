@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from budget.models import Hold
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
+from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 from workspaces.models import Workspace
@@ -49,10 +50,11 @@ class Session(models.Model):
 
     class Outcome(models.TextChoices):
         """How it ended. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its answer could
-        not be used. unavailable: the provider was. asked: its agent asked a question, and the entry waits for the answer."""
+        not be used. no_change: its agent changed nothing. unavailable: the provider was. asked: its agent asked a question, and the entry waits for the answer."""
 
         PASSED = "passed"
         FAILED = "failed"
+        NO_CHANGE = str(Reason.NO_CHANGE)
         CONFLICT = "conflict"
         CRASHED = "crashed"
         TIMED_OUT = "timed_out"
@@ -195,6 +197,7 @@ class Round(models.Model):
         OPEN = "open"
         PASSED = "passed"
         FAILED = "failed"
+        NO_CHANGE = str(Reason.NO_CHANGE)
         UNVERIFIED = "unverified"
 
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="rounds")

@@ -307,6 +307,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             stopped_by=session.stop_wanted_by,
             hold_after_by=session.hold_after_by,
             conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
+            unchanged_in_a_row=rounds.unchanged_in_a_row(entry) if ending.outcome == Session.Outcome.NO_CHANGE else 0,
             improvements=[] if has_passed else rounds.improvements(entry),
             plateau_rounds=config.plateau.rounds,
             plateau_epsilon=config.plateau.epsilon,

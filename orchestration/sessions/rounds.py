@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q, Value
+from django.db.models import F, Max, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Now
 
 from budget.models import RoundSpend
@@ -18,7 +19,7 @@ NO_REVIEW = "missing"
 @dataclass(frozen=True)
 class Verdict:
     """The result of verification: a score from 0 to 1, the findings, and the evidence of each check. `base_score`: of the tree that the round
-    started from, in the same measure.
+    started from, in the same measure. `is_unchanged`: the agent changed nothing, so the score says nothing of its round.
     """
 
     passed: bool
@@ -26,6 +27,7 @@ class Verdict:
     findings: list[str] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     base_score: float = 0.0
+    is_unchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
         opened.findings = [*opened.findings, *findings]
+    elif verdict.is_unchanged:
+        opened.verdict = Round.Verdict.NO_CHANGE
+        opened.findings, opened.checks = [*findings, *verdict.findings], verdict.checks
     else:
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
         opened.score = verdict.score
@@ -130,11 +135,15 @@ def continue_from_unfinished(opened: Round) -> bool:
 
 def load_verdict(session: Session) -> Verdict | None:
     """The session's verdict; None without one."""
-    closed = Round.objects.filter(session=session, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED]).first()
-    if closed is None:
-        return None
-    passed = closed.verdict == Round.Verdict.PASSED
-    return Verdict(passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0)
+    ended = (Round.Verdict.PASSED, Round.Verdict.FAILED, Round.Verdict.NO_CHANGE)
+    closed = Round.objects.filter(session=session, verdict__in=ended).first()
+    return verdict_of(closed) if closed is not None else None
+
+
+def verdict_of(closed: Round) -> Verdict:
+    """The verdict that was written."""
+    passed, unchanged = closed.verdict == Round.Verdict.PASSED, closed.verdict == Round.Verdict.NO_CHANGE
+    return Verdict(passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0, is_unchanged=unchanged)
 
 
 def drop_if_empty(opened: Round) -> None:
@@ -149,11 +158,23 @@ def drop_if_empty(opened: Round) -> None:
 def improvements(entry: Entry) -> list[float]:
     """Gains of the verified rounds since the entry's rounds were last reset, oldest first. Work that had passed
     and that a person sent back, and the round that they asked for, are no plateau."""
-    verified = Round.objects.filter(entry=entry, improvement_score__isnull=False).order_by("-number")
-    newest_first = verified.values_list("number", "improvement_score")[: entry.rounds_completed]
+    newest_first = _completed(entry).values_list("number", "improvement_score")[: entry.rounds_completed]
     sent_back = Landing.objects.filter(entry=entry, state=Landing.State.SENT_BACK, round__isnull=False)
     passed = set(sent_back.values_list("round__number", flat=True))
-    return [gain or 0.0 for number, gain in newest_first if number not in passed and number - 1 not in passed][::-1]
+    counted = [(number, gain) for number, gain in newest_first if gain is not None]
+    return [gain for number, gain in counted if number not in passed and number - 1 not in passed][::-1]
+
+
+def unchanged_in_a_row(entry: Entry) -> int:
+    """How many of the newest rounds, since they were last reset, changed nothing."""
+    newest_first = _completed(entry).values_list("verdict", flat=True)[: entry.rounds_completed]
+    return len(list(takewhile(lambda verdict: verdict == Round.Verdict.NO_CHANGE, newest_first)))
+
+
+def _completed(entry: Entry) -> QuerySet[Round]:
+    """The rounds that count as completed, the newest first."""
+    ended = (Round.Verdict.PASSED, Round.Verdict.FAILED, Round.Verdict.NO_CHANGE)
+    return Round.objects.filter(entry=entry, verdict__in=ended).order_by("-number")
 
 
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:

@@ -161,7 +161,8 @@ def _ending(session: Session, cost_known: bool, *, is_here: bool) -> Ending:
     verdict = rounds.load_verdict(session)
     if verdict is not None and not verdict.passed:
         message = "Verification failed, and then its worker was lost"
-        return Ending(Session.Outcome.FAILED, message, cost_unknown=not cost_known, verdict=verdict)
+        outcome = Session.Outcome.NO_CHANGE if verdict.is_unchanged else Session.Outcome.FAILED
+        return Ending(outcome, message, cost_unknown=not cost_known, verdict=verdict)
     if question := questions.first_of(session):
         message = f"It asked, and then its worker was lost: {question}"[:500]
         return Ending(Session.Outcome.ASKED, message, cost_unknown=not cost_known)

@@ -168,7 +168,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
             return _queue_landing(context, earlier.commit, earlier.verdict)
         verdict = _run_round(context)
         if not verdict.passed and context.stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
-            outcome = Outcome.CONFLICT if context.unresolved else Outcome.FAILED
+            outcome = Outcome.CONFLICT if context.unresolved else Outcome.NO_CHANGE if verdict.is_unchanged else Outcome.FAILED
             return Ending(outcome, _first_finding(verdict.findings), verdict=verdict)
         context.check_stop_requests()
         return _queue_landing(context, context.round.commit, verdict)
@@ -202,6 +202,9 @@ def _run_round(context: RoundContext) -> Verdict:
     rounds.record_work(context.round_row, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(context, findings)
+    if context.is_unchanged and not context.unresolved and not verdict.passed:
+        others = [finding for finding in verdict.findings if finding != implementing.UNCHANGED]
+        verdict = replace(verdict, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
     context.check_stop_requests()
     sessions.write(session, phase=Session.Phase.VERIFICATION)
     rounds.close(context.round_row, verdict)

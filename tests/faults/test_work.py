@@ -53,7 +53,7 @@ def test_findings_go_into_the_next_prompt(shop: Callable[..., Shop]) -> None:
 
 def test_rounds_that_do_not_improve_end_in_a_plateau(shop: Callable[..., Shop]) -> None:
     work = shop(plateau={"rounds": 2, "epsilon": 0.01})
-    id_ = work.add("write junk x", budget_rounds=9)
+    id_ = work.add("1| write junk x", "2| write junk y", budget_rounds=9)
     assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "no_improvement"
     assert len(work.rounds(id_)) == 2
 

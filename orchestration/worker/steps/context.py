@@ -31,7 +31,8 @@ class SessionOver(Exception):
 @dataclass
 class RoundContext:
     """The running session. `protected`: the files of the base commit that judge the work. `unresolved`: files with a conflict that is not
-    resolved. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money."""
+    resolved. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money.
+    `is_unchanged`: its agent changed nothing in this round."""
 
     session: Session
     entry: Entry
@@ -46,6 +47,7 @@ class RoundContext:
     unresolved: list[str] = field(default_factory=list)
     verdict: TreeVerdict | None = None
     drawn_before: int = 0
+    is_unchanged: bool = False
 
     @property
     def repo(self) -> Path:

@@ -18,6 +18,8 @@ from orchestration.worker.steps import (
 )
 from orchestration.worker.steps.context import RoundContext, SessionOver
 
+UNCHANGED = "nothing_changed: the agent reported success, but no file of the repository was changed"
+
 
 def implement(context: RoundContext) -> list[str]:
     """Run the agent and commit its work. Returns the findings about forbidden changes. Raises SessionOver."""
@@ -30,6 +32,7 @@ def implement(context: RoundContext) -> list[str]:
         context.set_up(copy.path)
         copy.mark_set_up(home)
     given_tests.put(given_tests.of(context.entry), copy.path)
+    began_at = branches.tip_or_raise(context.repo, context.worktree.branch)
     agent_run = conversation.run(context, text, starts_anew=bool(_conflicts(context)))
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
@@ -41,6 +44,8 @@ def implement(context: RoundContext) -> list[str]:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
+    changed = changes.changed_files(context.repo, began_at, context.round.commit)
+    context.is_unchanged = not set(changed) - set(given_tests.of(context.entry))
     return [*findings, *check_changes(context)]
 
 
@@ -105,7 +110,7 @@ def _unchanged(context: RoundContext) -> list[str]:
     """Success without a change is no success, whatever the agent and the checks report."""
     if context.round.diffstat.get("files") or not agents.for_kind(context.config.agent.kind).TRAITS.changes_files:
         return []
-    return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
+    return [UNCHANGED]
 
 
 def too_large(context: RoundContext) -> list[str]:

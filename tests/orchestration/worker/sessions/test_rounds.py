@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from budget.amounts import usd
 from orchestration.backlog import entry_actions
+from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Executor, FileLock, Landing, Session
+from orchestration.sessions import rounds
 from orchestration.worker.agents import command
-from tests.factories import an_entry
+from orchestration.worker.steps.implementing import UNCHANGED
+from tests.factories import an_entry, some_entries
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, gives, reports, rounds_of, spends
 from workspaces.access import MUSTER
@@ -39,10 +43,46 @@ def test_work_that_passes_is_merged_and_its_entry_is_done(shop: Make) -> None:
 def test_success_without_a_change_is_not_done_even_if_the_checks_pass(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "TRAITS", replace(command.TRAITS, changes_files=True))  # as every agent's but this one's
     session = shop("true", verify=[{"name": "fine", "run": "true"}]).run()
-    assert (session.outcome, entry_of(session).status) == ("failed", "pending")
-    assert rounds_of(session)[0].findings == [
-        "nothing_changed: the agent reported success, but no file of the repository was changed"
-    ]
+    assert (session.outcome, entry_of(session).status) == ("no_change", "pending")
+    assert rounds_of(session)[0].findings == [UNCHANGED]
+
+
+def test_the_second_round_in_a_row_without_a_change_stops_the_entry_and_neither_has_a_score(shop: Make) -> None:
+    work = shop("true")
+    first = work.run()
+    assert (first.outcome, entry_of(first).status, entry_of(first).score) == ("no_change", "pending", None)
+    second = work.run(entry_of(first))
+    entry = entry_of(second)
+    assert (second.outcome, entry.status, entry.reason_code) == ("no_change", "blocked", "no_change")
+    assert [(each.verdict, each.score, each.improvement_score) for each in rounds_of(second)] == [("no_change", None, None)] * 2
+    assert rounds_of(second)[0].findings == [UNCHANGED, "ok: exited with 1. Last output:\n"]
+
+
+def test_a_round_that_leaves_earlier_work_as_it_is_has_no_change_and_work_between_counts_anew(shop: Make) -> None:
+    work = shop("case $MUSTER_ROUND in 1|3) echo $MUSTER_ROUND > work;; esac", plateau={"rounds": 9})
+    last = work.run()
+    for _ in range(4):
+        last = work.run(entry_of(last))
+    assert [each.verdict for each in rounds_of(last)] == ["failed", "no_change", "failed", "no_change", "no_change"]
+    entry = entry_of(last)
+    assert (entry.reason_code, rounds.improvements(entry)) == ("no_change", [0.0, 0.0])
+    entry_actions.resume(entry, by=MUSTER)
+    assert work.run(Entry.objects.get(pk=entry.pk)).outcome == "no_change" and entry_of(last).status == "pending"
+
+
+def test_earlier_work_that_passes_now_lands_although_its_agent_left_it_as_it_is(shop: Make) -> None:
+    work = shop("echo 1 > work", verify=[{"name": "both", "run": "test -f work -a -f theirs"}])
+    first = work.run()
+    work.others_merge("theirs", "")
+    work.land()
+    assert (first.outcome, work.run(entry_of(first)).outcome, entry_of(first).status) == ("failed", "passed", "done")
+
+
+def test_a_test_file_that_muster_puts_into_the_clone_is_no_change_of_the_agent(shop: Make) -> None:
+    work = shop("true")
+    draft = Draft("Do it", budget=usd(5), spec={"test_files": {"tests/test_a.py": "def test_a(): pass\n"}})
+    session = work.run(*some_entries(work.workspace, draft))
+    assert session.outcome == "no_change"
 
 
 def test_a_file_over_the_limit_is_a_finding_and_does_not_land(shop: Make) -> None:
