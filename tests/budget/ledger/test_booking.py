@@ -168,3 +168,11 @@ def test_an_upgrade_fills_in_the_tokens_of_earlier_rounds() -> None:
     with connection.cursor() as cursor:
         cursor.execute(import_module("budget.migrations.0019_tokens_of_rounds").BEFORE)
     assert list(kept.all()) == [(90, 60)]
+
+
+def test_a_reservation_that_was_overdrawn_grows_by_what_was_asked_for_beyond_that() -> None:
+    entry = an_entry(a_workspace(), budget="2")
+    hold = a_hold(entry, "1")
+    book(entry, "k", "1.5", hold)
+    assert ledger.extend(hold.pk, usd(1)) == usd(1)
+    assert ledger.drawn(hold.pk) == (usd(2), usd("1.5")) and balances(entry.workspace) == (usd("1.5"), usd("0.5"))

@@ -143,3 +143,11 @@ def test_an_adjustment_of_today_is_not_of_tomorrow() -> None:
     workspace = a_workspace()
     reconciliation.apply(workspace.pk, usages(limits.today(), "gpt-5", "1"), provider="openai", by=ANA)
     assert LedgerEntry.objects.get().at <= reconciliation.datetime.now(reconciliation.UTC)
+
+
+def test_a_day_in_the_future_is_shown_and_never_booked() -> None:
+    workspace = a_workspace()
+    tomorrow = usages(limits.today() + timedelta(days=1), "gpt-5", "1")
+    [line] = reconciliation.compare(workspace.pk, tomorrow)
+    assert (line.difference, line.to_book, line.note) == (usd(1), 0, "a day in the future: not booked")
+    assert reconciliation.apply(workspace.pk, tomorrow, provider="openai", by=ANA) == [] and not LedgerEntry.objects.exists()

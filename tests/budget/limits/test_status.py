@@ -9,6 +9,7 @@ from django.db.models import F
 from budget import ledger, limits
 from budget.amounts import usd
 from budget.ledger import rebuild
+from budget.limits import caps
 from budget.models import DaySpend, Hold, Limit
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces import ids
@@ -92,6 +93,14 @@ def test_a_reached_limit_is_reported_once_a_day() -> None:
     Limit.objects.update(reached_on=F("reached_on") - timedelta(days=1))
     a_charge(entry, "1")
     assert len(events(workspace)) == 2
+
+
+def test_a_raised_limit_is_reported_again_when_it_is_reached() -> None:
+    workspace = a_workspace()
+    for amount in ("1", "2", "2", "3"):
+        caps.set_limit(project(workspace), "entry", "all", usd(amount), by=ANA)
+        a_charge(an_entry(workspace), "1")
+    assert [event["limit_usd"] for event in events(workspace)] == [1, 2, 3]
 
 
 def test_a_limit_set_below_what_is_spent_is_reached_at_once() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.test import TestCase
 
@@ -14,6 +15,7 @@ from orchestration.backlog import entries, entry_actions, entry_state
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
 from orchestration.executor import dispatch, reconcile
+from orchestration.funding import first_rounds, pool, raising
 from orchestration.messaging import publishing
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, sessions_of, some_entries
@@ -222,3 +224,25 @@ def test_an_entry_blocked_without_money_gets_its_first_round_when_money_is_share
     entry_state.move(poor, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
     funding.share_out(shop.pk)
     assert states(shop) == [(15, "pending", ""), (5, "pending", "")]
+
+
+def test_reserved_money_is_not_spare() -> None:
+    shop = a_workspace(cap="10", budget="10")
+    a_session(an_entry(shop, budget="4"))
+    assert project(shop).held == usd(4) and pool.spare(shop.pk) == usd(6)
+
+
+def test_a_share_is_not_raised_by_money_that_was_charged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = a_workspace(cap="6", budget="6")
+    [entry] = some_entries(shop, "a")
+    Account.objects.update(budget=usd(5))  # a dollar is spare
+    look = first_rounds.idle_shares
+
+    def charged_meanwhile(*args: Any) -> Any:
+        a_charge(None, "1", category="orchestrator", in_=shop)
+        return look(*args)
+
+    monkeypatch.setattr(first_rounds, "idle_shares", charged_meanwhile)
+    with pytest.raises(IntegrityError, match="charge came between"), transaction.atomic():
+        raising.raise_shares(shop.pk, {entry.account_id: usd(6)})
+    assert Account.objects.get(pk=entry.account_id).budget == usd(5)
