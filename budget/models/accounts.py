@@ -29,6 +29,11 @@ class Project(models.Model):
     max_project_spend = MoneyField()
     opened_with_budget = MoneyField(null=True, editable=False, help_text="The amounts at the beginning, which no change records.")
     opened_with_cap = MoneyField(null=True, editable=False)
+    known_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="An upgrade recorded the amounts then: no record is older. Empty: they are known from the beginning.",
+    )
     entry_spent = MoneyField(default=0)
     orchestrator_spent = MoneyField(default=0)
     expansion_spent = MoneyField(default=0)

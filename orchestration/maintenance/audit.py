@@ -43,6 +43,7 @@ def check(workspace_id: str) -> Audit:
         _check_thresholds(audit)
         _check_caps(audit)
         audit.wrong += recorded.amounts_without_record(workspace_id)
+        audit.notes += recorded.known_from(workspace_id)
         totals = LedgerEntry.objects.filter(project_id=workspace_id).aggregate(rows=Count("pk"), spent=Sum("amount"))
         audit.rows, audit.spent = totals["rows"], totals["spent"] or 0
     return audit

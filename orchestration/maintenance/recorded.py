@@ -41,6 +41,13 @@ def amounts_without_record(workspace_id: str) -> Iterator[str]:
             yield from _compared(f"project: {name}", limits.get(name), of_limit or [(None, None)], None)
 
 
+def known_from(workspace_id: str) -> Iterator[str]:
+    """A line where an upgrade recorded the first amounts: SQL that changed one before left no trace."""
+    since = Project.objects.values_list("known_since", flat=True).get(pk=workspace_id)
+    if since is not None:
+        yield f"project: caps and budgets without a change are known from {since:%F %T} UTC on, when an upgrade recorded them"
+
+
 def _compared(name: str, stored: int | None, changes: list[tuple[int | None, int | None]], opened: int | None) -> Iterator[str]:
     """`opened`: the amount at the beginning; None: unknown, as for what an older version made."""
     known = changes[0][0] if changes and opened is None else opened

@@ -3,9 +3,13 @@
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations import RunPython
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -79,6 +83,41 @@ def test_amounts_of_older_versions_count_from_their_first_record() -> None:
     Account.objects.update(opened_with=None)
     Project.objects.update(opened_with_cap=None, opened_with_budget=None)
     assert audit.check(workspace.pk).wrong == []
+
+
+def upgrade() -> None:
+    import_module("budget.migrations.0024_amounts_are_known").record_present_amounts(apps, connection.schema_editor())
+
+
+def test_after_an_upgrade_what_sql_changes_stands_out_also_where_nothing_was_ever_changed() -> None:
+    workspace, changed = a_workspace(cap="100", budget="100"), a_shop_with_changes()
+    quiet = an_entry(workspace, budget="5").account_id
+    Account.objects.update(opened_with=None)
+    Project.objects.update(opened_with_cap=None, opened_with_budget=None)
+    upgrade()
+    for shop in (workspace, changed):
+        checked = audit.check(shop.pk)
+        assert checked.wrong == [] and any(f"known from {now():%F}" in note for note in checked.notes)
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=usd(999), total_budget=usd(998))
+    Account.objects.filter(pk=quiet).update(budget=usd(50))
+    assert audit.check(workspace.pk).wrong == [
+        "project: max_project_spend is $999.000000, its last record says $100.000000",
+        "project: total_budget is $998.000000, its last record says $100.000000",
+        f"account {quiet}: budget is $50.000000, its last record says $5.000000",
+    ]
+
+
+def test_where_all_is_known_from_the_beginning_an_upgrade_says_nothing() -> None:
+    workspace = a_shop_with_changes()
+    upgrade()
+    assert not audit.check(workspace.pk).notes
+
+
+def test_a_squash_keeps_the_step_that_records_the_amounts() -> None:
+    migration = import_module("budget.migrations.0024_amounts_are_known").Migration
+    assert not any(
+        step.elidable for step in migration.operations if isinstance(step, RunPython) and "record" in step.code.__name__
+    )
 
 
 def run() -> str:
