@@ -13,9 +13,10 @@ from pathlib import Path
 from tests import sampling
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW = ("faults", "agents", "hosts", "forges", "journeys")
 NO_TESTS = 5  # pytest's exit code when nothing was selected
-ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
-FILES_AT_A_TIME = 3  # of the slow suites
+ONCE = ["-p", "tests.plugins.once"]  # for the second database: what is no SQL of ours was tested with the first
+FILES_AT_A_TIME = 4  # of the slow suites, which mostly wait
 MOST_REPEATED = 6  # more failures than that are no matter of a loaded machine
 INSTALLERS = {
     "tests/agents": "tests.agents.clis",
@@ -30,7 +31,7 @@ class Suite:
     database: str
     arguments: list[str]
     may_be_empty: bool = False  # another suite of the run has its tests
-    sampled: bool = False  # unless MUSTER_TEST_WHOLE is set, also in CI: another suite takes them whole, or they take too long
+    sampled: bool = False  # unless MUSTER_TEST_WHOLE is set, also in CI: another suite takes them whole
 
 
 @dataclass
@@ -105,18 +106,13 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
-    """The slow suites run on SQLite unless asked: several files at a time, because they mostly wait; then, one by one, what measures time."""
+    """The slow suites run on SQLite unless asked, all that are asked for in one pool, several files at a time (plugins/pool.py)."""
     plain = any(word in PLAIN for word in extra)
-    slow = [name for name in ("faults", "journeys", "agents", "hosts", "forges") if getattr(options, name)]
-    if slow:
+    if slow := [name for name in SLOW if getattr(options, name)]:
         database = options.db or "sqlite"
-        return [
-            Suite(
-                f"{name.title()} on {database}{title}", database, [f"tests/{name}", *which, *extra], bool(which), name == "agents"
-            )
-            for name in slow
-            for title, which in ([("", [])] if plain else _side_by_side())
-        ]
+        pool = [] if plain else ["-n", str(FILES_AT_A_TIME), "--dist", "loadfile"]
+        title = f"{', '.join(slow).capitalize()} on {database}"
+        return [Suite(title, database, [*(f"tests/{name}" for name in slow), *pool, *extra])]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
     return [
@@ -125,17 +121,13 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     ]
 
 
-def _side_by_side() -> list[tuple[str, list[str]]]:
-    return [("", ["-m", "not alone", "-n", str(FILES_AT_A_TIME), "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
-
-
 def run(suite: Suite) -> Result:
     print(f"\n=== {suite.title} ===", flush=True)
-    folder = suite.arguments[0]
-    if folder in INSTALLERS and not any(word in PLAIN for word in suite.arguments):
-        subprocess.call([sys.executable, "-m", INSTALLERS[folder]], cwd=ROOT)
-    if folder.startswith("tests/") and not any((ROOT / folder).glob("test_*.py")):
-        return Result(suite, failed=1, trouble="there are none")
+    for folder in suite.arguments:
+        if folder in INSTALLERS and not any(word in PLAIN for word in suite.arguments):
+            subprocess.call([sys.executable, "-m", INSTALLERS[folder]], cwd=ROOT)
+        if folder.removeprefix("tests/") in SLOW and not any((ROOT / folder).glob("test_*.py")):
+            return Result(suite, failed=1, trouble=f"there are none in {folder}")
     began = time.monotonic()
     result = run_pytest(suite, suite.arguments)
     if os.environ.get("CI") == "true" and 0 < len(result.failing) <= MOST_REPEATED:

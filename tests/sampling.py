@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
-WHOLE = os.environ.get("MUSTER_TEST_WHOLE", "1" if os.environ.get("CI") == "true" else "0") == "1"
+ASKED = os.environ.get("MUSTER_TEST_WHOLE") == "1"
+WHOLE = ASKED or ("MUSTER_TEST_WHOLE" not in os.environ and os.environ.get("CI") == "true")
 SEED = os.environ.get("MUSTER_TEST_SEED", "")
 
 

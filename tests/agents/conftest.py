@@ -17,7 +17,7 @@ from tests.plugins.database import put_migrated
 SLOTS = 12  # as many CLIs as a module runs at once
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Client, Path]]:
     """One Muster for all tests of a process, with the CLIs on its workers' path."""
     folder = tmp_path_factory.mktemp("agents")

@@ -13,7 +13,7 @@ from tests.forges.team import Team
 from tests.plugins.database import put_migrated
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def github() -> Iterator[GitHub]:
     server = GitHub()
     yield server
@@ -21,14 +21,14 @@ def github() -> Iterator[GitHub]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prism(github: GitHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
     running = Prism(github, tmp_path_factory.mktemp("prism") / "log")
     yield running
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("muster")
     put_migrated(folder / "data")

@@ -61,7 +61,7 @@ class Site:
         return SessionHost(machine, self.server, self.network, **extra)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     top = tmp_path_factory.mktemp("hosts")
     folders = {name: top / name for name in ("server", "one", "two", "three")}
@@ -78,7 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         centre.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def machines(site: Site) -> Iterator[tuple[Machine, Machine]]:
     machines = site.machine("one", 2), site.machine("two", 3)
     yield machines
@@ -86,7 +86,7 @@ def machines(site: Site) -> Iterator[tuple[Machine, Machine]]:
         machine.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workers(site: Site, machines: tuple[Machine, Machine]) -> tuple[SessionHost, SessionHost]:
     first, second = (site.host(machine) for machine in machines)
     return first, second

@@ -1,8 +1,35 @@
-"""Leaves out what uses no database: `./muster test` loads it for the second database, where such a test would only be the same again."""
+"""Leaves out what would only be the same again on the second database, for which `./muster test` loads it: what uses none, and, unless
+MUSTER_TEST_WHOLE is set, what exercises no SQL of ours. A folder of tests counts as SQL of ours where the product's package of the same name
+writes any, asks for the vendor, or locks rows.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+from tests import sampling
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN_SQL = re.compile(r"\.execute\(|\bvendor\b|sql_dialect|select_for_update|RawSQL|\.raw\(")
+ALSO = ("tests/races", "tests/contract", "tests/budget", "tests/dashboard/insight", "tests/orchestration/approval")
+"""Whole paths through the constraints and triggers, values that one database alone refuses, and sums by the database."""
 DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if sampling.WHOLE or collection_path.is_dir() or not collection_path.is_relative_to(ROOT / "tests"):
+        return None
+    return None if _has_own_sql(collection_path.parent.relative_to(ROOT)) else True
+
+
+@cache
+def _has_own_sql(folder: Path) -> bool:
+    if any(folder.is_relative_to(also) for also in ALSO):
+        return True
+    package = ROOT.joinpath(*folder.parts[1:])
+    return len(folder.parts) > 1 and any(OWN_SQL.search(file.read_text()) for file in package.glob("*.py"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
