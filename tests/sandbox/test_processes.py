@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.kill_sequence import Step
@@ -116,6 +118,7 @@ def test_a_sandbox_that_cannot_be_made_is_a_failed_start_with_its_reason(a_spec:
     assert "/no/such/folder" in process.ended.error
 
 
+@pytest.mark.alone
 def test_a_stop_while_it_starts_ends_it(a_spec: ASpec, marker: str) -> None:
     began = time.monotonic()
     with agent_process.start(a_spec("sleep")) as process:

@@ -90,6 +90,7 @@ def test_a_burst_is_one_notification(address: str, small: Workspace) -> None:
         assert events(response, 1) == ["locks"]
 
 
+@pytest.mark.alone
 def test_a_change_arrives_within_a_tenth_of_a_second(address: str, small: Workspace) -> None:
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         events(response, 1)

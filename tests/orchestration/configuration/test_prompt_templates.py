@@ -39,10 +39,10 @@ def test_tags_and_filters_that_grow_or_read_elsewhere_are_refused(text: str) -> 
 )
 def test_loops_are_bounded_with_a_clear_error(text: str) -> None:
     prompt_templates.check(text)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ValueError, match="more than"):
         prompt_templates.render(text, VALUES)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_loops_conditions_and_plain_filters_work() -> None:

@@ -57,6 +57,7 @@ def test_the_agent_gets_its_environment_and_none_of_the_workers(a_spec: ASpec, t
     assert (tmp_path / "made-by-agent").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.alone
 def test_a_normal_agent_is_gone_at_once_when_stopped(a_spec: ASpec):
     with agent_process.start(a_spec("sleep")) as process:
         wait_for(process, "sleeping")
@@ -66,6 +67,7 @@ def test_a_normal_agent_is_gone_at_once_when_stopped(a_spec: ASpec):
         assert time.monotonic() - stopped_at < time_tolerance()
 
 
+@pytest.mark.alone
 def test_an_agent_that_ignores_term_is_killed_at_grace(a_spec: ASpec):
     with agent_process.start(a_spec("ignore_term", "sleep", grace_s=0.3)) as process:
         wait_for(process, "sleeping")
@@ -75,6 +77,7 @@ def test_an_agent_that_ignores_term_is_killed_at_grace(a_spec: ASpec):
     assert 0.3 <= ended.kill_seconds < 0.3 + time_tolerance()
 
 
+@pytest.mark.alone
 def test_kill_does_not_wait_for_the_grace_of_a_stop(a_spec: ASpec):
     with agent_process.start(a_spec("ignore_term", "sleep", grace_s=30)) as process:
         wait_for(process, "sleeping")
@@ -164,6 +167,7 @@ def test_bytes_that_are_no_text_arrive_as_text(a_spec: ASpec):
         assert lines_of(process) == ["caf\\xe9 \\xff \\xed\\xa0\\x80 \x1b[31mred", "no newline at the end"]
 
 
+@pytest.mark.alone
 def test_a_silent_agent_is_ended_by_the_idle_deadline(a_spec: ASpec):
     with agent_process.start(a_spec("sleep", idle_s=0.4)) as process:
         assert (process.ended.cause, process.ended.signal) == ("idle_timeout", signal.SIGTERM)

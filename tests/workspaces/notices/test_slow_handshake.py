@@ -38,6 +38,7 @@ def dripping(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     thread.join(30)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("longest", [1.0, 0.7, 0.801])
 def test_it_ends_in_time(dripping: tuple[int, Path], monkeypatch: pytest.MonkeyPatch, settings: Any, longest: float) -> None:
     port, known = dripping

@@ -40,6 +40,7 @@ def test_a_cli_without_a_version_is_listed_as_unknown(path: Path) -> None:
     assert cli_versions.installed() == {"codex": "?"}
 
 
+@pytest.mark.alone
 def test_they_are_queried_in_parallel_and_with_a_timeout(path: Path) -> None:
     for name in ("claude", "codex", "opencode", "gemini"):
         put(path, name, "/bin/sleep 30 & wait")
