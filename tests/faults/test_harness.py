@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.faults.harness import ROOT, Running, is_running, until
+from tests.plugins.database import put_migrated
 
 RUN = """
 import sys, time
@@ -18,6 +19,7 @@ time.sleep(60)
 
 def test_a_muster_ends_with_a_test_run_that_is_killed(tmp_path: Path) -> None:
     data = tmp_path / "data"
+    put_migrated(data)
     with subprocess.Popen([sys.executable, "-c", RUN, str(data)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
         up = int(run.stdout.readline())

@@ -12,6 +12,7 @@ import pytest
 
 from config import sockets
 from tests.faults.harness import GRACE, Client, Running, is_running, until
+from tests.plugins.database import put_migrated
 
 SERVICES = ["control", "sessions", "valkey", "web"]
 
@@ -130,7 +131,9 @@ def test_it_refuses_another_address_while_no_user_has_a_password(start: Callable
 
 @pytest.mark.alone
 def test_a_data_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
-    up = Running(tmp_path / ("deep" * 25) / ("deeper" * 10))
+    data = tmp_path / ("deep" * 25) / ("deeper" * 10)
+    put_migrated(data)
+    up = Running(data)
     try:
         until(up.is_ready, 30)
         assert up.get("/healthz") == 200
@@ -172,6 +175,7 @@ def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(start: 
     assert up.children()["sessions"] == back
 
 
+@pytest.mark.alone
 def test_a_valkey_that_hangs_delays_no_request(start: Callable[..., Running]) -> None:
     up = start()
     up.muster("demo")

@@ -34,6 +34,7 @@ except Superseded:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "directions", [("to", "back"), ("to",), ("back",)], ids=["both ways", "to the server", "from the server"]
 )
