@@ -46,7 +46,7 @@ def log(tmp_path: Path, request: pytest.FixtureRequest) -> list[list[str]]:
     return [line.split() for line in (tmp_path / "log").read_text().splitlines()]
 
 
-def test_nothing_runs_beside_what_is_alone(log: list[list[str]]) -> None:
+def test_no_other_test_runs_while_one_is_alone(log: list[list[str]]) -> None:
     assert len(log) == 2 * 4 * 4
     for n, (word, _, test) in enumerate(log):
         if word == "began" and test.endswith("test_alone"):
@@ -57,8 +57,8 @@ def test_nothing_runs_beside_what_is_alone(log: list[list[str]]) -> None:
 
 @pytest.mark.parametrize("log", ["loadfile"], indirect=True)
 def test_the_tests_of_a_file_run_in_one_process(log: list[list[str]]) -> None:
-    beside = {(test.split("::")[0], worker) for _, worker, test in log if "test_beside" in test}
-    assert len(beside) == 4
+    processes = {(test.split("::")[0], worker) for _, worker, test in log if "test_beside" in test}
+    assert len(processes) == 4
 
 
 def test_a_file_is_given_out_as_a_whole_and_what_is_alone_apart() -> None:
