@@ -22,7 +22,15 @@ NAMES = {
     "scrape": "M1: a scrape of /metrics at 10^3 and 10^5 entries, on PostgreSQL and on SQLite",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("handover", "hosts", "landed", "stopping", "steering", "working")  # packages, with options of their own, and no database
+APART = (
+    "money",
+    "handover",
+    "hosts",
+    "landed",
+    "stopping",
+    "steering",
+    "working",
+)  # packages, with options of their own, and no database
 
 
 def main() -> int:

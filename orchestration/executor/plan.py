@@ -72,7 +72,7 @@ class World:
     `awaits`: as of an entry. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
-    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
+    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `limit_at_start`: its agent gets its limit once, then. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `idle_host`: a host whose
     session worker takes nothing, and its problem as a sentence.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
@@ -97,6 +97,7 @@ class World:
     busy_elsewhere: int = 0
     min_verify: int = 0
     initial_reservation: int | None = None
+    limit_at_start: bool = False
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
@@ -269,13 +270,15 @@ def _purse(world: World) -> Purse:
         at_work=wants + shares,
         set_aside=world.set_aside,
         usual=min(max(world.usual_round, world.min_round), world.round_ceiling),
+        is_known=world.usual_round > 0,
+        limit_at_start=world.limit_at_start,
         ceiling=world.round_ceiling,
         steered=world.steered,
     )
 
 
 def _claim(entry: Waiting, capacity: Capacity) -> Claim:
-    return Claim(entry.headroom, not entry.own_budget, _needed(entry, capacity))
+    return Claim(entry.headroom, not entry.own_budget, _needed(entry, capacity), entry.attempts > entry.rounds_completed)
 
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:

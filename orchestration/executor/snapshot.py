@@ -129,6 +129,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
         initial_reservation=config.initial_reservation,
+        limit_at_start=config.gets_limit_at_start,
         caps=caps,
         running=running,
         trouble=row["trouble"],

@@ -1,7 +1,7 @@
 """A running session's reservation grows step by step while it spends, and shrinks to what its round may still need."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 
@@ -16,48 +16,64 @@ from orchestration.models import Executor, Session
 GROWING = (Session.Phase.STARTING, Session.Phase.IMPLEMENTATION)
 
 
-AHEAD = 1.0  # while nobody knows what a round costs here, a session may need as much again as it has spent
-
-
 @dataclass(frozen=True, slots=True)
 class Growth:
     """Micro-USD: the most that a session may reserve for its implementation, and how much it requests at a time. `is_short`: it started
-    with less than the ceiling, and nobody knows what a round costs here: it grows by what it has spent."""
+    with less than that, so it grows by need. `usual`: the cost of a round here, None while nobody knows it; never below `least`.
+    `is_fixed`: its process keeps the limit of its start, so that more is only of use to the next process."""
 
     ceiling: int
     step: int
     is_short: bool = False
+    usual: int | None = None
+    least: int = 1
+    is_fixed: bool = False
+
+    def ahead(self, drawn: int) -> int:
+        """What a session that grows by need may still need: the rest of a usual round, and beyond it some more; with an unknown cost as much
+        again as it has spent."""
+        if self.usual is None:
+            return drawn
+        return max(self.usual - drawn, drawn // 2 if self.is_fixed else self.usual // 4)
 
     def is_low(self, *, amount: int, drawn: int) -> bool:
-        return amount - drawn < (AHEAD * drawn if self.is_short else self.step / 2)
+        return amount - drawn < (self.ahead(drawn) if self.is_short else self.step / 2)
 
     def is_urgent(self, *, amount: int, drawn: int) -> bool:
-        """A session behind it in line has to end for it."""
+        """A session behind it in line may have to end for it."""
         return self.is_short or amount - drawn < self.step / 4
 
     def next_step(self, *, amount: int, drawn: int) -> int:
-        """How much to request; 0 for no request. Another step once less than half a step is left; with an unknown cost, until as much is
-        left as it has spent. Never past the ceiling."""
+        """How much to request; 0 for no request. Another step once less than half a step is left; by need, what it lacks. Never past the
+        ceiling."""
         if not self.is_low(amount=amount, drawn=drawn):
             return 0
-        request = max(int((1 + AHEAD) * drawn) - amount, self.step // 8, 1) if self.is_short else self.step
+        request = max(self.ahead(drawn) - (amount - drawn), self.step // 8, 1) if self.is_short else self.step
         return max(min(request, self.ceiling - amount), 0)
 
     def wants(self, *, amount: int, drawn: int) -> int:
         """What it may request before long: no new session starts on this money."""
-        if not self.is_short:
+        if not self.is_short or self.usual is not None:
             return self.next_step(amount=amount, drawn=drawn)
-        return max(min(int((1 + 2 * AHEAD) * drawn), self.ceiling) - amount, 0)
+        return max(min(3 * drawn, self.ceiling) - amount, 0)
 
 
 def growth(config: Config, *, first: int | None = None, usual: int | None = None) -> Growth | None:
     """How a session with the `first` reservation grows (None: the ceiling). `usual`: what a round usually costs here, if that is known.
-    None: its agent keeps the limit of its start, so that its reservation does not grow."""
+    None: its agent keeps the limit of its start and cannot be resumed, so that its reservation does not grow."""
     if config.keeps_first_limit:
         return None
     most = min(config.initial_reservation or config.round_ceiling, config.round_ceiling)
     first = most if first is None else min(first, most)
-    return Growth(config.round_ceiling, max(first, config.min_round, 1), is_short=usual is None and first < most)
+    least = max(config.min_round, 1)
+    return Growth(config.round_ceiling, max(first, least), first < most, usual, least=least, is_fixed=config.gets_limit_at_start)
+
+
+def with_usual(steps: Growth, workspace_id: str) -> Growth:
+    """The first round of the workspace may have ended since the session started."""
+    if steps.usual is not None or not steps.is_short:
+        return steps
+    return replace(steps, usual=reallocation.usual_round(workspace_id, min_round=steps.least, max_round=steps.ceiling))
 
 
 def usual_cost(workspace_id: str, config: Config) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.agents import refusals, stopping
+from tests.agents import refusals, short_money, stopping
 from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
@@ -108,6 +108,20 @@ def test_a_session_with_a_growing_reservation_is_resumed(llm: Server, bench: Mak
     assert len(work.sessions(id_)) == 1 and len(threads(work, id_)) == 1
     assert work.check_cost(id_, provider) == 306_000
     assert work.call("GET", "/budget/holds")["held_usd"] == 0
+
+
+def test_ten_tasks_that_money_is_just_enough_for_all_land_and_pay_each_request_once(llm: Server, bench: Make) -> None:
+    provider = llm(**short_money.scenarios(latency_ms=300))
+    env = {"ANTHROPIC_BASE_URL": provider.address, "ANTHROPIC_API_KEY": "stub-key"}
+    agent = {"kind": "claude_code", "model": short_money.MODEL, "env": env}
+    work = bench(agent, verify=[{"name": "ok", "run": "true"}], max_workers=10, round_ceiling_usd=4)
+    work.call("PATCH", "/budget", {"max_project_spend_usd": 4.5})
+    ids = [entry["id"] for entry in work.call("POST", "/todo/entries", {"entries": short_money.entries()})["entries"]]
+    for id_ in ids:
+        work.becomes(id_, "done", 120)
+    assert [work.spent(id_) for id_ in ids] == [short_money.COST] * short_money.TASKS
+    assert len(provider.log()) == short_money.REQUESTS * short_money.TASKS
+    assert [len(work.entry(id_)["session_ids"]) for id_ in ids] == [1] * short_money.TASKS
 
 
 def test_a_subagents_requests_are_counted(llm: Server, bench: Make) -> None:

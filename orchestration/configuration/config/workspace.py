@@ -17,6 +17,8 @@ from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
 """These agents keep the limit of their start and cannot be resumed with another one."""
+LIMIT_AT_START_KINDS = (*FIXED_LIMIT_KINDS, "claude_code")
+"""These agents get their limit once, when a process starts."""
 
 
 def _min_reservation(amount: Decimal) -> Decimal:
@@ -139,6 +141,10 @@ class Config(Part):
     @property
     def keeps_first_limit(self) -> bool:
         return self.agent.kind in FIXED_LIMIT_KINDS
+
+    @property
+    def gets_limit_at_start(self) -> bool:
+        return self.agent.kind in LIMIT_AT_START_KINDS
 
     @property
     def initial_reservation(self) -> int | None:

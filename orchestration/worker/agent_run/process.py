@@ -65,7 +65,7 @@ class AgentRun:
         claims_success = self.finished is None or self.finished.ok
         return (
             self.ended.cause == "exited"
-            and self.ended.exit_code == 0
+            and self.ended.exit_code in (0, self.finished.exit_code if self.finished else 0)
             and claims_success
             and self.failure is None
             and not self.reason

@@ -23,6 +23,10 @@ from workspaces.masking import NO_MASK, Mask
 
 # An agent that has used up its reservation exactly may be done: it gets this long to report that before it is stopped.
 FINISH_S = 0.5
+# How long it may wait for the money of sessions that end for it.
+MAKE_ROOM_S = 5.0
+# One that has reported it and still runs after so long is stopped at its limit like any other.
+LEAVE_S = 5.0
 # Retries of a refused growth: at growing intervals, but soon once the reservation is used up.
 FIRST_RETRY_S = 2.0
 MAX_RETRY_S = 30.0
@@ -58,6 +62,8 @@ class UsageListener:
         self._records: queue.SimpleQueue[tuple[str, Mapping[str, Any]]] = queue.SimpleQueue()
         self._kept_thread: Thread | None = None
         self._used_up_at: float | None = None
+        self._finished_at: float | None = None
+        self._room_until = 0.0
         self._waiting_since: float | None = None
         self._waiting = Waiting("")
         self._spent = 0
@@ -161,6 +167,7 @@ class UsageListener:
         """Usage that an earlier session of the conversation has booked is not counted again."""
         if metering.record(self._session, usage, self._category, role=self._task.record):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
+            self._growth_retry_s = 0.0  # it may need more now
 
     @property
     def _hold_id(self) -> int:
@@ -186,6 +193,7 @@ class UsageListener:
             supervise.try_database(lambda: self._extend_reservation(growth))
 
     def _extend_reservation(self, growth: Growth) -> None:
+        self._growth = growth = reservations.with_usual(growth, self._session.workspace_id)
         self._read_reservation()
         amount, drawn = self._reserved
         increase = growth.next_step(amount=amount, drawn=drawn)
@@ -196,12 +204,22 @@ class UsageListener:
         if reservations.extend(self._session, increase):
             self._read_reservation()
             self._growth_retry_s = 0.0
-        elif growth.is_urgent(amount=amount, drawn=drawn) and giving_way.make_room(self._session):
-            self._growth_retry_s = USED_UP_RETRY_S  # its money is about to come back
+        elif self._is_urgent(growth) and giving_way.make_room(self._session):
+            self._growth_retry_s = USED_UP_RETRY_S
+            self._room_until = time.monotonic() + MAKE_ROOM_S
+
+    def _is_urgent(self, growth: Growth) -> bool:
+        """A session behind it may have to end for it. Not for a process that keeps its limit: it will stop by itself. Nor for one that may
+        just have finished."""
+        amount, drawn = self._reserved
+        if growth.is_fixed or not growth.is_urgent(amount=amount, drawn=drawn):
+            return False
+        return drawn < amount or (self._used_up_at is not None and time.monotonic() - self._used_up_at > FINISH_S)
 
     def _check_money(self) -> None:
-        """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after."""
-        if self.reason or self._session.hold_id is None or self._stop_flags.money_left is None:
+        """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after. An agent that
+        has finished spends no more: its last request may have used up the money."""
+        if self.reason or self._session.hold_id is None or self._stop_flags.money_left is None or self._is_leaving():
             return
         self._grow_reservation()
         left = (
@@ -212,8 +230,16 @@ class UsageListener:
         if left > 0:
             return
         self._used_up_at = self._used_up_at or time.monotonic()
-        if left < 0 or (self.finished is None and time.monotonic() - self._used_up_at > FINISH_S):
+        waits_until = max(self._used_up_at + FINISH_S, self._room_until)
+        if left < 0 or (self.finished is None and time.monotonic() > waits_until):
             self._stop("out_of_money")
+
+    def _is_leaving(self) -> bool:
+        """It has finished, and its process is about to end."""
+        if self.finished is None or not self.finished.ok:
+            return False
+        self._finished_at = self._finished_at or time.monotonic()
+        return time.monotonic() - self._finished_at < LEAVE_S
 
     # Failures and waits.
 

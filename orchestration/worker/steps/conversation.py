@@ -104,4 +104,5 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
     if increase and not reservations.extend(session, increase):
         giving_way.make_room(session)
-    return _has_money(context)
+    # A process that would soon stop again costs more than it is worth: each one reads the whole conversation.
+    return metering.left(session) >= max(context.config.min_round, increase // 2, 1)

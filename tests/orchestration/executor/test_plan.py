@@ -167,10 +167,32 @@ def test_ten_entries_without_a_budget_share_what_is_left_under_the_plan() -> Non
 def test_nothing_starts_with_less_than_a_round_usually_costs_while_sessions_may_give_money_back() -> None:
     world = replace(WORLD, headroom=5 * USD, plan_left=5 * USD, usual_round=2 * USD)
     decisions = plan(world, [a_share(f"e{n}") for n in range(1, 5)])
-    assert [d.reservation for d in decisions if isinstance(d, Start)] == [2 * USD] * 2
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD // 2] * 2, "the two that can start share it"
     assert codes(decisions) == ["money_reserved"]
     alone = plan(replace(world, headroom=USD, plan_left=USD), [a_share("e1")])
     assert isinstance(alone[0], Start) and alone[0].reservation == USD, "nobody gives money back"
+
+
+def test_an_agent_that_gets_its_limit_once_starts_only_with_the_money_for_a_usual_round() -> None:
+    world = replace(WORLD, headroom=USD, plan_left=USD, usual_round=2 * USD, limit_at_start=True)
+    [decision] = plan(world, [a_share("e1")])
+    assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
+    [decision] = plan(world, [replace(a_share("e1"), attempts=1)])
+    assert isinstance(decision, Start), "its round has begun: it may need little more"
+    [decision] = plan(world, [an_entry("e1", headroom=USD // 2)])
+    assert isinstance(decision, Start), "a person gave it no more"
+
+
+def test_where_the_cost_is_known_a_start_leaves_money_for_those_that_come_next() -> None:
+    world = replace(WORLD, headroom=3 * USD, plan_left=3 * USD, usual_round=USD // 2)
+    [decision] = plan(world, [a_share("e1")])
+    assert isinstance(decision, Start) and decision.reservation == USD
+
+
+def test_where_all_but_one_could_have_the_whole_ceiling_all_share() -> None:
+    world = replace(WORLD, free_slots=2, headroom=9 * USD // 2, round_ceiling=4 * USD)
+    decisions = plan(world, [a_share("e1"), a_share("e2")])
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [9 * USD // 4] * 2
 
 
 def test_where_each_part_is_most_of_a_ceiling_the_first_get_the_whole() -> None:

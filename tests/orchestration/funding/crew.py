@@ -90,6 +90,9 @@ class Crew:
         assert session.hold is not None
         reservation = session.hold
         amount = min(self.step, self.need[seq], reservation.amount - reservation.drawn)
+        if amount <= 0 and not session.stop_wanted_at and not listener.reason:
+            self._look_again(listener)  # it waits for money that is about to come back
+            return
         if session.stop_wanted_at or amount <= 0:
             sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "out of money"))
             return
@@ -97,6 +100,14 @@ class Crew:
         listener._growth_retry_s = 0.0  # some seconds later
         listener._handle(Usage(str(self._usage), amount))
         self.need[seq] -= amount
+        if self.need[seq] > 0 and listener._used_up_at is not None:
+            listener._used_up_at -= 1  # in the middle of its next request
+            self._look_again(listener)
         if self.need[seq] <= 0:
             verdict = rounds.Verdict(passed=True, score=1.0, findings=[])
             assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict))
+
+    @staticmethod
+    def _look_again(listener: UsageListener) -> None:
+        listener._growth_tried_at = 0.0
+        listener._check_money()

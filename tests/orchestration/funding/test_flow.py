@@ -53,10 +53,11 @@ def test_where_a_round_is_known_to_cost_a_dollar_only_those_start_that_can_have_
     assert crew.work().done == [1, 2, 3, 4, 5, 6, 7] and crew.worst_overrun == 0
 
 
-def test_with_an_unknown_cost_the_last_in_line_end_so_that_the_first_can_finish() -> None:
+def test_with_an_unknown_cost_others_end_so_that_the_first_in_line_can_finish() -> None:
+    """In step with each other, which no agents are: until all have spent nearly everything, each could be about to finish."""
     shop = ten_tasks(cap="6.5", ceiling=4)
     crew = Crew(shop, costing("1.00")).work()
-    assert crew.done == [1, 2, 3, 4] and crew.worst_overrun == 0
+    assert crew.done[:1] == [1] and crew.worst_overrun == 0
     assert project(shop).total_spent == usd("6.5"), "no money stands still"
     assert Session.objects.filter(workspace=shop, stop_wanted_by="muster").exists()
 

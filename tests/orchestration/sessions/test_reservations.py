@@ -1,5 +1,6 @@
 """Reservations of running sessions grow in steps, and return what their round can no longer need."""
 
+import time
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -14,9 +15,10 @@ from orchestration.models import Session
 from orchestration.sessions import metering, reservations
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import agents
 from orchestration.worker.agent_run.usage_listener import UsageListener
-from orchestration.worker.agents.shared.events import Usage
-from tests.factories import a_session, a_workspace, an_entry, project
+from orchestration.worker.agents.shared.events import Finished, Usage
+from tests.factories import a_session, a_workspace, an_entry, ended, project
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +47,9 @@ def test_without_steps_only_a_reservation_that_started_short_grows() -> None:
     assert short.next_step(amount=usd(2), drawn=usd(1)) == 0
     assert short.next_step(amount=usd(2), drawn=usd("1.5")) == usd(1)
     known = at_once(first=usd(2), usual=usd(1))
-    assert known.next_step(amount=usd(2), drawn=usd(1)) == 0 and known.next_step(amount=usd(2), drawn=usd("1.5")) == usd(2)
+    assert known.next_step(amount=usd(2), drawn=usd("1.75")) == 0, "nobody expects it to need more"
+    assert known.next_step(amount=usd(2), drawn=usd("1.9")) == usd("0.25")
+    assert known.next_step(amount=usd("0.5"), drawn=usd("0.2")) == usd("0.5"), "the rest of a usual round"
 
 
 def test_an_agent_that_keeps_the_limit_of_its_start_does_not_grow() -> None:
@@ -157,3 +161,34 @@ def test_without_money_left_requests_become_rarer(django_assert_max_num_queries:
         for _ in range(20):
             listener._check_money()
     assert amount(session) == usd(1) and listener.reason == ""
+
+
+def test_an_agent_that_has_finished_is_not_stopped_for_its_last_request() -> None:
+    session = a_growing_session(cap="1")
+    listener = a_listener(session, None)
+    listener._handle(Finished(True, "Done."))
+    spend(listener, 1, "1.1")
+    assert listener.reason == ""
+    listener._finished_at = time.monotonic() - 60
+    listener._check_money()
+    assert listener.reason == "out_of_money", "it should have ended"
+
+
+def test_the_first_ended_round_is_the_usual_one_for_sessions_at_work() -> None:
+    workspace = a_workspace(cap="9", agent={"kind": "codex"})
+    done, session = (a_session(an_entry(workspace, budget="4")) for _ in range(2))
+    steps = at_once(first=usd(2))
+    assert reservations.with_usual(steps, workspace.pk).usual is None
+    metering.record(done, metering.Usage(id="1", cost=usd(1)))
+    ended(done)
+    assert reservations.with_usual(steps, session.workspace_id).usual == usd(1)
+
+
+def test_the_agents_that_get_their_limit_at_the_start_are_known() -> None:
+    keeps_it = {kind for kind, module in agents.KINDS.items() if "budget" in module.TRAITS.honours}
+    kinds = {
+        kind
+        for kind in agents.KINDS
+        if METERED.model_copy(update={"agent": METERED.agent.model_copy(update={"kind": kind})}).gets_limit_at_start
+    }
+    assert kinds == keeps_it | {"command"}

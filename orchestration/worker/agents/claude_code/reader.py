@@ -32,6 +32,7 @@ class Reader:
         self._changed = False
         self._started = False
         self._failed = False
+        self._last_text = ""
         self._result: dict[str, Any] | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
 
@@ -110,6 +111,7 @@ class Reader:
                 )
                 yield Text(f"{name} {detail}".strip())
             elif block.get("type") == "text" and text(block.get("text")).strip():
+                self._last_text = text(block.get("text"), MAX_ANSWER).strip()
                 yield Text(text(block.get("text"), 500).strip())
 
     def _tool_results(self, message: dict[str, Any]) -> None:
@@ -131,7 +133,9 @@ class Reader:
         words = text(message.get("result"), MAX_ANSWER) or listed
         subtype = text(message.get("subtype"), 100)
         if subtype == "error_max_budget_usd":
-            yield Finished(False, words, out_of_money=True)
+            # The answer that reached the limit may have been its last one: then its work is whole.
+            is_whole = message.get("stop_reason") == "end_turn"
+            yield Finished(True, self._last_text, exit_code=1) if is_whole else Finished(False, words, out_of_money=True)
             return
         if message.get("is_error") is not True:
             yield from self._success(message, words)

@@ -55,12 +55,14 @@ class Discrepancy:
 class Finished:
     """The agent's own report on its work, with its full last answer. Never a verdict: verification decides.
 
-    `out_of_money`: it stopped at its limit. That is no failure: it continues when there is money.
+    `out_of_money`: it stopped at its limit. That is no failure: it continues when there is money. `exit_code`: with which it ends then, where
+    that is no failure.
     """
 
     ok: bool
     summary: str = ""
     out_of_money: bool = False
+    exit_code: int = 0
 
 
 Event = Started | Text | Asked | Usage | Waiting | Discrepancy | Failure | Finished

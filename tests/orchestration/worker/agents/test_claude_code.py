@@ -74,6 +74,13 @@ def test_reaching_its_own_budget_limit_is_no_failure() -> None:
     assert [(finished.ok, finished.out_of_money) for finished in of_kind(Finished, events)] == [(False, True)]
 
 
+def test_an_answer_that_reaches_the_limit_and_ends_the_turn_is_its_last_one() -> None:
+    answer = {"type": "assistant", "message": {"id": "m1", "content": [{"type": "text", "text": "Done."}]}}
+    over = result(subtype="error_max_budget_usd", is_error=True, stop_reason="end_turn", errors=["Reached maximum budget ($0.4)"])
+    [finished] = of_kind(Finished, read_all([{"stdout": answer}, over], 1))
+    assert (finished.ok, finished.summary, finished.out_of_money, finished.exit_code) == (True, "Done.", False, 1)
+
+
 def refusal(content: str) -> list[dict[str, Any]]:
     use = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": "/repo/a"}}
     tool_result = {"type": "tool_result", "tool_use_id": "t1", "content": content, "is_error": True}
