@@ -1,12 +1,14 @@
 """Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter and one parser for people. Pure."""
 
 import re
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 MICRO = 1_000_000
 MAX_USD = Decimal(1000000000)
+_AS_FLOAT = Context(prec=15)  # so many digits of a binary fraction are exact
+_NOISE = Decimal("1e-12")  # USD: sums of binary fractions differ by less, prices of a token by more
 _TYPED = re.compile(r"([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?", re.ASCII)
 
 
@@ -66,8 +68,10 @@ def usd(amount: str | int | float) -> int:
 
 
 def round_up(amount: Decimal) -> int:
-    """Micro-USD of a computed price, rounded up so that the ledger never understates."""
-    return int((amount * MICRO).to_integral_value(rounding=ROUND_CEILING))
+    """Micro-USD of a price, computed or read from JSON, rounded up so that the ledger never understates. The noise of binary fractions is no
+    part of it: 0.013000000000000001 is 0.013."""
+    exact = _AS_FLOAT.plus(amount).quantize(_NOISE)
+    return int((exact * MICRO).to_integral_value(rounding=ROUND_CEILING))
 
 
 def number(micro: int) -> int | float:

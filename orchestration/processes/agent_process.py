@@ -85,7 +85,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the process ended. Not `complete`: the shim died or did not do its work, and the worker ended the tree; `error` says so."""
+    """How the process ended. `events_cut`: lines that may have said what a request cost. Not `complete`: the shim died or did not do its work, and the worker ended the tree; `error` says so."""
 
     cause: Cause
     exit_code: int | None = None
@@ -96,6 +96,7 @@ class Ended:
     survivors: int = 0
     dropped_bytes: int = 0
     lines_cut: int = 0
+    events_cut: int = 0
     complete: bool = True
 
 

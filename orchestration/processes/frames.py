@@ -1,9 +1,9 @@
 """The frames of a shim, as its worker reads them. An agent of the same user could write into the pipe: nothing in it is believed blindly."""
 
-from orchestration.processes.shim.shim_output import BEAT, MAX_LINE_BYTES, STATUS, STDERR, STDOUT
+from orchestration.processes.shim.shim_output import BEAT, MAX_EVENT_LINE_BYTES, STATUS, STDERR, STDOUT
 
 KINDS = (STDOUT, STDERR, STATUS, BEAT)
-MAX_FRAME_BYTES = 2 * MAX_LINE_BYTES
+MAX_FRAME_BYTES = 2 * MAX_EVENT_LINE_BYTES
 _HEADER_BYTES = 5
 
 

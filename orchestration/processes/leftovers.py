@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from orchestration.processes.shim import cgroups, procfs
 from orchestration.processes.shim.tree_kill import Processes, TreeKill
 
-MAX_LINE_BYTES = 2**21
+MAX_LINE_BYTES = 2**24
 MAX_STATUS_BYTES = 2**20
 
 

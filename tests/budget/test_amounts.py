@@ -1,7 +1,10 @@
 """One formatter and one parser of amounts, for pages, sentences and commands."""
 
+from decimal import Decimal
+
 import pytest
 
+from budget import amounts
 from budget.amounts import NotMoney, exact_usd, format_usd, full_usd, parse_usd, plain_usd
 
 
@@ -55,3 +58,19 @@ def test_a_plain_amount_can_be_typed_again(micro: int) -> None:
 
 def test_a_full_amount_shows_every_digit() -> None:
     assert [full_usd(micro) for micro in (12_500_000, -1)] == ["$12.50", "−$0.000001"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "micro"),
+    [
+        ("0.013000000000000001", 13_000),
+        (str(0.1 + 0.2), 300_000),
+        (str(sum([0.0141] * 1000)), 14_100_000),
+        ("0.0130000001", 13_001),
+        ("0.0000000001", 1),
+        ("999999999.123456", 999_999_999_123_456),
+        ("0", 0),
+    ],
+)
+def test_a_price_is_rounded_up_but_not_for_the_noise_of_binary_fractions(amount: str, micro: int) -> None:
+    assert amounts.round_up(Decimal(amount)) == micro

@@ -397,6 +397,7 @@ class Shim:
             "survivors": self.tree_kill.survivors if self.tree_kill else 0,
             "dropped_bytes": self.outbox.dropped_bytes + sum(lines.dropped_bytes for lines in self.line_buffers),
             "lines_cut": sum(lines.cut for lines in self.line_buffers),
+            "events_cut": sum(lines.events_cut for lines in self.line_buffers),
         }
         text = json.dumps(status).encode()
         write_atomically(self.spec["status_path"], text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 STDOUT, STDERR, STATUS, BEAT = b"O", b"E", b"S", b"H"
 MAX_LINE_BYTES = 2**20
+MAX_EVENT_LINE_BYTES = 2**23  # of a line that looks like JSON: a whole answer is one line, and what it cost stands behind it
 TEXT_LIMIT_BYTES = 2**22
 EVENT_LIMIT_BYTES = 2**22
 ITEM_OVERHEAD_BYTES = 128  # so that millions of tiny items are not counted as little memory
@@ -15,10 +16,11 @@ _EVENT_LINES = re.compile(rb"(?:^[ \t]*\{[^\n]*\n)+", re.MULTILINE)
 
 
 class LineBuffer:
-    """Gathers one stream's bytes into whole lines, the long ones cut."""
+    """Gathers one stream's bytes into whole lines, the long ones cut. `events_cut`: those of them that look like JSON."""
 
     def __init__(self) -> None:
         self.cut = 0
+        self.events_cut = 0
         self.dropped_bytes = 0
         self._partial = bytearray()
         self._skipping = False
@@ -32,14 +34,14 @@ class LineBuffer:
         end = chunk.rfind(b"\n") + 1
         if not end:
             self._partial += chunk
-            return self._cut_partial() if len(self._partial) > MAX_LINE_BYTES else b""
+            return self._cut_partial() if len(self._partial) > _most(self._partial) else b""
         whole = bytes(self._partial) + chunk[:end]
         self._partial = bytearray(chunk[end:])
         first = whole.find(b"\n")
-        if first > MAX_LINE_BYTES:  # only the first can be too long: the others came in one small read
-            self.cut += 1
-            self.dropped_bytes += first - MAX_LINE_BYTES
-            whole = whole[:MAX_LINE_BYTES] + CUT + whole[first + 1 :]
+        if first > (most := _most(whole)):  # only the first can be too long: the others came in one small read
+            self._count_cut(most)
+            self.dropped_bytes += first - most
+            whole = whole[:most] + CUT + whole[first + 1 :]
         return whole
 
     def finish(self) -> bytes:
@@ -49,12 +51,22 @@ class LineBuffer:
         return partial + b"\n" if partial else b""
 
     def _cut_partial(self) -> bytes:
-        line = bytes(self._partial[:MAX_LINE_BYTES])
-        self.cut += 1
+        most = _most(self._partial)
+        line = bytes(self._partial[:most])
+        self._count_cut(most)
         self.dropped_bytes += len(self._partial) - len(line)
         self._partial.clear()
         self._skipping = True
         return line + CUT
+
+    def _count_cut(self, most: int) -> None:
+        self.cut += 1
+        self.events_cut += most == MAX_EVENT_LINE_BYTES
+
+
+def _most(line: bytes | bytearray) -> int:
+    """The bytes of this line that are kept."""
+    return MAX_EVENT_LINE_BYTES if line[:100].lstrip(b" \t")[:1] == b"{" else MAX_LINE_BYTES
 
 
 def split_events(whole_lines: bytes) -> Iterator[tuple[bool, bytes]]:

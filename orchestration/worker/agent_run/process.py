@@ -16,6 +16,7 @@ from orchestration.configuration import Agent, secrets
 from orchestration.dialogue.delivery import Mail
 from orchestration.models import Message, Session
 from orchestration.processes.agent_process import Ended
+from orchestration.processes.shim.shim_output import MAX_EVENT_LINE_BYTES
 from orchestration.proposals import roles
 from orchestration.sessions import Superseded, conversations, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
@@ -188,6 +189,8 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     booked = _insist(listener.book)
     rows = Session.of_any_role.annotate(mail=Message.waits(OuterRef("entry_id")))
     session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
+    if ended.events_cut:
+        _insist(lambda: supervise.try_database(lambda: sessions.write(session, cost_note=_unread_cost(ended))))
     reason = stop_flags.reason or listener.reason
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
@@ -203,9 +206,15 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         reason=reason,
         finished=listener.finished,
         failure=failure,
-        cost_known=booked and ended.complete and not ended.dropped_bytes and not session.unpriced_model,
+        cost_known=booked and ended.complete and not ended.events_cut and not session.unpriced_model,
         has_mail=has_mail,
     )
+
+
+def _unread_cost(ended: Ended) -> str:
+    lines = "a line" if ended.events_cut == 1 else f"{ended.events_cut} lines"
+    limit = MAX_EVENT_LINE_BYTES // 2**20
+    return f"Its output had {lines} of more than {limit} MiB, cut there: what they cost is unknown, so the whole reservation is charged"
 
 
 def _telemetry_endpoint(
