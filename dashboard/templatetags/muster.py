@@ -20,6 +20,7 @@ from dashboard.shared import counts, entry_state, labels
 from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base
+from workspaces.release import NUMBER
 
 register = template.Library()
 register.filter("plain_usd", amounts.plain_usd)
@@ -179,6 +180,12 @@ def status_word(state: str) -> str:
 def build() -> str:
     """The build that this page is of: live.js compares it with the build in each heartbeat."""
     return str(settings.BUILD)
+
+
+@register.simple_tag
+def release() -> str:
+    """The number of this release."""
+    return NUMBER
 
 
 @register.simple_tag

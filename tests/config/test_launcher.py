@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from workspaces.release import NUMBER
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,6 +49,12 @@ def test_an_empty_name_of_the_environment_is_the_usual_one(monkeypatch: pytest.M
     monkeypatch.setenv("MUSTER_VENV", "")
     namespace = runpy.run_path(str(ROOT / "muster"))
     assert namespace["VENV"] == str(ROOT / ".venv")
+
+
+def test_it_prints_the_version(muster: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["muster", "--version"])
+    assert muster.main() == 0
+    assert capsys.readouterr().out == f"muster {NUMBER}\n"
 
 
 def test_every_file_of_requirements_is_known(muster: ModuleType) -> None:
