@@ -3,13 +3,11 @@
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Max, Q
-from django.db.models.functions import Now
 
 from budget import amounts
 from budget.models import RoundSpend
@@ -18,8 +16,9 @@ from orchestration import configuration
 from orchestration.backlog import content
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
+from orchestration.hosts import online
 from orchestration.landing import reads
-from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
+from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import sandbox
 from orchestration.sessions.sandbox import network
@@ -61,7 +60,7 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
     """Whether the workspace's agents can work, with the versions of their programs. Two queries."""
     executor = executor_for(workspace_id)
     config = configuration.load(executor.config)
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).order_by("host")
+    able = online.able(within_s=settings.LEASE_S).order_by("host")
     pushed = {"commit": executor.pushed_commit or None, "error": executor.push_error or None}
     return {
         "kind": config.agent.kind,
@@ -71,7 +70,7 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
         "until": executor.trouble_until,
         "programs": [
             {"host": host, "versions": _versions(programs), "sandbox": programs.get("sandbox")}
-            for host, programs in dict(online.values_list("host", "agents")).items()
+            for host, programs in dict(able.values_list("host", "agents")).items()
         ],
         "push": {"remote": config.push.remote, **pushed} if config.push else None,
     }
@@ -83,8 +82,8 @@ OF_HOST = ("sandbox", "memory")
 
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
     """Whether all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
-    reports = {host: programs["sandbox"] for host, programs in online.values_list("host", "agents") if "sandbox" in programs}
+    able = online.able(within_s=settings.LEASE_S)
+    reports = {host: programs["sandbox"] for host, programs in able.values_list("host", "agents") if "sandbox" in programs}
     confined, sentence = sandbox.in_force(config.sandbox, reports)
     warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
     return confined, f"{sentence} {warning}".rstrip() if config.sandbox.network == "open" else sentence
@@ -96,8 +95,8 @@ def _versions(programs: dict[str, str]) -> dict[str, str]:
 
 def memory_limit() -> str:
     """Who keeps `limits.memory_mb` on the hosts that are online, as a sentence. One query."""
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
-    reports = {host: programs["memory"] for host, programs in online.values_list("host", "agents") if "memory" in programs}
+    able = online.able(within_s=settings.LEASE_S)
+    reports = {host: programs["memory"] for host, programs in able.values_list("host", "agents") if "memory" in programs}
     watched = sorted(host for host, report in reports.items() if report != "kernel")
     if watched:
         return f"Checked each second on {', '.join(watched)}, where the kernel keeps no such limit (MUSTER_CGROUP_PARENT)."

@@ -35,10 +35,11 @@ def a_workspace(
     return workspace
 
 
-def a_worker(*, slots: int = 100, queue: str = "sessions") -> Worker:
-    """A session worker that is online."""
+def a_worker(*, slots: int = 100, queue: str = "sessions", host: str = "", **more: Any) -> Worker:
+    """A session worker that is online. `host`: the id and the name of its host."""
+    named = {"host": host, "host_id": host} if host else {"host": "here"}
     return Worker.objects.create(
-        id=ids.session(), queue=queue, host="here", boot_id="boot", pid=1, started_ticks=1, slots=slots, seen_at=Now()
+        id=ids.session(), queue=queue, boot_id="boot", pid=1, started_ticks=1, slots=slots, seen_at=Now(), **named, **more
     )
 
 

@@ -35,5 +35,6 @@ def worker_args(queue: str, slots: int) -> list[str]:
 
 
 def _queues(queue: str) -> list[str]:
-    """A session worker also reads the queue of its host, for sessions that were placed there."""
-    return [queue, f"{queue}.{hosts.id_in(env.value('MUSTER_DATA_DIR'))}"] if queue == "sessions" else [queue]
+    """A session worker reads the queue of its host, for sessions that were placed there, and `claims`, for those that any host may take. Where a
+    control worker of a release before 0.2.0 is still at work, that one writes to `sessions`."""
+    return [queue, "claims", f"claims.{hosts.id_in(env.value('MUSTER_DATA_DIR'))}"] if queue == "sessions" else [queue]

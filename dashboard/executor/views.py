@@ -26,6 +26,7 @@ from orchestration.configuration import agent_kinds, workspace_setup
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats
 from orchestration.models import Entry, Worker
+from workspaces import release
 from workspaces.access import Need
 from workspaces.models import Event
 
@@ -168,9 +169,10 @@ def _online(page_request: PageRequest) -> list[Worker]:
 
 
 def _slots(workers: list[Worker]) -> int:
-    """As the plan counts them (snapshot.py): slots of session workers seen within half a lease."""
+    """As the plan counts them (snapshot.py): of the hosts that take sessions, seen within half a lease."""
     fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
-    return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
+    able = (worker for worker in workers if worker.queue == "sessions" and worker.version in release.COMPATIBLE)
+    return sum(worker.slots for worker in able if worker.seen_at > fresh and not worker.drain_by)
 
 
 def _valkey() -> tuple[bool, str, str]:
@@ -204,8 +206,8 @@ def _control(page_request: PageRequest, workers: list[Worker]) -> tuple[bool, st
 
 def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
     slots = _slots(workers)
-    idle = (f"{worker.host}: {worker.problem}" for worker in workers if worker.queue == "sessions" and worker.problem)
-    what = next(idle, "Start one: ./muster worker")
+    problems = ((worker.host, worker.trouble) for worker in workers if worker.queue == "sessions")
+    what = next((f"{host}: {problem}" for host, problem in problems if problem), "Start one: ./muster worker")
     return slots > 0, f"{slots} slots", "" if slots else f"Nothing can start. {what}"
 
 

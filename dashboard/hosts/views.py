@@ -1,6 +1,5 @@
 """The page of hosts: what each is doing, what it has, and whether it takes new sessions."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from orchestration.hosts import draining
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Session, Worker
 from orchestration.sessions.absent_hosts import settling
+from workspaces import release
 from workspaces.access import Need
 from workspaces.activity.events import counted
 from workspaces.errors import Forbidden, NotFound
@@ -32,14 +32,14 @@ SHOWN_FOR = timedelta(days=1)
 
 @dataclass
 class Host:
-    """`at_work`: open sessions of this workspace; `others`: of other workspaces."""
+    """`at_work`: open sessions of this workspace; `others`: of other workspaces. `unreachable`: why it cannot use the workspace's repository."""
 
     id: str
     name: str
     workers: list[Worker] = field(default_factory=list)
     at_work: list[Session] = field(default_factory=list)
     others: int = 0
-    problem: str = ""
+    unreachable: str = ""
     awaited: int = 0
     unread: int = 0
     awaits_until: datetime | None = None
@@ -55,10 +55,22 @@ class Host:
         return max(worker.seen_at for worker in self.workers)
 
     @property
+    def online(self) -> list[Worker]:
+        """Its session workers that were seen within a lease."""
+        return [worker for worker in self.workers if worker.seen_at >= now() - timedelta(seconds=settings.LEASE_S)]
+
+    @property
     def state(self) -> str:
-        if self.seen_at < now() - timedelta(seconds=settings.LEASE_S):
+        """stopped: it is online, and has a problem with which it takes nothing."""
+        if not self.online:
             return "gone"
-        return "draining" if self.drained_by else "online"
+        if self.drained_by:
+            return "draining"
+        return "stopped" if self.problem and not self.slots else "online"
+
+    @property
+    def problem(self) -> str:
+        return next(filter(None, (worker.trouble for worker in self.online or self.workers)), "") or self.unreachable
 
     @property
     def drained_by(self) -> str:
@@ -66,7 +78,12 @@ class Host:
 
     @property
     def slots(self) -> int:
-        return sum(worker.slots for worker in self.workers)
+        """Of its workers that are online, or were at last, and are of a release that may run beside this one."""
+        return sum(worker.slots for worker in self.online or self.workers if worker.version in release.COMPATIBLE)
+
+    @property
+    def versions(self) -> list[str]:
+        return sorted({worker.version or "none" for worker in self.online or self.workers})
 
     @property
     def busy(self) -> int:
@@ -136,14 +153,12 @@ def _forget(page_request: PageRequest, host_id: str) -> HttpResponse:
 def _hosts(page_request: PageRequest) -> dict[str, Any]:
     """Three queries."""
     hosts: dict[str, Host] = {}
-    names: dict[str, str] = defaultdict(str)
     for worker in Worker.objects.filter(queue="sessions", seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"):
         host = hosts.setdefault(worker.host_id, Host(worker.host_id, worker.host))
         host.workers.append(worker)
-        host.problem = host.problem or worker.problem or worker.unreachable.get(page_request.workspace.pk, "")
-        names[worker.pk] = worker.host_id
-    for session in Session.of_any_role.filter(status=Session.Status.RUNNING).select_related("entry"):
-        at = hosts.get(names[session.worker_id or ""])
+        host.unreachable = host.unreachable or worker.unreachable.get(page_request.workspace.pk, "")
+    for session in Session.of_any_role.filter(status__in=Session.OPEN).select_related("entry"):
+        at = hosts.get(session.host_id)
         if at is None:
             continue
         if session.workspace_id == page_request.workspace.pk:

@@ -142,8 +142,8 @@ class DependencyAdmin(ReadOnly):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnly):
-    list_display = ["id", "queue", "host", "pid", "slots", "open_sessions", "started_at", "seen_at"]
-    list_filter = ["queue", "host"]
+    list_display = ["id", "queue", "host", "version", "pid", "slots", "open_sessions", "started_at", "seen_at"]
+    list_filter = ["queue", "version", "host"]
     search_fields = ["=id", "host", "=pid"]
     ordering = ["-seen_at", "id"]
 

@@ -22,7 +22,7 @@ from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, sql_dialect
 from orchestration.reasons import Reason
-from workspaces import activity, ids
+from workspaces import activity, ids, release
 from workspaces.access import MUSTER
 from workspaces.models import Event
 
@@ -40,6 +40,8 @@ class Cycle:
 
     world: World
     decisions: list[Decision] = field(default_factory=list)
+    limit: int = 0
+    """How many entries a pass reads."""
 
     @property
     def started(self) -> list[Start]:
@@ -71,9 +73,11 @@ def _cycle(workspace_id: str) -> Cycle:
 
 
 def _reads_on(latest: Cycle) -> bool:
-    """Entries left the line and slots are free: entries behind them may be able to start. Each such pass makes the line shorter."""
+    """Entries left the line and slots are free: entries behind those that were read may be able to start. Each such pass makes the line
+    shorter: also one that took the last slot of a host for which others wait."""
     cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
-    return cleared and len(latest.started) < latest.world.free_slots
+    is_full = bool(latest.started) and len(latest.decisions) >= latest.limit
+    return (cleared or is_full) and len(latest.started) < latest.world.free_slots
 
 
 def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
@@ -109,14 +113,15 @@ def _try(workspace_id: str, margin: int, moved: str) -> Cycle:
         world = replace(world, integration=moved)
     if world.state != "running" or world.free_slots == 0:
         return Cycle(world)
-    line = snapshot.line(workspace_id, world.free_slots + margin, max(world.min_round, 1))
+    limit = world.free_slots + margin
+    line = snapshot.line(workspace_id, world, limit)
     if not line:
         return Cycle(world)
     world = snapshot.with_money(world, workspace_id, line)
     world = snapshot.with_locks(world, workspace_id, line)
     decisions = planning.plan(world, line)
     _carry_out(workspace_id, world, decisions)
-    return Cycle(world, decisions)
+    return Cycle(world, decisions, limit)
 
 
 def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -> None:
@@ -126,15 +131,13 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     if starts:
         _raise_shares(workspace_id, starts)
         _open_reservations(workspace_id, starts)
-        _open_sessions(workspace_id, world, starts)
+        _open_sessions(workspace_id, starts)
         _take_locks(workspace_id, world, starts)
     if starts or blocks or parks:
         _move_entries(world, starts, blocks, parks)
         entry_state.roll_up([*(start.entry.parent for start, _ in starts), *(block.entry.parent for block in blocks)])
     if starts:
-        wake_ups.enqueue_sessions(
-            [(session, start.entry.attempts + 1, start.host if world.are_several else "") for start, session in starts]
-        )
+        wake_ups.enqueue_sessions([(session, start.entry.attempts + 1, start.host) for start, session in starts])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
         titles = {entry.pk: entry.title for entry in Entry.objects.filter(pk__in=[b.entry.id for b in blocks]).only("content")}
@@ -178,7 +181,7 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-def _open_sessions(workspace_id: str, world: World, starts: _Claims) -> None:
+def _open_sessions(workspace_id: str, starts: _Claims) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
     source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text", "host": "text"})
     claims = [
@@ -187,13 +190,13 @@ def _open_sessions(workspace_id: str, world: World, starts: _Claims) -> None:
             "session": id_,
             "attempt": s.entry.attempts + 1,
             "work": "verify" if s.entry.verify_only else "implement",
-            "host": s.host if world.are_several else "",
+            "host": s.host,
         }
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, hold_id, enqueued_at)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, h.id, {sql_dialect.now()}
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, version, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, '{release.NUMBER}', h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
     )

@@ -20,7 +20,7 @@ class Explanation:
 def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[World, list[Explanation]]:
     """Entries that are not done and have no session, in the executor's order. Entries behind the free slots wait for a slot."""
     world = snapshot.world(workspace_id, lock=False)
-    line = snapshot.unfinished(workspace_id, after=after, limit=limit)
+    line = snapshot.unfinished(workspace_id, world, after=after, limit=limit)
     if after:
         world = replace(world, free_slots=0)
     return world, _explained(workspace_id, world, line)
@@ -36,7 +36,7 @@ def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dic
     world = snapshot.world(workspace_id, lock=False)
     ahead = world.free_slots + snapshot.MARGIN
     limit = len(entry_ids) + ahead
-    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=limit, min_round=world.min_round)
+    line = snapshot.unfinished(workspace_id, world, entry_ids=list(entry_ids), ahead=ahead, limit=limit)
     requested = set(entry_ids)
     explanations = {
         explanation.entry.id: explanation

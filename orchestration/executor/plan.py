@@ -71,10 +71,11 @@ class World:
     minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for sessions on hosts that are away,
     `awaits`: as of an entry. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
-    `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
-    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `limit_at_start`: its agent gets its limit once, then. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `idle_host`: a host whose
-    session worker takes nothing, and its problem as a sentence.
+    `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
+    on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
+    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `limit_at_start`: its agent gets its limit once,
+    then. `trouble`: the open circuit breaker's code;
+    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
     a day; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
@@ -95,6 +96,7 @@ class World:
     usual_round: int = 0
     steered: bool = False
     busy_elsewhere: int = 0
+    away: int = 0
     min_verify: int = 0
     initial_reservation: int | None = None
     limit_at_start: bool = False
@@ -107,7 +109,6 @@ class World:
     repository: str = ""
     repository_message: str = ""
     integration: str = ""
-    idle_host: str = ""
     hosts: tuple[Host, ...] = ()
     agents: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
@@ -207,8 +208,6 @@ class Capacity:
         return host
 
     def take_slot(self, entry: Waiting) -> str:
-        if len(self.hosts) < 2:
-            return next((host.id for host in self.hosts), "")
         chosen = placing.choose(self.hosts, need(entry, self.world))
         if chosen is None:
             return ""
@@ -362,25 +361,31 @@ def _executor(capacity: Capacity) -> Check:
 
 
 def _worker(capacity: Capacity) -> Check:
-    slots, idle = capacity.world.worker_slots, capacity.world.idle_host
+    """Of hosts that are online and take nothing, `_host` says why."""
+    hosts = capacity.world.hosts
+    slots = max(capacity.world.worker_slots, sum(host.slots for host in hosts))
+    idle = next((f"{host.name}: {host.problem}" for host in hosts if host.problem), "")
     message = idle or "No session worker is online: start one with ./muster worker"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
+def session_agents(world: World) -> frozenset[str]:
+    """The kinds of agents that a host needs. Where there is only one host, the session itself finds out about them."""
+    return world.agents if len(world.hosts) > 1 else placing.ANY
+
+
 def need(entry: Waiting, world: World) -> Need:
     """What its next session needs of its host."""
-    agents = frozenset[str]() if entry.verify_only else world.agents
+    agents = placing.ANY if entry.verify_only else session_agents(world)
     return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
-    """A host has what the session needs. Where there is only one, the session itself finds out about its agents."""
+    """A host has what the session needs."""
     hosts, needs = capacity.hosts, need(entry, capacity.world)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
-    is_elsewhere = bool(needs.host) and not needs.is_shared and all(host.id != needs.host for host in hosts)
-    is_plain = all(needs.labels <= host.labels and not host.problem for host in hosts)
-    if len(hosts) < 2 and is_plain and not (is_elsewhere and hosts):
-        return Check(Reason.NO_HOST_FITS, True, "one host", listed)
+    if not hosts:
+        return Check(Reason.NO_HOST_FITS, True, "no host is online", listed)
     fitting = placing.fitting(hosts, needs)
     message = "" if fitting else placing.why_none(hosts, needs)
     return Check(Reason.NO_HOST_FITS, bool(fitting), f"{len(fitting)} of {len(hosts)} hosts fit", listed, message)
@@ -549,10 +554,11 @@ def _slot(capacity: Capacity) -> Check:
     """A worker of the workspace and a slot of a worker process are free. The observed number is that of the limit that is used up."""
     world, own = capacity.world, len(capacity.running)
     used, message = f"{own} of {world.max_workers} workers busy", "All workers are busy"
-    taken = own + world.busy_elsewhere
+    here = own - world.away
+    taken = here + world.busy_elsewhere
     if own < world.max_workers and taken >= world.worker_slots:
         used = f"{taken} of {world.worker_slots} slots of worker processes taken"
-        message = f"No slot of a worker process is free: {own} taken by this workspace, {world.busy_elsewhere} by others"
+        message = f"No slot of a worker process is free: {here} taken by this workspace, {world.busy_elsewhere} by others"
     elif own < world.max_workers and capacity.free_slots <= 0:
         message = "Entries ahead of it take the free workers"
     return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
@@ -560,7 +566,7 @@ def _slot(capacity: Capacity) -> Check:
 
 def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     hosts = capacity.hosts
-    if len(hosts) < 2 or placing.choose(hosts, need(entry, capacity.world)) is not None:
+    if not hosts or placing.choose(hosts, need(entry, capacity.world)) is not None:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
     names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity.world)))
     return Check(

@@ -1,9 +1,15 @@
-"""The order of the ready line: entries with rounds first, then by priority, then by number.
+"""The order of the ready line: entries with rounds first, then by priority, then by number. And which hosts keep an entry out of it.
 
-Its index of the same name is in `orchestration/models/entries.py`; a test compares the two.
+The index of the same name is in `orchestration/models/entries.py`; a test compares the two.
 """
 
-from orchestration.executor.plan import Waiting
+import json
+
+from orchestration.executor import plan
+from orchestration.executor.plan import Waiting, World
+from orchestration.models import sql_dialect
+
+_OPENING = {"id": "text", "has_agents": "boolean", "labels": "text"}
 
 FIELDS = ("-has_rounds", "priority", "seq")
 """Fields of Entry, as in `order_by`; the number is unique within a workspace."""
@@ -22,3 +28,21 @@ def order(e: str) -> str:
 def beyond(e: str) -> str:
     """The SQL condition for entries `e` behind a place, whose numbers are its parameters."""
     return f"(CASE WHEN {e}.has_rounds THEN 0 ELSE 1 END, {e}.priority, {e}.seq) > (%s, %s, %s)"
+
+
+def openings(world: World) -> str:
+    """The parameter of `has_opening`: the hosts that have a free slot for the workspace, with what `plan.need` asks of them."""
+    agents = plan.session_agents(world)
+    return sql_dialect.packed(
+        {"id": host.id, "has_agents": agents <= host.agents, "labels": json.dumps(sorted(host.labels))}
+        for host in world.hosts
+        if host.takes and host.free > 0 and world.labels <= host.labels
+    )
+
+
+def has_opening(e: str) -> str:
+    """The SQL condition for entries `e` that a host could take now, as `placing.choose` decides. Its parameter is `openings`. A subquery that
+    is no join: the line is read by its index."""
+    has_labels = sql_dialect.contains("h.labels", f"{e}.requires")
+    return f"""(SELECT count(*) FROM {sql_dialect.table("h", _OPENING)} WHERE (h.has_agents OR {e}.next_work = 'verify')
+                    AND ({e}.is_shared OR {e}.host_id IN ('', h.id)) AND {has_labels}) > 0"""

@@ -13,9 +13,10 @@ from budget.models import Hold
 from orchestration import events, funding, sessions
 from orchestration.backlog import locks, orphans
 from orchestration.executor import dispatch, due
+from orchestration.hosts import online
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, FileLock, Session, Worker
+from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.proposals import expanding, starting
 from orchestration.sessions import Ending, anomalies
 from orchestration.sessions.absent_hosts import settling
@@ -50,11 +51,11 @@ def run() -> None:
 def give_back() -> int:
     """End claims whose host went away, or takes nothing any more, before it took them: their entries start on another host, and nothing
     counts against them."""
-    online = Worker.objects.filter(queue="sessions", slots__gt=0, seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    able = online.able(within_s=settings.LEASE_S).filter(slots__gt=0)
     waiting = Session.of_any_role.filter(
         status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
     )
-    stranded = waiting.exclude(host_id="").exclude(host_id__in=online.values("host_id")).select_related("workspace", "hold")
+    stranded = waiting.exclude(host_id="").exclude(host_id__in=able.values("host_id")).select_related("workspace", "hold")
     ending = Ending(Session.Outcome.INTERRUPTED, "Its host went away before it began")
     return sum(sessions.conclude(session, ending, expected=Session.Status.CLAIMED) for session in stranded)
 

@@ -1,9 +1,10 @@
 """The input of a cycle: the world, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -16,6 +17,7 @@ from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.hosts import online
+from orchestration.hosts.placing import Host
 from orchestration.models import sql_dialect
 from orchestration.reasons import OUT_OF_LINE
 from orchestration.repositories import here
@@ -111,15 +113,16 @@ def world(workspace_id: str, *, lock: bool) -> World:
         cursor.execute(f"SELECT {_running_columns()} {_RUNNING}", [workspace_id])
         at_work = sql_dialect.named(cursor)
     config = configuration.load(_json(row["config"]))
-    slots = int(row["slots"])
     running = _running(workspace_id, at_work, config)
+    hosts = online.hosts_of(_json(row["hosts"]) or [], workspace_id)
+    slots = _slots(hosts, [session["host_id"] for session in at_work], unplaced=row["unplaced"])
     return World(
         state=row["state"],
         max_workers=config.max_workers,
-        worker_slots=slots,
-        idle_host=row["idle_host"] or "",
-        free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
-        busy_elsewhere=max(row["busy_everywhere"] - len(running), 0),
+        worker_slots=slots.all,
+        free_slots=max(0, min(config.max_workers - len(running), slots.free)),
+        busy_elsewhere=slots.elsewhere,
+        away=slots.away,
         headroom=row["headroom"],
         plan_left=row["plan_left"],
         held=row["held"],
@@ -138,12 +141,32 @@ def world(workspace_id: str, *, lock: bool) -> World:
         repository=row["repository"],
         repository_message=row["repository_message"],
         integration=row["integration"] or "",
-        hosts=online.hosts_of(_json(row["hosts"]) or [], workspace_id),
+        hosts=hosts,
         agents=frozenset(agent.kind for agent in config.session_agents),
         labels=frozenset(config.requires),
         home=row["home"],
         is_shared=bool(row["is_shared"]),
     )
+
+
+class _Slots(NamedTuple):
+    """Of the hosts that take sessions. `elsewhere`: taken by other workspaces; `away`: this workspace's sessions on other hosts."""
+
+    all: int
+    free: int
+    elsewhere: int
+    away: int
+
+
+def _slots(hosts: Sequence[Host], own: Sequence[str], *, unplaced: int) -> _Slots:
+    """A session takes a slot of its own host. `own`: the hosts of this workspace's open sessions; `unplaced`: open sessions, of all
+    workspaces, that have no host yet."""
+    taking = {host.id: host for host in hosts if host.takes}
+    unplaced = 0 if any(host.id == "" for host in hosts) else unplaced
+    away = sum(host_id not in taking for host_id in own if host_id or not unplaced)
+    taken = sum(host.busy for host in taking.values()) + unplaced
+    free = sum(host.free for host in taking.values()) - unplaced
+    return _Slots(sum(host.slots for host in taking.values()), free, max(taken - (len(own) - away), 0), away)
 
 
 def _world_columns() -> str:
@@ -157,17 +180,14 @@ def _world_columns() -> str:
                 ELSE p.max_project_spend END - p.total_spent""",
             "held": "p.held",
             "awaited": f"(SELECT {_awaited_rows()} {_AWAITED.format(whose='w.project_id = p.workspace_id')})",
-            "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
-                WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
-            "idle_host": f"""(SELECT min(w.host || ': ' || w.problem) FROM orchestration_worker w
-                WHERE w.queue = 'sessions' AND w.slots = 0 AND w.problem <> '' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "hosts": f"""(SELECT {sql_dialect.json_rows(_HOST)} FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "is_shared": f"""EXISTS (SELECT 1 FROM orchestration_worker w JOIN workspaces_workspace o ON o.id = x.workspace_id
                 WHERE w.queue = 'sessions' AND w.host_id NOT IN ('', o.host_id)
                 AND w.seen_at > {sql_dialect.seconds_ago(here.FORGOTTEN_AFTER.total_seconds())})""",
             "home": "(SELECT o.host_id FROM workspaces_workspace o WHERE o.id = x.workspace_id)",
-            "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
+            "unplaced": """(SELECT count(*) FROM orchestration_session s
+                WHERE s.host_id = '' AND s.status IN ('claimed', 'running'))""",
             "trouble": "x.trouble_code",
             "trouble_message": "x.trouble_message",
             "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
@@ -190,7 +210,8 @@ _HOST = {
     "labels": "w.labels",
     "is_draining": "w.drain_by <> ''",
     "unreachable": "w.unreachable",
-    "problem": "CASE WHEN w.slots = 0 THEN w.problem ELSE '' END",
+    "version": "w.version",
+    "problem": "w.problem",
     "busy": """(SELECT count(*) FROM orchestration_session s
         WHERE s.host_id = w.host_id AND s.status IN ('claimed', 'running'))""",
 }
@@ -205,6 +226,7 @@ def _running_columns() -> str:
     return sql_dialect.picked(
         {
             "entry_id": "s.entry_id",
+            "host_id": "s.host_id",
             "parallelizable": "e.parallelizable",
             "parallel_group": "e.parallel_group",
             "phase": "s.phase",
@@ -248,46 +270,48 @@ def with_money(world_: World, workspace_id: str, entries: list[Waiting]) -> Worl
     return world_
 
 
-def line(workspace_id: str, limit: int, min_round: int) -> list[Waiting]:
+def line(workspace_id: str, world_: World, limit: int) -> list[Waiting]:
     """The head of the ready line, in its order, from its partial index. Where the head has entries without money of their own or a share,
     also the first that have some."""
-    head = _line(workspace_id, limit, min_round)
+    head = _line(workspace_id, world_, limit)
+    min_round = max(world_.min_round, 1)
     if all(entry.own_budget or entry.headroom >= min_round for entry in head):
         return head
     seen = {entry.id for entry in head}
     funded = f"AND ({_WAITING['own_budget']} OR {_WAITING['headroom']} >= {int(min_round)})"
-    return head + [entry for entry in _line(workspace_id, limit, min_round, funded) if entry.id not in seen]
+    return head + [entry for entry in _line(workspace_id, world_, limit, funded) if entry.id not in seen]
 
 
-def _line(workspace_id: str, limit: int, min_round: int, also: str = "") -> list[Waiting]:
+def _line(workspace_id: str, world_: World, limit: int, also: str = "") -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
-            {_ready("e", min_round, also)} LIMIT %s""",
-            [workspace_id, limit],
+            {_ready("e", world_, also)} LIMIT %s""",
+            [workspace_id, ready_line.openings(world_), limit],
         )
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def _ready(e: str, min_round: int, also: str = "") -> str:
-    """The ready line; its one parameter is the workspace. What waits for a host that is away is not in it: it would stand at its head for an
-    hour."""
+def _ready(e: str, world_: World, also: str = "") -> str:
+    """The ready line; its parameters are the workspace, and `openings`. What keeps an entry from starting for longer than a cycle is a
+    condition here: an entry that waits for it would stop those behind it."""
+    least = max(world_.min_round, 1)
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
                 AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)})
-                AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=max(int(min_round), 1))}) {also}
+                AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=least)}) AND {ready_line.has_opening(e)} {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 
 def unfinished(
     workspace_id: str,
+    world_: World,
     *,
     after: tuple[int, ...] = (),
     entry_ids: list[str] | None = None,
     ahead: int = 0,
     limit: int = 500,
-    min_round: int = 1,
 ) -> list[Waiting]:
     """Entries that are not done and have no session, for `explain`: in the executor's order; or these `entry_ids` and the
     first `ahead` of the ready line."""
@@ -295,9 +319,9 @@ def unfinished(
     if entry_ids is not None:
         # One list of ids: with OR the database would walk all that wait.
         ids = f"SELECT n.id FROM orchestration_entry n WHERE {sql_dialect.among('n.id')}"
-        head = f"SELECT r.id FROM orchestration_entry r {_ready('r', min_round)} LIMIT %s"
+        head = f"SELECT r.id FROM orchestration_entry r {_ready('r', world_)} LIMIT %s"
         named = f"AND e.id IN ({ids} UNION ALL SELECT h.id FROM ({head}) h)"
-        among = [sql_dialect.values(entry_ids), workspace_id, ahead]
+        among = [sql_dialect.values(entry_ids), workspace_id, ready_line.openings(world_), ahead]
     with connection.cursor() as cursor:
         beyond = f"AND {ready_line.beyond('e')}" if after else ""
         cursor.execute(

@@ -1,6 +1,7 @@
-"""The hosts whose session workers are online."""
+"""The hosts whose session workers are online, and what each of them can take."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from orchestration.hosts.placing import Host, Need, are_shared, choose
+from orchestration.hosts.placing import Host, Need, choose, fitting
 from orchestration.models import Session, Worker
+from workspaces import release
 from workspaces.models import Workspace
 
 COMMAND = "command"  # a kind that every host has: its program is in the config
@@ -18,28 +20,51 @@ COMMAND = "command"  # a kind that every host has: its program is in the config
 
 def hosts_of(workers: Iterable[dict[str, Any]], workspace_id: str) -> tuple[Host, ...]:
     """The hosts of these workers, as this workspace sees them. Each worker: `id` and `name` of its host, `slots`, `busy` (open sessions of the
-    host), `agents`, `labels`, `is_draining`, `unreachable`, and `problem`, with which it takes nothing."""
-    by_id: dict[str, Host] = {}
+    host), `agents`, `labels`, `is_draining`, `unreachable`, `version`, and `problem`, which counts where it has no slots."""
+    by_id: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for worker in workers:
-        agents, labels = frozenset(_parsed(worker["agents"])) | {COMMAND}, frozenset(_parsed(worker["labels"]))
-        known = by_id.get(worker["id"])
-        by_id[worker["id"]] = Host(
-            worker["id"],
-            worker["name"],
-            free=worker["slots"] + (known.free if known else -worker["busy"]),
-            agents=agents | (known.agents if known else frozenset()),
-            labels=labels | (known.labels if known else frozenset()),
-            is_draining=bool(worker["is_draining"]),
-            problem=_parsed(worker["unreachable"]).get(workspace_id, "") or worker["problem"],
-        )
-    return tuple(sorted(by_id.values(), key=lambda host: (host.name, host.id)))
+        by_id[worker["id"]].append(worker)
+    return tuple(sorted((_host(group, workspace_id) for group in by_id.values()), key=lambda host: (host.name, host.id)))
+
+
+def _host(workers: list[dict[str, Any]], workspace_id: str) -> Host:
+    """Workers of a release that may not run beside this one count for nothing: where there is no other, that is the host's problem."""
+    able = [worker for worker in workers if worker["version"] in release.COMPATIBLE]
+    slots, busy = sum(worker["slots"] for worker in able), workers[0]["busy"]
+    problems = [_parsed(worker["unreachable"]).get(workspace_id, "") for worker in able]
+    if not slots:
+        problems += [release.why_incompatible(worker["version"]) or worker["problem"] for worker in able or workers]
+    return Host(
+        workers[0]["id"],
+        workers[0]["name"],
+        free=max(slots - busy, 0),
+        slots=slots,
+        busy=busy,
+        agents=frozenset({COMMAND}.union(*(_parsed(worker["agents"]) for worker in able))),
+        labels=frozenset[str]().union(*(_parsed(worker["labels"]) for worker in able)),
+        is_draining=any(worker["is_draining"] for worker in workers),
+        problem=next(filter(None, problems), ""),
+    )
 
 
 def place(workspace: Workspace, need: Need) -> str:
-    """The host for a run. Empty: any, or the one that there is."""
+    """The host for a run. Empty: several could take it, and none has a free slot: the first that has one takes it."""
     hosts = hosts_of(_rows(), workspace.pk)
-    chosen = choose(hosts, need) if are_shared(hosts, workspace.host_id) else None
+    if len(hosts) == 1:
+        need = Need(labels=need.labels)  # the run itself finds out about its agent
+    able = fitting(hosts, need)
+    chosen = choose(hosts, need) or (able[0] if len(able) == 1 else None)
     return chosen.id if chosen else ""
+
+
+def able(*, within_s: float) -> QuerySet[Worker]:
+    """The session workers that were seen within so many seconds, and are of a release that may run beside this one."""
+    return seen(within_s=within_s).filter(version__in=release.COMPATIBLE)
+
+
+def seen(*, within_s: float) -> QuerySet[Worker]:
+    """The session workers that were seen within so many seconds, of any release."""
+    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=within_s))
 
 
 def with_problems() -> QuerySet[Worker]:
@@ -54,7 +79,7 @@ def unreachable(workspace_id: str) -> dict[str, str]:
 
 
 def _online() -> QuerySet[Worker]:
-    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S / 2))
+    return seen(within_s=settings.LEASE_S / 2)
 
 
 def _rows() -> list[dict[str, Any]]:
@@ -70,7 +95,8 @@ def _rows() -> list[dict[str, Any]]:
             "labels": worker.labels,
             "is_draining": bool(worker.drain_by),
             "unreachable": worker.unreachable,
-            "problem": "" if worker.slots else worker.problem,
+            "version": worker.version,
+            "problem": worker.problem,
         }
         for worker in _online()
     ]

@@ -8,16 +8,24 @@ ANY = frozenset[str]()
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host whose session workers are online. `free`: its slots that no session has. `agents`: kinds whose programs it has.
-    `problem`: why it takes nothing now, or cannot use the workspace's repository, as a sentence."""
+    """A host whose session workers are online. `slots`: of the workers that may take sessions; `busy`: its open sessions; `free`: its slots
+    that no session has. `agents`: kinds whose programs it has. `problem`: why it takes nothing now, or cannot use the workspace's repository,
+    as a sentence."""
 
     id: str
     name: str
     free: int
+    slots: int = 0
+    busy: int = 0
     agents: frozenset[str] = ANY
     labels: frozenset[str] = ANY
     is_draining: bool = False
     problem: str = ""
+
+    @property
+    def takes(self) -> bool:
+        """Whether it takes sessions of the workspace, once it has a free slot."""
+        return not self.is_draining and not self.problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,7 @@ def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:
     return [
         host
         for host in hosts
-        if need.agents <= host.agents
-        and need.labels <= host.labels
-        and not host.is_draining
-        and not host.problem
-        and (host.id == need.host or not bound)
+        if need.agents <= host.agents and need.labels <= host.labels and host.takes and (host.id == need.host or not bound)
     ]
 
 

@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from orchestration.models import sql_dialect
-from workspaces import disk
+from orchestration.models import Worker, sql_dialect
+from workspaces import disk, release
 
 MAX_SKEW_S = 60.0
 DISK = "Its disk is nearly full: free some space, and its session worker goes on"
@@ -18,16 +18,25 @@ OLDER = "Its Muster is older than the database: update it"
 
 def find() -> str:
     """The first one; empty where all is well."""
-    if disk.is_low():
-        return DISK
-    if is_older():
-        return OLDER
+    return that_stops() or (OLDER if is_older() else "")
+
+
+def that_stops() -> str:
+    """The first one with which this host takes no session and offers no slots; empty without one."""
+    return DISK if disk.is_low() else of_version() or of_clock()
+
+
+def of_version() -> str:
+    """This release may not run beside the one of the control workers."""
+    control = Worker.objects.filter(queue="control").exclude(version="").order_by("-seen_at")
+    server = control.values_list("version", flat=True).first()
+    return release.why_incompatible(release.NUMBER, server) if server else ""
+
+
+def of_clock() -> str:
     skew = clock_skew()
-    return (
-        f"Its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the database's: set it"
-        if abs(skew) > MAX_SKEW_S
-        else ""
-    )
+    side = "ahead of" if skew > 0 else "behind"
+    return f"Its clock is {abs(skew):.0f} s {side} the database's: set it" if abs(skew) > MAX_SKEW_S else ""
 
 
 def clock_skew() -> float:

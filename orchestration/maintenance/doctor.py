@@ -12,13 +12,14 @@ from django.db.migrations.executor import MigrationExecutor
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
-from orchestration.hosts import problems
+from orchestration.hosts import online, problems
 from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
 from orchestration.repositories import here
 from orchestration.sessions import sandbox
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk
+from workspaces import disk, release
+from workspaces.activity.events import counted
 from workspaces.models import Workspace
 
 OLDEST_GIT = (2, 39)
@@ -41,6 +42,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """One thing after another; each says for itself what is wrong."""
+    yield Finding("version", release.NUMBER)
     yield _git()
     yield (database := _database())
     yield _broker()
@@ -51,6 +53,7 @@ def examine() -> Iterator[Finding]:
     yield _agents()
     if not database.problem:
         yield _clock()
+        yield from _hosts()
         yield from map(_repository, Workspace.objects.filter(deleted_at__isnull=True).order_by("name"))
 
 
@@ -131,6 +134,13 @@ def _clock() -> Finding:
     skew = abs(problems.clock_skew())
     problem = "Set the clock of this host: the times in its logs are wrong" if skew > problems.MAX_SKEW_S else ""
     return Finding("clock", f"{skew:.0f} s from the database's", problem)
+
+
+def _hosts() -> Iterator[Finding]:
+    """The hosts whose session workers are online: each that takes nothing is named."""
+    for worker in online.seen(within_s=settings.LEASE_S).order_by("host", "pk"):
+        is_ = f"{worker.version or 'no version'}, {counted(worker.slots, 'slot', 'slots')}"
+        yield Finding(f"session worker of {worker.host}", is_, worker.trouble)
 
 
 def _repository(workspace: Workspace) -> Finding:

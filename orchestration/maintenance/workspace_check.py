@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.configuration import agent_checks
 from orchestration.forges import connecting
+from orchestration.hosts import online
 from orchestration.landing import branch, reads
-from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict, Worker
+from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict
 from orchestration.verdicts import scopes
 from workspaces.models import Workspace
 
@@ -108,7 +107,7 @@ def _described(workspace: Workspace, config: configuration.Config, verdict: Tree
 
 
 def _is_worker_online() -> bool:
-    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
+    return online.able(within_s=settings.LEASE_S).exists()
 
 
 def _cases(count: int) -> str:

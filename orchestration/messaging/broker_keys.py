@@ -11,6 +11,7 @@ log = structlog.get_logger(__name__)
 TYPES = {
     "control": "list",
     "sessions": "list",
+    "claims": "list",
     "unacked": "hash",
     "unacked_index": "zset",
     "unacked_mutex": "string",
@@ -23,6 +24,8 @@ TYPES_BY_PREFIX = {
     "muster:cycles:": "list",
     "control\x06\x16": "list",
     "sessions\x06\x16": "list",
+    "claims\x06\x16": "list",
+    "claims.": "list",
 }
 
 

@@ -36,8 +36,9 @@ def enqueue_sessions(claims: Sequence[tuple[str, int, str]]) -> None:
 
 
 def session_queue(host_id: str) -> str:
-    """The queue that only the session workers of this host read; without a host, the one that all read."""
-    return f"sessions.{host_id}" if host_id else "sessions"
+    """The queue that only the session workers of this host read; without a host, the one that all read. Workers of releases before 0.2.0 read
+    `sessions`: they could only lose the message."""
+    return f"claims.{host_id}" if host_id else "claims"
 
 
 def enqueue_deliveries() -> None:

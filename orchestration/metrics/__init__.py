@@ -1,4 +1,5 @@
-"""What Prometheus reads: `families` lists the metrics, `collector` fills them when they are scraped, `entry_counts` counts entries."""
+"""What Prometheus reads: `families` lists the metrics, `collector` fills them when they are scraped, `entry_counts` counts entries,
+`hosts` has those of hosts and their workers."""
 
 from orchestration.metrics.collector import Collector
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.utils.timezone import now
 
 from budget.amounts import MICRO
 from budget.models import Category, Project
-from orchestration.metrics import entry_counts
+from orchestration.metrics import entry_counts, hosts
 from orchestration.metrics.families import Metric, new
-from orchestration.models import Entry, Executor, Integration, Landing, Session, Worker
+from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
 
 NONE = "none"
@@ -32,7 +31,7 @@ class Collector:
         yield from self._sessions()
         yield from self._landings()
         yield from self._executors()
-        yield from _workers()
+        yield from hosts.metrics()
 
     def _money(self) -> Iterator[Metric]:
         spent = new("muster_spend_usd")
@@ -81,26 +80,3 @@ class Collector:
             for of, code in (("provider", row.trouble_code), ("repository", row.repository_code)):
                 breakers.add_metric([row.pk, of, code or NONE], bool(code))
         yield from (running, breakers)
-
-
-def _workers() -> tuple[Metric, ...]:
-    slots, draining, seen, tick = map(
-        new, ("muster_worker_slots", "muster_host_draining", "muster_worker_seen_seconds", "muster_tick_age_seconds")
-    )
-    ages: dict[tuple[str, str], float] = {}  # several processes of a queue on one host are one series
-    by_host: dict[tuple[str, str], tuple[int, bool]] = {}
-    for worker in Worker.objects.all():
-        age = (now() - worker.seen_at).total_seconds()
-        ages[worker.host, worker.queue] = min(age, ages.get((worker.host, worker.queue), age))
-        if worker.queue == "sessions" and age < settings.LEASE_S:
-            number, drained = by_host.get((worker.host, worker.host_id), (0, False))
-            by_host[worker.host, worker.host_id] = (number + worker.slots, drained or bool(worker.drain_by))
-    for key, age in ages.items():
-        seen.add_metric(key, age)
-    for host, (number, drained) in by_host.items():
-        slots.add_metric(host, number)
-        draining.add_metric(host, drained)
-    ticked = Worker.objects.aggregate(at=Max("ticked_at"))["at"]
-    if ticked is not None:
-        tick.add_metric([], (now() - ticked).total_seconds())
-    return (slots, draining, seen, tick)

@@ -40,6 +40,13 @@ FAMILIES = {
         Family("muster_circuit_breaker_open", "1 while a circuit breaker is open.", ("workspace", "of", "code")),
         Family("muster_worker_slots", "Slots of the session workers that are online.", HOST),
         Family("muster_host_draining", "1 while a host takes no new sessions.", HOST),
+        Family("muster_host_gone", "1 while no session worker of a host was seen for a lease, until it is forgotten.", HOST),
+        Family("muster_host_trouble", "1 while a host has a problem, which the page of hosts names.", HOST),
+        Family(
+            "muster_host_version_refused",
+            "1 while a session worker of this version may not run beside the server's release: it gets no session.",
+            (*HOST, "version"),
+        ),
         Family(
             "muster_worker_seen_seconds", "Since the process of the queue that was seen last on this host.", ("host", "queue")
         ),

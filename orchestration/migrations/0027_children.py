@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from workspaces.triggers import install, keeping_triggers
+from workspaces.triggers import keeping_triggers
 
 
 class Migration(migrations.Migration):
@@ -48,4 +48,4 @@ class Migration(migrations.Migration):
             model_name='entry',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('depth', 0), ('parent__isnull', True)), models.Q(('depth__range', (1, 3)), ('parent__isnull', False)), _connector='OR'), name='children_are_three_deep_at_most'),
         ),
-    ]) + [install("orchestration")]
+    ])

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
+from workspaces import release
 from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 
@@ -67,6 +68,13 @@ class Worker(models.Model):
         default="",
         help_text="Of its data directory, which all workers of a host share.",
     )
+    version = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        default=release.number,
+        help_text="The number of its release. Releases before 0.2.0 write none, and get no session.",
+    )
     boot_id = models.CharField(max_length=64)
     pid = models.PositiveIntegerField()
     started_ticks = models.BigIntegerField(
@@ -99,3 +107,8 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} worker {self.pid} on {self.host}"
+
+    @property
+    def trouble(self) -> str:
+        """Its problem, as a sentence: of its release, which this release judges, or the one that it wrote itself."""
+        return release.why_incompatible(self.version) or self.problem

@@ -99,7 +99,10 @@ class Session(models.Model):
         blank=True,
         db_default="",
         default="",
-        help_text="The host that was chosen for it, where several share the work.",
+        help_text="The host where it runs, from its claim on. Empty: the first host with a free slot takes it.",
+    )
+    version = models.CharField(
+        max_length=20, blank=True, db_default="", default="", help_text="The number of the release that claimed it."
     )
     boot_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     lease_until = models.DateTimeField(null=True, blank=True)

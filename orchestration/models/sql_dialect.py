@@ -49,6 +49,13 @@ def values(items: Sequence[str]) -> Any:
     return list(items) if connection.vendor == "postgresql" else json.dumps(list(items))
 
 
+def contains(texts: str, column: str) -> str:
+    """Each text of the JSON list `column` is in `texts`, a JSON list as text."""
+    if connection.vendor == "postgresql":
+        return f"{column} <@ {texts}::jsonb"
+    return f"NOT EXISTS (SELECT 1 FROM json_each({column}) WHERE value NOT IN (SELECT value FROM json_each({texts})))"
+
+
 def now() -> str:
     """The database's clock, as Django stores times."""
     return "now()" if connection.vendor == "postgresql" else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"

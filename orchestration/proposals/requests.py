@@ -13,7 +13,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from orchestration.proposals import roles
 from orchestration.proposals.roles import Role
-from workspaces import activity, ids
+from workspaces import activity, ids, release
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.models import Workspace
@@ -68,6 +68,7 @@ def start(
         model=proposer.agent.model or "",
         enqueued_at=Now(),
         host_id=online.place(workspace, Need(frozenset({proposer.agent.kind}), frozenset(config.requires))),
+        version=release.NUMBER,
     )
     Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)
     event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120], trigger=trigger)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -19,7 +19,7 @@ from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
 from orchestration.sessions import phase_history, rounds, tracing
-from workspaces import activity, disk, tokens
+from workspaces import activity, disk, release, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 
@@ -58,12 +58,16 @@ def lease_end() -> Any:
     return Now() + timedelta(seconds=settings.LEASE_S)
 
 
+@transaction.atomic
 def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
-    """Start a claimed session. None: another worker was first, or the session was stopped before it started."""
-    taken = Session.of_any_role.filter(pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
+    """Start a claimed session. None: another worker was first, the session was stopped before it started, it is another host's, or a release
+    claimed it that may not run beside this one. A trigger refuses workers of releases that do not know these conditions."""
+    mine = Q(host_id__in=("", worker.host_id), version__in=("", *release.COMPATIBLE))
+    taken = Session.of_any_role.filter(mine, pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
         status=Session.Status.RUNNING,
         worker=worker,
         host=worker.host,
+        host_id=worker.host_id,
         boot_id=worker.boot_id,
         lease_until=lease_end(),
         started_at=Now(),

@@ -28,7 +28,7 @@ from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk, hosts, ids
+from workspaces import disk, hosts, ids, release
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,7 @@ class Heartbeat:
             queue=self.queue,
             host=socket.gethostname(),
             host_id=hosts.host_id(),
+            version=release.NUMBER,
             boot_id=identity.boot_id,
             pid=identity.pid,
             started_ticks=identity.starttime,
@@ -66,8 +67,8 @@ class Heartbeat:
         )
 
     def _open_slots(self) -> int:
-        """0: the disk is nearly full, or the process is shutting down: it takes no session."""
-        return 0 if disk.is_low() or self._draining.is_set() else self.slots
+        """0: this host has a problem that stops it, or the process is shutting down: it takes no session."""
+        return 0 if self._draining.is_set() or problems.that_stops() else self.slots
 
     def start(self) -> None:
         for target in (self._beat_loop, self._fence_loop, self._report_agents):

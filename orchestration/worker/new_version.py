@@ -3,6 +3,8 @@
 import os
 import socket
 import time
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -11,14 +13,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from orchestration.hosts import problems
 from orchestration.models import sql_dialect
 from orchestration.processes import leftovers
-from workspaces import hosts
+from workspaces import hosts, release
 
 log = structlog.get_logger(__name__)
-
-# Columns that later versions keep: the model of this version may have more of them than the database.
-_SHOW = """INSERT INTO orchestration_worker
-    (id, queue, host, host_id, boot_id, pid, started_ticks, slots, agents, problem, seen_at)
-    VALUES (%s, 'sessions', %s, %s, %s, %s, %s, 0, '{{}}', %s, {now}) ON CONFLICT (id) DO UPDATE SET seen_at = {now}"""
 
 
 def wait() -> None:
@@ -27,22 +24,47 @@ def wait() -> None:
     if problems.is_newer():
         log.warning("worker.waits_for_migrations", why=problems.NEWER)
     while problems.is_newer():
-        _try(_SHOW.format(now=sql_dialect.now()), id_, *_identity(), problems.NEWER)
+        _try(_show, id_)
         time.sleep(min(settings.TICK_S, settings.LEASE_S / 4))
-    _try("DELETE FROM orchestration_worker WHERE id = %s", id_)
+    _try(_hide, id_)
 
 
-def _identity() -> tuple[str, str, str, int, int]:
+def _show(cursor: Any, id_: str) -> None:
+    """In the columns that the database has: the model of this version may have more."""
+    row = _identity() | {
+        "id": id_,
+        "queue": "sessions",
+        "slots": 0,
+        "agents": "{}",
+        "problem": problems.NEWER,
+        "version": release.NUMBER,
+    }
+    present = {column.name for column in connection.introspection.get_table_description(cursor, "orchestration_worker")}
+    columns = [name for name in row if name in present]
+    places, now = ", ".join(["%s"] * len(columns)), sql_dialect.now()
+    cursor.execute(
+        f"""INSERT INTO orchestration_worker ({", ".join(columns)}, seen_at) VALUES ({places}, {now})
+        ON CONFLICT (id) DO UPDATE SET seen_at = {now}""",
+        [row[name] for name in columns],
+    )
+
+
+def _hide(cursor: Any, id_: str) -> None:
+    cursor.execute("DELETE FROM orchestration_worker WHERE id = %s", [id_])
+
+
+def _identity() -> dict[str, str | int]:
     identity = leftovers.identity(os.getpid())
     assert identity is not None
-    return socket.gethostname(), hosts.host_id(), identity.boot_id, identity.pid, identity.starttime
+    host = {"host": socket.gethostname(), "host_id": hosts.host_id(), "boot_id": identity.boot_id}
+    return host | {"pid": identity.pid, "started_ticks": identity.starttime}
 
 
-def _try(sql: str, *values: str | int) -> None:
-    """A database of long ago has no such columns."""
+def _try(write: Callable[[Any, str], None], id_: str) -> None:
+    """A database of long ago has no such table."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute(sql, values)
+            write(cursor, id_)
     except (DatabaseError, InterfaceError) as error:
         log.warning("worker.not_shown", error=str(error).split("\n")[0])
         connection.close()

@@ -13,6 +13,7 @@ from orchestration.configuration import secrets
 from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.hosts import problems
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
 from orchestration.reasons import Reason
@@ -40,10 +41,10 @@ INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
-    """Supervise a claimed session to its end. Does nothing if another worker took it first, or on a disk that is nearly full: it then waits
-    for another host, or for space."""
-    if disk.is_low():
-        log.warning("session.not_taken", session=session_id, free_mb=round(disk.free_mb()))
+    """Supervise a claimed session to its end. Does nothing if another worker took it first, or where a problem stops this host: it then waits
+    for another one, or for the end of the problem."""
+    if problem := problems.that_stops():
+        log.warning("session.not_taken", session=session_id, why=problem)
         return
     session = sessions.take(session_id, attempt=attempt, worker=heartbeat.worker)
     if session is None:

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 def claim(session: Session, start: str) -> None:
     """Claim the entry's work for this attempt, and have the newest of it here. Raises Superseded where a newer attempt has it, or GitError."""
-    if (authority := _authority(session)) is None or session.entry is None:
+    if (authority := here.authority_of(session.workspace)) is None or session.entry is None:
         return
     here.ensure(session.workspace)
     try:
@@ -34,7 +34,7 @@ def claim(session: Session, start: str) -> None:
 def publish(session: Session) -> None:
     """Let the other hosts have the work so far. What cannot be published stays on this host, and its next session runs here. Raises
     Superseded where a newer attempt claimed it."""
-    if (authority := _authority(session)) is None or session.entry is None:
+    if (authority := here.authority_of(session.workspace)) is None or session.entry is None:
         return
     is_shared = _publish(authority, session.entry)
     if session.entry.is_shared != is_shared:
@@ -73,8 +73,3 @@ def _publish(authority: Authority, entry: Entry) -> bool:
         log.warning("work.not_shared", entry=entry.pk, error=str(problem)[-300:])
         return False
     return True
-
-
-def _authority(session: Session) -> Authority | None:
-    """`host_id` of a session is empty where only one host works."""
-    return here.authority_of(session.workspace) if session.host_id else None

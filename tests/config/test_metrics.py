@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -57,6 +58,25 @@ def test_it_shows_every_metric_there_is(db: None, client: Client) -> None:
     some_entries(workspace, "Three")
     Worker.objects.update(ticked_at=now())
     assert {name for name, _ in samples(client, a_token(None, Role.VIEWER))} == families.LABELS.keys()
+
+
+def test_a_host_that_was_not_seen_for_a_lease_is_gone_and_has_no_slots(db: None, client: Client) -> None:
+    a_worker(slots=7, host="gone")
+    Worker.objects.update(seen_at=now() - timedelta(hours=1))
+    a_worker(slots=3, host="there")
+    read = samples(client, a_token(None, Role.VIEWER))
+    hosts = {name: (("host", name), ("host_id", name)) for name in ("gone", "there")}
+    assert [read.get(("muster_worker_slots", host)) for host in hosts.values()] == [None, 3]
+    assert [read["muster_host_gone", host] for host in hosts.values()] == [1, 0]
+
+
+@pytest.mark.parametrize("state", Integration.State.values)
+def test_work_may_start_from_a_branch_that_is_good_or_not_judged(db: None, client: Client, state: str) -> None:
+    workspace = a_workspace()
+    Integration.objects.update_or_create(pk=workspace.pk, defaults={"state": state})
+    read = samples(client, a_token(None, Role.VIEWER))
+    good = read["muster_integration_good", (("state", state), ("workspace", workspace.pk))]
+    assert good == (state in ("good", "unknown"))
 
 
 def test_entries_that_wait_are_shown_by_their_reason(db: None, client: Client) -> None:
@@ -120,11 +140,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         samples(client, secret)
 
 

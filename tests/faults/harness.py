@@ -69,7 +69,7 @@ class Running:
     def muster(self, *args: str) -> str:
         """A management command on this data directory; its output."""
         result = subprocess.run(
-            [sys.executable, "-m", "manage", *args], cwd=self.code, env=self.env, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "manage", *args], cwd=self.code, env=self.env, capture_output=True, text=True, timeout=180
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
@@ -115,6 +115,12 @@ class Client:
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The parsed response. Any status but 2xx fails the test."""
         return json.loads(self.text(method, path, body))
+
+    def metrics(self) -> str:
+        """What Prometheus reads."""
+        connection = self.up.connect(20)
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self._token}"})
+        return connection.getresponse().read().decode()
 
     def text(self, method: str, path: str, body: object = None) -> str:
         """The response body."""

@@ -1,7 +1,9 @@
-"""From the commit before hosts shared work to this one, with sessions at work: at once, and with a session worker that stays behind."""
+"""From an earlier release to this one, with sessions at work: at once, and with a session worker that stays behind; and the next release
+beside this one. The release before 0.2.0 wrote no number: it is the one that is too old."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,17 +15,54 @@ import pytest
 
 from tests.faults.harness import GRACE, ROOT, Client, Running, until
 from tests.faults.shop import Shop
+from workspaces import release
 
 EARLIER = "b336b096b1a7dc23f72a64554dc2a545b6b09a98"
+WITHOUT_NUMBER = "71989011f7a3139ec7c4f3dcc6b3366d40bcbb9d"
+PAGE = """
+from html import unescape
+from django.contrib.auth.models import User
+from django.test import Client
+user, _ = User.objects.get_or_create(username="looks", is_superuser=True)
+client = Client(headers={{"host": "127.0.0.1"}})
+client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+print(unescape(client.get({path!r}).content.decode()))
+"""
+TOOK = """
+from orchestration.models import Session
+for version in Session.objects.values_list("worker__version", flat=True): print(version or "none")
+"""
 QUICK = {"MUSTER_LEASE_S": "5", "MUSTER_LEASE_GRACE_S": "1", "MUSTER_TICK_S": "1", "MUSTER_SESSION_SLOTS": "4"}
 
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The earlier version's code. It needs the history of this repository."""
-    folder = tmp_path_factory.mktemp("earlier") / "muster"
+    """The earlier version's code."""
+    return code_of(EARLIER, tmp_path_factory.mktemp("earlier") / "muster")
+
+
+@pytest.fixture(scope="module")
+def without_number(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the release before the one that got a number."""
+    return code_of(WITHOUT_NUMBER, tmp_path_factory.mktemp("without_number") / "muster")
+
+
+@pytest.fixture(scope="module")
+def next_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This code with the next number."""
+    folder = tmp_path_factory.mktemp("next") / "muster"
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in names.stdout.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / "VERSION").write_text(release.COMPATIBLE[-1])
+    return folder
+
+
+def code_of(commit: str, folder: Path) -> Path:
+    """It needs the history of this repository."""
     subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", str(ROOT), str(folder)], check=True)
-    subprocess.run(["git", "-C", str(folder), "checkout", "-q", "--detach", EARLIER], check=True)
+    subprocess.run(["git", "-C", str(folder), "checkout", "-q", "--detach", commit], check=True)
     return folder
 
 
@@ -56,8 +95,8 @@ class Upgraded:
         self.ids.append(self.shop.add(gate, f"write file-{n} yes", "spend 0.25", spec=files, budget_usd=4))
         return self.ids[-1]
 
-    def all_land(self) -> None:
-        until(lambda: {self.shop.entry(id_)["status"] for id_ in self.ids} == {"done"}, 120, every=0.2)
+    def all_land(self, seconds: float = 120) -> None:
+        until(lambda: {self.shop.entry(id_)["status"] for id_ in self.ids} == {"done"}, seconds, every=0.2)
         assert [self.shop.merged(f"file-{n}") for n in range(len(self.ids))] == ["yes"] * len(self.ids)
         outcomes = {session["status"] for id_ in self.ids for session in self.shop.sessions(id_)}
         assert outcomes <= {"passed", "interrupted", "lost"}
@@ -141,21 +180,28 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.timeout(300)
-def test_a_session_worker_of_the_earlier_version_works_with_a_new_web_server(
-    tmp_path: Path, earlier: Path, servers: dict[str, str]
+def page_of_hosts(team: Team, workspace_id: str) -> str:
+    """As an admin sees it."""
+    code = PAGE.format(path=f"/w/{workspace_id}/executor/hosts/")
+    return team.muster("shell", "-v0", "-c", code)
+
+
+@pytest.mark.timeout(400)
+def test_a_backlog_goes_through_with_the_next_release_and_a_worker_without_a_number_gets_nothing(
+    tmp_path: Path, without_number: Path, next_release: Path, servers: dict[str, str]
 ) -> None:
-    team = Team(tmp_path, earlier, servers)
+    """The upgrade of a team. Its old session worker ends what it has, lands nothing, and stays behind."""
+    team = Team(tmp_path, without_number, servers)
     team.muster("migrate", "-v0")
     web, control, sessions = ["config.web", "--port", str(team.port)], ["config.work", "--queue", "control"], ["config.work"]
     with ExitStack() as ends:
-        end_web, end_control, end_sessions = (
-            ends.enter_context(team.started(earlier, *command)) for command in (web, control, sessions)
+        end_web, end_control, _ = (
+            ends.enter_context(team.started(without_number, *command)) for command in (web, control, sessions)
         )
         until(team.answers, 60)
         work = Upgraded(Client(team), tmp_path)
-        waiting = [work.add(waits=True) for _ in range(2)]
-        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in waiting), 60, every=0.2)
+        at_work = [work.add(waits=True) for _ in range(2)]
+        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in at_work), 60, every=0.2)
         team.code = ROOT
         assert "2 at work" in team.muster("upgrade", "--check")
         team.muster("upgrade")
@@ -164,10 +210,20 @@ def test_a_session_worker_of_the_earlier_version_works_with_a_new_web_server(
         for command in (web, control):
             ends.enter_context(team.started(ROOT, *command))
         until(team.answers, 60)
+        late = [work.add(waits=False) for _ in range(12)]
+        workspace_id = work.shop.path.split("/")[2]
+        too_old = release.why_incompatible("")
+        until(lambda: any(too_old in reason["message"] for reason in work.shop.entry(late[0])["reasons"]), 60, every=0.5)
+        assert {status for id_ in late for status in [work.shop.entry(id_)["status"]]} == {"pending"}
+        assert too_old in page_of_hosts(team, workspace_id) and too_old in team.muster("doctor")
+        assert (
+            'muster_host_version_refused{host="' in (metrics := work.shop.client.metrics()) and 'version="none"} 1.0' in metrics
+        )
         work.opened.touch()
-        work.add(waits=False)
-        work.all_land()
-        end_sessions()
-        ends.enter_context(team.started(ROOT, *sessions))
-        work.add(waits=False)
-        work.all_land()
+        until(lambda: {work.shop.session(id_)["status"] for id_ in at_work} == {"passed"}, 90, every=0.5)
+        for code in (ROOT, next_release):
+            ends.enter_context(team.started(code, *sessions))
+        work.all_land(180)
+        took = team.muster("shell", "-v0", "-c", TOOK).split()
+        assert took.count("none") == len(at_work), "the old one has taken nothing since"
+        assert {release.NUMBER, release.COMPATIBLE[-1]} == set(took) - {"none"}

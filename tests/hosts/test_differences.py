@@ -12,6 +12,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import add_quick, all_done, blameless, sessions
 from tests.hosts.conftest import Hosts, Site
 from tests.hosts.machines import Machine
+from workspaces import release
 
 pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
@@ -49,6 +50,13 @@ def migrations_of(site: Site, machine: Machine, *, later: bool) -> None:
     else:
         newest.unlink()
     machine.run("mount", "--bind", str(folder), str(MIGRATIONS))
+
+
+def release_of(site: Site, machine: Machine, number: str) -> None:
+    """The number of another release on that machine alone."""
+    file = site.folders["three"].parent / f"VERSION-{number}"
+    file.write_text(number)
+    machine.run("mount", "--bind", str(file), str(ROOT / "VERSION"))
 
 
 def others_go_on(shop: Shop, site: Site) -> None:
@@ -91,17 +99,35 @@ def test_a_host_of_an_older_version_works_on_and_is_named(site: Site, hosts: Hos
 
 
 @pytest.mark.parametrize("seconds", [600, -600])
-def test_a_host_whose_clock_is_off_works_on_and_is_named(
+def test_a_host_whose_clock_is_off_takes_nothing_and_is_named(
     site: Site, hosts: Hosts, shop: Shop, third: Machine, seconds: int
 ) -> None:
     path = f"{Path(__file__).parent / 'clock'}:{ROOT}"
-    site.host(third, PYTHONPATH=path, CLOCK_OFF_S=str(seconds), MUSTER_LABELS="gpu").start()
-    until(lambda: problem(site).startswith("Its clock is 600 s" if seconds else ""), 30, every=0.2)
+    site.host(third, PYTHONPATH=path, CLOCK_OFF_S=str(seconds)).start()
+    until(lambda: problem(site).startswith("Its clock is 600 s"), 30, every=0.2)
+    others_go_on(shop, site)
+    assert "Its clock is 600 s" in site.hosts_page(shop)
+
+
+@pytest.mark.parametrize(("number", "words"), [("0.1.0", "too old"), ("9.9.9", "too new")])
+def test_a_host_of_another_release_takes_nothing_and_is_named(
+    site: Site, hosts: Hosts, shop: Shop, third: Machine, number: str, words: str
+) -> None:
+    release_of(site, third, number)
+    site.host(third).start()
+    others_go_on(shop, site)
+    page = site.hosts_page(shop)
+    assert f"Its Muster is {number}, {words} for {release.NUMBER}" in page and "Gets no sessions" in page
+    assert f"Its Muster is {number}" in hosts[0].muster("doctor")
+
+
+def test_a_host_of_the_next_release_works_with_this_one(site: Site, hosts: Hosts, shop: Shop, third: Machine) -> None:
+    release_of(site, third, release.COMPATIBLE[-1])
+    site.host(third, MUSTER_LABELS="gpu").start()
     shop.call("PATCH", "/config", {"requires": ["gpu"]})
     ids = add_quick(shop, 4)
     until(lambda: all_done(shop, ids), 60, every=0.5)
     assert set(sessions(site, shop, "host", "host <> ''")) == {"three"} and blameless(site, shop)
-    assert "Its clock is 600 s" in site.hosts_page(shop)
 
 
 def test_a_host_whose_disk_is_full_takes_nothing_until_there_is_space(

@@ -4,20 +4,19 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models.functions import Now
 from pydantic import TypeAdapter, ValidationError
 
 from budget import amounts
 from orchestration import sessions
+from orchestration.hosts import online
 from orchestration.management import choosing
 from orchestration.management.choosing import COMMAND_LINE, PROBLEM, USAGE
-from orchestration.models import Proposal, Run, Session, Worker
+from orchestration.models import Proposal, Run, Session
 from orchestration.plans import sources
 from orchestration.proposals import applying, on_base, reads, requests
 from orchestration.schemas.runs import Goal
@@ -45,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError("A goal from stdin needs --yes or --dry-run: there is no answer to read", returncode=USAGE)
         workspace = choosing.workspace(options["workspace"])
         goal = _goal(options["goal"])
-        if not Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists():
+        if not online.able(within_s=settings.LEASE_S).exists():
             raise CommandError("No session worker is online: start Muster with ./muster up", returncode=PROBLEM)
         try:
             run = requests.plan(workspace, goal, by=COMMAND_LINE)

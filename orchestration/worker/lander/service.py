@@ -7,6 +7,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from orchestration.git.command import GitError
+from orchestration.hosts import problems
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
@@ -148,6 +149,8 @@ class Service:
             self.wake_up.clear()
             try:
                 close_old_connections()
+                if problems.of_version():  # the page of hosts names it
+                    continue
                 agent_checks.run_due(self.worker)
                 while self.run_due() and not self._stopping.is_set():
                     pass

@@ -1,0 +1,13 @@
+-- A worker of a release before 0.2.0 writes no number and knows no condition: it is never the first to take a session, nor to land work.
+
+CREATE OR REPLACE FUNCTION orchestration_skip_for_old_worker() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM orchestration_worker WHERE id = NEW.worker_id AND version = '') THEN RETURN NULL; END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER orchestration_old_worker_takes_no_session BEFORE UPDATE ON orchestration_session FOR EACH ROW
+    WHEN (OLD.status = 'claimed' AND NEW.status = 'running') EXECUTE FUNCTION orchestration_skip_for_old_worker();
+
+CREATE TRIGGER orchestration_old_worker_lands_nothing BEFORE UPDATE ON orchestration_integration FOR EACH ROW
+    WHEN (NEW.fence <> OLD.fence) EXECUTE FUNCTION orchestration_skip_for_old_worker();
