@@ -28,6 +28,7 @@ from orchestration.configuration.config import (
     merged,
     micro,
     stored,
+    unknown,
     without_values,
 )
 
@@ -54,5 +55,6 @@ __all__ = [
     "merged",
     "micro",
     "stored",
+    "unknown",
     "without_values",
 ]

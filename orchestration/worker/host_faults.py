@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from orchestration import configuration
 from orchestration.configuration import agent_kinds
@@ -19,6 +20,7 @@ from orchestration.sessions import Ending, sandbox, session_dir
 from orchestration.sessions.sandbox import Boxes, HostFault
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import cli_versions
+from workspaces import release
 from workspaces.models import Workspace
 
 STATUS_TIMEOUT_S = 8.0
@@ -34,7 +36,10 @@ def behind(session: Session, ending: Ending, *, by_host: bool) -> str:
 
 def problem(workspace: Workspace) -> str:
     """Why this host cannot run the workspace's processes, as a sentence; empty: it can."""
-    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    stored = Executor.objects.get(pk=workspace.pk).config
+    if sentence := of_config(stored):
+        return sentence
+    config = configuration.load(stored)
     try:
         boxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
         code, output = run_inside(boxes, ["/bin/sh", "-c", ":"], config.agent.env)
@@ -43,6 +48,14 @@ def problem(workspace: Workspace) -> str:
     if code:
         return f"The sandbox could not be made: {output.strip()[-300:] or f'exit code {code}'}"
     return next((sentence for agent in config.agents if (sentence := _not_installed(agent))), "")
+
+
+def of_config(stored: dict[str, Any]) -> str:
+    """A newer release stored it with keys that this one does not know: it cannot keep what they promise. Empty: it knows all."""
+    if not (unknown := configuration.unknown(stored)):
+        return ""
+    names = ", ".join(unknown[:5])
+    return f"Its Muster {release.NUMBER} does not know {names} in the config: update it, and restart its session worker"
 
 
 def _not_installed(agent: Agent) -> str:

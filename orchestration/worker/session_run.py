@@ -50,6 +50,10 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
+    if fault := host_faults.of_config(session.workspace.executor.config):
+        reach.lost(session.workspace_id, fault)
+        sessions.conclude(session, Ending(Outcome.INTERRUPTED, fault))
+        return
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
             with masking.hiding():

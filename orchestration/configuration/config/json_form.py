@@ -3,7 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+from pydantic import ValidationError
+
 from budget import amounts
+from orchestration.configuration.config import newer
 from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Verifier
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.forge import Forge
@@ -13,8 +16,16 @@ from orchestration.configuration.config.workspace import Config, Plateau, Push
 
 
 def load(stored: dict[str, Any]) -> Config:
-    """The config of an executor row, which was validated when it was stored."""
-    return Config.model_validate(_decimals(stored))
+    """The config of an executor row, which was validated when it was stored. Of one that a newer release stored, what this release knows."""
+    try:
+        return Config.model_validate(_decimals(stored))
+    except ValidationError:
+        return newer.split(_decimals(stored))[0]
+
+
+def unknown(stored: dict[str, Any]) -> list[str]:
+    """The keys of an executor row's config that only a newer release knows. This one cannot keep what they promise."""
+    return sorted(newer.split(_decimals(stored))[1])
 
 
 def as_json(config: Config) -> dict[str, Any]:

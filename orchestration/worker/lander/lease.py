@@ -19,7 +19,9 @@ from orchestration.models import Executor, Integration, Landing, PullRequest
 from orchestration.repositories import here
 from orchestration.repositories.authority import Authority
 from orchestration.sessions import session_dir
+from orchestration.sessions.sandbox import HostFault
 from orchestration.verdicts import checks_hash
+from orchestration.worker import host_faults
 from workspaces.masking import NO_MASK, Mask
 from workspaces.models import Workspace
 
@@ -47,10 +49,12 @@ class Lease:
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
-        """Raises Halted while everything is stopped."""
+        """Raises Halted while everything is stopped, HostFault where this release does not know the whole config."""
         executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
         if executor.stop_all_at is not None and executor.state == Executor.State.PAUSED:
             raise Halted(STOPPED)
+        if fault := host_faults.of_config(executor.config):
+            raise HostFault(fault)
         config = configuration.load(executor.config)
         mask = secrets.mask_for(workspace_id, configuration.envs(config))
         return cls(executor.workspace, fence, config, is_stopping, mask, here.authority_of(executor.workspace))
