@@ -12,7 +12,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from config.http import static_files  # noqa: E402  (needs the settings)
+from config.http import agent_door, static_files  # noqa: E402  (needs the settings)
 from orchestration.repositories import serving  # noqa: E402
 
 THREADS = 8
@@ -34,7 +34,9 @@ def _needs_async(scope: dict[str, Any]) -> bool:
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["type"] == "http" and scope["path"].startswith("/git/"):
+    if agent_door.is_at(scope):
+        await (streams if _needs_async(scope) else pages)(agent_door.entered(scope), receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith("/git/"):
         await serving.application(scope, receive, send)
     elif scope["type"] == "http" and _needs_async(scope):
         await streams(scope, receive, send)

@@ -196,6 +196,12 @@ VARIABLES = {
             "Where agents and links reach this server.",
         ),
         Variable(
+            "MUSTER_AGENT_URL",
+            _url("an `http://` or `https://` address", "http", "https"),
+            "",
+            "Where agents reach the API: the second port of the web server, which answers sessions' tokens alone. Empty: as `MUSTER_BASE_URL`.",
+        ),
+        Variable(
             "MUSTER_TIME_ZONE",
             Kind("an IANA name such as Europe/Berlin", time_zone),
             "UTC",
@@ -403,6 +409,14 @@ def base_url() -> str:
     if "MUSTER_BASE_URL" not in os.environ and address.exists():
         return address.read_text().strip() or read("MUSTER_BASE_URL")
     return read("MUSTER_BASE_URL")
+
+
+def agent_url() -> str:
+    """Where agents reach the API: the variable, or the agents' address of the last `up` on this data directory, or that of people."""
+    address = data_dir() / "agent-address"
+    if not read("MUSTER_AGENT_URL") and "MUSTER_BASE_URL" not in os.environ and address.exists():
+        return address.read_text().strip() or base_url()
+    return read("MUSTER_AGENT_URL") or base_url()
 
 
 def repo_roots() -> list[Path]:

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.http.middleware.request_context",
     "config.http.middleware.known_host",
+    "config.http.agent_door.only_sessions",
     "config.http.middleware.api_answers_json",
     "config.http.compression.compressed",
     "django.middleware.security.SecurityMiddleware",
@@ -129,6 +130,7 @@ LOGIN_REDIRECT_URL = "workspaces"
 LOGOUT_REDIRECT_URL = "login"
 
 BASE_URL = env.base_url()
+AGENT_URL = env.agent_url()
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -12,6 +12,7 @@ from django.urls import get_resolver
 
 from config import env, sockets
 from config.asgi import application
+from config.http import agent_door
 from workspaces.people import login_links
 
 
@@ -19,6 +20,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./muster web", description="One web server process.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--agent-port", type=int, help="where agents reach the API; default: the next port, 0: nowhere")
+    parser.add_argument("--agent-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
     parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe whose end means that the database is ready
     args = parser.parse_args()
@@ -30,8 +33,23 @@ def main() -> int:
         print("No user has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
-    uvicorn.Server(uvicorn_config(application)).run(sockets=[listener])
+    door = _door(args)
+    agent_door.ports.update([door.getsockname()[1]] if door else [])
+    uvicorn.Server(uvicorn_config(application)).run(sockets=[listener, *([door] if door else [])])
     return 0
+
+
+def _door(args: argparse.Namespace) -> socket.socket | None:
+    """The listener for agents; None where it is switched off."""
+    if args.agent_fd is not None:
+        return socket.socket(fileno=args.agent_fd)
+    if args.agent_port is not None:
+        return sockets.listen(args.host, args.agent_port) if args.agent_port else None
+    try:
+        return sockets.listen(args.host, args.port and args.port + 1)
+    except (OSError, OverflowError) as problem:
+        print(f"Agents have no address of their own here: port {args.port + 1} cannot be used ({problem})", file=sys.stderr)
+        return None
 
 
 def uvicorn_config(app: Any) -> uvicorn.Config:

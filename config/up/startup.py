@@ -30,19 +30,23 @@ class Up(Supervisor):
         self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
         (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
+        self.door = self._listen_for_agents()
+        self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(self.host, self.door.getsockname()[1]))
+        (self.data / "agent-address").write_text(self.environ["MUSTER_AGENT_URL"])
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
             self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()
         ready, release = os.pipe()
-        web = self.python("web", "config.web", "--fd", str(self.listener.fileno()), "--after", str(ready))
-        web.pass_fds = (self.listener.fileno(), ready)
+        handles = (self.listener.fileno(), self.door.fileno())
+        web = self.python("web", "config.web", "--fd", str(handles[0]), "--agent-fd", str(handles[1]), "--after", str(ready))
+        web.pass_fds = (*handles, ready)
         self.spawn(web)
         os.close(ready)
         result = self._bootstrap()
         self._await_valkey()
         os.close(release)  # the web server starts to serve
-        web.argv, web.pass_fds = web.argv[:-2], web.pass_fds[:1]
+        web.argv, web.pass_fds = web.argv[:-2], handles
         self._await_response(web)
         self.spawn(self.worker("control", slots=2))
         self.spawn(self.worker("sessions", slots=env.value("MUSTER_SESSION_SLOTS")))
@@ -58,6 +62,13 @@ class Up(Supervisor):
             raise Failed(f"Port {self.port} on {self.host} {what}. Choose another: ./muster up --port {self.port + 1}") from None
         self.port = listener.getsockname()[1]
         return listener
+
+    def _listen_for_agents(self) -> socket.socket:
+        """On the next port, or any free one: agents are given the address."""
+        try:
+            return sockets.listen(self.host, self.port + 1)
+        except (OSError, OverflowError):
+            return sockets.listen(self.host, 0)
 
     def _start_valkey(self) -> None:
         self.valkey_at = sockets.valkey_socket(self.data)

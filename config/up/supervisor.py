@@ -33,6 +33,7 @@ class Supervisor:
         self.record = Record(self.data / "children.json")
         self.children: list[Child] = []
         self.listener: socket.socket | None = None
+        self.door: socket.socket | None = None  # for agents
         self.valkey_at: Path | None = None
         self.environ = {**os.environ, "MUSTER_DRAIN_S": "0"}  # who presses Ctrl-C waits for it
         self.stopping = False
@@ -142,8 +143,9 @@ class Supervisor:
     def stop(self) -> None:
         """Workers first, since they need the others; then web; then Valkey, which writes its file."""
         self.stopping, self.stopping_since = True, time.monotonic()
-        if self.listener:
-            self.listener.close()
+        for listener in (self.listener, self.door):
+            if listener:
+                listener.close()
         if any(child.alive for child in self.children):
             report("Stopping (Ctrl-C again kills at once).")
         end = time.monotonic() + self.grace + 1

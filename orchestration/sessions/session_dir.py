@@ -206,7 +206,7 @@ def environment(
             "MUSTER_ENTRY_ID": session.owner_id,
             "MUSTER_ROUND": str(session.round_number),
             "MUSTER_SPEC_FILE": str(directory.spec),
-            "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
+            "MUSTER_API_URL": f"{settings.AGENT_URL}/api/v1",
         }
     if token:
         muster["MUSTER_TOKEN"] = token

@@ -1,10 +1,13 @@
-"""Limits login tries in a window: so many for each name and address, and more for each address, whatever the names and whether they exist.
+"""Limits login tries in a window: so many for each name and address, more for each name, whether it exists or not. An address with many tries is
+slowed, whatever the names, and never locked out: people share it with programs.
 
 The address is the one that MUSTER_TRUSTED_PROXIES vouch for, if they are set (config/web.py).
 """
 
 import hashlib
 import ipaddress
+import threading
+import time
 import unicodedata
 from datetime import timedelta
 
@@ -15,21 +18,40 @@ from django.utils import timezone
 from workspaces.models import FailedLogin
 
 MAX_TRIES = 10
-MAX_OF_ADDRESS = 100  # an office behind one address logs in, and a program that tries many names is stopped
+MAX_OF_NAME = 100  # from everywhere: whoever has many addresses is stopped too
+MAX_OF_ADDRESS = 100  # an office behind one address logs in at full speed
+EVERYWHERE = "*"  # in place of an address
+SLOW_S = 1.0
+SLOWED_AT_ONCE = 2  # they wait in threads of the web server
 WINDOW = timedelta(minutes=15)
+_slowed = threading.BoundedSemaphore(SLOWED_AT_ONCE)
 
 
 def count_try(name: str, address: str) -> float | None:
     """Count a try before it is made, so that parallel tries count too. Returns the seconds to wait when it is too many, else None.
     Without an address only the name counts."""
     FailedLogin.objects.filter(since__lt=timezone.now() - WINDOW).delete()
-    waits = [_count(_key(name, address), MAX_TRIES), _count(_key_of(address), MAX_OF_ADDRESS) if address else None]
+    is_slowed = bool(address) and _count(_key_of(address), MAX_OF_ADDRESS) is not None
+    if is_slowed and not _is_slow_enough():
+        return SLOW_S
+    waits = [_count(_key(name, address), MAX_TRIES), _count(_key(name, EVERYWHERE), MAX_OF_NAME)]
     return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _is_slow_enough() -> bool:
+    """Wait, and let the try be made. False: others wait already, and the person presses again."""
+    if not _slowed.acquire(blocking=False):
+        return False
+    try:
+        time.sleep(SLOW_S)
+    finally:
+        _slowed.release()
+    return True
 
 
 def forget(name: str, address: str) -> None:
     """Reset the name's count after a successful login, and take that login from the address's."""
-    FailedLogin.objects.filter(key=_key(name, address)).delete()
+    FailedLogin.objects.filter(key__in=[_key(name, address), _key(name, EVERYWHERE)]).delete()
     FailedLogin.objects.filter(key=_key_of(address), tries__gt=0).update(tries=F("tries") - 1)
 
 

@@ -96,7 +96,7 @@ class LanderRunner:
         env |= {
             "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
             "MUSTER_PHASE": "verification",
-            "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
+            "MUSTER_API_URL": f"{settings.AGENT_URL}/api/v1",
         }
         if self.entry is None:
             return env
