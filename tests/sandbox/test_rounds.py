@@ -158,3 +158,19 @@ def test_a_link_in_the_private_home_leads_no_mount_out_of_the_sandbox(
     second = work.run(entry_of(first))
     assert (first.outcome, second.outcome) == ("failed", "passed"), second.outcome_message
     assert os.listdir(host) == []
+
+
+def test_a_folder_around_the_data_directory_shows_nothing_of_it(shop: Make, settings: Any) -> None:
+    data = Path(settings.DATA_DIR)
+    data.mkdir(exist_ok=True)
+    (data / "note").write_text("private")
+    work = shop(f"ls {data} | grep note > ok; cat {data}/note >> ok; echo end >> ok", sandbox={"read": [str(data.parent)]})
+    assert work.run().outcome == "passed" and work.merged("ok") == "end\n"
+
+
+def test_what_lies_in_the_data_directory_is_not_shown_by_naming_it(shop: Make, settings: Any) -> None:
+    note = Path(settings.DATA_DIR) / "note"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text("private")
+    work = shop(f"cat {note} > ok; echo end >> ok", sandbox={"read": [str(note)]})
+    assert work.run().outcome == "passed" and work.merged("ok") == "end\n"

@@ -9,7 +9,7 @@ import pytest
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Process, Spec
 from orchestration.processes.kill_sequence import Step
-from orchestration.processes.shim import procfs
+from orchestration.processes.shim import procfs, tree_kill
 from orchestration.processes.shim.tree_kill import TERM_ALL, KillStep, TreeKill
 
 ASpec = Callable[..., Spec]
@@ -175,3 +175,16 @@ def test_a_real_agent_that_ignores_the_first_step_gets_the_second(a_spec: ASpec)
 
 def wait_for(process: Process, text: str) -> str:
     return next(line.text for line in process.lines() if line and text in line.text)
+
+
+def test_a_group_that_strangers_are_in_is_not_killed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs, alone = (
+        procfs.ProcessInfo(pid, 1, group, 1, 5) for pid, group in ((900001, 900010), (900002, 900010), (900003, 900011))
+    )
+    groups: list[int] = []
+    killed: list[int] = []
+    monkeypatch.setattr(tree_kill.os, "killpg", lambda group, _: groups.append(group))
+    monkeypatch.setattr(tree_kill.procfs, "send_signal", lambda process, _: killed.append(process.pid))
+    everything = {process.pid: process for process in (ours, theirs, alone)}
+    TreeKill(lambda _: (set(), {}), grace_s=5, now=0.0)._kill({ours.pid, alone.pid}, everything)
+    assert groups == [900011] and sorted(killed) == [ours.pid, alone.pid]

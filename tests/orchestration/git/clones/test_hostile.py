@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.git.clones import untrusted
 from orchestration.git.clones.store import importing
+from orchestration.git.clones.wrapping import bare
 from tests.orchestration.git.clones.conftest import Site
 from tests.orchestration.git.repositories import git, try_git, write
 
@@ -219,3 +221,33 @@ def test_a_wrapper_starts_the_only_git_that_reads_what_an_agent_wrote(site: Site
     copy.commit("round 1")
     assert [call for call in calls if "pack-objects" not in call] == [] and len(calls) == 1
     assert git(site.repo, "rev-parse", "muster/e1") == mine
+
+
+def test_a_commit_without_its_files_never_reaches_the_store(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the packer says: it ran where the agent is."""
+    site.prepare()
+    commit = site.agent_commits()
+
+    monkeypatch.setattr(importing, "_pack", lambda *_: None)  # as one that ends well, having written an empty pack
+    before = sorted(path.name for path in site.copy.store.objects.rglob("*"))
+    with pytest.raises(importing.Refused, match="not whole"):
+        importing.take(site.copy.store, site.path, [commit], known=[], wrap=bare)
+    assert sorted(path.name for path in site.copy.store.objects.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["link", "folder/link"])
+def test_a_link_is_not_read_wherever_it_stands(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("of somebody else")
+    (tmp_path / "top/folder").mkdir(parents=True)
+    (tmp_path / "top" / name).symlink_to(tmp_path / "secret")
+    (tmp_path / "top/plain").write_text("own")
+    assert untrusted.read(tmp_path / "top", name, limit=100) is None
+    assert untrusted.read(tmp_path / "top", "plain", limit=100) == b"own"
+
+
+def test_commits_of_the_agents_own_that_nobody_took_over_keep_the_clone(site: Site) -> None:
+    site.prepare()
+    site.commit()
+    site.agent_commits("mine")
+    (site.path / "mine").unlink()  # its files are as Muster left them
+    assert not site.copy.discard() and site.path.exists()
