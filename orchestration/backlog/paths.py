@@ -1,11 +1,14 @@
 """The paths that entries lock: normalised, relative, inside the repository. `a` covers all under `a/`."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
 from orchestration.git import reserved_names
 
 MAX_BYTES = 1024
+LIKE_SLASH = frozenset("\u2044\u2215\u29f8\u29f9")
+LIKE_LATIN = frozenset("аеорсухіѕјһԁԛԝѵАВЕКМНОРСТУХІЅЈΑΒΕΖΗΙΚΜΝΟΡΤΥΧοανρυ")
 
 
 class BadPath(ValueError):
@@ -31,6 +34,22 @@ def normalise(path: str) -> str:
     if any(reserved_names.is_reserved(part) for part in parts):
         raise BadPath("a path may not lie in .git")
     return "/".join(parts) + ("/" if text.endswith("/") else "")
+
+
+def deceives(path: str) -> str:
+    """Why a person may take a new path for another one; empty: nothing speaks for it. A file that is there already may have any name."""
+    if any(unicodedata.category(c) == "Cf" for c in path):
+        return "it contains characters that are not seen, or that turn the direction of text"
+    parts = path.strip("/").split("/")
+    if any(part != part.strip() or (part.endswith(".") and part.strip(".")) for part in parts):
+        return "a name in it begins or ends with a blank, or ends with a dot"
+    if any(c.isspace() and c != " " for c in path) or unicodedata.normalize("NFKC", path) != path or set(path) & LIKE_SLASH:
+        return "it contains characters that look like others"
+    for word in re.split(r"[\W\d_]+", path):
+        scripts = {unicodedata.name(c, "").split(" ")[0] for c in word} & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
+        if len(scripts) > 1 or (word and set(word) <= LIKE_LATIN):
+            return "it contains letters of another script that look like Latin ones"
+    return ""
 
 
 def normalise_all(paths: Iterable[str]) -> list[str]:

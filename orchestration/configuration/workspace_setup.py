@@ -24,6 +24,8 @@ from workspaces import activity, hosts, ids, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
+from workspaces.notices import addresses
+from workspaces.notices.addresses import NotAllowed
 from workspaces.people import members
 from workspaces.schemas import property_path
 
@@ -129,13 +131,24 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         problem = error.errors()[0]
         name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
-    for name, message in reach_of_judges.problems(config).items():
+    for name, message in beyond_the_schema(config).items():
         raise Invalid(message, name)
     for role in PROPOSERS & change.keys():
         proposer: configuration.Proposer | None = getattr(config, role)
         if proposer is not None and proposer.agent.kind == "command" and not proposer.agent.command:
             raise Invalid("Write the command that runs this agent, or choose another agent", f"{role}.agent.command")
     return config
+
+
+def beyond_the_schema(config: configuration.Config) -> dict[str, str]:
+    """By property, what a schema cannot see: it depends on this server's settings and files. Only where a person saves, never for a stored config."""
+    problems = reach_of_judges.problems(config)
+    if config.forge is not None and config.forge.url:
+        try:
+            addresses.check(config.forge.url)
+        except NotAllowed as refused:
+            problems["forge.url"] = str(refused)
+    return problems
 
 
 def change(

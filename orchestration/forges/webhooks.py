@@ -41,7 +41,7 @@ def read(kind: str, headers: Mapping[str, str], body: bytes, secret: str) -> Del
         raise BadPayload("The body is no JSON: choose the content type application/json") from None
     if not isinstance(payload, dict):
         raise BadPayload("The body is no JSON object")
-    event = headers.get(f"x-{kind}-event", "")[:100]
+    event = "".join(c for c in headers.get(f"x-{kind}-event", "")[:100] if c.isprintable())
     subject = _gitlab(payload) if kind == "gitlab" else _github(payload)
     numbers, commits, branches = subject
     return Delivery(
@@ -99,7 +99,7 @@ def _at(value: Any, *keys: str) -> Any:
 
 def _text(payload: dict[str, Any], *keys: str) -> str:
     value = _at(payload, *keys)
-    return value if isinstance(value, str) and len(value) <= 300 else ""
+    return value if isinstance(value, str) and len(value) <= 300 and value.isprintable() else ""  # no lone surrogate, no NUL
 
 
 def _number(payload: dict[str, Any], *keys: str) -> int:

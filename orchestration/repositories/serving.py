@@ -110,7 +110,9 @@ def _commands(began: bytes) -> set[str] | None:
             line = began[at + 4 : at + size].partition(b"\0")[0]
             if size < 4 or len(began) < at + size + 4:
                 return None
-            names.add(line.split(b" ")[2].decode().strip())
+            names.add(
+                line.split(b" ", 2)[2].removesuffix(b"\n").decode("utf-8", "surrogateescape")
+            )  # exactly: git takes it as it is
             at += size
     except (ValueError, IndexError):
         return None

@@ -1,5 +1,7 @@
 """With `network: proxy` a process reaches what is on the list, and nothing else."""
 
+import asyncio
+import functools
 import socket
 import sys
 import threading
@@ -12,6 +14,7 @@ import pytest
 from orchestration import configuration
 from orchestration.models import LogChunk
 from orchestration.sessions.sandbox import network
+from orchestration.sessions.sandbox.network import proxy as network_proxy
 from orchestration.sessions.sandbox.network import requests
 from orchestration.sessions.sandbox.network.hosts import PROVIDERS
 from orchestration.worker import agents
@@ -278,3 +281,64 @@ def test_a_server_of_musters_without_a_password_is_named(
 ) -> None:
     sentence = network.warning_of_unguarded(database, redis, variables)
     assert sentence.startswith(named) if named else not sentence
+
+
+HEAD = b"POST http://host/x HTTP/1.1\r\nHost: host\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET http://host/\n HTTP/1.1\r\n\r\n",
+        b"GET http://host/ HTTP/1.1\nX: y\r\n\r\n",
+        HEAD + b"A: b\nContent-Length: 3\r\n\r\n",
+        HEAD + b"A: b\rC: d\r\n\r\n",
+        HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Transfer-Encoding : chunked\r\n\r\n",
+        HEAD + b"Content-Length: 3, 3\r\n\r\n",
+        HEAD + b"Content-Length: +3\r\n\r\n",
+        HEAD + b"Content-Length: 0x3\r\n\r\n",
+        HEAD + b" folded\r\n\r\n",
+        HEAD + b"no colon here\r\n\r\n",
+        HEAD + b"A: b\0\r\n\r\n",
+    ],
+)
+def test_what_two_servers_could_read_in_two_ways_is_refused(head: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        requests.parse(head)
+
+
+def test_a_body_has_the_length_that_its_head_says() -> None:
+    assert requests.parse(HEAD + b"Content-Length: 12\r\n\r\n").body == 12
+    assert requests.parse(HEAD + b"\r\n").body == 0
+
+
+def test_a_second_request_on_the_connection_goes_nowhere(port: int) -> None:
+    """It could name another host of the same server."""
+    rules = network_proxy.Rules.of([f"127.0.0.1:{port}"])
+
+    async def asked() -> bytes:
+        proxy = network_proxy.Proxy(rules, network.Refusals())
+        server = await asyncio.start_server(functools.partial(proxy._client, forwarded=None), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        first = f"GET http://127.0.0.1:{port}/one HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write((first + "GET /two HTTP/1.1\r\nHost: other.example\r\n\r\n").encode())
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        server.close()
+        return answer
+
+    answer = asyncio.run(asked())
+    assert b"/one of 127.0.0.1" in answer and b"/two" not in answer
+
+
+def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolved(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", "10.0.0.1"]
+
+    monkeypatch.setattr(network_proxy, "_resolved", resolved)
+    proxy = network_proxy.Proxy(network_proxy.Rules.of(["rebound.example"]), network.Refusals())
+    with pytest.raises(network_proxy._Refused, match="not public"):
+        asyncio.run(proxy._upstream("rebound.example", 443))

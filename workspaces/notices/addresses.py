@@ -3,6 +3,7 @@ The connection uses the resolved address, so that the name cannot change its mea
 """
 
 import ipaddress
+import re
 import socket
 import threading
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ MAX_URL_LENGTH = 2000
 LOOKUP_S = 5.0
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NUMBERS = re.compile(r"(0x)?[0-9a-f]+(\.(0x)?[0-9a-f]+){0,3}")
 _NATIVE = ipaddress.ip_network("2000::/3")
 _TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
 """6to4 and Teredo embed an IPv4 address; webhooks do not need them."""
@@ -97,9 +99,17 @@ def _check_addresses(parts: SplitResult, addresses: list[_Address]) -> None:
 
 
 def _literal(host: str) -> _Address | None:
+    """The address that a host names by itself, without a resolver: `127.1` and `0x7f000001` are addresses too, and so is `localhost`."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return ipaddress.ip_address("127.0.0.1")
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
+        pass
+    try:
+        return ipaddress.ip_address(socket.inet_aton(name)) if _NUMBERS.fullmatch(name) else None
+    except OSError:
         return None
 
 

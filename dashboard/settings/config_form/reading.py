@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dashboard.settings.config_form import writing
 from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
 from orchestration import configuration
-from orchestration.configuration import reach_of_judges
+from orchestration.configuration import workspace_setup
 from workspaces.schemas import property_path
 
 MAX_CHECKS = 50
@@ -65,7 +65,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
             name = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
             messages.setdefault(_field_of(name), message(detail))
         return messages
-    return {_field_of(name): text for name, text in reach_of_judges.problems(config).items()}
+    return {_field_of(name): text for name, text in workspace_setup.beyond_the_schema(config).items()}
 
 
 def message(problem: Any) -> str:

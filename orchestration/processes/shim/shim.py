@@ -32,6 +32,7 @@ READ_BYTES = 2**16
 ORPHAN_GRACE_S = 1.0  # for the children that an agent left behind, and for the whole tree once the supervisor is dead
 SETTLE_S = 0.03  # for a sandbox to end by itself after its agent: looking for orphans takes longer
 DRAIN_S = 2.0  # for pipes that a process outside the tree holds open
+REAP_S = 1.0
 BEAT_S = 1.0  # a frame at least this often: the supervisor ends the tree of a shim that is silent for long (shim_watch.py)
 UNREAD_S = 60.0  # a living supervisor that does not read for this long finds the status and the journal on disk
 PR_SET_CHILD_SUBREAPER = 36
@@ -469,7 +470,20 @@ def read_spec(handle: int, *network: int) -> dict[str, Any]:
 def supervise(spec: dict[str, Any]) -> None:
     set_limits()
     Shim(spec).run()
+    reap_rest()
     os._exit(0)  # everything is delivered and on disk; interpreter shutdown would only delay the supervisor
+
+
+def reap_rest() -> None:
+    """Wait for children that have just ended: in a container without an init they would stay as zombies."""
+    until = time.monotonic() + REAP_S
+    while time.monotonic() < until:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG | WALL)
+        except ChildProcessError:
+            return
+        if not pid:
+            time.sleep(0.01)
 
 
 def main(*handles: int) -> None:

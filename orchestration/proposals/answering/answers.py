@@ -75,6 +75,10 @@ def check(entries: Sequence[ProposedEntry], world: World) -> Iterator[str]:
     for n, entry in enumerate(entries, start=1):
         yield from (f"Entry {n}: {problem}" for problem in _path_problems(entry, created, world))
         for name in _names(entry.test_files):
+            if name.rpartition("/")[2].startswith(".git"):
+                yield f"Entry {n}: `{name}` is no test file: git itself reads it"
+            elif why := paths.deceives(name):
+                yield f"Entry {n}: `{ascii(name)[1:-1][:200]}` cannot be a test file: {why}"
             if (owner := owners.setdefault(name, n)) != n:
                 yield f"Entry {n}: `{name}` is a test file of entry {owner}: each entry brings test files of its own"
 
@@ -85,6 +89,9 @@ def _path_problems(entry: ProposedEntry, created: set[str], world: World) -> Ite
             name = paths.normalise(path)
         except paths.BadPath as bad:
             yield f"`{path[:200]}` cannot be used: {bad}"
+            continue
+        if name not in (world.files or ()) and (why := paths.deceives(name)):
+            yield f"`{ascii(name)[1:-1][:200]}` cannot be used: {why}"
             continue
         exists = world.files is None or name in world.files or f"{name}/" in world.files
         if path in entry.modified and not exists and name.rstrip("/") not in created:

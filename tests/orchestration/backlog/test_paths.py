@@ -1,6 +1,6 @@
 import pytest
 
-from orchestration.backlog.paths import BadPath, LockTable, normalise, normalise_all
+from orchestration.backlog.paths import BadPath, LockTable, deceives, normalise, normalise_all
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,39 @@ def test_a_lock_on_a_name_covers_all_under_it() -> None:
     assert table.blocker("b/", "one") == ("b", "two")
     assert table.blocker("b/c", "two") is None
     assert table.blocker("c", "one") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/\u202eyp.txt",
+        "src/a\u200b.py",
+        "src/p\u0430y.py",  # a Cyrillic letter in a Latin word
+        "src/\u0441\u043e\u0440\u0435.py",  # nothing but letters that look Latin
+        "src/a.py ",
+        " src/a.py",
+        "src /a.py",
+        "src/a.py.",
+        "src/\uff41.py",
+        "src/a\u00a0b.py",
+        "src\u2044a.py",
+    ],
+)
+def test_a_path_that_a_person_takes_for_another_one_deceives(path: str) -> None:
+    assert deceives(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/a.py",
+        ".github/x.yml",
+        "docs/\u0442\u0435\u0441\u0442\u044b.md",
+        "caf\u00e9/na\u00efve.txt",
+        "a b/c.txt",
+        "\u65e5\u672c.md",
+        "src/",
+    ],
+)
+def test_a_path_in_any_language_deceives_nobody(path: str) -> None:
+    assert deceives(path) == ""

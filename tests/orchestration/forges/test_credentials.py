@@ -76,3 +76,19 @@ def test_a_trial_shows_whether_the_forge_can_be_used(workspace: Workspace, recor
     assert connecting.trial(workspace.pk, "main") == ""
     secrets.remove(workspace.pk, "FORGE_TOKEN", by=ANA)
     assert connecting.trial(workspace.pk, "main").startswith("The secret FORGE_TOKEN is not set")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1", "https://10.0.0.7/api", "https://localhost:3000", "https://127.1", "https://0x7f000001"]
+)
+@pytest.mark.parametrize("allow", ["", "127.0.0.0/8, 10.0.0.7, localhost"])
+def test_a_private_forge_is_taken_only_where_the_operator_permits_it(settings: Any, url: str, allow: str) -> None:
+    settings.WEBHOOK_ALLOW = allow
+    response = Client().patch(
+        f"/api/v1/workspaces/{a_workspace().pk}/orchestration/config",
+        {"forge": {"kind": "gitea", "repository": "team/shop", "url": url}},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {a_token()}"},
+    )
+    assert response.status_code == (200 if allow else 400), response.content
+    assert allow or ("forge.url" in str(response.json()) and "MUSTER_WEBHOOK_ALLOW" in str(response.json()))

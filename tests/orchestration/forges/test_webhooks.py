@@ -105,3 +105,20 @@ JSON = st.recursive(
 @given(kind=st.sampled_from(KINDS), payload=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_any_object_can_be_read(kind: str, payload: Any) -> None:
     assert all(number > 0 for number in read(kind, payload).numbers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["\ud800", "x\udfff", "a\0b", "\u202ex"])
+def test_a_signed_text_that_no_database_takes_names_nothing(kind: str, text: str) -> None:
+    payload = {
+        "object_kind": "push",
+        "ref": f"refs/heads/{text}",
+        "sha": text,
+        "commit": {"id": text},
+        "check_run": {"head_sha": text},
+    }
+    delivery = read(kind, payload)
+    assert (delivery.branches, delivery.commits) == (frozenset(), frozenset())
+    body = json.dumps(payload).encode()
+    headers = signed(kind, body) | {f"x-{kind}-event": f"push{text}"}
+    assert webhooks.read(kind, headers, body, SECRET).event.isprintable()

@@ -186,3 +186,19 @@ def test_an_estimate_is_kept_apart_from_the_entry() -> None:
 )
 def test_an_estimate_that_cannot_be_one_is_a_problem(change: Any, sentence: str) -> None:
     assert sentence in problem(an_entry(estimate={**ESTIMATE, **change}))
+
+
+@pytest.mark.parametrize("name", [".gitattributes", "tests/.gitattributes", ".gitmodules", "tests/.gitignore"])
+def test_what_git_itself_reads_is_no_test_file(name: str) -> None:
+    assert "is no test file: git itself reads it" in problem(an_entry(spec={"test_files": {name: "* filter=x"}}))
+
+
+@pytest.mark.parametrize("key", ["files_to_create", "files_to_modify"])
+@pytest.mark.parametrize("name", ["src/d\u0430tes.py", "src/dates.py ", "src/\u202edates.py"])
+def test_a_path_that_deceives_a_reader_is_refused(key: str, name: str) -> None:
+    assert "cannot be used: " in read({"entries": [an_entry(spec={key: [name]})]}).problems[0]
+
+
+def test_a_file_that_is_there_already_may_have_any_name() -> None:
+    world = World(with_folders(["src/d\u0430tes.py"]), [])
+    assert not read({"entries": [an_entry(spec={"files_to_modify": ["src/d\u0430tes.py"]})]}, world).problems

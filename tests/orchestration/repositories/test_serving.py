@@ -74,3 +74,9 @@ def test_a_token_of_another_workspace_or_an_old_one_opens_nothing(
 @pytest.mark.parametrize("body", [b"", b"zzzz", b"0004", b"00", b"0032" + b"x" * 10, b"-001", b"0006\0\0"])
 def test_a_push_that_cannot_be_read_is_not_taken_for_an_empty_one(body: bytes) -> None:
     assert serving._commands(body) is None
+
+
+@pytest.mark.parametrize("more", ["\u00a0", "\u2003", "\u0085"])
+def test_a_ref_is_compared_byte_by_byte(workspace: Workspace, url: str, more: str) -> None:
+    assert not moves(workspace, url, worker_tokens.header(workspace.pk, ENTRY), f"{ENTRY}{more}")
+    assert git(Path(workspace.repo), "for-each-ref", "refs/muster") == ""

@@ -129,7 +129,7 @@ class Proxy:
             return
         if not request.first:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await _join(reader, writer, *upstream, first=request.first)
+        await _join(reader, writer, *upstream, first=request.first, most=request.body if request.first else None)
 
     async def _upstream(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Raises _Refused, OSError, TimeoutError. It connects to the very addresses that it checked."""
@@ -170,17 +170,26 @@ async def _join(
     to_upstream: asyncio.StreamWriter,
     *,
     first: bytes,
+    most: int | None = None,
 ) -> None:
-    """Pass on both directions until both have ended."""
+    """Pass on both directions until both have ended. `most`: bytes of the client after `first`; None: all."""
     try:
         to_upstream.write(first)
         async with asyncio.TaskGroup() as both:
-            both.create_task(_pass_on(reader, to_upstream))
+            both.create_task(_pass_on(reader, to_upstream) if most is None else _pass_body(reader, to_upstream, most))
             both.create_task(_pass_on(upstream, writer))
     except* (OSError, TimeoutError):
         pass
     finally:
         to_upstream.close()
+
+
+async def _pass_body(source: asyncio.StreamReader, target: asyncio.StreamWriter, left: int) -> None:
+    """So many bytes; the target's end is left open, since some servers take an end for a client that is gone."""
+    while left and (data := await asyncio.wait_for(source.read(min(CHUNK, left)), IDLE_S)):
+        left -= len(data)
+        target.write(data)
+        await asyncio.wait_for(target.drain(), IDLE_S)
 
 
 async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
