@@ -153,6 +153,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/workers/<str:session_id>/stop/", executor_controls.stop_session, name="session-stop"),
     path("w/<str:workspace_id>/workers/<str:session_id>/message/", session_message.send, name="session-message"),
     path("w/<str:workspace_id>/workers/<str:session_id>/hold/", session_page.hold_after, name="session-hold"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/spend/", session_page.answer_spend, name="session-spend"),
     path("w/<str:workspace_id>/sessions/<str:session_id>/", session_page.redirect_to_session),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", session_page.redirect_to_session, {"tail": "stop/"}),
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor_controls.kill_session, name="session-kill"),

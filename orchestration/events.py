@@ -73,6 +73,32 @@ class SessionReapRequested(SessionEvent, verb="session.reap", sentence="requeste
     pass
 
 
+class SpendDoubted(
+    SessionEvent,
+    verb="session.doubted",
+    sentence="asks whether the session on {subject} spent {booked} where {reserved} was reserved",
+    notice="A session reports far more than it had reserved",
+):
+    booked_usd: float
+    reserved_usd: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"booked": amount(self.booked_usd), "reserved": amount(self.reserved_usd)}
+
+
+class SpendConfirmed(SessionEvent, verb="session.spend_true", sentence="says that the spend of the session on {subject} is true"):
+    amount_usd: float
+
+
+class SpendDenied(
+    SessionEvent, verb="session.spend_false", sentence="says that the spend of the session on {subject} is not true: {amount}"
+):
+    amount_usd: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"amount": amount(self.amount_usd)}
+
+
 class SessionAnomaly(
     SessionEvent,
     verb="session.anomaly",

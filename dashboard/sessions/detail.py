@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 
+from budget import amounts
 from budget.reads import queries as budget
 from dashboard.budget import by_entry
 from dashboard.sessions import log_page, rows
@@ -22,7 +23,7 @@ from dashboard.shared.responses import done
 from orchestration import configuration, queries, sessions
 from orchestration.dialogue import texts
 from orchestration.models import FileLock, Round, Session
-from orchestration.sessions import phase_history, tracing
+from orchestration.sessions import phase_history, spend_doubts, tracing
 from workspaces.access import Need
 from workspaces.errors import Conflict
 from workspaces.models import Event
@@ -74,10 +75,29 @@ def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
     return done(page_request, f"#{session.entry.seq} {then}")
 
 
+@require_POST
+@in_workspace(Need.BUDGET)
+def answer_spend(page_request: PageRequest, session_id: str) -> HttpResponse:
+    """Say whether what its agent reported beyond its reservation is true."""
+    session, form = queries.session_for(page_request.workspace.pk, session_id), page_request.request.POST
+    is_true = form.get("is_true") == "1"
+    reason = form.get("reason", "").strip()[:400] or ("" if is_true else f"{page_request.caller.name} says so")
+    corrected = spend_doubts.answer(session, is_true=is_true, by=page_request.caller, reason=reason)
+    sentence = "It counts as reported" if is_true else f"{amounts.format_usd(-corrected)} is taken back"
+    return done(page_request, f"{sentence}: its agent goes on")
+
+
 def head(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """State, steps, time, cost, tokens."""
     row = rows.build_row(session, configuration.load(page_request.executor.config), now())
-    return {"row": row, "over": row.over, "phase": labels.PHASES[session.phase], "spend": budget.session_spend(session.pk)}
+    doubt = spend_doubts.of_hold(session.hold) if session.doubt == Session.Doubt.OPEN and session.hold else None
+    return {
+        "doubt": doubt,
+        "row": row,
+        "over": row.over,
+        "phase": labels.PHASES[session.phase],
+        "spend": budget.session_spend(session.pk),
+    }
 
 
 def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:

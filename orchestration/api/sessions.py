@@ -11,10 +11,10 @@ from budget import amounts
 from budget.reads.queries import session_spend
 from orchestration import queries, schemas, sessions
 from orchestration.models import Session
-from orchestration.sessions import metering
+from orchestration.sessions import metering, spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
-from workspaces.access import Request
+from workspaces.access import Need, Request
 from workspaces.errors import NotFound
 from workspaces.schemas import extra_content, responses
 
@@ -76,6 +76,20 @@ def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: s
     )
     fresh = metering.record(session, usage)
     return {"recorded": fresh, "budget_left_usd": amounts.number(max(metering.left(session), 0))}
+
+
+@router.post(
+    "/executor/sessions/{sessionID}/spend",
+    response=responses(schemas.SpendAnswerOut, conflict=True),
+    operation_id="agent.orchestration.sessionSpendAnswer",
+)
+def answer_spend(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.SpendAnswerIn) -> Any:
+    """Say whether what a session's agent reported far beyond its reservation is true. If not, it is taken back by a row of the ledger. Its
+    entry and its agent go on."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    session = queries.session_for(workspace.pk, sessionID)
+    corrected = spend_doubts.answer(session, is_true=body.is_true, by=request.auth, reason=body.reason)
+    return {"session_id": session.pk, "is_true": body.is_true, "corrected_usd": amounts.number(corrected)}
 
 
 @router.post(

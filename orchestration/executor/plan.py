@@ -75,7 +75,8 @@ class World:
     on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `limit_at_start`: its agent gets its limit once,
     then. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
+    after `trouble_wait_s` one session is tried. `doubted`: why no agent starts before a person has said whether
+    a session's spend is true. `integration`: why nothing may start from the integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
     a day; `agents`, `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
@@ -108,6 +109,7 @@ class World:
     trouble_wait_s: float = 0
     repository: str = ""
     repository_message: str = ""
+    doubted: str = ""
     integration: str = ""
     hosts: tuple[Host, ...] = ()
     agents: frozenset[str] = frozenset()
@@ -406,6 +408,8 @@ def _provider(entry: Waiting, capacity: Capacity) -> Check:
     if entry.wait_s > 0:
         message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
+    if world.doubted:
+        return Check(Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", world.doubted, common=True)
     if not world.trouble:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
     if world.trouble_wait_s > 0:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 
-from budget import limits
+from budget import amounts, limits
 from budget.allocation import reallocation
 from orchestration import configuration, funding
 from orchestration.backlog import locks
@@ -140,6 +140,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
         repository=row["repository"],
         repository_message=row["repository_message"],
+        doubted=_doubted(_json(row["doubted"]) or [], config),
         integration=row["integration"] or "",
         hosts=hosts,
         agents=frozenset(agent.kind for agent in config.session_agents),
@@ -169,6 +170,20 @@ def _slots(hosts: Sequence[Host], own: Sequence[str], *, unplaced: int) -> _Slot
     return _Slots(sum(host.slots for host in taking.values()), free, max(taken - (len(own) - away), 0), away)
 
 
+def _doubted(rows: list[dict[str, Any]], config: configuration.Config) -> str:
+    """The sentence where an agent of the config is doubted."""
+    kinds = {agent.kind for agent in config.session_agents}
+    return next(
+        (
+            f"#{row['seq']}'s agent reported {amounts.format_usd(row['booked'])} where {amounts.format_usd(row['reserved'])} was reserved: "
+            "nothing more starts with it, until somebody says on that session's page whether it is true"
+            for row in sorted(rows, key=lambda row: row["seq"])
+            if row["agent"] in kinds
+        ),
+        "",
+    )
+
+
 def _world_columns() -> str:
     """Columns of an executor `x`, its project `p` and a limit `l`, if there is one."""
     return sql_dialect.picked(
@@ -193,6 +208,7 @@ def _world_columns() -> str:
             "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
             "repository": "x.repository_code",
             "repository_message": "x.repository_message",
+            "doubted": f"(SELECT {sql_dialect.json_rows(_DOUBTED)} {_DOUBTS})",
             "integration": "CASE WHEN i.state IN ('red', 'waiting', 'unusable') THEN i.message END",
             "category": "l.category",
             "period": "l.period",
@@ -215,6 +231,12 @@ _HOST = {
     "busy": """(SELECT count(*) FROM orchestration_session s
         WHERE s.host_id = w.host_id AND s.status IN ('claimed', 'running'))""",
 }
+
+
+# Sessions of an executor `x` whose spend a person has yet to believe.
+_DOUBTED = {"seq": "e.seq", "agent": "s.agent", "booked": "h.drawn", "reserved": "h.amount"}
+_DOUBTS = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = s.entry_id JOIN budget_hold h ON h.id = s.hold_id
+    WHERE s.workspace_id = x.workspace_id AND s.doubt = 'open'"""
 
 
 _RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = s.entry_id

@@ -65,6 +65,14 @@ class Session(models.Model):
         UNAVAILABLE = "unavailable"
         ASKED = "asked"
 
+    class Doubt(models.TextChoices):
+        """It reported far more than it had reserved. true, false: a person's answer (`sessions.spend_doubts`)."""
+
+        NONE = ""
+        OPEN = "open"
+        TRUE = "true"
+        FALSE = "false"
+
     OPEN = (Status.CLAIMED, Status.RUNNING)
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
@@ -136,6 +144,15 @@ class Session(models.Model):
         db_default="",
         help_text="A model without a price was used: the cost is not known.",
     )
+    doubt = models.CharField(
+        max_length=5,
+        choices=Doubt.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Whether a person believes that it spent far more than it had reserved.",
+    )
+    doubt_by = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Who answered.")
     hold_after_by = models.CharField(
         max_length=200, blank=True, db_default="", help_text="Who requested to put the entry on hold when the round ends."
     )
@@ -167,6 +184,7 @@ class Session(models.Model):
                 condition=Q(role="implement", entry__isnull=False) | ~Q(role="implement") & Q(entry__isnull=True),
                 name="only_a_run_has_no_entry",
             ),
+            models.CheckConstraint(condition=Q(doubt__in=["", "open", "true", "false"]), name="session_doubt_known"),
             models.UniqueConstraint(
                 fields=["workspace"],
                 condition=Q(role="orchestrate", status__in=["claimed", "running"]),
@@ -178,6 +196,7 @@ class Session(models.Model):
             models.Index(fields=["workspace", "status", "role"], name="session_by_status"),
             models.Index(fields=["workspace", "-claimed_at"], name="session_newest_first"),
             models.Index(fields=["workspace", "ended_at", "outcome", "role"], name="session_by_end"),
+            models.Index(fields=["workspace"], condition=Q(doubt="open"), name="doubted_sessions"),
         ]
 
     def __str__(self) -> str:

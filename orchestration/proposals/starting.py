@@ -11,6 +11,7 @@ from orchestration.models import Entry, Executor, Round, Run, Session
 from orchestration.proposals import occasions, requests, roles
 from orchestration.proposals.occasions import Facts
 from orchestration.reasons import Reason
+from orchestration.sessions import spend_doubts
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import Conflict, Invalid
@@ -30,7 +31,7 @@ def ask_if_due(workspace_id: str) -> Run | None:
     config = configuration.load(executor.config)
     orchestrator = config.orchestrator
     is_able = executor.state == Executor.State.RUNNING and not executor.trouble_code and not executor.repository_code
-    if orchestrator is None or not orchestrator.on or not is_able:
+    if orchestrator is None or not orchestrator.on or not is_able or spend_doubts.is_any_open(workspace_id):
         return None
     facts = _facts(workspace_id, config)
     trigger = occasions.due(facts, orchestrator.on, cooldown_s=orchestrator.cooldown_s, every_rounds=orchestrator.every_rounds)

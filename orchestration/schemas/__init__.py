@@ -87,7 +87,16 @@ from orchestration.schemas.runs import (
     RunProposalsOut,
     RunsOut,
 )
-from orchestration.schemas.sessions import CostOut, ProgressIn, SessionOut, TokensOut, UsageIn, UsageOut
+from orchestration.schemas.sessions import (
+    CostOut,
+    ProgressIn,
+    SessionOut,
+    SpendAnswerIn,
+    SpendAnswerOut,
+    TokensOut,
+    UsageIn,
+    UsageOut,
+)
 from orchestration.schemas.workspaces import Deleted, WorkspaceChange, WorkspaceIn, WorkspaceOut, WorkspacesOut
 
 __all__ = [
@@ -160,6 +169,8 @@ __all__ = [
     "SessionOut",
     "Spec",
     "SpecOut",
+    "SpendAnswerIn",
+    "SpendAnswerOut",
     "SplitIn",
     "SplitOut",
     "Started",

@@ -70,3 +70,18 @@ class UsageOut(Schema):
 
 class ProgressIn(Strict):
     text: Annotated[Line, Field(min_length=1)]
+
+
+class SpendAnswerIn(Strict):
+    """Whether what a session reported beyond its reservation is true. `reason`: required where it is not."""
+
+    is_true: bool
+    reason: Annotated[Line, Field(max_length=400)] = ""
+
+
+class SpendAnswerOut(Schema):
+    """`corrected_usd`: what was taken back, 0 or less."""
+
+    session_id: str
+    is_true: bool
+    corrected_usd: Number

@@ -1,6 +1,6 @@
 """Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write checks the attempt (invariant 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
-from orchestration.sessions import phase_history, rounds, tracing
+from orchestration.sessions import phase_history, rounds, spend_doubts, tracing
 from workspaces import activity, disk, release, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
@@ -243,6 +243,8 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
         ).get(pk=session.pk)
         if session.hold_id:
             _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model))
+            if excess := spend_doubts.open_if_due(session):
+                ending = replace(ending, on_hold=ending.on_hold or excess.sentence)
         if model := main_model.of(session.pk):  # the configured one may be empty, or a name that its CLI resolves
             Session.of_any_role.filter(pk=session.pk).update(model=model)
         tokens.end_session(session.pk)
@@ -317,7 +319,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             plateau_epsilon=config.plateau.epsilon,
             verify_next=ending.verify_next,
             lands=bool(ending.lands),
-            on_hold=ending.on_hold,
+            on_hold="" if ending.lands else ending.on_hold,  # what is verified lands: nothing more is spent on it
         )
     )
     entry_state.move(entry, following)

@@ -20,6 +20,7 @@ BODIES: dict[str, Any] = {
     "landingMerge": {"tip": "a" * 40},
     "landingPutBack": {"tip": "a" * 40},
     "landingRevert": {"commit": "a" * 40},
+    "sessionSpendAnswer": {"is_true": True},
     "limitsUpdate": {"limits": [{"category": "total", "period": "day", "limit_usd": 60}]},
     "permitsCreate": {"category": "expansion", "amount_usd": 0.5},
     "reconciliationsCreate": {

@@ -132,6 +132,7 @@ MAY_CONFLICT = (
     "runsReopen",
     "runsUndo",
     "sessionMessagesCreate",
+    "sessionSpendAnswer",
     "todoEntryDelete",
     "todoEntrySplit",
     "todoEntrySplitUndo",

@@ -137,6 +137,7 @@ SPEND = [
     "reviewsCreate",
     "reviewsOpen",
     "reviewsUpdate",
+    "sessionSpendAnswer",
 ]
 ADMINISTER = [
     "channelsCreate",
@@ -238,6 +239,8 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
         run = requests.plan(workspace, "Make it better", by=ANA)
     if name == "runsProposalPatch":
         run = a_rearranging_run(workspace, {"kind": "change", "entry": f"#{idle.seq}", "priority": "high"})
+    if name == "sessionSpendAnswer":
+        Session.objects.filter(pk=session.pk).update(doubt="open")
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
     permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)

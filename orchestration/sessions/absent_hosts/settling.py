@@ -15,7 +15,7 @@ from budget.models import Category, Hold, LedgerEntry
 from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
-from orchestration.sessions import lifecycle, metering
+from orchestration.sessions import lifecycle, metering, spend_doubts
 from orchestration.sessions.absent_hosts import estimates
 from orchestration.sessions.metering import Usage
 from workspaces import activity
@@ -54,6 +54,7 @@ def book_count(session: Session, count: Count) -> bool:
     with transaction.atomic():
         if not awaited.book_count(_hold_id(session), book, key=key, at_most=at_most, round_number=number):
             return False
+        spend_doubts.open_if_due(session)
         event = events.HostCounted(host=host, requests=len(booked))
         activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk)
         caps.announce(session.workspace_id, session.entry_id)

@@ -13,7 +13,7 @@ from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
 from orchestration.models import Entry, Session, Worker
-from orchestration.sessions import phase_history
+from orchestration.sessions import metering, phase_history
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Event, Workspace
@@ -326,3 +326,19 @@ def test_all_sessions_at_work_are_shown_however_many(ana: Client, workspace: Wor
     Session.objects.bulk_create(rows)
     assert len(rows) > 50
     assert len(ana.get(f"/w/{workspace.pk}/workers/", {"view": "grid"}).context["tiles"]) == 3 + len(rows)
+
+
+def test_spend_far_beyond_a_reservation_is_a_question_for_who_may_change_budgets(
+    vera: Client, bea: Client, workspace: Workspace, at_work: list[Session]
+) -> None:
+    session = at_work[0]
+    for number in range(400):
+        metering.record(session, metering.Usage(f"burst-{number}", cost=50_000))
+    sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "used up"))
+    page = f"/w/{workspace.pk}/workers/{session.pk}/"
+    question = "nothing more starts with this agent"
+    assert question in text_of(vera, page) and "It is not" not in text_of(vera, page)
+    assert "It is true" in text_of(bea, page)
+    assert vera.post(f"{page}spend/", {"is_true": "0"}).status_code == 403
+    assert bea.post(f"{page}spend/", {"is_true": "0"}).status_code == 303
+    assert question not in text_of(bea, page) and "says that its spend is not true" in text_of(bea, page)

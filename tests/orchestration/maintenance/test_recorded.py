@@ -107,7 +107,7 @@ def test_after_an_upgrade_what_sql_changes_stands_out_also_where_nothing_was_eve
     ]
 
 
-def test_where_all_is_known_from_the_beginning_an_upgrade_says_nothing() -> None:
+def test_where_all_is_known_from_the_beginning_an_upgrade_adds_no_note() -> None:
     workspace = a_shop_with_changes()
     upgrade()
     assert not audit.check(workspace.pk).notes

@@ -1,0 +1,107 @@
+"""An agent that reports far more than its session had reserved: it counts, nothing more starts with it, and a person says whether it is true."""
+
+import pytest
+
+from budget.amounts import usd
+from budget.models import Account, LedgerEntry, Project
+from orchestration import sessions
+from orchestration.executor import dispatch, explain
+from orchestration.maintenance import audit
+from orchestration.models import Entry, Executor, Session
+from orchestration.sessions import metering, spend_doubts
+from tests.contract.api import Api
+from tests.factories import ANA, a_session, a_token, a_workspace, an_entry
+from workspaces.errors import Conflict, Invalid
+from workspaces.models import Event, Role
+
+pytestmark = pytest.mark.django_db
+
+
+def a_burst(*, lines: int = 500, cost: str = "0.05", outcome: str = "out_of_money") -> Session:
+    """A session with $5 reserved whose agent reports so many requests at once."""
+    session = a_session(an_entry(a_workspace(cap="1000", budget="1000"), budget="50"))
+    for number in range(lines):
+        metering.record(session, metering.Usage(str(number), cost=usd(cost)))
+    sessions.conclude(session, sessions.Ending(Session.Outcome(outcome), "used up"))
+    return Session.objects.select_related("entry", "workspace").get(pk=session.pk)
+
+
+def money(session: Session) -> tuple[int, int]:
+    account = Account.objects.get(pk=session.entry_id)
+    assert audit.check(session.workspace_id).wrong == []
+    return account.spent, account.held
+
+
+def status(session: Session) -> tuple[str, str]:
+    entry = Entry.objects.get(pk=session.entry_id)
+    return entry.status, entry.reason_code
+
+
+def test_it_counts_and_its_entry_is_held_with_one_question() -> None:
+    session = a_burst()
+    assert money(session) == (usd(25), 0) and status(session) == ("blocked", "human_hold")
+    message = Entry.objects.get(pk=session.entry_id).reason_message
+    assert message.startswith("Its agent reported $25.00 where $5.00 was reserved")
+    assert Event.objects.get(verb="session.doubted").object_id == session.pk
+
+
+def test_nothing_more_starts_with_that_agent_and_others_do() -> None:
+    session = a_burst()
+    other = an_entry(session.workspace)
+    dispatch.cycle(session.workspace_id)
+    why = explain.reasons(session.workspace_id, [other.pk])[other.pk].why
+    assert why is not None and why.code == "agent_unavailable" and "#1's agent reported $25.00" in why.message
+    Executor.objects.update(config={"agent": {"kind": "codex"}})
+    dispatch.cycle(session.workspace_id)
+    assert Session.objects.filter(entry=other).exists()
+
+
+@pytest.mark.parametrize(("lines", "cost"), [(100, "0.05"), (102, "0.05"), (2, "4.99"), (1, "25")])
+def test_requests_that_were_under_way_are_no_doubt(lines: int, cost: str) -> None:
+    session = a_burst(lines=lines, cost=cost)
+    assert session.doubt == "" and status(session) == ("pending", "")
+
+
+def test_if_it_is_true_it_stays_and_the_entry_goes_on() -> None:
+    session = a_burst()
+    assert spend_doubts.answer(session, is_true=True, by=ANA) == 0
+    assert money(session) == (usd(25), 0) and status(session) == ("pending", "")
+    dispatch.cycle(session.workspace_id)
+    assert status(session) == ("in_progress", "")
+
+
+def test_if_it_is_not_one_row_takes_it_back_once() -> None:
+    session = a_burst()
+    for _ in range(2):
+        spend_doubts.answer(session, is_true=False, by=ANA, reason="it repeats itself")
+    row = LedgerEntry.objects.get(price_source="manual")
+    assert (row.amount, row.actor, row.reason) == (-usd(20), "ana", "not true: it repeats itself")
+    assert money(session) == (usd(5), 0) and status(session) == ("pending", "")
+    with pytest.raises(Conflict, match="ana has answered"):
+        spend_doubts.answer(session, is_true=True, by=ANA)
+
+
+def test_a_correction_needs_a_reason_and_a_doubt() -> None:
+    with pytest.raises(Invalid):
+        spend_doubts.answer(a_burst(), is_true=False, by=ANA)
+    with pytest.raises(Conflict):
+        spend_doubts.answer(a_burst(lines=1), is_true=True, by=ANA)
+
+
+def test_an_entry_that_a_person_moved_meanwhile_stays_there() -> None:
+    session = a_burst()
+    Entry.objects.update(reason_message="Ana looks at it")
+    spend_doubts.answer(session, is_true=True, by=ANA)
+    assert status(session) == ("blocked", "human_hold")
+
+
+@pytest.mark.parametrize(("role", "answer"), [(Role.BUDGET, 200), (Role.OPERATOR, 403), (Role.VIEWER, 403)])
+def test_who_may_change_budgets_answers_over_the_api(role: str, answer: int) -> None:
+    session = a_burst()
+    api = Api(session.workspace_id, a_token(session.workspace, role=role))
+    response = api.post(f"/executor/sessions/{session.pk}/spend", {"is_true": False, "reason": "no"})
+    assert response.status == answer
+    if answer == 200:
+        assert response.json == {"session_id": session.pk, "is_true": False, "corrected_usd": -20}
+        assert api.post(f"/executor/sessions/{session.pk}/spend", {"is_true": True}).status == 409
+    assert Project.objects.get().total_spent == (usd(5) if answer == 200 else usd(25))
