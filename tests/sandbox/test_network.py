@@ -220,13 +220,13 @@ def test_a_list_keeps_the_usual_form(text: str, listed: str) -> None:
 )  # fmt: skip
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
-        configuration.load({"sandbox": {"allow": [text]}})
+        configuration.merged({}, {"sandbox": {"allow": [text]}})
 
 
 @pytest.mark.parametrize("network", ["proxy", "none"])
 def test_a_bounded_network_needs_a_sandbox(network: str) -> None:
     with pytest.raises(ValueError, match="keep its processes off the network"):
-        configuration.load({"sandbox": {"mode": "none", "network": network}})
+        configuration.merged({}, {"sandbox": {"mode": "none", "network": network}})
 
 
 def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> None:
