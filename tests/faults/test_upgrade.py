@@ -95,6 +95,14 @@ class Upgraded:
         self.ids.append(self.shop.add(gate, f"write file-{n} yes", "spend 0.25", spec=files, budget_usd=4))
         return self.ids[-1]
 
+    def all_implement(self, ids: list[str]) -> None:
+        """Returns once the agents of these entries are at work."""
+
+        def phases() -> set[str]:
+            return {self.shop.session(id_)["phase"] if self.shop.entry(id_)["session_ids"] else "" for id_ in ids}
+
+        until(lambda: phases() == {"implementation"}, 90, every=0.5)
+
     def all_land(self, seconds: float = 120) -> None:
         until(lambda: {self.shop.entry(id_)["status"] for id_ in self.ids} == {"done"}, seconds, every=0.2)
         assert [self.shop.merged(f"file-{n}") for n in range(len(self.ids))] == ["yes"] * len(self.ids)
@@ -112,7 +120,7 @@ def test_sessions_at_work_go_on_after_an_upgrade(tmp_path: Path, earlier: Path, 
         done = work.add(waits=False)
         work.shop.becomes(done, "done", 60)
         waiting = [work.add(waits=True) for _ in range(3)]
-        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in waiting), 60, every=0.2)
+        work.all_implement(waiting)
         getattr(old.process, end)()
         old.process.wait(60)
     work.opened.touch()
@@ -201,7 +209,7 @@ def test_a_backlog_goes_through_with_the_next_release_and_a_worker_without_a_num
         until(team.answers, 60)
         work = Upgraded(Client(team), tmp_path)
         at_work = [work.add(waits=True) for _ in range(2)]
-        until(lambda: all(work.shop.session(id_)["phase"] == "implementation" for id_ in at_work), 60, every=0.2)
+        work.all_implement(at_work)
         team.code = ROOT
         assert "2 at work" in team.muster("upgrade", "--check")
         team.muster("upgrade")
@@ -210,7 +218,9 @@ def test_a_backlog_goes_through_with_the_next_release_and_a_worker_without_a_num
         for command in (web, control):
             ends.enter_context(team.started(ROOT, *command))
         until(team.answers, 60)
-        late = [work.add(waits=False) for _ in range(12)]
+        old_gate, work.opened = work.opened, tmp_path / "opened-late"
+        work.shop.call("PATCH", "/config", {"max_workers": 8})
+        late = [work.add(waits=n < 8) for n in range(12)]  # eight need the slots of both releases
         workspace_id = work.shop.path.split("/")[2]
         too_old = release.why_incompatible("")
         until(lambda: any(too_old in reason["message"] for reason in work.shop.entry(late[0])["reasons"]), 60, every=0.5)
@@ -219,10 +229,12 @@ def test_a_backlog_goes_through_with_the_next_release_and_a_worker_without_a_num
         assert (
             'muster_host_version_refused{host="' in (metrics := work.shop.client.metrics()) and 'version="none"} 1.0' in metrics
         )
-        work.opened.touch()
+        old_gate.touch()
         until(lambda: {work.shop.session(id_)["status"] for id_ in at_work} == {"passed"}, 90, every=0.5)
         for code in (ROOT, next_release):
             ends.enter_context(team.started(code, *sessions))
+        work.all_implement(late[:8])
+        work.opened.touch()
         work.all_land(180)
         took = team.muster("shell", "-v0", "-c", TOOK).split()
         assert took.count("none") == len(at_work), "the old one has taken nothing since"
