@@ -187,7 +187,7 @@ class LedgerAdmin(ReadOnly):
         column("computed"),
         "price_source",
         "model",
-        ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+        ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
         "session_ref",
         "round",
         "hold",

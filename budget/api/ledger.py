@@ -105,7 +105,14 @@ def charge(
     report = charges.Report(
         category=Category(body.category),
         amount=body.amount_usd,
-        tokens=Tokens(body.model or "", body.input_tokens, body.output_tokens, body.cache_read_tokens, body.cache_write_tokens),
+        tokens=Tokens(
+            body.model or "",
+            body.input_tokens,
+            body.output_tokens,
+            body.cache_read_tokens,
+            body.cache_write_tokens,
+            body.cache_write_1h_tokens,
+        ),
         reason=body.reason,
         round_number=body.round,
     )

@@ -31,6 +31,7 @@ class Charge:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     reason: str = ""
     at: datetime | None = None
 
@@ -68,6 +69,7 @@ def charge(
         "output_tokens": item.output_tokens,
         "cache_read_tokens": item.cache_read_tokens,
         "cache_write_tokens": item.cache_write_tokens,
+        "cache_write_1h_tokens": min(item.cache_write_1h_tokens, item.cache_write_tokens),
         "actor": actor,
         "reason": item.reason[:500],
         **({} if item.at is None else {"at": item.at}),

@@ -33,6 +33,8 @@ def book(
         raise Invalid("The permit is for another category or entry", "permit_id")
     if report.category == Category.ENTRY and account is None:
         raise Invalid("A charge of the category 'entry' must name its entry", "entry_id")
+    if report.tokens.cache_write_1h > report.tokens.cache_write:
+        raise Invalid("must be at most cache_write_tokens, which it is a part of", "cache_write_1h_tokens")
     computed = prices.cost(report.tokens) if report.tokens.model else None
     amount = report.amount if report.amount is not None else computed
     if amount is None:
@@ -51,6 +53,7 @@ def book(
         output_tokens=report.tokens.output,
         cache_read_tokens=report.tokens.cache_read,
         cache_write_tokens=report.tokens.cache_write,
+        cache_write_1h_tokens=report.tokens.cache_write_1h,
         reason=report.reason,
     )
     fresh = booking.charge(project, item, account=account, reservation=permit, round_number=report.round_number, actor=actor)
@@ -73,6 +76,6 @@ def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "char
 def _same(row: LedgerEntry, item: booking.Charge, account: Account | None, round_number: int | None) -> bool:
     """Whether the row has the same report. Computed prices are ignored: the price table may have changed between the calls."""
     fields = ("category", "reported", "model", "reason")
-    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     same = all(getattr(row, name) == getattr(item, name) for name in (*fields, *tokens))
     return same and row.account_id == (account.pk if account else None) and round_number in (None, row.round)

@@ -22,6 +22,7 @@ COLUMNS = (
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "cache_write_1h_tokens",
     "actor",
     "reason",
 )
@@ -43,6 +44,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
         entry.output_tokens,
         entry.cache_read_tokens,
         entry.cache_write_tokens,
+        entry.cache_write_1h_tokens,
         entry.actor,
         entry.reason,
     )

@@ -12,15 +12,22 @@ from budget import amounts
 VERSION = f"genai-prices {version('genai-prices')}"
 
 
+Context = tuple[tuple[str, str], ...]
+"""Pairs as the price library names them: `speed`, `service_tier`, `processing`. It ignores what it does not know."""
+
+
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of one request. `input` excludes tokens read from or written to a cache."""
+    """Tokens of one request. `input` excludes tokens read from or written to a cache. `cache_write_1h`: the part of `cache_write` that the
+    provider keeps for an hour. `context`: how the request was served, which has a price of its own for some models."""
 
     model: str
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
+    context: Context = ()
 
 
 def cost(tokens: Tokens) -> int | None:
@@ -29,10 +36,11 @@ def cost(tokens: Tokens) -> int | None:
         input_tokens=tokens.input + tokens.cache_read + tokens.cache_write,
         cache_read_tokens=tokens.cache_read,
         cache_write_tokens=tokens.cache_write,
+        cache_write_1h_tokens=min(tokens.cache_write_1h, tokens.cache_write),
         output_tokens=tokens.output,
     )
     try:
-        priced = calc_price(usage, model_ref=tokens.model)
+        priced = calc_price(usage, model_ref=tokens.model, price_context=dict(tokens.context) or None)
     except (LookupError, ValueError):
         return None
     return amounts.round_up(Decimal(priced.total_price))

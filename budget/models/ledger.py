@@ -1,7 +1,7 @@
 """Reservations (`Hold`) and the ledger: what is reserved, and what is spent."""
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
@@ -102,6 +102,11 @@ class LedgerEntry(models.Model):
     output_tokens = models.BigIntegerField(default=0)
     cache_read_tokens = models.BigIntegerField(default=0)
     cache_write_tokens = models.BigIntegerField(default=0)
+    cache_write_1h_tokens = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The part of the tokens written to a cache that is kept for an hour, at a higher price.",
+    )
     actor = models.CharField(max_length=200)
     reason = models.CharField(max_length=500, blank=True)
 
@@ -112,6 +117,10 @@ class LedgerEntry(models.Model):
                 condition=~Q(category="entry") | Q(account__isnull=False, round__isnull=False), name="entry_spend_names_its_round"
             ),
             models.CheckConstraint(condition=Q(amount__gte=0) | Q(price_source="manual"), name="only_corrections_are_negative"),
+            models.CheckConstraint(
+                condition=Q(cache_write_1h_tokens__gte=0, cache_write_1h_tokens__lte=F("cache_write_tokens")),
+                name="one_hour_writes_are_cache_writes",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "id"], name="ledger_in_order"),

@@ -130,4 +130,5 @@ def session_spend(session_ref: str) -> dict[str, int | None]:
         output_tokens=Sum("output_tokens"),
         cache_read_tokens=Sum("cache_read_tokens"),
         cache_write_tokens=Sum("cache_write_tokens"),
+        cache_write_1h_tokens=Sum("cache_write_1h_tokens"),
     )

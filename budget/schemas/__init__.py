@@ -98,6 +98,7 @@ class LedgerOut(Schema):
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     actor: str
     reason: str
 
@@ -149,7 +150,7 @@ class ChangesOut(Schema):
 
 
 class ChargeIn(Strict):
-    """What something outside spent: an amount, or tokens of a model that has a price."""
+    """What something outside spent: an amount, or tokens of a model that has a price. `cache_write_1h_tokens`: a part of `cache_write_tokens`."""
 
     category: Annotated[Category, Field(strict=False)]
     permit_id: Line | None = None
@@ -161,6 +162,7 @@ class ChargeIn(Strict):
     output_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     cache_read_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     cache_write_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    cache_write_1h_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     reason: Line = ""
 
 

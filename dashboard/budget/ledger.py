@@ -46,6 +46,7 @@ HEAD = [
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "cache_write_1h_tokens",
     "corrects",
     "actor",
     "reason",
@@ -192,5 +193,5 @@ def _line(row: LedgerEntry) -> Iterator[Any]:
 
     yield from (row.pk, row.at, row.category, row.account_id, row.session_ref or None, row.round, usd(row.amount))
     yield from (row.price_source, usd(row.reported), usd(row.computed), row.price_version, row.model)
-    yield from (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens)
+    yield from (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens, row.cache_write_1h_tokens)
     yield from (row.corrects_id, row.actor, row.reason)

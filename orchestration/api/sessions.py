@@ -15,7 +15,7 @@ from orchestration.sessions import metering, spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.errors import NotFound
+from workspaces.errors import Invalid, NotFound
 from workspaces.schemas import extra_content, responses
 
 router = Router(tags=["sessions"])
@@ -65,6 +65,8 @@ def log_response(request: Request, session: Session, after: int, format: str) ->
 def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.UsageIn) -> Any:
     """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
     session = _own(request, workspaceID, sessionID)
+    if body.cache_write_1h_tokens > body.cache_write_tokens:
+        raise Invalid("must be at most cache_write_tokens, which it is a part of", "cache_write_1h_tokens")
     usage = metering.Usage(
         id=body.id,
         cost=body.cost_usd,
@@ -73,6 +75,7 @@ def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: s
         output_tokens=body.output_tokens,
         cache_read_tokens=body.cache_read_tokens,
         cache_write_tokens=body.cache_write_tokens,
+        cache_write_1h_tokens=body.cache_write_1h_tokens,
     )
     fresh = metering.record(session, usage)
     return {"recorded": fresh, "budget_left_usd": amounts.number(max(metering.left(session), 0))}
@@ -159,5 +162,6 @@ def _shown(session: Session) -> dict[str, Any]:
             "output": spend["output_tokens"] or 0,
             "cache_read": spend["cache_read_tokens"] or 0,
             "cache_write": spend["cache_write_tokens"] or 0,
+            "cache_write_1h": spend["cache_write_1h_tokens"] or 0,
         },
     }

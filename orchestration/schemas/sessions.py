@@ -23,6 +23,7 @@ class TokensOut(Schema):
     output: int
     cache_read: int
     cache_write: int
+    cache_write_1h: int
 
 
 class SessionOut(Schema):
@@ -52,7 +53,8 @@ class SessionOut(Schema):
 
 
 class UsageIn(Strict):
-    """One request's usage: what it cost, or its tokens for Muster to price. `id` is unique in the session: a repeat counts once."""
+    """One request's usage: what it cost, or its tokens for Muster to price. `id` is unique in the session: a repeat counts once.
+    `cache_write_1h_tokens`: a part of `cache_write_tokens`."""
 
     id: Annotated[Name, Field(max_length=100)]
     cost_usd: Usd | None = None
@@ -61,6 +63,7 @@ class UsageIn(Strict):
     output_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     cache_read_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     cache_write_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    cache_write_1h_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
 
 
 class UsageOut(Schema):

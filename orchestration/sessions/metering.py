@@ -13,7 +13,7 @@ from orchestration.sessions import lifecycle
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens.
+    """One request. `cache_write_1h_tokens`: the part of `cache_write_tokens` that is kept for an hour. `context`: how it was served. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens.
 
     `of_thread`: the id is unique in the conversation, not only in the session: a later session that reads it again books nothing.
     """
@@ -25,6 +25,8 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    context: prices.Context = ()
     of_thread: bool = False
 
 
@@ -33,7 +35,15 @@ def price(usage: Usage) -> int | None:
     if not usage.model:
         return None
     return prices.cost(
-        prices.Tokens(usage.model, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+        prices.Tokens(
+            usage.model,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+            usage.cache_write_1h_tokens,
+            usage.context,
+        )
     )
 
 
@@ -71,6 +81,7 @@ def book(session: Session, usage: Usage, category: Category, *, role: str, at: d
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
         at=at,
     )
     account = None if session.is_run else session.entry.account

@@ -382,7 +382,7 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
     assert (body["id"], body["entry_id"], body["attempt"], body["round"]) == (session.pk, session.entry_id, 1, 1)
     assert (body["phase"], body["status"], body["ended_at"]) == ("implementation", "running", None)
     assert body["cost"] == {"booked_usd": 0.25, "reported_usd": 0.25, "computed_usd": None}
-    assert body["tokens"] == {"input": 10, "output": 0, "cache_read": 0, "cache_write": 0}
+    assert body["tokens"] == {"input": 10, "output": 0, "cache_read": 0, "cache_write": 0, "cache_write_1h": 0}
     ended(session)
     over = shop.get(f"/executor/sessions/{session.pk}").json
     assert over["status"] == "failed" and RFC_3339_UTC.fullmatch(over["ended_at"])
@@ -533,6 +533,7 @@ def test_the_ledger_is_paged_newest_first(workspace: Workspace, shop: Api) -> No
         "output_tokens",
         "cache_read_tokens",
         "cache_write_tokens",
+        "cache_write_1h_tokens",
         "actor",
         "reason",
     ]
@@ -630,12 +631,29 @@ def test_a_charge_with_a_key_counts_once(shop: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"round": 2}, {"cache_read_tokens": 5}, {"cache_write_tokens": 5}, {"output_tokens": 5}, {"reason": "y"}]
+    "change",
+    [
+        {"round": 2},
+        {"cache_read_tokens": 5},
+        {"cache_write_tokens": 5},
+        {"cache_write_tokens": 5, "cache_write_1h_tokens": 5},
+        {"output_tokens": 5},
+        {"reason": "y"},
+    ],
 )
 def test_a_key_used_with_any_other_charge_is_refused(workspace: Workspace, shop: Api, change: dict[str, Any]) -> None:
     body = {"category": "entry", "amount_usd": 0.5, "entry_id": an_entry(workspace).pk, "round": 1, "reason": "x"}
     shop.post("/budget/charges", body, Idempotency_Key="k")
     assert names_of(shop.post("/budget/charges", body | change, Idempotency_Key="k")) == ["Idempotency-Key"]
+
+
+def test_a_charge_is_priced_by_what_its_cache_keeps_for_an_hour(shop: Api) -> None:
+    body = {"category": "orchestrator", "model": "claude-opus-4-5", "cache_write_tokens": 100_000}
+    for kept, billed in ((0, 0.625), (100_000, 1.0)):
+        before = shop.get("/budget").json["global"]["total_spent_usd"]
+        shop.post("/budget/charges", body | {"cache_write_1h_tokens": kept})
+        assert shop.get("/budget").json["global"]["total_spent_usd"] - before == pytest.approx(billed)
+    assert names_of(shop.post("/budget/charges", body | {"cache_write_1h_tokens": 100_001})) == ["cache_write_1h_tokens"]
 
 
 def test_a_key_belongs_to_its_caller_and_workspace(workspace: Workspace, shop: Api) -> None:

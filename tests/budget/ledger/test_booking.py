@@ -176,3 +176,12 @@ def test_a_reservation_that_was_overdrawn_grows_by_what_was_asked_for_beyond_tha
     book(entry, "k", "1.5", hold)
     assert ledger.extend(hold.pk, usd(1)) == usd(1)
     assert ledger.drawn(hold.pk) == (usd(2), usd("1.5")) and balances(entry.workspace) == (usd("1.5"), usd("0.5"))
+
+
+@pytest.mark.parametrize("kept", [-1, 6])
+def test_the_database_refuses_more_tokens_kept_for_an_hour_than_were_written(kept: int) -> None:
+    book(an_entry(a_workspace()), "once", "0.5")
+    row = LedgerEntry.objects.get()
+    row.pk, row.event_key, row.cache_write_tokens, row.cache_write_1h_tokens = None, "again", 5, kept
+    with pytest.raises(IntegrityError), transaction.atomic():
+        row.save(force_insert=True)

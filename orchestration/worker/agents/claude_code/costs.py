@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from budget import amounts
+from budget.ledger.prices import Context
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.events import Discrepancy
@@ -23,7 +24,7 @@ GRACE_S = 2.0
 MAX_ID_LENGTH = 100
 
 Tokens = tuple[int, int, int, int]
-"""Input without cache, output, read from the cache, written to the cache."""
+"""Input without cache, output, read from the cache, written to the cache. Telemetry and the sum do not say for how long."""
 
 
 @dataclass(slots=True)
@@ -33,13 +34,16 @@ class _Request:
     message_id: str
     model: str
     tokens: Tokens
+    written_1h: int = 0
+    context: Context = ()
     request_id: str = ""
     done_at: float | None = None
     counted: bool = False
 
     @property
     def usage(self) -> Usage:
-        return Usage(self.request_id or self.message_id, None, self.model, *self.tokens)
+        kept = min(self.written_1h, self.tokens[3])
+        return Usage(self.request_id or self.message_id, None, self.model, *self.tokens, kept, self.context)
 
 
 class Costs:
@@ -73,7 +77,10 @@ class Costs:
         """message_start: the input is known, the output is not."""
         id_ = text(nested(message, "id"), MAX_ID_LENGTH)
         if id_ and id_ not in self._streamed:
-            self._streamed[id_] = _Request(id_, text(nested(message, "model"), 200), _tokens(nested(message, "usage")))
+            usage = nested(message, "usage")
+            self._streamed[id_] = _Request(
+                id_, text(nested(message, "model"), 200), _tokens(usage), _written_1h(usage), context=_context(usage)
+            )
 
     def message_named(self, message_id: Any, request_id: Any) -> None:
         """A line of the answer's content: the only one with both ids."""
@@ -84,6 +91,8 @@ class Costs:
         """message_delta: the usage is complete."""
         if request := self._streamed.get(message_id):
             request.tokens = _tokens(usage, request.tokens)
+            request.written_1h = _written_1h(usage) or request.written_1h
+            request.context = _context(usage) or request.context
             request.done_at = time.monotonic()
 
     # Bookings without telemetry.
@@ -149,15 +158,17 @@ class Costs:
 
     def _reported(self, id_: str, model: str, cost: Decimal | None, tokens: Tokens) -> Usage:
         """The CLI's own amount, in whole micro-USD that add up to the exact sum; only tokens for a model that is not Anthropic's."""
+        kept = next((request.written_1h for request in self._streamed.values() if request.request_id == id_), 0)
+        counted = (*tokens, min(kept, tokens[3]))
         if cost is None or not is_own(model):
             self._other_models.setdefault(model, Counter()).update(dict(enumerate(tokens)))
-            return Usage(id_, None, model, *tokens)
-        if metering.price(Usage(id_, None, model, *tokens)) is None:
+            return Usage(id_, None, model, *counted)
+        if metering.price(Usage(id_, None, model, *counted)) is None:
             self._guessed.add(model)
         self._exact += cost * amounts.MICRO
         amount = round(self._exact) - self._booked
         self._booked += amount
-        return Usage(id_, amount, model, *tokens)
+        return Usage(id_, amount, model, *counted)
 
     # The sum.
 
@@ -190,6 +201,19 @@ class Costs:
 def is_own(model: str) -> bool:
     """Whether it is an Anthropic model, from any provider. Claude Code prices all others at $5 and $25 per million tokens, which is wrong."""
     return "claude" in model.lower()
+
+
+def _written_1h(usage: Any) -> int:
+    """The part of the tokens written to the cache that is kept for an hour."""
+    return count(nested(usage, "cache_creation", "ephemeral_1h_input_tokens"))
+
+
+def _context(usage: Any) -> Context:
+    """The provider says it with each answer."""
+    named = {"speed": nested(usage, "speed"), "service_tier": nested(usage, "service_tier")}
+    if named["service_tier"] == "batch":
+        named["processing"] = "batch"
+    return tuple((name, value[:40]) for name, value in named.items() if isinstance(value, str) and value)
 
 
 def _tokens(usage: Any, known: Tokens = (0, 0, 0, 0)) -> Tokens:

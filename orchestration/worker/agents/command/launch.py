@@ -22,7 +22,8 @@ TRAITS = Traits(
 )
 
 EVENTS = frozenset(["usage", "text", "question", "waiting", "failure", "verdict", "result"])
-TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+CONTEXT = ("speed", "service_tier")
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 MAX_TOKENS = 10**12
 MAX_ID_LENGTH = 100
 MAX_VERDICTS = 20
@@ -123,9 +124,12 @@ def _usage(message: dict[str, Any], name: str) -> Usage:
     try:
         cost = amounts.round_up(_amount(message["cost_usd"])) if message.get("cost_usd") is not None else None
         tokens: dict[str, Any] = {key: _count(message.get(key, 0)) for key in TOKENS}
+        if tokens["cache_write_1h_tokens"] > tokens["cache_write_tokens"]:
+            raise ValueError("a part is more than the whole")
     except (ValueError, InvalidOperation):
         return Usage(id=name, model="unreadable usage line")
-    return Usage(id=name, cost=cost, model=model, **tokens)
+    context = tuple((key, message[key][:40]) for key in CONTEXT if isinstance(message.get(key), str))
+    return Usage(id=name, cost=cost, model=model, context=context, **tokens)
 
 
 def _amount(value: Any) -> Decimal:

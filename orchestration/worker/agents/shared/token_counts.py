@@ -65,6 +65,7 @@ def chat_usage(id_: str, usage: Any, *, model: str, cost: int | None) -> Usage:
     prompt = count(nested(usage, "prompt_tokens"))
     read = count(nested(usage, "prompt_tokens_details", "cached_tokens")) or count(nested(usage, "cache_read_input_tokens"))
     write = count(nested(usage, "cache_creation_input_tokens"))
+    kept = nested(usage, "prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens")
     return Usage(
         id=id_,
         cost=cost,
@@ -73,6 +74,7 @@ def chat_usage(id_: str, usage: Any, *, model: str, cost: int | None) -> Usage:
         output_tokens=count(nested(usage, "completion_tokens")),
         cache_read_tokens=read,
         cache_write_tokens=write,
+        cache_write_1h_tokens=min(count(kept), write),
     )
 
 

@@ -1,5 +1,7 @@
 """Claude Code's telemetry and its stream report the same cost: it counts once, in any order."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,3 +140,17 @@ def test_an_unknown_claude_model_costs_its_own_estimate_and_is_flagged() -> None
     events = read_all([request("r1", "claude-future-9"), result(total_cost_usd=0.01)])
     assert cost(events) == 10_000
     assert "does not know claude-future-9" in of_kind(Discrepancy, events)[0].message
+
+
+def test_tokens_that_the_cache_keeps_for_an_hour_cost_as_much() -> None:
+    """The same true output, with a cache that lives for an hour, and before its sum: the bill has $6 in place of $3.75 per million tokens."""
+    lines = [json.loads(json.dumps(row)) for row in objects("claude-partial") if row.get("type") == "stream_event"]
+    written = 0
+    for row in lines:
+        message = row["event"].get("message") or {}
+        if kept := (message.get("usage") or {}).get("cache_creation"):
+            kept["ephemeral_1h_input_tokens"], kept["ephemeral_5m_input_tokens"] = kept["ephemeral_5m_input_tokens"], 0
+            written += kept["ephemeral_1h_input_tokens"]
+    assert written > 0
+    five_minutes = cost(read_all([{"stdout": row} for row in objects("claude-partial") if row.get("type") == "stream_event"]))
+    assert cost(read_all([{"stdout": row} for row in lines])) == five_minutes + written * 2.25

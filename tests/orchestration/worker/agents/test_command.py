@@ -24,6 +24,21 @@ def test_usage_without_an_id_counts_each_time(tmp_path: Path) -> None:
     assert ids == [usage.id for usage in of_kind(Usage, read(tmp_path, line, line))], "a journal is read the same way"
 
 
+def test_usage_says_what_a_cache_keeps_for_an_hour_and_how_it_was_served(tmp_path: Path) -> None:
+    line = {
+        "type": "usage",
+        "model": "gpt-5",
+        "cache_write_tokens": 5,
+        "cache_write_1h_tokens": 3,
+        "service_tier": "flex",
+        "speed": 1,
+    }
+    [usage] = of_kind(Usage, read(tmp_path, json.dumps(line)))
+    assert (usage.cache_write_tokens, usage.cache_write_1h_tokens, usage.context) == (5, 3, (("service_tier", "flex"),))
+    [unclear] = of_kind(Usage, read(tmp_path, json.dumps(line | {"cache_write_1h_tokens": 6})))
+    assert unclear.model == "unreadable usage line", "a part is never more than the whole"
+
+
 def test_long_ids_with_a_common_start_are_distinct(tmp_path: Path) -> None:
     lines = [json.dumps({"type": "usage", "id": "x" * 200 + end, "cost_usd": 0.1}) for end in "ab"]
     assert len({usage.id for usage in of_kind(Usage, read(tmp_path, *lines))}) == 2
