@@ -53,10 +53,10 @@ def fill(workspace: Workspace, count: int, *, status: str = "pending", files: in
     sql(
         f"""INSERT INTO orchestration_entry (id, workspace_id, account_id, seq, type, content, spec, spec_frozen, paths, status,
             reason_code, reason_message, priority, parallelizable, parallel_group, budget_rounds, rounds_completed,
-            unmet_dependencies, has_rounds, next_work, attempts, crashes, created_by, assigned_to, updated_at)
+            unmet_dependencies, has_rounds, next_work, attempts, crashes, created_by, assigned_to, updated_at, done_way, done_by)
         {NUMBERS} SELECT {ID}, %s, {ID}, n, 'task', 'do ' || n, '{{}}', false, {paths},
             %s, CASE WHEN %s IN ('blocked', 'failed') THEN 'human_hold' ELSE '' END, '', 2, true, '', 5, 0, %s, false, 'implement',
-            0, 0, '', '', CURRENT_TIMESTAMP
+            0, 0, '', '', CURRENT_TIMESTAMP, CASE WHEN %s = 'done' THEN 'closed' ELSE '' END, 'bench'
         FROM numbers""",
         *bounds,
         tag,
@@ -65,6 +65,7 @@ def fill(workspace: Workspace, count: int, *, status: str = "pending", files: in
         status,
         status,
         unmet,
+        status,
     )
     Executor.objects.filter(pk=workspace.pk).update(last_seq=first + count)
     sql("ANALYZE")
@@ -78,7 +79,10 @@ def end_sessions(workspace: Workspace) -> None:
     )
     sql("UPDATE budget_hold SET state = 'settled' WHERE project_id = %s AND state = 'open'", workspace.pk)
     sql("DELETE FROM orchestration_filelock WHERE workspace_id = %s", workspace.pk)
-    sql("UPDATE orchestration_entry SET status = 'done' WHERE workspace_id = %s AND status = 'in_progress'", workspace.pk)
+    sql(
+        "UPDATE orchestration_entry SET status = 'done', done_way = 'closed', done_by = 'bench' WHERE workspace_id = %s AND status = 'in_progress'",
+        workspace.pk,
+    )
 
 
 def milliseconds(act: Callable[[], object]) -> float:

@@ -471,6 +471,18 @@ class EntryMarkedDone(EntryEvent, verb="entry.marked_done", sentence="marked {su
     pass
 
 
+class WorkGivenUp(
+    EntryEvent,
+    verb="entry.work_given_up",
+    sentence="gave up round {round} of {subject}: {host} alone had it, and did not come back",
+):
+    """`commit`: what is lost."""
+
+    round: int
+    host: str
+    commit: str
+
+
 class EntryMarkedFailed(EntryEvent, verb="entry.marked_failed", sentence="marked {subject} failed"):
     pass
 

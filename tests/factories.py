@@ -12,7 +12,7 @@ from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting
 from orchestration import sessions
-from orchestration.backlog import entries
+from orchestration.backlog import entries, ways
 from orchestration.events import EntryBlocked
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
@@ -23,6 +23,8 @@ from workspaces.models import Channel, Role, Workspace
 from workspaces.notices import channels
 
 ANA = Caller("ana")
+CLOSED = {"status": "done", "done_way": "closed", "done_by": "ana"}
+"""The columns of an entry that a person has marked done."""
 
 
 def a_workspace(
@@ -105,7 +107,8 @@ def a_session(entry: Entry) -> Session:
 def ended(session: Session, *, score: float = 0.5, outcome: str = "failed") -> Session:
     """The same session after its verdict."""
     verdict = rounds.Verdict(passed=outcome == "passed", score=score, findings=["a finding"])
-    assert sessions.conclude(session, sessions.Ending(Session.Outcome(outcome), verdict=verdict))
+    done = ways.nothing_to_do(round=session.round_number) if outcome == "passed" else None
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome(outcome), verdict=verdict, done=done))
     session.refresh_from_db()
     return session
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
+from dashboard.entry import done_text
 from dashboard.entry.tabs import children
 from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
@@ -19,6 +20,7 @@ TOO_LARGE = (Reason.NO_IMPROVEMENT, Reason.ROUNDS_EXHAUSTED)
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """The entry's state in one sentence, since when, and its results so far; the same as its row of the backlog."""
     row = rows(page_request, [entry])[0]
+    row["why"] = row["why"] or done_text.pieces(entry)
     at_work = row["session"] is not None
     pull_request = _pull_request(page_request, entry)
     return {

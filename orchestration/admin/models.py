@@ -91,6 +91,14 @@ class EntryAdmin(Editable):
         ("Money", {"fields": ["account", column("account__budget"), column("account__spent"), column("account__held")]}),
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
         ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths", "requires"]}),
+        (
+            "Done",
+            {
+                "fields": ["done_way", "done_commit", "done_round", "done_pull_request", "done_by", "done_reason"],
+                "classes": ["collapse"],
+            },
+        ),
+        ("Host", {"fields": ["host_id", "is_shared", "host_away_at"], "classes": ["collapse"]}),
         ("Split", {"fields": ["parent", "depth", "is_container", "before_split"], "classes": ["collapse"]}),
         ("Spec", {"fields": ["spec", "spec_frozen"], "classes": ["collapse"]}),
         ("Plan", {"fields": ["group", "source_plan", "source_id", "source_path"], "classes": ["collapse"]}),

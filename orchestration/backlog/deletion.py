@@ -125,9 +125,9 @@ def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> dict[str, int]:
 
 def _rejoin(parent: Entry, *, by: Caller) -> None:
     before = parent.before_split or {"status": Entry.Status.PENDING}
+    entry_state.move(parent, Next(**before))  # first: only an entry that is split is done by its children
     Entry.objects.filter(pk=parent.pk).update(is_container=False, before_split=None)
     parent.refresh_from_db()
-    entry_state.move(parent, Next(**before))
     event = events.EntryRejoined()
     activity.record(parent.workspace_id, event, by=by, object_id=parent.pk, reason="its last child was deleted")
 

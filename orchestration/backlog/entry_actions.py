@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import entry_state
+from orchestration.backlog import entry_state, ways
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
 from orchestration.events import EntryEvent
@@ -83,7 +83,7 @@ def mark_all_done(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> 
     with transaction.atomic():
         rows = _ready(entries, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        entry_state.move_all(rows, Next("done"))
+        entry_state.move_all(rows, Next("done", done=ways.closed(by=by.name, reason=reason)))
         _record([(row, events.EntryMarkedDone()) for row in rows], by=by, reason=reason)
     _notify(rows[0].workspace_id)
     return rows

@@ -5,17 +5,19 @@ The executor's row is locked first, so that counters never race.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
 from orchestration import events, funding
-from orchestration.backlog import completion, locks
+from orchestration.backlog import completion, locks, newest_work
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.tree import rollup
+from orchestration.backlog.ways import Done
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
-from orchestration.models import Dependency, Entry, Executor
+from orchestration.models import Dependency, Entry, Executor, Landing, PullRequest
 from orchestration.reasons import OUT_OF_LINE, RETURNS_SHARE, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -24,6 +26,10 @@ from workspaces.models import Event
 
 ENDED = (Entry.Status.DONE, Entry.Status.FAILED)
 _HALTED = {Entry.Status.BLOCKED.value: events.EntryBlocked, Entry.Status.FAILED.value: events.EntryFailed}
+
+
+class NotDone(ValueError):
+    """The entry is not done in the way that was given: its newest work is another."""
 
 
 def lock(entry: Entry) -> Entry:
@@ -42,13 +48,16 @@ def lock_all(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def move(entry: Entry, following: Next) -> None:
-    """Put an entry into its next state, with all consequences. The caller's transaction holds the executor's row."""
+    """Put an entry into its next state, with all consequences. The caller's transaction holds the executor's row. Raises NotDone."""
     move_all([entry], following)
 
 
 def move_all(entries: Sequence[Entry], following: Next) -> None:
-    """Put entries of one workspace into the same next state, in a number of statements that does not depend on how many they are."""
+    """Put entries of one workspace into the same next state, in a number of statements that does not depend on how many they are. Raises NotDone."""
     workspace_id, ids = entries[0].workspace_id, [entry.pk for entry in entries]
+    if following.done is not None:
+        for entry in entries:
+            _check_way(entry, following.done)
     were = {entry.pk: Entry.Status(entry.status) for entry in entries}
     were_met = {entry.pk for entry in entries if entry.is_met}
     backlog_before = completion.liveliest([completion.state_before(entry) for entry in entries])
@@ -117,12 +126,32 @@ def _move_container(container: Entry, following: Next) -> None:
     _update_dependents(container, before)
 
 
+def _check_way(entry: Entry, done: Done) -> None:
+    """A round since, or another pull request than this entry's merged one, is not what the caller looked at."""
+    if done.way in ("landed", "nothing_to_do"):
+        newest = newest_work.of(entry.pk)
+        known = (newest.round.number, newest.has_diff) if newest else None
+        if known != (done.round, done.way == "landed") and not (newest is None and done.way == "landed" and _is_of_others(entry)):
+            raise NotDone(f"#{entry.seq}: round {done.round} is not its newest work")
+    merged = PullRequest.objects.filter(entry=entry, state=PullRequest.State.MERGED).values_list("pk", flat=True)
+    if done.way == "merged" and done.pull_request not in merged:
+        raise NotDone(f"#{entry.seq}: its pull request is not merged")
+
+
+def _is_of_others(entry: Entry) -> bool:
+    """What landed last is what people pushed in place of all that its rounds had made."""
+    last = Landing.objects.filter(entry=entry, state=Landing.State.LANDED).order_by("-ended_at", "-pk").first()
+    return last is not None and last.round_id is None
+
+
 def set_state(entry: Entry, following: Next) -> None:
     """Set the fields in memory; the caller saves."""
     entry.status = following.status
     entry.reason_code, entry.reason_message = following.code, following.message[:500]
     entry.reason_at = Now() if following.code else None
     entry.parked_behind, entry.open_head = None, ""
+    for name, value in _way(following).items():
+        setattr(entry, name, value)
 
 
 def record_halted(*entries: Entry) -> None:
@@ -146,9 +175,8 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
     for entry in entries:
         set_state(entry, following)
     if len(entries) == 1:  # save() reads the database's time back
-        entries[0].save(
-            update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "open_head", "updated_at"]
-        )
+        named = ("status", "reason_code", "reason_message", "reason_at", "parked_behind", "open_head", "updated_at")
+        entries[0].save(update_fields=[*named, *_way(following)])
         return
     Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(
         status=following.status,
@@ -158,7 +186,21 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
         parked_behind=None,
         open_head="",
         updated_at=Now(),
+        **_way(following),
     )
+
+
+def _way(following: Next) -> dict[str, Any]:
+    """The columns that say how an entry became done; empty for one that is not."""
+    done = following.done
+    return {
+        "done_way": done.way if done else "",
+        "done_commit": done.commit if done else "",
+        "done_round": done.round if done else None,
+        "done_pull_request_id": done.pull_request if done else None,
+        "done_by": done.by[:200] if done else "",
+        "done_reason": done.reason[:500] if done else "",
+    }
 
 
 def _count_unmet(ids: Sequence[str], by: int) -> None:

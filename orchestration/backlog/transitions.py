@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budget.amounts import exact_usd
+from orchestration.backlog.ways import Done
 from orchestration.reasons import Reason
 
 MAX_CRASHES = 3
@@ -16,7 +17,7 @@ NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or th
 class Facts:
     """The entry after the session's round was counted. Amounts in micro-USD. `awaited`: reserved for what an absent host says.
     `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one, `plan_left` counts: what
-    plan and cap have left that is not spent."""
+    plan and cap have left that is not spent. `done`: how its passed work needs no landing."""
 
     outcome: str
     message: str
@@ -39,16 +40,22 @@ class Facts:
     plateau_epsilon: float = 0.01
     verify_next: bool = False
     lands: bool = False
+    done: Done | None = None
     on_hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The entry's next status; blocked and failed carry their reason."""
+    """The entry's next status; blocked and failed carry their reason, done carries its way."""
 
     status: str
     code: str = ""
     message: str = ""
+    done: Done | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status == "done") != (self.done is not None):
+            raise ValueError(f"An entry that becomes {self.status} {'needs a' if self.done is None else 'has no'} way to done")
 
 
 PENDING = Next("pending")
@@ -70,7 +77,7 @@ def _after(facts: Facts) -> Next:
     if facts.on_hold:
         return Next("blocked", Reason.HUMAN_HOLD, facts.on_hold)
     if facts.outcome == "passed":
-        return LANDING if facts.lands else Next("done")
+        return LANDING if facts.lands else Next("done", done=facts.done)
     if facts.outcome == "stopped" and facts.stopped_for_good:
         return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
     if facts.outcome in ("stopped", "interrupted", "unavailable", "asked"):

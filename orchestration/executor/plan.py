@@ -46,6 +46,7 @@ class Waiting:
     is_container: bool = False
     host: str = ""
     is_shared: bool = True
+    host_name: str = ""
     requires: tuple[str, ...] = ()
     asked: str = ""
     question: str = ""
@@ -379,7 +380,7 @@ def session_agents(world: World) -> frozenset[str]:
 def need(entry: Waiting, world: World) -> Need:
     """What its next session needs of its host."""
     agents = placing.ANY if entry.verify_only else session_agents(world)
-    return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared)
+    return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:

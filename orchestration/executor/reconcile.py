@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from budget.ledger import permits
 from budget.models import Hold
 from orchestration import events, funding, sessions
-from orchestration.backlog import locks, orphans
+from orchestration.backlog import locks, lost_work, orphans
 from orchestration.executor import dispatch, due
 from orchestration.hosts import online
 from orchestration.landing import branch
@@ -33,6 +33,7 @@ def run() -> None:
     give_back()
     enqueue_again()
     release_orphans()
+    lost_work.begin_again_late()
     branch.wake_due()
     permits.expire()
     settling.give_up_overdue()

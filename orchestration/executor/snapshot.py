@@ -65,6 +65,8 @@ _WAITING = {
     "is_container": "e.is_container",
     "host": "e.host_id",
     "is_shared": "e.is_shared",
+    "host_name": """coalesce(CASE WHEN e.is_shared THEN '' ELSE (SELECT ran.host FROM orchestration_session ran
+        WHERE ran.entry_id = e.id AND ran.host <> '' ORDER BY ran.attempt DESC LIMIT 1) END, '')""",
     "requires": "e.requires",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
     "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",

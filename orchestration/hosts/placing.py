@@ -37,6 +37,7 @@ class Need:
     labels: frozenset[str] = ANY
     host: str = ""
     is_shared: bool = True
+    host_name: str = ""
 
 
 def choose(hosts: Sequence[Host], need: Need) -> Host | None:
@@ -57,7 +58,7 @@ def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:
 
 def why_none(hosts: Sequence[Host], need: Need) -> str:
     """Why no host fits, as a sentence."""
-    if need.host and not need.is_shared and (sentence := _why_not_there(hosts, need.host)):
+    if need.host and not need.is_shared and (sentence := _why_not_there(hosts, need.host, need.host_name)):
         return sentence
     for agent in sorted(need.agents):
         if not any(agent in host.agents for host in hosts):
@@ -73,11 +74,12 @@ def why_none(hosts: Sequence[Host], need: Need) -> str:
     return f"No online host that takes sessions has all of: {needed}"
 
 
-def _why_not_there(hosts: Sequence[Host], host_id: str) -> str:
+def _why_not_there(hosts: Sequence[Host], host_id: str, name: str) -> str:
     """Of the one host that has an entry's newest work."""
     there = next((host for host in hosts if host.id == host_id), None)
     if there is None:
-        return "The host that has its newest work is not online: start its session worker, and it shares the work"
+        subject = f"{name}, the host that has its newest work," if name else "The host that has its newest work"
+        return f"{subject} is not online: start its session worker, and it shares the work"
     if there.is_draining:
         return f"{there.name} has its newest work and takes no new sessions: ./muster worker resume there"
     return f"{there.name} has its newest work. {there.problem}" if there.problem else ""

@@ -1,6 +1,5 @@
 """Hosts that do not come back: what only they had is given up, and their entries begin again from what they had shared."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,11 +8,10 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import PENDING
-from orchestration.landing import queue
+from orchestration.backlog import lost_work, newest_work
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Session, Worker
+from orchestration.models import Entry, Executor, Session, Worker
+from orchestration.repositories import here
 from orchestration.sessions.absent_hosts import settling
 from workspaces import activity
 from workspaces.access import Caller
@@ -40,21 +38,35 @@ def forget(host_id: str, *, by: Caller) -> int:
 
 def only_there(host_id: str) -> int:
     """How many entries have work on it that no other host has."""
-    return _of(host_id).filter(is_shared=False).exclude(status=Entry.Status.DONE).count()
+    return lost_work.only_on(host_id).count()
 
 
 def forget_all() -> None:
-    """Give up every host: of a restored database none is known to be there. Sessions that were open end with their lease."""
+    """Give up every host: of a restored database none is known to be there. Sessions that were open end with their lease. An entry whose newest work
+    did not come with the repositories, which are restored before, begins again."""
     Worker.objects.all().delete()
-    Entry.objects.exclude(host_id="").update(host_id="", is_shared=True)
+    for workspace in Workspace.objects.filter(deleted_at__isnull=True):
+        unfinished = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True, rounds__commit__gt="")
+        gone = [entry for entry in unfinished.exclude(status=Entry.Status.DONE).distinct() if not _is_here(workspace, entry)]
+        with transaction.atomic():
+            Executor.objects.select_for_update().get(pk=workspace.pk)
+            lost_work.begin_again(gone)
+    Entry.objects.exclude(host_id="").update(host_id="", is_shared=True, host_away_at=None)
+
+
+def _is_here(workspace: Workspace, entry: Entry) -> bool:
+    """Whether what its next session would verify, or a lander would land, is in the restored repository."""
+    newest = newest_work.of(entry.pk)
+    return newest is None or not newest.has_diff or here.has(here.path(workspace), newest.round.commit)
 
 
 def _forget_in(workspace: Workspace, host_id: str, name: str, *, by: Caller) -> int:
     on_it = _of(host_id).filter(workspace=workspace)
-    lost = list(on_it.filter(is_shared=False).exclude(status=Entry.Status.DONE).order_by("seq"))
-    if lost:
-        _begin_again(entry_state.lock_all(lost))
-    if not on_it.update(host_id="", is_shared=True):
+    lost = list(lost_work.only_on(host_id).filter(workspace=workspace).order_by("seq"))
+    is_used = on_it.exists()
+    lost_work.begin_again(lost, by=by)
+    on_it.update(host_id="", is_shared=True, host_away_at=None)
+    if not is_used:
         return 0
     activity.record(workspace.pk, events.HostForgotten(name=name, lost=[entry.seq for entry in lost]), by=by)
     if lost:
@@ -64,12 +76,3 @@ def _forget_in(workspace: Workspace, host_id: str, name: str, *, by: Caller) -> 
 
 def _of(host_id: str) -> QuerySet[Entry]:
     return Entry.objects.filter(host_id=host_id, deleted_at__isnull=True)
-
-
-def _begin_again(entries: Sequence[Entry]) -> None:
-    """What waited to land leaves the queue: its commit is gone."""
-    waiting = [entry for entry in entries if entry.status == Entry.Status.IN_PROGRESS]
-    withdrawn = queue.withdraw(waiting, "the host that had the work was given up") if waiting else set()
-    if back := [entry for entry in waiting if entry.pk in withdrawn]:
-        entry_state.move_all(back, PENDING)
-    Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(next_work=Entry.Work.IMPLEMENT)

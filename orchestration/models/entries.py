@@ -30,6 +30,16 @@ class Entry(models.Model):
         MEDIUM = 2
         LOW = 3
 
+    class Way(models.TextChoices):
+        """How it became done (`backlog/ways.py`). unknown: before ways were recorded."""
+
+        LANDED = "landed"
+        MERGED = "merged"
+        CLOSED = "closed"
+        CHILDREN = "children"
+        NOTHING_TO_DO = "nothing_to_do"
+        UNKNOWN = "unknown"
+
     class Work(models.TextChoices):
         """What the next session does: the agent and then verification, or verification alone (reverify)."""
 
@@ -49,6 +59,18 @@ class Entry(models.Model):
     reason_code = models.CharField(max_length=30, blank=True, choices=reasons.CHOICES, help_text="Why it is blocked or failed.")
     reason_message = ForeignChar(max_length=500, blank=True)
     reason_at = models.DateTimeField(null=True, blank=True)
+    done_way = models.CharField(
+        max_length=13, choices=Way.choices, blank=True, db_default="", default="", help_text="How it became done."
+    )
+    done_commit = models.CharField(
+        max_length=64, blank=True, db_default="", default="", help_text="The tip of the integration branch that has its work."
+    )
+    done_round = models.PositiveIntegerField(null=True, blank=True, help_text="The number of the round whose work it is.")
+    done_pull_request = models.ForeignKey(
+        "orchestration.PullRequest", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    done_by = models.CharField(max_length=200, blank=True, db_default="", default="", help_text="Who closed it.")
+    done_reason = models.CharField(max_length=500, blank=True, db_default="", default="")
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     parallelizable = models.BooleanField(default=True)
     parallel_group = models.CharField(max_length=100, blank=True)
@@ -84,6 +106,9 @@ class Entry(models.Model):
         max_length=40, blank=True, db_default="", default="", help_text="The host that has its newest work and its conversation."
     )
     is_shared = models.BooleanField(db_default=True, default=True, help_text="Other hosts can have its newest work as well.")
+    host_away_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the host is away that alone has its newest work, as a tick saw it."
+    )
     requires = models.JSONField(
         default=list, db_default=Value([], models.JSONField()), blank=True, help_text="Labels that the host of its sessions has."
     )
@@ -138,6 +163,18 @@ class Entry(models.Model):
                 condition=~Q(status__in=["blocked", "failed"]) | ~Q(reason_code=""), name="what_is_stuck_has_a_reason"
             ),
             models.CheckConstraint(
+                condition=Q(status="done", done_way__gt="") | (~Q(status="done") & Q(done_way="")), name="done_in_one_way"
+            ),
+            models.CheckConstraint(
+                condition=Q(done_way__in=["", "unknown"])
+                | Q(done_way="landed", done_commit__gt="", done_round__isnull=False)
+                | Q(done_way="merged", done_pull_request__isnull=False)
+                | Q(done_way="closed", done_by__gt="")
+                | Q(done_way="children", is_container=True)
+                | Q(done_way="nothing_to_do", done_round__isnull=False),
+                name="each_way_has_its_parts",
+            ),
+            models.CheckConstraint(
                 condition=Q(parent__isnull=True, depth=0) | Q(parent__isnull=False, depth__range=(1, MAX_DEPTH)),
                 name="children_are_three_deep_at_most",
             ),
@@ -178,6 +215,11 @@ class Entry(models.Model):
                 name="entries_open_first",
             ),
             models.Index(fields=["parent", "seq"], condition=Q(parent__isnull=False), name="entry_children"),
+            models.Index(
+                fields=["host_id", "status"],
+                condition=Q(is_shared=False, deleted_at__isnull=True) & ~Q(status="done"),
+                name="work_on_one_host",
+            ),
             # Whose budget is free again: sums of money read it beside the accounts.
             models.Index(
                 fields=["workspace", "account", "status", "deleted_at"],

@@ -243,6 +243,9 @@ class Round(models.Model):
     base_commit = models.CharField(max_length=64, blank=True)
     commit = models.CharField(max_length=64, blank=True)
     diffstat = models.JSONField(default=dict, blank=True)
+    given_up = models.BooleanField(
+        default=False, db_default=False, help_text="Its commit is gone with its host, or was replaced by others: it is no work."
+    )
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -14,6 +14,7 @@ from budget import ledger
 from budget.ledger import awaited, main_model
 from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
+from orchestration.backlog.ways import Done
 from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -34,7 +35,7 @@ class Superseded(Exception):
 class Ending:
     """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged, or `at_most` micro-USD of
     the rest. `awaits_host`: the rest stays reserved until that host has said what was spent. `failure`: the name of the agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
-    verified commit, which is queued for its landing. `on_hold`: why the entry waits for a person, as a sentence.
+    verified commit, which is queued for its landing; `done`: the way in which the entry is done without one. `on_hold`: why the entry waits for a person, as a sentence.
     """
 
     outcome: Session.Outcome
@@ -49,6 +50,7 @@ class Ending:
     trouble: circuit_breaker.Trouble | None = None
     verify_next: bool = False
     lands: str = ""
+    done: Done | None = None
     on_hold: str = ""
     by: Caller = MUSTER
 
@@ -319,7 +321,8 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             plateau_epsilon=config.plateau.epsilon,
             verify_next=ending.verify_next,
             lands=bool(ending.lands),
-            on_hold="" if ending.lands else ending.on_hold,  # what is verified lands: nothing more is spent on it
+            done=ending.done,
+            on_hold="" if ending.lands or ending.done else ending.on_hold,  # what is verified lands: nothing more is spent on it
         )
     )
     entry_state.move(entry, following)

@@ -8,7 +8,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection
 
 from orchestration import configuration, events, sessions
-from orchestration.backlog import content
+from orchestration.backlog import content, newest_work
+from orchestration.backlog.ways import Done
 from orchestration.configuration import secrets
 from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
@@ -24,7 +25,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, host_faults, reach, reaper, repository_watch, sharing, stacked_start
+from orchestration.worker import agents, host_faults, newest_commit, reach, reaper, repository_watch, sharing, stacked_start
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
@@ -155,9 +156,13 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     if config.forge is not None:
         start = stacked_start.start_for(session, start)
     sharing.claim(session, start)
+    if (ending := newest_commit.have(session, start)) is not None:
+        return ending
     earlier = _earlier_pass(session)
     if earlier and history.contains(repo, start, earlier.commit):
-        return _landed_before(session, earlier.commit, earlier.verdict)
+        if done := newest_work.proof(entry.pk, repo, start):
+            return _landed_before(session, earlier.commit, earlier.verdict, done)
+        earlier = None  # it was verified without the work of an earlier round
     worktree = session_dir.working_copy(entry, boxes.wrap).prepare(
         config.integration_branch,
         start=start,
@@ -252,7 +257,8 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     if commit != tip and history.contains(repo, commit, tip):
         return _verified(commit, verdict)  # nothing landed meanwhile
     if history.contains(repo, tip, commit):
-        return _landed_before(session, commit, verdict)
+        done = newest_work.proof(context.entry.pk, repo, tip)
+        return _landed_before(session, commit, verdict, done) if done else _without_work(context, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
     if tree.files:
         files, notes = ", ".join(tree.files[:20]), "".join(f"\n{note}" for note in tree.notes)
@@ -266,10 +272,22 @@ def _verified(commit: str, verdict: Verdict) -> Ending:
     return Ending(Outcome.PASSED, "Verified: it waits for its landing", exit_code=0, verdict=verdict, lands=commit)
 
 
-def _landed_before(session: Session, commit: str, verdict: Verdict) -> Ending:
-    """The integration branch contains the work already."""
+def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:
+    """The integration branch contains the work already, or there was nothing to do."""
     session_dir.working_copy(session.entry).discard()
-    return Ending(Outcome.PASSED, f"Merged: {commit[:12]} is in the integration branch", exit_code=0, verdict=verdict)
+    message = f"Merged: {commit[:12]} is in the integration branch" if done.way == "landed" else "Its agent found nothing to do"
+    return Ending(Outcome.PASSED, message, exit_code=0, verdict=verdict, done=done)
+
+
+def _without_work(context: RoundContext, verdict: Verdict) -> Ending:
+    """What was verified has nothing of the entry's newest work: that is no pass, whatever the checks say of the base."""
+    newest = newest_work.of(context.entry.pk)
+    lacks = (
+        f"the work of round {newest.round.number} is not on {context.entry.branch}" if newest else "its rounds have made no work"
+    )
+    finding = f"nothing_changed: {lacks}, so there was nothing to verify"
+    rounds.add_finding(context.entry.pk, finding)
+    return Ending(Outcome.FAILED, finding, verdict=verdict)
 
 
 def _first_finding(findings: list[str]) -> str:

@@ -13,6 +13,7 @@ from orchestration.executor import dispatch, stopping
 from orchestration.models import Entry, Executor, Session
 from tests.contract.api import Api, invalid, not_found
 from tests.factories import (
+    CLOSED,
     a_charge,
     a_session,
     a_token,
@@ -173,7 +174,7 @@ def test_force_dispatch_runs_a_cycle_now_and_returns_diagnostics() -> None:
     running = [a_session(an_entry(workspace)), a_session(an_entry(workspace))]
     entries = some_entries(workspace, *(Draft(f"do {n}", budget=usd(1)) for n in range(9)))
     poor = an_entry(workspace, budget="0.01")
-    Entry.objects.filter(pk__in=[entry.pk for entry in entries[:4]]).update(status="done")
+    Entry.objects.filter(pk__in=[entry.pk for entry in entries[:4]]).update(**CLOSED)
     Entry.objects.filter(pk=entries[4].pk).update(status="failed", reason_code="rounds_exhausted", reason_message="no more")
     Entry.objects.filter(pk=poor.pk).update(status="blocked", reason_code="budget_exceeded", reason_message="too little")
     status, body = shop.post("/executor/force-dispatch")

@@ -19,7 +19,19 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.api import Api, invalid, names_of, not_found
-from tests.factories import ANA, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, project, some_entries
+from tests.factories import (
+    ANA,
+    CLOSED,
+    a_charge,
+    a_session,
+    a_token,
+    a_worker,
+    a_workspace,
+    an_entry,
+    ended,
+    project,
+    some_entries,
+)
 from tests.orchestration.worker.absent import a_lost_session
 from workspaces import tokens
 from workspaces.models import Workspace
@@ -253,7 +265,7 @@ def test_another_workspaces_entry_is_no_dependency(shop: Api) -> None:
 
 def test_the_backlog_is_filtered_and_paged(workspace: Workspace, shop: Api) -> None:
     created = some_entries(workspace, *(f"do {n}" for n in range(5)))
-    Entry.objects.filter(pk=created[0].pk).update(status="done")
+    Entry.objects.filter(pk=created[0].pk).update(**CLOSED)
     shop.patch(f"/todo/entries/{created[1].pk}/status", {"status": "blocked"})
 
     def seqs(query: str) -> list[int]:

@@ -14,6 +14,7 @@ from orchestration.executor import dispatch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from tests.dashboard.seeds import entries as seed
+from tests.factories import CLOSED
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import open_live, results
 from workspaces.models import Workspace
@@ -114,7 +115,7 @@ def test_the_three_ways_to_be_empty_differ(page: Page, address: str, workspace: 
     page.goto(f"{address}/w/{workspace.pk}/entries/?q=nothing+like+it")
     page.click(".empty >> text=Clear filters")
     expect(page.locator("#entries tbody tr")).to_have_count(12)
-    Entry.objects.filter(status="failed").update(status="done")
+    Entry.objects.filter(status="failed").update(**CLOSED)
     page.goto(f"{address}/w/{workspace.pk}/entries/?status=failed")
     expect(page.locator(".empty")).to_contain_text("No failed entries")
 

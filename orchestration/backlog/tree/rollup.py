@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from orchestration.backlog import ways
 from orchestration.backlog.transitions import Next
 from orchestration.reasons import WAITING_FOR_CHILDREN, Reason
 
@@ -29,8 +30,8 @@ def state_of(children: Sequence[Child]) -> Next:
     none of the others can start by itself."""
     if any(child.status == "in_progress" for child in children):
         return Next("in_progress")
-    if all(child.status == "done" for child in children):
-        return Next("done")
+    if children and all(child.status == "done" for child in children):
+        return Next("done", done=ways.CHILDREN)
     pending = [child for child in children if child.status == "pending"]
     failed = [child for child in children if child.status == "failed"]
     blocked = [child for child in children if child.status == "blocked"]

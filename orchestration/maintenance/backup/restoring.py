@@ -36,7 +36,6 @@ def restore(source: Path) -> list[str]:
             )
         databases.load(folder / DATABASE)
         call_command("migrate", verbosity=0, interactive=False)
-        lost_hosts.forget_all()
         done = [f"The database of {manifest['at'][:19]} UTC is restored"]
         for workspace in Workspace.objects.filter(pk__in=manifest["workspaces"]):
             try:
@@ -45,4 +44,5 @@ def restore(source: Path) -> list[str]:
                 raise Impossible(
                     f"The database is restored, the refs of {workspace.name} are not: {str(problem)[-300:]}"
                 ) from None
+        lost_hosts.forget_all()  # it looks for the entries' work in the repositories
     return done

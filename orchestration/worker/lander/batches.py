@@ -111,12 +111,13 @@ def _end_contained(lease: Lease, chain: Chain) -> None:
     """Work that the tip contains already has landed."""
     if not chain.contained:
         return
+    done = swap.proofs(lease, chain.contained, chain.tip)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
         ids = [landing.pk for landing in chain.contained]
         still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
-        swap.end_landed(still, commit=chain.tip)
+        swap.end_landed(still, commit=chain.tip, done=done)
     swap.announce(lease.workspace_id)
 
 

@@ -9,14 +9,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import entry_state
+from orchestration.backlog import entry_state, ways
 from orchestration.backlog.transitions import Next
 from orchestration.forges import requests
 from orchestration.git import branches, conflicts
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
-from orchestration.models import Entry, Executor, Landing, PullRequest
+from orchestration.models import Entry, Executor, Landing, PullRequest, Round
 from orchestration.reasons import Reason
 from orchestration.repositories import here, problems
 from orchestration.sessions import session_dir
@@ -154,20 +154,20 @@ def _end(lease: Lease, row: PullRequest) -> None:
         entry = Entry.objects.select_related("account").get(pk=row.entry_id)
         proposed = list(Landing.objects.select_related("entry__account").filter(entry=entry, state=Landing.State.PROPOSED))
         if proposed:
-            swap.end_landed(proposed, commit=row.merge_commit)
+            swap.end_landed(proposed, commit=row.merge_commit, done={entry.pk: ways.merged(row.pk)})
         elif entry.deleted_at is None and entry.status in (Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED):
-            _done_meanwhile(entry, row.merge_commit)
+            _done_meanwhile(entry, row)
     swap.announce(lease.workspace_id)
 
 
-def _done_meanwhile(entry: Entry, commit: str) -> None:
+def _done_meanwhile(entry: Entry, row: PullRequest) -> None:
     """A person merged what Muster had sent back, or had stopped working on."""
     try:
         queue.withdraw([entry], "its pull request was merged")
     except Conflict:
         return  # its landing is being written, and ends it
-    entry_state.move(entry, Next("done"))
-    event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
+    entry_state.move(entry, Next("done", done=ways.merged(row.pk)))
+    event = events.EntryLanded(commit=row.merge_commit, entry=entry.pk, seq=entry.seq, title=entry.title)
     activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
 
 
@@ -184,6 +184,7 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
             PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
             return
         head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
+        is_replaced = not refs.contains(lease, head, row.head)
         _move_branch(lease, row.entry, head)
     except GitError as error:
         _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
@@ -191,6 +192,8 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
+        if is_replaced:  # they pushed by force: what lands is theirs alone
+            Round.objects.filter(entry_id=row.entry_id).exclude(commit="").update(given_up=True)
         requests.replace_by(row, head, pushed=theirs)
     swap.announce(lease.workspace_id)
 

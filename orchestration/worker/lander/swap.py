@@ -4,19 +4,20 @@ The intent names old and new tip. A lander that finds it open looks at Muster's 
 old means that the refs are moved again; anything else is void, and its landings are queued again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog import entry_state, newest_work, ways
+from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.ways import Done
 from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Round, TreeVerdict
 from orchestration.reasons import OUT_OF_LINE
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
@@ -128,6 +129,7 @@ def _void(lease: Lease, intent: IntegrationCommit) -> None:
 
 def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:
     """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
+    done = proofs(lease, list(Landing.objects.filter(intent=intent)), intent.new)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
@@ -135,15 +137,33 @@ def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str])
             return
         lease.write(tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit="", **delivery)
         landed = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))
-        end_landed(landed, commit=intent.new)
+        end_landed(landed, commit=intent.new, done=done)
         if not any(landing.entry_id for landing in landed):
             event = events.IntegrationMoved(subject=intent.subject, commit=intent.new)
             activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
     announce(lease.workspace_id)
 
 
-def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
-    """The work of these landings is on the branch. The caller's transaction holds the executor's row, and has read the landings in it."""
+def proofs(lease: Lease, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
+    """By entry: how the work of these landings, which this tip contains, makes it done. Asks git: call it before the transaction."""
+    found: dict[str, Done] = {}
+    for landing in landings:
+        if landing.entry_id and (done := newest_work.proof(landing.entry_id, lease.repo, tip) or _of_others(landing, tip)):
+            found[landing.entry_id] = done
+    return found
+
+
+def _of_others(landing: Landing, tip: str) -> Done | None:
+    """What people pushed in place of all that Muster's rounds had made, landed as their last one."""
+    if landing.round_id is not None or newest_work.of(landing.entry_id or "") is not None:
+        return None
+    last = Round.objects.filter(entry_id=landing.entry_id).order_by("-number").values_list("number", flat=True).first()
+    return ways.landed(tip, round=last) if last is not None else None
+
+
+def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -> None:
+    """The work of these landings is on the branch. `done`: their entries' ways; one without goes on with its newer work. The caller's transaction holds the executor's
+    row, and has read the landings in it."""
     Landing.objects.filter(pk__in=[landing.pk for landing in landings]).update(state=Landing.State.LANDED, ended_at=Now())
     for landing in landings:
         tracing.landed(landing.pk)
@@ -152,7 +172,7 @@ def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
             continue
         lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE
         if lands and entry.deleted_at is None:
-            entry_state.move(entry, Next("done"))
+            entry_state.move(entry, Next("done", done=done[entry.pk]) if entry.pk in done else PENDING)
         event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
         activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)
 

@@ -12,7 +12,7 @@ from budget.models import Account, BudgetChange, Hold
 from orchestration import sessions
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Session
-from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry, ended, project, some_entries
+from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, ended, project, some_entries
 from workspaces.access import MUSTER
 from workspaces.models import Event, Workspace
 
@@ -31,7 +31,7 @@ def test_what_an_ended_entry_has_left_goes_to_those_that_need_it() -> None:
     shop = a_workspace(cap="6", budget="6")
     done, _ = some_entries(shop, Draft("done", budget=usd(6)), Draft("waits", budget=0))
     a_charge(done, "1")
-    Entry.objects.filter(pk=done.pk).update(status="done")
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
     outcome = run(shop)
     assert budgets(shop) == [1, 5] and outcome.pool == usd(5) and outcome.unallocated == 0
     assert [row.reason for row in BudgetChange.objects.filter(account_id=done.pk)] == ["Returned $5.00 to the pool: it is done"]
@@ -109,7 +109,7 @@ def test_a_budget_is_never_set_below_what_was_spent_since_it_was_read() -> None:
     shop = a_workspace(cap="20", budget="20")
     done, waits = some_entries(shop, Draft("done", budget=usd(6)), Draft("waits", budget=0))
     a_charge(done, "1")
-    Entry.objects.filter(pk=done.pk).update(status="done")
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
     read = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
     assert {change.account_id: change.after for change in read.changes}[done.pk] == usd(1)
     a_charge(done, "0.5")  # the last request of its agent is booked late

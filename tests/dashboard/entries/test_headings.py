@@ -13,6 +13,7 @@ from tests.dashboard.entries.test_large_lists import backlog, plan, statements
 from tests.dashboard.entries.test_list import at, rail, walk
 from tests.dashboard.overview.test_page import text_of
 from tests.dashboard.seeds import entries as seed
+from tests.factories import CLOSED
 from workspaces.models import Workspace
 
 
@@ -29,7 +30,7 @@ def shown(client: Client, workspace: Workspace, **query: str) -> list[tuple[str,
 def test_open_entries_come_first_on_every_page(ana: Client) -> None:
     workspace = seed.empty(cap="9000", budget="9000")
     seed.plenty(workspace, 120)
-    Entry.objects.filter(workspace=workspace, seq__lte=60).update(status="done")
+    Entry.objects.filter(workspace=workspace, seq__lte=60).update(**CLOSED)
     numbers = dict(Entry.objects.filter(workspace=workspace).values_list("pk", "seq"))
     assert [numbers[pk] for pk in walk(ana, workspace)] == [*range(61, 121), *range(1, 61)]
     assert [numbers[pk] for pk in walk(ana, workspace, sort="seq")] == [*range(1, 121)]
@@ -67,7 +68,7 @@ def test_done_entries_are_hidden_by_the_address(ana: Client, workspace: Workspac
 
 
 def test_a_backlog_that_is_done_and_hidden_is_good_news(ana: Client, workspace: Workspace) -> None:
-    Entry.objects.filter(workspace=workspace).update(status="done", reason_code="")
+    Entry.objects.filter(workspace=workspace).update(**CLOSED, reason_code="")
     seen = text_of(ana, at(workspace), done="hide", fragment="entries")
     assert "All entries are done." in seen and "There are no entries yet" not in seen
 

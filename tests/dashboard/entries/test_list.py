@@ -16,7 +16,7 @@ from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
-from tests.factories import an_entry
+from tests.factories import CLOSED, an_entry
 from workspaces.models import Workspace
 
 
@@ -123,7 +123,7 @@ def test_the_rail_follows_the_other_filters(ana: Client, workspace: Workspace) -
 def test_three_ways_to_be_empty(ana: Client, workspace: Workspace) -> None:
     assert "There are no entries yet" in text_of(ana, at(seed.empty("Other")))
     assert "Clear filters" in text_of(ana, at(workspace), q="no such words", fragment="entries")
-    Entry.objects.filter(workspace=workspace, status="failed").update(status="done")
+    Entry.objects.filter(workspace=workspace, status="failed").update(**CLOSED)
     good = text_of(ana, at(workspace), status="failed", fragment="entries")
     assert "No failed entries." in good and "No entry matches" not in good
 

@@ -14,7 +14,7 @@ from dashboard.shared import span
 from orchestration.models import Entry, Session
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
-from tests.factories import a_session, a_workspace, an_entry, ended, project
+from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended, project
 from workspaces import ids
 from workspaces.models import Workspace
 
@@ -59,7 +59,7 @@ def test_what_did_not_pass_is_wasted_and_what_landed_has_its_price(shop: Workspa
     lost = worked(shop, "large", "2", "failed")
     passed = worked(shop, "large", "1", "passed")
     worked(shop, "small", "0.5", "passed")
-    Entry.objects.filter(pk=passed.entry_id).update(status="done")
+    Entry.objects.filter(pk=passed.entry_id).update(**CLOSED)
     by_model, every = rows(shop)
     large = by_model["large"]
     assert large.now == Figures(2, 1, 2, 1, usd("3"), usd("2"), 800, 600)
@@ -150,7 +150,7 @@ def test_an_entry_that_passed_twice_landed_once(shop: Workspace) -> None:
     worked(shop, "m", "1", "passed", entry=entry)
     Entry.objects.filter(pk=entry.pk).update(status="pending")
     worked(shop, "m", "1", "passed", entry=entry)
-    Entry.objects.filter(pk=entry.pk).update(status="done")
+    Entry.objects.filter(pk=entry.pk).update(**CLOSED)
     assert rows(shop)[1].now.landed == 1
 
 

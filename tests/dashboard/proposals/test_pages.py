@@ -10,7 +10,7 @@ from orchestration.executor import control
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
-from tests.factories import ANA, an_entry
+from tests.factories import ANA, CLOSED, an_entry
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_split, ids, states
 from workspaces.models import Workspace
 
@@ -283,7 +283,7 @@ def test_an_outdated_change_is_marked_before_it_is_applied(otto: Client, steered
     changes = [{"kind": "change", "entry": a, "priority": "high"}, {"kind": "merge", "entry": b, "with": c}]
     run = a_rearranging_run(steered, *changes)
     assert page(otto, steered, f"runs/{run.pk}/").content.decode().count(" checked>") == 2
-    Entry.objects.filter(workspace=steered, content__in=["A", "C"]).update(status=Entry.Status.DONE)
+    Entry.objects.filter(workspace=steered, content__in=["A", "C"]).update(**CLOSED)
     seen = text(page(otto, steered, f"runs/{run.pk}/"))
     assert f"It cannot be applied: {a} A is done" in seen and f"It cannot be applied: {c} C is done" in seen
     assert "Outdated" in seen and " checked>" not in seen

@@ -13,7 +13,7 @@ from budget import amounts, ledger
 from budget.limits import caps
 from budget.models import Account, LedgerEntry
 from orchestration import configuration, sessions
-from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.backlog import entries, entry_actions, entry_edits, ways
 from orchestration.events import WorkspaceCreated
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Executor, LogChunk, Session, Worker
@@ -126,7 +126,9 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
         opened.save()
         verdict = rounds.Verdict(passed=passed, score=score, findings=findings, checks=[check])
         outcome = Session.Outcome.PASSED if passed else Session.Outcome.FAILED
-        sessions.conclude(taken, sessions.Ending(outcome, "Verified and merged" if passed else "tests failed", verdict=verdict))
+        done = ways.nothing_to_do(round=opened.number) if passed else None
+        message = "Verified and merged" if passed else "tests failed"
+        sessions.conclude(taken, sessions.Ending(outcome, message, verdict=verdict, done=done))
     return taken
 
 

@@ -22,6 +22,7 @@ from orchestration.executor import control, dispatch
 from orchestration.models import Entry, FileLock, LogChunk, Round, Session
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds import money as seed_money
+from tests.factories import CLOSED
 from workspaces.models import Workspace
 
 ENTRIES = 500
@@ -98,9 +99,7 @@ def _backlog(workspace: Workspace, dice: random.Random) -> list[Entry]:
 def _history(workspace: Workspace, backlog: list[Entry], dice: random.Random) -> Entry:
     """The first 150 are done, ten failed, twenty blocked for all kinds of reasons; rounds with scores and costs."""
     done, failed = backlog[:150], backlog[150:160]
-    Entry.objects.filter(pk__in=[entry.pk for entry in done]).update(
-        status="done", score=1.0, rounds_completed=2, has_rounds=True
-    )
+    Entry.objects.filter(pk__in=[entry.pk for entry in done]).update(**CLOSED, score=1.0, rounds_completed=2, has_rounds=True)
     Entry.objects.filter(pk__in=[entry.pk for entry in failed]).update(
         status="failed",
         reason_code="rounds_exhausted",

@@ -14,6 +14,7 @@ from orchestration.backlog import entries
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Round, Session
 from tests.dashboard.seeds import entries as seed
+from tests.factories import CLOSED
 from workspaces.access import Caller
 from workspaces.models import Workspace
 
@@ -57,7 +58,7 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
     Entry.objects.filter(pk=by_seq[3].pk).update(
         status="failed", reason_code="rounds_exhausted", reason_message="All rounds are used up"
     )
-    Entry.objects.filter(pk__in=[by_seq[n].pk for n in (1, 4, 9)]).update(status="done")
+    Entry.objects.filter(pk__in=[by_seq[n].pk for n in (1, 4, 9)]).update(**CLOSED)
     seed.worker()
     control.start(workspace.pk, by=seed.ANA)
     dispatch.cycle(workspace.pk)

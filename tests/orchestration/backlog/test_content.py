@@ -6,7 +6,7 @@ from orchestration.backlog import content, dependencies, entries
 from orchestration.backlog.content import Change
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, FileLock
-from tests.factories import ANA, a_session, a_workspace, an_entry, ended, some_entries
+from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
@@ -104,14 +104,14 @@ def test_a_refused_part_refuses_the_whole(workspace: Workspace) -> None:
 
 def test_a_done_entry_keeps_its_dependencies(workspace: Workspace) -> None:
     first, second = some_entries(workspace, "First", "Second")
-    Entry.objects.filter(pk=second.pk).update(status="done")
+    Entry.objects.filter(pk=second.pk).update(**CLOSED)
     with pytest.raises(Invalid, match="is done"):
         content.edit(second, Change(depends_on=(first.pk,)), by=ANA)
 
 
 def test_dependencies_are_replaced_with_their_consequences(workspace: Workspace) -> None:
     done, open_, failed, waiting = some_entries(workspace, "Done", "Open", "Failed", "Waiting")
-    Entry.objects.filter(pk=done.pk).update(status="done")
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
     Entry.objects.filter(pk=failed.pk).update(status="failed", reason_code="rounds_exhausted")
     content.edit(waiting, Change(depends_on=(done.pk, open_.pk)), by=ANA)
     assert (again(waiting).status, again(waiting).unmet_dependencies) == ("pending", 1)

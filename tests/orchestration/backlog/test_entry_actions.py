@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.backlog import entry_actions, entry_state
+from orchestration.backlog import entry_actions, entry_state, ways
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import Next
 from orchestration.maintenance import rebuild
@@ -115,7 +115,9 @@ def test_random_holds_and_resumes_keep_the_counters_right(seed: int) -> None:
         if do is None:
             entry = entry_state.lock(entries[0])
             if entry.status in ("pending", "blocked"):
-                entry_state.move(entry, dice.choice([Next("done"), Next("failed", "rounds_exhausted", "x")]))
+                entry_state.move(
+                    entry, dice.choice([Next("done", done=ways.closed(by="ana")), Next("failed", "rounds_exhausted", "x")])
+                )
             continue
         refuse = {"done"} if do is entry_actions.put_all_on_hold else {"pending"}
         free = [entry for entry in entries if Entry.objects.get(pk=entry.pk).status not in refuse]

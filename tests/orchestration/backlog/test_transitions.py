@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orchestration.backlog.transitions import Facts, after
+from orchestration.backlog.ways import nothing_to_do
 
 FACTS = Facts(
     outcome="failed", message="no", rounds_completed=1, budget_rounds=5, crashes=0, headroom=1_000_000, min_round=50_000
@@ -14,7 +15,8 @@ FACTS = Facts(
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
-        ({"outcome": "passed"}, "done", ""),
+        ({"outcome": "passed", "done": nothing_to_do(round=1)}, "done", ""),
+        ({"outcome": "passed", "lands": True}, "in_progress", ""),
         ({"outcome": "failed"}, "pending", ""),
         ({"outcome": "failed", "rounds_completed": 5}, "failed", "rounds_exhausted"),
         ({"outcome": "failed", "headroom": 10_000}, "blocked", "budget_exceeded"),
@@ -40,7 +42,7 @@ FACTS = Facts(
         ({"outcome": "interrupted"}, "pending", ""),
         ({"outcome": "failed", "hold_after_by": "ana"}, "blocked", "human_hold"),
         ({"outcome": "interrupted", "hold_after_by": "ana"}, "blocked", "human_hold"),
-        ({"outcome": "passed", "hold_after_by": "ana"}, "done", ""),
+        ({"outcome": "passed", "done": nothing_to_do(round=1), "hold_after_by": "ana"}, "done", ""),
         ({"outcome": "failed", "hold_after_by": "ana", "headroom": 10_000}, "blocked", "budget_exceeded"),
         ({"outcome": "out_of_money"}, "pending", ""),
         ({"outcome": "out_of_money", "headroom": 0}, "blocked", "budget_exceeded"),

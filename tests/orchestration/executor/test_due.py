@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.executor import due, reconcile
 from orchestration.models import Entry
-from tests.factories import a_worker, a_workspace, an_entry
+from tests.factories import CLOSED, a_worker, a_workspace, an_entry
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def a_workspace_whose_entry_is(name: str, **state: Any) -> Workspace:
 
 def test_what_is_ready_or_without_money_is_due_and_nothing_else() -> None:
     a_workspace(name="Empty")
-    a_workspace_whose_entry_is("Done", status="done")
+    a_workspace_whose_entry_is("Done", **CLOSED)
     a_workspace_whose_entry_is("On hold", status="blocked", reason_code="human_hold")
     a_workspace_whose_entry_is("Behind another", unmet_dependencies=1)
     a_workspace(name="Paused", state="paused")

@@ -7,7 +7,7 @@ from typing import Any
 
 from budget.amounts import usd
 from orchestration import configuration, sessions
-from orchestration.backlog import entries
+from orchestration.backlog import entries, ways
 from orchestration.models import Executor, Session
 from orchestration.sessions import metering, rounds
 from orchestration.worker.agents.shared.events import Finished, Usage
@@ -75,7 +75,8 @@ class BilledCrew(Crew):
         self._limits[session.pk] = limit - price
         if not todo:
             verdict = rounds.Verdict(passed=True, score=1.0, findings=[])
-            assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict))
+            done = ways.nothing_to_do(round=session.round_number)
+            assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done))
         elif self.kind != "codex" and self._limits[session.pk] <= 0:
             self._stopped_by_itself(session, price)
         elif listener.reason == "out_of_money":

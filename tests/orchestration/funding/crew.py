@@ -6,6 +6,7 @@ from typing import Any
 from budget.amounts import usd
 from budget.models import Category
 from orchestration import configuration, sessions
+from orchestration.backlog import ways
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session
 from orchestration.sessions import reservations, rounds
@@ -105,7 +106,8 @@ class Crew:
             self._look_again(listener)
         if self.need[seq] <= 0:
             verdict = rounds.Verdict(passed=True, score=1.0, findings=[])
-            assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict))
+            done = ways.nothing_to_do(round=session.round_number)
+            assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done))
 
     @staticmethod
     def _look_again(listener: UsageListener) -> None:

@@ -29,6 +29,7 @@ def test_work_that_is_on_one_host_only_goes_on_there() -> None:
         ([FIRST, SECOND], Need(labels=frozenset({"eu"})), "No online host has the label eu"),
         ([FIRST, SECOND], Need(agents=frozenset({"gemini"}), labels=frozenset({"gpu"})), "has all of: gemini, gpu"),
         ([SECOND], Need(host="h1", is_shared=False), "has its newest work is not online"),
+        ([SECOND], Need(host="h1", is_shared=False, host_name="one"), "one, the host that has its newest work, is not online"),
         ([replace(FIRST, is_draining=True)], Need(host="h1", is_shared=False), "takes no new sessions"),
         ([replace(FIRST, is_draining=True), replace(SECOND, is_draining=True)], Need(), "Every host takes no new sessions"),
         (

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from orchestration.maintenance import retention
 from orchestration.models import Entry, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
-from tests.factories import a_session, a_workspace, an_entry, ended
+from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended
 from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_logs_and_prompts_of_old_sessions_go_and_the_rounds_stay() -> None:
 def test_results_of_what_landed_and_of_entries_at_work_stay() -> None:
     done, open_ = an_entry(a_workspace()), an_entry(a_workspace(name="Second"))
     of_done, of_open = a_round(done, ended_at=now()), a_round(open_, ended_at=now())
-    Entry.objects.filter(pk=done.pk).update(status="done")
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
     gone = a_verdict(of_done, "a" * 40)
     landed, tip, waiting = a_verdict(of_done, "b" * 40), a_verdict(of_done, "c" * 40, "tip"), a_verdict(of_open, "d" * 40)
     IntegrationCommit.objects.create(

@@ -12,7 +12,7 @@ from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Integration, Landing, Session
 from orchestration.sessions import Superseded
 from orchestration.worker import reaper, sharing
-from tests.factories import ANA, an_entry
+from tests.factories import ANA, CLOSED, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
 from tests.orchestration.worker.sessions.shop import BRANCH, entry_of
@@ -120,7 +120,7 @@ def test_the_remote_keeps_no_ref_of_what_has_landed(team: Make, remote: Path, on
 def test_it_removes_refs_of_what_a_person_ended(team: Make, remote: Path, settings: Any) -> None:
     work = team(TWO_ROUNDS)
     done, deleted, restored = (work.run(work.first).entry_id for _ in range(3))
-    Entry.objects.filter(pk=done).update(status=Entry.Status.DONE)
+    Entry.objects.filter(pk=done).update(**CLOSED)
     Entry.objects.filter(pk=deleted).update(deleted_at=Now() - timedelta(days=settings.KEEP_DAYS + 1))
     Entry.objects.filter(pk=restored).update(deleted_at=Now())
     with work.first.acts():

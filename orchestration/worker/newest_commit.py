@@ -1,0 +1,54 @@
+"""The newest work of an entry, before its session begins: it is on the entry's branch here, or the session ends, since nothing is verified without
+it."""
+
+from orchestration.backlog import lost_work, newest_work
+from orchestration.backlog.newest_work import Newest
+from orchestration.git import branches
+from orchestration.git.command import GitError
+from orchestration.models import Conversation, Entry, Round, Session
+from orchestration.repositories import claims, here
+from orchestration.sessions import Ending
+
+ELSEWHERE = "{host} has its newest work, and has not shared it: it goes on there"
+GONE = "The work of round {number} is not in the repository any more: the entry begins again from what is there"
+NOTHING = "What was to be verified is gone: the entry begins again from what is there"
+
+
+def have(session: Session, start: str) -> Ending | None:
+    """Have it on the entry's branch. `start`: the tip of the integration branch. An ending where another host has it, or where it is gone and was
+    only to be verified. Raises GitError."""
+    entry, repo = session.entry, here.path(session.workspace)
+    newest = newest_work.of(entry.pk)
+    if newest is None:
+        given_up = Round.objects.filter(entry=entry, given_up=True).exists()
+        return _begin_again(session, NOTHING) if given_up else None
+    if not newest.has_diff:
+        return None
+    commit = newest.round.commit
+    if not here.has(repo, commit):
+        if not here.has(repo, start):
+            raise GitError("cat-file", f"{start[:12]} cannot be read: the repository itself is in trouble")
+        return _missing(session, newest)
+    tip = branches.tip(repo, entry.branch)
+    if not newest_work.is_on(repo, start, commit) and (not tip or newest_work.is_on(repo, commit, tip)):
+        claims.follow(repo, entry.pk, entry.branch, commit)  # the branch was deleted, or moved back
+    return None
+
+
+def _missing(session: Session, newest: Newest) -> Ending | None:
+    """Another host has it, or nobody."""
+    host = lost_work.elsewhere(newest.round)
+    if host is None:
+        lost_work.give_up(session.entry, newest.round)
+        Conversation.objects.filter(entry=session.entry).delete()
+        return _begin_again(session, GONE.format(number=newest.round.number))
+    lost_work.wait_for(session.owner_id, host.id)
+    return Ending(Session.Outcome.INTERRUPTED, ELSEWHERE.format(host=host.name))
+
+
+def _begin_again(session: Session, message: str) -> Ending | None:
+    """An agent is paid by a session that implements: one that was to verify alone ends."""
+    if session.work == Entry.Work.IMPLEMENT:
+        return None
+    Entry.objects.filter(pk=session.entry_id).update(next_work=Entry.Work.IMPLEMENT)
+    return Ending(Session.Outcome.INTERRUPTED, message)

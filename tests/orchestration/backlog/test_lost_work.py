@@ -1,0 +1,124 @@
+"""Work that one host alone has: its entry waits for that host while it may come back, and then begins again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from orchestration.backlog import lost_work
+from orchestration.executor import explain, reconcile
+from orchestration.landing import queue
+from orchestration.models import Conversation, Entry, Landing, Round, Session, Worker
+from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def team(settings: Any) -> Workspace:
+    """A workspace by URL: `build-1` has worked for it, `build-2` is online, and a control worker has watched for long."""
+    settings.LOST_HOST_S = 3600.0
+    workspace = a_workspace()
+    workspace.origin, workspace.host_id = "https://git.example.com/shop.git", "home"
+    workspace.save()
+    a_host("host_2", "build-2")
+    control = a_worker(queue="control")
+    Worker.objects.filter(pk=control.pk).update(started_at=now() - timedelta(days=1))
+    return workspace
+
+
+def a_host(host_id: str, name: str) -> Worker:
+    worker = a_worker()
+    Worker.objects.filter(pk=worker.pk).update(host_id=host_id, host=name)
+    return worker
+
+
+def only_there(workspace: Workspace, *, host_id: str = "host_1", away_s: float | None = 4000, **fields: Any) -> Entry:
+    """An entry with a round of which only `build-1` has the commit; `away_s`: for how long ticks have missed that host."""
+    entry = an_entry(workspace, budget="9")
+    session = a_session(entry)
+    Worker.objects.filter(host="here", queue="sessions").delete()
+    Round.objects.filter(session=session).update(commit="a" * 40, agent_done=True)
+    ended(session)
+    Session.objects.filter(pk=session.pk).update(host="build-1", host_id=host_id if host_id != "build-1" else "")
+    away_at = now() - timedelta(seconds=away_s) if away_s is not None else None
+    Entry.objects.filter(pk=entry.pk).update(host_id=host_id, is_shared=False, next_work="verify", host_away_at=away_at, **fields)
+    Conversation.objects.create(entry=entry, role="implement", kind="codex", thread_id="t")
+    entry.refresh_from_db()
+    return entry
+
+
+def test_it_begins_again_from_what_was_shared_and_says_what_was_given_up(team: Workspace) -> None:
+    entry = only_there(team)
+    assert lost_work.begin_again_late() == 1
+    entry.refresh_from_db()
+    assert (entry.status, entry.next_work, entry.host_id, entry.is_shared) == ("pending", "implement", "", True)
+    [lost] = Round.objects.filter(entry=entry)
+    assert lost.given_up and "build-1 alone" in lost.findings[-1]
+    event = Event.objects.get(verb="entry.work_given_up")
+    assert (event.object_id, event.data["round"], event.data["host"]) == (entry.pk, 1, "build-1")
+    assert not Conversation.objects.exists() and lost_work.begin_again_late() == 0
+
+
+def test_it_waits_with_the_name_of_its_host_before(team: Workspace) -> None:
+    entry = only_there(team, away_s=3500)
+    assert lost_work.begin_again_late() == 0
+    [explained] = explain.explain(team.pk)[1]
+    assert explained.entry.id == entry.pk and explained.why is not None
+    assert explained.why.message.startswith("build-1, the host that has its newest work, is not online")
+
+
+def test_the_time_counts_from_the_first_tick_that_misses_the_host(team: Workspace) -> None:
+    entry = only_there(team, away_s=None)
+    reconcile.run()
+    entry.refresh_from_db()
+    assert entry.host_away_at is not None and entry.host_id == "host_1"
+    a_host("host_1", "build-1")
+    reconcile.run()
+    entry.refresh_from_db()
+    assert entry.host_away_at is None
+
+
+def test_a_host_of_an_earlier_version_is_known_by_its_name(team: Workspace) -> None:
+    only_there(team, host_id="build-1")
+    worker = a_host("", "build-1")
+    assert lost_work.begin_again_late() == 0
+    worker.delete()
+    Entry.objects.update(host_away_at=now() - timedelta(seconds=4000))
+    assert lost_work.begin_again_late() == 1
+
+
+@pytest.mark.parametrize(
+    "not_yet",
+    [
+        lambda: Worker.objects.filter(host_id="host_2").delete(),
+        lambda: Worker.objects.filter(host_id="host_2").update(seen_at=now() - timedelta(hours=1)),
+        lambda: Worker.objects.filter(queue="control").update(started_at=now() - timedelta(seconds=3000)),
+        lambda: Entry.objects.update(is_shared=True),
+        lambda: Workspace.objects.update(origin="", host_id="host_1"),
+        lambda: Workspace.objects.update(host_id=""),
+    ],
+    ids=["no other host", "the other is away too", "nobody watched", "it is shared", "it has the repository", "one disk"],
+)
+def test_nothing_is_given_up_too_early(team: Workspace, not_yet: Any) -> None:
+    only_there(team)
+    not_yet()
+    assert lost_work.begin_again_late() == 0 and not Round.objects.filter(given_up=True).exists()
+
+
+def test_work_that_waited_to_land_leaves_the_queue(team: Workspace) -> None:
+    entry = only_there(team, status="in_progress")
+    queue.enqueue(entry, "a" * 40, round_=Round.objects.get())
+    assert lost_work.begin_again_late() == 1
+    entry.refresh_from_db()
+    assert (entry.status, Landing.objects.get().state) == ("pending", Landing.State.WITHDRAWN)
+
+
+def test_an_entry_at_work_goes_on(team: Workspace) -> None:
+    entry = only_there(team, status="pending")
+    Entry.objects.filter(pk=entry.pk).update(is_shared=True, next_work="implement")
+    a_session(entry)
+    Entry.objects.filter(pk=entry.pk).update(is_shared=False, host_id="host_1")
+    assert lost_work.begin_again_late() == 0

@@ -1,0 +1,145 @@
+"""An entry becomes done in one of five ways: in code, and in the database for whoever writes to it."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from orchestration.backlog import deletion, entry_actions, entry_state, splitting, ways
+from orchestration.backlog.entries import Draft
+from orchestration.backlog.entry_state import NotDone
+from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.ways import Done
+from orchestration.models import Entry, PullRequest, Round
+from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Workspace:
+    return a_workspace()
+
+
+def worked(entry: Entry, *commits: str, **fields: Any) -> Entry:
+    """The entry after a round for each of these commits; an empty one: its agent changed nothing."""
+    for commit in commits:
+        session = a_session(entry)
+        Round.objects.filter(session=session).update(commit=commit, agent_done=True, **fields)
+        ended(session)
+    entry.refresh_from_db()
+    return entry
+
+
+def becomes_done(entry: Entry, way: Done) -> Entry:
+    with transaction.atomic():
+        entry_state.move(entry_state.lock(entry), Next("done", done=way))
+    entry.refresh_from_db()
+    return entry
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "done"},
+        {"done_way": "closed", "done_by": "ana"},
+        {"status": "done", "done_way": "closed"},
+        {"status": "done", "done_way": "landed", "done_round": 1},
+        {"status": "done", "done_way": "landed", "done_commit": "a" * 40},
+        {"status": "done", "done_way": "merged"},
+        {"status": "done", "done_way": "children"},
+        {"status": "done", "done_way": "nothing_to_do"},
+        {"status": "done", "done_way": "somehow"},
+    ],
+)
+def test_the_database_refuses_an_entry_that_is_done_in_no_way(shop: Workspace, fields: dict[str, Any]) -> None:
+    entry = an_entry(shop)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Entry.objects.filter(pk=entry.pk).update(**fields)
+
+
+def test_it_refuses_sql_too_and_an_entry_that_is_reopened_with_its_way(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    for statement in ("UPDATE orchestration_entry SET status = 'done'", "UPDATE orchestration_entry SET done_way = ''"):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            Entry.objects.filter(pk=entry.pk).update(**CLOSED if "done_way" in statement else {})
+            cursor.execute(statement)
+    Entry.objects.filter(pk=entry.pk).update(**CLOSED)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Entry.objects.filter(pk=entry.pk).update(status="pending")
+
+
+def test_no_state_is_done_without_a_way() -> None:
+    for wrong in (lambda: Next("done"), lambda: Next("pending", done=ways.CHILDREN)):
+        with pytest.raises(ValueError, match="way to done"):
+            wrong()
+
+
+def test_a_person_who_marks_it_done_is_kept_and_forgotten_once_it_is_reopened(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    entry_actions.mark_done(entry, by=ANA, reason="no longer needed")
+    entry.refresh_from_db()
+    assert (entry.done_way, entry.done_by, entry.done_reason) == ("closed", "ana", "no longer needed")
+    entry_actions.resume(entry, by=ANA)
+    entry.refresh_from_db()
+    assert (entry.status, entry.done_way, entry.done_by, entry.done_reason) == ("pending", "", "", "")
+
+
+def test_what_is_split_is_done_by_its_children_until_the_last_of_them_is_deleted(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    children = splitting.split(entry, [Draft("one"), Draft("two")], by=ANA)
+    entry_actions.mark_all_done(children, by=ANA)
+    entry.refresh_from_db()
+    assert (entry.status, entry.done_way) == ("done", "children")
+    deletion.delete_all(children, by=ANA)
+    entry.refresh_from_db()
+    assert (entry.status, entry.done_way, entry.is_container) == ("pending", "", False)
+
+
+def test_landed_names_the_newest_round_that_has_a_diff(shop: Workspace) -> None:
+    entry = worked(an_entry(shop, budget="9"), "a" * 40, "b" * 40, "")
+    with pytest.raises(NotDone, match="round 1"):
+        becomes_done(entry, ways.landed("c" * 40, round=1))
+    done = becomes_done(entry, ways.landed("c" * 40, round=2))
+    assert (done.done_way, done.done_commit, done.done_round) == ("landed", "c" * 40, 2)
+
+
+def test_there_was_something_to_do_where_an_earlier_round_did_it(shop: Workspace) -> None:
+    entry = worked(an_entry(shop, budget="9"), "a" * 40, "")
+    with pytest.raises(NotDone):
+        becomes_done(entry, ways.nothing_to_do(round=2))
+
+
+def test_nothing_to_do_names_the_round_that_found_so(shop: Workspace) -> None:
+    entry = worked(an_entry(shop, budget="9"), "", "")
+    with pytest.raises(NotDone):
+        becomes_done(entry, ways.nothing_to_do(round=1))
+    assert becomes_done(entry, ways.nothing_to_do(round=2)).done_round == 2
+
+
+def test_work_that_was_given_up_is_nothing_that_was_to_do(shop: Workspace) -> None:
+    entry = worked(an_entry(shop, budget="9"), "a" * 40, given_up=True)
+    for way in (ways.nothing_to_do(round=1), ways.landed("c" * 40, round=7)):
+        with pytest.raises(NotDone):
+            becomes_done(entry, way)
+
+
+def test_merged_names_a_pull_request_of_the_entry_that_is_merged(shop: Workspace) -> None:
+    entry, other = some_entries(shop, "one", "other")
+    known = {"workspace": shop, "branch": "b", "base": "main", "head": "a" * 40, "number": 7, "merge_commit": "c" * 40}
+    row = PullRequest.objects.create(entry=entry, forge_id="7", **known)
+    with pytest.raises(NotDone, match="not merged"):
+        becomes_done(entry, ways.merged(row.pk))
+    PullRequest.objects.filter(pk=row.pk).update(state="merged")
+    with pytest.raises(NotDone):
+        becomes_done(other, ways.merged(row.pk))
+    assert becomes_done(entry, ways.merged(row.pk)).done_pull_request_id == row.pk
+
+
+def test_a_move_to_any_other_state_takes_the_way_away(shop: Workspace) -> None:
+    entry = becomes_done(worked(an_entry(shop, budget="9"), "a" * 40), ways.landed("c" * 40, round=1))
+    with transaction.atomic():
+        entry_state.move_all(entry_state.lock_all([entry]), PENDING)
+    entry.refresh_from_db()
+    assert (entry.done_way, entry.done_commit, entry.done_round) == ("", "", None)

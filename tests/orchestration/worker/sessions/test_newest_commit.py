@@ -1,0 +1,63 @@
+"""A session that verifies, and the work that it is to verify: what is not there is neither verified on the base nor called done."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestration.backlog import entry_actions
+from orchestration.models import Entry, Landing, Round
+from tests.factories import ANA, an_entry
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
+from workspaces.models import Event
+
+Make = Callable[..., Shop]
+GREEN = {"verify": [{"name": "always", "run": "true"}]}
+"""The base passes too: whoever verifies it alone finds nothing wrong."""
+
+
+def passed_and_withdrawn(work: Shop) -> Entry:
+    """An entry with verified work that did not land, and is to be verified again."""
+    session = work.supervise(work.claim(an_entry(work.workspace, budget="9")))
+    entry_actions.reverify(entry_of(session), by=ANA)
+    return entry_of(session)
+
+
+def way(entry: Entry) -> tuple[Any, ...]:
+    entry.refresh_from_db()
+    return entry.status, entry.done_way, entry.done_round
+
+
+def test_work_that_is_gone_is_not_verified_on_the_base_but_done_again(shop: Make) -> None:
+    work = shop("date +%N >> file", **GREEN)
+    entry = passed_and_withdrawn(work)
+    Round.objects.update(commit="f" * 40)
+    session = work.run(entry)
+    assert session.outcome == "interrupted" and "round 1 is not in the repository any more" in session.outcome_message
+    assert way(entry) == ("pending", "", None) and entry.next_work == "implement"
+    assert Event.objects.get(verb="entry.work_given_up").data["round"] == 1
+    assert work.run(entry).outcome == "passed"
+    assert way(entry) == ("done", "landed", 2) and work.merged("file") is not None
+
+
+def test_work_whose_branch_was_deleted_is_verified_and_lands(shop: Make) -> None:
+    work = shop("echo yes > ok")
+    entry = passed_and_withdrawn(work)
+    work.git("update-ref", "-d", f"refs/heads/{entry.branch}")
+    assert work.run(entry).outcome == "passed"
+    assert way(entry) == ("done", "landed", 2) and work.merged("ok") == "yes\n"
+
+
+def test_an_agent_that_finds_nothing_to_do_is_done_and_says_so(shop: Make) -> None:
+    work = shop("true", **GREEN)
+    session = work.run()
+    assert session.outcome_message == "Its agent found nothing to do" and way(entry_of(session)) == ("done", "nothing_to_do", 1)
+    assert not Landing.objects.exists()
+
+
+def test_what_has_landed_and_is_verified_again_names_the_round_that_made_it(shop: Make) -> None:
+    work = shop("echo yes > ok")
+    session = work.run()
+    entry = entry_of(session)
+    assert (*way(entry), entry.done_commit) == ("done", "landed", 1, work.git("rev-parse", BRANCH))
+    entry_actions.reverify(entry, by=ANA)
+    work.run(entry)
+    assert way(entry) == ("done", "landed", 1) and len(rounds_of(session)) == 2

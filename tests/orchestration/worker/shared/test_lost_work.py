@@ -1,0 +1,73 @@
+"""Work that a host did not share: it is never verified elsewhere without it, and goes on there once the host is back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db.models.functions import Now
+
+from orchestration.backlog import lost_work
+from orchestration.executor import dispatch
+from orchestration.models import Entry, Landing, Round, Session, Worker
+from orchestration.worker import sharing
+from tests.orchestration.worker.sessions.shop import entry_of
+from tests.orchestration.worker.shared.team import Team, shown
+
+Make = Callable[..., Team]
+GREEN = {"verify": [{"name": "always", "run": "true"}]}
+
+
+def unshared(work: Team, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session of the first host that passed, and whose work the remote does not have. As of a worker without `host_id`."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sharing, "publish", lambda session: None)
+        session = work.run(work.first)
+    assert session.outcome == "passed"
+    return session
+
+
+def test_it_is_not_verified_on_the_base_and_waits_for_its_host(team: Make, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = team("echo yes > ok", **GREEN)
+    first = unshared(work, monkeypatch)
+    Landing.objects.all().delete()
+    Entry.objects.update(status="pending", next_work="verify")
+    second = work.run(work.second, entry_of(first))
+    entry = entry_of(first)
+    assert second.outcome == "interrupted" and "has its newest work" in second.outcome_message
+    assert (entry.status, entry.host_id, entry.is_shared, entry.next_work) == ("pending", work.first.id, False, "verify")
+    dispatch.cycle(work.workspace.pk)
+    assert not Session.objects.filter(status=Session.Status.CLAIMED).exists()
+    assert work.run(work.first, entry).outcome == "passed"
+    work.land(work.second)
+    assert (entry_of(first).status, entry_of(first).done_way, shown(remote, "ok")) == ("done", "landed", "yes\n")
+
+
+def test_it_begins_again_on_another_host_when_its_own_does_not_come_back(
+    team: Make, remote: Path, monkeypatch: pytest.MonkeyPatch, settings: object
+) -> None:
+    work = team("echo yes > ok", **GREEN)
+    first = unshared(work, monkeypatch)
+    Landing.objects.all().delete()
+    Entry.objects.update(status="pending", next_work="verify")
+    work.run(work.second, entry_of(first))
+    Worker.objects.filter(host_id=work.first.id).delete()
+    Worker.objects.create(
+        id="control",
+        queue="control",
+        host="x",
+        boot_id="b",
+        pid=1,
+        started_ticks=1,
+        slots=1,
+        started_at=Now() - timedelta(days=1),
+    )
+    assert lost_work.begin_again_late() == 0
+    Entry.objects.update(host_away_at=Now() - timedelta(hours=2))
+    Worker.objects.update(seen_at=Now())
+    assert lost_work.begin_again_late() == 1
+    again = work.run(work.second, entry_of(first))
+    work.land(work.second)
+    assert (again.work, again.outcome, shown(remote, "ok")) == ("implement", "passed", "yes\n")
+    entry = entry_of(first)
+    assert (entry.status, entry.done_round, Round.objects.get(entry=entry, number=1).given_up) == ("done", 2, True)
