@@ -17,7 +17,7 @@ from orchestration.backlog import content
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
 from orchestration.hosts import online
-from orchestration.landing import reads
+from orchestration.landing import queue, reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import sandbox
@@ -191,6 +191,7 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
     """Entries as the API shows them. The number of queries does not depend on the number of entries."""
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
+    away = queue.waiting_for_host([e.pk for e in entries if e.status == Entry.Status.IN_PROGRESS])
     before: dict[str, list[str]] = defaultdict(list)
     for waiting, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
         before[waiting].append(other)
@@ -203,7 +204,7 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
     return [
         _shown(
             entry,
-            why.get(entry.pk),
+            [*_reasons(why.get(entry.pk)), *_away(away.get(entry.pk))],
             before[entry.pk],
             worked[entry.pk],
             [child.pk for child in children[entry.pk]],
@@ -215,17 +216,12 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
 
 def _shown(
     entry: Entry,
-    explanation: explain.Explanation | None,
+    reasons: list[dict[str, str]],
     depends_on: list[str],
     session_ids: list[str],
     children: Sequence[str],
     budget: int,
 ) -> dict[str, Any]:
-    reasons = [
-        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
-        for check in (explanation.checks if explanation else [])
-        if not check.passed
-    ]
     return {
         "id": entry.pk,
         "seq": entry.seq,
@@ -258,6 +254,21 @@ def _shown(
         "source": _source(entry),
         "version": content.version(content.values(entry, depends_on)),
     }
+
+
+def _reasons(explanation: explain.Explanation | None) -> list[dict[str, str]]:
+    return [
+        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
+        for check in (explanation.checks if explanation else [])
+        if not check.passed
+    ]
+
+
+def _away(message: str | None) -> list[dict[str, str]]:
+    """Verified work whose commit is on another host alone."""
+    if not message:
+        return []
+    return [{"code": Reason.NO_HOST_FITS, "message": message, "observed": "its commit is not here", "needed": "its commit"}]
 
 
 def _source(entry: Entry) -> dict[str, Any] | None:

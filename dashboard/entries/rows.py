@@ -17,6 +17,7 @@ from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
 from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
+from orchestration.landing import queue
 from orchestration.models import Dependency, Entry, Session
 from orchestration.reasons import Reason
 
@@ -86,6 +87,7 @@ def rows_with_common_checks(
     for link in links if with_needs else ():
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
+    away = queue.waiting_for_host([entry.pk for entry in entries if _lands(entry, sessions.get(entry.pk))])
     done_of = tree.progress([entry.pk for entry in entries if entry.is_container])
     parents = Entry.objects.in_bulk({entry.parent_id for entry in entries if entry.parent_id})
     holders = {check.holder for explanation in explained.values() for check in explanation.checks if check.holder}
@@ -94,6 +96,8 @@ def rows_with_common_checks(
         _row(entry, explained.get(entry.pk), needs[entry.pk], sessions.get(entry.pk), context, own_first) for entry in entries
     ]
     for row in built:
+        if message := away.get(row["entry"].pk):
+            row["why"] = row["detail"] = [(message, reverse("landing", args=[page_request.workspace.pk]))]
         row["children"] = done_of.get(row["entry"].pk)
         row["parent"] = parents.get(row["entry"].parent_id)
     return built, common

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import DaySpend, Limit
+from orchestration.landing import queue
 from orchestration.landing import reads as landing_reads
 from orchestration.models import Entry, Session
 from orchestration.reasons import Reason
@@ -32,6 +33,7 @@ class Scope:
     def _rows(self) -> list[Workspace]:
         related = ("project__forecast", "executor", "integration")
         mine = access.workspaces_for(self.caller).select_related(*related).annotate(**_figures(self.at))
+        mine = mine.annotate(landing_away=Subquery(queue.away(OuterRef("pk")).values("message")[:1]))
         return list(mine[: MAX_WORKSPACES + 1])
 
     @property

@@ -127,11 +127,12 @@ def of_entry(scope: Scope, entry: Entry, urgency: Urgency) -> Item:
 
 
 def remotes(scope: Scope) -> Iterable[Item]:
-    """A base that cannot be followed, a branch that cannot be pushed. No query."""
+    """A base that cannot be followed, a branch that cannot be pushed, work that is on a host alone. No query."""
     for workspace in scope.workspaces:
         base = getattr(getattr(workspace, "integration", None), "base_problem", "")
         push = workspace.executor.push_error and "The integration branch could not be pushed; the next landing pushes again"
-        for kind, words in (("base", base), ("push", push)):
+        away = workspace.landing_away or ""  # type: ignore[attr-defined]
+        for kind, words in (("base", base), ("push", push), ("away", away)):
             if words:
                 link = _page("landing", workspace)
                 key = f"{kind}:{workspace.pk}"

@@ -96,7 +96,8 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
     integration = getattr(page_request.executor.workspace, "integration", None)
     if integration is not None and integration.state in branch.STOPS_DISPATCH:
         alerts.append(Alert("bad", integration.message, reverse("landing", args=at), "View landing"))
-    problems = [getattr(integration, "base_problem", ""), _push_problem(page_request.executor)]
+    away = page_request.executor.landing_away  # type: ignore[attr-defined]
+    problems = [getattr(integration, "base_problem", ""), _push_problem(page_request.executor), away or ""]
     first_lines = [problem.split("\n")[0][:300] for problem in problems if problem]  # the rest is on the page
     alerts += [Alert("warn", line, reverse("landing", args=at), "View landing") for line in first_lines]
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):

@@ -17,6 +17,7 @@ from budget.models import Project
 from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog import orphans
+from orchestration.landing import queue
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
@@ -56,6 +57,7 @@ class PageRequest:
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
+        counted["landing_away"] = Subquery(queue.away(OuterRef("pk")).values("message")[:1])
         return rows.annotate(**counted).get(pk=self.workspace.pk)
 
     def _counts(self) -> dict[str, tuple[str, list[Any]]]:

@@ -124,6 +124,7 @@ def _queued(landing: Landing) -> dict[str, Any]:
         "title": entry.title if entry is not None else None,
         "commit": landing.commit,
         "state": landing.state,
+        "waits": landing.message if landing.not_before is not None else None,
         "queued_at": landing.queued_at,
     }
 

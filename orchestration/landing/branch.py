@@ -86,7 +86,8 @@ def wake_due() -> None:
     moved while executors run."""
     stopped = Q(workspace__executor__stop_all_at__isnull=False)
     to_try = Q(state__in=Landing.UNDECIDED) & ~Q(tried_tip=OuterRef("tip"))
-    queued = Landing.objects.filter(Q(state__in=Landing.OPEN) | to_try, workspace=OuterRef("pk"))
+    may_begin = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    queued = Landing.objects.filter(may_begin, Q(state__in=Landing.OPEN) | to_try, workspace=OuterRef("pk"))
     with_person = Q(undelivered__gt="") | Q(state__in=(State.RED, State.WAITING))
     idle = Integration.objects.filter(due=False, lease_until__isnull=True, workspace__deleted_at__isnull=True)
     idle.filter(Exists(queued) | Exists(_unsettled()) | with_person).exclude(stopped).update(due=True)

@@ -1,15 +1,18 @@
 """Verified work waits for its landing. The row is the job; until it has ended the entry is in progress, without a session."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Case, F, Max, QuerySet, Value, When
+from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Landing, Round
 from workspaces.errors import Conflict
 
+LOOK_AGAIN_S = 15.0
+MAY_BEGIN = Q(not_before__isnull=True) | Q(not_before__lte=Now())
 LANDING_NOW = "is landing now: wait a moment"
 
 
@@ -44,14 +47,44 @@ def in_order(workspace_id: str) -> QuerySet[Landing]:
     return opened.order_by(first, Coalesce(F("entry__priority"), 0), Coalesce(F("entry__seq"), 0), "pk")
 
 
+def to_land(workspace_id: str) -> QuerySet[Landing]:
+    """The open landings in their order, without those that wait for a host."""
+    return in_order(workspace_id).filter(MAY_BEGIN)
+
+
 def is_waiting(workspace_id: str) -> bool:
-    """Whether anything is queued."""
-    return Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).exists()
+    """Whether anything could land now."""
+    return Landing.objects.filter(MAY_BEGIN, workspace_id=workspace_id, state__in=Landing.OPEN).exists()
+
+
+def wait_for_host(landing: Landing, message: str) -> None:
+    """Its commit is not here: it stays where it is, and is looked for again in a moment. The others go on."""
+    mine = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
+    mine.update(not_before=Now() + timedelta(seconds=LOOK_AGAIN_S), message=message[:1000])
+
+
+def has_come(landings: Iterable[Landing]) -> None:
+    """Their commits are there: they wait for no host."""
+    if ids := [landing.pk for landing in landings if landing.not_before is not None]:
+        Landing.objects.filter(pk__in=ids, state__in=Landing.NOT_ENDED).update(not_before=None, message="")
+
+
+def away(workspace: str | OuterRef) -> QuerySet[Landing]:
+    """Landings of a workspace that wait for a host, the oldest first."""
+    return Landing.objects.filter(workspace=workspace, state__in=Landing.NOT_ENDED, not_before__isnull=False).order_by("pk")
+
+
+def waiting_for_host(entry_ids: Collection[str]) -> dict[str, str]:
+    """Why the landings of these entries wait for a host, by entry. One query."""
+    away = Landing.objects.filter(entry_id__in=entry_ids, state__in=Landing.NOT_ENDED, not_before__isnull=False)
+    return {str(entry_id): message for entry_id, message in away.values_list("entry_id", "message")}
 
 
 def to_try(workspace_id: str, tip: str) -> QuerySet[Landing]:
     """Work that waits for approval or as a pull request, and whose merge was not tried on this tip."""
-    undecided = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.UNDECIDED).exclude(tried_tip=tip)
+    undecided = (
+        Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.UNDECIDED).filter(MAY_BEGIN).exclude(tried_tip=tip)
+    )
     return undecided.select_related("entry__workspace", "entry__account", "round__session").order_by("pk")
 
 

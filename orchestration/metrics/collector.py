@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Count
+from django.db.models import Case, Count, F, Value, When
 from django.utils.timezone import now
 
 from budget.amounts import MICRO
@@ -63,7 +63,8 @@ class Collector:
     def _landings(self) -> Iterator[Metric]:
         waiting = new("muster_landings_open")
         queued = Landing.objects.filter(workspace__in=self._ids, state__in=Landing.OPEN).order_by()
-        for *labels, number in queued.values_list("workspace", "state").annotate(n=Count("*")):
+        shown = Case(When(not_before__isnull=False, then=Value("waiting_for_host")), default=F("state"))
+        for *labels, number in queued.annotate(shown=shown).values_list("workspace", "shown").annotate(n=Count("*")):
             waiting.add_metric(labels, number)
         branch = new("muster_integration_good")
         for workspace, state in Integration.objects.filter(pk__in=self._ids).values_list("pk", "state"):

@@ -34,7 +34,11 @@ FAMILIES = {
         ),
         Family("muster_oldest_ready_seconds", "Since the last change of the oldest entry that waits for nothing but a slot."),
         Family("muster_sessions", "Open sessions and runs.", ("workspace", "role", "phase", "host")),
-        Family("muster_landings_open", "Verified work that has not landed yet.", ("workspace", "state")),
+        Family(
+            "muster_landings_open",
+            "Verified work that has not landed yet; `waiting_for_host`: its commit is on another host alone.",
+            ("workspace", "state"),
+        ),
         Family("muster_integration_good", "1 while work may start from the integration branch.", ("workspace", "state")),
         Family("muster_executor_running", "1 while the executor runs.", ("workspace", "state")),
         Family("muster_circuit_breaker_open", "1 while a circuit breaker is open.", ("workspace", "of", "code")),

@@ -179,7 +179,10 @@ class Landing(models.Model):
         IntegrationCommit, null=True, blank=True, on_delete=models.PROTECT, related_name="landings",
         help_text="Set once it can no longer be withdrawn.",
     )  # fmt: skip
-    message = ForeignChar(max_length=1000, blank=True, help_text="Why it was refused or withdrawn.")
+    message = ForeignChar(max_length=1000, blank=True, help_text="Why it was refused or withdrawn, or which host it waits for.")
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Its commit is on a host that has not shared it: it is looked for again then."
+    )
     by = models.CharField(max_length=200, blank=True, help_text="Who requested it, if a person did.")
     approval_needed = models.CharField(
         max_length=300, blank=True, db_default="", help_text="Why a person must approve it, as a sentence; empty: nobody must."

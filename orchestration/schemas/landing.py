@@ -42,6 +42,8 @@ class VerdictOut(Schema):
 
 
 class QueuedOut(Schema):
+    """`waits`: for which host, where its commit is on another one that has not shared it."""
+
     id: int
     kind: Literal["entry", "base", "revert"]
     entry_id: str | None
@@ -49,6 +51,7 @@ class QueuedOut(Schema):
     title: str | None
     commit: str
     state: Literal["queued", "checking"]
+    waits: str | None
     queued_at: datetime
 
 

@@ -1,7 +1,9 @@
 """A session's work and the other hosts: claimed before anything is prepared, published after each commit, and
 forgotten once it has landed. Only where several hosts share it."""
 
+import socket
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -10,11 +12,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.git.command import GitError
-from orchestration.models import Entry, Session
+from orchestration.landing import branch, queue
+from orchestration.models import Entry, Landing, Session
 from orchestration.repositories import claims, here
 from orchestration.repositories.authority import Authority, Moved
 from orchestration.sessions import Superseded
+from workspaces import hosts
 from workspaces.models import Workspace
+
+MAX_ASKED = 20  # at a time: sessions and landings use the connection too
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +46,21 @@ def publish(session: Session) -> None:
     if session.entry.is_shared != is_shared:
         Entry.objects.filter(pk=session.entry.pk).update(is_shared=is_shared)
         session.entry.is_shared = is_shared
+
+
+def share_asked(*, but: Collection[str]) -> None:
+    """Share what landings wait for, and this host alone has."""
+    mine = Q(entry__host_id__in=(hosts.host_id(), socket.gethostname()), entry__is_shared=False)
+    asked = Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False).exclude(workspace__in=but)
+    for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
+        authority, entry = here.authority_of(landing.workspace), landing.entry
+        if authority is None or entry is None or not here.has(authority.repo, landing.commit):
+            continue
+        with suppress(Superseded):
+            if _publish(authority, entry):
+                Entry.objects.filter(pk=entry.pk).update(is_shared=True, host_away_at=None)
+                queue.has_come([landing])
+                branch.wake(landing.workspace_id)
 
 
 def tidy_all(*, but: Collection[str]) -> None:

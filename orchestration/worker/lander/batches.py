@@ -56,14 +56,16 @@ def _step(lease: Lease) -> bool:
     if may_land:
         base_branch.follow(lease)
         proposals.settle(lease)
-    queued = list(queue.in_order(lease.workspace_id)[: lease.config.landing.batch + 1])
+    queued = list(queue.to_land(lease.workspace_id)[: lease.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     elif not queued and lease.has_waiting:
         queued = list(queue.to_try(lease.workspace_id, lease.row().tip)[:1])
     if not queued:
         return False
-    shared.bring(lease, queued)
+    queued = shared.present(lease, queued)
+    if not queued:
+        return True  # what is behind them may be here
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")

@@ -79,6 +79,9 @@ def push_due(lease: Lease) -> None:
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id, state__in=PullRequest.UNDECIDED, foreign_head="")
     waiting = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.PROPOSED)
     for row in rows.exclude(pushed=F("head")).filter(entry__in=waiting.values("entry")):
+        if not here.has(lease.repo, row.head):
+            _show(row, f"{row.head[:12]}, which is to be pushed, is not on this host: it is looked for again")
+            continue
         began = time.monotonic()
         if not _push(lease, row):
             _paused_until[lease.workspace_id] = time.monotonic() + min((time.monotonic() - began) * PAUSE_FACTOR, MAX_PAUSE_S)

@@ -76,6 +76,7 @@ class Service:
         """A workspace whose repository is back does not sit out the pause of its failures."""
         for workspace_id in [*repository_watch.look_at_all(), *reach.look_again()]:
             self._retry_at.pop(workspace_id, None)
+        sharing.share_asked(but=reach.lost_here())
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._tidy_at:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import structlog
 
+from orchestration.backlog import lost_work
 from orchestration.git import branches, history
 from orchestration.git.command import GitError
-from orchestration.landing import branch
+from orchestration.landing import branch, queue
+from orchestration.messaging import wake_ups
 from orchestration.models import Landing
 from orchestration.repositories import claims, here
 from orchestration.repositories.authority import ABSENT, Moved
@@ -67,16 +69,32 @@ def tidy(lease: Lease) -> None:
         log.warning("refs.not_removed", workspace=lease.workspace_id, error=str(problem)[-300:])
 
 
-def bring(lease: Lease, landings: Sequence[Landing]) -> None:
-    """Have the work of these landings here. Raises Unreachable, or GitError where no other host has shared it."""
-    if not isinstance(lease.authority, Remote):
+def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
+    """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
+    wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
+    missing = [landing for landing in landings if not here.has(lease.repo, landing.commit)]
+    if missing and isinstance(lease.authority, Remote):
+        refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
+        lease.authority.fetch(list(lease.authority.refs(*refs)))
+    gone = [landing for landing in missing if not here.has(lease.repo, landing.commit)]
+    if gone and not here.has(lease.repo, lease.row().tip):
+        raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
+    found = [landing for landing in landings if landing not in gone]
+    queue.has_come(found)
+    for landing in gone:
+        _wait(lease, landing)
+    return found
+
+
+def _wait(lease: Lease, landing: Landing) -> None:
+    what = f"The commit {landing.commit[:12]}" + (f" of #{landing.entry.seq}" if landing.entry else "")
+    host = lost_work.elsewhere(landing.round) if landing.round is not None else None
+    log.warning("landing.commit_missing", entry=landing.entry_id, commit=landing.commit, host=host.name if host else "")
+    if landing.entry is not None and landing.round is not None and host is None:
+        lost_work.begin_again_at_once(landing.entry)
         return
-    missing = [landing for landing in landings if landing.entry_id and not here.has(lease.repo, landing.commit)]
-    if not missing:
-        return
-    refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
-    lease.authority.fetch(list(lease.authority.refs(*refs)))
-    for landing in missing:
-        if not here.has(lease.repo, landing.commit):
-            number = landing.entry.seq if landing.entry else 0
-            raise GitError("fetch", f"The work of #{number} is on another host only: its session worker must be online")
+    if landing.entry is not None and host is not None:
+        lost_work.wait_for(landing.entry.pk, host.id)
+    where = f"is on {host.name} alone, which is asked for it" if host else "is not on this host"
+    queue.wait_for_host(landing, f"{what} {where}: it lands once it is shared, and others land meanwhile")
+    wake_ups.publish_change(lease.workspace_id, "landing", "entries")

@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 
 from orchestration.backlog import lost_work
 from orchestration.executor import dispatch
+from orchestration.git.command import GitError
 from orchestration.models import Entry, Landing, Round, Session, Worker
+from orchestration.repositories import claims
 from orchestration.worker import sharing
 from tests.orchestration.worker.sessions.shop import entry_of
 from tests.orchestration.worker.shared.team import Team, shown
@@ -71,3 +73,31 @@ def test_it_begins_again_on_another_host_when_its_own_does_not_come_back(
     assert (again.work, again.outcome, shown(remote, "ok")) == ("implement", "passed", "yes\n")
     entry = entry_of(first)
     assert (entry.status, entry.done_round, Round.objects.get(entry=entry, number=1).given_up) == ("done", 2, True)
+
+
+def test_the_host_that_has_the_commit_of_a_landing_is_asked_for_it(
+    team: Make, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = team("echo 1 > $MUSTER_ENTRY_ID", **GREEN)
+    alone = unshared(work, monkeypatch)
+    other = work.run(work.second)
+    work.land(work.second)
+    landing = Landing.objects.get(entry=alone.entry_id)
+    assert (landing.state, entry_of(other).status) == ("queued", "done") and "is asked for it" in landing.message
+    work.land(work.first)  # it looks at what it is asked for
+    work.land(work.second)
+    assert entry_of(alone).status == "done" and shown(remote, str(alone.entry_id)) is not None
+
+
+def test_an_unreachable_remote_keeps_the_request(team: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = team("echo yes > ok", **GREEN)
+    alone = unshared(work, monkeypatch)
+    work.land(work.second)
+
+    def refuses(*arguments: object, **named: object) -> None:
+        raise GitError("push", "no route")
+
+    monkeypatch.setattr(claims, "publish", refuses)
+    with work.first.acts():
+        sharing.share_asked(but=())
+    assert Landing.objects.get(entry=alone.entry_id).not_before is not None and not entry_of(alone).is_shared
