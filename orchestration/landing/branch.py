@@ -67,18 +67,22 @@ def observe(workspace_id: str) -> str:
     if row is None or not here.is_authority(row.workspace):
         return ""
     config = configuration.load(row.workspace.executor.config)
+    is_foreign, is_ahead = _moved(row, config)
+    if is_foreign or is_ahead:
+        wake(workspace_id)
+    return f"New commits on {config.integration_branch} are being checked" if is_foreign else ""
+
+
+def _moved(row: Integration, config: configuration.Config) -> tuple[bool, bool]:
+    """Whether somebody else moved the integration branch, and whether the base branch has moved. Reads two files of the repository."""
     name, base = config.integration_branch, row.workspace.base_branch
     try:
         heads = branches.heads(here.path(row.workspace), name, base)
     except git.GitError:
-        return ""
-    if heads.get(name) not in (row.tip, row.delivered, row.foreign_tip):
-        wake(workspace_id)
-        return f"New commits on {name} are being checked"
+        return False, False
     is_here = not row.workspace.origin and config.land_by == "merge"
-    if config.follow_base and is_here and heads.get(base) != row.base_tip:
-        wake(workspace_id)
-    return ""
+    is_foreign = heads.get(name) not in (row.tip, row.delivered, row.foreign_tip)
+    return is_foreign, config.follow_base and is_here and heads.get(base) != row.base_tip
 
 
 def wake_due() -> None:
@@ -94,6 +98,16 @@ def wake_due() -> None:
     running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
     elsewhere = ~Q(workspace__origin="") | Q(workspace__executor__config__land_by="pull_request")
     running.filter(elsewhere, due=False).update(due=True)
+    for row in running.filter(due=False, lease_until__isnull=True).exclude(tip="").select_related("workspace__executor"):
+        follow_local(row)
+
+
+def follow_local(row: Integration) -> None:
+    """A person's commit is followed whatever the entries wait for. Where the repository is on another host, a lander there looks."""
+    if not here.is_authority(row.workspace):
+        Integration.objects.filter(pk=row.pk).update(due=True)
+    elif any(_moved(row, configuration.load(row.workspace.executor.config))):
+        wake(row.pk)
 
 
 def _unsettled() -> QuerySet[PullRequest]:

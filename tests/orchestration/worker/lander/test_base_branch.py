@@ -4,10 +4,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from orchestration.executor import reconcile
 from orchestration.landing import branch
-from orchestration.models import Integration
+from orchestration.models import Executor, Integration
 from orchestration.worker.lander import base_branch
 from tests.orchestration.git.repositories import a_repository, git
+from tests.orchestration.worker.lander.verified import commit, verified
 from tests.orchestration.worker.sessions.shop import Shop
 from workspaces.models import Workspace
 
@@ -38,3 +42,34 @@ def test_new_commits_of_a_remotes_base_branch_are_merged_and_a_remote_that_is_aw
     base_branch._next_fetch.clear()
     work.land()
     assert Integration.objects.get().state == "good"
+
+
+def test_a_persons_commit_on_the_base_is_followed_while_all_entries_wait_for_approval(shop: Make) -> None:
+    """No entry is in line, so no cycle runs."""
+    work = shop(approve={"mode": "always"})
+    verified(work, "alpha")
+    work.land()
+    Integration.objects.update(due=False)
+    commit_on_base(work, "by-hand")
+    reconcile.run()
+    assert Integration.objects.get().due
+    work.land()
+    assert work.merged("by-hand") is not None
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped"])
+def test_it_is_not_followed_by_the_tick_while_nothing_runs(shop: Make, state: str) -> None:
+    work = shop()
+    work.land()
+    Executor.objects.update(state=state)
+    Integration.objects.update(due=False)
+    commit_on_base(work, "by-hand")
+    reconcile.run()
+    assert not Integration.objects.get().due
+    Executor.objects.update(state="running")
+    reconcile.run()
+    assert Integration.objects.get().due
+
+
+def commit_on_base(work: Shop, name: str) -> None:
+    work.git("update-ref", "refs/heads/main", commit(work, "main", name))
