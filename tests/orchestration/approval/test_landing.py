@@ -13,8 +13,9 @@ from orchestration.executor import dispatch
 from orchestration.models import Approval, Entry, FileLock, Landing, Session
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
-from workspaces.errors import Conflict, Invalid
-from workspaces.models import Event
+from workspaces.access import Caller
+from workspaces.errors import Conflict, Forbidden, Invalid
+from workspaces.models import ApiToken, Event
 
 Make = Callable[..., Shop]
 
@@ -228,3 +229,30 @@ def test_a_batch_lands_without_the_work_that_waits(shop: Make) -> None:
     sessions = [work.supervise(work.claim(content=f"write {name}\nmore")) for name in ("alpha", "beta", "gamma")]
     work.land()
     assert [entry_of(session).status for session in sessions] == ["done", "pending", "done"]
+
+
+def test_an_approval_that_is_void_lets_nothing_land(work: Shop) -> None:
+    """Not even the commit that it was given for, once other work had taken its place."""
+    session, landing = waiting(work)
+    deciding.approve(entry_of(session), landing.commit, by=ANA)
+    Approval.objects.update(void_at=now())
+    entry_actions.put_on_hold(entry_of(session), by=ANA)
+    entry_actions.resume(entry_of(session), by=ANA)
+    work.run(entry_of(session))
+    assert entry_of(session).reason_code == "waiting_for_approval" and work.merged("alpha") is None
+
+
+def test_another_commit_than_the_one_that_waits_is_not_sent_back(work: Shop) -> None:
+    session, _ = waiting(work)
+    with pytest.raises(Conflict, match="Another commit"):
+        deciding.send_back(entry_of(session), "0" * 40, by=ANA, note="Do it otherwise")
+    assert entry_of(session).reason_code == "waiting_for_approval" and rounds_of(session)[0].findings == []
+
+
+def test_an_agent_releases_no_locks_whatever_its_token_may_do(work: Shop) -> None:
+    session, _ = waiting(work)
+    Entry.objects.filter(pk=session.entry_id).update(reason_at=now() - timedelta(hours=25))
+    agent = Caller("agent", token=ApiToken(session_ref=session.pk))
+    with pytest.raises(Forbidden):
+        deciding.release_locks(entry_of(session), by=agent)
+    assert FileLock.objects.filter(entry=entry_of(session)).exists()

@@ -132,3 +132,16 @@ def test_work_that_contains_what_was_closed_meanwhile_is_not_proposed(team: Make
     group.look()
     group.land()
     assert state_of(above) == ("blocked", "merge_rejected") and PullRequest.objects.count() == 1
+
+
+def test_an_entry_without_work_yet_is_not_rejected_with_what_it_was_to_start_from(team: Make, forge: FakeForge) -> None:
+    """Its first session ended before its first round: nothing of what was closed is in it."""
+    group = team(forge={"stack": True})
+    below = group.run()
+    group.look()
+    waiting = second(group, below)
+    Dependency.objects.filter(entry=waiting).update(is_stacked=True)
+    forge.change(1, state="closed", ended_by="ana")
+    group.look()
+    waiting.refresh_from_db()
+    assert state_of(below) == ("blocked", "merge_rejected") and (waiting.status, waiting.reason_code) == ("pending", "")

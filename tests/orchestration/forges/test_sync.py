@@ -276,3 +276,12 @@ def test_the_pull_request_of_a_deleted_entry_is_left_alone(team: Make, forge: Fa
     forge.calls.clear()
     group.look()
     assert forge.calls == []
+
+
+def test_a_forge_is_not_asked_about_work_that_it_does_not_have_yet(team: Make, forge: FakeForge) -> None:
+    """It would answer for the commit before."""
+    group = team()
+    session = group.run()
+    assert sync.due().filter(entry=session.entry_id).exists()
+    PullRequest.objects.update(pushed="0" * 40)
+    assert not sync.due().exists() and sync.run_due() == 0 and forge.calls == []

@@ -106,3 +106,21 @@ def test_a_push_needs_a_remote(shop: Make) -> None:
     work.land()
     with pytest.raises(Invalid, match="No remote is configured"):
         decisions.push(work.workspace, by=ANA)
+
+
+def test_main_does_not_move_to_a_tip_whose_newest_verdict_is_red(shop: Make) -> None:
+    """The row is good still: a person has just run the checks again."""
+    work = shop(verify=CHECK)
+    work.run()
+    TreeVerdict.objects.filter(tree=work.git("rev-parse", f"{row_of(work).tip}^{{tree}}")).update(passed=False)
+    before = work.git("rev-parse", "main")
+    with pytest.raises(Invalid, match="no passing verdict"):
+        decisions.merge_into_base(work.workspace, row_of(work).tip, by=ANA)
+    assert work.git("rev-parse", "main") == before
+
+
+def test_from_now_on_holds_when_a_later_tip_is_accepted_by_itself(shop: Make) -> None:
+    work, tip = a_red_branch(shop)
+    Integration.objects.update(adopt_foreign=True)
+    decisions.accept(work.workspace, tip, by=ANA)
+    assert row_of(work).adopt_foreign

@@ -42,6 +42,7 @@ def test_new_commits_of_a_remotes_base_branch_are_merged_and_a_remote_that_is_aw
     base_branch._next_fetch.clear()
     work.land()
     assert Integration.objects.get().state == "good"
+    assert base_branch._next_fetch[work.workspace.pk][1] == 2 * base_branch.FIRST_PAUSE_S
 
 
 def test_a_persons_commit_on_the_base_is_followed_while_all_entries_wait_for_approval(shop: Make) -> None:

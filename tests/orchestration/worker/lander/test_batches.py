@@ -258,3 +258,23 @@ def test_a_batch_is_as_large_as_configured(shop: Make) -> None:
     verified(work, "a", "b", "c")
     work.land()
     assert first_parents(work) == ["Land #1, #2", "#3 write c"]
+
+
+def test_what_others_wait_for_joins_no_batch_of_others_either(shop: Make) -> None:
+    work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], max_workers=8)
+    _, second, _ = verified(work, "alpha", "beta", "gamma")
+    waiting = an_entry(work.workspace, budget="5", content="write delta")
+    dependencies.depend(waiting, entry_of(second), by=ANA)
+    work.land()
+    assert first_parents(work) == ["#1 write alpha", "#2 write beta", "#3 write gamma"]
+
+
+def test_a_check_that_looks_at_its_entry_runs_at_the_landing_of_a_known_tree_too(shop: Make) -> None:
+    own = {"name": "own", "run": "echo $MUSTER_ENTRY_ID >> ../../own", "scope": "entry"}
+    work = shop(AGENT, verify=[own, {"name": "ok", "run": "true"}])
+    work.land()
+    session = work.supervise(work.claim(content="write alpha"))
+    [notes] = work.repo.parent.parent.rglob("own")
+    before = notes.read_text().split().count(str(session.entry_id))
+    work.land()
+    assert notes.read_text().split().count(str(session.entry_id)) == before + 1

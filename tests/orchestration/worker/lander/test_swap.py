@@ -1,6 +1,7 @@
 """A lander that is killed at any point of a landing: the next one completes it, and nothing happens twice."""
 
 import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.landing import branch, decisions
-from orchestration.models import Integration, IntegrationCommit, Landing, Session
+from orchestration.models import Integration, IntegrationCommit, Landing, Session, Worker
 from orchestration.sessions import session_dir
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.lander import pushing, refs, swap
@@ -153,3 +154,60 @@ def test_a_dead_lander_is_succeeded_once() -> None:
     row = Integration.objects.get()
     first, second = (branch.lease(row, Heartbeat("sessions", slots=1).worker, is_dead=True) for _ in range(2))
     assert dead is not None and (first, second) == (dead + 1, None)
+
+
+def test_a_persons_push_does_not_wait_while_the_remote_rests(shop: Make, tmp_path: Path) -> None:
+    remote = a_repository(tmp_path / "remote")
+    work = shop(push={"remote": "origin"})
+    work.git("remote", "add", "origin", str(remote))
+    work.land()
+    pushing._paused_until[work.workspace.pk] = time.monotonic() + 100
+    work.run()
+    assert BRANCH not in git(remote, "branch")
+    decisions.push(work.workspace, by=ANA)
+    work.land()
+    assert git(remote, "rev-parse", BRANCH) == work.git("rev-parse", BRANCH)
+
+
+def test_an_intent_that_others_have_built_on_is_completed(verified: tuple[Shop, Session]) -> None:
+    work, session = verified
+    row, landing = Integration.objects.get(pk=work.workspace.pk), Landing.objects.get()
+    intent = IntegrationCommit.objects.create(
+        workspace=work.workspace,
+        old=row.tip,
+        new=landing.commit,
+        tree=work.git("rev-parse", f"{landing.commit}^{{tree}}"),
+        subject="x",
+    )
+    Landing.objects.update(intent=intent, state="checking")
+    after = work.git("commit-tree", f"{landing.commit}^{{tree}}", "-p", landing.commit, "-m", "built on it")
+    work.git("update-ref", branch.ref_of(work.workspace.pk), after)
+    fence = branch.lease(row, work.heartbeat.worker)
+    assert fence is not None
+    swap.recover(Lease.read(work.workspace.pk, fence, lambda: False))
+    intent.refresh_from_db()
+    assert (intent.state, Landing.objects.get().state, entry_of(session).status) == ("done", "landed", "done")
+
+
+def test_a_landing_that_is_complete_is_not_completed_again(verified: tuple[Shop, Session]) -> None:
+    """A slow lander of the same fence comes to the rows after its recovery did."""
+    work, session = verified
+    work.land()
+    fence = branch.lease(Integration.objects.get(), work.heartbeat.worker)
+    assert fence is not None
+    lease = Lease.read(work.workspace.pk, fence, lambda: False)
+    Integration.objects.update(tip="a" * 40)
+    swap._complete(lease, IntegrationCommit.objects.get(), {"undelivered": ""})
+    assert Integration.objects.get().tip == "a" * 40
+    assert Event.objects.filter(verb="entry.landed", object_id=session.entry_id).count() == 1
+
+
+def test_a_lander_of_another_host_is_not_taken_for_dead(verified: tuple[Shop, Session]) -> None:
+    work, _ = verified
+    other = Heartbeat("sessions", slots=1).worker
+    Worker.objects.filter(pk=other.pk).update(host="elsewhere", pid=1)
+    other.refresh_from_db()
+    assert branch.lease(Integration.objects.get(), other) is not None
+    before = Integration.objects.get().fence
+    assert not Service(work.heartbeat.worker).run(work.workspace.pk)
+    assert Integration.objects.get().fence == before

@@ -274,3 +274,14 @@ def commit_on_main(work: Shop, name: str, text: str) -> None:
     (work.repo / name).write_text(text)
     work.git("add", "-A")
     work.git("commit", "--quiet", "-m", f"add {name}")
+
+
+def test_a_session_that_began_from_that_tip_has_not_written_it(shop: Make) -> None:
+    work = a_shop(shop)
+    session = work.claim()
+    Session.objects.filter(pk=session.pk).update(status="running")
+    work.others_merge("by-hand", "fine")
+    here = work.git("rev-parse", BRANCH)
+    Round.objects.create(entry_id=session.entry_id, session=session, number=1, base_commit=here)
+    work.land()
+    assert (state_of(work).state, state_of(work).tip) == ("good", here)
