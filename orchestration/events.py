@@ -34,6 +34,16 @@ class DispatchForced(ActivityEvent, verb="executor.force_dispatch", sentence="re
     pass
 
 
+class WorkspaceRestored(
+    ActivityEvent,
+    verb="workspace.restored",
+    sentence="restored this workspace from the backup of {at}, with its executor stopped",
+):
+    """`at`: when the backup was made."""
+
+    at: str
+
+
 class HostForgotten(ActivityEvent, verb="host.forgotten", sentence="gave up the host {name}, which does not come back"):
     """`lost`: the numbers of the entries whose newest work was there alone."""
 

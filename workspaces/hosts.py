@@ -1,9 +1,12 @@
 """This host: all processes that share a data directory. Each host has an id of its own, which its data directory keeps."""
 
+import fcntl
 import os
 import secrets
+import time
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -27,3 +30,33 @@ def id_in(folder: Path) -> str:
     finally:
         fresh.unlink()
     return file.read_text().strip()
+
+
+LOOKS = 20
+"""Tries to take a data directory, 50 ms apart: `is_taken` has the lock for a moment."""
+
+
+def take(folder: Path) -> IO[str] | None:
+    """Have this data directory alone until the file is closed, as `up` and a restore do. None: another process has it."""
+    lock = open(folder / "up.lock", "a")  # noqa: SIM115  (the caller holds it until the end)
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return lock
+    lock.close()
+    return None
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether `up`, or a restore, works with this data directory."""
+    try:
+        with open(folder / "up.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -3,7 +3,6 @@
 It imports no Django. Signals are blocked and collected in one place (`Supervisor.wait`), so no handler runs between two lines.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from config import env, sockets
 from config.up.arguments import worker_args
 from config.up.children import LOUD_AFTER, Child, Record
 from config.up.messages import Failed, cause_of_end, report, with_log
+from workspaces import hosts
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALS = (*ENDING, signal.SIGCHLD)
@@ -70,12 +70,9 @@ class Supervisor:
         return sig == signal.SIGINT and time.monotonic() - self.stopping_since > 0.3
 
     def _lock(self) -> IO[str]:
-        lock = open(self.data / "up.lock", "a")  # noqa: SIM115  (the caller holds it until the end)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise Failed(f"`muster up` already runs with {self.data}. Use that one, or another --data-dir.") from None
+        lock = hosts.take(self.data)
+        if lock is None:
+            raise Failed(f"`muster up` already runs with {self.data}. Use that one, or another --data-dir.")
         return lock
 
     # --- children ---

@@ -19,7 +19,7 @@ from orchestration.forges.shape import Check, Comment, Draft, Forge, ForgeError,
 from orchestration.forges.webhooks import Delivery
 from orchestration.landing import branch, reads
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, ForgeDelivery, PullRequest, Round
+from orchestration.models import Entry, Executor, ForgeDelivery, PullRequest, Round
 from orchestration.reasons import Reason
 from workspaces import masking
 from workspaces.errors import NotFound
@@ -49,7 +49,8 @@ def due() -> QuerySet[PullRequest]:
     allowed = Q(retry_at__isnull=True) | Q(retry_at__lt=Now())
     is_time = Q(due=True) | Q(looked_at__isnull=True) | Q(looked_at__lt=Now() - timedelta(seconds=EVERY_S))
     alive = {"workspace__deleted_at__isnull": True, "entry__deleted_at__isnull": True}
-    undecided = PullRequest.objects.filter(state__in=PullRequest.UNDECIDED, **alive)
+    started = ~Q(workspace__executor__state=Executor.State.STOPPED)  # a restored copy leaves them to the Muster that opened them
+    undecided = PullRequest.objects.filter(started, state__in=PullRequest.UNDECIDED, **alive)
     return undecided.filter(free, allowed, is_time, pushed=F("head")).order_by(F("looked_at").asc(nulls_first=True), "pk")
 
 

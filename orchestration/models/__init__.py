@@ -1,11 +1,12 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`approvals`: approvals of commits and comments on lines. `dialogue`: messages to agents, and their questions. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`approvals`: approvals of commits and comments on lines. `backups`: when the last backups were written. `dialogue`: messages to agents, and their questions. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck
 from orchestration.models.approvals import Approval, ReviewComment
+from orchestration.models.backups import Backup
 from orchestration.models.dialogue import Message, Question
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
@@ -20,6 +21,7 @@ from workspaces.models import known_words
 __all__ = [
     "AgentCheck",
     "Approval",
+    "Backup",
     "Conversation",
     "Dependency",
     "Entry",

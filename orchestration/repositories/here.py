@@ -1,6 +1,7 @@
 """Where a workspace's repository is on this host, and what all hosts share."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def are_several(workspace: Workspace) -> bool:
     """Whether another host than the one that has its repository may run its sessions."""
     others = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - FORGOTTEN_AFTER)
     return others.exclude(host_id__in=("", workspace.host_id)).exists()
+
+
+def has_all(workspace: Workspace) -> bool:
+    """Whether the repository on this host is the only one that the workspace has."""
+    return is_home(workspace) and not workspace.origin
+
+
+def remote(workspace: Workspace, repo: Path) -> Remote:
+    """The repository that is not on this host, which another repository than this host's fetches from."""
+    return replace(_remote(workspace), repo=repo)
 
 
 def ensure(workspace: Workspace) -> Path:

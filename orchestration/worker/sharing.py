@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
-from orchestration.models import Entry, Landing, Session
+from orchestration.models import Entry, Executor, Landing, Session
 from orchestration.repositories import claims, here
 from orchestration.repositories.authority import Authority, Moved
 from orchestration.sessions import Superseded
@@ -52,6 +52,7 @@ def share_asked(*, but: Collection[str]) -> None:
     """Share what landings wait for, and this host alone has."""
     mine = Q(entry__host_id__in=(hosts.host_id(), socket.gethostname()), entry__is_shared=False)
     asked = Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False).exclude(workspace__in=but)
+    asked = asked.exclude(workspace__executor__state=Executor.State.STOPPED)
     for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
         authority, entry = here.authority_of(landing.workspace), landing.entry
         if authority is None or entry is None or not here.has(authority.repo, landing.commit):
@@ -65,7 +66,11 @@ def share_asked(*, but: Collection[str]) -> None:
 
 def tidy_all(*, but: Collection[str]) -> None:
     """Tidy every workspace but these, of what a lander could not remove, or a person ended."""
-    for workspace in Workspace.objects.filter(deleted_at__isnull=True).exclude(host_id="").exclude(pk__in=but):
+    stopped = Executor.objects.filter(state=Executor.State.STOPPED).values(
+        "pk"
+    )  # of a restored copy, it may be another Muster's work
+    shared = Workspace.objects.filter(deleted_at__isnull=True).exclude(host_id="")
+    for workspace in shared.exclude(pk__in=but).exclude(pk__in=stopped):
         try:
             tidy(workspace)
         except GitError as problem:

@@ -1,10 +1,11 @@
-"""The database as one consistent file, taken while Muster runs; and put back into an empty one."""
+"""The database as one consistent file, taken while Muster runs; and put back into an empty one, whole or not at all."""
 
 import os
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from django.conf import settings
 from django.db import connection
 
 TIMEOUT_S = 6 * 3600.0
+MARK = "muster_restore"
+"""The table of a restored database that names its backup, and whether its repositories are in place too."""
+AT_REST = (
+    f"DROP TABLE IF EXISTS {MARK}; CREATE TABLE {MARK} (backup varchar(64) NOT NULL, is_done integer NOT NULL); "
+    f"INSERT INTO {MARK} VALUES ('{{backup}}', 0); "
+    "UPDATE orchestration_executor SET state = 'stopped', stop_all_at = CURRENT_TIMESTAMP;"
+)
+"""In the transaction that loads the database: no process may find executors that run."""
+
+LOCK = 20261128
+"""PostgreSQL's advisory lock of the transaction that loads."""
 
 
 class Impossible(Exception):
@@ -31,17 +43,77 @@ def save(target: Path) -> None:
         _run(["pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", *_connection()])
 
 
-def load(source: Path) -> None:
-    """Into a database that has no tables. Raises Impossible."""
+def refuse_if_used() -> None:
+    """Raises Impossible where the database has tables."""
     if connection.introspection.table_names():
         raise Impossible("The database is not empty: restore into a new one, so that nothing is overwritten")
+
+
+def load(source: Path, backup: str) -> None:
+    """Into a database that has no tables, in one transaction, with every executor stopped. Raises Impossible: nothing was changed.
+    `backup`: the name under which `restored` knows it."""
+    at_rest = AT_REST.format(backup=backup)
     if connection.vendor == "sqlite":
         connection.close()
-        shutil.copyfile(source, _sqlite())
+        _load_file(source, at_rest)
+        return
+    beginning, script, ending = (source.with_name(f"{name}.sql") for name in ("beginning", "load", "ending"))
+    _run(["pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(source)])
+    beginning.write_text(f"SELECT pg_advisory_xact_lock({LOCK});\n")
+    ending.write_text(f"RESET search_path; {at_rest}\n")  # pg_restore empties it
+    quiet = ["psql", "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--single-transaction"]
+    _run([*quiet, f"--dbname={_name()}", *_connection(), *(f"--file={file}" for file in (beginning, script, ending))])
+
+
+def await_interrupted() -> None:
+    """A psql whose restore was killed may go on to its end."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", [LOCK, LOCK])
+
+
+def restored() -> tuple[str, bool]:
+    """The backup that this database was restored from, and whether that came to its end. Empty: none."""
+    if MARK not in connection.introspection.table_names():
+        return "", True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT backup, is_done FROM {MARK}")
+        name, is_done = cursor.fetchone()
+        return str(name), bool(is_done)
+
+
+def finish() -> None:
+    """In the transaction of the last change."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {MARK} SET is_done = 1")
+
+
+def check(file: Path, vendor: str) -> None:
+    """Raises Impossible where a saved database cannot be read."""
+    if vendor == "sqlite":
+        try:
+            with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as saved:
+                problem = saved.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            problem = str(error)
+        if problem != "ok":
+            raise Impossible(f"The saved database is damaged: {problem}")
     else:
-        _run(
-            ["pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", f"--dbname={_name()}", *_connection(), str(source)]
-        )
+        _run(["pg_restore", "--file=/dev/null", str(file)])
+
+
+def _load_file(source: Path, at_rest: str) -> None:
+    """It gets its name when it is complete. A log of an empty database would be taken for its own."""
+    target = _sqlite()
+    new = target.with_name(f".{target.name}.restored")
+    shutil.copyfile(source, new)
+    with closing(sqlite3.connect(new)) as database:
+        database.executescript(f"BEGIN; {at_rest} COMMIT;")
+    with open(new, "rb") as written:
+        os.fsync(written.fileno())
+    for log in ("-wal", "-shm"):
+        target.with_name(target.name + log).unlink(missing_ok=True)
+    new.replace(target)
 
 
 def _sqlite() -> Path:

@@ -1,53 +1,95 @@
-"""What Muster has in the repositories of its workspaces, as bundles; and put back, with a repository where there is none."""
+"""A workspace's work as one bundle: the refs of the repository on this host, and what only its authority has.
 
+All of it is put together in a repository of its own that borrows the objects: no ref of anybody's moves.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
-from django.conf import settings
-
 from orchestration import configuration
-from orchestration.git import branches
 from orchestration.git import command as git
+from orchestration.git import history, places
+from orchestration.landing import branch
+from orchestration.maintenance.backup import commits
 from orchestration.models import Executor
-from orchestration.repositories import here
-from workspaces import hosts
+from orchestration.repositories import claims, here
+from orchestration.repositories.authority import Unreachable
 from workspaces.models import Workspace
 
 TIMEOUT_S = 3600.0
-OWN = ("refs/muster/*", "refs/heads/muster/*")
+OWN = ("refs/muster/", "refs/heads/muster/")
+KEPT = "refs/muster/kept/"
+"""Commits that rows name and no branch contains."""
 
 
-def save(workspace: Workspace, target: Path) -> bool:
-    """The base branch, the integration branch and all refs of Muster's own. False: the repository is not on this host. Raises GitError."""
-    repo = here.path(workspace)
-    if not repo.is_dir():
-        return False
-    names = git.run(repo, "for-each-ref", "--format=%(refname)", "refs/muster/", "refs/heads/muster/").split()
-    named = (_integration(workspace), workspace.base_branch)
-    chosen = sorted({*names, *(f"refs/heads/{name}" for name in named if branches.tip(repo, name))})
-    if not chosen:
-        return False
-    git.run(repo, "bundle", "create", "--quiet", str(target), "--stdin", text="\n".join(chosen) + "\n", timeout_s=TIMEOUT_S)
-    return True
+def save(workspace: Workspace, target: Path) -> list[str]:
+    """Write the bundle, if there is anything. Returns what it lacks, as sentences. Raises GitError."""
+    repo, scratch = here.path(workspace), target.with_suffix(".git")
+    _begin(workspace, repo, scratch)
+    lacks = [] if here.has_all(workspace) else _fetch(workspace, scratch)
+    lacks += _keep(scratch, commits.of(workspace))
+    if git.run(scratch, "for-each-ref", "--count=1"):
+        git.run(scratch, "bundle", "create", "--quiet", str(target), "--all", timeout_s=TIMEOUT_S)
+    elif not lacks:
+        lacks.append(f"{repo} has no branch of this workspace, or is not on this host")
+    return lacks
 
 
-def load(workspace: Workspace, source: Path) -> str:
-    """Put the refs back. Into the workspace's own repository if it is there and has none of them; else into a new one in the data directory.
-    Returns what was done, as a sentence. Raises GitError."""
-    repo = Path(workspace.repo)
-    is_there = repo.is_dir() and branches.tip(repo, workspace.base_branch) is not None
-    if not is_there:
-        repo = Path(settings.DATA_DIR) / "repos" / workspace.pk
-        repo.mkdir(parents=True)
-        git.run(repo, "init", "--quiet", "--initial-branch", workspace.base_branch)
-        if workspace.origin:
-            git.run(repo, "remote", "add", "origin", workspace.origin)
-    listed = git.run(repo, "bundle", "list-heads", str(source)).splitlines()
-    refs = [line.partition(" ")[2] for line in listed]
-    specs = [f"{ref}:{ref}" for ref in refs if not (is_there and ref == f"refs/heads/{workspace.base_branch}")]
-    git.run(repo, "fetch", "--quiet", "--no-tags", "--force", "--update-head-ok", str(source), *specs, timeout_s=TIMEOUT_S)
-    Workspace.objects.filter(pk=workspace.pk).update(repo=str(repo), host_id=hosts.host_id())
-    return f"{workspace.name}: {len(specs)} refs put into {repo}" + ("" if is_there else ", a new repository")
-
-
-def _integration(workspace: Workspace) -> str:
+def integration_branch(workspace: Workspace) -> str:
     return configuration.load(Executor.objects.get(pk=workspace.pk).config).integration_branch
+
+
+def of(repo: Path, *patterns: str) -> dict[str, str]:
+    """The refs of a repository and their commits."""
+    listed = git.run(repo, "for-each-ref", "--format=%(refname) %(objectname)", *patterns).splitlines()
+    return dict(line.split(" ") for line in listed)
+
+
+def _begin(workspace: Workspace, repo: Path, scratch: Path) -> None:
+    """With the refs of the repository on this host, if there is one."""
+    if not repo.is_dir():
+        git.run(scratch.parent, "init", "--quiet", "--bare", str(scratch))
+        return
+    kind = git.run(repo, "rev-parse", "--show-object-format")
+    git.run(scratch.parent, "init", "--quiet", "--bare", f"--object-format={kind}", str(scratch))
+    common = places.common_dir(repo).resolve()
+    (scratch / "objects/info/alternates").write_text(f"{common / 'objects'}\n")
+    if (common / "shallow").exists():
+        (scratch / "shallow").write_text((common / "shallow").read_text())
+    named = [f"refs/heads/{name}" for name in (integration_branch(workspace), workspace.base_branch)]
+    _set(scratch, of(repo, *OWN, *named))
+
+
+def _fetch(workspace: Workspace, scratch: Path) -> list[str]:
+    """Add what the authority has. Where both have a branch, the one that contains the other counts; where neither does, both are kept."""
+    remote = here.remote(workspace, scratch)
+    before = of(scratch)
+    named = [f"refs/heads/{name}" for name in (integration_branch(workspace), workspace.base_branch)]
+    try:
+        there = remote.refs(branch.ref_of(workspace.pk), *named) | remote.under(claims.PREFIX)
+        remote.fetch(list(there))
+    except Unreachable as problem:
+        _set(scratch, before)
+        return [f"What the repository that its hosts share has beyond this host: {problem}"]
+    kept = {ref: sha for ref, sha in before.items() if there.get(ref, sha) != sha}
+    ahead = {ref: sha for ref, sha in kept.items() if history.contains(scratch, sha, there[ref])}
+    apart = [sha for ref, sha in kept.items() if ref not in ahead and not history.contains(scratch, there[ref], sha)]
+    _set(scratch, ahead | {KEPT + sha: sha for sha in apart})
+    return []
+
+
+def _keep(scratch: Path, named: Mapping[str, set[str]]) -> list[str]:
+    """Give each commit that rows name a ref where it has none. Returns those that are not here, as sentences."""
+    asked = "".join(f"{sha}^{{commit}}\n" for sha in named)
+    answers = git.run(scratch, "cat-file", "--batch-check=%(objectname)", text=asked).splitlines() if named else []
+    there = {sha for sha in answers if sha in named}
+    if there:
+        refs = "\n".join([*there, "--not", "--all"]) + "\n"
+        loose = there & set(git.run(scratch, "rev-list", "--stdin", text=refs, timeout_s=TIMEOUT_S).splitlines())
+        _set(scratch, {KEPT + sha: sha for sha in loose})
+    missing = sorted((sorted(whose), sha) for sha, whose in named.items() if sha not in there)
+    return [f"Commit {sha[:12]} of {'; '.join(whose)}" for whose, sha in missing]
+
+
+def _set(repo: Path, refs: Mapping[str, str]) -> None:
+    git.run(repo, "update-ref", "--stdin", text="".join(f"update {ref} {sha}\n" for ref, sha in refs.items()))

@@ -1,48 +1,87 @@
-"""Restores a backup on a machine where nothing is yet."""
+"""Restores a backup into an empty database. A second try goes on where an interrupted one ended."""
 
-import json
-import tarfile
-import tempfile
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
+from orchestration import events
 from orchestration.git.command import GitError
 from orchestration.maintenance import lost_hosts
-from orchestration.maintenance.backup import databases, refs
+from orchestration.maintenance.backup import archive, databases, placing
+from orchestration.maintenance.backup.archive import BUNDLES, DATABASE
 from orchestration.maintenance.backup.databases import Impossible
-from orchestration.maintenance.backup.saving import BUNDLES, DATABASE, FORMAT, MANIFEST
+from orchestration.models import Executor
+from workspaces import activity, hosts
+from workspaces.access import MUSTER
 from workspaces.models import Workspace
 
+OF_WORK = ("repos", "mirrors", "worktrees", "sessions")
+"""Folders of a data directory with which some Muster has worked."""
+BY = "restore"
 
-def restore(source: Path) -> list[str]:
-    """Restore the database, and each workspace's refs. Returns what was done, as sentences. Raises Impossible: nothing was changed, or the sentence
-    says what is done."""
+
+def restore(source: Path, *, in_place: bool = False) -> Iterator[str]:
+    """Restore the database, and each workspace's refs. Yields what was done, as sentences. Raises Impossible: nothing was changed, or the sentence
+    says what is done. `in_place`: the other Muster is gone, and repositories that it worked in are used again."""
     Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR, prefix=".muster-restore-") as name:
-        folder = Path(name)
-        try:
-            with tarfile.open(source) as archive:
-                archive.extractall(folder, filter="data")
-            manifest = json.loads((folder / MANIFEST).read_text())
-        except (OSError, tarfile.TarError, ValueError) as problem:
-            raise Impossible(f"{source} is no backup of Muster: {problem}") from None
-        if manifest["format"] != FORMAT or manifest["database"] != connection.vendor:
+    with _alone(), archive.unpacked(source) as (folder, manifest):
+        if manifest["database"] != connection.vendor:
             raise Impossible(
-                f"{source} is of {manifest['database']}, format {manifest['format']}; here is {connection.vendor}, format {FORMAT}: "
-                "set DATABASE_URL to an empty database of that kind"
+                f"{source} is of {manifest['database']}; here is {connection.vendor}: set DATABASE_URL to an empty database of that kind"
             )
-        databases.load(folder / DATABASE)
+        databases.await_interrupted()
+        if databases.restored() == (archive.name_of(manifest), True):
+            yield "This backup is restored here already: nothing was changed"
+            return
+        yield _load(folder, manifest)
         call_command("migrate", verbosity=0, interactive=False)
-        done = [f"The database of {manifest['at'][:19]} UTC is restored"]
         for workspace in Workspace.objects.filter(pk__in=manifest["workspaces"]):
             try:
-                done.append(refs.load(workspace, folder / BUNDLES / f"{workspace.pk}.bundle"))
+                yield from placing.place(workspace, folder / BUNDLES / f"{workspace.pk}.bundle", in_place=in_place)
             except GitError as problem:
                 raise Impossible(
-                    f"The database is restored, the refs of {workspace.name} are not: {str(problem)[-300:]}"
+                    f"The database is restored, the refs of {workspace.name} are not: {str(problem)[-300:]}. Run this again"
                 ) from None
-        lost_hosts.forget_all()  # it looks for the entries' work in the repositories
-    return done
+        yield _finish(manifest)
+        yield from (f"Not in the backup: {sentence}" for missing in manifest.get("lacks", {}).values() for sentence in missing)
+
+
+def _load(folder: Path, manifest: dict[str, Any]) -> str:
+    name = archive.name_of(manifest)
+    if databases.restored() == (name, False):
+        return f"The database of {manifest['at'][:19]} UTC was restored before: the rest follows"
+    databases.refuse_if_used()
+    for part in OF_WORK:
+        if (Path(settings.DATA_DIR) / part).exists():
+            raise Impossible(f"{settings.DATA_DIR} is the data directory of a Muster that worked: name a new one with --data-dir")
+    databases.load(folder / DATABASE, name)
+    return f"The database of {manifest['at'][:19]} UTC is restored"
+
+
+@transaction.atomic
+def _finish(manifest: dict[str, Any]) -> str:
+    lost_hosts.forget_all()  # it looks for the entries' work in the repositories
+    executors = Executor.objects.filter(workspace__deleted_at__isnull=True)
+    executors.update(state=Executor.State.STOPPED, stop_all_by=BY, changed_by=BY)
+    for workspace_id in executors.values_list("pk", flat=True):
+        activity.record(workspace_id, events.WorkspaceRestored(at=f"{manifest['at'][:16]} UTC".replace("T", " ")), by=MUSTER)
+    databases.finish()
+    return "All executors are stopped: nothing starts, lands or is pushed in a workspace before a person starts its executor"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Neither `up` nor another restore works with this data directory. What a killed restore unpacked is removed."""
+    lock = hosts.take(Path(settings.DATA_DIR))
+    if lock is None:
+        raise Impossible(f"A Muster runs with {settings.DATA_DIR}, or is being restored there: name another --data-dir")
+    with lock:
+        for left in Path(settings.DATA_DIR).glob(f"{archive.UNPACKED}*"):
+            shutil.rmtree(left)
+        yield

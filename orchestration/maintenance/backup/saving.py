@@ -1,9 +1,10 @@
 """Writes a backup while Muster runs: the database first, then the refs, so that every commit that a row names is there."""
 
-import json
+import fcntl
 import os
-import tarfile
-import tempfile
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +13,31 @@ from django.db import connection
 from django.utils.timezone import now
 
 from orchestration.git.command import GitError
-from orchestration.maintenance.backup import databases, refs
+from orchestration.maintenance.backup import archive, databases, refs
+from orchestration.maintenance.backup.archive import BUNDLES, DATABASE
 from orchestration.maintenance.backup.databases import Impossible
 from workspaces.models import Workspace
-
-FORMAT = 1
-MANIFEST, DATABASE, BUNDLES = "manifest.json", "database", "bundles"
 
 
 def save(target: Path) -> dict[str, Any]:
     """Write a backup to this file, which must not exist, and the key of stored secrets beside it. Returns the manifest. Raises Impossible."""
     key = key_file(target)
-    for file in (target, key):
-        if file.exists():
-            raise Impossible(f"{file} exists: name a new file, so that no backup is overwritten")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".muster-backup-") as name:
-        folder = Path(name)
+    is_ours = not key.exists() or key.read_text() == settings.SECRET_KEY  # a killed backup leaves its key
+    for path, is_free in ((target, not target.exists()), (key, is_ours)):
+        if not is_free:
+            raise Impossible(f"{path} exists: name a new file, so that no backup is overwritten")
+    with _folder(target) as folder:
         databases.save(folder / DATABASE)
         (folder / BUNDLES).mkdir()
-        manifest = {"format": FORMAT, "database": connection.vendor, "at": now().isoformat(), **_workspaces(folder / BUNDLES)}
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+        manifest = {"database": connection.vendor, "at": now().isoformat(), **_workspaces(folder / BUNDLES)}
         unfinished = folder / "backup.tar"
-        with tarfile.open(unfinished, "w") as archive:
-            for part in (MANIFEST, DATABASE, BUNDLES):
-                archive.add(folder / part, part)
+        archive.write(folder, unfinished, manifest)
         unfinished.chmod(0o600)
-        with open(key, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file_:
-            file_.write(settings.SECRET_KEY)
-        unfinished.rename(target)
+        with open(key, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(settings.SECRET_KEY)
+        with open(unfinished, "rb") as written:
+            os.fsync(written.fileno())
+        os.link(unfinished, target)  # whole, and never over another one
     return manifest
 
 
@@ -47,13 +45,37 @@ def key_file(target: Path) -> Path:
     return target.with_name(f"{target.name}.key")
 
 
+@contextmanager
+def _folder(target: Path) -> Iterator[Path]:
+    """Beside the file, for as long as it is written. What a killed backup left there is removed by the next one to the same file."""
+    folder = target.with_name(f".{target.name}.unfinished")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in folder.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield folder
+        shutil.rmtree(folder)
+    except BlockingIOError:
+        raise Impossible(f"Another backup writes {target} now") from None
+    finally:
+        os.close(lock)
+
+
 def _workspaces(folder: Path) -> dict[str, Any]:
     saved: list[str] = []
-    missing: list[str] = []
+    lacks: dict[str, list[str]] = {}
     for workspace in Workspace.objects.filter(deleted_at__isnull=True).order_by("pk"):
+        bundle = folder / f"{workspace.pk}.bundle"
         try:
-            is_saved = refs.save(workspace, folder / f"{workspace.pk}.bundle")
-        except GitError as problem:
+            missing = refs.save(workspace, bundle)
+        except (GitError, OSError) as problem:
             raise Impossible(f"The repository of {workspace.name} cannot be saved: {str(problem)[-300:]}") from None
-        (saved if is_saved else missing).append(workspace.pk)
-    return {"workspaces": saved, "without_repository": missing}
+        finally:
+            shutil.rmtree(bundle.with_suffix(".git"), ignore_errors=True)
+        if bundle.exists():
+            saved.append(workspace.pk)
+        if missing:
+            lacks[workspace.pk] = [f"{workspace.name}: {sentence}" for sentence in missing]
+    return {"workspaces": saved, "lacks": lacks}

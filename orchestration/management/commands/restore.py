@@ -1,4 +1,4 @@
-"""`./muster restore FILE`: a backup, on a machine where nothing is yet."""
+"""`./muster restore FILE`: a backup, into a new data directory and an empty database."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -17,6 +17,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--in-place",
+            action="store_true",
+            help="the other Muster is gone: go on in repositories that it worked in. No ref that is there is moved",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         source: Path = options["file"].absolute()
@@ -27,8 +32,9 @@ class Command(BaseCommand):
                 f"(MUSTER_SECRET_KEY=$(cat {key}) ./muster restore {source})"
             )
         try:
-            for sentence in restoring.restore(source):
+            for sentence in restoring.restore(source, in_place=options["in_place"]):
                 self.stdout.write(sentence)
+                self.stdout.flush()
         except Impossible as problem:
             raise CommandError(str(problem)) from None
-        self.stdout.write("Start it, then run ./muster ledger check.")
+        self.stdout.write("Run ./muster ledger check, then start it: ./muster up, or web, control and session workers.")

@@ -51,7 +51,7 @@ class Lease:
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
         """Raises Halted while everything is stopped, HostFault where this release does not know the whole config."""
         executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
-        if executor.stop_all_at is not None and executor.state == Executor.State.PAUSED:
+        if executor.stop_all_at is not None and executor.state != Executor.State.RUNNING:
             raise Halted(STOPPED)
         if fault := host_faults.of_config(executor.config):
             raise HostFault(fault)
@@ -149,5 +149,6 @@ class Lease:
 
     def check_not_stopped(self) -> None:
         """Raises Halted after stop-all, until the executor is started or resumed."""
-        if Executor.objects.filter(pk=self.workspace_id, stop_all_at__isnull=False, state=Executor.State.PAUSED).exists():
+        stopped = Executor.objects.filter(pk=self.workspace_id, stop_all_at__isnull=False)
+        if stopped.exclude(state=Executor.State.RUNNING).exists():
             raise Halted(STOPPED)

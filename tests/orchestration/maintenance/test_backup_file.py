@@ -1,0 +1,137 @@
+"""The file of a backup: whole or refused, and never a half that passes for one."""
+
+import json
+import sqlite3
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from orchestration.maintenance.backup import archive, databases, record, restoring, saving
+from orchestration.maintenance.backup.databases import Impossible
+from orchestration.models import Backup
+from tests.factories import a_workspace
+from tests.orchestration.git.repositories import a_repository
+
+
+def a_backup(folder: Path) -> Path:
+    """A small one, which was made without a running database."""
+    made = folder / "made"
+    (made / archive.BUNDLES).mkdir(parents=True)
+    with sqlite3.connect(made / archive.DATABASE) as tables:
+        tables.execute("CREATE TABLE a (b)")
+    tables.close()
+    archive.write(made, folder / "backup.tar", {"database": "sqlite", "at": "2026-11-01T10:00", "workspaces": []})
+    return folder / "backup.tar"
+
+
+def changed(backup: Path, name: str, content: bytes) -> Path:
+    """The same file with another content of one part."""
+    folder = backup.parent / "changed"
+    with tarfile.open(backup) as tar:
+        tar.extractall(folder, filter="data")
+    (folder / name).write_bytes(content)
+    with tarfile.open(backup, "w") as tar:
+        for part in sorted(folder.iterdir()):
+            tar.add(part, part.name)
+    return backup
+
+
+def verify(file: Path) -> Any:
+    return call_command("backup", str(file), verify=True)
+
+
+def test_a_whole_one_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verify(a_backup(tmp_path))
+    assert "is whole: 0 workspaces at 2026-11-01T10:00 UTC, with the right checksums" in capsys.readouterr().out
+
+
+def test_one_byte_that_differs_is_found(tmp_path: Path) -> None:
+    file = a_backup(tmp_path)
+    with tarfile.open(file) as tar:
+        content = bytearray(tar.extractfile(archive.DATABASE).read())  # type: ignore[union-attr]
+    content[-1] ^= 1
+    with pytest.raises(CommandError, match="is damaged: database is not what was saved"):
+        verify(changed(file, archive.DATABASE, bytes(content)))
+
+
+def test_each_end_before_the_last_is_found(tmp_path: Path) -> None:
+    file = a_backup(tmp_path)
+    content = file.read_bytes()
+    with tarfile.open(file) as tar:
+        last = tar.getmember(archive.DATABASE)
+    used = last.offset_data + last.size
+    for size in range(0, used, used // 40):
+        (tmp_path / "cut.tar").write_bytes(content[:size])
+        with pytest.raises(CommandError, match="damaged"):
+            verify(tmp_path / "cut.tar")
+
+
+def test_one_of_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
+    file = a_backup(tmp_path)
+    with tarfile.open(file) as tar:
+        manifest = json.load(tar.extractfile(archive.MANIFEST))  # type: ignore[arg-type]
+    with pytest.raises(CommandError, match="of a newer version"):
+        verify(changed(file, archive.MANIFEST, json.dumps(manifest | {"format": 3}).encode()))
+
+
+def test_one_of_the_first_format_is_read_without_checksums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = a_backup(tmp_path)
+    with tarfile.open(file) as tar:
+        manifest = json.load(tar.extractfile(archive.MANIFEST))  # type: ignore[arg-type]
+    del manifest["sha256"]
+    verify(changed(file, archive.MANIFEST, json.dumps(manifest | {"format": 1}).encode()))
+    assert "of a version that wrote no checksums" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_a_database_with_tables_is_left_alone(tmp_path: Path) -> None:
+    file = a_backup(tmp_path)
+    if connection.vendor == "sqlite":
+        with pytest.raises(Impossible, match="not empty"):
+            list(restoring.restore(file))
+    else:
+        with pytest.raises(Impossible, match="here is postgresql"):
+            list(restoring.restore(file))
+    assert not list(Path(settings.DATA_DIR).glob(".muster-restore-*"))
+
+
+@pytest.mark.django_db
+def test_the_command_ends_with_three_and_names_what_the_backup_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    a_workspace(name="Lost", repo=str(tmp_path / "gone"))
+    before = record.last_whole()
+    with pytest.raises(SystemExit) as ended:
+        call_command("backup", str(tmp_path / "b.tar"))
+    assert ended.value.code == 3
+    assert f"Not in it: Lost: {tmp_path / 'gone'} has no branch of this workspace" in capsys.readouterr().out
+    assert record.last_whole() == before and Backup.objects.get().is_whole is False
+
+
+@pytest.mark.django_db
+def test_a_second_try_after_a_killed_one_writes_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    a_workspace(repo=str(a_repository(tmp_path / "repo")))
+    target = tmp_path / "b.tar"
+    left = tmp_path / ".b.tar.unfinished" / "bundles"
+    left.mkdir(parents=True)
+    saving.key_file(target).write_text(settings.SECRET_KEY)
+    call_command("backup", str(target))
+    assert target.exists() and not left.parent.exists()
+    assert record.last_whole() == Backup.objects.get().at
+    with pytest.raises(CommandError, match="exists: name a new file"):
+        call_command("backup", str(target))
+
+
+@pytest.mark.django_db
+def test_the_key_of_another_site_is_never_overwritten(tmp_path: Path) -> None:
+    saving.key_file(tmp_path / "b.tar").write_text("of another site")
+    with pytest.raises(CommandError, match=r"b\.tar\.key exists"):
+        call_command("backup", str(tmp_path / "b.tar"))

@@ -1,0 +1,83 @@
+"""The refs of a backup find a repository that nobody else uses."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from orchestration.maintenance.backup import placing, refs
+from tests.factories import a_workspace
+from tests.orchestration.git.repositories import a_repository, git
+from tests.orchestration.maintenance.test_backup_refs import a_commit
+from workspaces import hosts
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+LANDED, ENTRY = "refs/heads/muster/integration", "refs/heads/muster/1-work"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Workspace, Path, Path]:
+    """A workspace, its repository, and its bundle from when its integration branch was at the base."""
+    repo = a_repository(tmp_path / "repo")
+    git(repo, "update-ref", LANDED, "main")
+    a_commit(repo, "work", ENTRY)
+    workspace = a_workspace(repo=str(repo))
+    Workspace.objects.filter(pk=workspace.pk).update(host_id=hosts.host_id())
+    workspace.refresh_from_db()
+    bundle = tmp_path / "saved.bundle"
+    assert refs.save(workspace, bundle) == []
+    return workspace, repo, bundle
+
+
+def placed(workspace: Workspace, bundle: Path, *, in_place: bool = False) -> tuple[Path, str]:
+    sentences = "\n".join(placing.place(workspace, bundle, in_place=in_place))
+    workspace.refresh_from_db()
+    return Path(workspace.repo), sentences
+
+
+def test_a_repository_that_went_on_is_left_and_the_copy_gets_its_own(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    a_commit(repo, "landed since", LANDED)
+    before = refs.of(repo)
+    where, sentences = placed(workspace, bundle)
+    assert refs.of(repo) == before and not git(repo, "config", "--list").count("restored")
+    assert where == Path(settings.DATA_DIR) / "repos" / workspace.pk
+    assert refs.of(where)[LANDED] == git(repo, "rev-parse", "main")
+    assert f"{repo} has work of a Muster and was left as it is" in sentences
+
+
+def test_one_where_nothing_happened_since_the_backup_is_left_too(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    assert placed(workspace, bundle)[0] != repo
+
+
+def test_a_fresh_clone_at_the_same_path_gets_the_refs_and_a_second_try_ends_the_same(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    before = refs.of(repo)
+    for ref in (LANDED, ENTRY):
+        git(repo, "update-ref", "-d", ref)
+    assert placed(workspace, bundle)[0] == repo
+    git(repo, "update-ref", "-d", ENTRY)  # as if the first try had been killed
+    assert placed(workspace, bundle)[0] == repo
+    assert refs.of(repo) == before
+
+
+def test_in_place_adds_what_is_missing_and_names_what_went_on(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    newer = a_commit(repo, "landed since", LANDED)
+    work = refs.of(repo)[ENTRY]
+    git(repo, "update-ref", "-d", ENTRY)
+    where, sentences = placed(workspace, bundle, in_place=True)
+    assert where == repo and (refs.of(repo)[LANDED], refs.of(repo)[ENTRY]) == (newer, work)
+    assert f"1 refs with other work, which were not moved: {LANDED}" in sentences
+
+
+def test_a_workspace_by_a_url_never_uses_the_clone_of_another_data_directory(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    Workspace.objects.filter(pk=workspace.pk).update(origin="https://git.example/shop.git")
+    workspace.refresh_from_db()
+    for ref in (LANDED, ENTRY):
+        git(repo, "update-ref", "-d", ref)
+    where, _ = placed(workspace, bundle, in_place=True)
+    assert where != repo and git(where, "remote", "get-url", "origin") == "https://git.example/shop.git"
