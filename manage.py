@@ -6,13 +6,17 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.management import execute_from_command_line  # only once the settings are named
+    import django  # only once the settings are named
+    from django.core.management import execute_from_command_line
 
     from config import env
 
     env.exit_if_bad()
     env.warn_of_unknown()
+    django.setup()
+    from config import prepared  # needs the apps
 
+    prepared.wait_for(sys.argv[1:])
     execute_from_command_line(sys.argv)
 
 

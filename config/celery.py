@@ -3,12 +3,16 @@
 import os
 
 from celery import Celery
+from celery.signals import celeryd_init
+
+from config import streams
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 
 app = Celery("muster")
+celeryd_init.connect(lambda **_: streams.install(), weak=False)  # before its banner
 
 
 def _broker_url() -> str:

@@ -176,6 +176,15 @@ VARIABLES = {
             "",
             "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory.",
         ),
+        Variable("DATABASE_HOST", TEXT, "", "PostgreSQL's host, in place of `DATABASE_URL`: then nothing needs to be encoded."),
+        Variable("DATABASE_PORT", _number(int, "a whole number", 1, 65535), "5432", "PostgreSQL's port."),
+        Variable("DATABASE_NAME", TEXT, "muster", "The database's name."),
+        Variable("DATABASE_USER", TEXT, "muster", "The user of the database."),
+        Variable("DATABASE_PASSWORD", TEXT, "", "Its password, as it is."),
+        Variable("REDIS_HOST", TEXT, "", "The host of Redis or Valkey, in place of `REDIS_URL`."),
+        Variable("REDIS_PORT", _number(int, "a whole number", 1, 65535), "6379", "Its port."),
+        Variable("REDIS_USER", TEXT, "", "Its user, if it has one."),
+        Variable("REDIS_PASSWORD", TEXT, "", "Its password, as it is."),
         Variable("MUSTER_SECRET_KEY", TEXT, "", "Signs sessions. Empty: made once and kept in the data directory."),
         Variable(
             "MUSTER_ALLOWED_HOSTS",
@@ -320,6 +329,9 @@ VARIABLES = {
             "The mail server for notices: `smtp://user:password@host:587/?tls=1`, or `smtps://`. Empty: e-mail channels cannot send.",
         ),
         Variable(
+            "MUSTER_EMAIL_PASSWORD", TEXT, "", "The mail server's password, as it is, in place of one in `MUSTER_EMAIL_URL`."
+        ),
+        Variable(
             "MUSTER_EMAIL_FROM",
             _matching("an address such as muster@example.com", r".*[^@\s]+@[^@\s]+"),
             "muster@localhost",
@@ -353,9 +365,36 @@ VARIABLES = {
 }
 
 
+SECRET = (
+    "DATABASE_URL",
+    "DATABASE_PASSWORD",
+    "REDIS_URL",
+    "REDIS_PASSWORD",
+    "MUSTER_SECRET_KEY",
+    "MUSTER_EMAIL_URL",
+    "MUSTER_EMAIL_PASSWORD",
+)
+"""Each can be in a file that `NAME_FILE` names, as containers get their secrets. No message shows their values."""
+PARTS = {"DATABASE_HOST": "DATABASE_URL", "REDIS_HOST": "REDIS_URL"}
+IN_PARTS = {
+    "DATABASE_URL": ". A password with /, @, # or % must be percent-encoded there; DATABASE_HOST, DATABASE_USER and DATABASE_PASSWORD take it as it is",
+    "REDIS_URL": ". A password with /, @, # or % must be percent-encoded there; REDIS_HOST and REDIS_PASSWORD take it as it is",
+    "MUSTER_EMAIL_URL": ". A password with /, @, # or % must be percent-encoded there; MUSTER_EMAIL_PASSWORD takes it as it is",
+}
+
+
 def read(name: str) -> str:
-    """The text of a listed variable; a name that is not listed is a programming error (KeyError)."""
+    """The text of a listed variable, or of the file that names its secret; a name that is not listed is a programming error (KeyError). Raises
+    OSError or ValueError for a file that cannot be read, which `exit_if_bad` reports earlier."""
+    file = os.environ.get(f"{name}_FILE", "") if name in SECRET else ""
+    if file and not os.environ.get(name):
+        return Path(file).read_text().strip("\r\n")
     return os.environ.get(name, VARIABLES[name].default)
+
+
+def is_given(*names: str) -> bool:
+    """Whether one of these has a text."""
+    return any(read(name) for name in names)
 
 
 def value(name: str) -> Any:
@@ -365,15 +404,34 @@ def value(name: str) -> Any:
 
 def problems() -> list[str]:
     """A sentence for each invalid setting, without the values of settings that may hold a secret."""
-    return [sentence for variable in VARIABLES.values() if (sentence := _problem(variable))]
+    unreadable = [sentence for name in SECRET if (sentence := _file_problem(name))]
+    if unreadable:
+        return unreadable
+    twice = [
+        f"{host} and {url} say the same thing: set one of them" for host, url in PARTS.items() if is_given(host) and is_given(url)
+    ]
+    return twice + [sentence for variable in VARIABLES.values() if (sentence := _problem(variable))]
+
+
+def _file_problem(name: str) -> str:
+    file = os.environ.get(f"{name}_FILE", "")
+    if not file:
+        return ""
+    if os.environ.get(name):
+        return f"{name} and {name}_FILE say the same thing: set one of them"
+    try:
+        read(name)
+    except (OSError, ValueError) as problem:
+        return f"{name}_FILE names {file}, which cannot be read: {getattr(problem, 'strerror', None) or 'it is no text'}"
+    return ""
 
 
 def _problem(variable: Variable) -> str:
     try:
         value(variable.name)
     except ValueError:
-        secret = variable.name.endswith(("_URL", "_ENDPOINT")) and variable.name != "MUSTER_BASE_URL"
-        given = "" if secret else f", not {read(variable.name)!r}"
+        is_secret = variable.name in SECRET or variable.name.endswith("_ENDPOINT")
+        given = IN_PARTS.get(variable.name, "") if is_secret else f", not {read(variable.name)!r}"
         return f"{variable.name} must be {variable.kind.takes.replace('`', '')}{given}"
     return ""
 
@@ -394,7 +452,7 @@ def warn_of_unknown() -> None:
     if "MUSTER_SESSION_ID" in os.environ:
         return
     for name in sorted(os.environ):
-        if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_") and name not in VARIABLES:
+        if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_") and name.removesuffix("_FILE") not in VARIABLES:
             near = difflib.get_close_matches(name, VARIABLES, n=1)
             print(f"muster: {name} is not a setting{f'; did you mean {near[0]}?' if near else ''}", file=sys.stderr)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dj_database_url
 import django_htmx
 
-from config import database, env, logs, sockets
+from config import addresses, database, env, logs, sockets
 from config.http import build
 
 env.exit_if_bad()
@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.http.middleware.request_context",
+    "config.http.health.answered_first",
     "config.http.middleware.known_host",
     "config.http.agent_door.only_sessions",
     "config.http.middleware.api_answers_json",
@@ -96,11 +97,12 @@ TEMPLATES = [
     }
 ]
 
-if url := env.read("DATABASE_URL"):
-    DATABASES = {"default": dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
-    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        given = DATABASES["default"].get("OPTIONS", {})
-        DATABASES["default"]["OPTIONS"] = {**database.options(env.value("MUSTER_LEASE_S")), **given}
+_lasting = {"conn_max_age": 600, "conn_health_checks": True}
+if parts := addresses.database_parts():
+    _kept = {name.upper(): value for name, value in _lasting.items()}
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **parts, **_kept}}
+elif url := env.read("DATABASE_URL"):
+    DATABASES = {"default": dj_database_url.parse(url, **_lasting)}
 else:
     DATABASES = {
         "default": {
@@ -115,6 +117,9 @@ else:
             },
         }
     }
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    given = DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {**database.options(env.value("MUSTER_LEASE_S")), **given}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -177,7 +182,7 @@ LANGUAGE_CODE = "en"
 
 # Redis or Valkey: wake-ups and change notifications only; losing it costs latency, never work.
 VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
-REDIS_URL = env.read("REDIS_URL") or sockets.valkey_url(DATA_DIR)
+REDIS_URL = addresses.broker() or sockets.valkey_url(DATA_DIR)
 
 REPO_ROOTS = env.repo_roots()
 SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")
@@ -200,7 +205,12 @@ KEEP_VERDICTS_DAYS = env.value("MUSTER_KEEP_VERDICTS_DAYS")
 # Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
 _mail = env.value("MUSTER_EMAIL_URL")
-EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    _mail.host,
+    _mail.port,
+    _mail.user,
+    env.read("MUSTER_EMAIL_PASSWORD") or _mail.password,
+)
 EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.starttls, _mail.tls, 5
 DEFAULT_FROM_EMAIL = env.read("MUSTER_EMAIL_FROM")
 

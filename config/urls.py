@@ -4,13 +4,13 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 
-from config.http import api_docs, static_files
+from config.http import api_docs, health, static_files
 from config.http.api import api
-from config.http.health import healthz, readyz
 from config.http.metrics import metrics
 from workspaces.people import login_links, login_page
 
 urlpatterns = [
+    *(path(address.lstrip("/"), view, name=address.lstrip("/")) for address, view in health.PATHS.items()),
     path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/docs", api_docs.page, name="api-docs"),
@@ -19,8 +19,6 @@ urlpatterns = [
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
-    path("healthz", healthz, name="healthz"),
-    path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
 ]
 

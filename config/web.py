@@ -7,13 +7,18 @@ import sys
 from typing import Any
 
 import uvicorn
-from django.conf import settings
-from django.urls import get_resolver
 
-from config import env, sockets
-from config.asgi import application
-from config.http import agent_door
-from workspaces.people import login_links
+from config import env, sockets, streams
+
+streams.install()  # before the settings, which may be refused
+
+from django.conf import settings  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
+
+from config.asgi import application  # noqa: E402  isort:skip  (loads the apps)
+from config import prepared  # noqa: E402
+from config.http import agent_door  # noqa: E402
+from workspaces.people import login_links  # noqa: E402
 
 
 def main() -> int:
@@ -29,6 +34,8 @@ def main() -> int:
     get_resolver().url_patterns  # noqa: B018  (loads the site's code before the first request)
     if args.after is not None:
         os.read(args.after, 1)
+    if args.fd is None and not sockets.is_loopback(args.host):
+        prepared.wait()
     if args.fd is None and not sockets.is_loopback(args.host) and not login_links.any_password_set():
         print("No user has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@ import sys
 
 import django
 
-from config import env
+from config import env, streams
 from config.up import worker_args
 
 
@@ -20,6 +20,8 @@ def main() -> None:
     )
     parser.add_argument("--queue", choices=["sessions", "control"], default="sessions", help="default: sessions")
     arguments = parser.parse_args()
+    if not arguments.action:
+        streams.install()
     env.exit_if_bad()
     env.warn_of_unknown()
     if arguments.action:
@@ -31,8 +33,10 @@ def main() -> None:
 def _change(action: str) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from orchestration.hosts import draining  # needs the settings
+    from config import prepared  # needs the settings
+    from orchestration.hosts import draining
 
+    prepared.wait()
     count = draining.drain("command line") if action == "drain" else draining.resume()
     if not count:
         print("No session worker of this host is online: nothing was changed", file=sys.stderr)

@@ -35,17 +35,16 @@ OTHER_THREADS = 16
 
 
 @signals.worker_init.connect
-def _on_init(**_: Any) -> None:
+def _on_init(sender: Any, **_: Any) -> None:
     """Before Celery opens its queues: the database may be of an older version, and a key of another type would end this process at once, and each that follows it."""
     connections.share(settings.SESSION_SLOTS + OTHER_THREADS)
-    new_version.wait()
+    new_version.wait(_queue_of(sender.app))
     broker_keys.delete_wrong_types(publishing.client())
 
 
 @signals.worker_ready.connect
 def _on_ready(sender: Any, **_: Any) -> None:
-    queues = list(sender.app.amqp.queues.consume_from)
-    queue = "sessions" if "sessions" in queues else "control"
+    queue = _queue_of(sender.app)
     beating = heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
     if queue == "sessions":
         connection_created.connect(_be_patient)
@@ -57,6 +56,10 @@ def _on_ready(sender: Any, **_: Any) -> None:
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
         threading.Thread(target=_forges_loop, name="forges", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
+
+
+def _queue_of(app: Any) -> str:
+    return "sessions" if "sessions" in app.amqp.queues.consume_from else "control"
 
 
 def _be_patient(connection: BaseDatabaseWrapper, **_: Any) -> None:

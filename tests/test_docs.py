@@ -74,6 +74,12 @@ def test_every_page_is_reached_from_the_map() -> None:
     assert not {str(path.relative_to(ROOT)) for path in missing} - IMAGES_OF_THE_README
 
 
+def test_two_commands_in_the_first_screens_do_all_the_set_up() -> None:
+    first = (ROOT / "README.md").read_text().splitlines()[:60]
+    commands = [line.partition("#")[0].strip() for line in first]
+    assert {"./muster up", "./muster test"} <= set(commands)
+
+
 IMAGES_OF_THE_README = {f"docs/images/{name}" for name in ("demo.gif", "entries.png", "round.png", "workspace.png", "budget.png")}
 
 

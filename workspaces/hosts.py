@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,17 @@ def id_in(folder: Path) -> str:
     finally:
         fresh.unlink()
     return file.read_text().strip()
+
+
+def alive_file(folder: Path, queue: str) -> Path:
+    """The file whose time is the last heartbeat of a worker of this queue."""
+    return folder / f"alive.{queue}"
+
+
+def beat(queue: str) -> None:
+    """A worker process of this queue works, whatever the database does. A full disk must not end it."""
+    with suppress(OSError):
+        alive_file(Path(settings.DATA_DIR), queue).touch()
 
 
 LOOKS = 20

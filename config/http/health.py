@@ -1,5 +1,6 @@
 """Whether this process works, and whether the whole can: for load balancers and orchestrators. Says nothing about versions: anyone may ask."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,6 +13,11 @@ from orchestration.executor import stats
 from orchestration.models import Worker
 
 LATE_TICKS = 3
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    """200 when this process answers. It asks no database: a restart of this process would not bring one back."""
+    return _answer("ok", 200)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -36,6 +42,19 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return _answer("the database does not answer", 503)
     return _answer("\n".join(["ok", *notes]), 200)
+
+
+PATHS = {"/livez": livez, "/healthz": healthz, "/readyz": readyz}
+
+
+def answered_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer these paths before anything looks at the request: probes come with any Host, and need no session."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        view = PATHS.get(request.path)
+        return view(request) if view else get_response(request)
+
+    return middleware
 
 
 def _is_behind() -> bool:

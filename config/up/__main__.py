@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from config import env
+from config import env, streams
 from config.up import arguments
 from config.up.messages import Failed, report
 from config.up.startup import Up
@@ -12,6 +12,7 @@ from config.up.supervisor import SIGNALS, Stop
 
 def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    streams.install()
     options = arguments.parse()
     env.exit_if_bad()
     env.warn_of_unknown()

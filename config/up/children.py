@@ -19,7 +19,7 @@ LOG_LIMIT = 10 * 1024 * 1024
 QUICK_S = 10.0  # a child that lived shorter than this crashed "quickly"
 LOUD_AFTER = 5  # quick crashes in a row before a child is reported as broken
 PR_SET_PDEATHSIG = 1
-PROBLEM = re.compile(r"\blevel='(error|critical)'")
+PROBLEM = re.compile(r"""\blevel='(error|critical)'|"level": "(error|critical)\"""")
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import Any
 
-from config import env, sockets
+from config import addresses, env, sockets
 from config.up import valkey
 from config.up.children import Child
 from config.up.messages import Failed, muster_command, report, welcome, with_log
@@ -35,7 +35,7 @@ class Up(Supervisor):
         (self.data / "agent-address").write_text(self.environ["MUSTER_AGENT_URL"])
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
             self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
-        if not os.environ.get("REDIS_URL"):
+        if not addresses.broker():
             self._start_valkey()
         ready, release = os.pipe()
         handles = (self.listener.fileno(), self.door.fileno())

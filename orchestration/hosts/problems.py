@@ -47,7 +47,12 @@ def clock_skew() -> float:
 
 def is_newer() -> bool:
     """Whether the database lacks a migration of this Muster."""
-    return bool(_known() - _applied())
+    return lacking() > 0
+
+
+def lacking() -> int:
+    """How many migrations of this Muster the database lacks."""
+    return len(_known() - _applied())
 
 
 def is_older() -> bool:

@@ -197,6 +197,7 @@ class Heartbeat:
     def _fence_loop(self) -> None:
         while True:
             time.sleep(min(settings.LEASE_S / 20, 1))
+            hosts.beat(self.queue)  # here, since a database that hangs is no reason to end this process
             for flags in list(self.supervised.values()):
                 if not flags.may_act and flags.reason != "fenced":
                     log.error("session.fenced", session=flags.session_id)

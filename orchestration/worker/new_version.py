@@ -18,12 +18,13 @@ from workspaces import hosts, release
 log = structlog.get_logger(__name__)
 
 
-def wait() -> None:
+def wait(queue: str) -> None:
     """Returns once the database has all migrations of this Muster."""
     id_ = f"work_waits_{hosts.host_id()}"[:60]
     if problems.is_newer():
         log.warning("worker.waits_for_migrations", why=problems.NEWER)
     while problems.is_newer():
+        hosts.beat(queue)
         _try(_show, id_)
         time.sleep(min(settings.TICK_S, settings.LEASE_S / 4))
     _try(_hide, id_)

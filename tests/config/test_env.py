@@ -15,6 +15,10 @@ BAD = {
     "MUSTER_REPO_ROOTS": [f"/tmp:{__file__}"],
     "DATABASE_URL": ["mysql://host/name", "host/name", "postgresql://host:port/name"],
     "REDIS_URL": ["http://host", "host:6379"],
+    **{name: [] for name in ("DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD")},
+    **{name: [] for name in ("REDIS_HOST", "REDIS_USER", "REDIS_PASSWORD", "MUSTER_EMAIL_PASSWORD")},
+    "DATABASE_PORT": ["", "0", "65536", "db"],
+    "REDIS_PORT": ["", "0", "65536", "db"],
     "MUSTER_SECRET_KEY": [],
     "MUSTER_ALLOWED_HOSTS": ["https://muster.example.com", "muster.example.com:8765", "a b"],
     "MUSTER_TRUSTED_PROXIES": ["proxy", "10.0.0.0/33"],
@@ -72,9 +76,12 @@ GOOD = {
 }
 
 
+ANY_TEXT = {name for name, variable in env.VARIABLES.items() if variable.kind is env.TEXT} | {"MUSTER_ENV_LABEL"}
+
+
 def test_every_setting_is_in_the_table_of_bad_values() -> None:
     assert BAD.keys() == env.VARIABLES.keys()
-    assert {name for name, values in BAD.items() if not values} == {"MUSTER_SECRET_KEY", "MUSTER_ENV_LABEL"}  # they take any text
+    assert {name for name, values in BAD.items() if not values} == ANY_TEXT
 
 
 def test_every_default_is_good(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,17 @@ def test_bootstrap_makes_one_owner_who_has_no_password(capsys: pytest.CaptureFix
     assert [(user.username, user.has_usable_password()) for user in User.objects.all()] == [("owner", False)]
 
 
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
+def test_a_probe_comes_with_any_host(client: Client, db: None, path: str) -> None:
+    assert [client.get(path, headers={"host": host}).status_code for host in ("10.1.2.3:8765", "web", "")] == [200] * 3
+    assert client.get("/", headers={"host": "10.1.2.3"}).status_code == 400
+
+
+def test_that_it_lives_needs_no_database(client: Client) -> None:
+    """pytest-django refuses a query here."""
+    assert client.get("/livez").content == b"ok\n"
+
+
 def test_health_needs_the_database_and_reveals_nothing(client: Client, db: None) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")

@@ -25,6 +25,13 @@ CASES = {
         "env": {"MUSTER_SANDBOX": "none"},
     },
 }
+WRONG: tuple[dict[str, object], ...] = (
+    {"sesions": {"replicas": 2}},
+    {"sessions": {"replicas": "two"}},
+    {"sessions": {"drainSeconds": -1}},
+    {"env": {"MUSTER_DRAIN_S": "10"}},  # drainSeconds sets it
+    {"baseUrl": "muster.example.com"},
+)
 
 
 def main() -> int:
@@ -40,6 +47,9 @@ def main() -> int:
     except helm_python.HelmError as error:
         if "existingSecret" not in str(error):
             problems.append(f"Without existingSecret it says {error}")
+    for wrong in WRONG:
+        if not helm_python.lint(CHART, SECRET | wrong, strict=True)["errors"]:
+            problems.append(f"It takes {wrong}")
     print("\n".join(problems))
     return len(problems)
 

@@ -39,7 +39,7 @@ def databases(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str], 
         servers.wait(30)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_backup_under_load_goes_on_elsewhere_with_every_commit_and_the_books_right(
     tmp_path: Path, databases: tuple[dict[str, str], dict[str, str]]
 ) -> None:
@@ -47,7 +47,7 @@ def test_a_backup_under_load_goes_on_elsewhere_with_every_commit_and_the_books_r
     file, key_file = tmp_path / "backup.tar", tmp_path / "backup.tar.key"
     first = Running(tmp_path / "first" / "data", MUSTER_REPO_ROOTS=str(tmp_path), **QUICK, **old)
     try:
-        until(first.is_ready, 90)
+        until(first.is_ready, 180)
         (tmp_path / "work").mkdir()
         shop = Shop(Client(first), tmp_path / "work", max_workers=4, verify=CHECK, round_ceiling_usd=1.5)
         opened = tmp_path / "restored"
@@ -76,7 +76,7 @@ def test_a_backup_under_load_goes_on_elsewhere_with_every_commit_and_the_books_r
     opened.touch()
     second = Running(data, MUSTER_REPO_ROOTS=str(tmp_path), **QUICK, **new)
     try:
-        until(second.is_ready, 90)
+        until(second.is_ready, 180)
         shop.client, shop.repo = Client(second), next((data / "repos").iterdir())
         assert shop.call("GET", "/executor/status")["state"] == "stopped"
         shop.call("POST", "/executor/start")

@@ -45,7 +45,7 @@ class Site:
 
     def __init__(self, folder: Path, url: str, remote: Path, **settings: str) -> None:
         self.up = Running(folder / "live" / "data", MUSTER_REPO_ROOTS=str(folder), **QUICK, **settings)
-        until(self.up.is_ready, 90)
+        until(self.up.is_ready, 180)
         (folder / "work").mkdir()
         path = Shop(Client(self.up), folder / "work", verify=WORKSPACE["verify"])
         self.shops = [path, ByUrl(self.up, url)]
@@ -72,7 +72,7 @@ def remote(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield f"{with_password(url)}/remote.git", bare
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_restored_copy_moves_no_ref_of_the_living_site_before_or_after_it_is_started(
     tmp_path: Path, remote: tuple[str, Path], databases: Databases
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_restored_copy_moves_no_ref_of_the_living_site_before_or_after_it_is_s
         assert "All executors are stopped" in output and "was left as it is" in output
         assert site.refs() == before
         copy = Running(data, **QUICK, **env)
-        until(copy.is_ready, 90)
+        until(copy.is_ready, 180)
         client = Client(copy)
         copies = [client.call("GET", f"{shop.path}/executor/status") for shop in site.shops]
         assert {status["state"] for status in copies} == {"stopped"}

@@ -41,7 +41,7 @@ def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is
         recorder.record_applied("orchestration", "0033_worker_problem")
 
     monkeypatch.setattr(new_version.time, "sleep", migrate)
-    new_version.wait()
+    new_version.wait("sessions")
     assert shown == [("sessions", 0, problems.NEWER)] and not Worker.objects.exists()
 
 

@@ -45,3 +45,12 @@ securityContext:
   fsGroup: 1000
 automountServiceAccountToken: false
 {{- end -}}
+
+{{- define "muster.alive" -}}
+exec:
+  command: ["./muster", "worker", "alive", "--queue", {{ . | quote }}]
+initialDelaySeconds: 60
+periodSeconds: 30
+timeoutSeconds: 10
+failureThreshold: 4
+{{- end -}}
