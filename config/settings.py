@@ -97,12 +97,11 @@ TEMPLATES = [
     }
 ]
 
-_lasting = {"conn_max_age": 600, "conn_health_checks": True}
 if parts := addresses.database_parts():
-    _kept = {name.upper(): value for name, value in _lasting.items()}
-    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **parts, **_kept}}
+    lasting = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **parts, **lasting}}
 elif url := env.read("DATABASE_URL"):
-    DATABASES = {"default": dj_database_url.parse(url, **_lasting)}
+    DATABASES = {"default": {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}}
 else:
     DATABASES = {
         "default": {
