@@ -1,8 +1,10 @@
 """Celery, for wake-ups only. The row is the job; every message may be lost or repeated (docs/explanation/architecture.md)."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.apps import worker as celery_worker
 from celery.signals import celeryd_init
 
 from config import streams
@@ -12,7 +14,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.conf import settings
 
 app = Celery("muster")
-celeryd_init.connect(lambda **_: streams.install(), weak=False)  # before its banner
+
+
+@celeryd_init.connect
+def _write_json(**_: Any) -> None:
+    """Before the banner; what a worker says when it is stopped goes past every stream."""
+    if streams.install():
+        celery_worker.safe_say = streams.say  # type: ignore[attr-defined]
 
 
 def _broker_url() -> str:

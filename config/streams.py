@@ -5,6 +5,7 @@ Standard library only: it is the first thing that a process does.
 
 import io
 import json
+import os
 import sys
 import threading
 import time
@@ -16,14 +17,20 @@ from typing import Any, TextIO
 from config import env
 
 
-def install() -> None:
-    """For processes whose output is a log: web, workers, `up`. Not for commands: their output is for who called them."""
+def install() -> bool:
+    """Whether lines are JSON from now on. For processes whose output is a log: web, workers, `up`. Not for commands: their output is for who called them."""
     if env.read("MUSTER_LOG_FORMAT") != "json" or isinstance(sys.stderr, Lines):
-        return
+        return False
     sys.stdout, sys.stderr = Lines(sys.stdout, "info"), Lines(sys.stderr, "warning")
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]  # Celery prints its banner there
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    return True
+
+
+def say(message: str, *_: Any) -> None:
+    """A line in a signal's handler, which may have interrupted another one."""
+    os.write(2, f"{record(message.strip(), level='info')}\n".encode())
 
 
 class Lines(io.TextIOBase):
