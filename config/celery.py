@@ -20,7 +20,7 @@ app = Celery("muster")
 def _write_json(**_: Any) -> None:
     """Before the banner; what a worker says when it is stopped goes past every stream."""
     if streams.install():
-        celery_worker.safe_say = streams.say  # type: ignore[attr-defined]
+        celery_worker.safe_say = streams.write_at_once  # type: ignore[attr-defined]
 
 
 def _broker_url() -> str:

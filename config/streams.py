@@ -28,7 +28,7 @@ def install() -> bool:
     return True
 
 
-def say(message: str, *_: Any) -> None:
+def write_at_once(message: str, *_: Any) -> None:
     """A line in a signal's handler, which may have interrupted another one."""
     os.write(2, f"{record(message.strip(), level='info')}\n".encode())
 

@@ -52,12 +52,12 @@ def test_a_file_that_cannot_be_read_is_named_with_its_setting(monkeypatch: pytes
     assert env.problems() == ["DATABASE_PASSWORD_FILE names /run/secrets/none, which cannot be read: No such file or directory"]
 
 
-@pytest.mark.parametrize(("one", "other"), [("MUSTER_SECRET_KEY", "MUSTER_SECRET_KEY_FILE"), ("DATABASE_URL", "DATABASE_HOST")])
-def test_the_same_thing_twice_is_refused_by_both_names(one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(one, "postgresql://db/muster")
+@pytest.mark.parametrize(("name", "other"), [("MUSTER_SECRET_KEY", "MUSTER_SECRET_KEY_FILE"), ("DATABASE_URL", "DATABASE_HOST")])
+def test_the_same_thing_twice_is_refused_by_both_names(name: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "postgresql://db/muster")
     monkeypatch.setenv(other, __file__)
     [sentence] = env.problems()
-    assert one in sentence and other in sentence and "set one of them" in sentence
+    assert name in sentence and other in sentence and "set one of them" in sentence
 
 
 def test_a_password_that_breaks_an_address_is_not_shown_and_the_way_out_is(monkeypatch: pytest.MonkeyPatch) -> None:

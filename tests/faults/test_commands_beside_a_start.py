@@ -33,7 +33,7 @@ WORKS = ("token", "login_link", "list", "check", "upgrade", "migrate")
 
 
 @pytest.mark.timeout(300)
-def test_no_command_beside_a_first_start_ends_with_a_traceback(tmp_path: Path) -> None:
+def test_no_command_during_a_first_start_ends_with_a_traceback(tmp_path: Path) -> None:
     data = tmp_path / "first" / "data"
     names = cycle(COMMANDS)
     up = Running(data, MUSTER_REPO_ROOTS=str(tmp_path))
@@ -57,7 +57,7 @@ def test_no_command_beside_a_first_start_ends_with_a_traceback(tmp_path: Path) -
             assert done.returncode == 0, (name, printed)
 
 
-def test_without_a_start_it_says_what_to_do_and_makes_no_database(tmp_path: Path) -> None:
+def test_without_a_start_its_error_names_the_remedy(tmp_path: Path) -> None:
     env = {"MUSTER_DATA_DIR": str(tmp_path / "data")}
     began = time.monotonic()
     done = _manage(env, "token", "create", "a")

@@ -13,9 +13,9 @@ NOTED = "It was noted"
 def ask(folder: Path, *words: str, text: str = "") -> tuple[int, str, list[str]]:
     """Exit code, output, and the questions in the folder; a person's side notes each at once."""
     program = str(AGENT_BIN / "muster-ask")
-    beside = f'(while :; do for q in "$0"/*.question; do [ -e "$q" ] && echo {NOTED} >"${{q%.question}}.noted"; done; sleep 0.02; done) & pid=$!; "$@"; code=$?; kill $pid; exit $code'
+    observed = f'(while :; do for q in "$0"/*.question; do [ -e "$q" ] && echo {NOTED} >"$q.new" && mv "$q.new" "${{q%.question}}.noted"; done; sleep 0.02; done) & pid=$!; "$@"; code=$?; kill $pid; exit $code'
     done = subprocess.run(
-        ["sh", "-c", beside, str(folder), program, *words],
+        ["sh", "-c", observed, str(folder), program, *words],
         env={"PATH": "/usr/bin:/bin", "MUSTER_QUESTIONS": str(folder)},
         input=text,
         capture_output=True,

@@ -20,13 +20,13 @@ from tests.orchestration.git.repositories import a_repository
 
 
 def a_backup(folder: Path) -> Path:
-    """A small one, which was made without a running database."""
-    made = folder / "made"
-    (made / archive.BUNDLES).mkdir(parents=True)
-    with sqlite3.connect(made / archive.DATABASE) as tables:
+    """A small one, written without a running database."""
+    parts = folder / "parts"
+    (parts / archive.BUNDLES).mkdir(parents=True)
+    with sqlite3.connect(parts / archive.DATABASE) as tables:
         tables.execute("CREATE TABLE a (b)")
     tables.close()
-    archive.write(made, folder / "backup.tar", {"database": "sqlite", "at": "2026-11-01T10:00", "workspaces": []})
+    archive.write(parts, folder / "backup.tar", {"database": "sqlite", "at": "2026-11-01T10:00", "workspaces": []})
     return folder / "backup.tar"
 
 
