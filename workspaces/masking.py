@@ -52,7 +52,7 @@ class Mask:
 
     def names_in(self, text: str) -> list[str]:
         """The secrets that a text contains."""
-        return sorted({self._names[form] for form in _found(text, self._names)})
+        return sorted({self._names[form] for form in _matches(text, self._names)})
 
 
 _in_force: ContextVar[tuple[Mask, ...]] = ContextVar("masks", default=())
@@ -137,7 +137,7 @@ def _replaced(text: str, names: Mapping[str, str]) -> str:
     return re.sub(pattern, lambda match: _word(names[match.group()]), text) if pattern else text
 
 
-def _found(text: str, names: Mapping[str, str]) -> list[str]:
+def _matches(text: str, names: Mapping[str, str]) -> list[str]:
     pattern = _pattern(text, names)
     return re.findall(pattern, text) if pattern else []
 

@@ -17,14 +17,16 @@ def problems(config: Config) -> dict[str, str]:
         return {}
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
     places = {place for path in config.sandbox.write for place in _both(os.path.normpath(finder.expanded(path)))}
-    found = {}
+    sentences = {}
     for name, command in _commands(config):
         named = finder.named(command) | finder.of_commands([command])
         for path in sorted(map(str, named)):
             if any(is_in(own, place) for own in _both(path) for place in places) and not _is_cache(name, path):
-                found[name] = f"{path} lies below sandbox.write: an agent could rewrite what judges its work. Keep it elsewhere"
+                sentences[name] = (
+                    f"{path} lies below sandbox.write: an agent could rewrite what judges its work. Keep it elsewhere"
+                )
                 break
-    return found
+    return sentences
 
 
 def _commands(config: Config) -> Iterator[tuple[str, Command]]:

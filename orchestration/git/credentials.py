@@ -14,8 +14,8 @@ def mask(command: Sequence[str], env: Mapping[str, str], remotes: str) -> Mask:
     secrets: dict[str, str] = {}
     addresses = [*command, *(line.partition(" ")[2] for line in remotes.splitlines())]
     for address in addresses:
-        if found := of_url(address):
-            secrets[f"of the repository{len(secrets) or ''}"] = found["password"]
+        if parts := of_url(address):
+            secrets[f"of the repository{len(secrets) or ''}"] = parts["password"]
     for name, value in env.items():
         if name.startswith("GIT_CONFIG_VALUE_"):
             secrets |= _of_header(value)

@@ -73,8 +73,8 @@ def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes, workspace
         ok, message = _checked_command(agent, variables, boxes)
         if not ok:
             return ok, message
-        ok, found = trial_run.of(agent, boxes, workspace)
-        return ok, f"{message} {found}".strip() if ok else found
+        ok, trial = trial_run.of(agent, boxes, workspace)
+        return ok, f"{message} {trial}".strip() if ok else trial
     version, problem = _version(traits, variables, boxes)
     if not version:
         return False, host_faults.not_on_path(agent)

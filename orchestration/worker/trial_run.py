@@ -1,4 +1,4 @@
-"""A trial run of a command agent in its sandbox, before the first cent is spent: what it needs and does not see is said by name.
+"""A trial run of a command agent in its sandbox, before the first cent is spent: what it needs and does not see is named.
 
 MUSTER_TRIAL=1 says so to it. An agent that does not know the variable may try to work: it has no network, no secret, no token and no money, all of
 the host is read-only, its working copy is thrown away, and it ends after TRIAL_S.
@@ -58,37 +58,37 @@ def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[
     missing = boxes.missing()
     for line in output.split("\n"):
         missing.read(line)
-    beside = _beside(agent, missing)
+    neighbours = _next_to_scripts(agent, missing)
     imported = {name.split(".")[0].split("/")[0] for names in _IMPORTS.findall(output) for name in names if name}
-    needed = [path for path in beside if path.stem in imported or path.name in imported]
+    needed = [path for path in neighbours if path.stem in imported or path.name in imported]
     sentences = [*missing.sentences()]
     sentences += [f"The sandbox does not show {path}: let it read this? Add it to sandbox.read in the config." for path in needed]
     if sentences:
         return False, " ".join(["A trial run shows what its agent needs and does not see.", *dict.fromkeys(sentences)])
-    said = []
+    notes = []
     if code:
         words = output.strip().splitlines()[-1:] or ["no output"]
-        said.append(f"A trial run without a network ended with exit code {code}: {words[0][:200]}.")
-    if beside:
-        names = ", ".join(path.name for path in beside[:MAX_NAMES])
-        said.append(
-            f"The sandbox does not show what else lies in {beside[0].parent} ({names}): add it to sandbox.read if needed."
+        notes.append(f"A trial run without a network ended with exit code {code}: {words[0][:200]}.")
+    if neighbours:
+        names = ", ".join(path.name for path in neighbours[:MAX_NAMES])
+        notes.append(
+            f"The sandbox does not show what else lies in {neighbours[0].parent} ({names}): add it to sandbox.read if needed."
         )
-    return True, " ".join(said)
+    return True, " ".join(notes)
 
 
-def _beside(agent: Agent, missing: Missing) -> list[Path]:
+def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
     """What lies beside the scripts that the command names, and the sandbox does not show."""
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
     scripts = [path for path in finder.named(agent.command or "") if path.is_file()]
-    found: list[Path] = []
+    neighbours: list[Path] = []
     for script in sorted(scripts):
         try:
             entries = sorted(script.parent.iterdir())
         except OSError:
             continue
-        found += [path for path in entries if path.name not in _SKIPPED and missing.is_missing(str(path))]
-    return found
+        neighbours += [path for path in entries if path.name not in _SKIPPED and missing.is_missing(str(path))]
+    return neighbours
 
 
 @contextmanager

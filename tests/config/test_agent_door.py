@@ -31,7 +31,7 @@ def test_a_password_cannot_be_tried_there(db: None) -> None:
     assert Client().post("/login/", {"username": "owner", "password": "x"}, headers=DOOR).status_code == 404
 
 
-def test_a_session_reads_its_workspace_there_and_nobody_else_does(session_token: tuple[str, str]) -> None:
+def test_only_a_session_reads_its_workspace_there(session_token: tuple[str, str]) -> None:
     _, secret = session_token
     path = "/api/v1/workspaces"
 

@@ -60,7 +60,7 @@ def test_what_the_user_may_not_read_is_not_there(unreadable: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["PATH", "args", "setup", "verify", "env", "read"])
-def test_work_goes_on_beside_a_folder_that_the_user_may_not_read(
+def test_work_goes_on_with_a_folder_that_the_user_may_not_read(
     shop: Make, unreadable: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     config: dict[str, Any] = {

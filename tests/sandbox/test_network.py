@@ -310,7 +310,7 @@ def test_what_two_servers_could_read_in_two_ways_is_refused(head: bytes) -> None
         requests.parse(head)
 
 
-def test_a_body_has_the_length_that_its_head_says() -> None:
+def test_a_body_has_the_length_that_its_head_names() -> None:
     assert requests.parse(HEAD + b"Content-Length: 12\r\n\r\n").body == 12
     assert requests.parse(HEAD + b"\r\n").body == 0
 

@@ -34,7 +34,7 @@ def checked(work: Shop) -> tuple[bool, str]:
     return agent_checks.check(work.workspace.pk)
 
 
-def test_a_module_beside_the_script_is_named_and_shown_once_the_config_lets_it(shop: Make, home: Path) -> None:
+def test_a_module_next_to_the_script_is_named_and_shown_once_the_config_lets_it(shop: Make, home: Path) -> None:
     command = an_agent(home, "import helpers\n")
     ok, message = checked(shop(command))
     assert not ok and f"The sandbox does not show {home}/agents/helpers: let it read this?" in message
@@ -51,12 +51,12 @@ def test_a_file_that_it_opens_is_named(shop: Make, home: Path) -> None:
     assert not ok and f"does not show {home}/data.json" in message
 
 
-def test_an_agent_that_says_nothing_is_told_what_lies_beside_it(shop: Make, home: Path) -> None:
+def test_what_lies_next_to_a_silent_agent_is_named(shop: Make, home: Path) -> None:
     ok, message = checked(shop(an_agent(home, "pass\n")))
     assert ok and "what else lies in" in message and "(helpers)" in message
 
 
-def test_a_trial_tells_the_agent_and_gives_it_nothing(shop: Make, home: Path) -> None:
+def test_the_agent_knows_a_trial_and_gets_nothing(shop: Make, home: Path) -> None:
     kept = home / "kept"
     kept.mkdir()
     text = f"""

@@ -180,9 +180,7 @@ def test_tries_are_bounded_and_answered_alike_whoever_there_is(pia: Client) -> N
     assert not FailedLogin.objects.filter(key=throttle._key("pia", "10.0.0.1")).exists()
 
 
-def test_an_address_that_tries_many_names_is_slowed_and_nobody_there_is_locked_out(
-    pia: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_that_tries_many_names_is_slowed_and_locks_no_one_out(pia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(throttle, "MAX_OF_ADDRESS", 20)
     monkeypatch.setattr(throttle.time, "sleep", slept.append)

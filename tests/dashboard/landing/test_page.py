@@ -145,7 +145,7 @@ def test_a_branch_on_which_cases_failed_from_the_start_is_usable_and_not_called_
     assert "Usable, with failing checks" in seen and ">Good<" not in seen
 
 
-def test_the_history_says_which_verdict_let_work_land(ana: Client, shop: Make) -> None:
+def test_the_history_has_the_verdict_that_let_work_land(ana: Client, shop: Make) -> None:
     work = shop()
     work.run()
     work.land()

@@ -257,7 +257,7 @@ def test_an_executor_with_nothing_open_is_idle_not_running(ana: Client) -> None:
     assert "Backlog idle" not in seen and "Running" in seen
 
 
-def test_what_people_did_stays_beside_musters_own_moves(ana: Client, workspace: Workspace) -> None:
+def test_what_people_did_stays_among_musters_own_moves(ana: Client, workspace: Workspace) -> None:
     entry = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
     entry_actions.put_on_hold(entry, by=seed.ANA, reason="wait for the release")
     for _ in range(30):

@@ -78,5 +78,5 @@ def test_a_path_that_a_person_takes_for_another_one_deceives(path: str) -> None:
         "src/",
     ],
 )
-def test_a_path_in_any_language_deceives_nobody(path: str) -> None:
+def test_a_path_in_any_language_is_what_it_looks_like(path: str) -> None:
     assert deceives(path) == ""

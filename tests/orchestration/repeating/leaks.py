@@ -29,7 +29,7 @@ def parts_in(text: str, secret: str) -> list[str]:
 
 def columns_with(secret: str) -> list[str]:
     """The columns that have it, or a part of it."""
-    found = []
+    columns = []
     for model in apps.get_models():
         table = model._meta.db_table
         for field in model._meta.local_concrete_fields:
@@ -37,8 +37,8 @@ def columns_with(secret: str) -> list[str]:
                 with connection.cursor() as cursor:
                     cursor.execute(f'SELECT CAST("{field.column}" AS text) FROM "{table}"')
                     if any(parts_in(str(value), secret) for (value,) in cursor.fetchall()):
-                        found.append(f"{table}.{field.column}")
-    return found
+                        columns.append(f"{table}.{field.column}")
+    return columns
 
 
 @contextmanager
@@ -47,9 +47,9 @@ def logged() -> Iterator[io.StringIO]:
     written, handlers = io.StringIO(), []
     for kind in ("text", "json"):
         formatter = dict(logs.configure("DEBUG", kind)["formatters"]["line"])
-        made = formatter.pop("()")(**formatter)
+        format_ = formatter.pop("()")(**formatter)
         handler = logging.StreamHandler(written)
-        handler.setFormatter(made)
+        handler.setFormatter(format_)
         handlers.append(handler)
         logging.getLogger().addHandler(handler)
     try:

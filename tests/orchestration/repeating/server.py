@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote
 
-WAYS = ("message", "errors", "status line", "redirect", "text", "long text", "base64", "answer", "server error")
+PLACES = ("message", "errors", "status line", "redirect", "text", "long text", "base64", "answer", "server error")
 
 
 class Repeating(ThreadingHTTPServer):
-    """`way`: one of WAYS."""
+    """`place`: one of PLACES."""
 
     daemon_threads = True
-    way = "message"
+    place = "message"
     seen = 0
 
     @property
@@ -36,19 +36,19 @@ class _Handler(BaseHTTPRequestHandler):
         word = sent.rpartition(" ")[2]
         if sent.startswith("Basic "):
             word = base64.b64decode(word).decode().partition(":")[2]
-        said = f"bad credentials {sent!r}: {word} {unquote(word)} {quote(word, safe='')} {self.path}"
-        match self.server.way:
+        answer = f"bad credentials {sent!r}: {word} {unquote(word)} {quote(word, safe='')} {self.path}"
+        match self.server.place:
             case "message":
-                self._answer(401, json.dumps({"message": said, "error": said}).encode())
+                self._answer(401, json.dumps({"message": answer, "error": answer}).encode())
             case "errors":
-                self._answer(422, json.dumps({"message": "no", "errors": [{"message": said}, word, {"code": word}]}).encode())
+                self._answer(422, json.dumps({"message": "no", "errors": [{"message": answer}, word, {"code": word}]}).encode())
             case "status line":
                 self.send_response(400, f"Bad token {word}")
                 self.end_headers()
             case "redirect":
                 self._answer(302, b"", {"Location": f"{self.server.url}/{word}?token={word}"})
             case "text":
-                self._answer(403, said.encode(), {"Content-Type": "text/plain", "X-Sent": word})
+                self._answer(403, answer.encode(), {"Content-Type": "text/plain", "X-Sent": word})
             case "long text":  # cut in the middle of the secret, wherever somebody cuts
                 self._answer(403, json.dumps({"message": (word + " ") * 400}).encode(), {"Content-Type": "text/plain"})
             case "base64":
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
                 pull = {"id": 1, "number": 2, "iid": 2, "html_url": f"{self.server.url}/{word}", "web_url": word, "state": "open"}
                 self._answer(200, json.dumps(pull | {"body": word, "head": {"sha": word}, "message": word}).encode())
             case _:
-                self._answer(500, json.dumps({"message": said}).encode())
+                self._answer(500, json.dumps({"message": answer}).encode())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -19,7 +19,7 @@ from orchestration.worker.lander import pushing
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.repeating import leaks
-from tests.orchestration.repeating.server import WAYS, Repeating, repeating
+from tests.orchestration.repeating.server import PLACES, Repeating, repeating
 from workspaces import masking
 from workspaces.access import Caller
 from workspaces.models import Channel
@@ -50,16 +50,16 @@ def test_a_forge(server: Repeating, kind: str) -> None:
     secrets.put(workspace.pk, "FORGE_TOKEN", TOKEN, by=ANA)
     entry = an_entry(workspace)
     row = PullRequest.objects.create(workspace=workspace, entry=entry, branch="b", base="main", head="a" * 40, pushed="a" * 40)
-    for way in WAYS:
-        server.way = way
+    for place in PLACES:
+        server.place = place
         assert TOKEN not in connecting.trial(workspace.pk, "main")
         for number in (None, 2):
             past = now() - timedelta(hours=1)
             PullRequest.objects.filter(pk=row.pk).update(looked_at=None, retry_at=past, number=number, state="opening", due=True)
             assert sync.run_due() == 1
         row.refresh_from_db()
-        assert row.message or way == "answer"
-    assert server.seen > len(WAYS)
+        assert row.message or place == "answer"
+    assert server.seen > len(PLACES)
 
 
 def test_a_git_remote_with_a_password(server: Repeating, tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_git_remote_with_a_password(server: Repeating, tmp_path: Path) -> None
     git(repo, "remote", "add", "origin", url)
     remote = Remote(repo, url)
     tip = git(repo, "rev-parse", "HEAD")
-    for way in WAYS:
-        server.way = way
+    for place in PLACES:
+        server.place = place
         pushing.push(workspace, tip, _config(workspace.pk), is_asked=True)
         reach.lost(workspace.pk, _problem(lambda: remote.fetch(["refs/heads/main"])))
         for action in (
@@ -87,7 +87,7 @@ def test_a_git_remote_with_a_password(server: Repeating, tmp_path: Path) -> None
 def test_a_repository_that_is_cloned(server: Repeating, settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     url = server.url.replace("://", f"://muster:{quote(TOKEN, safe='')}@") + "/git/shop.git"
-    server.way = "text"
+    server.place = "text"
     (tmp_path / "repos").mkdir()
     cloning._clone("0123456789abcdef", {"url": url, "user": 1, "form": {}, "since": 0, "pid": 1})
     note = cloning._read(tmp_path / "repos" / "0123456789abcdef.json")
@@ -97,8 +97,8 @@ def test_a_repository_that_is_cloned(server: Repeating, settings: Any, tmp_path:
 def test_a_header_that_a_remote_repeats(server: Repeating, tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "shop", README="x\n")
     remote = Remote(repo, f"{server.url}/git/shop.git", lambda _: f"Authorization: Bearer {TOKEN}")
-    for way in WAYS:
-        server.way = way
+    for place in PLACES:
+        server.place = place
         assert not leaks.parts_in(_problem(lambda: remote.refs("refs/heads/main")), TOKEN)
 
 
@@ -106,17 +106,17 @@ def test_a_header_that_a_remote_repeats(server: Repeating, tmp_path: Path) -> No
 def test_a_channel_whose_address_is_its_secret(server: Repeating, kind: str) -> None:
     workspace = a_workspace()
     address = f"{server.url}/services/{quote(TOKEN, safe='')}?key={quote(TOKEN, safe='')}"
-    wanted = ChannelSettings(name=kind, target=address, verbs=["entry.blocked"])
-    channel, _ = channels.create(workspace, Channel.Kind(kind), wanted, by=Caller("ana"))
-    for way in WAYS:
-        server.way = way
+    settings_ = ChannelSettings(name=kind, target=address, verbs=["entry.blocked"])
+    channel, _ = channels.create(workspace, Channel.Kind(kind), settings_, by=Caller("ana"))
+    for place in PLACES:
+        server.place = place
         assert not leaks.parts_in(sending.test(channel).answer, TOKEN)
-    assert server.seen == len(WAYS)
+    assert server.seen == len(PLACES)
 
 
 def test_a_signing_secret_that_its_receiver_knows(server: Repeating) -> None:
-    wanted = ChannelSettings(name="hook", target=f"{server.url}/hook", verbs=["entry.blocked"])
-    channel, secret = channels.create(a_workspace(), Channel.Kind.WEBHOOK, wanted, by=Caller("ana"))
+    settings_ = ChannelSettings(name="hook", target=f"{server.url}/hook", verbs=["entry.blocked"])
+    channel, secret = channels.create(a_workspace(), Channel.Kind.WEBHOOK, settings_, by=Caller("ana"))
     with masking.hiding(channels.mask_of(channel)):
         assert secret not in masking.foreign(f"wrong signature: expected that of {secret}")
 

@@ -245,7 +245,7 @@ def test_a_link_is_not_read_wherever_it_stands(tmp_path: Path, name: str) -> Non
     assert untrusted.read(tmp_path / "top", "plain", limit=100) == b"own"
 
 
-def test_commits_of_the_agents_own_that_nobody_took_over_keep_the_clone(site: Site) -> None:
+def test_commits_of_the_agent_that_were_not_taken_over_keep_the_clone(site: Site) -> None:
     site.prepare()
     site.commit()
     site.agent_commits("mine")

@@ -32,7 +32,7 @@ def test_the_recipe_adds_an_agent(tmp_path: Path) -> None:
     for name in COPIED:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("images", "transcripts"))  # with its bytecode
     shutil.copytree(ROOT / "tests/agents/transcripts", tmp_path / "tests/agents/transcripts")
-    for name in ("manage.py", "pyproject.toml", "README.md"):
+    for name in ("VERSION", "manage.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     follow(tmp_path)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "MUSTER_", "DJANGO_"))}

@@ -24,7 +24,7 @@ def test_usage_without_an_id_counts_each_time(tmp_path: Path) -> None:
     assert ids == [usage.id for usage in of_kind(Usage, read(tmp_path, line, line))], "a journal is read the same way"
 
 
-def test_usage_says_what_a_cache_keeps_for_an_hour_and_how_it_was_served(tmp_path: Path) -> None:
+def test_usage_has_what_a_cache_keeps_for_an_hour_and_how_it_was_served(tmp_path: Path) -> None:
     line = {
         "type": "usage",
         "model": "gpt-5",

@@ -61,10 +61,7 @@ class Team:
         Worker.objects.filter(host_id=host.id).update(drain_by="")
         with host.acts():
             dispatch.cycle(self.workspace.pk)
-        return Session.objects.get(entry=entry, status=Session.Status.CLAIMED, host_id=host.id if self.are_several() else "")
-
-    def are_several(self) -> bool:
-        return Worker.objects.exclude(host_id=self.first.id).exists()
+        return Session.objects.get(entry=entry, status=Session.Status.CLAIMED, host_id=host.id)
 
     def config(self) -> configuration.Config:
         return configuration.load(self.workspace.executor.config)
