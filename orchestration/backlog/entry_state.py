@@ -128,13 +128,15 @@ def _move_container(container: Entry, following: Next) -> None:
 
 def _check_way(entry: Entry, done: Done) -> None:
     """A round since, or another pull request than this entry's merged one, is not what the caller looked at."""
-    if done.way in ("landed", "nothing_to_do"):
+    if done.kind in ("landed", "nothing_to_do"):
         newest = newest_work.of(entry.pk)
         known = (newest.round.number, newest.has_diff) if newest else None
-        if known != (done.round, done.way == "landed") and not (newest is None and done.way == "landed" and _is_of_others(entry)):
+        if known != (done.round, done.kind == "landed") and not (
+            newest is None and done.kind == "landed" and _is_of_others(entry)
+        ):
             raise NotDone(f"#{entry.seq}: round {done.round} is not its newest work")
     merged = PullRequest.objects.filter(entry=entry, state=PullRequest.State.MERGED).values_list("pk", flat=True)
-    if done.way == "merged" and done.pull_request not in merged:
+    if done.kind == "merged" and done.pull_request not in merged:
         raise NotDone(f"#{entry.seq}: its pull request is not merged")
 
 
@@ -150,7 +152,7 @@ def set_state(entry: Entry, following: Next) -> None:
     entry.reason_code, entry.reason_message = following.code, following.message[:500]
     entry.reason_at = Now() if following.code else None
     entry.parked_behind, entry.open_head = None, ""
-    for name, value in _way(following).items():
+    for name, value in _done_fields(following).items():
         setattr(entry, name, value)
 
 
@@ -176,7 +178,7 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
         set_state(entry, following)
     if len(entries) == 1:  # save() reads the database's time back
         named = ("status", "reason_code", "reason_message", "reason_at", "parked_behind", "open_head", "updated_at")
-        entries[0].save(update_fields=[*named, *_way(following)])
+        entries[0].save(update_fields=[*named, *_done_fields(following)])
         return
     Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(
         status=following.status,
@@ -186,15 +188,15 @@ def _write(entries: Sequence[Entry], following: Next) -> None:
         parked_behind=None,
         open_head="",
         updated_at=Now(),
-        **_way(following),
+        **_done_fields(following),
     )
 
 
-def _way(following: Next) -> dict[str, Any]:
+def _done_fields(following: Next) -> dict[str, Any]:
     """The columns that say how an entry became done; empty for one that is not."""
     done = following.done
     return {
-        "done_way": done.way if done else "",
+        "done_way": done.kind if done else "",
         "done_commit": done.commit if done else "",
         "done_round": done.round if done else None,
         "done_pull_request_id": done.pull_request if done else None,

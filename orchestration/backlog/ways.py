@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Way = Literal["landed", "merged", "closed", "children", "nothing_to_do"]
+Kind = Literal["landed", "merged", "closed", "children", "nothing_to_do"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Done:
     """`commit`: the tip of the integration branch that has the work. `round`: whose work it is. `pull_request`: the id of its row. `by`: the person who
     closed the entry, and `reason`, in their words."""
 
-    way: Way
+    kind: Kind
     commit: str = ""
     round: int | None = None
     pull_request: int | None = None

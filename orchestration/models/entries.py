@@ -30,7 +30,7 @@ class Entry(models.Model):
         MEDIUM = 2
         LOW = 3
 
-    class Way(models.TextChoices):
+    class DoneBy(models.TextChoices):
         """How it became done (`backlog/ways.py`). unknown: before ways were recorded."""
 
         LANDED = "landed"
@@ -60,7 +60,7 @@ class Entry(models.Model):
     reason_message = ForeignChar(max_length=500, blank=True)
     reason_at = models.DateTimeField(null=True, blank=True)
     done_way = models.CharField(
-        max_length=13, choices=Way.choices, blank=True, db_default="", default="", help_text="How it became done."
+        max_length=13, choices=DoneBy.choices, blank=True, db_default="", default="", help_text="How it became done."
     )
     done_commit = models.CharField(
         max_length=64, blank=True, db_default="", default="", help_text="The tip of the integration branch that has its work."

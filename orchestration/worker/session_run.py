@@ -275,7 +275,7 @@ def _verified(commit: str, verdict: Verdict) -> Ending:
 def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:
     """The integration branch contains the work already, or there was nothing to do."""
     session_dir.working_copy(session.entry).discard()
-    message = f"Merged: {commit[:12]} is in the integration branch" if done.way == "landed" else "Its agent found nothing to do"
+    message = f"Merged: {commit[:12]} is in the integration branch" if done.kind == "landed" else "Its agent found nothing to do"
     return Ending(Outcome.PASSED, message, exit_code=0, verdict=verdict, done=done)
 
 

@@ -79,11 +79,11 @@ def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
     gone = [landing for landing in missing if not here.has(lease.repo, landing.commit)]
     if gone and not here.has(lease.repo, lease.row().tip):
         raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
-    found = [landing for landing in landings if landing not in gone]
-    queue.has_come(found)
+    present_now = [landing for landing in landings if landing not in gone]
+    queue.has_come(present_now)
     for landing in gone:
         _wait(lease, landing)
-    return found
+    return present_now
 
 
 def _wait(lease: Lease, landing: Landing) -> None:

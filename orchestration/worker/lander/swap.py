@@ -146,11 +146,11 @@ def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str])
 
 def proofs(lease: Lease, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
     """By entry: how the work of these landings, which this tip contains, makes it done. Asks git: call it before the transaction."""
-    found: dict[str, Done] = {}
+    proved: dict[str, Done] = {}
     for landing in landings:
         if landing.entry_id and (done := newest_work.proof(landing.entry_id, lease.repo, tip) or _of_others(landing, tip)):
-            found[landing.entry_id] = done
-    return found
+            proved[landing.entry_id] = done
+    return proved
 
 
 def _of_others(landing: Landing, tip: str) -> Done | None:

@@ -50,7 +50,7 @@ def only_there(workspace: Workspace, *, host_id: str = "host_1", away_s: float |
     return entry
 
 
-def test_it_begins_again_from_what_was_shared_and_says_what_was_given_up(team: Workspace) -> None:
+def test_it_begins_again_from_what_was_shared_and_names_what_was_given_up(team: Workspace) -> None:
     entry = only_there(team)
     assert lost_work.begin_again_late() == 1
     entry.refresh_from_db()

@@ -32,9 +32,9 @@ def worked(entry: Entry, *commits: str, **fields: Any) -> Entry:
     return entry
 
 
-def becomes_done(entry: Entry, way: Done) -> Entry:
+def becomes_done(entry: Entry, done: Done) -> Entry:
     with transaction.atomic():
-        entry_state.move(entry_state.lock(entry), Next("done", done=way))
+        entry_state.move(entry_state.lock(entry), Next("done", done=done))
     entry.refresh_from_db()
     return entry
 
@@ -120,9 +120,9 @@ def test_nothing_to_do_names_the_round_that_found_so(shop: Workspace) -> None:
 
 def test_work_that_was_given_up_is_nothing_that_was_to_do(shop: Workspace) -> None:
     entry = worked(an_entry(shop, budget="9"), "a" * 40, given_up=True)
-    for way in (ways.nothing_to_do(round=1), ways.landed("c" * 40, round=7)):
+    for done in (ways.nothing_to_do(round=1), ways.landed("c" * 40, round=7)):
         with pytest.raises(NotDone):
-            becomes_done(entry, way)
+            becomes_done(entry, done)
 
 
 def test_merged_names_a_pull_request_of_the_entry_that_is_merged(shop: Workspace) -> None:

@@ -21,7 +21,7 @@ def passed_and_withdrawn(work: Shop) -> Entry:
     return entry_of(session)
 
 
-def way(entry: Entry) -> tuple[Any, ...]:
+def how_done(entry: Entry) -> tuple[Any, ...]:
     entry.refresh_from_db()
     return entry.status, entry.done_way, entry.done_round
 
@@ -32,10 +32,10 @@ def test_work_that_is_gone_is_not_verified_on_the_base_but_done_again(shop: Make
     Round.objects.update(commit="f" * 40)
     session = work.run(entry)
     assert session.outcome == "interrupted" and "round 1 is not in the repository any more" in session.outcome_message
-    assert way(entry) == ("pending", "", None) and entry.next_work == "implement"
+    assert how_done(entry) == ("pending", "", None) and entry.next_work == "implement"
     assert Event.objects.get(verb="entry.work_given_up").data["round"] == 1
     assert work.run(entry).outcome == "passed"
-    assert way(entry) == ("done", "landed", 2) and work.merged("file") is not None
+    assert how_done(entry) == ("done", "landed", 2) and work.merged("file") is not None
 
 
 def test_work_whose_branch_was_deleted_is_verified_and_lands(shop: Make) -> None:
@@ -43,13 +43,17 @@ def test_work_whose_branch_was_deleted_is_verified_and_lands(shop: Make) -> None
     entry = passed_and_withdrawn(work)
     work.git("update-ref", "-d", f"refs/heads/{entry.branch}")
     assert work.run(entry).outcome == "passed"
-    assert way(entry) == ("done", "landed", 2) and work.merged("ok") == "yes\n"
+    assert how_done(entry) == ("done", "landed", 2) and work.merged("ok") == "yes\n"
 
 
-def test_an_agent_that_finds_nothing_to_do_is_done_and_says_so(shop: Make) -> None:
+def test_an_agent_that_finds_nothing_to_do_is_done_and_its_message_has_it(shop: Make) -> None:
     work = shop("true", **GREEN)
     session = work.run()
-    assert session.outcome_message == "Its agent found nothing to do" and way(entry_of(session)) == ("done", "nothing_to_do", 1)
+    assert session.outcome_message == "Its agent found nothing to do" and how_done(entry_of(session)) == (
+        "done",
+        "nothing_to_do",
+        1,
+    )
     assert not Landing.objects.exists()
 
 
@@ -57,7 +61,7 @@ def test_what_has_landed_and_is_verified_again_names_the_round_that_made_it(shop
     work = shop("echo yes > ok")
     session = work.run()
     entry = entry_of(session)
-    assert (*way(entry), entry.done_commit) == ("done", "landed", 1, work.git("rev-parse", BRANCH))
+    assert (*how_done(entry), entry.done_commit) == ("done", "landed", 1, work.git("rev-parse", BRANCH))
     entry_actions.reverify(entry, by=ANA)
     work.run(entry)
-    assert way(entry) == ("done", "landed", 1) and len(rounds_of(session)) == 2
+    assert how_done(entry) == ("done", "landed", 1) and len(rounds_of(session)) == 2

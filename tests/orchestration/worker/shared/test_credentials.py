@@ -14,7 +14,7 @@ from workspaces.models import Workspace
 
 Make = Callable[..., Team]
 
-LOOKS = "{ git config -l; env; cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n'; find .git -maxdepth 1 -type f ! -name index | xargs cat; } > /tmp/seen-$$; "
+LOOKS = "{ git config -l; env; cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n'; find .git -maxdepth 1 -type f ! -name index | xargs cat; } | sed \"s/$MUSTER_TOKEN/mine/g\" > /tmp/seen-$$; "
 AGENT = LOOKS + "mv /tmp/seen-$$ seen; echo yes > ok"
 
 
