@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from budget.amounts import MICRO
 from budget.models import Category, Project
-from orchestration.metrics import entry_counts, hosts
+from orchestration.metrics import backups, entry_counts, hosts
 from orchestration.metrics.families import Metric, new
 from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
@@ -32,6 +32,7 @@ class Collector:
         yield from self._landings()
         yield from self._executors()
         yield from hosts.metrics()
+        yield from backups.metrics()
 
     def _money(self) -> Iterator[Metric]:
         spent = new("muster_spend_usd")

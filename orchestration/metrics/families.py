@@ -55,6 +55,11 @@ FAMILIES = {
             "muster_worker_seen_seconds", "Since the process of the queue that was seen last on this host.", ("host", "queue")
         ),
         Family("muster_tick_age_seconds", "Since the last tick of any control worker.", ()),
+        Family(
+            "muster_backup_age_seconds",
+            "Since the last backup that lacks nothing; before the first, since the first workspace.",
+            (),
+        ),
     ]
 }
 LABELS = {family.exposed: family.labels for family in FAMILIES.values()}

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils.timezone import now
 from prometheus_client.parser import text_string_to_metric_families
 
+from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
-from orchestration.models import Entry, Integration, Landing, Worker
+from orchestration.models import Backup, Entry, Integration, Landing, Worker
 from tests.factories import a_session, a_token, a_worker, a_workspace, some_entries
 from workspaces.models import Role
 
@@ -140,11 +141,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         samples(client, secret)
 
 
@@ -152,3 +153,12 @@ def test_readiness_names_what_delays_work_and_still_answers_200(db: None, client
     Worker.objects.all().delete()
     response = client.get("/readyz")
     assert response.status_code == 200 and "no control worker has ticked" in response.content.decode()
+
+
+def test_a_backup_that_lacks_something_is_no_whole_one(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    type(workspace).objects.update(created_at=now() - timedelta(days=3))
+    for is_whole, hours in ((True, 30), (False, 1)):
+        record.write(is_whole=is_whole)
+        Backup.objects.filter(is_whole=is_whole).update(at=now() - timedelta(hours=hours))
+    assert samples(client, a_token(None, Role.VIEWER))["muster_backup_age_seconds", ()] == pytest.approx(30 * 3600, abs=60)
