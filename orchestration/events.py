@@ -549,6 +549,15 @@ class EntryApprovalAsked(
     title: str
 
 
+class EntryUnproven(
+    EntryApprovalEvent, verb="entry.unproven", sentence="verified {subject}: no failing test passes by it", symbol="warn"
+):
+    """`seq`: its number; `title`: the first line of its content."""
+
+    seq: int
+    title: str
+
+
 class EntryApproved(EntryApprovalEvent, verb="entry.approved", sentence="approved {subject}", symbol="done"):
     pass
 

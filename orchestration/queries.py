@@ -299,6 +299,7 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
             "improvement_score": round_.improvement_score,
             "base_score": round_.base_score,
             "verdict": round_.verdict,
+            "is_unproven": round_.is_unproven,
             "summary": round_.summary,
             "findings": round_.findings,
             "checks": [reads.shown_check(check) for check in round_.checks],

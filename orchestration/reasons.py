@@ -45,6 +45,8 @@ class Reason(StrEnum):
     WAITING_FOR_APPROVAL = "waiting_for_approval"
     WAITING_FOR_MERGE = "waiting_for_merge"
     MERGE_REJECTED = "merge_rejected"
+    WAITING_FOR_PROOF = "waiting_for_proof"
+    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,27 @@ WORDS: Mapping[Reason, Words] = {
         no_funding=True,
         remedy=Remedy("View entry", "entry"),
     ),
+    Reason.WAITING_FOR_PROOF: Words(
+        check="Proof",
+        listed="work that waits for what builds on it",
+        group="waiting for what builds on them",
+        filter="Waiting for proof",
+        search="what builds on it",
+        aliases=("proof",),
+        no_funding=True,
+        remedy=Remedy("View dependents", "entry", "deps"),
+    ),
+    Reason.UNPROVEN: Words(
+        check="Proof",
+        listed="work that makes no failing test pass",
+        group="unproven: no failing test passes by them",
+        filter="Unproven",
+        search="a decision about its unproven work",
+        aliases=("unproved",),
+        needs_person=True,
+        no_funding=True,
+        remedy=Remedy("Decide", "approval"),
+    ),
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
@@ -334,8 +357,10 @@ CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLA
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
-OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_MERGE)
-"""Of pending entries: they keep their locks, and no cycle starts them until a person has decided."""
+WITHOUT_PROOF = (Reason.WAITING_FOR_PROOF, Reason.UNPROVEN)
+OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_MERGE, *WITHOUT_PROOF)
+"""Of pending entries: they keep their locks, and no cycle starts them until a person has decided, or what builds on them shows what they are
+good for."""
 RETURNS_SHARE = (
     Reason.NO_IMPROVEMENT,
     Reason.NO_CHANGE,

@@ -26,6 +26,10 @@ class SendBackForm(CommitForm):
     note = forms.CharField(max_length=2000, required=False)
 
 
+class NameTestsForm(CommitForm):
+    tests = forms.CharField(max_length=20_000, error_messages={"required": "Name at least one test"})
+
+
 class CommentForm(CommitForm):
     file = forms.CharField(max_length=1024, required=False, strip=False)
     line = forms.IntegerField(min_value=1, max_value=9_999_999, required=False)
@@ -49,6 +53,15 @@ def send_back(page_request: PageRequest, entry_id: str) -> HttpResponse:
     count = deciding.send_back(entry, form["commit"], by=page_request.caller, note=form["note"])
     comments_ = "1 comment" if count == 1 else f"{text(count)} comments"
     return done(page_request, f"#{entry.seq} is sent back: its next round begins with {comments_}")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def name_tests(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    form = validated(NameTestsForm(page_request.request.POST))
+    deciding.name_tests(entry, form["commit"], form["tests"].splitlines(), by=page_request.caller)
+    return done(page_request, f"#{entry.seq} is verified again: it lands if these tests pass")
 
 
 @require_POST

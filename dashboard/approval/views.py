@@ -46,6 +46,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
         "review": review,
         "landing": review.landing,
         "base": base,
+        "without_proof": review.landing is not None and review.landing.state == Landing.State.UNPROVEN,
         "may_decide": _may_decide(page_request, rules),
         "approvers": rules.approvers,
         "checks": list(map(landing_reads.shown_check, review.rounds[0].checks)) if review.rounds else [],

@@ -64,6 +64,8 @@ def _fix(page_request: PageRequest, entry: Entry, code: str, pull_request: PullR
         return (button, pull_request.url) if pull_request and pull_request.url else None
     if entry.reason_code == Reason.WAITING_FOR_APPROVAL:
         return remedies.link(entry, reasons.WORDS[Reason.WAITING_FOR_APPROVAL].remedy)
+    if entry.reason_code == Reason.UNPROVEN:
+        return remedies.link(entry, reasons.WORDS[Reason.UNPROVEN].remedy)
     words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
     if words is None or words.returns_without is None or not page_request.may(Need[words.returns_without.upper()]):
         return None

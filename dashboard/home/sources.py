@@ -16,7 +16,6 @@ from budget.models import Decision, Review
 from dashboard.home.scope import Scope
 from dashboard.shared import remedies
 from orchestration import reasons
-from orchestration.backlog import status_groups
 from orchestration.dialogue import reads as dialogue
 from orchestration.landing import branch
 from orchestration.models import Entry, Proposal
@@ -153,7 +152,9 @@ def proposals(scope: Scope) -> Iterable[Item]:
 def approvals(scope: Scope) -> Iterable[Item]:
     """Verified work that waits for a person's approval, where this one may operate. One query."""
     waiting = Entry.objects.filter(workspace_id__in=scope.where_one_may(Need.OPERATE), deleted_at__isnull=True)
-    for entry in waiting.filter(status_groups.WAITING_FOR_PERSON).order_by("reason_at", "id")[:MAX_ENTRIES]:
+    for entry in waiting.filter(status=Entry.Status.PENDING, reason_code__in=reasons.NEEDS_PERSON).order_by("reason_at", "id")[
+        :MAX_ENTRIES
+    ]:
         yield of_entry(scope, entry, Urgency.WAITS)
 
 

@@ -28,7 +28,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """`changes` are taken over, `kept` are not. `why`: what keeps them. `likely`: cases that fail on the base and look like its targets."""
+    """`changes` are taken over, `kept` are not. `why`: what keeps them. `likely`: cases that fail on the base and look like its targets.
+    `is_without_test`: it names none, and no failing case looks like it."""
 
     line: Line
     word: str
@@ -36,6 +37,7 @@ class Row:
     kept: list[Value]
     why: str
     likely: list[str]
+    is_without_test: bool
 
 
 def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
     wrong = {id(line) for line in difference.lines if line.row.problems}
     listed = [line for line in difference.lines if line.kind != "unchanged" or id(line) in wrong]
     first = sorted(listed, key=lambda line: id(line) not in wrong)[:MAX_SHOWN]
-    shown = [_row(line, names, likely.get(line.row.item.line, [])) for line in sorted(first, key=lambda line: line.row.item.line)]
+    shown = [_row(line, names, likely.get(line.row.item.line)) for line in sorted(first, key=lambda line: line.row.item.line)]
     drafts = [line.row.draft for line in difference.of("added") if line.row.draft]
     return {
         "preview": preview,
@@ -67,7 +69,8 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
 
 
 def likely_targets(page_request: PageRequest, preview: Preview) -> dict[int, list[str]]:
-    """For each new entry without tests, by its line: the cases that fail on the base and whose names or messages are about it."""
+    """For each new entry without tests, by its line: the cases that fail on the base and whose names or messages are about it.
+    Without a failing case on the base it has no lines."""
     drafts = {line.row.item.line: line.row.draft for line in preview.difference.of("added") if line.row.draft}
     without = {line: draft for line, draft in drafts.items() if not draft.spec.get("tests")}
     failing = reads.failing_on_tip(page_request.workspace) if without else {}
@@ -83,7 +86,7 @@ def likely_targets(page_request: PageRequest, preview: Preview) -> dict[int, lis
         )
         for line, draft in without.items()
     }
-    return {line: names[:MAX_LIKELY] for line, names in likely.items() if names}
+    return {line: names[:MAX_LIKELY] for line, names in likely.items()}
 
 
 def summary(preview: Preview) -> str:
@@ -99,14 +102,14 @@ def entries(number: int) -> str:
     return f"{number} {'entry' if number == 1 else 'entries'}"
 
 
-def _row(line: Line, names: Mapping[str, str], likely: list[str]) -> Row:
+def _row(line: Line, names: Mapping[str, str], likely: list[str] | None) -> Row:
     why = ""
     if line.entry and line.kept:
         why = (
             f"It is {line.entry.busy}" if line.entry.busy else "Its spec is frozen" if line.entry.frozen else "A person edited it"
         )
     changes, kept = ([_value(change, names) for change in some] for some in (line.changes, line.kept))
-    return Row(line, KINDS.get(line.kind, ""), changes, kept, why, likely)
+    return Row(line, KINDS.get(line.kind, ""), changes, kept, why, likely or [], likely == [])
 
 
 def _value(change: FieldChange, names: Mapping[str, str]) -> Value:

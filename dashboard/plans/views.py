@@ -82,7 +82,7 @@ def _chosen_targets(page_request: PageRequest, form: Form, plan: Plan) -> dict[i
     if not chosen:
         return {}
     likely = plan_preview.likely_targets(page_request, _preview(page_request, form, plan))
-    return {line: names for line, names in likely.items() if line in chosen}
+    return {line: names for line, names in likely.items() if names and line in chosen}
 
 
 def _form(page_request: PageRequest, adding: bool) -> Form:

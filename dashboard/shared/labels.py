@@ -55,6 +55,7 @@ BADGES = {
     "queued": ("wait", "ready", "Queued"),
     "checking": ("run", "running", "Checking"),
     "approval_due": ("warn", "warn", "Waiting for approval"),
+    "proof_due": ("warn", "warn", "No test passes by it"),
     "merge_due": ("warn", "warn", "Pull request is open"),
     "landing": ("run", "running", "Landing"),
     "on": ("good", "done", "On"),

@@ -49,6 +49,17 @@ def send_back(request: Request, workspaceID: Path[str], entryID: str, body: sche
 
 
 @router.post(
+    "/todo/entries/{entryID}/name-tests",
+    response=responses(schemas.NamedTestsOut, conflict=True),
+    operation_id="agent.orchestration.approvalsNameTests",
+)
+def name_tests(request: Request, workspaceID: Path[str], entryID: str, body: schemas.NameTestsIn) -> Any:
+    """Let these tests decide about unproven work: it is verified again, without an agent. 409 when another commit waits, or none is unproven."""
+    deciding.name_tests(_entry(request, workspaceID, entryID), body.commit, body.tests, by=request.auth)
+    return {"tests": body.tests}
+
+
+@router.post(
     "/todo/entries/{entryID}/release-locks",
     response=responses(schemas.ReleasedLocksOut, conflict=True),
     operation_id="agent.orchestration.approvalsReleaseLocks",

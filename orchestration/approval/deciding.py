@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from orchestration import configuration, events
 from orchestration.approval import findings, people
-from orchestration.backlog import entry_state, locks
+from orchestration.backlog import content, entry_state, locks
 from orchestration.backlog.transitions import LANDING, PENDING
 from orchestration.configuration import Approve
 from orchestration.landing import branch
@@ -40,7 +40,7 @@ def approve(entry: Entry, commit: str, *, by: Caller) -> Approval:
         approval, _ = Approval.objects.update_or_create(
             entry=row, commit=commit, defaults={"by": by.name, "user": user, "at": now(), "void_at": None}
         )
-        Landing.objects.filter(pk=landing.pk, state=Landing.State.WAITING).update(state=Landing.State.QUEUED, approval=approval)
+        Landing.objects.filter(pk=landing.pk, state=landing.state).update(state=Landing.State.QUEUED, approval=approval)
         entry_state.move(row, LANDING)
         activity.record(row.workspace_id, events.EntryApproved(commit=commit, entry=row.pk), by=by, object_id=row.pk)
         branch.wake(row.workspace_id)
@@ -65,7 +65,7 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
             raise Invalid("Say what is to change: comment on a line, or write a note", "note")
         ReviewComment.objects.filter(pk__in=[comment.pk for comment in comments]).update(sent_at=Now())
         message = f"Sent back by {by.name}"
-        Landing.objects.filter(pk=landing.pk, state=Landing.State.WAITING).update(
+        Landing.objects.filter(pk=landing.pk, state=landing.state).update(
             state=Landing.State.SENT_BACK, message=message, ended_at=Now()
         )
         rounds.put_findings_first(row.pk, sent)
@@ -76,6 +76,25 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
         activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=note.strip()[:500])
     _announce(row.workspace_id)
     return len(sent)
+
+
+def name_tests(entry: Entry, commit: str, tests: Sequence[str], *, by: Caller) -> None:
+    """Let these tests decide about this unproven commit: it is verified again with them as its targets, without an agent. Raises Conflict,
+    Forbidden, or Invalid."""
+    people.check(by, rules_of(entry.workspace_id))
+    named = [test.strip() for test in tests if test.strip()]
+    if not named:
+        raise Invalid("Name at least one test", "tests")
+    with transaction.atomic():
+        row = entry_state.lock(entry)
+        landing = waiting_landing(row)
+        if landing is None or landing.commit != commit or landing.state != Landing.State.UNPROVEN:
+            raise Conflict(_changed(row, landing))
+        content.write(row, content.Change(spec={**row.spec, "tests": named}), by=by)
+        Entry.objects.filter(pk=row.pk).update(budget_rounds=F("budget_rounds") + 1, next_work=Entry.Work.VERIFY)
+        row.refresh_from_db(fields=["budget_rounds", "next_work"])
+        entry_state.move(row, PENDING)
+    _announce(row.workspace_id)
 
 
 def release_locks(entry: Entry, *, by: Caller) -> int:
@@ -99,8 +118,8 @@ def release_locks(entry: Entry, *, by: Caller) -> int:
 
 
 def waiting_landing(entry: Entry) -> Landing | None:
-    """The landing that waits for a decision."""
-    return Landing.objects.filter(entry=entry, state=Landing.State.WAITING).first()
+    """The landing that waits for a decision: for an approval, or unproven."""
+    return Landing.objects.filter(entry=entry, state__in=(Landing.State.WAITING, Landing.State.UNPROVEN)).first()
 
 
 def _changed(row: Entry, landing: Landing | None) -> str:

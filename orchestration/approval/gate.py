@@ -1,5 +1,6 @@
 """May this work land without a person? The one place that asks the policy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestration.approval import policy
@@ -10,12 +11,15 @@ from orchestration.git import command as git
 from orchestration.models import Approval, Entry, Landing
 
 
-def missing(rules: Approve, landing: Landing, repo: Path, tip: str) -> str:
+def missing(rules: Approve, landing: Landing, repo: Path, tip: str, *, under: Sequence[Landing] = ()) -> str:
     """Why a person must approve this landing first, as a sentence; empty: it may land. An approval of the same commit, given before its
-    landing was withdrawn, still counts. Raises GitError."""
+    landing was withdrawn, still counts. `under`: work that its commit contains and that lands with it, so that its approval is theirs.
+    Raises GitError."""
     if landing.entry is None or landing.approval_id is not None:
         return ""
-    sentence = landing.approval_needed or _why(rules, landing.entry, repo, tip, landing.commit)
+    works = [(each.entry, each.commit) for each in (landing, *under) if each.entry is not None]
+    sentences = (_why(rules, entry, repo, tip, commit) for entry, commit in works)
+    sentence = landing.approval_needed or next(filter(None, sentences), "")
     if not sentence:
         return ""
     approved = Approval.objects.filter(entry_id=landing.entry_id, commit=landing.commit, void_at__isnull=True).first()

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.db.models import Q
+
 from orchestration.approval import findings
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
+from orchestration.reasons import Reason
 
 MAX_COMMENTS, MAX_WAITING = 500, 500
 
@@ -43,7 +46,8 @@ class Review:
 
 def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
     """All work of these workspaces that waits for approval, the longest first, at most 500. One query."""
-    landings = Landing.objects.filter(workspace_id__in=workspace_ids, state=Landing.State.WAITING)
+    asked = Q(state=Landing.State.WAITING) | Q(state=Landing.State.UNPROVEN, entry__reason_code=Reason.UNPROVEN)
+    landings = Landing.objects.filter(asked, workspace_id__in=workspace_ids)
     return [
         Waiting(
             workspace_id=landing.workspace_id,
@@ -51,7 +55,7 @@ def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
             seq=landing.entry.seq,
             title=landing.entry.title,
             commit=landing.commit,
-            why=landing.approval_needed,
+            why=landing.approval_needed or landing.entry.reason_message,
             since=landing.entry.reason_at or landing.queued_at,
         )
         for landing in landings.select_related("entry").order_by("entry__reason_at", "pk")[:MAX_WAITING]
@@ -62,7 +66,8 @@ def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
 def review(entry: Entry, *, lock_hours: int) -> Review:
     """Five queries."""
     related = ("round__session", "tried_verdict")
-    landing = Landing.objects.filter(entry=entry, state=Landing.State.WAITING).select_related(*related).first()
+    asked = (Landing.State.WAITING, Landing.State.UNPROVEN)
+    landing = Landing.objects.filter(entry=entry, state__in=asked).select_related(*related).first()
     free_at = entry.reason_at + timedelta(hours=lock_hours) if landing is not None and entry.reason_at else None
     written, rounds = comments(entry), list(Round.objects.filter(entry=entry).order_by("-number")[:20])
     return Review(

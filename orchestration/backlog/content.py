@@ -16,7 +16,7 @@ from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import spec_paths
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
-from orchestration.reasons import Reason
+from orchestration.reasons import WITHOUT_PROOF, Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -122,6 +122,8 @@ def refuse_at_work(row: Entry) -> None:
         raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
     if row.reason_code == Reason.WAITING_FOR_APPROVAL:
         raise Invalid("Its work waits for approval: send it back, or put the entry on hold first", "status")
+    if row.reason_code in WITHOUT_PROOF:
+        raise Invalid("Its work is unproven: name tests for it, send it back, or put the entry on hold first", "status")
     if row.reason_code == Reason.WAITING_FOR_MERGE:
         raise Invalid("Its work is open as a pull request: comment on it there, or put the entry on hold first", "status")
 

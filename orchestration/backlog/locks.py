@@ -28,11 +28,6 @@ def overlapping(workspace_id: str, requested: Sequence[str]) -> list[tuple[str, 
         return list(cursor.fetchall())
 
 
-def table(workspace_id: str) -> paths.LockTable:
-    """All locks of the workspace, for many look-ups without a statement each."""
-    return paths.LockTable(FileLock.objects.filter(workspace_id=workspace_id).values_list("path", "entry_id"))
-
-
 def extend(entry: Entry, requested: Sequence[str]) -> list[tuple[str, str]]:
     """Lock more paths for a running entry: all of them, or none. Returns the (path, holder) pairs in the way."""
     with transaction.atomic():

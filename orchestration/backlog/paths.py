@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from orchestration.git import reserved_names
 
@@ -101,12 +101,12 @@ class LockTable:
         name = path.rstrip("/")
         return any(self._holders.get(locked) == owner for locked in (name, *ancestors(name)))
 
-    def blocker(self, path: str, owner: str) -> tuple[str, str] | None:
-        """The (path, holder) that keeps `owner` from taking `path`, if any."""
+    def blocker(self, path: str, owner: str, passing_on: Collection[str] = ()) -> tuple[str, str] | None:
+        """The (path, holder) that keeps `owner` from taking `path`, if any. `passing_on`: holders whose locks it may take over."""
         name = path.rstrip("/")
         for locked in (name, *ancestors(name)):
             holder = self._holders.get(locked)
-            if holder is not None and holder != owner:
+            if holder is not None and holder != owner and holder not in passing_on:
                 return locked, holder
-        others = self._below.get(name, set()) - {owner}
+        others = self._below.get(name, set()) - {owner, *passing_on}
         return (name, min(others)) if others else None

@@ -20,7 +20,7 @@ WAITING_FOR_LOCK = Q(parked_behind__isnull=False)
 PROVIDER_UNAVAILABLE = Q(not_before__gt=Now())
 WAITING_FOR_PERSON = Q(reason_code__in=OUT_OF_LINE)
 
-STUCK = Q(status=Entry.Status.BLOCKED, reason_code__in=NEEDS_PERSON) | Q(status=Entry.Status.PENDING, reason_code__in=OUT_OF_LINE)
+STUCK = Q(status__in=[Entry.Status.BLOCKED, Entry.Status.PENDING], reason_code__in=NEEDS_PERSON)
 """Nothing but a person moves them."""
 
 WAITING_FOR_ANSWER = (

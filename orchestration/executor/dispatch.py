@@ -13,14 +13,14 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from orchestration import events, funding
-from orchestration.backlog import completion, entry_state, locks
+from orchestration.backlog import completion, entry_state, locks, paths, unproven
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, sql_dialect
+from orchestration.models import Entry, FileLock, sql_dialect
 from orchestration.reasons import Reason
 from workspaces import activity, ids, release
 from workspaces.access import MUSTER
@@ -65,6 +65,8 @@ def _cycle(workspace_id: str) -> Cycle:
         latest = _pass(workspace_id, margin, moved)
         done.decisions += latest.decisions
     if _reads_on(latest):
+        wake_ups.enqueue_cycle(workspace_id)
+    if done.world.has_unproven and unproven.settle(workspace_id):
         wake_ups.enqueue_cycle(workspace_id)
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
@@ -205,6 +207,8 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
 def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
     """Sorted, so that two transactions never deadlock. Locks kept from an entry's last round stay."""
     kept = set(world.locks)
+    for start, _ in starts:
+        kept |= _take_over(workspace_id, world, start)
     to_lock = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
     if to_lock:
         source = sql_dialect.table("v", {"path": "text", "entry": "text"})
@@ -212,6 +216,23 @@ def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
             f"INSERT INTO orchestration_filelock (workspace_id, path, entry_id) SELECT %s, v.path, v.entry FROM {source}",
             [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in to_lock)],
         )
+
+
+def _take_over(workspace_id: str, world: World, start: Start) -> set[tuple[str, str]]:
+    """The locks of work that its own contains, or that waits for it, where it needs their paths: they are its own from now on, as wide as they were."""
+    entry, givers = start.entry, world.passing_on.get(start.entry.id, frozenset())
+    overlapping = {
+        path
+        for path, holder in world.locks
+        if holder in givers and any(paths.covers(path, own) or paths.covers(own, path) for own in entry.paths)
+    }
+    if not overlapping:
+        return set()
+    given = FileLock.objects.filter(workspace_id=workspace_id, path__in=overlapping, entry__in=givers)
+    given.update(entry=entry.id)
+    Entry.objects.filter(pk__in=givers).update(parked_behind=None)
+    covered = {own for own in entry.paths if any(paths.covers(path, own) for path in overlapping)}
+    return {(path, entry.id) for path in overlapping | covered}
 
 
 def _move_entries(world: World, starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:

@@ -1,6 +1,6 @@
 """Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
@@ -105,6 +105,8 @@ class World:
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
+    passing_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    has_unproven: bool = False
     trouble: str = ""
     trouble_message: str = ""
     trouble_wait_s: float = 0
@@ -520,7 +522,7 @@ def _cap_reached(capacity: Capacity, left: int, needed: int) -> str:
 
 def _files(entry: Waiting, capacity: Capacity) -> Check:
     for path in entry.paths:
-        if blocker := capacity.locks.blocker(path, entry.id):
+        if blocker := capacity.locks.blocker(path, entry.id, capacity.world.passing_on.get(entry.id, ())):
             locked, holder = blocker
             return Check(
                 Reason.FILES_LOCKED,

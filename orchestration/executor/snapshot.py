@@ -12,14 +12,14 @@ from django.db import connection
 from budget import amounts, limits
 from budget.allocation import reallocation
 from orchestration import configuration, funding
-from orchestration.backlog import locks
+from orchestration.backlog import locks, unproven
 from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
 from orchestration.models import sql_dialect
-from orchestration.reasons import OUT_OF_LINE
+from orchestration.reasons import OUT_OF_LINE, Reason
 from orchestration.repositories import here
 from orchestration.sessions import reservations
 from workspaces import times
@@ -120,6 +120,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
     slots = _slots(hosts, [session["host_id"] for session in at_work], unplaced=row["unplaced"])
     return World(
         state=row["state"],
+        has_unproven=bool(row["has_unproven"]),
         max_workers=config.max_workers,
         worker_slots=slots.all,
         free_slots=max(0, min(config.max_workers - len(running), slots.free)),
@@ -212,6 +213,8 @@ def _world_columns() -> str:
             "repository_message": "x.repository_message",
             "doubted": f"(SELECT {sql_dialect.json_rows(_DOUBTED)} {_DOUBTS})",
             "integration": "CASE WHEN i.state IN ('red', 'waiting', 'unusable') THEN i.message END",
+            "has_unproven": f"""EXISTS (SELECT 1 FROM orchestration_landing u
+                WHERE u.workspace_id = x.workspace_id AND u.state = '{Reason.UNPROVEN}')""",
             "category": "l.category",
             "period": "l.period",
             "amount": "l.amount",
@@ -358,9 +361,12 @@ def unfinished(
 
 
 def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
-    """The world, with the locks that overlap these entries' paths."""
+    """The world, with the locks that overlap these entries' paths, and those of them that an entry may take over."""
     paths = [path for entry in entries for path in entry.paths]
-    return replace(world_, locks=tuple(locks.overlapping(workspace_id, paths)))
+    held = tuple(locks.overlapping(workspace_id, paths))
+    ids = {entry.id for entry in entries}
+    others = {holder for _, holder in held} - ids if held else set()
+    return replace(world_, locks=held, passing_on=unproven.passing_on(ids, others) if others else {})
 
 
 def _waiting(row: dict[str, Any]) -> Waiting:

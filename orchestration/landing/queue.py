@@ -16,11 +16,15 @@ MAY_BEGIN = Q(not_before__isnull=True) | Q(not_before__lte=Now())
 LANDING_NOW = "is landing now: wait a moment"
 
 
-def enqueue(entry: Entry, commit: str, *, round_: Round | None, by: str = "") -> Landing:
-    """Queue an entry's commit, in the caller's transaction, which holds the executor's row."""
+def enqueue(
+    entry: Entry, commit: str, *, round_: Round | None, by: str = "", state: Landing.State = Landing.State.QUEUED
+) -> Landing:
+    """Queue an entry's commit, or let it wait beside the queue. The caller's transaction holds the executor's row."""
     replaced = Landing.objects.filter(entry=entry, state__in=Landing.NOT_ENDED, intent__isnull=True)
     replaced.update(state=Landing.State.WITHDRAWN, message="replaced by newer work", ended_at=Now())
-    landing = Landing.objects.create(workspace_id=entry.workspace_id, entry=entry, commit=commit, round=round_, by=by)
+    landing = Landing.objects.create(
+        workspace_id=entry.workspace_id, entry=entry, commit=commit, round=round_, by=by, state=state
+    )
     branch.wake(entry.workspace_id)
     return landing
 

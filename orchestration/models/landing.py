@@ -8,6 +8,7 @@ from orchestration.models.approvals import Approval
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from orchestration.models.sessions import Round
+from orchestration.reasons import Reason
 from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 
@@ -148,13 +149,15 @@ class IntegrationCommit(models.Model):
 class Landing(models.Model):
     """Verified work in the queue of the integration branch. The row is the job. `queued -> checking -> landed | refused | withdrawn`.
     Where a person must approve it: `checking -> waiting -> queued` once approved, or `sent_back`. Where it lands by pull request: `checking ->
-    proposed -> landed` once the forge has merged it."""
+    proposed -> landed` once the forge has merged it. Work that makes no failing test pass by itself waits as `unproven` for what builds on it, or
+    for a person."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
         CHECKING = "checking"
         WAITING = "waiting"
         PROPOSED = "proposed"
+        UNPROVEN = str(Reason.UNPROVEN)
         SENT_BACK = "sent_back"
         LANDED = "landed"
         REFUSED = "refused"
@@ -166,7 +169,7 @@ class Landing(models.Model):
         REVERT = "revert"
 
     OPEN = (State.QUEUED, State.CHECKING)
-    UNDECIDED = (State.WAITING, State.PROPOSED)
+    UNDECIDED = (State.WAITING, State.PROPOSED, State.UNPROVEN)
     NOT_ENDED = (*OPEN, *UNDECIDED)
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="landings", db_index=False)
@@ -212,6 +215,9 @@ class Landing(models.Model):
             ),
             models.UniqueConstraint(fields=["entry"], condition=Q(state="waiting"), name="one_waiting_landing_per_entry"),
             models.UniqueConstraint(fields=["entry"], condition=Q(state="proposed"), name="one_proposed_landing_per_entry"),
+            models.UniqueConstraint(
+                fields=["entry"], condition=Q(state=str(Reason.UNPROVEN)), name="one_unproven_landing_per_entry"
+            ),
             models.CheckConstraint(
                 condition=Q(intent__isnull=True) | Q(approval_needed="") | Q(approval__isnull=False),
                 name="what_lands_is_approved",
@@ -221,8 +227,13 @@ class Landing(models.Model):
             models.Index(fields=["workspace"], condition=Q(state__in=["queued", "checking"]), name="open_landings"),
             models.Index(fields=["workspace"], condition=Q(state="waiting"), name="waiting_landings"),
             models.Index(fields=["workspace"], condition=Q(state="proposed"), name="proposed_landings"),
+            models.Index(fields=["workspace"], condition=Q(state=str(Reason.UNPROVEN)), name="landings_without_proof"),
             models.Index(fields=["workspace", "-id"], name="landing_newest_first"),
         ]
 
     def __str__(self) -> str:
         return f"Landing of {self.entry_id or self.commit[:12]}"
+
+    @property
+    def is_without_proof(self) -> bool:
+        return self.state == self.State.UNPROVEN

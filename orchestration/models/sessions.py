@@ -229,6 +229,9 @@ class Round(models.Model):
     score = models.FloatField(null=True, blank=True)
     improvement_score = models.FloatField(null=True, blank=True)
     base_score = models.FloatField(null=True, blank=True, help_text="Of its base, in the same measure.")
+    is_unproven = models.BooleanField(
+        default=False, db_default=False, help_text="It passed, and makes no case pass that failed before."
+    )
     summary = ForeignText(blank=True)
     agent_done = models.BooleanField(
         default=False, db_default=False, help_text="The agent ended well: its work is not paid again."

@@ -33,6 +33,14 @@ class SendBackIn(ApproveIn):
     comments: Annotated[list[WorkCommentIn], Field(max_length=200)] = []
 
 
+class NameTestsIn(ApproveIn):
+    """Names or patterns of tests, as in `spec.tests`."""
+
+    tests: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=500), AfterValidator(clean)]], Field(min_length=1, max_length=200)
+    ]
+
+
 class ApprovalOut(Schema):
     """Who let which commit land."""
 
@@ -47,6 +55,10 @@ class SentBackOut(Schema):
 
     sent_back: bool
     findings: int
+
+
+class NamedTestsOut(Schema):
+    tests: list[str]
 
 
 class ReleasedLocksOut(Schema):

@@ -16,6 +16,7 @@ class RoundOut(Schema):
     improvement_score: float | None
     base_score: float | None
     verdict: str
+    is_unproven: bool
     summary: str
     findings: list[str]
     checks: list[dict[str, Any]]

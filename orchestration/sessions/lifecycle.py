@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from budget import ledger
 from budget.ledger import awaited, main_model
 from orchestration import configuration, events, funding
-from orchestration.backlog import entry_state, transitions
+from orchestration.backlog import entry_state, transitions, unproven
 from orchestration.backlog.ways import Done
 from orchestration.configuration import circuit_breaker
 from orchestration.landing import queue
@@ -325,9 +325,17 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             on_hold="" if ending.lands or ending.done else ending.on_hold,  # what is verified lands: nothing more is spent on it
         )
     )
-    entry_state.move(entry, following)
-    if ending.lands:
-        queue.enqueue(entry, ending.lands, round_=newest)
+    if (
+        ending.lands
+        and ending.verdict is not None
+        and ending.verdict.is_unproven
+        and not unproven.is_accepted(entry, ending.lands)
+    ):
+        following = unproven.wait(entry, ending.lands, newest)
+    else:
+        entry_state.move(entry, following)
+        if ending.lands:
+            queue.enqueue(entry, ending.lands, round_=newest)
     if config.auto_reallocate or (not account.own_budget and account.headroom < max(config.min_round, 1)):
         funding.mark_due(entry.workspace_id)
     return following

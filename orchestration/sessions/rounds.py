@@ -19,7 +19,7 @@ NO_REVIEW = "missing"
 @dataclass(frozen=True)
 class Verdict:
     """The result of verification: a score from 0 to 1, the findings, and the evidence of each check. `base_score`: of the tree that the round
-    started from, in the same measure. `is_unchanged`: the agent changed nothing, so the score says nothing of its round.
+    started from, in the same measure. `is_unchanged`: the agent changed nothing, so the score says nothing of its round. `is_unproven`: it passed, and makes no failing case pass.
     """
 
     passed: bool
@@ -28,6 +28,7 @@ class Verdict:
     checks: list[dict[str, Any]] = field(default_factory=list)
     base_score: float = 0.0
     is_unchanged: bool = False
+    is_unproven: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         opened.base_score = verdict.base_score
         opened.improvement_score = _improvement(opened, verdict)
         opened.findings = [*findings, *verdict.findings]
-        opened.checks = verdict.checks
+        opened.checks, opened.is_unproven = verdict.checks, verdict.is_unproven
         RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
             improvement_score=opened.improvement_score
         )
@@ -74,6 +75,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         score=opened.score,
         improvement_score=opened.improvement_score,
         base_score=opened.base_score,
+        is_unproven=opened.is_unproven,
         findings=opened.findings,
         checks=opened.checks,
         summary=opened.summary,
@@ -143,7 +145,9 @@ def load_verdict(session: Session) -> Verdict | None:
 def verdict_of(closed: Round) -> Verdict:
     """The verdict that was written."""
     passed, unchanged = closed.verdict == Round.Verdict.PASSED, closed.verdict == Round.Verdict.NO_CHANGE
-    return Verdict(passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0, is_unchanged=unchanged)
+    return Verdict(
+        passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0, unchanged, closed.is_unproven
+    )
 
 
 def drop_if_empty(opened: Round) -> None:

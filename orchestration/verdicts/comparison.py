@@ -1,7 +1,7 @@
 """Whether a tree passes, compared with the tree it started from, with its score and the base's in the same measure. Pure.
 
-`no_regression`: nothing that passed on the base fails or is missing, the entry's target tests pass, and on a base that is not green at
-least one case that failed there passes. `all_green`: every check passes.
+`no_regression`: nothing that passed on the base fails or is missing, and the entry's target tests pass. On a base that is not green, without
+targets, work is unproven unless at least one case that failed there passes. `all_green`: every check passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ MAX_SHOWN = 50
 @dataclass(frozen=True)
 class Question:
     """What is asked of a tree. `targets`: patterns of the tests that must pass. `text`: the entry's text, which may name tests to remove.
-    `needs_gain`: on a base that is not green, without targets, something that failed must pass (a round; at a landing the round showed it).
+    `needs_gain`: on a base that is not green, without targets, something that failed must pass, else it is unproven (a round; at a landing the round showed it).
     `only_regressions`: what was bad on the base may stay bad (commits of people, merges of the base branch).
     """
 
@@ -32,13 +32,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Result:
-    """`base_score`: of the base, in the measure of `score`. `checks`: the evidence with what was compared."""
+    """`base_score`: of the base, in the measure of `score`. `checks`: the evidence with what was compared. `is_unproven`: it passed, and on a base
+    that is not green no case passes by it that failed before."""
 
     passed: bool
     score: float
     base_score: float
     findings: tuple[str, ...] = ()
     checks: tuple[dict[str, Any], ...] = ()
+    is_unproven: bool = False
+
+    @property
+    def is_proven(self) -> bool:
+        return self.passed and not self.is_unproven
 
 
 @dataclass
@@ -60,14 +66,20 @@ class _Compared:
 def compare(runs: Sequence[CheckRun], base: Mapping[str, CheckRun], question: Question) -> Result:
     """The verdict on a tree. `base`: each check on the base by name; a check without a base is judged by itself."""
     compared = [_compare(run, base.get(run.name), question) for run in runs]
-    general = [*_missing_targets(compared, base, question), *_no_gain(compared, question)]
+    general, unproven = _missing_targets(compared, base, question), _no_gain(compared, question)
+    passed = all(each.passed for each in compared) and not general
     total = sum(each.run.weight for each in compared) or 1.0
     return Result(
-        passed=all(each.passed for each in compared) and not general,
+        passed=passed,
         score=round(sum(each.score * each.run.weight for each in compared) / total, 6),
         base_score=round(sum(each.base_score * each.run.weight for each in compared) / total, 6),
-        findings=(*general, *(f"{each.run.name}: {text}" for each in compared if not each.passed for text in each.findings)),
+        findings=(
+            *general,
+            *(unproven if passed else ()),
+            *(f"{each.run.name}: {text}" for each in compared if not each.passed for text in each.findings),
+        ),
         checks=tuple(_shown(each) for each in compared),
+        is_unproven=passed and bool(unproven),
     )
 
 
@@ -183,7 +195,10 @@ def _no_gain(compared: Sequence[_Compared], question: Question) -> list[str]:
         return []
     if not question.needs_gain or any(not each.passed for each in compared):
         return []
-    return [f"no_gain: none of the {failing} cases that failed before passes now, and the entry names no target tests"]
+    cases = (
+        "the case that failed before does not pass" if failing == 1 else f"none of the {failing} cases that failed before passes"
+    )
+    return [f"no_gain: nothing broke, {cases} now, and the entry names no target tests: it is unproven"]
 
 
 def _shown(each: _Compared) -> dict[str, Any]:

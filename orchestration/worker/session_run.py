@@ -153,8 +153,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
     repo = here.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
-    if config.forge is not None:
-        start = stacked_start.start_for(session, start)
+    start = stacked_start.start_for(session, start)
     sharing.claim(session, start)
     if (ending := newest_commit.have(session, start)) is not None:
         return ending
@@ -212,9 +211,9 @@ def _run_round(context: RoundContext) -> Verdict:
     rounds.record_work(context.round_row, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(context, findings)
-    if context.is_unchanged and not context.unresolved and not verdict.passed:
+    if context.is_unchanged and not context.unresolved and (not verdict.passed or verdict.is_unproven):
         others = [finding for finding in verdict.findings if finding != implementing.UNCHANGED]
-        verdict = replace(verdict, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
+        verdict = replace(verdict, passed=False, is_unproven=False, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
     context.check_stop_requests()
     sessions.write(session, phase=Session.Phase.VERIFICATION)
     rounds.close(context.round_row, verdict)
@@ -245,8 +244,7 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
     was_cut_short = newest.session.outcome in INTERRUPTED and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:
         return None  # a person requested a new verification
-    verdict = Verdict(True, newest.score or 1.0, newest.findings, newest.checks, newest.base_score or 0.0)
-    return rounds.Passed(newest.commit, verdict)
+    return rounds.Passed(newest.commit, rounds.verdict_of(newest))
 
 
 def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Ending:
@@ -269,7 +267,10 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
 
 
 def _verified(commit: str, verdict: Verdict) -> Ending:
-    return Ending(Outcome.PASSED, "Verified: it waits for its landing", exit_code=0, verdict=verdict, lands=commit)
+    message = (
+        "Verified, and unproven: no failing test passes by it" if verdict.is_unproven else "Verified: it waits for its landing"
+    )
+    return Ending(Outcome.PASSED, message, exit_code=0, verdict=verdict, lands=commit)
 
 
 def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:

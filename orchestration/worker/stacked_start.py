@@ -1,4 +1,4 @@
-"""The commit from which an entry starts: the integration branch, with the open pull requests of what it depends on."""
+"""The commit from which an entry starts: the integration branch, with what it depends on that waits as a pull request, or unproven."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from orchestration.repositories import here
 
 
 def start_for(session: Session, tip: str) -> str:
-    """`tip`: of the integration branch. Raises GitError where two of the pull requests conflict, or one is not on this host."""
+    """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is not on this host."""
     assert session.entry is not None
     repo, start = here.path(session.workspace), tip
     for below in stacking.begin(session.entry.pk):
@@ -31,7 +31,7 @@ def _with(repo: Path, start: str, below: Entry) -> str:
         named = ", ".join(merge.files[:5])
         raise GitError(
             "merge",
-            f"The pull request of #{below.seq} conflicts in {named} with what else this entry starts from: merge it first",
+            f"The work of #{below.seq} conflicts in {named} with what else this entry starts from: land it first",
         )
     date = git.run(repo, "log", "-1", "--format=%cI", head)
     message = f"Start from #{below.seq} {below.title}"[:200] + f"\n\nMuster-Entry: {below.pk}\n"

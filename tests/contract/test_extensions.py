@@ -435,6 +435,7 @@ def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         "improvement_score",
         "base_score",
         "verdict",
+        "is_unproven",
         "summary",
         "findings",
         "checks",

@@ -81,6 +81,7 @@ READ = [
 RUN = [
     "agentRetry",
     "approvalsApprove",
+    "approvalsNameTests",
     "approvalsReleaseLocks",
     "approvalsSendBack",
     "executorForceDispatch",
@@ -163,7 +164,7 @@ MAY = {
     "budget": {*READ, *SPEND},
     "admin": {*READ, *RUN, *SPEND, *ADMINISTER},
 }
-DECIDE_ABOUT_WORK = ("approvalsApprove", "approvalsReleaseLocks", "approvalsSendBack")
+DECIDE_ABOUT_WORK = ("approvalsApprove", "approvalsNameTests", "approvalsReleaseLocks", "approvalsSendBack")
 NEED_A_STATE = (*DECIDE_ABOUT_WORK, "landingAccept", "landingMerge", "landingPush", "landingPutBack", "landingRevert")
 """Refused while nothing waits for a decision."""
 

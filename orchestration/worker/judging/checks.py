@@ -86,6 +86,7 @@ def verdict_of(result: Result) -> Verdict:
         findings=list(result.findings),
         checks=list(result.checks),
         base_score=result.base_score,
+        is_unproven=result.is_unproven,
     )
 
 

@@ -6,13 +6,25 @@ import structlog
 from django.db import transaction
 
 from orchestration.approval import gate, waiting
+from orchestration.backlog import unproven
 from orchestration.git import working_copies
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
-from orchestration.worker.lander import base_branch, candidates, judging, proposals, pushing, refusals, shared, swap, tip_watch
+from orchestration.worker.lander import (
+    base_branch,
+    candidates,
+    chains,
+    judging,
+    proposals,
+    pushing,
+    refusals,
+    shared,
+    swap,
+    tip_watch,
+)
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Halted, Lease
 
@@ -69,9 +81,18 @@ def _step(lease: Lease) -> bool:
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
+    under = chains.under(lease, queued[0])
+    if under is None:
+        return True
+    if under or queued[0].state == Landing.State.UNPROVEN:
+        return _land_chain(lease, [*under, queued[0]], tip, good=row.tip)
+    return _land_queued(lease, queued, tip, good=row.tip)
+
+
+def _land_queued(lease: Lease, queued: Sequence[Landing], tip: str, *, good: str) -> bool:
     batch, why = _batch(lease, queued, tip)
     moves_forward = lease.config.land_by == "pull_request"
-    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=row.tip, moves_forward=moves_forward)
+    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=good, moves_forward=moves_forward)
     _end_contained(lease, chain)
     if chain.refused is not None:
         refusals.conflict(lease, *chain.refused)
@@ -96,7 +117,7 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Land
         return [head], why
     batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
-        if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry):
+        if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry) or unproven.below(landing.entry.pk) != []:
             break
         if gate.missing(rules, landing, lease.repo, tip):
             break
@@ -130,6 +151,12 @@ def _try(lease: Lease, chain: Chain, why: str) -> None:
     if not judged.passed:
         refusals.combination(lease, step.landing, chain.tip, judged.findings)
         return
+    _keep_waiting(lease, chain, why, judged)
+
+
+def _keep_waiting(lease: Lease, chain: Chain, why: str, judged: judging.Judged) -> None:
+    """A person is asked about the last of the chain."""
+    step = chain.steps[-1]
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
@@ -172,11 +199,52 @@ def _land(lease: Lease, chain: Chain) -> None:
         refusals.combination(lease, refused, chain.tip, findings, together_with=[step.landing for step in chain.steps[:count]])
 
 
-def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
+def _land_chain(lease: Lease, batch: Sequence[Landing], tip: str, *, good: str) -> bool:
+    """Land unproven work together with what proves it, the last of the batch: all of it, or nothing. Each tree is judged. Work that is still
+    unproven waits on; what is wrong with one tree goes back to its entry."""
+    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=good)
+    _end_contained(lease, chain)
+    if conflict := chain.refused or chain.left_out:
+        refusals.conflict(lease, *conflict)
+    elif chain.steps:
+        _land_all(lease, chain)
+    return True
+
+
+def _land_all(lease: Lease, chain: Chain) -> None:
+    landings, count = [step.landing for step in chain.steps], len(chain.steps)
+    head, others = landings[-1], landings[:-1]
+    judged = _judge(lease, chain, count)
+    if not judged.passed:
+        refusals.combination(lease, head, chain.tip, judged.findings, together_with=others)
+    elif judged.is_unproven:
+        chains.note(lease, head, tip=chain.tip, commit=chain.steps[-1].commit, verdict=judged.verdict)
+    elif head.state == Landing.State.UNPROVEN:
+        chains.prove(lease, head)
+    elif is_wrong := _wrong_below(lease, chain):
+        refusals.combination(lease, is_wrong[0], chain.tip, is_wrong[1])
+    elif others and proposals.is_for(lease, head):
+        chains.prove(lease, landings[0])  # each has a pull request of its own, the lowest first
+    elif why := gate.missing(lease.approval_rules, head, lease.repo, chain.tip, under=others):
+        _keep_waiting(lease, chain, why, judged)
+    else:
+        _swap(lease, chain, count, judged)
+
+
+def _wrong_below(lease: Lease, chain: Chain) -> tuple[Landing, tuple[str, ...]] | None:
+    """The first merge below the last whose tree breaks something, which what comes after it may hide."""
+    for n in range(1, len(chain.steps)):
+        judged = _judge(lease, chain, n, needs_gain=False)
+        if not judged.passed:
+            return chain.steps[n - 1].landing, judged.findings
+    return None
+
+
+def _judge(lease: Lease, chain: Chain, count: int, *, needs_gain: bool = True) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
     last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
     named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
-    return judging.judge(lease, chain.good, last, landings, named=named)
+    return judging.judge(lease, chain.good, last, landings, named=named, needs_gain=needs_gain)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:

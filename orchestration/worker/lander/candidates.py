@@ -24,13 +24,14 @@ class Step:
 @dataclass
 class Chain:
     """Merges on top of `tip`, one for each landing, compared with `good`: the tip, or the last good one while the branch is red. `contained`: what the tip contains already. `refused`: the landing that conflicts with the
-    tip itself, and git's messages; landings that conflict with others of the chain are left out and wait."""
+    tip itself, and git's messages; the first that conflicts with others of the chain is `left_out`, with those behind it, and waits."""
 
     tip: str
     good: str
     steps: list[Step] = field(default_factory=list)
     contained: list[Landing] = field(default_factory=list)
     refused: tuple[Landing, conflicts.MergedTree] | None = None
+    left_out: tuple[Landing, conflicts.MergedTree] | None = None
 
 
 def build(
@@ -53,6 +54,8 @@ def build(
         if merge.files:
             if not chain.steps:
                 chain.refused = (landing, merge)
+            else:
+                chain.left_out = (landing, merge)
             break
         if moves_forward and landing.kind == Landing.Kind.BASE and history.contains(repo, landing.commit, current):
             chain.steps.append(_forward(repo, landing, current, base_name))

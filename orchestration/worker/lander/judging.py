@@ -25,12 +25,14 @@ from orchestration.worker.steps.verifying import question_for
 
 @dataclass(frozen=True)
 class Judged:
-    """`verdict`: None without checks. `reused`: nothing ran."""
+    """`verdict`: None without checks. `reused`: nothing ran. `is_unproven`: it passed, and no failing case passes by it, of work that has shown none
+    yet."""
 
     passed: bool
     findings: tuple[str, ...] = ()
     verdict: TreeVerdict | None = None
     reused: bool = True
+    is_unproven: bool = False
 
 
 def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, CheckRun]:
@@ -57,17 +59,18 @@ def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     )
 
 
-def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str) -> Judged:
-    """The verdict on the tree of the `last` merge, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
+def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str, needs_gain: bool = True) -> Judged:
+    """The verdict on the tree of the `last` merge, compared with the tip's. `needs_gain`: of unproven work, which then stays unproven unless a
+    failing case passes. Raises CannotJudge, Fenced or Halted."""
     if not lease.config.verify:
         return Judged(passed=True)
-    base, question = _base_with_gains(lease, tip, landings), _question(lease, landings)
+    base, question = _base_with_gains(lease, tip, landings), _question(lease, landings, needs_gain=needs_gain)
     apart = scopes.among(lease.config, lease.row().entry_scoped)
     stored = store.newest(lease.workspace_id, last.tree, lease.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
         if result.passed:
-            return Judged(True, (), stored)
+            return Judged(True, (), stored, is_unproven=result.is_unproven)
     queued = Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED)
     queued.update(state=Landing.State.CHECKING)
     lease.enter(f"judging {named}")
@@ -121,7 +124,7 @@ def _run(
         base_tree=changes.tree_of(lease.repo, last.parents[0]),
         seconds=time.monotonic() - began,
     )
-    return Judged(passed, findings, verdict, reused=False)
+    return Judged(passed, findings, verdict, reused=False, is_unproven=passed and result.is_unproven)
 
 
 def _found_out(
@@ -173,14 +176,14 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
     return tuple(findings)
 
 
-def _question(lease: Lease, landings: Sequence[Landing]) -> Question:
+def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) -> Question:
     """The targets and the texts of all entries that land."""
     asked = [question_for(landing.entry, lease.config.pass_policy) for landing in landings if landing.entry is not None]
     return Question(
         policy=lease.config.pass_policy,
         targets=tuple(target for each in asked for target in each.targets),
         text="\n".join(each.text for each in asked),
-        needs_gain=False,
+        needs_gain=needs_gain and landings[-1].state == Landing.State.UNPROVEN,
         only_regressions=not asked,
     )
 

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import entry_state, newest_work, ways
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog import entry_state, newest_work, unproven, ways
+from orchestration.backlog.transitions import LANDING, PENDING, Next
 from orchestration.backlog.ways import Done
 from orchestration.git import changes
 from orchestration.landing import branch
@@ -100,7 +100,10 @@ def _intend(
     reused: bool,
 ) -> IntegrationCommit | None:
     ids = [landing.pk for landing in landings]
+    together = [landing.entry_id for landing in landings if landing.state == Landing.State.UNPROVEN]
     with transaction.atomic():
+        if together:
+            Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
         intent = IntegrationCommit.objects.create(
             workspace_id=lease.workspace_id,
@@ -113,18 +116,26 @@ def _intend(
             reused=reused,
             fence=lease.fence,
         )
-        opened = Landing.objects.filter(pk__in=ids, state__in=Landing.OPEN, intent__isnull=True)
+        opened = Landing.objects.filter(pk__in=ids, state__in=(*Landing.OPEN, Landing.State.UNPROVEN), intent__isnull=True)
         if opened.update(intent=intent, state=Landing.State.CHECKING) != len(ids):
             transaction.set_rollback(True)
             return None
+        for entry in Entry.objects.select_related("account").filter(pk__in=together):
+            entry_state.move(entry, LANDING)  # from now on nobody withdraws it
     return intent
 
 
 def _void(lease: Lease, intent: IntegrationCommit) -> None:
     with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
         IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.VOID)
-        Landing.objects.filter(intent=intent, state=Landing.State.CHECKING).update(state=Landing.State.QUEUED, intent=None)
+        landings = Landing.objects.filter(intent=intent, state=Landing.State.CHECKING)
+        again = list(landings.filter(round__is_unproven=True, approval__isnull=True).values_list("pk", flat=True))
+        landings.update(state=Landing.State.QUEUED, intent=None)
+        for landing in Landing.objects.select_related("entry__account", "round").filter(pk__in=again):
+            if landing.entry is not None:
+                unproven.wait(landing.entry, landing.commit, landing.round)
 
 
 def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:

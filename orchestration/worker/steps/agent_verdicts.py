@@ -111,4 +111,5 @@ def combined(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
         ],
         checks=[*commands, evidence],
         base_score=round(sum(check.get("base_score", 0.0) * check["weight"] for check in commands) / total, 6),
+        is_unproven=verdict.is_unproven and agent_verdict.passed,
     )

@@ -7,9 +7,9 @@ others have locked, and what is written has at most `MAX_LOCKS` rows.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestration.backlog import locks, paths
+from orchestration.backlog import locks, paths, unproven
 from orchestration.backlog.paths import LockTable
-from orchestration.models import Entry
+from orchestration.models import Entry, FileLock
 from orchestration.reasons import Reason
 
 MAX_LOCKS = 500
@@ -27,10 +27,17 @@ class Undeclared:
 
 def check(entry: Entry, changed: Sequence[str]) -> list[str]:
     """Lock changed files that the entry has not locked. Returns findings for files of other entries, and for more files than can be meant."""
-    undeclared = decide(locks.table(entry.workspace_id), entry.pk, changed)
+    undeclared = decide(_table(entry), entry.pk, changed)
     if undeclared.findings or not undeclared.to_lock:
         return undeclared.findings
     return _of_others(locks.extend(entry, undeclared.to_lock))  # someone may have locked one of them meanwhile
+
+
+def _table(entry: Entry) -> LockTable:
+    """All locks; those of unproven work that the entry's own contains count as its own: it lands together with that."""
+    contained = {landing.entry_id for landing in unproven.below(entry.pk) or ()}
+    held = FileLock.objects.filter(workspace_id=entry.workspace_id).values_list("path", "entry_id")
+    return LockTable((path, entry.pk if holder in contained else holder) for path, holder in held)
 
 
 def decide(table: LockTable, entry_id: str, changed: Sequence[str]) -> Undeclared:

@@ -36,7 +36,7 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
             judgement = reviewing.judge(context, checkout)
             verdict = agent_verdicts.combined(verdict, judgement, context.config.verifier.weight)
     if findings:
-        verdict = replace(verdict, passed=False, findings=[*findings, *verdict.findings])
+        verdict = replace(verdict, passed=False, is_unproven=False, findings=[*findings, *verdict.findings])
     return verdict
 
 
@@ -54,7 +54,7 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     context.set_up(checkout)
     config, question = context.config, question_for(context.entry, context.config.pass_policy)
     runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), compared_with.runs, question)
-    if not result.passed and compared_with.is_doubtful:
+    if not result.is_proven and compared_with.is_doubtful:
         compared_with = base.of_round(context, anew=True)
         result = compare(runs, compared_with.runs, question)
     if apart := _found_out(context, checkout, runs, compared_with.runs):

@@ -11,6 +11,8 @@ from orchestration.models import Entry, Landing, ReviewComment, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.overview.test_page import text_of
 from tests.orchestration.approval.test_landing import AGENT, waiting
+from tests.orchestration.worker.lander.test_chains import a_shop as chain_shop
+from tests.orchestration.worker.lander.test_chains import chain, run
 from tests.orchestration.worker.sessions.conftest import shop
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
 
@@ -121,3 +123,28 @@ def test_the_review_takes_few_queries(ana: Client, work: Waiting) -> None:
     ) as queries:
         ana.get(address(work))
     assert len(queries) <= 13, "\n".join(query["sql"][:200] for query in queries)
+
+
+@pytest.fixture
+def unproven(shop: Make) -> Waiting:
+    """Right work on a red base of which no failing test passes, and on which nothing builds."""
+    work = chain_shop(shop)
+    [entry] = chain(work, "a")
+    return work, run(work, entry), Landing.objects.get(entry=entry)
+
+
+def test_unproven_work_is_landed_given_tests_or_sent_back_on_its_page(ana: Client, unproven: Waiting) -> None:
+    seen = text_of(ana, address(unproven))
+    assert "no failing test passes by it" in seen and all(word in seen for word in ("Land it", "Name tests", "Send back"))
+    home = f"/w/{unproven[0].workspace.pk}"
+    for page in (f"{home}/", f"{home}/entries/{unproven[1].entry_id}/", f"{home}/landing/"):
+        assert f'href="{address(unproven)}"' in ana.get(page).content.decode()
+    form = {"commit": unproven[2].commit, "tests": "t.last\n", "next": address(unproven)}
+    assert "is verified again" in ana.post(address(unproven, "tests/"), form, follow=True).content.decode()
+    assert (entry_of(unproven[1]).spec["tests"], entry_of(unproven[1]).next_work) == (["t.last"], "verify")
+
+
+def test_unproven_work_lands_once_a_person_says_so(ana: Client, unproven: Waiting) -> None:
+    ana.post(address(unproven, "approve/"), {"commit": unproven[2].commit, "next": address(unproven)}, follow=True)
+    unproven[0].land()
+    assert entry_of(unproven[1]).status == "done"

@@ -74,8 +74,8 @@ def test_without_targets_work_is_compared_case_by_case(
     base: CheckRun, now: CheckRun, passed: bool, score: float, base_score: float
 ) -> None:
     result = judged(base, now)
-    assert (result.passed, result.score, result.base_score) == (passed, round(score, 6), round(base_score, 6))
-    assert result.passed or result.findings
+    assert (result.is_proven, result.score, result.base_score) == (passed, round(score, 6), round(base_score, 6))
+    assert result.is_proven or result.findings
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_file_that_could_not_be_imported_is_a_gain_when_its_cases_pass() -> No
     base, now = report("a", "tests.test_new old"), report("a tests.test_new.test_it", "old")
     assert judged(base, now).passed and judged(base, now).score == 1
     assert judged(base, now, targets=("tests/test_new.py",)).passed
-    assert not judged(base, report("a", "old")).passed
+    assert not judged(base, report("a", "old")).is_proven
 
 
 def test_with_all_green_every_check_must_pass_whatever_the_base_was() -> None:
@@ -144,9 +144,16 @@ def test_weak_evidence_is_named_as_such() -> None:
     assert "note" not in judged(RED, report("a b old1", "old2"), targets=("old1",)).checks[0]
 
 
-def test_new_cases_alone_are_no_evidence_on_a_red_base() -> None:
-    [finding] = judged(RED, report("a b new", "old1 old2")).findings
-    assert finding == "no_gain: none of the 2 cases that failed before passes now, and the entry names no target tests"
+def test_new_cases_alone_are_no_evidence_on_a_red_base_and_the_work_is_unproven() -> None:
+    result = judged(RED, report("a b new", "old1 old2"))
+    assert (result.passed, result.is_unproven) == (True, True)
+    [finding] = result.findings
+    assert finding.startswith("no_gain: nothing broke, none of the 2 cases that failed before passes now")
+
+
+def test_work_that_breaks_a_case_or_misses_its_targets_is_wrong_and_not_unproven() -> None:
+    for result in (judged(RED, report("a", "b old1 old2")), judged(RED, report("a b", "old1 old2"), targets=("old1",))):
+        assert (result.passed, result.is_unproven) == (False, False)
 
 
 def test_at_a_landing_the_gain_was_shown_by_the_round() -> None:

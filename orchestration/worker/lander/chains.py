@@ -1,0 +1,47 @@
+"""Unproven work and what proves it: what must land together, and what becomes of work that is tried on a new tip."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.backlog import entry_state, unproven
+from orchestration.backlog.transitions import LANDING
+from orchestration.git import history
+from orchestration.models import Entry, Executor, Landing, Round, TreeVerdict
+from orchestration.worker.lander import swap
+from orchestration.worker.lander.lease import Lease
+
+
+def under(lease: Lease, landing: Landing) -> list[Landing] | None:
+    """The work that lands together with this, the lowest first. None: it goes back, since it contains work that waits no longer, or another
+    commit of it."""
+    if landing.entry_id is None or landing.state == Landing.State.PROPOSED:
+        return []
+    below = unproven.below(landing.entry_id)
+    if below is not None and all(history.contains(lease.repo, landing.commit, other.commit) for other in below):
+        return below
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        if Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True).exists():
+            unproven.go_back(Entry.objects.select_related("account").get(pk=landing.entry_id))
+    swap.announce(lease.workspace_id)
+    return None
+
+
+def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:
+    """It is unproven on this tip, too: it is tried again on the next one."""
+    lease.write()
+    undecided = Landing.objects.filter(pk=landing.pk, state=Landing.State.UNPROVEN)
+    undecided.update(tried_tip=tip, tried_commit=commit, tried_verdict=verdict, tried_at=Now())
+
+
+def prove(lease: Lease, landing: Landing) -> None:
+    """A failing case passes by it on this tip, or what builds on it has shown as much: it is queued like any other work."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        waiting = Landing.objects.filter(pk=landing.pk, state=Landing.State.UNPROVEN)
+        if waiting.update(state=Landing.State.QUEUED):
+            Round.objects.filter(landings=landing).update(is_unproven=False)
+            entry_state.move(Entry.objects.select_related("account").get(pk=landing.entry_id), LANDING)
+    swap.announce(lease.workspace_id)
