@@ -144,7 +144,7 @@ def test_unproven_work_is_landed_given_tests_or_sent_back_on_its_page(ana: Clien
     assert (entry_of(unproven[1]).spec["tests"], entry_of(unproven[1]).next_work) == (["t.last"], "verify")
 
 
-def test_unproven_work_lands_once_a_person_says_so(ana: Client, unproven: Waiting) -> None:
+def test_unproven_work_lands_once_a_person_decides_it(ana: Client, unproven: Waiting) -> None:
     ana.post(address(unproven, "approve/"), {"commit": unproven[2].commit, "next": address(unproven)}, follow=True)
     unproven[0].land()
     assert entry_of(unproven[1]).status == "done"

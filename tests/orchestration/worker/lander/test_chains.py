@@ -133,7 +133,7 @@ def test_a_person_sends_it_back_and_what_began_from_it_is_verified_again_on_its_
     assert (work.merged("a"), work.merged("b")) == ("2\n", "b\n")
 
 
-def test_work_that_breaks_a_case_waits_for_nobody(shop: Make) -> None:
+def test_work_that_breaks_a_case_is_not_unproven(shop: Make) -> None:
     work = a_shop(shop)
     a, _ = chain(work, "a", "b")
     a.content = "Write a\nrm README; echo a > a"
