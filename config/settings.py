@@ -61,9 +61,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.http.middleware.request_context",
+    "config.http.agent_door.only_sessions",
     "config.http.health.answered_first",
     "config.http.middleware.known_host",
-    "config.http.agent_door.only_sessions",
     "config.http.middleware.api_answers_json",
     "config.http.compression.compressed",
     "django.middleware.security.SecurityMiddleware",

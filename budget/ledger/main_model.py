@@ -1,15 +1,18 @@
 """The model that most of a session's money went to: agents choose models themselves, and use a small one beside the large one."""
 
-from django.db.models import Sum
+from django.db.models import Case, Expression, IntegerField, Max, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
 
 from budget.models import Category, LedgerEntry
 
 
-def of(session_ref: str) -> str:
-    """The model's name as its provider reports it; empty: no booked request names one. A reviewer's requests count only where there are no others."""
-    named = LedgerEntry.objects.filter(session_ref=session_ref).exclude(model="").order_by()
-    for rows in (named.exclude(category=Category.INTERCEPTOR), named):
-        models = rows.values_list("model").annotate(cost=Sum("amount"), tokens=Sum("output_tokens"))
-        if first := models.order_by("-cost", "-tokens", "model").first():
-            return str(first[0])
-    return ""
+def of(session_ref: Expression) -> Subquery:
+    """The model's name as its provider reports it; NULL: no booked request names one. A reviewer's requests count only where there are no
+    others. Part of another statement, because a session's end is to stay cheap."""
+    by_reviewer = Q(category=Category.INTERCEPTOR)
+    own = Max(Case(When(by_reviewer, then=Value(0)), default=Value(1)), output_field=IntegerField())
+    models = LedgerEntry.objects.filter(session_ref=session_ref).exclude(model="").order_by().values("model")
+    ranked = models.annotate(
+        own=own, cost=Coalesce(Sum("amount", filter=~by_reviewer), Sum("amount")), output=Sum("output_tokens")
+    )
+    return Subquery(ranked.order_by("-own", "-cost", "-output", "model").values("model")[:1])

@@ -13,6 +13,8 @@ from orchestration.executor import stats
 from orchestration.models import Worker
 
 LATE_TICKS = 3
+HEADERS = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff"}
+"""Plain text that nothing embeds: the middleware that sets the headers of pages comes after these answers."""
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -73,4 +75,4 @@ def _tick() -> list[str]:
 
 
 def _answer(text: str, status: int) -> HttpResponse:
-    return HttpResponse(f"{text}\n", status=status, content_type="text/plain")
+    return HttpResponse(f"{text}\n", status=status, content_type="text/plain", headers=HEADERS)

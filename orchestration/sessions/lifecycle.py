@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils.timezone import now
 
 from budget import ledger
@@ -237,6 +237,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
             failure=ending.failure,
             waiting_for="",
             waiting_until=None,
+            model=Coalesce(main_model.of(OuterRef("pk")), F("model")),  # the configured one may be empty, or an alias
         )
         if not ended:
             return False
@@ -247,8 +248,6 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
             _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model))
             if excess := spend_doubts.open_if_due(session):
                 ending = replace(ending, on_hold=ending.on_hold or excess.sentence)
-        if model := main_model.of(session.pk):  # the configured one may be empty, or a name that its CLI resolves
-            Session.of_any_role.filter(pk=session.pk).update(model=model)
         tokens.end_session(session.pk)
         event = _end_run(session, ending) if session.is_run else _end_round(session, ended_session, executor, ending)
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)

@@ -3,6 +3,7 @@
 More examples: MUSTER_TEST_EXAMPLES=200 ./muster test tests/contract/test_schemathesis.py
 """
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
+from ninja.responses import NinjaJSONEncoder
 
 from config.asgi import wsgi
+from config.http.api import api
 from orchestration.models import Proposal, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests import sampling
@@ -73,10 +76,14 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    """Loaded by the processes that use it: it takes seconds, which collecting would cost each process of the run."""
+    """Loaded by the processes that use it: it takes seconds, which collecting would cost each process of the run. Without a request, whose end
+    would look at the database's connection before the test may use it."""
     import schemathesis
 
-    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
+    schema = schemathesis.openapi.from_dict(
+        json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"), cls=NinjaJSONEncoder))
+    )
+    schema.app = wsgi
     schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of every schema
     return schema
 

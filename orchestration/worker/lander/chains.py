@@ -7,6 +7,7 @@ from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.transitions import LANDING
 from orchestration.git import history
 from orchestration.models import Entry, Executor, Landing, Round, TreeVerdict
+from orchestration.repositories import here
 from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease
 
@@ -17,7 +18,7 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
     if landing.entry_id is None or landing.state == Landing.State.PROPOSED:
         return []
     below = unproven.below(landing.entry_id)
-    if below is not None and all(history.contains(lease.repo, landing.commit, other.commit) for other in below):
+    if below is not None and all(_is_in(lease, other.commit, landing.commit) for other in below):
         return below
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
@@ -26,6 +27,11 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
             unproven.go_back(Entry.objects.select_related("account").get(pk=landing.entry_id))
     swap.announce(lease.workspace_id)
     return None
+
+
+def _is_in(lease: Lease, commit: str, head: str) -> bool:
+    """A commit that is not on this host is in none that is."""
+    return here.has(lease.repo, commit) and history.contains(lease.repo, head, commit)
 
 
 def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:

@@ -45,7 +45,7 @@ def implement(context: RoundContext) -> list[str]:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
     changed = changes.changed_files(context.repo, began_at, context.round.commit)
-    context.is_unchanged = not set(changed) - set(given_tests.of(context.entry))
+    context.is_unchanged = not findings and not set(changed) - set(given_tests.of(context.entry))  # what git refused is a change
     return [*findings, *check_changes(context)]
 
 

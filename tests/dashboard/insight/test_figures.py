@@ -148,7 +148,7 @@ def test_a_session_that_booked_nothing_keeps_its_configured_model(shop: Workspac
 def test_an_entry_that_passed_twice_landed_once(shop: Workspace) -> None:
     entry = an_entry(shop, budget="20")
     worked(shop, "m", "1", "passed", entry=entry)
-    Entry.objects.filter(pk=entry.pk).update(status="pending")
+    Entry.objects.filter(pk=entry.pk).update(status="pending", done_way="", done_by="")
     worked(shop, "m", "1", "passed", entry=entry)
     Entry.objects.filter(pk=entry.pk).update(**CLOSED)
     assert rows(shop)[1].now.landed == 1

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from config.http import health
 from tests.dashboard.seeds import addresses
 from workspaces.models import Workspace
 
@@ -14,6 +15,7 @@ POLICY = {
     "form-action 'self'",
     "frame-ancestors 'none'",
 }
+PROBES = ("livez", "healthz", "readyz")  # answered before any middleware of pages
 STREAMS = ("stream", "api-stream")  # served by the async handler
 
 
@@ -28,7 +30,10 @@ def assert_strict(client: Client, path: str) -> None:
 
 def test_every_page_allows_only_what_is_its_own(workspace: Workspace, ana: Client) -> None:
     for address in addresses.every():
-        if address.name not in STREAMS:
+        if address.name in PROBES:
+            headers = ana.get(address.path({})).headers
+            assert headers["Content-Type"] == "text/plain" and headers.items() >= health.HEADERS.items()
+        elif address.name not in STREAMS:
             for verb in address.verbs or ("",):
                 assert_strict(ana, address.path(addresses.values(workspace, verb)))
 
