@@ -127,6 +127,7 @@ def _rejoin(parent: Entry, *, by: Caller) -> None:
     before = parent.before_split or {"status": Entry.Status.PENDING}
     entry_state.move(parent, Next(**before))  # first: only an entry that is split is done by its children
     Entry.objects.filter(pk=parent.pk).update(is_container=False, before_split=None)
+    entry_state.roll_up([parent.parent_id])  # an entry with work of its own counts differently for the one above
     parent.refresh_from_db()
     event = events.EntryRejoined()
     activity.record(parent.workspace_id, event, by=by, object_id=parent.pk, reason="its last child was deleted")

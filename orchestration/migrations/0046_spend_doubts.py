@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             AddCheck(
                 model_name="session",
                 constraint=models.CheckConstraint(
-                    condition=models.Q(("doubt__in", ["", "open", "true", "false"])), name="session_doubt_known"
+                    condition=models.Q(("doubt__in", ["", "open", "true", "false"])), name="session_doubt_is_an_answer"
                 ),
             ),
             migrations.AddIndex(

@@ -184,7 +184,7 @@ class Session(models.Model):
                 condition=Q(role="implement", entry__isnull=False) | ~Q(role="implement") & Q(entry__isnull=True),
                 name="only_a_run_has_no_entry",
             ),
-            models.CheckConstraint(condition=Q(doubt__in=["", "open", "true", "false"]), name="session_doubt_known"),
+            models.CheckConstraint(condition=Q(doubt__in=["", "open", "true", "false"]), name="session_doubt_is_an_answer"),
             models.UniqueConstraint(
                 fields=["workspace"],
                 condition=Q(role="orchestrate", status__in=["claimed", "running"]),
