@@ -20,6 +20,7 @@ from orchestration.backlog import entries
 from orchestration.models import (
     AgentCheck,
     Approval,
+    Backup,
     Conversation,
     Dependency,
     Entry,
@@ -87,6 +88,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
         ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
         ForgeDelivery.objects.create(workspace=workspace, key=f"{n:064}", event=text[:100])
+        Backup.objects.create(host=text[:200], is_whole=bool(n % 2))
         PullRequest.objects.create(
             workspace=workspace,
             entry=entry,

@@ -20,6 +20,15 @@ from workspaces.models import Workspace
 
 CHARGE = {"input_tokens": 100, "cache_read_tokens": 300, "cache_write_tokens": 0}
 
+FAILED = {
+    "status": "failed",
+    "reason_code": "rounds_exhausted",
+    "done_way": "",
+    "done_by": "",
+    "done_commit": "",
+    "done_round": None,
+}
+
 
 @pytest.fixture
 def shop(db: None) -> Workspace:
@@ -70,7 +79,7 @@ def test_what_did_not_pass_is_wasted_and_what_landed_has_its_price(shop: Workspa
 
 def test_all_of_an_entry_that_failed_or_was_removed_is_wasted(shop: Workspace) -> None:
     failed, removed = worked(shop, "m", "1", "passed"), worked(shop, "m", "2", "passed")
-    Entry.objects.filter(pk=failed.entry_id).update(status="failed", reason_code="rounds_exhausted")
+    Entry.objects.filter(pk=failed.entry_id).update(**FAILED)
     Entry.objects.filter(pk=removed.entry_id).update(deleted_at=now())
     assert rows(shop)[1].now.wasted == usd("3")
 
