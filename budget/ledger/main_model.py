@@ -1,12 +1,12 @@
 """The model that most of a session's money went to: agents choose models themselves, and use a small one beside the large one."""
 
-from django.db.models import Case, Expression, IntegerField, Max, Q, Subquery, Sum, Value, When
+from django.db.models import Case, IntegerField, Max, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from budget.models import Category, LedgerEntry
 
 
-def of(session_ref: Expression) -> Subquery:
+def of(session_ref: OuterRef) -> Subquery:
     """The model's name as its provider reports it; NULL: no booked request names one. A reviewer's requests count only where there are no
     others. Part of another statement, because a session's end is to stay cheap."""
     by_reviewer = Q(category=Category.INTERCEPTOR)
