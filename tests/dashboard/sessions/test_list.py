@@ -43,7 +43,7 @@ def many(workspace: Workspace, number: int, *, hours: int = 3) -> None:
             attempt=1000 + n,
             status="ended",
             outcome="failed" if n % 2 else "passed",
-            outcome_message="told",
+            outcome_message="over",
             claimed_at=began - timedelta(seconds=n // 3),
             ended_at=began,
         )
@@ -312,7 +312,7 @@ def test_no_view_and_no_order_hides_sessions_at_work_behind_ended_ones(
     ana: Client, workspace: Workspace, at_work: list[Session], query: dict[str, str]
 ) -> None:
     many(workspace, 60, hours=0)
-    Session.objects.filter(outcome_message="told").update(ended_at=now() - timedelta(minutes=1))
+    Session.objects.filter(outcome_message="over").update(ended_at=now() - timedelta(minutes=1))
     seen = ana.get(f"/w/{workspace.pk}/workers/", query).context
     assert {session.pk for session in at_work} <= {row.session.pk for row in seen["rows"]}
     if query.get("view") == "grid":
