@@ -10,6 +10,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
+from tests.patience import PATIENCE
 from tests.plugins import database, namespaces, stages
 from workspaces import masking
 
@@ -35,6 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(here / folder) for folder in SLOW):
             item.add_marker(pytest.mark.slow)
+            limit = item.get_closest_marker("timeout")
+            seconds = limit.args[0] if limit else float(item.config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(seconds * PATIENCE), append=False)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,6 +12,7 @@ from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.server import collected, serving
 from tests.faults.conftest import data, prepared, start
+from tests.patience import PATIENCE
 from workspaces.models import Workspace
 
 __all__ = ["data", "prepared", "start", "transactional_db"]
@@ -24,7 +25,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed")
-    expect.set_options(timeout=15_000)  # for a busy machine: what is meant is waited for
+    expect.set_options(timeout=15_000 * PATIENCE)  # for a busy machine: what is meant is waited for
     with sync_playwright() as playwright:
         matches = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield matches

@@ -90,7 +90,7 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
     page.goto(re.search(r"http://\S+", muster.muster("login_link"))[0])  # type: ignore[index]
     page.goto(f"http://127.0.0.1:{muster.port}/w/{created['id']}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live", timeout=10_000)
-    expect(page.locator("#header")).to_have_attribute("data-shown", "running", timeout=10_000)
+    expect(page.locator("#header")).to_have_attribute("data-shown", "idle", timeout=10_000)
     control_worker = muster.children()["control"]
     os.kill(control_worker, signal.SIGSTOP)
     try:
@@ -99,7 +99,7 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
         expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
     finally:
         os.kill(control_worker, signal.SIGCONT)
-    expect(page.locator("#header")).to_have_attribute("data-shown", "running", timeout=15_000)
+    expect(page.locator("#header")).to_have_attribute("data-shown", "idle", timeout=15_000)
 
 
 @pytest.mark.alone
