@@ -107,3 +107,8 @@ def test_a_budget_of_ones_own_is_shared_breadth_first() -> None:
     asks = [("a", 0, usd(25)), ("b", 0, usd(25)), ("c", 0, usd(25))]
     assert allocation.breadth_first(usd(9), asks, min_round=usd("0.05"), ceiling=usd(5)) == {"a": usd(5), "b": usd(4)}
     assert allocation.breadth_first(usd(40), asks, min_round=1, ceiling=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}
+
+
+def test_what_an_entry_has_counts_towards_its_least_round() -> None:
+    asks = [("a", usd("0.03"), usd(25)), ("b", 0, usd(25))]
+    assert allocation.breadth_first(usd("0.02"), asks, min_round=usd("0.05"), ceiling=usd(5)) == {"a": usd("0.02")}

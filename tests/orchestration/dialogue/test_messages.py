@@ -103,3 +103,9 @@ def test_twenty_may_wait(shop: Workspace) -> None:
 def test_a_text_is_bounded(session: Session, text: str) -> None:
     with pytest.raises(Invalid):
         messages.send(session, text, by=ANA)
+
+
+def test_a_message_that_the_prompt_has_is_not_delivered_again_to_the_session(session: Session) -> None:
+    known, new = (messages.send(session, text, by=ANA) for text in ("Hurry.", "Take care."))
+    messages.instruct(session.entry, "For the next prompt.", by=ANA)
+    assert list(delivery.for_session(session, unless={known.pk}).messages) == [new]

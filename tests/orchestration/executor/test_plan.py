@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.executor.plan import Block, Park, Running, Start, Wait, Waiting, World, codes, plan
+from orchestration.hosts.placing import Host
 
 USD = 1_000_000
 WORLD = World(
@@ -252,3 +253,10 @@ def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> No
 def test_a_missing_slot_names_the_limit_that_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
     [decision] = plan(replace(WORLD, free_slots=0, **world), [an_entry("e1")])
     assert isinstance(decision, Wait) and (decision.why.observed, decision.why.message) == (observed, message)
+
+
+def test_of_a_host_that_takes_nothing_its_problem_is_the_reason_whatever_else_it_lacks() -> None:
+    full = Host("h1", "east", free=0, problem="Its disk is nearly full")
+    [decision] = plan(replace(WORLD, worker_slots=0, free_slots=0, hosts=(full,)), [an_entry("e1", requires=("gpu",))])
+    assert isinstance(decision, Wait)
+    assert (decision.why.code, decision.why.message) == ("no_worker_online", "east: Its disk is nearly full")

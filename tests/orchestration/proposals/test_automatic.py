@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import automatic
 from orchestration.proposals.automatic import choose
-from tests.factories import a_workspace, an_entry
+from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER, a_run, states
 
 
@@ -73,3 +73,21 @@ def test_what_the_backlog_has_outrun_is_not_added() -> None:
     an_entry(workspace, content="Parse dates")
     automatic.apply(run)
     assert states(run) == ["outdated"]
+
+
+def a_change(number: int, **after: Any) -> Proposal:
+    return Proposal(number=number, kind=Proposal.Kind.CHANGE, after=after, pk=number)
+
+
+def test_safe_changes_a_priority_and_nothing_beside_it() -> None:
+    changes = a_change(1, priority=0), a_change(2, priority=0, content="Do it otherwise"), a_change(3, rounds=9)
+    assert numbers(*changes) == [1] and numbers(*changes, mode="all") == [1, 2, 3]
+
+
+@pytest.mark.django_db
+def test_money_that_a_session_has_reserved_pays_for_no_new_entry() -> None:
+    workspace = a_workspace(planner={**PLANNER, "run_usd": 0.01, "apply": "safe"}, budget="1.05")
+    a_session(an_entry(workspace, budget="1"))
+    run = a_run(workspace, "Parse dates", "Print dates")
+    automatic.apply(run)
+    assert states(run) == ["applied", "open"]

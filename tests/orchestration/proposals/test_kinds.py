@@ -14,7 +14,8 @@ from orchestration.backlog.transitions import Next
 from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run
-from orchestration.proposals import applying
+from orchestration.proposals import applying, editing
+from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.reasons import Reason
 from tests.factories import ANA, a_charge, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run, ids, states
@@ -316,3 +317,11 @@ def test_the_database_refuses_a_change_of_nothing(workspace: Workspace, backlog:
     run = a_rearranging_run(workspace, FIRST)
     with pytest.raises(IntegrityError), transaction.atomic():
         Proposal.objects.filter(run=run).update(subject=None)
+
+
+def test_a_proposal_that_is_decided_takes_no_other_values(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, FIRST)
+    applying.apply(run, by=ANA)
+    with pytest.raises(Conflict, match="applied already"):
+        editing.set_values(run.proposals.get(), NewValues(priority="low"), by=ANA)
+    assert (run.proposals.get().after, Entry.objects.get(seq=1).priority) == ({"priority": "critical"}, 0)

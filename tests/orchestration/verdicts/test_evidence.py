@@ -31,3 +31,10 @@ def test_a_case_fails_only_if_it_failed_in_each_run_in_which_it_ran(
 def test_an_exit_code_that_differs_is_flaky_and_counts_as_good() -> None:
     assert (merged(exits(1), exits(0)).is_green, merged(exits(1), exits(0)).flaky) == (True, True)
     assert (merged(exits(1), exits(1)).is_green, merged(exits(1), exits(1)).flaky) == (False, False)
+
+
+def test_a_run_that_ended_well_excuses_another_whose_cases_were_the_same() -> None:
+    """Its program failed after the last case: in the first run or in the second."""
+    crashed, well = report("a b", exit_code=1), report("a b")
+    assert merged(well, crashed).is_green and merged(crashed, well).is_green
+    assert not merged(crashed, crashed).is_green

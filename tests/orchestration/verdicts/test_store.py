@@ -1,0 +1,60 @@
+"""Stored verdicts: the newest of a tree and its checks counts, and what rounds gained is kept at their landing."""
+
+import pytest
+
+from orchestration.models import Round, TreeVerdict
+from orchestration.verdicts import gains, store
+from orchestration.verdicts.comparison import Result
+from orchestration.verdicts.evidence import CheckRun
+from tests.factories import a_session, a_workspace, an_entry
+from tests.orchestration.verdicts.test_comparison import report
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+Kind = TreeVerdict.Kind
+
+
+def record(workspace: Workspace, run: CheckRun, *, tree: str = "t", checks: str = "h", **more: object) -> TreeVerdict:
+    kept = {"kind": Kind.TIP, "commit": "c", **more}
+    return store.record(workspace.pk, tree=tree, checks_hash=checks, runs=[run], **kept)  # type: ignore[arg-type]
+
+
+def test_the_newest_verdict_of_a_tree_counts() -> None:
+    shop, other = a_workspace(), a_workspace(name="Other")
+    record(shop, report("a"))
+    newest = record(shop, report("", "a"))
+    for verdict in (record(other, report("a")), record(shop, report("a"), tree="u"), record(shop, report("a"), checks="g")):
+        assert verdict.pk > newest.pk
+    assert store.newest(shop.pk, "t", "h") == newest
+
+
+@pytest.fixture
+def round_() -> Round:
+    """It made b and c pass, which failed on its base."""
+    session = a_session(an_entry(a_workspace()))
+    record(session.workspace, report("a", "b c"), tree="base")
+    result = Result(passed=True, score=1.0, base_score=0.5, checks=(report("a b c").as_json(),))
+    made = Round.objects.get(session=session)
+    record(session.workspace, report("a b c"), kind=Kind.ROUND, result=result, base_tree="base", round_=made)
+    return made
+
+
+def test_what_a_round_made_pass_counts_as_passed_on_the_tip(round_: Round) -> None:
+    [tip] = gains.added({"tests": report("a", "b c")}, [round_.pk], "h").values()
+    assert tip.cases is not None and (tip.cases.passed, dict(tip.cases.failed)) == ({"a", "b", "c"}, {})
+
+
+def test_a_case_that_others_removed_is_no_gain(round_: Round) -> None:
+    """It cannot be missing at the landing: it was not there any more."""
+    [tip] = gains.added({"tests": report("a", "b")}, [round_.pk], "h").values()
+    assert tip.cases is not None and (tip.cases.passed, dict(tip.cases.failed)) == ({"a", "b"}, {})
+
+
+def test_a_case_that_the_round_added_itself_is_a_gain() -> None:
+    session = a_session(an_entry(a_workspace()))
+    record(session.workspace, report("a", "b"), tree="base")
+    made = Round.objects.get(session=session)
+    result = Result(passed=True, score=1.0, base_score=0.5, checks=(report("a b new").as_json(),))
+    record(session.workspace, report("a b new"), kind=Kind.ROUND, result=result, base_tree="base", round_=made)
+    [tip] = gains.added({"tests": report("a", "b")}, [made.pk], "h").values()
+    assert tip.cases is not None and tip.cases.passed == {"a", "b", "new"}
