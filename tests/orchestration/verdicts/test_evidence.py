@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.verdicts.evidence import merged
+from orchestration.verdicts.evidence import CheckRun, merged
 from tests.orchestration.verdicts.test_comparison import exits, report
 
 
@@ -38,3 +38,12 @@ def test_a_run_that_ended_well_excuses_another_whose_cases_were_the_same() -> No
     crashed, well = report("a b", exit_code=1), report("a b")
     assert merged(well, crashed).is_green and merged(crashed, well).is_green
     assert not merged(crashed, crashed).is_green
+
+
+@pytest.mark.parametrize(
+    ("other", "skipped"), [(report("a b"), ""), (report("a", "b"), ""), (report("a", skipped="b"), "b"), (report("a"), "b")]
+)
+def test_a_case_is_skipped_only_if_no_run_ran_it(other: CheckRun, skipped: str) -> None:
+    once = report("a", skipped="b")
+    for both in (merged(once, other), merged(other, once)):
+        assert both.cases is not None and both.cases.skipped == frozenset(skipped.split()) and not both.flaky

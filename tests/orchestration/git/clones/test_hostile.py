@@ -251,3 +251,12 @@ def test_commits_of_the_agent_that_were_not_taken_over_keep_the_clone(site: Site
     site.agent_commits("mine")
     (site.path / "mine").unlink()  # its files are as Muster left them
     assert not site.copy.discard() and site.path.exists()
+
+
+@pytest.mark.parametrize("state", ["rebase-merge", "rebase-apply"])
+def test_a_rebase_that_has_yet_to_begin_keeps_the_clone(site: Site, state: str) -> None:
+    """HEAD is still where Muster left it, and the commits to pick are named in its folder alone."""
+    site.prepare()
+    site.commit()
+    (site.path / ".git" / state).mkdir()
+    assert not site.copy.discard() and site.path.exists()

@@ -19,6 +19,7 @@ from tests.factories import an_entry, some_entries
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, gives, reports, rounds_of, spends
 from workspaces.access import MUSTER
+from workspaces.models import Event
 
 Make = Callable[..., Shop]
 
@@ -346,6 +347,8 @@ def test_a_merged_branch_is_pushed_and_a_push_that_fails_is_recorded(shop: Make,
     executor.refresh_from_db()
     assert (executor.push_error, executor.pushed_commit) == ("", work.git("rev-parse", BRANCH))
     assert git(remote, "show", f"from-muster:{session.entry_id}") == session.entry_id
+    pushes = Event.objects.filter(verb__startswith="integration.push").order_by("pk")
+    assert list(pushes.values_list("verb", flat=True)) == ["integration.push_failed", "integration.pushed"]
 
 
 def test_what_landed_is_pushed_and_not_what_a_person_has_on_the_branch(shop: Make, tmp_path: Path) -> None:
