@@ -342,3 +342,27 @@ def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPa
     proxy = network_proxy.Proxy(network_proxy.Rules.of(["rebound.example"]), network.Refusals())
     with pytest.raises(network_proxy._Refused, match="not public"):
         asyncio.run(proxy._upstream("rebound.example", 443))
+
+
+def test_a_connection_that_ended_makes_room_for_another(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_proxy, "MAX_CONNECTIONS", 1)
+    proxy = network_proxy.Proxy(network_proxy.Rules.of([f"127.0.0.1:{port}"]), network.Refusals())
+
+    async def none_is_open() -> None:
+        while proxy._clients:
+            await asyncio.sleep(0.01)
+
+    async def answers() -> list[bytes]:
+        server = await asyncio.start_server(functools.partial(proxy._client, forwarded=None), "127.0.0.1", 0)
+        lines = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+            writer.write(f"GET http://127.0.0.1:{port}/one HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            lines.append(await asyncio.wait_for(reader.readline(), 20))
+            await asyncio.wait_for(reader.read(), 20)
+            writer.close()
+            await asyncio.wait_for(none_is_open(), 20)
+        server.close()
+        return lines
+
+    assert [line.split()[1] for line in asyncio.run(answers())] == [b"200"] * 3

@@ -207,10 +207,13 @@ def test_a_name_that_is_tried_from_many_addresses_is_stopped(pia: Client, monkey
 
 
 def test_an_office_that_logs_in_behind_one_address_is_let_in(pia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
     monkeypatch.setattr(throttle, "MAX_OF_ADDRESS", 5)
+    monkeypatch.setattr(throttle.time, "sleep", slept.append)
     for _ in range(12):
         form = {"username": "pia", "password": PASSWORD}
         assert Client(REMOTE_ADDR="10.0.0.7").post("/login/", form).status_code == 302
+    assert slept == []  # and at full speed
 
 
 def test_a_session_is_another_one_after_login_and_over_after_logout(pia: Client) -> None:

@@ -9,10 +9,14 @@ from django.test import Client
 from django.utils.timezone import now
 
 from budget.models import Project
+from budget.reviews import deciding, drafting
+from budget.reviews.deciding import Verdict
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
+from tests.factories import a_review
+from workspaces import access
 from workspaces.models import QueueMark, Workspace
 
 
@@ -184,3 +188,21 @@ def test_a_workspace_with_nothing_open_is_idle_and_not_running(ana: Client, work
     quiet = seed.empty("Quiet")
     Executor.objects.filter(pk=quiet.pk).update(state="running")
     assert "Backlog idle" in text_of(ana, "/")
+
+
+def test_a_review_is_in_the_queue_of_who_may_decide_and_not_of_its_author(ana: Client, bea: Client, workspace: Workspace) -> None:
+    author, other = (access.of_user(seed.user(name)) for name in ("ana", "bea"))
+    review = drafting.request(a_review(workspace, by=author, required_approvals=2), by=author)
+    asked = [[key for key in keys(client) if key.startswith("review:")] for client in (ana, bea)]
+    assert asked == [[], [f"review:{review.pk}:{review.version}"]]
+    deciding.decide(review, Verdict.APPROVE, "agreed", version=review.version, by=other)
+    assert not any(key.startswith("review:") for key in keys(bea))
+
+
+def test_what_is_put_aside_before_it_was_read_is_not_new(ana: Client, workspace: Workspace) -> None:
+    def unread() -> str:
+        return re.findall(r'data-unread="(\d+)"', text_of(ana, "/"))[0]
+
+    before = int(unread())
+    act(ana, keys(ana)[0], "hour")
+    assert int(unread()) == before - 1

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from orchestration.backlog import deletion, entry_actions, entry_state, splitting, ways
+from orchestration.backlog import deletion, entry_actions, entry_state, newest_work, splitting, ways
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.entry_state import NotDone
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.ways import Done
-from orchestration.models import Entry, PullRequest, Round
+from orchestration.models import Entry, PullRequest, Round, Session
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
 from workspaces.models import Workspace
 
@@ -143,3 +143,42 @@ def test_a_move_to_any_other_state_takes_the_way_away(shop: Workspace) -> None:
         entry_state.move_all(entry_state.lock_all([entry]), PENDING)
     entry.refresh_from_db()
     assert (entry.done_way, entry.done_commit, entry.done_round) == ("", "", None)
+
+
+def newest(entry: Entry) -> tuple[int, bool] | None:
+    """The round whose work is the entry's, and whether it changed anything."""
+    found = newest_work.of(entry.pk)
+    return (found.round.number, found.has_diff) if found else None
+
+
+def test_work_before_what_was_given_up_is_given_up_too(shop: Workspace) -> None:
+    """It was begun again from what is shared: an older round's commit must not pass for the newest."""
+    entry = worked(an_entry(shop), "a" * 40, "b" * 40, "")
+    assert newest(entry) == (2, True)
+    Round.objects.filter(entry=entry, number=2).update(given_up=True)
+    assert newest(entry) == (3, False)
+    Round.objects.filter(entry=entry, number=3).update(given_up=True)
+    assert newest(entry) is None
+    assert newest(worked(entry, "d" * 40)) == (4, True)
+
+
+def test_only_an_agent_that_was_to_do_it_finds_out_that_nothing_is_to_be_done(shop: Workspace) -> None:
+    entry = worked(an_entry(shop), "")
+    assert newest(entry) == (1, False)
+    Session.objects.filter(entry=entry).update(work="verify")
+    assert newest(entry) is None
+    Session.objects.filter(entry=entry).update(work="implement")
+    Round.objects.filter(entry=entry).update(agent_done=False, verdict=Round.Verdict.OPEN)
+    assert newest(entry) is None
+
+
+@pytest.mark.parametrize(
+    ("commit", "files", "has_diff"),
+    [("a" * 40, 1, True), ("a" * 40, 0, False), ("a" * 40, None, True), ("0" * 40, None, False), ("", 1, False)],
+)
+def test_a_round_has_a_diff_if_its_commit_is_another_one_with_other_files(
+    shop: Workspace, commit: str, files: int | None, has_diff: bool
+) -> None:
+    """Where its worker was lost, only its commit may be known."""
+    entry = worked(an_entry(shop), commit, diffstat={} if files is None else {"files": files})
+    assert newest_work.has_diff(Round.objects.get(entry=entry)) is has_diff

@@ -14,7 +14,7 @@ from orchestration.forges.shape import Check, ForgeError, Problem
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, PullRequest, Session
 from orchestration.worker.lander import proposals
-from tests.factories import ANA
+from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.forges.fake import FakeForge
 from tests.orchestration.forges.team import Team, landing_states, row_of, state_of, verbs
 from tests.orchestration.git.repositories import git
@@ -285,3 +285,15 @@ def test_a_forge_is_not_asked_about_work_that_it_does_not_have_yet(team: Make, f
     assert sync.due().filter(entry=session.entry_id).exists()
     PullRequest.objects.update(pushed="0" * 40)
     assert not sync.due().exists() and sync.run_due() == 0 and forge.calls == []
+
+
+def test_a_limit_puts_off_no_pull_request_of_another_workspace(team: Make, forge: FakeForge) -> None:
+    """It has another forge, or another account there."""
+    group, others = team(), an_entry(a_workspace(name="Other"))
+    session = group.run()
+    fields = {"number": 9, "forge_id": "9", "state": "open", "head": "1" * 40, "pushed": "1" * 40, "branch": "b", "base": "main"}
+    other = PullRequest.objects.create(workspace=others.workspace, entry=others, due=False, looked_at=now(), **fields)
+    forge.error = ForgeError(Problem.RATE_LIMITED, "The forge answered 429")
+    assert sync.look(row_of(session).pk)
+    other.refresh_from_db()
+    assert row_of(session).retry_at is not None and other.retry_at is None

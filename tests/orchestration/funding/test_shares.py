@@ -246,3 +246,13 @@ def test_a_share_is_not_raised_by_money_that_was_charged_meanwhile(monkeypatch: 
     with pytest.raises(IntegrityError, match="charge came between"), transaction.atomic():
         raising.raise_shares(shop.pk, {entry.account_id: usd(6)})
     assert Account.objects.get(pk=entry.account_id).budget == usd(5)
+
+
+@pytest.mark.parametrize("act", ["set", "lock"])
+def test_what_a_person_set_or_locked_is_set_aside(act: str) -> None:
+    shop = a_workspace(cap="40", budget="40")
+    [entry] = some_entries(shop, Draft("own", budget=usd(12)) if act == "set" else "a share")
+    if act == "lock":
+        Account.objects.update(budget=usd(12))
+        caps.toggle_lock(Account.objects.get(pk=entry.account_id), by=ANA)
+    assert (pool.plan(shop.pk).set_aside, pool.plan(shop.pk).free) == (usd(12), usd(28))

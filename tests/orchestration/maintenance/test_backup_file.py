@@ -1,6 +1,7 @@
 """The file of a backup: whole or refused, and never a half that passes for one."""
 
 import json
+import os
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -134,3 +135,14 @@ def test_the_key_of_another_site_is_never_overwritten(tmp_path: Path) -> None:
     saving.key_file(tmp_path / "b.tar").write_text("of another site")
     with pytest.raises(CommandError, match=r"b\.tar\.key exists"):
         call_command("backup", str(tmp_path / "b.tar"))
+
+
+@pytest.mark.django_db
+def test_only_its_owner_reads_a_backup_and_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    before = os.umask(0)
+    try:
+        saving.save(tmp_path / "b.tar")
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "b.tar", tmp_path / "b.tar.key")} == {"0o600"}

@@ -105,3 +105,11 @@ def test_who_may_change_budgets_answers_over_the_api(role: str, answer: int) -> 
         assert response.json == {"session_id": session.pk, "is_true": False, "corrected_usd": -20}
         assert api.post(f"/executor/sessions/{session.pk}/spend", {"is_true": True}).status == 409
     assert Project.objects.get().total_spent == (usd(5) if answer == 200 else usd(25))
+
+
+def test_a_doubt_in_one_workspace_stops_nothing_in_another() -> None:
+    session = a_burst()
+    other = an_entry(a_workspace(name="Other"))
+    assert spend_doubts.is_any_open(session.workspace_id) and not spend_doubts.is_any_open(other.workspace_id)
+    dispatch.cycle(other.workspace_id)
+    assert Session.objects.filter(entry=other).exists()

@@ -18,7 +18,7 @@ from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.activity.events import ActivityEvent
-from workspaces.errors import Invalid
+from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery, Event, Workspace
 from workspaces.notices import channels, deliveries, posting, sending
 from workspaces.notices.channels import ChannelSettings
@@ -283,3 +283,14 @@ def test_a_slow_receiver_does_not_delay_other_channels(transactional_db: None, r
             blocked(shop)
         assert sending.drain() == 5
         assert len(receiver.received) == 5 and len(slow.received) == 1
+
+
+def test_a_delivery_of_another_workspace_is_not_found(shop: Workspace, receiver: Receiver) -> None:
+    a_channel(shop, receiver)
+    blocked(shop)
+    Delivery.objects.update(state="failed")
+    mine = Delivery.objects.get()
+    assert deliveries.delivery_for(shop.pk, str(mine.pk)) == mine
+    with pytest.raises(NotFound):
+        deliveries.retry(a_workspace(name="Other").pk, str(mine.pk), by=ANA)
+    assert states() == ["failed"]
