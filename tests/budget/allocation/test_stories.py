@@ -112,3 +112,8 @@ def test_a_budget_of_ones_own_is_shared_breadth_first() -> None:
 def test_what_an_entry_has_counts_towards_its_least_round() -> None:
     asks = [("a", usd("0.03"), usd(25)), ("b", 0, usd(25))]
     assert allocation.breadth_first(usd("0.02"), asks, min_round=usd("0.05"), ceiling=usd(5)) == {"a": usd("0.02")}
+
+
+def test_what_cannot_start_comes_after_what_can_whatever_its_priority() -> None:
+    rows = a_row("a", priority=0, ready=False), a_row("b", priority=3), a_row("c", priority=0, status="waiting"), a_row("d")
+    assert shared(*rows).order == ("d", "b", "a", "c")

@@ -98,8 +98,19 @@ def test_the_slots_of_a_host_that_is_drained_are_not_free() -> None:
     [only] = explain.explain(workspace.pk)[1]
     assert only.why is not None and "takes no new sessions" in only.why.message
     a_worker(slots=1, host="two")
+    world = snapshot.world(workspace.pk, lock=False)
+    assert (world.worker_slots, world.free_slots) == (1, 1)
     dispatch.cycle(workspace.pk)
     assert hosts_of(workspace) == {"two": 1}
+
+
+def test_a_host_takes_nothing_once_one_of_its_workers_is_drained() -> None:
+    a_worker(slots=4, host="one")
+    a_worker(slots=4, host="one", drain_by="ana")
+    workspace = a_workspace()
+    some_entries(workspace, "One")
+    dispatch.cycle(workspace.pk)
+    assert not hosts_of(workspace)
 
 
 def test_a_session_and_a_run_name_the_only_host_from_their_claim_on() -> None:

@@ -81,3 +81,10 @@ def test_a_workspace_by_a_url_never_uses_the_clone_of_another_data_directory(sav
         git(repo, "update-ref", "-d", ref)
     where, _ = placed(workspace, bundle, in_place=True)
     assert where != repo and git(where, "remote", "get-url", "origin") == "https://git.example/shop.git"
+
+
+def test_what_another_host_has_begun_to_restore_into_is_not_free(saved: tuple[Workspace, Path, Path]) -> None:
+    workspace, repo, bundle = saved
+    git(repo, "config", placing.RESTORED_BY, "host_elsewhere")
+    before = refs.of(repo)
+    assert placed(workspace, bundle)[0] != repo and refs.of(repo) == before

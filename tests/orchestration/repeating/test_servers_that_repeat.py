@@ -131,3 +131,15 @@ def _problem(action: Callable[[], object]) -> str:
     except GitError as problem:
         return str(problem)
     return "nothing"
+
+
+@pytest.mark.parametrize("limit", range(8, 60, 3))
+def test_text_is_masked_before_it_is_cut(limit: int) -> None:
+    """The first part of a token is as much as somebody needs to guess whose it is."""
+    own, known = "muster_" + "a1B2" * 10, "known-Secret-of-the-forge"
+    mask = masking.Mask({"FORGE": known})
+    for text in (f"it is {own}!", f"it is {known}!"):
+        for cut in (masking.foreign(text, limit), masking.foreign(text)[:limit]):
+            assert "muster_" not in cut and "known-" not in cut
+    with masking.hiding(mask):
+        assert masking.foreign(f"it is {known}!", limit) == "it is [secret FORGE]!"[:limit]

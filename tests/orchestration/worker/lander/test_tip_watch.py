@@ -270,6 +270,21 @@ def test_a_red_tip_can_be_reverted(shop: Make) -> None:
     assert (work.merged("broken"), state_of(work).state) == (None, "good")
 
 
+def test_verified_work_waits_while_the_branch_is_red_and_a_revert_passes_it(shop: Make) -> None:
+    from orchestration.landing import queue
+
+    work = a_shop(shop)
+    session = work.supervise(work.claim())
+    work.others_merge("broken", "1")
+    work.land()
+    work.land()
+    assert state_of(work).state == "red" and work.merged("ok") is None
+    assert Landing.objects.get().state == "queued" and entry_of(session).status == "in_progress"
+    queue.enqueue_branch(work.workspace.pk, Landing.Kind.REVERT, state_of(work).culprit, by="ana")
+    work.land()
+    assert (work.merged("broken"), work.merged("ok"), entry_of(session).status) == (None, "yes\n", "done")
+
+
 def commit_on_main(work: Shop, name: str, text: str) -> None:
     (work.repo / name).write_text(text)
     work.git("add", "-A")
