@@ -190,7 +190,8 @@ def _wants(entry: Entry, path: str) -> bool:
     """Whether one of its paths equals, contains or is inside this one."""
     mine = path.rstrip("/")
     return any(
-        (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/") for other in entry.paths
+        (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/")
+        for other in entry.paths_to_lock
     )
 
 

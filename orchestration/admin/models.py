@@ -90,7 +90,20 @@ class EntryAdmin(Editable):
         ("What may change", {"fields": ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]}),
         ("Money", {"fields": ["account", column("account__budget"), column("account__spent"), column("account__held")]}),
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
-        ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths", "requires"]}),
+        (
+            "Waiting",
+            {
+                "fields": [
+                    "unmet_dependencies",
+                    "parked_behind",
+                    "not_before",
+                    "provider_waits",
+                    "paths",
+                    "taken_paths",
+                    "requires",
+                ]
+            },
+        ),
         (
             "Done",
             {

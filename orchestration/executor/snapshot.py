@@ -54,6 +54,7 @@ _WAITING = {
     "rounds_completed": "e.rounds_completed",
     "budget_rounds": "e.budget_rounds",
     "paths": "e.paths",
+    "taken_paths": "e.taken_paths",
     "parallelizable": "e.parallelizable",
     "parallel_group": "e.parallel_group",
     "verify_only": "e.next_work = 'verify'",
@@ -375,7 +376,7 @@ def _waiting(row: dict[str, Any]) -> Waiting:
         name: bool(row[name])
         for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container", "is_shared")
     }
-    lists = {name: tuple(_json(row[name])) for name in ("paths", "requires")}
+    lists = {"paths": (*_json(row["paths"]), *_json(row.pop("taken_paths"))), "requires": tuple(_json(row["requires"]))}
     awaited = _awaited(_json(row["awaited"]) or [])
     return Waiting(**{**row, **booleans, **lists, **awaited, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 

@@ -76,7 +76,7 @@ def _parked(workspace_id: str) -> list[Drift]:
     return [
         Drift("entry", entry.pk, "parked_behind", entry.parked_behind_id, None)
         for entry in parked
-        if entry.status != Entry.Status.PENDING or not _overlap(locked[entry.parked_behind_id or ""], entry.paths)
+        if entry.status != Entry.Status.PENDING or not _overlap(locked[entry.parked_behind_id or ""], entry.paths_to_lock)
     ]
 
 

@@ -85,6 +85,12 @@ class Entry(models.Model):
         default="",
         help_text="The commit of its open pull request, from which those that depend on it may start.",
     )
+    taken_paths = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Files of others that its work changes: it locks them too. It does not declare them.",
+    )
     parked_behind = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="waiters")
     has_rounds = models.BooleanField(default=False)
     next_work = models.CharField(max_length=10, choices=Work.choices, default=Work.IMPLEMENT)
@@ -244,6 +250,11 @@ class Entry(models.Model):
     def is_met(self) -> bool:
         """Whether those that depend on it may start."""
         return self.status == self.Status.DONE or bool(self.open_head)
+
+    @property
+    def paths_to_lock(self) -> list[str]:
+        """What its sessions lock. Only `paths` says what its agent may do to files that judge its work."""
+        return [*self.paths, *self.taken_paths]
 
     @property
     def branch(self) -> str:

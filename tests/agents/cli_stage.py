@@ -19,6 +19,7 @@ from orchestration.worker import agents
 from orchestration.worker.agents.shared.events import Event, Failure, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Task, Thread
 from tests.agents import clis
+from tests.patience import PATIENCE
 
 E = TypeVar("E")
 BASE_ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
@@ -97,7 +98,7 @@ class CliStage:
         lines: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
         listeners = [_listen(process.stdout, False, lines), _listen(process.stderr, True, lines)]
         events: list[Event] = []
-        over = time.monotonic() + seconds
+        over = time.monotonic() + seconds * PATIENCE
         while process.poll() is None and time.monotonic() < over and not (enough or _stopped)(events):
             events += _read_lines(lines, reader)
             time.sleep(0.02)

@@ -12,6 +12,7 @@ from tests.agents import refusals, short_money, stopping
 from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
+from tests.patience import PATIENCE
 
 CLI = "claude"
 MODEL = "claude-sonnet-4-5"
@@ -202,7 +203,7 @@ def test_a_hanging_provider_ends_by_the_idle_limit_and_earlier_requests_are_book
             ]
         }
     )
-    work = bench(claude(provider, "hang", idle_timeout_s=3), verify=OK)
+    work = bench(claude(provider, "hang", idle_timeout_s=3 * PATIENCE), verify=OK)
     id_ = work.add("write ok")
     work.becomes(id_, "done", 60)
     assert work.sessions(id_)[0]["status"] == "timed_out"

@@ -108,13 +108,13 @@ def test_a_model_without_a_price_settles_at_the_full_reservation(shop: Callable[
     assert work.session(id_)["unpriced_model"] == "no-such-model-9"
 
 
-def test_changing_a_file_of_another_entry_is_a_finding(shop: Callable[..., Shop]) -> None:
-    work = shop()
-    owner = work.add("write mine 1", "sleep 6", "write ok yes", spec={"files_to_modify": ["mine"]})
+def test_work_on_a_file_of_another_entry_is_paid_once_and_verified_when_that_has_landed(shop: Callable[..., Shop]) -> None:
+    work = shop(verify=[{"name": "parts", "run": "ls lib/part-*"}])
+    owner = work.add("do mkdir lib", "write lib/part-1 1", "sleep 6", "spend 0.1", spec={"files_to_modify": ["lib/"]})
     until(lambda: owner in work.call("GET", "/executor/locks"), 10, every=0.1)
-    intruder = work.add("1| write mine 2", "2,3,4,5| write other 1", "write ok yes", spec={"files_to_modify": ["other", "ok"]})
-    until(lambda: any(round_["findings"] for round_ in work.rounds(intruder)), 20, every=0.2)
-    assert work.rounds(intruder)[0]["findings"][0].startswith("files_locked: mine belongs to")
+    other = work.add("do mkdir lib", "write lib/part-2 2", "spend 0.1", spec={"files_to_modify": ["other"]})
+    assert [work.becomes(id_, "done", 60)["spent_usd"] for id_ in (owner, other)] == [0.1, 0.1]
+    assert [round_["verdict"] for round_ in work.rounds(other)] == ["unverified", "passed"]
 
 
 def test_reverify_judges_manual_corrections(shop: Callable[..., Shop]) -> None:

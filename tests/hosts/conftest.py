@@ -97,8 +97,7 @@ def hosts(site: Site, workers: tuple[SessionHost, SessionHost]) -> Iterator[tupl
     """Both are at work when a test begins, whatever the one before did to them. No entry ever had two agents."""
     for host in workers:
         site.network.repair(host.machine)
-        if not host.worker():
-            host.start()
+        host.ensure_at_work()
     observer = Observer()
     yield workers
     observer.end()

@@ -71,9 +71,11 @@ class SessionHost:
         self.log = server.machine.folder.parent / f"{machine.name}.out"
         self.env = {**server.env, "MUSTER_DATA_DIR": str(machine.folder / "data"), **extra}
         self.process: subprocess.Popen[bytes] | None = None
+        self.is_ending = False
 
     def start(self, *, wait: bool = True) -> None:
         command = (sys.executable, "-m", "config.work", "--queue", "sessions")
+        self.is_ending = False
         self.process = self.machine.start(*command, env=self.env, log=self.log)
         if wait:
             until(self.is_online, 60, every=0.1)
@@ -107,7 +109,15 @@ class SessionHost:
         """A management command there; its output."""
         return manage(self.machine, self.env, *args)
 
+    def ensure_at_work(self) -> None:
+        """One that was asked to end has ended before the next one starts."""
+        if self.is_ending and self.process is not None:
+            self.process.wait(60)
+        if not self.worker():
+            self.start()
+
     def signal(self, sig: signal.Signals) -> None:
+        self.is_ending = self.is_ending or sig == signal.SIGTERM
         for pid in self.worker():
             os.kill(pid, sig)
         if sig == signal.SIGCONT:

@@ -1,5 +1,7 @@
 """The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
+from collections.abc import Mapping
+
 from orchestration import sessions
 from orchestration.backlog import paths
 from orchestration.git import branches, changes, conflicts, large_files
@@ -10,6 +12,7 @@ from orchestration.worker.agent_run import outcomes
 from orchestration.worker.steps import (
     base,
     conversation,
+    files_of_others,
     given_tests,
     prompts,
     protected_files,
@@ -50,18 +53,28 @@ def implement(context: RoundContext) -> list[str]:
 
 
 def check_changes(context: RoundContext) -> list[str]:
-    """Findings against the round's changes, before anything judges them."""
+    """Findings against the round's changes, before anything judges them. Raises SessionOver where the work waits for files of others."""
     changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
-    return [
+    undeclared = undeclared_files.check(context.entry, changed)
+    findings = [
         *_unchanged(context),
         *too_large(context),
-        *undeclared_files.check(context.entry, changed),
+        *undeclared.findings,
         *repository_rules.check(
             context.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
         ),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
     ]
+    return findings if findings or not undeclared.of_others else _of_others(context, undeclared.of_others)
+
+
+def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Findings where the work cannot wait for the entries that have locked these files. Raises SessionOver where it waits: without a verdict."""
+    answer = files_of_others.wait_or_undo(context.entry, held)
+    if answer.waits:
+        raise SessionOver(Ending(Session.Outcome.INTERRUPTED, answer.waits, verify_next=True))
+    return answer.findings
 
 
 def _prompt(context: RoundContext) -> str:

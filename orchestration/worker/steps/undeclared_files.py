@@ -1,11 +1,11 @@
-"""Changed files that an entry has not locked: locked for it now, as files or as folders, or findings. Pure but for `check`.
+"""Changed files that an entry has not locked: locked for it now, as files or as folders, or others have them, or findings. Pure but for `check`.
 
 The work is done before the write transaction, by look-ups of each path and its folders: the time grows with the number of files, whatever
 others have locked, and what is written has at most `MAX_LOCKS` rows.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestration.backlog import locks, paths, unproven
 from orchestration.backlog.paths import LockTable
@@ -14,23 +14,25 @@ from orchestration.reasons import Reason
 
 MAX_LOCKS = 500
 MAX_FILES = 10_000
-MAX_FINDINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Undeclared:
-    """What to lock for the entry, or the findings that keep all of it from being locked."""
+    """What to lock for the entry; or the findings that keep all of it from being locked, or the files that others have: by file, the lock in
+    its way and the entry that has it."""
 
-    to_lock: list[str]
-    findings: list[str]
+    to_lock: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    of_others: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def check(entry: Entry, changed: Sequence[str]) -> list[str]:
-    """Lock changed files that the entry has not locked. Returns findings for files of other entries, and for more files than can be meant."""
+def check(entry: Entry, changed: Sequence[str]) -> Undeclared:
+    """Lock changed files that the entry has not locked, all or none. Returns the files of other entries, and findings for more files than can
+    be meant."""
     undeclared = decide(_table(entry), entry.pk, changed)
-    if undeclared.findings or not undeclared.to_lock:
-        return undeclared.findings
-    return _of_others(locks.extend(entry, undeclared.to_lock))  # someone may have locked one of them meanwhile
+    if undeclared.to_lock and locks.extend(entry, undeclared.to_lock):  # someone has locked one of them meanwhile
+        return decide(_table(entry), entry.pk, changed)
+    return undeclared
 
 
 def _table(entry: Entry) -> LockTable:
@@ -46,15 +48,17 @@ def decide(table: LockTable, entry_id: str, changed: Sequence[str]) -> Undeclare
         try:
             name = paths.normalise(path)
         except paths.BadPath as bad:
-            return Undeclared([], [f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"])
+            return Undeclared(findings=[f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"])
         if not table.allows(name, entry_id):
             unlocked.append(name)
-    if refused := [blocker for name in unlocked if (blocker := table.blocker(name, entry_id))]:
-        return Undeclared([], _of_others(refused))
+    if of_others := {name: blocker for name in unlocked if (blocker := table.blocker(name, entry_id))}:
+        return Undeclared(of_others=of_others)
     chosen = unlocked if len(unlocked) <= MAX_LOCKS else folders(unlocked, table, entry_id)
     if len(unlocked) > MAX_FILES or chosen is None:
-        return Undeclared([], [f"{Reason.FILES_LOCKED}: {len(unlocked):,} files changed: is something missing in .gitignore?"])
-    return Undeclared(chosen, [])
+        return Undeclared(
+            findings=[f"{Reason.FILES_LOCKED}: {len(unlocked):,} files changed: is something missing in .gitignore?"]
+        )
+    return Undeclared(chosen)
 
 
 def folders(names: Iterable[str], table: LockTable, entry_id: str, *, most: int = MAX_LOCKS) -> list[str] | None:
@@ -82,11 +86,3 @@ def _cut(parts: Sequence[str], depth: int, table: LockTable, entry_id: str) -> s
         if table.blocker(folder, entry_id) is None:
             return folder + "/"
     return "/".join(parts)
-
-
-def _of_others(refused: Sequence[tuple[str, str]]) -> list[str]:
-    shown = [
-        f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused[:MAX_FINDINGS]
-    ]
-    more = len(refused) - len(shown)
-    return [*shown, *([f"{Reason.FILES_LOCKED}: and {more:,} more files that belong to others"] if more else [])]

@@ -15,7 +15,7 @@ from orchestration.models import Entry, Executor, FileLock, Landing, Session
 from orchestration.sessions import rounds
 from orchestration.worker.agents import command
 from orchestration.worker.steps.implementing import UNCHANGED
-from tests.factories import an_entry, some_entries
+from tests.factories import some_entries
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, gives, reports, rounds_of, spends
 from workspaces.access import MUSTER
@@ -147,16 +147,6 @@ def test_a_model_without_a_price_is_charged_the_whole_reservation(shop: Make) ->
     session = shop(f"{unpriced}; touch ok", round_ceiling_usd=0.5).run()
     assert (session.outcome, session.unpriced_model) == ("passed", "no-such-model-9")
     assert entry_of(session).account.spent == 500_000
-
-
-def test_a_changed_file_that_another_entry_has_locked_fails_the_round(shop: Make) -> None:
-    work = shop("echo 2 > mine; touch ok")
-    owner = an_entry(work.workspace, files=["mine"], budget="5")
-    FileLock.objects.create(workspace=work.workspace, path="mine", entry=owner)
-    Entry.objects.filter(pk=owner.pk).update(status="blocked", reason_code="human_hold", reason_message="Later")
-    session = work.run()
-    assert (session.outcome, work.merged("ok")) == ("failed", None)
-    assert rounds_of(session)[0].findings[0].startswith("files_locked: mine belongs to")
 
 
 def test_a_changed_file_without_a_lock_is_locked_for_the_entry(shop: Make) -> None:

@@ -81,8 +81,9 @@ def test_a_file_of_another_entry_is_seen_by_the_session_that_goes_on(shop: Make,
     first = work.run()
     FileLock.objects.filter(path="ok").delete()
     FileLock.objects.create(workspace=work.workspace, entry=other, path="ok")
-    work.run(entry_of(first))
-    assert rounds_of(first)[-1].findings[0].startswith("files_locked: ok belongs to")
+    second = work.run(entry_of(first))
+    assert second.outcome == "interrupted" and second.outcome_message.startswith(f"files_locked: #{other.seq} has locked ok")
+    assert entry_of(first).next_work == "verify" and turns(work) == 1
 
 
 def test_an_agent_that_failed_is_run_again(shop: Make, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from orchestration.backlog.paths import LockTable, ancestors, covers
 from orchestration.models import FileLock
 from orchestration.worker.steps import undeclared_files
+from orchestration.worker.steps.files_of_others import findings_for
 from orchestration.worker.steps.undeclared_files import MAX_FILES, MAX_LOCKS, decide, folders
 from tests.factories import a_workspace, an_entry
 
@@ -16,11 +17,16 @@ def test_what_the_entry_has_locked_is_declared() -> None:
     assert decide(table, "me", ["src/a.py", "docs/a.md", "docs/b.md"]).to_lock == ["docs/b.md"]
 
 
-def test_files_of_others_are_findings_and_nothing_is_locked() -> None:
+def test_nothing_is_locked_where_others_have_some_of_the_files() -> None:
     undeclared = decide(LockTable([("src/", "other")]), "me", ["free", *(f"src/{n}" for n in range(30))])
-    assert undeclared.to_lock == []
-    assert undeclared.findings[0] == "files_locked: src belongs to other: undo your changes to it"
-    assert undeclared.findings[20:] == ["files_locked: and 10 more files that belong to others"]
+    assert (undeclared.to_lock, undeclared.findings) == ([], [])
+    assert undeclared.of_others == {f"src/{n}": ("src", "other") for n in range(30)}
+
+
+def test_twenty_files_to_undo_are_named_and_the_rest_counted() -> None:
+    findings = findings_for(("src", "other") for _ in range(30))
+    assert findings[0] == "files_locked: src belongs to other: undo your changes to it"
+    assert findings[20:] == ["files_locked: and 10 more files that belong to others"]
 
 
 def test_a_path_that_cannot_be_locked_is_a_finding() -> None:
@@ -85,7 +91,7 @@ def test_ten_thousand_files_are_a_handful_of_statements_and_few_rows() -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert undeclared_files.check(entry, [f"out/{n % 400}/{n}.o" for n in range(MAX_FILES)]) == []
+        assert undeclared_files.check(entry, [f"out/{n % 400}/{n}.o" for n in range(MAX_FILES)]).of_others == {}
     assert FileLock.objects.filter(entry=entry).count() == 400
     assert len(queries) < 15
 
