@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
-from orchestration.models import Backup, Entry, Integration, Landing, Worker
+from orchestration.models import Backup, Entry, Executor, Integration, Landing, Worker
 from tests.factories import a_session, a_token, a_worker, a_workspace, some_entries
 from workspaces.models import Role
 
@@ -162,3 +162,10 @@ def test_a_backup_that_lacks_something_is_no_whole_one(db: None, client: Client)
         record.write(is_whole=is_whole)
         Backup.objects.filter(is_whole=is_whole).update(at=now() - timedelta(hours=hours))
     assert samples(client, a_token(None, Role.VIEWER))["muster_backup_age_seconds", ()] == pytest.approx(30 * 3600, abs=60)
+
+
+@pytest.mark.parametrize("state", Executor.State.values)
+def test_only_an_executor_that_runs_is_running(db: None, client: Client, state: str) -> None:
+    workspace = a_workspace(state=state)
+    read = samples(client, a_token(None, Role.VIEWER))
+    assert read["muster_executor_running", (("state", state), ("workspace", workspace.pk))] == (state == "running")

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
 from budget.amounts import usd
+from budget.ledger import awaited
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import a_workspace, an_entry, project
@@ -185,3 +186,14 @@ def test_the_database_refuses_more_tokens_kept_for_an_hour_than_were_written(kep
     row.pk, row.event_key, row.cache_write_tokens, row.cache_write_1h_tokens = None, "again", 5, kept
     with pytest.raises(IntegrityError), transaction.atomic():
         row.save(force_insert=True)
+
+
+def test_only_what_awaits_its_host_is_given_up() -> None:
+    """A session that runs again, or has ended meanwhile, says itself what it spent."""
+    hold = a_hold(an_entry(a_workspace()), "0.5")
+    given = {"key": "k", "at_most": None, "round_number": 1, "reason": "its host did not come back"}
+    assert not awaited.give_up(hold.pk, **given)
+    assert awaited.keep(hold.pk, host="east", seconds=60) and awaited.give_up(hold.pk, **given)
+    assert not awaited.give_up(hold.pk, **given) and not awaited.keep(hold.pk, host="east", seconds=60)
+    hold.refresh_from_db()
+    assert (hold.state, hold.drawn) == ("settled", usd("0.5"))

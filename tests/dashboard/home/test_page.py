@@ -206,3 +206,9 @@ def test_what_is_put_aside_before_it_was_read_is_not_new(ana: Client, workspace:
     before = int(unread())
     act(ana, keys(ana)[0], "hour")
     assert int(unread()) == before - 1
+
+
+def test_approvals_are_only_in_the_queue_of_those_who_may_decide(otto: Client, vera: Client, workspace: Workspace) -> None:
+    waits = Entry.objects.filter(workspace=workspace, status="pending", deleted_at__isnull=True)[0]
+    Entry.objects.filter(pk=waits.pk).update(reason_code="waiting_for_approval", reason_message="It waits.", reason_at=now())
+    assert [any(key.startswith(f"entry:{waits.pk}") for key in keys(client)) for client in (otto, vera)] == [True, False]

@@ -169,3 +169,11 @@ def test_a_first_round_without_a_verdict_is_no_first_round_that_failed(shop: Wor
     unjudged.rounds.update(verdict="unverified")
     figures = rows(shop)[1].now
     assert (figures.first, figures.first_passed) == (1, 1)
+
+
+def test_a_second_round_is_no_first_one(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="20")
+    worked(shop, "m", "1", entry=entry)
+    worked(shop, "m", "1", "passed", entry=entry)
+    figures = rows(shop)[1].now
+    assert (figures.rounds, figures.first, figures.first_passed) == (2, 1, 0)

@@ -17,7 +17,7 @@ from dashboard.overview import tally
 from orchestration.backlog import entries, entry_actions
 from orchestration.models import Entry, Executor, Integration, Session, Worker
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_charge, a_worker, an_entry, blocked_event
+from tests.factories import a_charge, a_worker, an_entry, blocked_event, some_entries
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Workspace
@@ -266,3 +266,12 @@ def test_what_people_did_stays_among_musters_own_moves(ana: Client, workspace: W
     kinds = [row["event"].actor_kind for row in events]
     assert len(events) == 10 and kinds.count("human") == 5 and kinds[:5] == ["automation"] * 5
     assert "wait for the release" in text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+
+
+def test_what_was_blocked_for_longer_than_a_day_is_not_newly_blocked(ana: Client) -> None:
+    workspace = seed.empty("Blocked")
+    for entry, hours in zip(some_entries(workspace, "a", "b"), (23, 25), strict=True):
+        at = timezone.now() - timedelta(hours=hours)
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_at=at)
+    read = tally._read(workspace, timezone.localtime())
+    assert (read["blocked"], read["newly_blocked"]) == (2, 1)

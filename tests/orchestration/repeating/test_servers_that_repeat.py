@@ -143,3 +143,4 @@ def test_text_is_masked_before_it_is_cut(limit: int) -> None:
             assert "muster_" not in cut and "known-" not in cut
     with masking.hiding(mask):
         assert masking.foreign(f"it is {known}!", limit) == "it is [secret FORGE]!"[:limit]
+        assert masking.foreign(f"it is {own}!", limit) == "it is [secret token]!"[:limit]

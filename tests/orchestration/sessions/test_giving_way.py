@@ -2,7 +2,11 @@
 
 import pytest
 
+from budget.models import Account
+from orchestration.models import Session
+from orchestration.sessions import giving_way
 from orchestration.sessions.giving_way import AtWork, who_ends
+from tests.factories import a_session, a_workspace, some_entries
 
 
 def at_work(left: int, drawn: int, *, request: int = 10, ends: bool = False) -> AtWork:
@@ -41,3 +45,15 @@ def test_what_those_that_end_already_return_counts() -> None:
 def test_the_first_in_line_does_not_wait_until_the_others_have_less_than_it_lacks(left: int, ends: list[int]) -> None:
     first = AtWork(left=10, drawn=26, lacks=16, request=10)
     assert who_ends([first, *(AtWork(left, 26, 16, 10) for _ in range(2))], 0) == ends
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["set", "locked"])
+def test_money_that_a_person_gave_one_entry_is_not_taken_for_another(how: str) -> None:
+    """What comes back of it stays that entry's: nothing is gained."""
+    shop = a_workspace()
+    share, own = (a_session(entry) for entry in some_entries(shop, "share", "own"))
+    fields = {"own_budget": True} if how == "set" else {"human_locked": True}
+    Account.objects.filter(pk=own.entry.account_id).update(**fields)
+    lines = [{each.pk for each in giving_way._at_work(Session.objects.get(pk=session.pk))} for session in (share, own)]
+    assert lines == [{share.pk}, {share.pk, own.pk}]

@@ -47,3 +47,9 @@ def test_a_case_is_skipped_only_if_no_run_ran_it(other: CheckRun, skipped: str) 
     once = report("a", skipped="b")
     for both in (merged(once, other), merged(other, once)):
         assert both.cases is not None and both.cases.skipped == frozenset(skipped.split()) and not both.flaky
+
+
+def test_of_two_runs_without_cases_the_better_counts() -> None:
+    worse, better = exits(1, score=0.2), exits(1, score=0.6)
+    for both in (merged(worse, better), merged(better, worse)):
+        assert (both.score, both.is_green, both.flaky) == (0.6, False, False)

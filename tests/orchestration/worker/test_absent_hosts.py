@@ -17,6 +17,7 @@ from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.sessions import lifecycle, session_dir
 from orchestration.sessions.absent_hosts import settling
 from orchestration.worker import housekeeping, reaper
+from orchestration.worker.agents.shared.interface import record_name
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, journal, money
 from workspaces import hosts
@@ -237,3 +238,13 @@ def test_nothing_of_it_counts_when_it_breaks_off_half_way(monkeypatch: pytest.Mo
 
 def _break(*_: Any) -> None:
     raise RuntimeError("killed here")
+
+
+@pytest.mark.parametrize(("ended", "more"), [((True, False), "0.05"), ((False, True), "0.05"), ((True, True), "0")])
+def test_a_count_is_whole_only_if_every_process_was_seen_to_end(ended: tuple[bool, bool], more: str) -> None:
+    """Else a request of one of them may be missing: it is charged like the most expensive one."""
+    session = a_lost_session()
+    journal(session, ("1", "0.05"), ended=ended[0])
+    journal(session, ("2", "0.02"), ended=ended[1], kind=record_name("implement", 2))
+    comes_back(session)
+    assert money(session) == (usd("0.07") + usd(more), 0)

@@ -294,3 +294,15 @@ def test_a_delivery_of_another_workspace_is_not_found(shop: Workspace, receiver:
     with pytest.raises(NotFound):
         deliveries.retry(a_workspace(name="Other").pk, str(mine.pk), by=ANA)
     assert states() == ["failed"]
+
+
+def test_nothing_is_sent_to_a_channel_that_is_off_or_rests(shop: Workspace, receiver: Receiver) -> None:
+    channel, _ = a_channel(shop, receiver)
+    blocked(shop)
+    waiting = {channel.pk: [Delivery.objects.get().pk]}
+    assert deliveries.list_due() == waiting
+    for off in ({"enabled": False}, {"rests_until": Now() + timedelta(seconds=60)}):
+        Channel.objects.update(**off)
+        assert deliveries.list_due() == {}
+        Channel.objects.update(enabled=True, rests_until=Now() - timedelta(seconds=1))
+    assert deliveries.list_due() == waiting

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from orchestration.backlog import dependencies
+from orchestration.landing import queue
 from orchestration.models import Entry, IntegrationCommit, Landing, TreeVerdict
-from tests.factories import ANA, an_entry
+from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.worker.lander.verified import verified
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop
 
@@ -39,3 +42,26 @@ def test_thirty_landings_land_in_a_few_batches_in_order_and_the_red_one_is_refus
     assert set(work.git("ls-tree", "--name-only", BRANCH).split()) == {"README", *names} - {"broken"}
     for tree in IntegrationCommit.objects.values_list("tree", flat=True):
         assert TreeVerdict.objects.filter(tree=tree, passed=True).exists()
+
+
+@pytest.mark.django_db
+def test_merges_and_reverts_come_first_then_entries_by_priority_and_number() -> None:
+    workspace = a_workspace()
+    entries = [an_entry(workspace, priority=priority) for priority in (2, 0, 2)]
+    for entry in reversed(entries):
+        Landing.objects.create(workspace=workspace, entry=entry, commit="c" * 40)
+    for kind in (Landing.Kind.REVERT, Landing.Kind.BASE):
+        queue.enqueue_branch(workspace.pk, kind, "c" * 40)
+    order = [(landing.kind, landing.entry and landing.entry.seq) for landing in queue.in_order(workspace.pk)]
+    assert order == [("revert", None), ("base", None), ("entry", 2), ("entry", 1), ("entry", 3)]
+
+
+@pytest.mark.django_db
+def test_newer_work_of_an_entry_takes_the_place_of_older() -> None:
+    """Of what waits for approval too; what is being written stays."""
+    entry, other = (an_entry(workspace) for workspace in [a_workspace()] * 2)
+    states = Landing.State.QUEUED, Landing.State.WAITING, Landing.State.QUEUED
+    first, second, third = (queue.enqueue(entry, f"{n}" * 40, round_=None, state=state) for n, state in enumerate(states))
+    kept = queue.enqueue(other, "9" * 40, round_=None)
+    now = {landing.pk: landing.state for landing in Landing.objects.all()}
+    assert [now[each.pk] for each in (first, second, third, kept)] == ["withdrawn", "withdrawn", "queued", "queued"]

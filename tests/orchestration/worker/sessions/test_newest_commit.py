@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestration.backlog import entry_actions
-from orchestration.models import Entry, Landing, Round
-from tests.factories import ANA, an_entry
+from orchestration.models import Entry, Landing, Round, Session
+from orchestration.worker import newest_commit
+from tests.factories import ANA, a_session, a_workspace, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
 from workspaces.models import Event
 
@@ -65,3 +68,17 @@ def test_what_has_landed_and_is_verified_again_names_the_round_that_made_it(shop
     entry_actions.reverify(entry, by=ANA)
     work.run(entry)
     assert how_done(entry) == ("done", "landed", 1) and len(rounds_of(session)) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("work", ["verify", "implement"])
+def test_where_all_work_was_given_up_there_is_nothing_to_verify(work: str) -> None:
+    session = a_session(an_entry(a_workspace()))
+    Session.objects.filter(pk=session.pk).update(work=work)
+    Entry.objects.filter(pk=session.entry_id).update(next_work=work)
+    session.refresh_from_db()
+    assert newest_commit.have(session, "c" * 40) is None  # it never had any
+    Round.objects.filter(session=session).update(given_up=True)
+    ending = newest_commit.have(session, "c" * 40)
+    assert (ending and ending.message) == (newest_commit.NOTHING if work == "verify" else None)
+    assert Entry.objects.get(pk=session.entry_id).next_work == "implement"
