@@ -114,10 +114,16 @@ def ended(session: Session, *, score: float = 0.5, outcome: str = "failed") -> S
 
 
 def a_charge(
-    entry: Entry | None, amount: str, *, category: str = "entry", round: int | None = 1, in_: Workspace | None = None
+    entry: Entry | None,
+    amount: str,
+    *,
+    category: str = "entry",
+    round: int | None = 1,
+    in_: Workspace | None = None,
+    **more: Any,
 ) -> None:
     """Book a charge as a session does."""
     workspace = in_ or (entry.workspace if entry else None)
     assert workspace is not None
-    charge = ledger.Charge(ids.session(), usd(amount), LedgerEntry.PriceSource.REPORTED, category=Category(category))
+    charge = ledger.Charge(ids.session(), usd(amount), LedgerEntry.PriceSource.REPORTED, category=Category(category), **more)
     ledger.charge(project(workspace), charge, account=entry.account if entry else None, round_number=round, actor="agent")

@@ -12,7 +12,18 @@ from budget.admin.amounts import USDField, column, format_amount
 from budget.admin.fixes import Correct, RebuildMoney
 from budget.amounts.money import MoneyField
 from budget.limits import caps
-from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Limit, Project, RoundSpend, ThresholdCrossing
+from budget.models import (
+    Account,
+    BudgetChange,
+    DaySpend,
+    Hold,
+    LedgerEntry,
+    Limit,
+    Project,
+    RoundSpend,
+    ThresholdCrossing,
+    UsageTotal,
+)
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly
 
@@ -156,6 +167,19 @@ class DaySpendAdmin(ReadOnly):
     date_hierarchy = "day"
     ordering = ["-day", "category"]
     fields = ["day", "project", "category", column("amount")]
+
+
+TOKENS = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"]
+
+
+@admin.register(UsageTotal)
+class UsageTotalAdmin(ReadOnly):
+    list_display = ["project", "category", "model", column("charged"), *TOKENS]
+    list_filter = ["category", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id", "=model"]
+    ordering = ["project", "category", "model"]
+    fields = ["project", "category", "model", column("charged"), *TOKENS]
 
 
 @admin.register(ThresholdCrossing)

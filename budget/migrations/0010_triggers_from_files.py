@@ -1,4 +1,4 @@
-"""Today's triggers are created by 0022."""
+"""Today's triggers are created by 0027."""
 
 from django.db import migrations
 

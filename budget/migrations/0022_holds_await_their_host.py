@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 from workspaces.constraints import AddCheck
-from workspaces.triggers import install, keeping_triggers
+from workspaces.triggers import keeping_triggers
 
 STATES = ["open", "awaiting", "settled"]
 
@@ -64,5 +64,4 @@ class Migration(migrations.Migration):
                 ),
             ]
         ),
-        install("budget"),
     ]

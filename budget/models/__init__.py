@@ -3,7 +3,7 @@
 `Project.held == sum of the remainders of open holds`, `Account.spent == sum of its ledger == sum of its rounds' cost`, at every commit.
 The database refuses every reservation beyond a cap.
 
-- `accounts`: the counters of projects, entries and rounds
+- `accounts`: the counters of projects, entries, rounds and models
 - `ledger`: reservations (`Hold`) and the ledger
 - `limits`: limits, spend by day, crossed thresholds
 - `changes`: who changed which amount
@@ -11,7 +11,7 @@ The database refuses every reservation beyond a cap.
 - `reviews`: reviews of the budget
 """
 
-from budget.models.accounts import Account, Category, Project, RoundSpend
+from budget.models.accounts import Account, Category, Project, RoundSpend, UsageTotal
 from budget.models.changes import BudgetChange
 from budget.models.forecasts import ForecastRecord
 from budget.models.ledger import Hold, LedgerEntry
@@ -36,6 +36,7 @@ __all__ = [
     "ReviewLine",
     "RoundSpend",
     "ThresholdCrossing",
+    "UsageTotal",
 ]
 
 known_words.keep(Decision, Hold, Review)

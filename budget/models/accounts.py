@@ -1,4 +1,4 @@
-"""The counters of money of the project, each entry and each round. Triggers update them with the ledger and the reservations."""
+"""The counters of money of the project, each entry, each round and each model. Triggers update them with the ledger and the reservations."""
 
 from django.db import models
 from django.db.models import F, Q, Value
@@ -144,3 +144,25 @@ class RoundSpend(models.Model):
 
     def __str__(self) -> str:
         return f"Round {self.number} of {self.account_id}"
+
+
+class UsageTotal(models.Model):
+    """What the ledger has booked for one model and category. It never falls: what corrections take back is not in it. The ledger's trigger keeps it.
+
+    `model` is `none` where a row names none, and `other` for each model after the first fifty of a project: agents may report any name.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="usage", db_index=False)
+    category = models.CharField(max_length=12, choices=Category.choices)
+    model = models.CharField(max_length=200)
+    charged = MoneyField(default=0)
+    input_tokens = models.BigIntegerField(default=0, db_default=0, help_text="Those not read from a cache nor written to one.")
+    output_tokens = models.BigIntegerField(default=0, db_default=0)
+    cache_read_tokens = models.BigIntegerField(default=0, db_default=0)
+    cache_write_tokens = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "category", "model"], name="one_usage_per_model")]
+
+    def __str__(self) -> str:
+        return f"{self.category} by {self.model}"

@@ -26,6 +26,7 @@ from budget.models import (
     ReviewLine,
     RoundSpend,
     ThresholdCrossing,
+    UsageTotal,
 )
 from orchestration.models import (
     AgentCheck,
@@ -41,6 +42,7 @@ from orchestration.models import (
     Landing,
     LogChunk,
     Message,
+    OutcomeCount,
     Proposal,
     PullRequest,
     Question,
@@ -150,6 +152,8 @@ places.update(
         Hold: _hold,
         Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),
         DaySpend: _day,
+        UsageTotal: lambda obj: _page("insight", obj.project_id),
+        OutcomeCount: lambda obj: _page("insight", obj.workspace_id),
         ForecastRecord: lambda obj: _page("budget", obj.project_id),
         ThresholdCrossing: lambda obj: _page("activity", obj.project_id, query={"verb": CapThresholdPassed.verb}),
         LedgerEntry: lambda obj: _page("ledger", obj.project_id, query=_from(obj.pk), at=f"row-{obj.pk}"),

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from orchestration.metrics import outcome_counts
 from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
 from workspaces.models import Delivery, Event
 
@@ -48,6 +49,7 @@ def remove_old(until: float = float("inf")) -> Iterator[tuple[str, int]]:
     yield "verdicts", _in_batches(_verdicts, _delete, until)
     yield "events", _in_batches(_events, _delete, until)
     yield "forge_deliveries", _in_batches(_forge_deliveries, _delete, until)
+    yield "outcome_counts", outcome_counts.add_up()
 
 
 def _in_batches(old: Callable[[], QuerySet[Any]], give_up: Callable[[QuerySet[Any]], int], until: float) -> int:

@@ -1,19 +1,21 @@
 """One collector, which asks the database when it is scraped: a fixed number of statements, whatever there is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db.models import Case, Count, F, Value, When
 from django.utils.timezone import now
 
 from budget.amounts import MICRO
-from budget.models import Category, Project
-from orchestration.metrics import backups, entry_counts, hosts
+from budget.models import Category, Project, UsageTotal
+from orchestration.metrics import backups, entry_counts, hosts, outcome_counts
 from orchestration.metrics.families import Metric, new
 from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
 
 NONE = "none"
 """As a reason: the entry can start."""
+
+TOKENS = ("input", "output", "cache_read", "cache_write")
 
 
 class Collector:
@@ -26,24 +28,39 @@ class Collector:
         self._key = workspace_id or ""
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._money()
+        projects = list(Project.objects.filter(pk__in=self._ids))
+        yield from self._money(projects)
+        yield from self._usage(projects)
         yield from self._entries()
         yield from self._sessions()
         yield from self._landings()
         yield from self._executors()
+        yield from outcome_counts.metrics([project.pk for project in projects])
         yield from hosts.metrics()
         yield from backups.metrics()
 
-    def _money(self) -> Iterator[Metric]:
-        spent = new("muster_spend_usd")
+    def _money(self, projects: Sequence[Project]) -> Iterator[Metric]:
+        spent = new("muster_spent_usd")
         reserved = new("muster_reserved_usd")
         cap = new("muster_cap_usd")
-        for project in Project.objects.filter(pk__in=self._ids):
+        for project in projects:
             for category in Category:
                 spent.add_metric([project.pk, category.value], getattr(project, f"{category.value}_spent") / MICRO)
             reserved.add_metric([project.pk], project.held / MICRO)
             cap.add_metric([project.pk], project.max_project_spend / MICRO)
         yield from (spent, reserved, cap)
+
+    def _usage(self, projects: Sequence[Project]) -> Iterator[Metric]:
+        charged = {(project.pk, category.value): 0 for project in projects for category in Category}
+        spend, tokens = new("muster_spend_usd"), new("muster_tokens")
+        for usage in UsageTotal.objects.filter(project__in=projects):
+            charged[usage.project_id, usage.category] += usage.charged
+            for kind in TOKENS:
+                labels = [usage.project_id, usage.category, usage.model, kind]
+                tokens.add_metric(labels, getattr(usage, f"{kind}_tokens"))
+        for spender, amount in charged.items():
+            spend.add_metric(spender, amount / MICRO)
+        yield from (spend, tokens)
 
     def _entries(self) -> Iterator[Metric]:
         alive = Entry.objects.filter(workspace__in=self._ids, deleted_at__isnull=True)

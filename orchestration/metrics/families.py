@@ -24,7 +24,19 @@ HOST = ("host", "host_id")
 FAMILIES = {
     family.name: family
     for family in [
-        Family("muster_spend_usd", "Spent, in USD.", ("workspace", "category"), is_counter=True),
+        Family(
+            "muster_spend_usd",
+            "Charged, in USD: what corrections took back is still in it.",
+            ("workspace", "category"),
+            is_counter=True,
+        ),
+        Family("muster_spent_usd", "What counts against the cap, in USD: after corrections.", ("workspace", "category")),
+        Family(
+            "muster_tokens",
+            "Tokens on record, by model; `input`: neither read from a cache nor written to one.",
+            ("workspace", "category", "model", "kind"),
+            is_counter=True,
+        ),
         Family("muster_reserved_usd", "Reserved by open sessions and runs, in USD."),
         Family("muster_cap_usd", "The hard cap, in USD."),
         Family(
@@ -34,6 +46,19 @@ FAMILIES = {
         ),
         Family("muster_oldest_ready_seconds", "Since the last change of the oldest entry that waits for nothing but a slot."),
         Family("muster_sessions", "Open sessions and runs.", ("workspace", "role", "phase", "host")),
+        Family(
+            "muster_rounds",
+            "Rounds that ended, by verdict. One that gets another verdict counts again.",
+            ("workspace", "verdict"),
+            is_counter=True,
+        ),
+        Family("muster_sessions_ended", "Sessions and runs that ended.", ("workspace", "role", "outcome"), is_counter=True),
+        Family(
+            "muster_landings",
+            "Work that left the queue of the integration branch, by result; `kind` is `entry`, `base` or `revert`.",
+            ("workspace", "kind", "result"),
+            is_counter=True,
+        ),
         Family(
             "muster_landings_open",
             "Verified work that has not landed yet; `waiting_for_host`: its commit is on another host alone.",

@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 import workspaces.release
-from workspaces.triggers import install, keeping_triggers
+from workspaces.triggers import keeping_triggers
 
 
 class Migration(migrations.Migration):
@@ -24,5 +24,4 @@ class Migration(migrations.Migration):
                 field=models.CharField(blank=True, db_default='', default=workspaces.release.number, help_text='The number of its release. Releases before 0.2.0 write none, and get no session.', max_length=20),
             ),
         ]),
-        install("orchestration"),
     ]

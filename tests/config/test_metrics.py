@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
 from orchestration.models import Backup, Entry, Executor, Integration, Landing, Worker
-from tests.factories import a_session, a_token, a_worker, a_workspace, some_entries
+from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, some_entries
 from workspaces.models import Role
 
 
@@ -54,6 +54,7 @@ def test_it_shows_every_metric_there_is(db: None, client: Client) -> None:
     workspace = a_workspace()
     first, second = some_entries(workspace, "One", "Two")
     Integration.objects.get_or_create(pk=workspace.pk)
+    a_charge(first, "0.10", model="opus")
     a_session(first)
     Landing.objects.create(workspace=workspace, entry=second, commit="a" * 40)
     some_entries(workspace, "Three")
@@ -141,11 +142,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         samples(client, secret)
 
 

@@ -22,9 +22,10 @@ def _text() -> bytes:
     from prometheus_client import CollectorRegistry, generate_latest
 
     from orchestration.metrics import Collector
-    from tests.factories import a_worker, a_workspace, some_entries
+    from tests.factories import a_charge, a_worker, a_workspace, some_entries
 
-    some_entries(a_workspace(cap="100"), "One", "Two")
+    entry, _ = some_entries(a_workspace(cap="100"), "One", "Two")
+    a_charge(entry, "0.10", model="opus", output_tokens=7)
     a_worker()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector())

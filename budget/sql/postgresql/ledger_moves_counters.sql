@@ -1,6 +1,6 @@
--- Each ledger row moves every counter that sums it: reservation, account, round, project and day.
+-- Each ledger row moves every counter that sums it: reservation, account, round, project, day and model.
 -- Lock order everywhere: reservation, account, its round, the project. The project's row, which all share, is always the last;
--- days, limits and crossings are written only with its lock. Each counter is written once, since PostgreSQL keeps every version
+-- days, models, limits and crossings are written only with its lock. Each counter is written once, since PostgreSQL keeps every version
 -- of a row until vacuum.
 
 CREATE OR REPLACE FUNCTION budget_ledger_counts() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -36,6 +36,20 @@ BEGIN
     INSERT INTO budget_dayspend (project_id, day, category, amount)
         VALUES (NEW.project_id, (NEW.at AT TIME ZONE 'UTC')::date, NEW.category, NEW.amount)
         ON CONFLICT (project_id, day, category) DO UPDATE SET amount = budget_dayspend.amount + excluded.amount;
+    INSERT INTO budget_usagetotal AS u
+            (project_id, category, model, charged, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
+        VALUES (NEW.project_id, NEW.category, CASE WHEN NEW.model = '' THEN 'none'
+                WHEN EXISTS (SELECT 1 FROM budget_usagetotal k WHERE k.project_id = NEW.project_id AND k.model = NEW.model)
+                    OR (SELECT count(DISTINCT k.model) FROM budget_usagetotal k
+                        WHERE k.project_id = NEW.project_id AND k.model NOT IN ('none', 'other')) < 50 THEN NEW.model
+                ELSE 'other' END,
+            greatest(NEW.amount, 0), greatest(NEW.input_tokens, 0), greatest(NEW.output_tokens, 0),
+            greatest(NEW.cache_read_tokens, 0), greatest(NEW.cache_write_tokens, 0))
+        ON CONFLICT (project_id, category, model) DO UPDATE SET charged = u.charged + excluded.charged,
+            input_tokens = u.input_tokens + excluded.input_tokens,
+            output_tokens = u.output_tokens + excluded.output_tokens,
+            cache_read_tokens = u.cache_read_tokens + excluded.cache_read_tokens,
+            cache_write_tokens = u.cache_write_tokens + excluded.cache_write_tokens;
     UPDATE budget_limit SET reached_on = (now() AT TIME ZONE 'UTC')::date WHERE project_id = NEW.project_id AND category IN ('total', NEW.category)
         AND (reached_on IS NULL OR (period = 'day' AND reached_on < (now() AT TIME ZONE 'UTC')::date))
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
