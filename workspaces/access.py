@@ -1,5 +1,7 @@
 """The caller, and what they may do. One call finds a workspace and checks the caller's role, so that neither is forgotten."""
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -87,8 +89,33 @@ def of_token(token: ApiToken) -> Caller:
     return Caller(f"token:{token.name}", token=token)
 
 
+_only_checking: ContextVar[bool] = ContextVar("only_checking", default=False)
+
+
+class Granted(Exception):
+    """The check of access was passed, and nothing else is to run."""
+
+
+def granted() -> None:
+    """Each check of access ends here. Raises Granted within `check`."""
+    if _only_checking.get():
+        raise Granted
+
+
+def check(operation: Callable[[], object]) -> None:
+    """Run an operation as far as its check of access. Raises what that raises."""
+    before = _only_checking.set(True)
+    try:
+        operation()
+    except Granted:
+        pass
+    finally:
+        _only_checking.reset(before)
+
+
 def workspaces_for(caller: Caller) -> QuerySet[Workspace]:
     """The workspaces that exist for this caller, newest first."""
+    granted()
     alive = Workspace.objects.filter(deleted_at__isnull=True).order_by("-created_at", "id")
     if caller.everywhere:
         return alive
@@ -109,6 +136,7 @@ def workspace_and_role(caller: Caller, workspace_id: str, need: Need = Need.VIEW
         raise NotFound("Workspace not found")
     if need not in GRANTS[role]:
         raise Forbidden(f"The role {role.value} may not {need.value}")
+    granted()
     return workspace, role
 
 
@@ -125,3 +153,4 @@ def check_may_create(caller: Caller) -> None:
     """Only admins of the whole server create workspaces. Raises Forbidden."""
     if not caller.everywhere or (caller.token and caller.token.role != Role.ADMIN):
         raise Forbidden("Only an admin of the whole server may create workspaces")
+    granted()

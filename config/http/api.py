@@ -18,7 +18,7 @@ from ninja.security import HttpBearer
 from ninja.security.apikey import APIKeyCookie
 
 from budget.api import router as budget
-from config.http import errors
+from config.http import access_first, errors
 from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
@@ -124,6 +124,7 @@ api = MusterAPI(
     docs_url=None,
     openapi_url="/openapi.json",
 )
+WHOLE_BODY = ("body", "body")
 PREFIX = "/workspaces/{workspaceID}/orchestration"
 
 
@@ -134,15 +135,20 @@ def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def checked(request: HttpRequest, **values: Any) -> Any:
-        if unknown := request.GET.keys() - known:
+        unknown = request.GET.keys() - known
+        twice = [name for name, given in request.GET.lists() if len(given) > 1]
+        if unknown or twice:
+            access_first.check(request)
+        if unknown:
             raise Invalid("Unknown query parameter", *sorted(unknown))
-        if twice := [name for name, given in request.GET.lists() if len(given) > 1]:
+        if twice:
             raise Invalid("May be given only once", *twice)
         return view(request, **values)
 
     return checked
 
 
+api.add_decorator(access_first.remember_operation, mode="view")
 api.add_decorator(only_known_queries)
 api.add_router("/workspaces", workspaces)
 api.add_router(PREFIX, orchestration)
@@ -154,25 +160,44 @@ def _reply(request: HttpRequest, body: dict[str, Any], status: int) -> HttpRespo
     return api.create_response(request, body, status=status)
 
 
+def after_access(answer: Callable[[HttpRequest, Any], HttpResponse]) -> Callable[[HttpRequest, Any], HttpResponse]:
+    """An answer about the input, for a caller who may call the operation; else the refusal."""
+
+    @wraps(answer)
+    def checked(request: HttpRequest, error: Any) -> HttpResponse:
+        try:
+            access_first.check(request)
+        except (Forbidden, NotFound) as refusal:
+            return api.on_exception(request, refusal)
+        return answer(request, error)
+
+    return checked
+
+
 @api.exception_handler(Invalid)
 def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
     return _reply(request, errors.invalid(error.message, *error.names), 400)
 
 
 @api.exception_handler(ValidationError)
+@after_access
 def _validation_failed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Pydantic's problems, each with its property, without the name of the body's parameter."""
     problems = []
     for problem in error.errors:
         loc = problem["loc"]
         name = property_path((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
-        item = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
+        is_no_object = loc == WHOLE_BODY and problem["type"] in ("missing", "model_attributes_type", "model_type", "dict_type")
+        names = access_first.body_names(request) if is_no_object else [name] if name else []
+        item = {"propertyNames": names, "message": _sentence(problem)}
         if item not in problems:
             problems.append(item)
     return _reply(request, {"data": {}, "errors": problems, "success": False}, 400)
 
 
 def _sentence(problem: dict[str, Any]) -> str:
+    if problem["loc"] == WHOLE_BODY and problem["type"] == "missing":
+        return "The body is missing: send a JSON object"
     return str(problem["msg"]).removeprefix("Value error, ")
 
 
@@ -181,6 +206,11 @@ def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Errors of ninja itself: a browser's call without a CSRF token, and a body that is not JSON."""
     if error.status_code == 403:
         return _reply(request, errors.named("ForbiddenError", "CSRF check failed: send the X-CSRFToken header"), 403)
+    return _not_json(request, error)
+
+
+@after_access
+def _not_json(request: HttpRequest, error: HttpError) -> HttpResponse:
     cause = error.__cause__
     if isinstance(cause, NotJson):
         return _reply(request, errors.invalid(str(cause), *cause.names), 400)

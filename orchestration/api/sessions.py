@@ -116,6 +116,7 @@ def _own(request: Request, workspace_id: str, session_id: str) -> Session:
     mine = caller.token is not None and caller.token.workspace_id == workspace_id
     if caller.session_ref != session_id or not mine:
         raise NotFound("Worker session not found")
+    access.granted()
     return queries.session_for(workspace_id, session_id)
 
 

@@ -27,14 +27,18 @@ def rules_of(workspace_id: str) -> Approve:
 
 
 def approve(entry: Entry, commit: str, *, by: Caller) -> Approval:
-    """Let exactly this commit land. A second call changes nothing. Raises Conflict when another commit waits, or none; Forbidden."""
+    """Let exactly this commit land. A second call changes nothing while it is on its way. Raises Conflict when another commit waits, or none;
+    Forbidden."""
     people.check(by, rules_of(entry.workspace_id))
     with transaction.atomic():
         row = entry_state.lock(entry)
         landing = waiting_landing(row)
         if landing is None or landing.commit != commit:
-            if landing is None and (given := Approval.objects.filter(entry=row, commit=commit, void_at__isnull=True).first()):
-                return given
+            on_its_way = Landing.objects.filter(
+                entry=row, commit=commit, state__in=Landing.NOT_ENDED, approval__void_at__isnull=True
+            )
+            if landing is None and (again := on_its_way.select_related("approval").first()) and again.approval:
+                return again.approval
             raise Conflict(_changed(row, landing))
         user = by.user or (by.token.owner if by.token else None)
         approval, _ = Approval.objects.update_or_create(
@@ -125,6 +129,8 @@ def waiting_landing(entry: Entry) -> Landing | None:
 def _changed(row: Entry, landing: Landing | None) -> str:
     if landing is not None:
         return f"Another commit of #{row.seq} waits for approval now, {landing.commit[:12]}: look at it again. Nothing was done"
+    if row.status == Entry.Status.DONE:
+        return f"#{row.seq} is done: nothing of it waits for approval. Nothing was done"
     return f"#{row.seq} does not wait for approval any more: look again. Nothing was done"
 
 

@@ -86,6 +86,14 @@ class Operation:
         """KeyError: a new operation takes a body: add a valid one to BODIES."""
         return BODIES[self.name] if "requestBody" in self.details else None
 
+    @property
+    def properties(self) -> set[str]:
+        """Those of its body."""
+        schema = self.details["requestBody"]["content"]["application/json"]["schema"]
+        if reference := schema.get("$ref"):
+            schema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
+        return set(schema.get("properties", {}))
+
     def url(self, **ids: str) -> str:
         return self.path.format(**ids)
 

@@ -53,13 +53,13 @@ def test_an_invalid_amount_is_refused_by_name_and_changes_nothing(workspace: Wor
 
 
 NOT_BODIES: dict[str, tuple[Any, list[str]]] = {
-    "empty": ("", []),
+    "empty": ("", ["max_project_spend_usd"]),
     "blank": (" ", []),
-    "null": ("null", []),
-    "list": ("[]", []),
-    "list of it": ('[{"max_project_spend_usd": 1}]', []),
-    "text": ('"max_project_spend_usd"', []),
-    "number": ("1", []),
+    "null": ("null", ["max_project_spend_usd"]),
+    "list": ("[]", ["max_project_spend_usd"]),
+    "list of it": ('[{"max_project_spend_usd": 1}]', ["max_project_spend_usd"]),
+    "text": ('"max_project_spend_usd"', ["max_project_spend_usd"]),
+    "number": ("1", ["max_project_spend_usd"]),
     "cut off": ('{"max_project_spend_usd": 1', []),
     "two documents": ('{"max_project_spend_usd": 1} {}', []),
     "single quotes": ("{'max_project_spend_usd': 1}", []),

@@ -1,5 +1,7 @@
 """Role by operation, for every operation there is: who may, who may not, and for whom the workspace does not exist."""
 
+from typing import Any
+
 import pytest
 
 from budget.amounts import usd
@@ -13,7 +15,7 @@ from orchestration.executor import control
 from orchestration.models import Question, Run, Session
 from orchestration.proposals import applying, requests
 from tests.cases import all_cases
-from tests.contract.api import Api, not_found
+from tests.contract.api import Api, Response, not_found
 from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
 from tests.factories import (
     ANA,
@@ -205,6 +207,11 @@ def workspace(session: Session) -> Workspace:
 
 def call(api: Api, operation: Operation, session: Session, **other: str) -> tuple[int, str]:
     """The status, and the sentence of a refusal."""
+    response = send(api, operation, session, operation.body, **other)
+    return response.status, response.json["data"]["message"] if response.status in (401, 403, 404) else ""
+
+
+def send(api: Api, operation: Operation, session: Session, body: Any, **other: str) -> Response:
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
     ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999", "questionID": "999999"}
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
@@ -212,8 +219,7 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
     run = Run.objects.filter(session__workspace_id=session.workspace_id).earliest("session__claimed_at")
     ids |= {"runID": run.pk, "proposalID": str(run.proposals.get().pk), **other}
-    response = api.call(operation.method, operation.url(**ids), operation.body)
-    return response.status, response.json["data"]["message"] if response.status in (401, 403, 404) else ""
+    return api.call(operation.method, operation.url(**ids), body)
 
 
 def count() -> tuple[int, ...]:

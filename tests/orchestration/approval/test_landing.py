@@ -76,9 +76,23 @@ def test_a_second_approval_changes_nothing_and_another_commit_is_refused(work: S
         deciding.approve(entry, "0" * 40, by=ANA)
     deciding.approve(entry, landing.commit, by=ANA)
     deciding.approve(entry, landing.commit, by=ANA)
-    work.land()
-    deciding.approve(entry, landing.commit, by=ANA)
     assert Approval.objects.count() == 1 and verbs(session).count("approved") == 1
+
+
+def test_no_decision_about_a_commit_is_taken_once_its_entry_is_done(work: Shop) -> None:
+    session, landing = waiting(work)
+    deciding.approve(entry_of(session), landing.commit, by=ANA)
+    work.land()
+    done, recorded = entry_of(session), verbs(session)
+    for decide in (
+        lambda: deciding.approve(done, landing.commit, by=ANA),
+        lambda: deciding.send_back(done, landing.commit, by=ANA, note="Shorter"),
+        lambda: deciding.name_tests(done, landing.commit, ["tests.test_a"], by=ANA),
+        lambda: deciding.release_locks(done, by=ANA),
+    ):
+        with pytest.raises(Conflict, match="is done"):
+            decide()
+    assert entry_of(session).status == "done" and verbs(session) == recorded
 
 
 def test_what_is_sent_back_begins_its_next_round_with_the_comments(work: Shop) -> None:
