@@ -61,7 +61,7 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """Without a selected login type Gemini CLI exits at once, even with a key."""
+    """Without a selected login type Gemini CLI exits at once, even with a key. Google accepts a company's login only, since June 2026."""
     ours = {
         "security": {"auth": {"selectedType": _login(task.env, has_login=(task.home / LOGIN).exists())}},
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},

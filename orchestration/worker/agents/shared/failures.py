@@ -63,7 +63,11 @@ _QUOTA = re.compile(r"insufficient[_ ]quota|credit balance|billing|out of credit
 _MODEL = re.compile(r"model.{0,60}?(not[ _]?found|does not exist|unknown|not supported|invalid)|(unknown|invalid) model", re.I)
 _CONTEXT = re.compile(r"context[_ ]?(length|window)|prompt is too long|maximum context|too many tokens|input token count", re.I)
 _LIMIT = re.compile(r"rate[_ -]?limit|too many requests|resource[_ ]exhausted", re.I)
-_AUTH = re.compile(r"api[_ ]key|unauthori[sz]ed|authentication|permission_error|invalid x-api-key|not logged in", re.I)
+_AUTH = re.compile(
+    r"api[_ ]key|unauthori[sz]ed|authentication|permission_error|invalid x-api-key|not logged in"
+    r"|failed to sign in|client is no longer supported|unsupported_client|oauth free tier has been discontinued",
+    re.I,
+)
 _OVER = re.compile(r"overloaded|unavailable|internal ?server ?error|bad ?gateway|gateway ?timeout|server had an error", re.I)
 _NETWORK = re.compile(
     r"econnrefused|econnreset|enotfound|etimedout|connection ?(refused|reset|error)|(cannot|unable to) connect"

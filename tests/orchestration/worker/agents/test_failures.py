@@ -11,6 +11,8 @@ from orchestration.worker.agents.shared import failures
         ("Attempt 1 failed with status 429. Retrying with backoff... _ApiError: {}", "rate_limited"),
         ('[API Error: {"error":{"code":401,"message":"Incorrect key","status":"UNAUTHENTICATED"}}]', "auth"),
         ('[API Error: {"error":{"code":503,"message":"The model is overloaded."}}]', "overloaded"),
+        ("Failed to sign in. Message: This client is no longer supported for Gemini Code Assist for individuals.", "auth"),
+        ("Qwen OAuth free tier has been discontinued. Run qwen auth to configure.", "auth"),
         ("[API Error: 401 Incorrect API key provided: stub]", "auth"),
         ("[API Error: Connection error. (cause: fetch failed)]", "network"),
         ("litellm.AuthenticationError: AuthenticationError: OpenAIException - no", "auth"),
