@@ -10,7 +10,6 @@ from orchestration.landing import reads
 from orchestration.plans import formats
 from orchestration.plans.difference import NEW, FieldChange, Line
 from orchestration.plans.importing import Preview
-from orchestration.verdicts import targets
 
 MAX_SHOWN = 100
 MAX_TEXT = 300
@@ -71,21 +70,9 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
 def likely_targets(page_request: PageRequest, preview: Preview) -> dict[int, list[str]]:
     """For each new entry without tests, by its line: the cases that fail on the base and whose names or messages are about it.
     Without a failing case on the base it has no lines."""
-    drafts = {line.row.item.line: line.row.draft for line in preview.difference.of("added") if line.row.draft}
-    without = {line: draft for line, draft in drafts.items() if not draft.spec.get("tests")}
-    failing = reads.failing_on_tip(page_request.workspace) if without else {}
-    if not failing:
-        return {}
-    cases = targets.by_word(failing)
-    likely = {
-        line: targets.proposed(
-            cases,
-            len(failing),
-            title=draft.content.strip().split("\n")[0],
-            files=[*draft.spec.get("files_to_modify", ()), *draft.spec.get("files_to_create", ())],
-        )
-        for line, draft in without.items()
-    }
+    added = preview.difference.of("added")
+    drafts = {line.row.item.line: (line.row.draft.content, line.row.draft.spec) for line in added if line.row.draft}
+    likely = reads.likely_targets(page_request.workspace, drafts)
     return {line: names[:MAX_LIKELY] for line, names in likely.items()}
 
 

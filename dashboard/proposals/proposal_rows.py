@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from budget import amounts
+from orchestration.landing import reads as landing
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import editing, on_base, pictures
+from workspaces.models import Workspace
 
 Kind, State = Proposal.Kind, Proposal.State
 # Of an open proposal and of an applied one: the word, and its tone.
@@ -35,6 +37,7 @@ LABELS = {"priority": "Priority", "depends_on": "Waits for", "rounds": "Rounds",
 class Row:
     """A proposal as the page shows it. `outrun`: why the backlog has outrun it, while it is open. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
     headings with their lines. `files`: each with whether it is new. `on_base`: the words and the tone of what its tests said before the work.
+    `is_without_test`: it is an open new entry that names none, and no case that fails on the base looks like it.
     """
 
     proposal: Proposal
@@ -50,20 +53,28 @@ class Row:
     failing: list[tuple[str, str]]
     test_files: list[tuple[str, str]]
     estimate: str
+    is_without_test: bool
 
     @property
     def may_edit(self) -> bool:
         return self.proposal.kind == Kind.ADD or self.proposal.kind in editing.EDITABLE
 
 
-def rows(proposals: Sequence[Proposal], outrun: Mapping[int, str]) -> list[Row]:
+def rows(workspace: Workspace, proposals: Sequence[Proposal], outrun: Mapping[int, str]) -> list[Row]:
     """In a fixed number of queries. `outrun`: a proposal's id to why it cannot be applied."""
     ids = {pk for proposal in proposals for pk in _named(proposal)}
     seqs = {pk: f"#{seq}" for pk, seq in Entry.objects.filter(pk__in=ids).values_list("pk", "seq")}
     for proposal in proposals:
         if ref := proposal.after.get("ref"):
             seqs[ref] = f"#{proposal.entry.seq}" if proposal.entry else f"proposal {proposal.number}"
-    return [_row(proposal, seqs, outrun.get(proposal.pk, "")) for proposal in proposals]
+    likely = landing.likely_targets(workspace, _drafts(proposals))
+    return [_row(proposal, seqs, outrun.get(proposal.pk, ""), likely) for proposal in proposals]
+
+
+def _drafts(proposals: Sequence[Proposal]) -> dict[int, tuple[str, Mapping[str, Any]]]:
+    """The entries that would be new, by their proposal."""
+    new = [proposal for proposal in proposals if proposal.state == State.OPEN and proposal.kind == Kind.ADD]
+    return {proposal.pk: (proposal.after["content"], proposal.after.get("spec") or {}) for proposal in new}
 
 
 def _named(proposal: Proposal) -> Iterator[str]:
@@ -74,7 +85,7 @@ def _named(proposal: Proposal) -> Iterator[str]:
         yield from child.get("depends_on") or ()
 
 
-def _row(proposal: Proposal, seqs: Mapping[str, str], outrun: str) -> Row:
+def _row(proposal: Proposal, seqs: Mapping[str, str], outrun: str, likely: Mapping[int, list[str]]) -> Row:
     is_new = proposal.kind == Kind.ADD
     has_spec = is_new or proposal.kind == Kind.MERGE
     spec = (proposal.after.get("spec") or {}) if has_spec else {}
@@ -97,6 +108,7 @@ def _row(proposal: Proposal, seqs: Mapping[str, str], outrun: str) -> Row:
         list(proposal.tests_on_base.get("failing", {}).items()),
         list((spec.get("test_files") or {}).items()),
         _estimate(proposal),
+        not outrun and likely.get(proposal.pk) == [],
     )
 
 

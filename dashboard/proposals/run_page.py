@@ -95,7 +95,7 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "is_over": is_over,
         "status": queries.shown_status(run.session),
         "cost": reads.costs([run.pk]).get(run.pk, 0),
-        "rows": proposal_rows.rows(proposals, reads.outrun(page_request.workspace.pk, proposals)),
+        "rows": proposal_rows.rows(page_request.workspace, proposals, reads.outrun(page_request.workspace.pk, proposals)),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
         "tick": page_request.request.GET.get("tick", ""),
         "adds_only": _adds(proposals),

@@ -1,5 +1,6 @@
 """What the page and the API show of a workspace's integration branch and landing queue."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.repositories import here
-from orchestration.verdicts import checks_hash, store
+from orchestration.verdicts import checks_hash, store, targets
 from workspaces.models import Workspace
 
 MAX_QUEUED = 200
@@ -135,6 +136,25 @@ def failing_on_tip(workspace: Workspace) -> dict[str, str]:
     if verdict is None:
         return {}
     return {name: message for run in store.runs_of(verdict).values() if run.cases for name, message in run.cases.failed.items()}
+
+
+def likely_targets(workspace: Workspace, drafts: Mapping[int, tuple[str, Mapping[str, Any]]]) -> dict[int, list[str]]:
+    """For each draft (content and spec) that names no tests: the cases that fail on the branch's tip and that it is likely about. An empty list:
+    none, so its work may be unproven. Without a failing case there are no keys. A fixed number of queries."""
+    without = {key: (content, spec) for key, (content, spec) in drafts.items() if not spec.get("tests")}
+    failing = failing_on_tip(workspace) if without else {}
+    if not failing:
+        return {}
+    cases = targets.by_word(failing)
+    return {
+        key: targets.proposed(
+            cases,
+            len(failing),
+            title=content.strip().split("\n")[0],
+            files=[*(spec.get("files_to_modify") or ()), *(spec.get("files_to_create") or ())],
+        )
+        for key, (content, spec) in without.items()
+    }
 
 
 def shown_check(check: dict[str, Any]) -> dict[str, Any]:

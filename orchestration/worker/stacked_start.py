@@ -2,23 +2,37 @@
 
 from pathlib import Path
 
+from orchestration.backlog import lost_work
 from orchestration.forges import stacking
 from orchestration.git import changes, conflicts, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
-from orchestration.models import Entry, Session
-from orchestration.repositories import here
+from orchestration.models import Entry, Round, Session
+from orchestration.repositories import claims, here
+from orchestration.sessions import Ending
+from orchestration.worker.steps.context import SessionOver
+
+ELSEWHERE = "The work of #{seq}, from which this entry starts, is on {host} alone: it starts there"
 
 
 def start_for(session: Session, tip: str) -> str:
-    """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is not on this host."""
+    """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is gone; SessionOver where another host has
+    it alone: the entry starts there."""
     assert session.entry is not None
     repo, start = here.path(session.workspace), tip
     for below in stacking.begin(session.entry.pk):
-        if not here.bring(session.workspace, below.open_head, f"refs/heads/{below.branch}"):
-            raise GitError("fetch", f"{below.branch} of #{below.seq}, from which this entry starts, is not on this host yet")
+        if not here.bring(session.workspace, below.open_head, claims.ref_of(below.pk), f"refs/heads/{below.branch}"):
+            _start_elsewhere(session, below)
         start = _with(repo, start, below)
     return start
+
+
+def _start_elsewhere(session: Session, below: Entry) -> None:
+    round_ = Round.objects.filter(entry=below, commit=below.open_head).select_related("session__workspace").last()
+    if round_ is None or (host := lost_work.elsewhere(round_)) is None:
+        raise GitError("fetch", f"{below.branch} of #{below.seq}, from which this entry starts, is not on this host yet")
+    lost_work.wait_for(session.owner_id, host.id)
+    raise SessionOver(Ending(Session.Outcome.INTERRUPTED, ELSEWHERE.format(seq=below.seq, host=host.name)))
 
 
 def _with(repo: Path, start: str, below: Entry) -> str:

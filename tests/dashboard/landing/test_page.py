@@ -10,7 +10,7 @@ from django.test import Client
 
 from orchestration.models import Entry, Integration, Landing, Worker
 from orchestration.worker import agent_checks
-from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.overview.test_page import in_line, text_of
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.conftest import shop
 from tests.orchestration.worker.sessions.shop import Shop
@@ -151,3 +151,19 @@ def test_the_history_has_the_verdict_that_let_work_land(ana: Client, shop: Make)
     work.land()
     seen = text_of(ana, address(work, "landing/"))
     assert "all pass" in seen and "run, " not in seen and "Good" in seen
+
+
+WITHOUT_TEST = "No failing test looks like it. Name its tests"
+
+
+def test_the_preview_of_a_plan_names_entries_that_no_failing_test_looks_like(ana: Client, red: Shop) -> None:
+    plan = {"text": "- [ ] Implement multiply\n- [ ] Write a changelog\n", "do": "preview"}
+    seen = in_line(ana.post(address(red, "entries/plan/"), plan).content.decode())
+    assert seen.count(WITHOUT_TEST) == 1 and seen.index("Write a changelog") < seen.index(WITHOUT_TEST)
+
+
+def test_on_a_base_without_a_failing_test_the_preview_shows_nothing_of_tests(ana: Client, shop: Make) -> None:
+    work = shop()
+    work.land()
+    seen = ana.post(address(work, "entries/plan/"), {"text": "- [ ] Write a changelog\n", "do": "preview"})
+    assert WITHOUT_TEST not in in_line(seen.content.decode())

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from orchestration.executor import control
+from orchestration.landing import reads as landing
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
@@ -230,6 +231,18 @@ def test_the_tests_that_an_entry_brings_are_shown_with_their_state(otto: Client,
     seen = text(page(otto, planned, f"runs/{run.pk}/"))
     assert "Its tests fail before the work, as they must" in seen and "assert &lt;0&gt;" in seen
     assert "Its tests were not seen to fail before the work" in seen and "No check names it." in seen
+
+
+def test_proposals_name_entries_that_no_failing_test_looks_like(
+    otto: Client, planned: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "failing_on_tip", lambda _: {"t.test_multiply": "no attribute multiply", "t.test_add": ""})
+    without = "No failing test looks like it. Name its tests"
+    run = a_run(planned, "Implement multiply", "Write a changelog", {"content": "Write docs", "spec": {"tests": ["t.x"]}})
+    seen = text(page(otto, planned, f"runs/{run.pk}/"))
+    assert seen.count(without) == 1 and seen.index("Write a changelog") < seen.index(without) < seen.index("Write docs")
+    run.proposals.update(state="rejected")
+    assert without not in text(page(otto, planned, f"runs/{run.pk}/"))
 
 
 @pytest.fixture

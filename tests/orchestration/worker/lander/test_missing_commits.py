@@ -8,7 +8,9 @@ import pytest
 from orchestration import queries
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Integration, Landing, Round, Session
+from orchestration.repositories import claims, here
 from tests.factories import a_worker
+from tests.orchestration.worker.lander.test_chains import a_shop, chain
 from tests.orchestration.worker.lander.verified import verified
 from tests.orchestration.worker.sessions.shop import Shop
 from workspaces.models import Event, Workspace
@@ -128,3 +130,42 @@ def test_the_metric_counts_it_apart(db: None, shop: Make, client: Any) -> None:
     work.land()
     read = samples(client, a_token(None, "viewer"))
     assert read["muster_landings_open", (("state", "waiting_for_host"), ("workspace", work.workspace.pk))] == 1
+
+
+def unproven_elsewhere(shop: Make) -> tuple[Shop, Entry, Entry]:
+    """Unproven work that another host has alone, and an entry that builds on it."""
+    work = a_shop(shop, {"last": "a b", "mine": "c"})
+    on_several_hosts(work)
+    below, above = chain(work, "a", "b")
+    work.run(below)
+    missing(below)
+    Entry.objects.filter(pk=below.pk).update(open_head=GONE)
+    return work, Entry.objects.get(pk=below.pk), Entry.objects.get(pk=above.pk)
+
+
+def test_unproven_work_that_is_on_another_host_alone_waits_for_it_and_stops_no_other(shop: Make) -> None:
+    work, below, _ = unproven_elsewhere(shop)
+    [other] = chain(work, "c")
+    work.run(other)
+    other.refresh_from_db()
+    landing = Landing.objects.get(entry=below)
+    assert (landing.state, other.status) == ("unproven", "done") and "on build-1 alone, which is asked for it" in landing.message
+
+
+def test_what_builds_on_it_starts_on_the_host_that_has_it_and_no_attempt_is_lost(shop: Make) -> None:
+    work, below, above = unproven_elsewhere(shop)
+    session = work.supervise(work.claim(above))
+    above.refresh_from_db()
+    assert (session.outcome, above.status, above.host_id, above.crashes) == ("interrupted", "pending", "host_1", 0)
+    assert (
+        session.outcome_message == f"The work of #{below.seq}, from which this entry starts, is on build-1 alone: it starts there"
+    )
+    assert not Round.objects.filter(entry=above).exists()
+
+
+def test_what_another_host_shared_is_looked_for_where_it_was_shared(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, below, above = unproven_elsewhere(shop)
+    looked_for: list[str] = []
+    monkeypatch.setattr(here, "bring", lambda _, commit, *refs: bool(looked_for.extend(refs)))
+    work.supervise(work.claim(above))
+    assert claims.ref_of(below.pk) in looked_for
