@@ -49,7 +49,7 @@ def remove_old(until: float = float("inf")) -> Iterator[tuple[str, int]]:
     yield "verdicts", _in_batches(_verdicts, _delete, until)
     yield "events", _in_batches(_events, _delete, until)
     yield "forge_deliveries", _in_batches(_forge_deliveries, _delete, until)
-    yield "outcome_counts", outcome_counts.add_up()
+    yield "outcome_counts", outcome_counts.add_up(until)
 
 
 def _in_batches(old: Callable[[], QuerySet[Any]], give_up: Callable[[QuerySet[Any]], int], until: float) -> int:

@@ -1,6 +1,7 @@
 """The counters of rounds, sessions and landings that ended, from sums that triggers keep: none ever falls."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -43,18 +44,25 @@ def metrics(workspace_ids: Sequence[str]) -> Iterator[Metric]:
     yield from ended.values()
 
 
-def add_up() -> int:
-    """Replace many rows of one kind by their sum. A reader sees all of them or the sum, and a second process waits. Returns how many went."""
+def add_up(until: float = float("inf")) -> int:
+    """Replace many rows of one kind by their sums. `until`: when to leave the rest, by the monotonic clock. Returns how many rows went."""
     removed = 0
     many = _by_group(OutcomeCount.objects.all()).annotate(rows=Count("pk")).filter(rows__gt=MOST)
-    for row in many.values("workspace_id", "of", "kind", "result"):
-        with transaction.atomic():
-            rows = list(OutcomeCount.objects.select_for_update().filter(**row).order_by("pk")[:BATCH])
-            if len(rows) > MOST:
-                OutcomeCount.objects.filter(pk__in=[each.pk for each in rows]).delete()
-                OutcomeCount.objects.create(**row, number=sum(each.number for each in rows))
-                removed += len(rows) - 1
+    for group in list(many.values("workspace_id", "of", "kind", "result")):
+        while time.monotonic() < until and (went := _add_up(group)):
+            removed += went
     return removed
+
+
+def _add_up(group: Mapping[str, Any]) -> int:
+    """A reader sees all of the rows or their sum, and a second process waits."""
+    with transaction.atomic():
+        rows = list(OutcomeCount.objects.select_for_update().filter(**group).order_by("pk")[:BATCH])
+        if len(rows) <= MOST:
+            return 0
+        OutcomeCount.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        OutcomeCount.objects.create(**group, number=sum(row.number for row in rows))
+    return len(rows) - 1
 
 
 def _by_group(rows: QuerySet[OutcomeCount]) -> QuerySet[OutcomeCount, Any]:

@@ -103,6 +103,15 @@ def test_adding_up_changes_no_count_and_leaves_few_rows() -> None:
     assert OutcomeCount.objects.count() == 4
 
 
+def test_many_rows_are_added_up_in_batches_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcome_counts, "BATCH", 30)
+    workspace = a_workspace()
+    OutcomeCount.objects.bulk_create(OutcomeCount(workspace=workspace, of="round", result="passed") for _ in range(200))
+    assert outcome_counts.add_up(until=0) == 0
+    outcome_counts.add_up()
+    assert OutcomeCount.objects.count() <= outcome_counts.MOST and counters(workspace) == {("muster_rounds_total", "passed"): 200}
+
+
 def test_tokens_are_counted_by_model_and_kind() -> None:
     workspace = a_workspace()
     used(workspace, "1", "opus", input_tokens=5, output_tokens=7, cache_read_tokens=11, cache_write_tokens=13)
