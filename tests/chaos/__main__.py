@@ -153,6 +153,8 @@ def _report(place: "Place", checker: "Checker", counts: "Counter[str]", took: fl
     print(
         f"{len(place.entries)} entries, {Session.objects.count()} sessions, {printed} usage lines, {LedgerEntry.objects.count()} ledger rows"
     )
+    hosts = Counter(Session.objects.exclude(host_id="").values_list("host_id", flat=True))
+    print(f"Sessions by host: {', '.join(str(count) for count in sorted(hosts.values()))}")
     print(f"The last work was done {took:.1f} s after the last fault. {checker.looks} looks.")
     print(f"Broken promises: {len(checker.broken)}")
     for sentence in checker.broken:
@@ -164,7 +166,7 @@ def _report(place: "Place", checker: "Checker", counts: "Counter[str]", took: fl
 
 def _keep(place: "Place") -> Path:  # noqa: F821
     kept = Path(tempfile.mkdtemp(prefix="muster-chaos-kept-"))
-    for path in [place.up.log, *place.data.glob("logs/*"), *place.data.glob("*.sqlite3*")]:
+    for path in [place.up.log, place.second.log, *place.data.glob("logs/*"), *place.data.glob("*.sqlite3*")]:
         shutil.copy(path, kept)
     return kept
 

@@ -13,6 +13,7 @@ import psutil
 import redis
 
 from tests.chaos.place import BRANCH, Place
+from tests.faults.harness import until
 
 Fault = Callable[[Place, random.Random], str]
 """Does it and heals it. Returns a line for the report; empty: there was nothing to do it to."""
@@ -113,6 +114,20 @@ def everything_is_killed_and_started_again(place: Place, dice: random.Random) ->
     time.sleep(dice.uniform(0, 1.5))
     place.restart()
     return ""
+
+
+@fault
+def a_host_vanishes_and_comes_back(place: Place, dice: random.Random) -> str:
+    """Before its lease is over, or after its entries went on elsewhere, or after its money was settled without it."""
+    with suppress(AssertionError):
+        until(lambda: len(place.second.processes()) > 1, 30)  # it has a session
+    seconds, lost = dice.choice([1.0, 8.0, 30.0]), place.second.processes()
+    for process in lost:
+        place.note_hit(process)
+    place.second.vanish()
+    time.sleep(seconds)
+    place.start_second()
+    return f"{len(lost)} processes, for {seconds:g} s"
 
 
 @fault

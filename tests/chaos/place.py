@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 
 from orchestration.processes.shim.procfs import MARKER_VARIABLE
+from tests.chaos.second_host import SecondHost
 from tests.faults.harness import ROOT, Client, Running, until
 
 SETTINGS = {
@@ -22,6 +24,10 @@ SETTINGS = {
     "MUSTER_TICK_S": "0.5",
     "MUSTER_POLL_S": "0.2",
     "MUSTER_STOP_GRACE_S": "1",
+    "MUSTER_SESSION_SLOTS": "2",
+    "MUSTER_DRAIN_S": "10",
+    "MUSTER_LOST_HOST_S": "20",
+    "MUSTER_SECRET_KEY": "one key on both hosts, of more than fifty characters",
 }
 MAX_WORKERS = 3
 IN_LINE = 5  # entries that are not done, while work is added
@@ -40,19 +46,29 @@ class Place:
         self.disk = data.parent
         self.repo, self.notes = folder / "repo", folder / "notes"
         self.notes.mkdir()
-        self.environment = SETTINGS | environment | {"MUSTER_REPO_ROOTS": str(folder)}
+        self.port = free_port()
+        base = {"MUSTER_REPO_ROOTS": str(folder), "MUSTER_BASE_URL": f"http://127.0.0.1:{self.port}"}
+        self.environment = SETTINGS | environment | base
         _make_repository(self.repo)
+        self.second = SecondHost(folder / "second" / "data")
+        self.second.data.parent.mkdir()
         self.up = self._start()
         self.client = Client(self.up)
         self.workspace = self._add_workspace()
         self.entries: list[str] = []
         self.hit: set[str] = set()
+        self.start_second()
         self.call("POST", "/executor/start")
 
     def _start(self) -> Running:
-        up = Running(self.data, **self.environment)
+        up = Running(self.data, "--port", str(self.port), **self.environment)
         until(up.is_ready, 90)
         return up
+
+    def start_second(self) -> None:
+        """With the message broker's address of this moment: `up` chooses one at its start."""
+        shared = {"DATABASE_URL": f"sqlite:///{self.data}/muster.sqlite3", **self.environment, "REDIS_URL": self.valkey_url()}
+        self.second.start({**self.up.env, **shared})
 
     def restart(self) -> None:
         """Start `up` again after its death."""
@@ -60,13 +76,16 @@ class Place:
         token = self.client._token
         self.up = self._start()
         self.client.up, self.client._token = self.up, token
+        self.second.vanish()
+        self.start_second()
 
     def end(self) -> list[str]:
         """Ctrl-C. Returns the commands of what is still alive."""
+        left = self.second.end()
         if self.up.process.poll() is None:
             self.up.process.send_signal(signal.SIGINT)
             self.up.process.wait(30)
-        return [*self.up.leftovers(), *(" ".join(process.cmdline()) for process in self.agents())]
+        return [*left, *self.up.leftovers(), *(" ".join(process.cmdline()) for process in self.agents())]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """An answer of the API; asks again while a process is down or the disk is full. Raises AssertionError after PATIENCE_S."""
@@ -184,3 +203,9 @@ def _make_repository(path: Path) -> None:
     (path / "README").write_text("a project\n")
     subprocess.run([*git, "-C", str(path), "add", "-A"], check=True)
     subprocess.run([*git, "-C", str(path), "commit", "-q", "-m", "begin"], check=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
