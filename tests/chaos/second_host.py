@@ -61,12 +61,12 @@ class SecondHost:
                 os.kill(pid, signal.SIGKILL)
 
     def _orphans(self) -> list[int]:
-        found = []
+        pids = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if process.environ().get("MUSTER_DATA_DIR") == str(self.data):
-                    found.append(process.pid)
-        return found
+                    pids.append(process.pid)
+        return pids
 
     def end(self) -> list[str]:
         """As an owner stops it. Returns the commands of what is still alive."""
