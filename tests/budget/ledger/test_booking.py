@@ -197,3 +197,15 @@ def test_only_what_awaits_its_host_is_given_up() -> None:
     assert not awaited.give_up(hold.pk, **given) and not awaited.keep(hold.pk, host="east", seconds=60)
     hold.refresh_from_db()
     assert (hold.state, hold.drawn) == ("settled", usd("0.5"))
+
+
+@pytest.mark.parametrize("budget", ["0.5", "0.5005"])
+def test_where_there_is_no_room_a_reservation_stays_as_it_is(budget: str) -> None:
+    """Also one that is overdrawn; less than a tenth of a cent is no room."""
+    entry = an_entry(a_workspace(), budget=budget)
+    hold = a_hold(entry, "0.5")
+    for drawn in ("0.1", "0.7"):
+        book(entry, drawn, drawn, hold)
+        assert ledger.extend(hold.pk, usd(1)) == 0
+    hold.refresh_from_db()
+    assert hold.amount == usd("0.5")

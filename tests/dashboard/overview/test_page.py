@@ -17,7 +17,7 @@ from dashboard.overview import tally
 from orchestration.backlog import entries, entry_actions
 from orchestration.models import Entry, Executor, Integration, Session, Worker
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_charge, a_worker, an_entry, blocked_event, some_entries
+from tests.factories import a_charge, a_session, a_worker, an_entry, blocked_event, ended, some_entries
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Workspace
@@ -275,3 +275,14 @@ def test_what_was_blocked_for_longer_than_a_day_is_not_newly_blocked(ana: Client
         Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_at=at)
     read = tally._read(workspace, timezone.localtime())
     assert (read["blocked"], read["newly_blocked"]) == (2, 1)
+
+
+def test_of_the_sessions_that_ended_within_a_day_those_count_as_passed_that_did(ana: Client) -> None:
+    workspace = seed.empty("Ended")
+    Executor.objects.filter(pk=workspace.pk).update(state="running")
+    for outcome in ("passed", "failed"):
+        ended(a_session(an_entry(workspace)), outcome=outcome)
+    ended(old := a_session(an_entry(workspace)), outcome="passed")
+    Session.objects.filter(pk=old.pk).update(ended_at=now() - timedelta(hours=25))
+    read = tally._read(workspace, timezone.localtime())
+    assert (read["ended"], read["passed"]) == (2, 1)

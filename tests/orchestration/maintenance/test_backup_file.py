@@ -20,14 +20,14 @@ from tests.factories import a_workspace
 from tests.orchestration.git.repositories import a_repository
 
 
-def a_backup(folder: Path) -> Path:
+def a_backup(folder: Path, *, database: str = "sqlite") -> Path:
     """A small one, written without a running database."""
     parts = folder / "parts"
     (parts / archive.BUNDLES).mkdir(parents=True)
     with sqlite3.connect(parts / archive.DATABASE) as tables:
         tables.execute("CREATE TABLE a (b)")
     tables.close()
-    archive.write(parts, folder / "backup.tar", {"database": "sqlite", "at": "2026-11-01T10:00", "workspaces": []})
+    archive.write(parts, folder / "backup.tar", {"database": database, "at": "2026-11-01T10:00", "workspaces": []})
     return folder / "backup.tar"
 
 
@@ -146,3 +146,13 @@ def test_only_its_owner_reads_a_backup_and_its_key(tmp_path: Path, monkeypatch: 
     finally:
         os.umask(before)
     assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "b.tar", tmp_path / "b.tar.key")} == {"0o600"}
+
+
+def test_what_is_restored_is_not_restored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = a_backup(tmp_path, database=connection.vendor)
+    with archive.unpacked(file) as (_, manifest):
+        name = archive.name_of(manifest)
+    monkeypatch.setattr(databases, "await_interrupted", lambda: None)
+    monkeypatch.setattr(databases, "restored", lambda: (name, True))
+    monkeypatch.setattr(restoring, "_load", lambda *_: pytest.fail("it was loaded again"))
+    assert list(restoring.restore(file)) == ["This backup is restored here already: nothing was changed"]

@@ -205,3 +205,17 @@ def test_the_database_refuses_an_applied_proposal_without_an_entry(workspace: Wo
     run = a_run(workspace, PARSE)
     with pytest.raises(IntegrityError), transaction.atomic():
         run.proposals.update(state="applied")
+
+
+@pytest.mark.django_db
+def test_an_edit_of_its_tests_makes_what_they_said_on_the_base_void_and_another_edit_does_not() -> None:
+    run = a_run(a_workspace(planner=PLANNER), {"content": "Parse dates", "spec": {"tests": ["test_dates"]}})
+    run.proposals.update(tests_on_base={"test_dates": "fails"})
+    for content, tests, kept in (
+        ("Parse all dates", ["test_dates"], {"test_dates": "fails"}),
+        ("Parse all dates", ["test_all"], {}),
+    ):
+        row = editing.edit(
+            run.proposals.get(), ProposedEntry.model_validate({"content": content, "spec": {"tests": tests}}), by=ANA
+        )
+        assert (row.after["content"], run.proposals.get().tests_on_base) == (content, kept)

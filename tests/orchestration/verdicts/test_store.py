@@ -1,6 +1,9 @@
 """Stored verdicts: the newest of a tree and its checks counts, and what rounds gained is kept at their landing."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils.timezone import now
 
 from orchestration.models import Round, TreeVerdict
 from orchestration.verdicts import gains, store
@@ -28,6 +31,14 @@ def test_the_newest_verdict_of_a_tree_counts() -> None:
     assert store.newest(shop.pk, "t", "h") == newest
 
 
+def test_a_verdict_that_is_too_old_does_not_count_where_its_age_matters() -> None:
+    shop = a_workspace()
+    verdict = record(shop, report("a"))
+    TreeVerdict.objects.update(at=now() - timedelta(hours=2))
+    hours = [store.newest(shop.pk, "t", "h", max_age=timedelta(hours=n)) for n in (1, 3)]
+    assert hours == [None, verdict] and store.newest(shop.pk, "t", "h") == verdict
+
+
 @pytest.fixture
 def round_() -> Round:
     """It made b and c pass, which failed on its base."""
@@ -48,6 +59,12 @@ def test_a_case_that_others_removed_is_no_gain(round_: Round) -> None:
     """It cannot be missing at the landing: it was not there any more."""
     [tip] = gains.added({"tests": report("a", "b")}, [round_.pk], "h").values()
     assert tip.cases is not None and (tip.cases.passed, dict(tip.cases.failed)) == ({"a", "b"}, {})
+
+
+def test_a_case_that_passed_before_the_round_too_is_no_gain(round_: Round) -> None:
+    """Others have broken it on the tip since: this work need not repair it."""
+    [tip] = gains.added({"tests": report("", "a b c")}, [round_.pk], "h").values()
+    assert tip.cases is not None and (tip.cases.passed, set(tip.cases.failed)) == ({"b", "c"}, {"a"})
 
 
 def test_a_case_that_the_round_added_itself_is_a_gain() -> None:

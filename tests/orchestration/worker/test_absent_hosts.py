@@ -97,6 +97,16 @@ def test_after_an_hour_an_estimate_is_charged_by_what_it_had_spent() -> None:
     assert LedgerEntry.objects.count() == 2
 
 
+def test_what_was_spent_within_seconds_is_no_rate() -> None:
+    """One request right after the start would make the next half minute dear."""
+    session = a_lost_session()
+    last = LedgerEntry.objects.get().at
+    times = {"started_at": last - timedelta(seconds=1), "lease_until": last + timedelta(seconds=30)}
+    Session.objects.filter(pk=session.pk).update(**times)
+    in_an_hour(session)
+    assert money(session) == (3 * usd("0.05"), 0)  # over half a minute as much again, and one request
+
+
 def test_without_any_report_in_the_workspace_the_whole_reservation_is_charged() -> None:
     session = a_lost_session(spent="")
     in_an_hour(session)

@@ -1,8 +1,10 @@
 """A long queue: what lands together, in which order, and that one red entry holds nothing up."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils.timezone import now
 
 from orchestration.backlog import dependencies
 from orchestration.landing import queue
@@ -65,3 +67,23 @@ def test_newer_work_of_an_entry_takes_the_place_of_older() -> None:
     kept = queue.enqueue(other, "9" * 40, round_=None)
     now = {landing.pk: landing.state for landing in Landing.objects.all()}
     assert [now[each.pk] for each in (first, second, third, kept)] == ["withdrawn", "withdrawn", "queued", "queued"]
+
+
+@pytest.mark.django_db
+def test_what_waits_for_a_host_is_looked_for_again_in_its_time_and_not_before() -> None:
+    workspace = a_workspace()
+    landing = queue.enqueue(an_entry(workspace), "c" * 40, round_=None)
+    assert list(queue.to_land(workspace.pk)) == [landing] and queue.is_waiting(workspace.pk)
+    queue.wait_for_host(landing, "Its commit is on east alone")
+    assert list(queue.to_land(workspace.pk)) == [] and not queue.is_waiting(workspace.pk)
+    assert list(queue.in_order(workspace.pk)) == [landing]
+    Landing.objects.update(not_before=now() - timedelta(seconds=1))
+    assert list(queue.to_land(workspace.pk)) == [landing] and queue.is_waiting(workspace.pk)
+
+
+@pytest.mark.django_db
+def test_refusals_are_counted_since_the_entrys_last_landing() -> None:
+    entry, other = (an_entry(workspace) for workspace in [a_workspace()] * 2)
+    for each, state in ((entry, "refused"), (entry, "landed"), (other, "landed"), (entry, "refused"), (entry, "withdrawn")):
+        Landing.objects.create(workspace=each.workspace, entry=each, commit="c" * 40, state=state, ended_at=now())
+    assert (queue.refusals(entry.pk), queue.refusals(other.pk)) == (1, 0)
