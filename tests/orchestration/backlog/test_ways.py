@@ -147,8 +147,8 @@ def test_a_move_to_any_other_state_takes_the_way_away(shop: Workspace) -> None:
 
 def newest(entry: Entry) -> tuple[int, bool] | None:
     """The round whose work is the entry's, and whether it changed anything."""
-    found = newest_work.of(entry.pk)
-    return (found.round.number, found.has_diff) if found else None
+    work = newest_work.of(entry.pk)
+    return (work.round.number, work.has_diff) if work else None
 
 
 def test_work_before_what_was_given_up_is_given_up_too(shop: Workspace) -> None:

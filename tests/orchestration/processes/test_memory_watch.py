@@ -8,7 +8,9 @@ from orchestration.processes.shim import memory_watch
 from orchestration.processes.shim.memory_watch import MemoryWatch
 
 
-def watch(monkeypatch: pytest.MonkeyPatch, limit_mb: int, resident_mb: Iterable[int], shares_mb: Iterable[int]) -> MemoryWatch:
+def memory_of(
+    monkeypatch: pytest.MonkeyPatch, limit_mb: int, resident_mb: Iterable[int], shares_mb: Iterable[int]
+) -> MemoryWatch:
     """Of processes with so much resident memory, and so much of it by their share of common pages."""
     resident, shares = ({pid: mb * 1024 for pid, mb in enumerate(each)} for each in (resident_mb, shares_mb))
     monkeypatch.setattr(memory_watch, "resident_kb", resident.__getitem__)
@@ -23,16 +25,16 @@ def watch(monkeypatch: pytest.MonkeyPatch, limit_mb: int, resident_mb: Iterable[
 def test_the_processes_count_together_and_what_they_share_once(
     monkeypatch: pytest.MonkeyPatch, resident: list[int], shares: list[int], is_over: bool
 ) -> None:
-    assert watch(monkeypatch, 100, resident, shares).is_over(1.0) is is_over
+    assert memory_of(monkeypatch, 100, resident, shares).is_over(1.0) is is_over
 
 
 def test_it_looks_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = watch(monkeypatch, 100, [200], [200])
+    watched = memory_of(monkeypatch, 100, [200], [200])
     assert [watched.is_over(now) for now in (5.0, 5.5, 5.9, 6.0)] == [True, False, False, True]
 
 
 def test_without_a_limit_nothing_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not watch(monkeypatch, 0, [9999], [9999]).is_over(1.0)
+    assert not memory_of(monkeypatch, 0, [9999], [9999]).is_over(1.0)
 
 
 def test_a_process_that_is_gone_has_none() -> None:

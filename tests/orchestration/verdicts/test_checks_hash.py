@@ -35,5 +35,5 @@ def test_what_decides_no_verdict_leaves_it() -> None:
 
 
 def test_the_order_of_keys_decides_nothing() -> None:
-    one, other = ({"agent": {"kind": "command", "command": "true", "env": dict(env)}} for env in (["a1", "b2"], ["b2", "a1"]))
-    assert hash_of(**one) == hash_of(**other)
+    first, second = ({"agent": {"kind": "command", "command": "true", "env": dict(env)}} for env in (["a1", "b2"], ["b2", "a1"]))
+    assert hash_of(**first) == hash_of(**second)

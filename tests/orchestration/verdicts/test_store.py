@@ -45,9 +45,9 @@ def round_() -> Round:
     session = a_session(an_entry(a_workspace()))
     record(session.workspace, report("a", "b c"), tree="base")
     result = Result(passed=True, score=1.0, base_score=0.5, checks=(report("a b c").as_json(),))
-    made = Round.objects.get(session=session)
-    record(session.workspace, report("a b c"), kind=Kind.ROUND, result=result, base_tree="base", round_=made)
-    return made
+    passing_round = Round.objects.get(session=session)
+    record(session.workspace, report("a b c"), kind=Kind.ROUND, result=result, base_tree="base", round_=passing_round)
+    return passing_round
 
 
 def test_what_a_round_made_pass_counts_as_passed_on_the_tip(round_: Round) -> None:
