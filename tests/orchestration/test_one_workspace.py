@@ -96,7 +96,7 @@ def test_a_session_makes_no_room_in_another_workspace(mine: Workspace, theirs: W
     assert [session.pk for session in giving_way._at_work(sessions[0])] == [sessions[0].pk]
 
 
-def test_what_requests_cost_in_another_workspace_says_nothing_here(mine: Workspace, theirs: Workspace) -> None:
+def test_prices_of_requests_in_another_workspace_do_not_count(mine: Workspace, theirs: Workspace) -> None:
     other = a_session(an_entry(theirs))
     item = ledger.Charge("k", usd("0.50"), LedgerEntry.PriceSource.REPORTED, reported=usd("0.50"))
     ledger.charge(project(theirs), item, account=other.entry.account, reservation=other.hold, session_ref=other.pk, actor="agent")

@@ -208,7 +208,7 @@ def test_the_database_refuses_an_applied_proposal_without_an_entry(workspace: Wo
 
 
 @pytest.mark.django_db
-def test_an_edit_of_its_tests_makes_what_they_said_on_the_base_void_and_another_edit_does_not() -> None:
+def test_an_edit_of_its_tests_makes_their_result_on_the_base_void_and_another_edit_does_not() -> None:
     run = a_run(a_workspace(planner=PLANNER), {"content": "Parse dates", "spec": {"tests": ["test_dates"]}})
     run.proposals.update(tests_on_base={"test_dates": "fails"})
     for content, tests, kept in (

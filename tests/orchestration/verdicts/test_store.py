@@ -70,8 +70,8 @@ def test_a_case_that_passed_before_the_round_too_is_no_gain(round_: Round) -> No
 def test_a_case_that_the_round_added_itself_is_a_gain() -> None:
     session = a_session(an_entry(a_workspace()))
     record(session.workspace, report("a", "b"), tree="base")
-    made = Round.objects.get(session=session)
+    begun = Round.objects.get(session=session)
     result = Result(passed=True, score=1.0, base_score=0.5, checks=(report("a b new").as_json(),))
-    record(session.workspace, report("a b new"), kind=Kind.ROUND, result=result, base_tree="base", round_=made)
-    [tip] = gains.added({"tests": report("a", "b")}, [made.pk], "h").values()
+    record(session.workspace, report("a b new"), kind=Kind.ROUND, result=result, base_tree="base", round_=begun)
+    [tip] = gains.added({"tests": report("a", "b")}, [begun.pk], "h").values()
     assert tip.cases is not None and tip.cases.passed == {"a", "b", "new"}
