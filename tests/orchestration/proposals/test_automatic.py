@@ -79,7 +79,7 @@ def a_change(number: int, **after: Any) -> Proposal:
     return Proposal(number=number, kind=Proposal.Kind.CHANGE, after=after, pk=number)
 
 
-def test_safe_changes_a_priority_and_nothing_beside_it() -> None:
+def test_safe_changes_a_priority_alone() -> None:
     changes = a_change(1, priority=0), a_change(2, priority=0, content="Do it otherwise"), a_change(3, rounds=9)
     assert numbers(*changes) == [1] and numbers(*changes, mode="all") == [1, 2, 3]
 
