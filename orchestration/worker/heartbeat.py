@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models.functions import Now
 
 from orchestration import sessions
-from orchestration.hosts import draining, problems
+from orchestration.hosts import draining, problems, service_manager
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
@@ -87,7 +87,9 @@ class Heartbeat:
 
     def drain(self, limit_s: float) -> None:
         """The process got SIGTERM: it takes nothing new, and lets its sessions go on for a while. A second SIGTERM ends that."""
-        until = time.monotonic() + (0 if self._draining.is_set() else limit_s)
+        limit_s = 0 if self._draining.is_set() else limit_s
+        service_manager.extend_stop(limit_s)
+        until = time.monotonic() + limit_s
         self._draining.set()
         for _, end in self._also:
             end()

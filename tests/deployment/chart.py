@@ -1,6 +1,7 @@
 """The chart: `helm lint`, and what it renders with several values against the schemas of the oldest and the newest Kubernetes it is for."""
 
 import sys
+from typing import Any
 
 import yaml
 
@@ -47,11 +48,19 @@ def main() -> int:
     except helm_python.HelmError as error:
         if "existingSecret" not in str(error):
             problems.append(f"Without existingSecret it says {error}")
+    for drain_s in (5, 600):
+        if f"terminationGracePeriodSeconds: {drain_s + 30}" not in sessions_of(chart, drain_s):
+            problems.append(f"drainSeconds {drain_s} does not end after 30 s more")
     for wrong in WRONG:
         if not helm_python.lint(CHART, SECRET | wrong, strict=True)["errors"]:
             problems.append(f"It takes {wrong}")
     print("\n".join(problems))
     return len(problems)
+
+
+def sessions_of(chart: Any, drain_s: int) -> str:
+    rendered = chart.render(SECRET | {"sessions": {"drainSeconds": drain_s}}, name="muster")
+    return next(text for path, text in rendered.items() if path.endswith("sessions.yaml"))
 
 
 def problems_of(rendered: dict[str, str]) -> list[str]:

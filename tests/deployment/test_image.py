@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import yaml
+
 from tests.agents import clis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -11,6 +13,12 @@ DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
 def test_it_installs_the_clis_in_the_versions_of_the_tests() -> None:
     assert not [package for package in (*clis.NPM.values(), *clis.PIP.values()) if package not in DOCKERFILE.split()]
+
+
+def test_it_has_the_client_of_the_postgresql_that_compose_starts_for_backups() -> None:
+    services = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
+    web = DOCKERFILE.partition("AS muster-sessions")[0]
+    assert services["postgres"]["image"].replace("postgres:", "postgresql-client-") in web.split()
 
 
 def test_what_it_copies_leaves_out_environments_history_and_secrets() -> None:

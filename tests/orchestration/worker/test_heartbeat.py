@@ -1,8 +1,11 @@
 """The heartbeat renews its own sessions' leases alone, sees what people want, and fences what it could not renew."""
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -156,6 +159,26 @@ def test_a_worker_that_gets_sigterm_offers_no_slots_and_lets_its_sessions_go_on_
     heartbeat.drain(0.5)
     assert time.monotonic() >= until and flags.reason == "interrupted"
     assert Worker.objects.get(pk=heartbeat.worker.pk).slots == heartbeat._open_slots() == 0
+
+
+@pytest.mark.parametrize("name", ["{folder}/notify", "@muster-{pid}"])
+def test_a_worker_that_gets_sigterm_asks_systemd_for_the_time_of_its_drain(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    address = name.format(folder=tmp_path, pid=os.getpid())
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address.replace("@", "\0"))
+        heartbeat.drain(600)
+        assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=630000000"
+
+
+def test_a_worker_that_gets_sigterm_ends_without_a_service_manager(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/notify")
+    heartbeat.drain(600)
+    assert heartbeat._stopping.is_set()
 
 
 def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, flags: StopFlags) -> None:
