@@ -18,9 +18,13 @@ MARK = "muster_restore"
 AT_REST = (
     f"DROP TABLE IF EXISTS {MARK}; CREATE TABLE {MARK} (backup varchar(64) NOT NULL, is_done integer NOT NULL); "
     f"INSERT INTO {MARK} VALUES ('{{backup}}', 0); "
-    "UPDATE orchestration_executor SET state = 'stopped', stop_all_at = CURRENT_TIMESTAMP;"
+    "UPDATE orchestration_executor SET state = 'stopped', stop_all_at = CURRENT_TIMESTAMP; "
+    "UPDATE workspaces_delivery SET state = 'failed', answer = '{of_a_copy}' WHERE state = 'pending'; "
+    "UPDATE workspaces_channel SET enabled = FALSE, off_because = '{of_a_copy}' WHERE enabled;"
 )
-"""In the transaction that loads the database: no process may find executors that run."""
+"""In the transaction that loads the database: no process may find executors that run, or notices to send. The site that the backup is of may
+live, and send its own."""
+OF_A_COPY = "A backup was restored: what it had still to send was not sent"
 
 LOCK = 20261128
 """PostgreSQL's advisory lock of the transaction that loads."""
@@ -52,7 +56,7 @@ def refuse_if_used() -> None:
 def load(source: Path, backup: str) -> None:
     """Into a database that has no tables, in one transaction, with every executor stopped. Raises Impossible: nothing was changed.
     `backup`: the name under which `restored` knows it."""
-    at_rest = AT_REST.format(backup=backup)
+    at_rest = AT_REST.format(backup=backup, of_a_copy=OF_A_COPY)
     if connection.vendor == "sqlite":
         connection.close()
         _load_file(source, at_rest)

@@ -19,7 +19,8 @@ from orchestration.maintenance.backup.databases import Impossible
 from orchestration.models import Executor
 from workspaces import activity, hosts
 from workspaces.access import MUSTER
-from workspaces.models import Workspace
+from workspaces.activity.events import counted
+from workspaces.models import Channel, Workspace
 
 OF_WORK = ("repos", "mirrors", "worktrees", "sessions")
 """Folders of a data directory with which some Muster has worked."""
@@ -49,6 +50,9 @@ def restore(source: Path, *, in_place: bool = False) -> Iterator[str]:
                     f"The database is restored, the refs of {workspace.name} are not: {str(problem)[-300:]}. Run this again"
                 ) from None
         yield _finish(manifest)
+        if off := Channel.objects.filter(off_because=databases.OF_A_COPY, enabled=False).count():
+            is_off = counted(off, "channel of notices is switched off", "channels of notices are switched off")
+            yield f"{is_off}, and what waited in the backup is not sent: switch on what this Muster is to send (Settings, Notices)"
         yield from (f"Not in the backup: {sentence}" for missing in manifest.get("lacks", {}).values() for sentence in missing)
 
 

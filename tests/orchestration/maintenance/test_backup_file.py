@@ -16,8 +16,10 @@ from django.db import connection
 from orchestration.maintenance.backup import archive, databases, restoring, saving
 from orchestration.maintenance.backup.databases import Impossible
 from orchestration.models import Backup
-from tests.factories import a_workspace
+from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from tests.orchestration.git.repositories import a_repository
+from workspaces import activity
+from workspaces.notices import deliveries
 
 
 def a_backup(folder: Path, *, database: str = "sqlite") -> Path:
@@ -156,3 +158,19 @@ def test_what_is_restored_is_not_restored_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(databases, "restored", lambda: (name, True))
     monkeypatch.setattr(restoring, "_load", lambda *_: pytest.fail("it was loaded again"))
     assert list(restoring.restore(file)) == ["This backup is restored here already: nothing was changed"]
+
+
+@pytest.mark.django_db
+def test_a_restored_copy_sends_nothing_that_waited_in_the_backup_and_nothing_that_happens_in_it() -> None:
+    workspace = a_workspace()
+    channel = a_channel(workspace, "Ops", "entry.blocked")
+    activity.record(workspace.pk, blocked_event(), by=ANA)
+    assert deliveries.list_due()
+    with connection.cursor() as cursor:
+        for statement in databases.AT_REST.format(backup="a", of_a_copy=databases.OF_A_COPY).split(";")[:-1]:
+            cursor.execute(statement)
+    assert not deliveries.list_due()
+    activity.record(workspace.pk, blocked_event(), by=ANA)
+    assert list(channel.deliveries.values_list("state", "answer")) == [("failed", databases.OF_A_COPY)]
+    channel.refresh_from_db()
+    assert not channel.enabled and channel.off_because == databases.OF_A_COPY
