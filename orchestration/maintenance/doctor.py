@@ -1,9 +1,11 @@
 """What this host lacks, in sentences that say what to do."""
 
 import shutil
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -47,6 +49,7 @@ def examine() -> Iterator[Finding]:
     yield (database := _database())
     yield _broker()
     yield _web()
+    yield _agents_address()
     yield _disk()
     yield _sandbox()
     yield _memory()
@@ -92,6 +95,19 @@ def _web() -> Finding:
     except (OSError, ValueError) as problem:
         sentence = f"It does not answer there ({problem}): agents that report usage and hosts that fetch repositories need MUSTER_BASE_URL"
         return Finding("web server", settings.BASE_URL, sentence)
+
+
+def _agents_address() -> Finding:
+    """The agents' own port answers nothing but the API (config/http/agent_door.py)."""
+    problem = "Agents reach the pages and the login there too: set MUSTER_AGENT_URL to the web server's second port (8766)"
+    try:
+        with urllib.request.urlopen(f"{settings.AGENT_URL}/livez", timeout=TIMEOUT_S):
+            pass
+    except urllib.error.HTTPError as answer:
+        problem = "" if answer.code == HTTPStatus.NOT_FOUND else f"It answers {answer.code}: check MUSTER_AGENT_URL"
+    except (OSError, ValueError) as error:
+        problem = f"It does not answer there ({error}): agents that report usage or ask need MUSTER_AGENT_URL"
+    return Finding("agents' address", settings.AGENT_URL, problem)
 
 
 def _disk() -> Finding:
