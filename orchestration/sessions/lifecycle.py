@@ -25,6 +25,8 @@ from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 
 FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
+CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED)
+"""Ended by the provider, the host or a shutdown: what had not begun leaves no round."""
 
 
 class Superseded(Exception):
@@ -281,7 +283,7 @@ def _end_round(session: Session, ended: Session, executor: Executor, ending: End
     newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
     if newest is not None and newest.session_id == session.pk and newest.verdict == Round.Verdict.OPEN:
         rounds.close(newest, ending.verdict, findings=ending.findings)
-        if ending.outcome == Session.Outcome.UNAVAILABLE:
+        if ending.outcome in CAUSED_OUTSIDE:
             rounds.drop_if_empty(newest)
     following = _move_entry(ended, executor, ending, newest)
     return events.SESSION_ENDED[ending.outcome](

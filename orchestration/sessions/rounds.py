@@ -151,10 +151,11 @@ def verdict_of(closed: Round) -> Verdict:
 
 
 def drop_if_empty(opened: Round) -> None:
-    """Delete a round without changes and without cost, as after an unavailable provider; its session stays."""
+    """Delete a round without changes and without cost, as after an unavailable provider or a fault of the host; its session stays. One whose
+    agent ended well stays too: the next round goes on from there."""
     spent = RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number)
-    changed = opened.commit and opened.commit != opened.base_commit
-    if not changed and spent.filter(cost=0).exists():
+    is_kept = opened.agent_done or (opened.commit and opened.commit != opened.base_commit)
+    if not is_kept and spent.filter(cost=0).exists():
         Round.objects.filter(pk=opened.pk).delete()
         spent.delete()
 

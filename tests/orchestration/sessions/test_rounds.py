@@ -48,15 +48,23 @@ def test_the_next_prompt_gets_the_findings_of_the_last_three_rounds_newest_first
     assert [number for number, _ in rounds.findings_for(entry)] == [4, 3, 2]
 
 
+@pytest.mark.parametrize("outcome", [Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED])
 @pytest.mark.parametrize(("commit", "spent", "count"), [("", "0", 0), ("0" * 40, "0", 0), ("1" * 40, "0", 1), ("", "0.01", 1)])
-def test_a_round_that_the_provider_refused_is_dropped_unless_it_changed_or_cost_something(
-    commit: str, spent: str, count: int
+def test_a_round_that_provider_or_host_refused_is_dropped_unless_it_changed_or_cost_something(
+    outcome: Session.Outcome, commit: str, spent: str, count: int
 ) -> None:
     session = a_session(an_entry(a_workspace()))
     Round.objects.filter(session=session).update(commit=commit)
     a_charge(session.entry, spent)
-    sessions.conclude(session, sessions.Ending(Session.Outcome.UNAVAILABLE, "Too many requests"))
+    sessions.conclude(session, sessions.Ending(outcome, "Too many requests"))
     assert Round.objects.filter(session=session).count() == count
+
+
+def test_a_round_whose_agent_ended_well_is_kept_though_it_changed_and_cost_nothing() -> None:
+    session = a_session(an_entry(a_workspace()))
+    rounds.record_agent_done(Round.objects.get(session=session), "nothing to do")
+    sessions.conclude(session, sessions.Ending(Session.Outcome.INTERRUPTED, "the worker was shut down"))
+    assert rounds.continue_from_unfinished(Round.objects.get(session=a_session(session.entry)))
 
 
 @pytest.mark.parametrize("model", [Round, RoundSpend])
