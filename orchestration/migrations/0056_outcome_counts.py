@@ -17,7 +17,7 @@ BEFORE = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0055_files_of_others"), ("workspaces", "0016_digests")]
+    dependencies = [("orchestration", "0055_ended_by_version"), ("workspaces", "0016_digests")]
     operations = [
         migrations.CreateModel(
             name="OutcomeCount",

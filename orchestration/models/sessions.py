@@ -112,6 +112,9 @@ class Session(models.Model):
     version = models.CharField(
         max_length=20, blank=True, db_default="", default="", help_text="The number of the release that claimed it."
     )
+    ended_by_version = models.CharField(
+        max_length=20, blank=True, default="", db_default="", help_text="The number of the release that ended it."
+    )
     boot_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     lease_until = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)

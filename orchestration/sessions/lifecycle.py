@@ -236,6 +236,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
             outcome_message=ending.message[:500],
             exit_code=ending.exit_code,
             ended_at=Now(),
+            ended_by_version=release.NUMBER,
             failure=ending.failure,
             waiting_for="",
             waiting_until=None,

@@ -93,7 +93,7 @@ def test_it_runs_again_in_place_of_the_earlier_run_once_nothing_is_at_work(run: 
     confirmed(client, address)
     assert "Sessions are running: stop them first" in text_of(client, f"/w/{run.pk}/")
     assert Workspace.objects.count() == 1
-    Session.of_any_role.update(status="ended", outcome="passed")
+    Session.of_any_role.update(status="ended", ended_by_version="0.2.0", outcome="passed")
     response = confirmed(client, address)
     fresh = Workspace.objects.get(deleted_at__isnull=True)
     assert fresh.pk != run.pk and fresh.repo != run.repo and response.headers["Location"] == f"/w/{fresh.pk}/"
@@ -113,7 +113,7 @@ def test_its_pages_show_how_far_it_is_and_what_waits_for_a_person(run: Workspace
     trend = Entry.objects.get(content__startswith="Show where")
     Entry.objects.filter(pk=trend.pk).update(status="blocked", reason_code="budget_exceeded", reason_message="10 cents")
     planning = Run.objects.get()
-    Session.of_any_role.update(status="ended", outcome="passed", role="orchestrate")
+    Session.of_any_role.update(status="ended", ended_by_version="0.2.0", outcome="passed", role="orchestrate")
     Proposal.objects.create(run=planning, number=1, after={}, reason="It waits")
     seen = text_of(client, f"/w/{run.pk}/", fragment="story")
     assert f'/entries/{trend.pk}/?tab=budget">Raise its budget' in seen

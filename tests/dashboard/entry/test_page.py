@@ -29,7 +29,7 @@ def at(target: Entry, tail: str = "") -> str:
 def startable(workspace: Workspace) -> Entry:
     """#4 starts in the next cycle: nobody is at work, and its files are free."""
     for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
-        Session.objects.filter(pk=session.pk).update(status="ended", outcome="stopped")
+        Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="stopped")
         if session.hold_id:
             ledger.settle(session.hold_id)
         Entry.objects.filter(pk=session.entry_id).update(status="pending")
@@ -295,7 +295,7 @@ def test_a_message_goes_to_a_session_at_work(otto: Client, vera: Client, workspa
     assert vera.post(f"{address}message/", {"text": "Hurry."}).status_code == 403
     assert otto.post(f"{address}message/", {"text": "Hurry."}).status_code == 303
     assert "Hurry." in text_of(vera, at(session.entry), tab="talk")
-    Session.objects.filter(pk=session.pk).update(status="ended", outcome="stopped")
+    Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="stopped")
     assert otto.post(f"{address}message/", {"text": "Hurry."}, headers=HTMX).status_code == 409
 
 

@@ -102,7 +102,9 @@ def test_it_shows_what_is_reserved_until_a_host_that_is_away_is_back(
     vera: Client, workspace: Workspace, hosts: list[Worker], settings: Any, tmp_path: Any
 ) -> None:
     settings.DATA_DIR = tmp_path
-    Session.objects.update(status="ended", outcome="stopped")  # the other sessions of the shop take no slot
+    Session.objects.update(
+        status="ended", ended_by_version="0.2.0", outcome="stopped"
+    )  # the other sessions of the shop take no slot
     session = a_lost_session(entry=an_entry(workspace, budget="2"))
     for url in (reverse("hosts", args=[workspace.pk]), reverse("session", args=[workspace.pk, session.pk])):
         text = in_line(vera.get(url).content.decode())

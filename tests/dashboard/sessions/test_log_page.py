@@ -201,7 +201,9 @@ def test_every_colour_of_a_log_is_legible_in_both_themes() -> None:
 
 
 def test_a_log_that_is_no_longer_kept_names_the_rule(ana: Client, session: Session, log: str) -> None:
-    Session.objects.filter(pk=session.pk).update(status="ended", outcome="failed", ended_at=now() - timedelta(days=91))
+    Session.objects.filter(pk=session.pk).update(
+        status="ended", ended_by_version="0.2.0", outcome="failed", ended_at=now() - timedelta(days=91)
+    )
     assert "logs are removed 90 days after their session" in " ".join(text_of(ana, log).split())
     Session.objects.filter(pk=session.pk).update(ended_at=now())
     assert "no output" in text_of(ana, log)

@@ -15,7 +15,7 @@ from orchestration.models import Integration, Session, Worker
 from orchestration.worker import heartbeat
 from orchestration.worker.lander.service import Service
 from tests.config.test_metrics import samples
-from tests.factories import a_token, a_worker, a_workspace, an_entry, sessions_of, some_entries
+from tests.factories import a_session, a_token, a_worker, a_workspace, an_entry, sessions_of, some_entries
 from workspaces import release
 from workspaces.models import Role, Workspace
 
@@ -72,6 +72,22 @@ def test_an_old_worker_that_knows_no_condition_is_never_the_first_to_take_a_sess
     assert branch.lease(row, old) is None
     row.refresh_from_db()
     assert (row.fence, branch.lease(row, a_worker())) == (0, 1)
+
+
+def test_an_old_worker_never_ends_what_a_numbered_release_began_and_charges_nothing_of_it() -> None:
+    """Its reaper knows no host that is away: it would charge the whole reservation."""
+    session = a_session(an_entry(a_workspace()))
+    running = Session.of_any_role.filter(pk=session.pk, attempt=session.attempt, status="running")
+    assert not running.update(status="ended", outcome="lost"), "for its code, another worker was first"
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome.LOST, "gone"))
+    session.refresh_from_db()
+    assert (session.status, session.ended_by_version) == ("ended", release.NUMBER)
+
+
+def test_an_old_worker_ends_what_it_began_itself() -> None:
+    session = a_session(an_entry(a_workspace()))
+    Session.objects.update(version="")
+    assert Session.of_any_role.filter(pk=session.pk, status="running").update(status="ended", outcome="passed")
 
 
 @pytest.mark.parametrize("claimed_by", ["0.1.9", "9.9.9"])

@@ -65,7 +65,7 @@ def test_drift_is_named_and_exits_with_1(spoil: object, line: str, capsys: pytes
 
 def test_an_open_reservation_of_an_ended_session_is_drift() -> None:
     session = a_session(an_entry(a_workspace()))
-    Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost", ended_at=Now())
+    Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="lost", ended_at=Now())
     [line] = audit.check(session.workspace_id).wrong
     assert "it is open, and its session" in line
 

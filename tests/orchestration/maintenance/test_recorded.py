@@ -159,7 +159,7 @@ def test_a_sessions_token_belongs_to_it_and_ends_with_it() -> None:
     session = a_session(an_entry(a_workspace()))
     tokens.create("session", role="viewer", workspace=session.workspace, session_ref=session.pk)
     assert list(recorded.tokens_without_record()) == []
-    Session.objects.update(status="ended", outcome="lost", ended_at=Now())
+    Session.objects.update(status="ended", ended_by_version="0.2.0", outcome="lost", ended_at=Now())
     assert "has ended" in "".join(recorded.tokens_without_record())
     ApiToken.objects.update(role="admin")
     assert "is none of it" in "".join(recorded.tokens_without_record())

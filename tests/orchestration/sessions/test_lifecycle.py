@@ -35,7 +35,7 @@ def refuses_writes(session: Session) -> None:
 
 
 def test_no_write_reaches_a_session_that_has_ended(session: Session) -> None:
-    Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost")
+    Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="lost")
     refuses_writes(session)
     kept = Session.objects.get(pk=session.pk)
     assert (kept.progress, kept.phase, kept.waiting_for, kept.unpriced_model) == ("", "implementation", "", "")

@@ -134,6 +134,10 @@ def test_the_page_links_to_the_trace(settings, session: Session, admin_client: C
 
 def test_a_clock_that_went_back_makes_no_span_end_before_it_starts(session: Session) -> None:
     Session.of_any_role.filter(pk=session.pk).update(
-        status="ended", outcome="lost", ended_at=now(), phases=[["starting", (now() + timedelta(hours=1)).isoformat()]]
+        status="ended",
+        ended_by_version="0.2.0",
+        outcome="lost",
+        ended_at=now(),
+        phases=[["starting", (now() + timedelta(hours=1)).isoformat()]],
     )
     assert all(span.start <= span.end for span in spans.of_session(session.pk))

@@ -76,7 +76,7 @@ def test_a_host_with_a_full_disk_offers_no_slots_until_there_is_space(
     assert explain.reasons(workspace.pk, [entry.pk])[entry.pk].why is None
 
 
-@pytest.mark.parametrize("lost", [{"worker": None}, {"status": "ended", "outcome": "lost"}])
+@pytest.mark.parametrize("lost", [{"worker": None}, {"status": "ended", "ended_by_version": "0.2.0", "outcome": "lost"}])
 def test_the_lease_of_a_session_that_is_not_its_own_is_not_renewed(
     heartbeat: Heartbeat, session: Session, flags: StopFlags, lost: dict[str, Any]
 ) -> None:
@@ -92,7 +92,7 @@ def test_the_lease_of_a_session_that_is_not_its_own_is_not_renewed(
         ({}, ""),
         ({"stop_wanted_at": Now()}, "stopped"),
         ({"attempt": 2}, "superseded"),
-        ({"status": "ended", "outcome": "lost"}, "superseded"),
+        ({"status": "ended", "ended_by_version": "0.2.0", "outcome": "lost"}, "superseded"),
         ({"attempt": 2, "stop_wanted_at": Now()}, "superseded"),
     ],
 )

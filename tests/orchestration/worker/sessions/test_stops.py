@@ -145,7 +145,7 @@ def test_a_session_that_another_ended_meanwhile_starts_no_agent(
 
     def ended_by_another(session: Session, *, base_commit: str, sandbox: str) -> object:
         opened = begin(session, base_commit=base_commit, sandbox=sandbox)
-        Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost")
+        Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="lost")
         return opened
 
     monkeypatch.setattr(rounds, "begin", ended_by_another)
@@ -158,7 +158,7 @@ def test_the_verdict_of_a_session_that_another_ended_meanwhile_is_not_merged(sho
 
     def ended_by_another(opened: Round, findings: Sequence[str]) -> None:
         note(opened, findings)
-        Session.objects.filter(pk=opened.session_id).update(status="ended", outcome="lost")
+        Session.objects.filter(pk=opened.session_id).update(status="ended", ended_by_version="0.2.0", outcome="lost")
 
     monkeypatch.setattr(rounds, "record_work", ended_by_another)
     work = shop("touch ok")
