@@ -187,6 +187,7 @@ async def _serve(
     feeding = asyncio.create_task(_feed(receive, process.stdin))
     try:
         head = await process.stdout.readuntil(b"\r\n\r\n")
+        await asyncio.wait([feeding])  # git begins its answer to a push at once; a proxy that gets it passes no more of the pack
         await send(_start(head))
         while chunk := await process.stdout.read(CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

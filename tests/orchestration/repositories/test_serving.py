@@ -1,8 +1,11 @@
 """The repository that Muster itself serves: what a worker's token lets it move there, and for how long."""
 
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -69,6 +72,23 @@ def test_a_token_of_another_workspace_or_an_old_one_opens_nothing(
     assert not moves(workspace, url, other, ENTRY)
     monkeypatch.setattr(worker_tokens, "VALID_S", -1)
     assert not moves(workspace, url, worker_tokens.header(workspace.pk, ENTRY), ENTRY)
+
+
+def test_a_push_is_answered_after_its_last_byte_since_a_proxy_passes_no_more_once_it_has_an_answer(
+    workspace: Workspace, url: str
+) -> None:
+    address = urlsplit(url)
+    lines = [
+        f"POST {address.path}/git-receive-pack HTTP/1.1",
+        f"Host: {address.netloc}",
+        worker_tokens.header(workspace.pk, ENTRY),
+    ]
+    lines += ["Content-Type: application/x-git-receive-pack-request", "Transfer-Encoding: chunked", "", "4\r\n0000", ""]
+    with socket.create_connection(("127.0.0.1", address.port or 0), 20) as link:
+        link.sendall("\r\n".join(lines).encode())
+        assert not select.select([link], [], [], 1.0)[0], "git itself begins its answer at once"
+        link.sendall(b"0\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("body", [b"", b"zzzz", b"0004", b"00", b"0032" + b"x" * 10, b"-001", b"0006\0\0"])
