@@ -94,7 +94,7 @@ def predict(facts: Facts) -> Forecast:
     """The forecast, or why there is none yet. The same facts give the same forecast."""
     recent = window(facts.worked)
     active = active_seconds(recent)
-    if why := _missing_data(len(recent), active):
+    if why := _missing_data(len(recent), active) or _nothing_ahead(facts.lives):
         return Forecast(False, why, paused=facts.paused)
     dice = random.Random(f"{facts.spent}:{len(facts.worked)}:{facts.cap}")
     left = max(facts.cap - facts.spent, 0)
@@ -188,6 +188,11 @@ def _missing_data(rounds: int, active: float) -> str:
         minutes = f"{int(active // 60)} of {MIN_ACTIVE_S // 60} active minutes"
         return f"Not enough data yet ({rounds} of {MANY_ROUNDS} rounds, {minutes}: either is enough)"
     return ""
+
+
+def _nothing_ahead(lives: Sequence[Life] | None) -> str:
+    ended = bool(lives) and not any(remaining_cost.is_ahead(life) for life in lives or ())
+    return "Nothing is open: all that was added has ended" if ended else ""
 
 
 def _range(values: Sequence[float]) -> tuple[float, float, float]:

@@ -26,10 +26,15 @@ class Life:
     over: bool
 
 
+def is_ahead(life: Life) -> bool:
+    """Whether it may cost something yet."""
+    return not life.over and life.left > 0
+
+
 def end_costs(lives: Sequence[Life], *, draws: int, dice: random.Random) -> list[int]:
     """The remaining cost of the open entries, `draws` times, each time from a new resample. Sorted; empty when there is no round yet."""
     seen = [life for life in lives if life.rounds and life.cost > 0]
-    ahead = [life for life in lives if not life.over and life.left > 0]
+    ahead = [life for life in lives if is_ahead(life)]
     if not seen:
         return []
     return sorted(_once(ahead, dice.choices(seen, k=len(seen)), dice) for _ in range(draws))

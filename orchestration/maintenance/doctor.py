@@ -5,22 +5,25 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from http import HTTPStatus
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.hosts import online, problems
+from orchestration.models import Worker
 from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
 from orchestration.repositories import here
 from orchestration.sessions import sandbox
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk, release
+from workspaces import disk, release, times
 from workspaces.activity.events import counted
 from workspaces.models import Workspace
 
@@ -153,10 +156,21 @@ def _clock() -> Finding:
 
 
 def _hosts() -> Iterator[Finding]:
-    """The hosts whose session workers are online: each that takes nothing is named."""
-    for worker in online.seen(within_s=settings.LEASE_S).order_by("host", "pk"):
-        is_ = f"{worker.version or 'no version'}, {counted(worker.slots, 'slot', 'slots')}"
-        yield Finding(f"session worker of {worker.host}", is_, worker.trouble)
+    """The hosts of session workers: each that takes nothing, or went away within a day, is named."""
+    hosts: dict[str, list[Worker]] = {}
+    for worker in online.seen(within_s=here.FORGOTTEN_AFTER.total_seconds()).order_by("host", "-seen_at"):
+        hosts.setdefault(worker.host_id or worker.pk, []).append(worker)
+    since = timezone.now() - timedelta(seconds=settings.LEASE_S)
+    for newest, *others in hosts.values():
+        subject = f"session worker of {newest.host}"
+        if newest.seen_at <= since:
+            yield Finding(
+                subject, "away", f"Not seen since {times.stamp(newest.seen_at, UTC)}: start it again, or look at its log"
+            )
+            continue
+        for worker in (newest, *(other for other in others if other.seen_at > since)):
+            is_ = f"{worker.version or 'no version'}, {counted(worker.slots, 'slot', 'slots')}"
+            yield Finding(subject, is_, worker.trouble)
 
 
 def _repository(workspace: Workspace) -> Finding:

@@ -24,6 +24,7 @@ def worked(shop: Workspace, rounds: int = 3) -> None:
         a_charge(session.entry, "0.5")
         Hold.objects.filter(session_ref=session.pk).update(drawn=usd("0.5"))
         ended(session, outcome="passed")
+    an_entry(shop, content="still open")
     Hold.objects.update(opened_at=F("settled_at") - timedelta(minutes=40))
 
 
