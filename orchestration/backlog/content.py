@@ -15,7 +15,7 @@ from orchestration import events
 from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import spec_paths
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry
+from orchestration.models import Entry, Round
 from orchestration.reasons import WITHOUT_PROOF, Reason
 from workspaces import activity
 from workspaces.access import Caller
@@ -141,9 +141,20 @@ def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[s
     after = values(row, ())
     changed = [name for name in after if after[name] != before[name]]
     if changed:
+        if not {"content", *SPEC_FIELDS}.isdisjoint(changed):
+            implement_anew(row)
         row.save(update_fields=["content", "group", "spec", "paths", "parked_behind", "requires", *LINE_FIELDS, "updated_at"])
         activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
     return changed
+
+
+def implement_anew(row: Entry) -> None:
+    """Work that is finished and not verified yet was made for another text: its agent goes on with the new one."""
+    if row.next_work == Entry.Work.VERIFY:
+        newest = row.rounds.order_by("-number").first()
+        if newest is not None and newest.verdict == Round.Verdict.UNVERIFIED:
+            row.next_work = Entry.Work.IMPLEMENT
+            row.save(update_fields=["next_work"])
 
 
 def _write_spec(row: Entry, spec: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from orchestration import events
-from orchestration.backlog import entry_state
+from orchestration.backlog import content, entry_state
 from orchestration.backlog.entries import spec_paths
 from orchestration.backlog.transitions import PENDING
 from orchestration.backlog.tree import leaves
@@ -73,6 +73,7 @@ def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
             raise Invalid("The entry holds its file locks: its spec cannot change now", "spec")
         row.spec, row.paths, row.parked_behind = spec, spec_paths(spec), None
         row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
+        content.implement_anew(row)
         activity.record(row.workspace_id, events.EntrySpecSet(), by=by, object_id=row.pk)
     wake_ups.enqueue_cycle(row.workspace_id)
     return row

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.backlog import dependencies, locks, splitting
+from orchestration.backlog import content, dependencies, locks, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock, Session
@@ -55,6 +55,16 @@ def test_finished_work_waits_for_the_entry_that_has_its_file_and_no_round_is_pai
     second = work.run(entry)
     assert (second.work, second.outcome, fresh(entry).status, fresh(entry).account.spent) == ("verify", "passed", "done", 200_000)
     assert (work.merged("lib/two"), work.merged("one")) == ("2\n", "1\n")
+
+
+def test_a_new_text_goes_to_the_agent_before_its_work_for_the_old_one_is_verified(shop: Make) -> None:
+    work = shop(AGENT)
+    holder = a_holder(work.workspace, "lib/")
+    entry = entry_of(work.run())
+    assert content.edit(entry, content.Change(priority=Entry.Priority.HIGH), by=ANA).next_work == "verify"
+    assert content.edit(entry, content.Change(content="Do it otherwise"), by=ANA).next_work == "implement"
+    locks.release(work.workspace.pk, [holder.pk])
+    assert work.run(entry).work == "implement"
 
 
 @pytest.mark.parametrize("first_ends", ["first", "second"])
