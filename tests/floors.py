@@ -9,8 +9,23 @@ from pathlib import Path
 from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = {"budget": 96, "config": 60, "dashboard": 94, "orchestration": 85, "workspaces": 92}
-LEAST = 0  # for a package that is not named above, and for each package within one
+FLOORS = {"budget": 98, "config": 65, "dashboard": 96, "orchestration": 91, "workspaces": 94}
+# What these do is mostly in processes of their own, or in a browser: the slow suites start them.
+FLOORS |= {
+    "config/up": 20,
+    "dashboard/landing": 83,
+    "orchestration/demo": 54,
+    "orchestration/maintenance": 78,
+    "orchestration/maintenance/backup": 75,
+    "orchestration/management": 60,
+    "orchestration/management/commands": 60,
+    "orchestration/processes": 60,
+    "orchestration/processes/shim": 37,
+    "orchestration/worker/agent_run": 85,
+    "workspaces/management": 82,
+    "workspaces/management/commands": 82,
+}
+LEAST = 90  # of each package that is not named above, at any depth: none hides in a larger one
 
 
 def check(folder: Path) -> list[str]:
