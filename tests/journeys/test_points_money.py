@@ -122,7 +122,7 @@ def test_24_the_burn_up_has_all_its_marks_or_names_what_is_missing(browser: Brow
     last = page.locator("#burnup-figures tbody tr").last.locator("td").last
     assert last.get_attribute("data-value") == str(Project.objects.get(pk=day.pk).total_spent)
     page.goto(f"{site.address}/w/{young.pk}/budget/")
-    expect(page.locator("#over-time figcaption")).to_contain_text("No forecast yet")
+    expect(page.locator("#over-time figcaption")).to_contain_text("Not enough data yet")
     expect(page.locator("#summary")).to_contain_text("No forecast")
     context.close()
 
