@@ -1,6 +1,6 @@
 """The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestration import sessions
 from orchestration.backlog import paths
@@ -49,14 +49,15 @@ def implement(context: RoundContext) -> list[str]:
     reservations.shrink(session, context.config)
     changed = changes.changed_files(context.repo, began_at, context.round.commit)
     context.is_unchanged = not findings and not set(changed) - set(given_tests.of(context.entry))  # what git refused is a change
-    return [*findings, *check_changes(context)]
+    return check_changes(context, findings)
 
 
-def check_changes(context: RoundContext) -> list[str]:
-    """Findings against the round's changes, before anything judges them. Raises SessionOver where the work waits for files of others."""
+def check_changes(context: RoundContext, refused: Sequence[str] = ()) -> list[str]:
+    """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work waits for files of others."""
     changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
     undeclared = undeclared_files.check(context.entry, changed)
     findings = [
+        *refused,
         *_unchanged(context),
         *too_large(context),
         *undeclared.findings,

@@ -11,7 +11,7 @@ from orchestration.backlog import content, dependencies, locks, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock, Session
-from orchestration.worker.steps import files_of_others
+from orchestration.worker.steps import files_of_others, implementing
 from orchestration.worker.steps.files_of_others import MAX_FILES, wait_or_undo
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, spends
@@ -94,6 +94,15 @@ def test_work_that_another_round_must_correct_does_not_wait(shop: Make) -> None:
     session = work.run()
     assert session.outcome == "failed"
     assert [text.split(":")[0] for text in rounds_of(session)[0].findings] == ["judge_changed"]
+
+
+def test_work_of_which_git_refused_a_part_does_not_wait(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = implementing._commit
+    monkeypatch.setattr(implementing, "_commit", lambda context: [*commit(context), "git: a part was refused"])
+    work = shop(AGENT)
+    a_holder(work.workspace, "lib/")
+    session = work.run()
+    assert (session.outcome, rounds_of(session)[0].findings) == ("failed", ["git: a part was refused"])
 
 
 def test_a_file_that_work_waited_for_is_not_declared_by_it(shop: Make) -> None:
