@@ -1,4 +1,4 @@
-"""How many rounds, sessions and landings ended in which way, on the admin site: what `/metrics` adds up."""
+"""Counts of ended rounds, sessions and landings by result, on the admin site: what `/metrics` adds up."""
 
 from django.contrib import admin
 

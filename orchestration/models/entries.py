@@ -253,7 +253,7 @@ class Entry(models.Model):
 
     @property
     def paths_to_lock(self) -> list[str]:
-        """What its sessions lock. Only `paths` says what its agent may do to files that judge its work."""
+        """The paths that its sessions lock. Only `paths` says what its agent may do to files that judge its work."""
         return [*self.paths, *self.taken_paths]
 
     @property

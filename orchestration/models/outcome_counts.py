@@ -1,4 +1,4 @@
-"""How many rounds, sessions and landings ended in which way, ever."""
+"""Counts of ended rounds, sessions and landings by result, ever."""
 
 from django.db import models
 

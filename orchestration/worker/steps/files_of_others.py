@@ -50,7 +50,7 @@ def wait_or_undo(entry: Entry, held: Mapping[str, tuple[str, str]]) -> Answer:
 
 
 def findings_for(places: Iterable[tuple[str, str]]) -> list[str]:
-    """What an agent has to undo: `places` are paths, and the entries that have locked them."""
+    """The findings that ask an agent to undo its changes. `places`: paths, and the entries that have locked them."""
     refused = list(places)
     shown = [
         f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused[:MAX_FINDINGS]
@@ -73,7 +73,7 @@ def _leads_to(entry_id: str, holder: str) -> bool:
 
 
 def _waited_for(ids: Collection[str]) -> set[str]:
-    """What these entries wait for: others that have locked their files, what they depend on, and what they were split into."""
+    """The entries for which these wait: others that have locked their files, what they depend on, and what they were split into."""
     alive = Entry.objects.filter(deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
     edges = Dependency.objects.filter(entry_id__in=ids, depends_on__in=alive)
     waited_for = set(edges.values_list("depends_on_id", flat=True)) | set(
