@@ -140,13 +140,7 @@ def _is_match(dotted_pattern: str, name: str) -> bool:
             or fnmatchcase(dotted, f"*.{dotted_pattern}")
             or fnmatchcase(_dotted(plain), dotted_pattern)
         )
-    plain = _dotted(plain)
-    return (
-        plain == dotted_pattern
-        or plain.endswith(f".{dotted_pattern}")
-        or plain.startswith(f"{dotted_pattern}.")
-        or f".{dotted_pattern}." in f".{plain}"
-    )
+    return f".{dotted_pattern}." in f".{_dotted(plain)}."
 
 
 @lru_cache(maxsize=4096)

@@ -1,10 +1,11 @@
 """Whether a tree passes, compared with its base: each rule by itself."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
-from orchestration.verdicts.comparison import Question, Result, compare
+from orchestration.verdicts.comparison import MAX_SHOWN, Question, Result, compare
 from orchestration.verdicts.evidence import Cases, CheckRun
 
 
@@ -51,6 +52,7 @@ GREEN, RED = report("a b c"), report("a b", "old1 old2")
         (GREEN, report("a b"), False, 2 / 3, 1.0),
         (GREEN, report("a b", skipped="c"), False, 2 / 3, 1.0),
         (GREEN, report("a b c", exit_code=1), False, 1.0, 1.0),
+        (GREEN, report("a b c", "d", exit_code=0), False, 3 / 4, 1.0),
         (GREEN, report("a b", flaky="c"), True, 1.0, 1.0),
         (RED, report("a b", "old1 old2"), False, 2 / 3, 2 / 3),
         (RED, report("a b old1", "old2"), True, 1.0, 2 / 3),
@@ -63,6 +65,7 @@ GREEN, RED = report("a b c"), report("a b", "old1 old2")
         (report(""), report("a"), True, 1.0, 0.0),
         (report(""), report("a", "b"), False, 0.5, 0.0),
         (GREEN, report(""), False, 0.0, 1.0),
+        (report(skipped="a"), report(""), False, 0.0, 0.0),
         (exits(1), exits(0), True, 1.0, 0.0),
         (exits(1), exits(1), False, 0.0, 0.0),
         (exits(0), exits(0), True, 1.0, 1.0),
@@ -104,7 +107,8 @@ def test_a_target_file_does_not_wait_for_what_was_always_skipped() -> None:
     base = report("t.a.one", "t.a.two", skipped="t.a.other_python t.a.later")
     assert judged(base, report("t.a.one t.a.two", skipped="t.a.other_python t.a.later"), targets=("t/a.py",)).passed
     assert not judged(base, report("t.a.one", skipped="t.a.two t.a.other_python t.a.later"), targets=("t/a.py",)).passed
-    assert not judged(base, report("t.a.one t.a.two", skipped="t.a.other_python t.a.later"), targets=("t.a.later",)).passed
+    skipped = judged(base, report("t.a.one t.a.two", skipped="t.a.other_python t.a.later"), targets=("t.a.later",))
+    assert (skipped.passed, skipped.findings) == (False, ("tests: target t.a.later: it did not run",))
 
 
 def test_a_case_that_the_entry_names_may_be_removed() -> None:
@@ -113,8 +117,23 @@ def test_a_case_that_the_entry_names_may_be_removed() -> None:
     assert judged(base, now, text="Remove test_obsolete, nobody needs it").passed
 
 
-def test_a_case_that_disappears_is_named() -> None:
+def test_a_target_may_not_be_removed_although_its_entry_names_it() -> None:
+    base = report("tests.test_a.test_kept tests.test_a.test_target")
+    result = judged(base, report("tests.test_a.test_kept"), text="Make test_target pass", targets=("test_target",))
+    assert (result.passed, result.findings) == (False, ("tests: target tests.test_a.test_target: it did not run",))
+
+
+def test_a_case_that_disappears_is_named_and_what_failed_before_is_no_cause_of_it() -> None:
     assert judged(GREEN, report("a b")).findings == ("tests: c is gone or skipped, and passed before",)
+    assert judged(RED, report("a", "old1 old2")).findings == ("tests: b is gone or skipped, and passed before",)
+    assert judged(GREEN, report("")).findings == ("tests: it reports no cases now, and reported some before",)
+
+
+def test_without_a_cause_twenty_cases_that_disappeared_are_named() -> None:
+    cases = [f"case{n:02}" for n in range(30)]
+    findings = judged(report(" ".join(cases)), report("other")).findings
+    assert findings[19] == "tests: case19 is gone or skipped, and passed before"
+    assert findings[20:] == ("tests: 10 more that passed before are gone or skipped",)
 
 
 def test_what_ended_the_run_is_named_before_the_cases_that_are_missing_for_it() -> None:
@@ -141,7 +160,27 @@ def test_with_all_green_every_check_must_pass_whatever_the_base_was() -> None:
 def test_weak_evidence_is_named_as_such() -> None:
     note = judged(RED, report("a b old1", "old2")).checks[0]["note"]
     assert note == "weak evidence: nothing broke, 1 of 2 failing cases passes now; no target tests were named"
+    assert "2 of 2 failing cases pass now" in judged(RED, report("a b old1 old2")).checks[0]["note"]
     assert "note" not in judged(RED, report("a b old1", "old2"), targets=("old1",)).checks[0]
+
+
+def test_the_evidence_names_what_changed_and_how_many_cases_failed_on_the_base() -> None:
+    [check] = judged(RED, report("a old1 new", "b old2"), targets=("old*",)).checks
+    shown = {name: check["cases"][name] for name in ("newly_passing", "newly_failing", "gone", "targets", "base_failing")}
+    assert shown == {
+        "newly_passing": ["new", "old1"], "newly_failing": ["b"], "gone": [], "targets": ["old1", "old2"], "base_failing": 2,
+    }  # fmt: skip
+    [check] = judged(GREEN, report("a b d")).checks
+    assert check["cases"]["gone"] == ["c"] and not {"targets", "base_failing"} & check["cases"].keys()
+
+
+def test_the_evidence_names_only_the_first_of_many_cases() -> None:
+    many = " ".join(f"case{n}" for n in range(MAX_SHOWN + 1))
+    for name, base, now in (
+        ("newly_passing", "a", report(f"a {many}")), ("newly_failing", f"a {many}", report("a", many)), ("gone", f"a {many}", report("a")),
+    ):  # fmt: skip
+        [check] = judged(report(base), now).checks
+        assert len(check["cases"][name]) == MAX_SHOWN and len(check["findings"]) <= MAX_SHOWN
 
 
 def test_new_cases_alone_are_no_evidence_on_a_red_base_and_the_work_is_unproven() -> None:
@@ -157,13 +196,20 @@ def test_work_that_breaks_a_case_or_misses_its_targets_is_wrong_and_not_unproven
 
 
 def test_at_a_landing_the_gain_was_shown_by_the_round() -> None:
-    assert judged(RED, report("a b", "old1 old2"), needs_gain=False).passed
+    assert judged(RED, report("a b", "old1 old2"), needs_gain=False).is_proven
 
 
 def test_a_gain_in_one_check_is_enough_for_all() -> None:
     base = [report("a", "old", name="one"), report("b", "old", name="two")]
-    assert judged(base, [report("a old", name="one"), report("b", "old", name="two")]).passed
-    assert judged([*base, exits(1, name="three")], [*base, exits(0, name="three")]).passed
+    assert judged(base, [report("a old", name="one"), report("b", "old", name="two")]).is_proven
+    assert judged([*base, exits(1, name="three")], [*base, exits(0, name="three")]).is_proven
+    assert judged([*base, exits(0, name="three")], [*base, exits(0, name="three")]).is_unproven
+
+
+def test_the_score_is_the_checks_by_their_weights_and_without_a_check_nothing() -> None:
+    light, heavy = replace(exits(1, name="one"), weight=1.0), replace(exits(0, name="two"), weight=3.0)
+    assert judged([], [light, heavy]).score == 0.75 and judged([light, heavy], [light, heavy]).base_score == 0.75
+    assert (judged([], []).passed, judged([], []).score) == (True, 0.0)
 
 
 def test_a_check_that_did_not_exist_on_the_base_is_judged_by_itself() -> None:

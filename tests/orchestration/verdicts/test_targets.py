@@ -20,6 +20,8 @@ CASES = ["tests.test_time.TestDelta.test_weeks[1-a week]", "tests.test_time.Test
         ("TestDelta", 2),
         ("tests/test_time.py", 3),
         ("tests/test_time.py::*", 3),
+        ("tests.test_time.TestDelta.test_week?", 2),
+        ("test_time.TestDelta.test_weeks*", 2),
         ("*weeks*", 3),
         ("now", 0),
         ("test_nothing", 0),
@@ -33,6 +35,7 @@ def test_a_pattern_names_cases(pattern: str, count: int) -> None:
 def test_a_text_names_a_case_by_its_last_part_as_a_word() -> None:
     assert names_case("drop `test_weeks`, please", "tests.TestDelta.test_weeks[1]")
     assert not names_case("drop test_weeks_old", "tests.TestDelta.test_weeks[1]")
+    assert names_case("drop runs", "tests.runs") and not names_case("run it, drop run", "tests.run")
 
 
 FAILED = {
@@ -51,6 +54,7 @@ FAILED = {
         ("Write a changelog", ["CHANGELOG.md"], []),
         ("Write a changelog for humanize", [], []),
         ("Make the failing tests pass", [], []),
+        ("Let has_one say so", [], []),  # "has" is in the messages of all, and too short
     ],
 )
 def test_failing_cases_are_proposed_by_title_and_files(title: str, files: list[str], cases: list[str]) -> None:
@@ -59,5 +63,8 @@ def test_failing_cases_are_proposed_by_title_and_files(title: str, files: list[s
 
 def test_many_failing_cases_become_their_files() -> None:
     assert goals(FAILED) == sorted(FAILED)
+    few = [f"tests.test_{n}" for n in range(MAX_GOALS)]
+    assert goals(few) == sorted(few)
     many = [f"tests.test_{n % 3}.test_{n}" for n in range(MAX_GOALS + 1)]
     assert goals(many) == ["tests.test_0", "tests.test_1", "tests.test_2"]
+    assert len(goals([f"tests.test_{n}.test_it" for n in range(MAX_GOALS + 1)])) == MAX_GOALS
