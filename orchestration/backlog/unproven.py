@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration import events
-from orchestration.backlog import completion, entry_state
+from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -81,10 +81,7 @@ def _follow(entry: Entry) -> Literal["", "back", "reason"]:
     fields: dict[str, Any] = {"reason_code": following.code, "reason_message": following.message}
     if entry.reason_code != following.code:
         fields["reason_at"] = Now()
-    before = completion.state_before(entry)
     Entry.objects.filter(pk=entry.pk).update(**fields)
-    if following.code == Reason.UNPROVEN:
-        completion.record_finished(entry.workspace_id, before=before)
     return "reason"
 
 
