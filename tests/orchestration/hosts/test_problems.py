@@ -1,15 +1,19 @@
 """What is wrong with a host, as its page and the entries that wait show it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils.timezone import now
 
 from orchestration.hosts import problems
 from orchestration.models import Worker, sql_dialect
 from orchestration.repositories import worker_tokens
 from orchestration.worker import new_version
+from tests.factories import a_worker
+from workspaces import release
 
 pytestmark = pytest.mark.django_db
 WORKSPACE = "ws_00000000000000000001"
@@ -24,6 +28,31 @@ def test_a_full_disk_and_a_clock_that_is_off_are_named(settings: Any, monkeypatc
     assert problems.find() == "Its clock is 600 s behind the database's: set it"
     settings.DISK_RESERVE_MB = 10**9
     assert problems.find() == problems.DISK
+
+
+def test_the_control_worker_that_was_seen_last_says_what_the_database_is_for() -> None:
+    for version, hours in (("9.9.9", 2), (release.NUMBER, 1), ("", 0)):
+        a_worker(queue="control", version=version)
+        Worker.objects.filter(version=version).update(seen_at=now() - timedelta(hours=hours))
+    a_worker(version="9.9.9")
+    assert problems.find() == ""
+    Worker.objects.filter(version=release.NUMBER).delete()
+    assert problems.find() == problems.of_version() != ""
+
+
+@pytest.mark.parametrize(
+    ("skew", "sentence"), [(60.0, ""), (61.0, "61 s ahead of"), (-60.0, ""), (-61.0, "61 s behind")], ids=str
+)
+def test_a_clock_may_be_a_minute_off(skew: float, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "clock_skew", lambda: skew)
+    assert problems.that_stops() == (f"Its clock is {sentence} the database's: set it" if sentence else "")
+
+
+def test_a_clock_is_compared_with_the_databases(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1000.0, 1004.0])
+    monkeypatch.setattr(problems.time, "time", lambda: next(times))
+    monkeypatch.setattr(sql_dialect, "database_time", lambda: 900.0)
+    assert problems.clock_skew() == 102.0
 
 
 def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is_waited_for(
