@@ -9,8 +9,8 @@ from django.utils.timezone import now
 from orchestration.backlog import lost_work
 from orchestration.executor import explain, reconcile
 from orchestration.landing import queue
-from orchestration.models import Conversation, Entry, Landing, Round, Session, Worker
-from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from orchestration.models import Conversation, Entry, IntegrationCommit, Landing, Round, Session, Worker
+from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +122,99 @@ def test_an_entry_at_work_goes_on(team: Workspace) -> None:
     a_session(entry)
     Entry.objects.filter(pk=entry.pk).update(is_shared=False, host_id="host_1")
     assert lost_work.begin_again_late() == 0
+
+
+def test_what_is_begun_again_was_no_work_where_its_agent_had_found_nothing_to_do(team: Workspace) -> None:
+    entry = only_there(team)
+    Round.objects.update(commit="0" * 40)
+    assert lost_work.begin_again_late() == 1
+    entry.refresh_from_db()
+    assert entry.next_work == "implement" and not Round.objects.filter(given_up=True).exists()
+    assert not Event.objects.filter(verb="entry.work_given_up").exists()
+
+
+def test_each_workspace_begins_again_by_itself_and_one_that_lands_now_stops_no_other(team: Workspace) -> None:
+    lands, other = only_there(team, status="in_progress"), a_workspace(name="Other")
+    Workspace.objects.filter(pk=other.pk).update(origin="https://git.example.com/other.git", host_id="home")
+    lost = only_there(other)
+    landing = queue.enqueue(lands, "a" * 40, round_=Round.objects.get(entry=lands))
+    intent = IntegrationCommit.objects.create(workspace=team, old="a" * 40, new="b" * 40, tree="c" * 40, subject="x")
+    Landing.objects.filter(pk=landing.pk).update(intent=intent)
+    assert lost_work.begin_again_late() == 1
+    assert [Round.objects.get(entry=entry).given_up for entry in (lands, lost)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_alone"),
+    [
+        ({}, True),
+        ({"is_shared": True}, False),
+        ({"deleted_at": now()}, False),
+        ({**CLOSED}, False),
+        ({"host_id": ""}, False),
+    ],
+)
+def test_work_is_on_one_host_alone_while_it_is_not_shared_and_not_done(
+    team: Workspace, fields: dict[str, Any], is_alone: bool
+) -> None:
+    entry = only_there(team)
+    Entry.objects.filter(pk=entry.pk).update(**fields)
+    assert list(lost_work.only_on()) == list(lost_work.only_on("host_1")) == [entry] * is_alone
+    assert not lost_work.only_on("host_2").exists()
+
+
+@pytest.mark.parametrize(
+    ("host_id", "name", "expected"),
+    [
+        ("host_9", "build-9", ("host_9", "build-9")),
+        ("host_9", "", ("host_9", "host_9")),
+        ("here", "build-9", None),
+        ("", "build-2", ("host_2", "build-2")),
+        ("", "long-gone" * 6, (("long-gone" * 6)[:40], "long-gone" * 6)),
+        ("", "this", None),
+        ("", "", None),
+    ],
+)
+def test_the_host_of_a_round_is_known_by_its_id_or_else_by_its_name(
+    team: Workspace, host_id: str, name: str, expected: tuple[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_work.hosts, "host_id", lambda: "here")
+    monkeypatch.setattr(lost_work.socket, "gethostname", lambda: "this")
+    entry = only_there(team)
+    Session.objects.filter(entry=entry).update(host_id=host_id, host=name)
+    round_ = Round.objects.select_related("session__workspace").get()
+    host = lost_work.elsewhere(round_)
+    assert (host and (host.id, host.name)) == expected
+    round_.session.workspace.host_id = ""
+    assert lost_work.elsewhere(round_) is None, "all hosts have the repository at the same path"
+
+
+def test_an_entry_waits_for_the_host_that_has_its_work_from_now_on(team: Workspace) -> None:
+    entry, other = an_entry(team), an_entry(team)
+    Entry.objects.update(host_away_at=now())
+    lost_work.wait_for(entry.pk, "host_2")
+    entry.refresh_from_db()
+    other.refresh_from_db()
+    assert (entry.host_id, entry.is_shared, entry.host_away_at) == ("host_2", False, None)
+    assert (other.host_id, other.is_shared) == ("", True) and other.host_away_at is not None
+
+
+def test_an_entry_that_waited_for_a_person_goes_back_to_the_line(team: Workspace) -> None:
+    entry, held = only_there(team), only_there(team)
+    Entry.objects.filter(pk=entry.pk).update(reason_code="waiting_for_approval", reason_message="Approve it")
+    Entry.objects.filter(pk=held.pk).update(status="blocked", reason_code="human_hold", reason_message="On hold")
+    kept = a_session(an_entry(team))
+    Conversation.objects.create(entry=kept.entry, role="implement", kind="codex", thread_id="t")
+    lost_work.begin_again_at_once(entry)
+    lost_work.begin_again_at_once(held)
+    entry.refresh_from_db()
+    held.refresh_from_db()
+    assert (entry.status, entry.reason_code) == ("pending", "") and (held.status, held.reason_code) == ("blocked", "human_hold")
+    assert held.next_work == "implement" and [each.entry_id for each in Conversation.objects.all()] == [kept.entry_id]
+
+
+def test_a_deleted_entry_begins_nothing_again(team: Workspace) -> None:
+    entry = only_there(team)
+    Entry.objects.filter(pk=entry.pk).update(deleted_at=now())
+    lost_work.begin_again_at_once(entry)
+    assert not Round.objects.filter(given_up=True).exists()
