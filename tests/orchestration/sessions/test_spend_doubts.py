@@ -3,6 +3,7 @@
 import pytest
 
 from budget.amounts import usd
+from budget.ledger import corrections
 from budget.models import Account, LedgerEntry, Project
 from orchestration import sessions
 from orchestration.executor import dispatch, explain
@@ -62,10 +63,23 @@ def test_requests_that_were_under_way_are_no_doubt(lines: int, cost: str) -> Non
     assert session.doubt == "" and status(session) == ("pending", "")
 
 
+@pytest.mark.parametrize(("lines", "doubt"), [(20, ""), (21, "open")])
+def test_ten_cents_more_than_was_reserved_are_no_doubt(lines: int, doubt: str) -> None:
+    session = a_session(an_entry(a_workspace(round_ceiling_usd=0.1), budget="50"))
+    for number in range(lines):
+        metering.record(session, metering.Usage(str(number), cost=usd("0.01")))
+    sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY))
+    assert Session.objects.get(pk=session.pk).doubt == doubt
+
+
 def test_if_it_is_true_it_stays_and_the_entry_goes_on() -> None:
     session = a_burst()
     assert spend_doubts.answer(session, is_true=True, by=ANA) == 0
     assert money(session) == (usd(25), 0) and status(session) == ("pending", "")
+    event, row = Event.objects.get(verb="session.spend_true"), Session.objects.get(pk=session.pk)
+    assert (event.object_id, event.actor, event.data["amount_usd"]) == (session.pk, "ana", 0)
+    assert (row.doubt, row.doubt_by) == ("true", "ana") and not spend_doubts.is_any_open(session.workspace_id)
+    assert not LedgerEntry.objects.filter(price_source="manual").exists()
     dispatch.cycle(session.workspace_id)
     assert status(session) == ("in_progress", "")
 
@@ -76,14 +90,26 @@ def test_if_it_is_not_one_row_takes_it_back_once() -> None:
         spend_doubts.answer(session, is_true=False, by=ANA, reason="it repeats itself")
     row = LedgerEntry.objects.get(price_source="manual")
     assert (row.amount, row.actor, row.reason) == (-usd(20), "ana", "not true: it repeats itself")
+    last = LedgerEntry.objects.filter(hold=session.hold_id).latest("at")
+    assert (row.at, row.session_ref, row.round, row.category) == (last.at, session.pk, 1, "entry")
+    event = Event.objects.get(verb="session.spend_false")
+    assert (event.object_id, event.data["amount_usd"], event.reason) == (session.pk, -20, "it repeats itself")
     assert money(session) == (usd(5), 0) and status(session) == ("pending", "")
     with pytest.raises(Conflict, match="ana has answered"):
         spend_doubts.answer(session, is_true=True, by=ANA)
 
 
+def test_what_a_person_has_taken_back_already_is_not_taken_back_again() -> None:
+    session = a_burst()
+    for number, row in enumerate(LedgerEntry.objects.order_by("pk")[:300]):
+        corrections.correct(row, -usd("0.05"), by=ANA, reason="repeated", key=f"k{number}")
+    assert spend_doubts.answer(session, is_true=False, by=ANA, reason="it repeats itself") == -usd(5)
+    assert money(session) == (usd(5), 0)
+
+
 def test_a_correction_needs_a_reason_and_a_doubt() -> None:
     with pytest.raises(Invalid):
-        spend_doubts.answer(a_burst(), is_true=False, by=ANA)
+        spend_doubts.answer(a_burst(), is_true=False, by=ANA, reason=" ")
     with pytest.raises(Conflict):
         spend_doubts.answer(a_burst(lines=1), is_true=True, by=ANA)
 
