@@ -240,6 +240,5 @@ def _unblock_dependents(entry: Entry) -> None:
         is_container=False,
     )
     for waiting in stuck:
-        others = Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exclude(pk=entry.pk)
-        if not others.exists():
+        if not Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exists():
             move(waiting, PENDING)

@@ -142,6 +142,13 @@ def test_each_workspace_begins_again_by_itself_and_one_that_lands_now_stops_no_o
     Landing.objects.filter(pk=landing.pk).update(intent=intent)
     assert lost_work.begin_again_late() == 1
     assert [Round.objects.get(entry=entry).given_up for entry in (lands, lost)] == [False, True]
+    only_there(team)
+    only_there(other)
+    assert lost_work.begin_again_late() == 1, "one that lands now keeps the others of its workspace for the next tick"
+    Landing.objects.filter(pk=landing.pk).update(state="landed", ended_at=now())
+    Entry.objects.filter(pk=lands.pk).update(**CLOSED)
+    only_there(other)
+    assert lost_work.begin_again_late() == 2
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_what_waits_follows_what_became_of_those_that_build_on_it(shop: Workspac
 def test_what_lands_now_is_left_alone(shop: Workspace) -> None:
     entry = waits(an_entry(shop))
     Landing.objects.update(state=State.CHECKING)
+    waits(an_entry(shop))
     above(entry)
     assert not unproven.settle(shop.pk) and reason(entry)[0] == "unproven"
 

@@ -10,10 +10,13 @@ from budget.models import Account
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Round, Session
+from orchestration.sessions import rounds
 from tests.contract.api import Api
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 from workspaces import tokens
 from workspaces.access import MUSTER
+from workspaces.errors import NotFound
+from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +127,89 @@ def test_a_stop_after_a_stop_of_all_puts_the_entry_on_hold(session: Session) -> 
     sessions.stop(session.workspace_id, session.pk, by=ANA)
     stopped = Session.objects.get(pk=session.pk)
     assert (stopped.stop_for_good, stopped.stop_wanted_by) == (True, "ana")
+
+
+def test_five_lost_workers_in_a_row_fail_an_entry_where_three_crashes_of_its_agent_do() -> None:
+    for outcome, times in (("lost", 5), ("crashed", 3)):
+        entry = an_entry(a_workspace(name=outcome), budget="99", budget_rounds=9)
+        seen = []
+        for _ in range(times):
+            sessions.conclude(a_session(entry), sessions.Ending(Session.Outcome(outcome), "no"))
+            seen.append(Entry.objects.get(pk=entry.pk).status)
+        assert seen == ["pending"] * (times - 1) + ["failed"]
+
+
+def test_only_the_crashes_that_count_are_looked_at() -> None:
+    """Two lost workers before a verdict excuse no crash after it."""
+    entry = an_entry(a_workspace(), budget="99", budget_rounds=9)
+    for outcome in ("lost", "lost", "failed", "crashed", "crashed", "crashed"):
+        verdict = {"verdict": rounds.Verdict(False, 0.5)} if outcome == "failed" else {}
+        sessions.conclude(a_session(entry), sessions.Ending(Session.Outcome(outcome), "no", **verdict))
+    assert Entry.objects.get(pk=entry.pk).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("ending", "counts"),
+    [
+        ({"outcome": "failed", "verdict": rounds.Verdict(False, 0.5)}, (1, True, 0, "implement")),
+        ({"outcome": "crashed"}, (0, True, 3, "implement")),
+        ({"outcome": "timed_out", "verify_next": True}, (0, True, 3, "verify")),
+        ({"outcome": "asked"}, (0, True, 2, "implement")),
+        ({"outcome": "interrupted"}, (0, False, 2, "implement")),
+        ({"outcome": "stopped", "verify_next": True}, (0, False, 2, "verify")),
+    ],
+)
+def test_what_each_ending_counts(session: Session, ending: dict[str, Any], counts: tuple[Any, ...]) -> None:
+    Entry.objects.filter(pk=session.entry_id).update(crashes=2)
+    ending["outcome"] = Session.Outcome(ending["outcome"])
+    sessions.conclude(session, sessions.Ending(**ending))
+    entry = Entry.objects.get(pk=session.entry_id)
+    assert (entry.rounds_completed, entry.has_rounds, entry.crashes, entry.next_work) == counts
+
+
+@pytest.mark.parametrize(("at_most", "spent"), [(None, 1_000_000), (300_000, 300_000), (0, 0)])
+def test_of_an_unknown_cost_at_most_an_estimate_is_charged(session: Session, at_most: int | None, spent: int) -> None:
+    sessions.conclude(session, sessions.Ending(Session.Outcome.LOST, cost_unknown=True, at_most=at_most))
+    assert Account.objects.get(pk=session.entry_id).spent == spent
+
+
+def test_a_model_without_a_price_is_charged_in_full_whatever_the_estimate(session: Session) -> None:
+    sessions.forget_price(session)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.FAILED, at_most=1, verdict=rounds.Verdict(False, 0.5)))
+    assert Account.objects.get(pk=session.entry_id).spent == 1_000_000
+
+
+def test_a_stop_reaches_one_open_session_of_its_workspace_and_is_recorded() -> None:
+    shop, other = a_workspace(), a_workspace(name="Other")
+    mine, beside, theirs = (a_session(an_entry(each)) for each in (shop, shop, other))
+    sessions.stop(shop.pk, mine.pk, by=ANA)
+    for wrong in (lambda: sessions.stop(shop.pk, theirs.pk, by=ANA), lambda: sessions.stop(shop.pk, "sess_none", by=ANA)):
+        with pytest.raises(NotFound, match="Worker session not found"):
+            wrong()
+    asked = {each.pk for each in Session.objects.filter(stop_wanted_at__isnull=False)}
+    assert asked == {mine.pk} and beside.pk not in asked
+    event = Event.objects.get(verb="session.stop")
+    assert (event.object_id, event.actor, event.data["entry"]) == (mine.pk, "ana", mine.entry_id)
+    ended(mine)
+    with pytest.raises(NotFound):
+        sessions.stop(shop.pk, mine.pk, by=ANA)
+
+
+def test_who_asked_first_stays_unless_the_stop_is_for_good(session: Session) -> None:
+    for by in (ANA, MUSTER):
+        with transaction.atomic():
+            assert sessions.stop_all(session.workspace_id, by=by) == 1
+    first = Session.objects.get(pk=session.pk)
+    assert (first.stop_wanted_by, first.stop_for_good) == ("ana", False)
+
+
+def test_a_kill_is_a_stop_without_the_grace_and_not_for_good(session: Session) -> None:
+    for _ in range(2):
+        sessions.kill(session.workspace_id, session.pk, by=ANA)
+    killed = Session.objects.get(pk=session.pk)
+    assert killed.kill_wanted_at is not None and killed.stop_wanted_at is not None
+    assert (killed.stop_for_good, killed.stop_wanted_by) == (False, "ana")
+    [event] = Event.objects.filter(verb="session.kill")
+    assert (event.object_id, event.data["entry"]) == (session.pk, session.entry_id)
+    with pytest.raises(NotFound):
+        sessions.kill(a_workspace(name="Other").pk, session.pk, by=ANA)

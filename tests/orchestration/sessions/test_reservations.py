@@ -9,7 +9,7 @@ import pytest
 
 from budget import ledger
 from budget.amounts import usd
-from budget.models import Category, Hold, Limit
+from budget.models import Account, Category, Hold, Limit
 from orchestration import configuration, sessions
 from orchestration.models import Session
 from orchestration.sessions import metering, reservations
@@ -18,7 +18,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared.events import Finished, Usage
-from tests.factories import a_session, a_workspace, an_entry, ended, project
+from tests.factories import a_session, a_workspace, an_entry, ended, project, some_entries
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +39,68 @@ def at_once(*, first: int | None = None, usual: int | None = None) -> Growth:
 )
 def test_another_step_is_requested_when_less_than_half_a_step_is_left(amount: str, drawn: str, expected: str) -> None:
     assert STEPS.next_step(amount=usd(amount), drawn=usd(drawn)) == usd(expected)
+
+
+@pytest.mark.parametrize(
+    ("growth", "amount", "drawn", "low", "urgent", "wants"),
+    [
+        (STEPS, "1", "0.5", False, False, "0"),
+        (STEPS, "1", "0.51", True, False, "1"),
+        (STEPS, "1", "0.75", True, False, "1"),
+        (STEPS, "1", "0.76", True, True, "1"),
+        (Growth(usd(5), usd(1), is_short=True), "1", "0.5", False, True, "0.5"),
+        (Growth(usd(5), usd(1), is_short=True), "1", "0.2", False, True, "0"),
+        (Growth(usd(5), usd(1), is_short=True), "2", "1.8", True, True, "3"),
+        (Growth(usd(5), usd(1), is_short=True, usual=usd(2)), "1", "0.9", True, True, "1"),
+        (Growth(usd(5), usd(1), is_short=True, usual=usd(2)), "3", "2.4", False, True, "0"),
+        (Growth(usd(5), usd(1), is_short=True, usual=usd(2)), "3", "2.6", True, True, "0.125"),
+        (Growth(usd(5), usd(1), is_short=True, usual=usd(2), is_fixed=True), "3", "2", False, True, "0"),
+        (Growth(usd(5), usd(1), is_short=True, usual=usd(2), is_fixed=True), "3", "2.4", True, True, "0.6"),
+    ],
+)
+def test_what_a_session_asks_for_next_is_known_before_it_asks(
+    growth: Growth, amount: str, drawn: str, low: bool, urgent: bool, wants: str
+) -> None:
+    spent = {"amount": usd(amount), "drawn": usd(drawn)}
+    assert (growth.is_low(**spent), growth.is_urgent(**spent), growth.wants(**spent)) == (low, urgent, usd(wants))
+
+
+@pytest.mark.parametrize(
+    ("config", "first", "expected"),
+    [
+        ({}, None, Growth(usd(5), usd(5), least=usd("0.05"))),
+        ({}, "2", Growth(usd(5), usd(2), is_short=True, least=usd("0.05"))),
+        ({}, "9", Growth(usd(5), usd(5), least=usd("0.05"))),
+        ({}, "0.01", Growth(usd(5), usd("0.05"), is_short=True, least=usd("0.05"))),
+        ({"hold_slice_usd": 1}, None, Growth(usd(5), usd(1), least=usd("0.05"))),
+        ({"hold_slice_usd": 1}, "0.5", Growth(usd(5), usd("0.5"), is_short=True, least=usd("0.05"))),
+        ({"hold_slice_usd": 9}, None, Growth(usd(5), usd(5), least=usd("0.05"))),
+        ({"min_round_usd": 0}, None, Growth(usd(5), usd(5), least=1)),
+    ],
+)
+def test_a_session_grows_by_steps_or_by_need(config: dict[str, Any], first: str | None, expected: Growth) -> None:
+    loaded = configuration.Config.model_validate({"agent": {"kind": "codex"}, "min_round_usd": Decimal("0.05"), **config})
+    assert reservations.growth(loaded, first=usd(first) if first else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "by", "budget"),
+    [
+        ({}, "3", "3"),
+        ({}, "0.5", "1"),
+        ({}, "500", "100"),
+        ({"own_budget": True}, "3", "1"),
+        ({"human_locked": True}, "3", "1"),
+    ],
+)
+def test_a_share_is_raised_so_far_that_the_reservation_fits_and_a_persons_budget_is_not(
+    fields: dict[str, Any], by: str, budget: str
+) -> None:
+    entry = some_entries(a_workspace(), "one")[0]
+    Account.objects.filter(pk=entry.account_id).update(budget=usd(1), own_budget=False)
+    Account.objects.filter(pk=entry.account_id).update(**fields)
+    reservations.cover(entry.account_id, usd(by))
+    assert Account.objects.get(pk=entry.account_id).budget == usd(budget)
 
 
 def test_without_steps_only_a_reservation_that_started_short_grows() -> None:
@@ -134,8 +196,12 @@ def test_after_the_work_only_the_reviewers_money_is_kept() -> None:
     workspace = a_workspace(agent={"kind": "codex"})
     session = a_session(an_entry(workspace, budget="9"))
     metering.record(session, metering.Usage(id="1", cost=usd("0.7")))
-    config = configuration.Config.model_validate({"verifier": {"agent": {"command": "true"}, "round_usd": Decimal("0.4")}})
-    reservations.shrink(session, config)
+    reviewer = {"agent": {"command": "true"}}
+    both = {"verifier": {**reviewer, "round_usd": Decimal("0.4")}, "interceptor": {**reviewer, "round_usd": Decimal("0.3")}}
+    reservations.shrink(session, configuration.Config.model_validate(both))
+    assert amount(session) == usd("1.4") and project(workspace).held == usd("0.7")
+    both.pop("interceptor")
+    reservations.shrink(session, configuration.Config.model_validate(both))
     assert amount(session) == usd("1.1") and project(workspace).held == usd("0.4")
 
 

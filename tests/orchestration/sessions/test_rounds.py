@@ -1,11 +1,14 @@
 """Rounds: their improvement counts against the best before, and the entry keeps its best score."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
 from budget.models import RoundSpend
 from orchestration import sessions
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Landing, Round, Session
 from orchestration.sessions import rounds
 from tests.factories import a_charge, a_session, a_workspace, an_entry, ended
 
@@ -84,3 +87,134 @@ def test_an_improvement_is_at_most_one_where_earlier_rounds_were_measured_otherw
         ended(session)
     gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
     assert list(gains) == [0.9, -1.0, 0.1, -1.0]
+
+
+def test_a_verdict_is_read_back_as_it_was_written() -> None:
+    for verdict in (
+        rounds.Verdict(True, 0.9, [], [{"name": "tests"}], 0.4, is_unproven=True),
+        rounds.Verdict(False, 0.2, ["it fails"], [{"name": "tests"}], 0.4),
+        rounds.Verdict(False, 0.0, ["nothing changed"], [{"name": "tests"}], is_unchanged=True),
+    ):
+        session = a_session(an_entry(a_workspace(), budget="9"))
+        assert rounds.load_verdict(session) is None
+        rounds.close(Round.objects.get(session=session), verdict)
+        assert rounds.load_verdict(session) == verdict
+
+
+def test_a_verdict_is_written_once_and_after_the_findings_of_its_session() -> None:
+    session = a_session(an_entry(a_workspace(), budget="9"))
+    opened = Round.objects.get(session=session)
+    rounds.close(opened, rounds.Verdict(False, 0.2, ["it fails"]), findings=["a file of others"])
+    rounds.close(Round.objects.get(pk=opened.pk), rounds.Verdict(True, 1.0))
+    closed = Round.objects.get(pk=opened.pk)
+    assert (closed.verdict, closed.score, closed.findings) == ("failed", 0.2, ["a file of others", "it fails"])
+    assert closed.ended_at is not None
+
+
+def test_a_finding_is_added_to_the_newest_round_once_and_others_are_put_before_it() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    rounds.add_finding(entry.pk, "nothing to add it to")
+    rounds.put_findings_first(entry.pk, ["nor this"])
+    other = ended(a_session(an_entry(entry.workspace, budget="9")))
+    for _ in range(2):
+        ended(a_session(entry))
+    for finding in ("it conflicts", "it conflicts"):
+        rounds.add_finding(entry.pk, finding)
+    rounds.put_findings_first(entry.pk, ["read this", "and this"])
+    findings = {round_.number: round_.findings for round_ in Round.objects.filter(entry=entry)}
+    assert findings == {1: ["a finding"], 2: ["read this", "and this", "a finding", "it conflicts"]}
+    assert Round.objects.get(session=other).findings == ["a finding"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "phase", "is_here", "is_done"),
+    [
+        ({}, "implementation", True, False),
+        ({"agent_done": True}, "implementation", True, True),
+        ({"agent_done": True}, "implementation", False, False),
+        ({"agent_done": True, "commit": "a" * 40}, "implementation", False, True),
+        ({"agent_done": True, "findings": ["a file of others"]}, "implementation", True, False),
+        ({"agent_done": True, "review": {"verdict": "objections"}}, "interception", True, False),
+        ({"agent_done": True, "review": {"verdict": "approved"}}, "interception", True, True),
+        ({"commit": "a" * 40}, "implementation", True, False),
+        ({"commit": "a" * 40}, "verification", True, True),
+        ({}, "verification", True, False),
+        ({"verdict": "passed", "commit": "a" * 40, "score": 1.0}, "merging", True, True),
+        ({"verdict": "passed", "score": 1.0}, "merging", True, False),
+        ({"verdict": "failed", "commit": "a" * 40, "agent_done": True, "score": 0.5}, "verification", True, False),
+        ({"verdict": "unverified", "commit": "a" * 40, "agent_done": True}, "verification", True, False),
+    ],
+)
+def test_work_is_done_if_only_its_review_its_verification_or_its_landing_is_missing(
+    fields: dict[str, Any], phase: str, is_here: bool, is_done: bool
+) -> None:
+    session = a_session(an_entry(a_workspace()))
+    session.phase = phase
+    Round.objects.filter(session=session).update(**fields)
+    assert rounds.is_work_done(session, is_here=is_here) is is_done
+
+
+@pytest.mark.parametrize(
+    ("before", "review", "kept"),
+    [
+        ({"agent_done": True}, {}, {}),
+        ({"agent_done": True}, {"verdict": "approved"}, {"verdict": "approved"}),
+        ({"agent_done": True}, {"verdict": "objections"}, {"verdict": "objections"}),
+        ({"agent_done": True}, {"verdict": "open"}, {}),
+        ({"agent_done": True}, {"verdict": rounds.NO_REVIEW}, {}),
+        ({"agent_done": False}, {"verdict": "approved"}, None),
+        ({"agent_done": True, "verdict": "failed", "score": 0.5}, {}, None),
+    ],
+)
+def test_a_round_goes_on_from_one_whose_agent_had_ended_well(
+    before: dict[str, Any], review: dict[str, str], kept: dict[str, str] | None
+) -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    session = a_session(entry)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no"))
+    Round.objects.filter(session=session).update(**{"verdict": "unverified", "summary": "I did it", "review": review, **before})
+    opened = Round.objects.get(session=a_session(entry))
+    assert rounds.continue_from_unfinished(opened) is (kept is not None)
+    opened.refresh_from_db()
+    expected = (True, "I did it", kept) if kept is not None else (False, "", {})
+    assert (opened.agent_done, opened.summary, opened.review) == expected
+
+
+def test_neither_work_that_a_person_sent_back_nor_the_round_that_they_asked_for_is_a_plateau() -> None:
+    entry = an_entry(a_workspace(), budget="9", budget_rounds=9)
+    for n in range(4):
+        ended(a_session(entry), score=(n + 1) / 10)
+    sent_back = Round.objects.get(entry=entry, number=2)
+    landing = Landing.objects.create(
+        workspace=entry.workspace, entry=entry, commit="a" * 40, round=sent_back, state="withdrawn", ended_at=now()
+    )
+    entry.refresh_from_db()
+    assert rounds.improvements(entry) == [0.1, 0.1, 0.1, 0.1]
+    Landing.objects.filter(pk=landing.pk).update(state=Landing.State.SENT_BACK)
+    assert len(rounds.improvements(entry)) == 2
+    entry.rounds_completed = 1
+    assert rounds.improvements(entry) == [0.1], "its rounds were reset since"
+
+
+def test_rounds_that_changed_nothing_count_in_a_row_since_they_were_reset() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    for verdict in ("no_change", "failed", "no_change", "no_change"):
+        session = a_session(entry)
+        ended(session)
+        score = 0.5 if verdict == "failed" else None
+        Round.objects.filter(session=session).update(verdict=verdict, score=score, improvement_score=None, base_score=None)
+    entry.refresh_from_db()
+    assert rounds.unchanged_in_a_row(entry) == 2
+    entry.rounds_completed = 1
+    assert rounds.unchanged_in_a_row(entry) == 1
+
+
+def test_a_round_counts_from_one_in_its_entry_with_a_row_of_its_spend() -> None:
+    shop = a_workspace()
+    entry = an_entry(shop, budget="9")
+    ended(a_session(an_entry(shop, budget="9")))
+    for number in (1, 2):
+        opened = Round.objects.get(session=a_session(entry))
+        assert (opened.number, opened.verdict) == (number, "open")
+        assert RoundSpend.objects.filter(account_id=entry.pk, number=number).exists()
+        ended(opened.session)

@@ -19,7 +19,7 @@ from orchestration.sessions.absent_hosts import settling
 from orchestration.worker import housekeeping, reaper
 from orchestration.worker.agents.shared.interface import record_name
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
-from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, journal, money
+from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, its_time_is_over, journal, money
 from workspaces import hosts
 from workspaces.models import Event
 
@@ -68,6 +68,43 @@ def test_a_model_without_a_price_costs_the_whole_reservation() -> None:
         file.write('{"type": "usage", "id": "2", "model": "nobody-knows-it", "input_tokens": 5}\n')
     comes_back(session)
     assert money(session) == (usd("2"), 0)
+
+
+def test_a_session_that_had_used_a_model_without_a_price_costs_its_whole_reservation() -> None:
+    session = a_lost_session()
+    Session.objects.filter(pk=session.pk).update(unpriced_model="nobody-knows-it")
+    journal(session, ("1", "0.05"), ended=True)
+    comes_back(session)
+    assert money(session) == (usd("2"), 0)
+
+
+def test_a_request_that_muster_prices_itself_is_as_dear_as_one_that_its_agent_prices() -> None:
+    session = a_lost_session(spent="")
+    record = session_dir.for_session(session.pk).record_for("implement")
+    record.journal.parent.mkdir(parents=True, exist_ok=True)
+    usage = {"type": "usage", "id": "1", "model": "claude-opus-4-1", "input_tokens": 10_000, "output_tokens": 0}
+    record.journal.write_text(f"{json.dumps(usage)}\n")
+    comes_back(session)
+    row = LedgerEntry.objects.get(event_key__endswith=":1")
+    assert row.amount > 0 and money(session) == (2 * row.amount, 0)
+
+
+def test_only_a_host_that_is_forgotten_or_late_is_given_up() -> None:
+    session, other = a_lost_session(), a_lost_session()
+    Session.objects.filter(pk=other.pk).update(host_id="host_4")
+    assert settling.give_up_overdue() == 0
+    assert settling.give_up_host("host_3", by=ANA) == 1 and settling.give_up_host("host_3", by=ANA) == 0
+    states = [Hold.objects.get(pk=each.hold_id).state for each in (session, other)]
+    assert states == ["settled", "awaiting"]
+    its_time_is_over(other)
+    assert settling.give_up_overdue() == 1
+    reasons = list(Event.objects.filter(verb="hold.estimated").order_by("id").values_list("actor", "reason"))
+    assert reasons == [("ana", "ana gave up its host"), ("muster", "its host did not come back in time")]
+    for each in (session, other):
+        row = LedgerEntry.objects.get(event_key=lifecycle.unknown_key(each))
+        assert row.reason.endswith("an estimate by what it spent before") and row.round == 1
+        event = Event.objects.get(verb="hold.estimated", object_id=each.pk)
+        assert (event.data["host"], event.data["amount_usd"]) == (AWAY, row.amount / 1_000_000)
 
 
 @pytest.mark.parametrize("kind", ["codex", ""])
