@@ -209,6 +209,7 @@ def _comment(row: PullRequest, comment: Comment) -> ReviewComment:
         path=path,
         line=comment.line if path else None,
         side=ReviewComment.Side.OLD if comment.is_old_side else ReviewComment.Side.NEW,
+        quote="",  # the finding is made of it before it is saved
         text=comment.text[:2000],
         by=comment.by[:200],
         at=comment.at,

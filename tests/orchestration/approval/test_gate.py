@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.utils.timezone import now
 
 from orchestration.approval import gate
 from orchestration.configuration import Approve
@@ -46,5 +47,10 @@ def test_an_approval_is_for_one_commit_of_one_entry(shop: Workspace) -> None:
     Approval.objects.create(entry=dear.entry, commit="a" * 40, by="ana")
     Approval.objects.create(entry=other.entry, commit=dear.commit, by="ana")
     assert why(dear) != "" and why(other) == ""
-    Approval.objects.create(entry=dear.entry, commit=dear.commit, by="ana")
-    assert why(dear) == "" and Landing.objects.get(pk=dear.pk).approval is not None
+    needed = why(dear)
+    Approval.objects.create(entry=dear.entry, commit=dear.commit, by="ana", void_at=now())
+    assert why(dear) == needed
+    Approval.objects.update(void_at=None)
+    assert why(dear) == ""
+    kept = Landing.objects.get(pk=dear.pk)
+    assert kept.approval is not None and kept.approval_needed == needed

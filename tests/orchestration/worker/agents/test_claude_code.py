@@ -47,6 +47,7 @@ def test_a_refused_key_fails_at_the_first_retry_and_not_after_ten() -> None:
     reader = Reader(None, "/repo")
     first = next(line for line in lines("claude-error-401-retrying") if "api_retry" in line)
     assert [event.code for event in of_kind(Failure, reader.read(first))] == ["auth"]
+    assert of_kind(Failure, reader.end(1)) == [], "it is said once"
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "rate_limited"), (529, "overloaded"), (None, "network")])

@@ -1,6 +1,7 @@
 """Claude Code's telemetry and its stream report the same cost: it counts once, in any order."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -154,3 +155,60 @@ def test_tokens_that_the_cache_keeps_for_an_hour_cost_as_much() -> None:
     assert written > 0
     five_minutes = cost(read_all([{"stdout": row} for row in objects("claude-partial") if row.get("type") == "stream_event"]))
     assert cost(read_all([{"stdout": row} for row in lines])) == five_minutes + written * 2.25
+
+
+def begun(message: str, request_id: str | None = None, **usage: Any) -> list[dict[str, Any]]:
+    """A streamed answer whose usage has these fields from its beginning."""
+    rows = streamed(message, request_id)
+    rows[0]["stdout"]["event"]["message"]["usage"] |= usage
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("fields", "context"),
+    [
+        ({"service_tier": "batch"}, {"service_tier": "batch", "processing": "batch"}),
+        ({"service_tier": "priority", "speed": "fast"}, {"speed": "fast", "service_tier": "priority"}),
+        ({"service_tier": "", "speed": 2}, {}),
+        ({"speed": "s" * 50}, {"speed": "s" * 40}),
+    ],
+)
+def test_a_request_is_priced_as_it_was_served(fields: dict[str, Any], context: dict[str, str]) -> None:
+    [usage] = of_kind(Usage, read_all(begun("m1", "r1", **fields)))
+    assert dict(usage.context) == context
+
+
+def test_what_the_end_of_an_answer_says_replaces_what_its_beginning_said() -> None:
+    rows = begun("m1", "r1", speed="fast", cache_creation_input_tokens=9, cache_creation={"ephemeral_1h_input_tokens": 4})
+    rows[-1]["stdout"]["event"]["usage"] |= {"speed": "standard", "cache_creation": {"ephemeral_1h_input_tokens": 5}}
+    [usage] = of_kind(Usage, read_all(rows))
+    assert (dict(usage.context), usage.cache_write_tokens, usage.cache_write_1h_tokens) == ({"speed": "standard"}, 9, 5)
+    [usage] = of_kind(Usage, read_all(begun("m1", "r1", speed="fast", cache_creation={"ephemeral_1h_input_tokens": 4})))
+    assert (dict(usage.context), usage.cache_write_1h_tokens) == ({"speed": "fast"}, 0), "a part is never more than the whole"
+
+
+def test_telemetry_takes_from_the_stream_of_its_request_what_the_cache_keeps_for_an_hour() -> None:
+    kept = {"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 7}}
+    rows = [*begun("m1", "r1", **kept), request("r1", cache_creation_tokens=9), request("r2", cache_creation_tokens=9)]
+    assert [usage.cache_write_1h_tokens for usage in of_kind(Usage, read_all(rows))] == [7, 0]
+    assert of_kind(Usage, read_all([*begun("m1", "r1", **kept), request("r1", cache_creation_tokens=5)]))[0].cache_write_1h_tokens == 5
+
+
+def test_a_request_without_a_price_is_left_to_the_sum_which_contains_it() -> None:
+    unknown = streamed("m1", "r1", model="claude-future-9")
+    sum_ = result(total_cost_usd=0.01, modelUsage={"claude-future-9": {"costUSD": 0.01}})
+    assert [(usage.id, usage.cost) for usage in of_kind(Usage, read_all([*unknown, sum_]))] == [("reconciled:r1", 10_000)]
+    assert [(usage.id, usage.cost) for usage in of_kind(Usage, read_all(unknown))] == [("r1", None)]
+    sum_ = result(total_cost_usd=0.01, modelUsage={"glm-9": {"costUSD": 0.01, "inputTokens": 1000, "outputTokens": 100}})
+    other = of_kind(Usage, read_all([*streamed("m1", "r1", model="glm-9"), sum_]))
+    assert [(usage.id, usage.cost, usage.input_tokens) for usage in other] == [("r1", None, 1000)]
+
+
+def test_a_request_without_a_price_waits_for_the_sum_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(costs, "time", clock)
+    reader = Reader(None, "/repo")
+    for row in streamed("m1", "r1", model="claude-future-9"):
+        list(read_row(reader, row))
+    clock.now += 100
+    assert list(reader.poll()) == []

@@ -112,3 +112,10 @@ def test_the_model_is_read_from_the_threads_file(write: Write, tmp_path: Path) -
     assert {usage.model for usage in of_kind(Usage, Reader(None, write(5), "").poll())} == {"gpt-5"}
     unknown = of_kind(Usage, run(Reader(None, tmp_path / "none", ""), "codex-two-1"))
     assert [usage.model for usage in unknown] == [""], "without a name it has no price, and is flagged"
+
+
+def test_another_thread_than_the_one_to_resume_begins_at_zero(tmp_path: Path) -> None:
+    """Codex had never saved the old one."""
+    old = Thread("0" * 36, {"input": 6000, "cached": 3000, "written": 0, "output": 200})
+    events = run(Reader(old, tmp_path, "gpt-5"), "codex-two-1")
+    assert cost(events) == 2 * REQUEST and of_kind(Discrepancy, events) == []

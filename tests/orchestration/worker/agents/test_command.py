@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from budget import amounts
 from orchestration.worker.agents import command
-from orchestration.worker.agents.shared.events import Finished, Text, Usage
+from orchestration.worker.agents.shared.events import Asked, Event, Failure, Finished, Text, Usage, Waiting
 from tests.orchestration.worker.agents.recorded import a_task, of_kind
 
 
@@ -71,3 +72,89 @@ def test_a_result_counts_before_other_output(tmp_path: Path) -> None:
     read_lines = [list(reader.read(line)) for line in ("thinking", json.dumps({"type": "result", "summary": "plan"}))]
     assert read_lines == [[], [Finished(ok=True, summary="plan")]]
     assert list(reader.end(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ({"type": "text", "text": "x" * 600}, Text("x" * 500)),
+        ({"type": "question", "text": "Which?"}, Asked("line-1", "Which?")),
+        ({"type": "waiting", "message": "m" * 400, "until": 1_800_000_000}, Waiting("m" * 300, 1_800_000_000.0)),
+        ({"type": "waiting"}, Waiting("It waits for its provider")),
+        ({"type": "failure", "code": "auth", "message": "m" * 600, "retry_at": 5}, Failure("auth", "m" * 500, 5.0)),
+        ({"type": "verdict", "passed": True}, Finished(True, '{"type": "verdict", "passed": true}')),
+        ({"type": "result"}, Finished(True, "")),
+        ({"type": "result", "ok": False, "summary": "No"}, Finished(False, "No")),
+        ({"type": "result", "ok": None, "summary": "s" * 1_000_001}, Finished(True, "s" * 1_000_000)),
+    ],
+)
+def test_each_line_of_the_protocol_is_one_event(tmp_path: Path, message: dict[str, Any], event: Event) -> None:
+    assert read(tmp_path, json.dumps(message)) == [event]
+
+
+@pytest.mark.parametrize(
+    ("until", "moment"), [(0, 0.0), (1.5, 1.5), (10**11 - 1, 10.0**11 - 1), (10**11, None), (-1, None), (True, None), ("5", None)]
+)
+def test_a_moment_is_in_seconds_since_the_epoch(tmp_path: Path, until: Any, moment: float | None) -> None:
+    [event] = read(tmp_path, json.dumps({"type": "waiting", "until": until}))
+    assert event.until == moment
+
+
+def test_questions_are_numbered_and_the_last_verdicts_are_kept(tmp_path: Path) -> None:
+    questions = read(tmp_path, *[json.dumps({"type": "question", "text": "?"})] * 2)
+    assert [asked.id for asked in questions] == ["line-1", "line-2"]
+    lines = [json.dumps({"type": "verdict", "n": n}) for n in range(command.launch.MAX_VERDICTS + 1)]
+    assert read(tmp_path, *lines)[-1].summary.splitlines() == lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({"cost_usd": 0}, 0),
+        ({"cost_usd": 0.1}, 100_000),
+        ({"cost_usd": 0.0000001}, 1),
+        ({}, None),
+        ({"cost_usd": None}, None),
+    ],
+)
+def test_an_amount_is_rounded_up_to_micro_dollars(tmp_path: Path, fields: dict[str, Any], cost: int | None) -> None:
+    [usage] = of_kind(Usage, read(tmp_path, json.dumps({"type": "usage", "id": 7, "model": "m" * 300, "input_tokens": 3, **fields})))
+    assert (usage.id, usage.cost, usage.model, usage.input_tokens) == ("7", cost, "m" * 200, 3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cost_usd": -0.1},
+        {"cost_usd": True},
+        {"cost_usd": "1"},
+        {"cost_usd": int(amounts.MAX_USD) + 1},
+        {"input_tokens": -1},
+        {"output_tokens": 1.5},
+        {"cache_read_tokens": True},
+        {"input_tokens": 10**12 + 1},
+    ],
+)
+def test_an_invalid_amount_or_count_is_an_unknown_cost_and_never_nothing(tmp_path: Path, fields: dict[str, Any]) -> None:
+    [usage] = of_kind(Usage, read(tmp_path, json.dumps({"type": "usage", "id": "a", "model": "gpt-5", **fields})))
+    assert usage == Usage(id="a", model="unreadable usage line")
+
+
+def test_how_it_was_served_is_a_short_word(tmp_path: Path) -> None:
+    line = {"type": "usage", "speed": "s" * 50, "service_tier": "t"}
+    [usage] = of_kind(Usage, read(tmp_path, json.dumps(line)))
+    assert usage.context == (("speed", "s" * 40), ("service_tier", "t"))
+
+
+@pytest.mark.parametrize("role", ["implement", "review", "verify"])
+def test_the_other_output_of_a_sessions_agent_is_no_answer(tmp_path: Path, role: Any) -> None:
+    reader = command.reader(replace(a_task(tmp_path), role=role))
+    assert [*reader.read("text"), *reader.end(0)] == []
+
+
+def test_a_command_is_run_as_it_is_written(tmp_path: Path) -> None:
+    for written, argv in (("a | b", ["sh", "-c", "a | b", "-x"]), (["a", "b"], ["a", "b", "-x"])):
+        task = a_task(tmp_path, kind="command", command=written, args=["-x"])
+        assert command.start(task).argv == command.resume(task).argv == argv
+    with pytest.raises(ValueError, match=r"agent\.command is not set"):
+        command.start(a_task(tmp_path))
