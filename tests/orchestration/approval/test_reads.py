@@ -32,7 +32,7 @@ def test_what_waits_is_listed_the_longest_first(shop: Workspace) -> None:
     assert [row.entry_id for row in rows] == [early.entry_id, late.entry_id]
     assert (rows[0].workspace_id, rows[0].commit, rows[0].why) == (shop.pk, "c" * 40, WHY)
     assert rows[0].since == entry_of(early).reason_at and rows[0].seq == entry_of(early).seq
-    assert [row.entry_id for row in reads.waiting([shop.pk, other.pk])][0] == theirs.entry_id
+    assert reads.waiting([shop.pk, other.pk])[0].entry_id == theirs.entry_id
 
 
 def test_unproven_work_waits_for_a_person_only_where_nothing_builds_on_it(shop: Workspace) -> None:
@@ -48,7 +48,12 @@ def test_a_review_has_what_is_of_its_entry(shop: Workspace) -> None:
     entry = entry_of(landing)
     for each, path in ((entry, "b"), (entry, "a"), (other.entry, "c")):
         FileLock.objects.create(workspace=shop, entry=each, path=path)
-    for each, commit, days, void in ((entry, "1", 2, False), (entry, "2", 1, False), (entry, "3", 0, True), (other.entry, "4", 0, False)):
+    for each, commit, days, void in (
+        (entry, "1", 2, False),
+        (entry, "2", 1, False),
+        (entry, "3", 0, True),
+        (other.entry, "4", 0, False),
+    ):
         at = now() - timedelta(days=days)
         Approval.objects.create(entry=each, commit=commit, by="bob", at=at, void_at=at if void else None)
     ReviewComment.objects.create(entry=other.entry, commit="4", text="theirs", by="bob")
@@ -68,7 +73,9 @@ def test_where_nothing_waits_no_locks_can_be_released(shop: Workspace) -> None:
 
 def test_notes_on_the_work_as_a_whole_are_those_that_are_no_comments(shop: Workspace) -> None:
     landing = asked(shop)
-    comment = ReviewComment.objects.create(entry=landing.entry, commit="c", path="a", line=3, quote="x = 1", text="Why?", by="bob")
+    comment = ReviewComment.objects.create(
+        entry=landing.entry, commit="c", path="a", line=3, quote="x = 1", text="Why?", by="bob"
+    )
     first = Round.objects.get(entry=landing.entry)
     said = [findings.of_note("Shorter", "ana"), findings.of_comment(comment), "check ok: exit 1"]
     Round.objects.filter(pk=first.pk).update(findings=said)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from orchestration.forges import deciding
 from orchestration.forges.deciding import Adopt, Closed, Merge, Merged, SendBack, View, Wait, decide
 from orchestration.forges.shape import Check, Comment, PullRequest
@@ -47,9 +49,11 @@ def test_a_comment_on_a_line_sends_it_back_with_all_comments() -> None:
     assert isinstance(decide(replace(VIEW, comments=[opinion])), Wait)
 
 
-def test_comments_of_one_review_start_one_round() -> None:
-    just_now = replace(ASKED, at=NOW - timedelta(seconds=5))
-    assert isinstance(decide(replace(VIEW, comments=[ASKED, just_now])), Wait)
+@pytest.mark.parametrize(("seconds", "waits"), [(5, True), (59, True), (60, False)])
+def test_comments_of_one_review_start_one_round(seconds: int, waits: bool) -> None:
+    newest = replace(ASKED, at=NOW - timedelta(seconds=seconds), asks=False)
+    assert isinstance(decide(replace(VIEW, comments=[ASKED, newest])), Wait) is waits
+    assert isinstance(decide(replace(VIEW, comments=[newest, ASKED])), Wait) is waits
 
 
 def test_strangers_start_no_round() -> None:
@@ -68,10 +72,34 @@ def test_muster_merges_what_is_green_and_approved_if_it_may() -> None:
 
 def test_nothing_is_merged_before_ci_can_have_begun() -> None:
     approved = replace(VIEW, merges=True, is_approved=True, checks=[GREEN])
-    for checks, seconds, merges in (([GREEN], 30, False), ([GREEN], 90, True), ([], 90, False), ([], 400, True)):
+    for checks, seconds, merges in (([GREEN], 59, False), ([GREEN], 60, True), ([], 299, False), ([], 300, True)):
         view = replace(approved, checks=checks, pushed_at=NOW - timedelta(seconds=seconds))
         assert (decide(view) == Merge()) is merges
     assert decide(approved) == Wait("Approved: waiting for CI to begin")
+
+
+def test_an_empty_comment_asks_for_nothing() -> None:
+    assert isinstance(decide(replace(VIEW, comments=[replace(ASKED, text=" \n")])), Wait)
+
+
+def test_red_checks_take_the_opinions_of_people_along() -> None:
+    opinion = replace(ASKED, asks=False)
+    assert decide(replace(VIEW, checks=[RED], comments=[opinion])) == SendBack([RED], [opinion])
+
+
+def test_a_merge_without_a_commit_of_its_own_is_its_head() -> None:
+    assert decide(replace(VIEW, pull=replace(PULL, state="merged", ended_by="ana"))) == Merged(PULL.head, "ana")
+
+
+def test_what_it_waits_for_is_named_in_short() -> None:
+    running = [Check(f"c{n}" + "x" * 100, "pending") for n in range(5)]
+    names = ", ".join(check.name[:60] for check in running[:3])
+    assert decide(replace(VIEW, checks=running)) == Wait(f"Waiting for {names} and 2 more in CI")
+    assert decide(replace(VIEW, checks=running[:3])) == Wait(f"Waiting for {names} in CI")
+    for below, words in (((7,), "pull request 7"), ((7, 8), "pull requests 7, 8")):
+        assert decide(replace(VIEW, below=below, merges=True, is_approved=True)) == Wait(
+            f"Waiting for {words} to be merged first"
+        )
 
 
 def test_of_a_log_its_end_counts() -> None:

@@ -152,6 +152,7 @@ def test_what_is_sent_back_has_one_round_more_and_its_findings_first(team: Works
     assert landing.state == ("sent_back" if comments else "refused") and landing.ended_at is not None
     assert fresh(row).message == "Its entry is at work again" and fresh(row).checks[0]["name"] == "tests"
     assert fresh(other).entry.reason_code == "waiting_for_merge" and count("pull_request_sent_back") == 1
+    assert landing_of(other).state == "proposed" and fresh(other).checks == []
 
 
 def test_work_that_was_replaced_or_waits_no_longer_is_not_sent_back(team: Workspace) -> None:

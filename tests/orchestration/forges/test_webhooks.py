@@ -71,6 +71,16 @@ def test_a_repeated_body_has_the_same_key_under_any_headers() -> None:
         ("github", {"check_run": {"head_sha": HEAD, "pull_requests": []}}, set(), {HEAD}),
         ("github", {"sha": HEAD, "state": "success"}, set(), {HEAD}),
         ("github", {"zen": "Keep it logically awesome.", "hook_id": 1}, set(), set()),
+        ("github", {"check_suite": {"head_sha": HEAD}}, set(), {HEAD}),
+        ("github", {"workflow_run": {"head_sha": HEAD}}, set(), {HEAD}),
+        ("github", {"workflow_job": {"head_sha": HEAD}}, set(), {HEAD}),
+        ("github", {"pull_request": {"number": True}, "sha": 5}, set(), set()),
+        ("github", {"pull_request": {"number": 2**31}, "sha": "a" * 301}, set(), set()),
+        ("github", {"pull_request": {"number": 2**31 - 1}, "sha": "a" * 300}, {2**31 - 1}, {"a" * 300}),
+        ("github", {"pull_request": {"number": -1}}, set(), set()),
+        ("github", {"merge_request": {"iid": 2}, "commit": {"id": HEAD}}, set(), set()),
+        ("gitlab", {"object_kind": "push", "commit": {"id": HEAD}}, set(), {HEAD}),
+        ("gitlab", {"object_kind": "build", "sha": HEAD, "object_attributes": {"sha": "1" * 40, "iid": 7}}, set(), {HEAD}),
         ("gitea", {"action": "synchronized", "number": 2, "pull_request": {"number": 2}}, {2}, set()),
         ("gitlab", {"object_kind": "merge_request", "object_attributes": {"iid": 2}}, {2}, set()),
         ("gitlab", {"object_kind": "note", "merge_request": {"iid": 2}, "object_attributes": {"id": 5}}, {2}, set()),
@@ -86,6 +96,9 @@ def test_a_push_names_its_branch() -> None:
     push = {"ref": "refs/heads/main", "after": HEAD}
     assert read("github", push).branches == {"main"}
     assert read("gitlab", push | {"object_kind": "push"}).branches == {"main"}
+    assert read("gitlab", push | {"object_kind": "tag_push"}).branches == frozenset()
+    assert read("github", {"ref": "refs/tags/v1"}).branches == read("github", {"ref": "main"}).branches == frozenset()
+    assert [read(kind, push).event for kind in KINDS] == ["pull_request", "Merge Request Hook", "pull_request"]
 
 
 def test_what_is_no_object_is_refused() -> None:

@@ -60,8 +60,10 @@ def test_a_busy_provider_is_waited_for(status: int | None, code: str, monkeypatc
         "error_status": status,
         "error": "x",
     }
+    monkeypatch.setattr("time.time", lambda: 1000.0)
     events = list(Reader(None, "/repo").read(json.dumps(retry)))
-    assert [(event.code, event.until is not None) for event in of_kind(Waiting, events)] == [(code, True)]
+    assert [event.code for event in of_kind(Waiting, events)] == [code]
+    assert [event.until for event in of_kind(Waiting, events)] == [1002.0005]
 
 
 def test_a_subscription_limit_reports_its_end() -> None:
@@ -217,6 +219,7 @@ def test_the_workspaces_permission_mode_wins(tmp_path: Path) -> None:
         ("us.anthropic.claude-sonnet-4-5-v1:0", {}, True),
         ("glm-9", {}, False),
         ("sonnet", {"ANTHROPIC_DEFAULT_SONNET_MODEL": "glm-9"}, False),
+        ("sonnet", {"MY_MODEL": "glm-9", "ANTHROPIC_BASE_URL": "http://x", "ANTHROPIC_SMALL_FAST_MODEL": ""}, True),
     ],
 )
 def test_its_own_limit_is_only_used_with_models_whose_price_it_knows(

@@ -191,7 +191,10 @@ def test_telemetry_takes_from_the_stream_of_its_request_what_the_cache_keeps_for
     kept = {"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 7}}
     rows = [*begun("m1", "r1", **kept), request("r1", cache_creation_tokens=9), request("r2", cache_creation_tokens=9)]
     assert [usage.cache_write_1h_tokens for usage in of_kind(Usage, read_all(rows))] == [7, 0]
-    assert of_kind(Usage, read_all([*begun("m1", "r1", **kept), request("r1", cache_creation_tokens=5)]))[0].cache_write_1h_tokens == 5
+    assert (
+        of_kind(Usage, read_all([*begun("m1", "r1", **kept), request("r1", cache_creation_tokens=5)]))[0].cache_write_1h_tokens
+        == 5
+    )
 
 
 def test_a_request_without_a_price_is_left_to_the_sum_which_contains_it() -> None:

@@ -118,7 +118,9 @@ def test_questions_are_numbered_and_the_last_verdicts_are_kept(tmp_path: Path) -
     ],
 )
 def test_an_amount_is_rounded_up_to_micro_dollars(tmp_path: Path, fields: dict[str, Any], cost: int | None) -> None:
-    [usage] = of_kind(Usage, read(tmp_path, json.dumps({"type": "usage", "id": 7, "model": "m" * 300, "input_tokens": 3, **fields})))
+    [usage] = of_kind(
+        Usage, read(tmp_path, json.dumps({"type": "usage", "id": 7, "model": "m" * 300, "input_tokens": 3, **fields}))
+    )
     assert (usage.id, usage.cost, usage.model, usage.input_tokens) == ("7", cost, "m" * 200, 3)
 
 

@@ -53,7 +53,9 @@ def test_an_amount_is_within_bounds_and_without_noise(value: Any, amount: Decima
 def test_a_value_is_found_only_where_all_its_keys_are() -> None:
     value = {"a": {"b": [1]}}
     assert json_values.nested(value, "a", "b") == [1] and json_values.nested(value) is value
-    assert json_values.nested(value, "a", "c") is json_values.nested(value, "a", "b", "c") is json_values.nested(None, "a") is None
+    assert (
+        json_values.nested(value, "a", "c") is json_values.nested(value, "a", "b", "c") is json_values.nested(None, "a") is None
+    )
     assert json_values.objects([{"a": 1}, "x", None]) == [{"a": 1}] and json_values.objects({"a": 1}) == []
     assert json_values.text("abc", 2) == "ab" and json_values.text(5) == "" and len(json_values.text("x" * 30_000)) == 20_000
 

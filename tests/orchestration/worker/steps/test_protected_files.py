@@ -68,6 +68,35 @@ def test_a_new_file_that_configures_the_tests_counts(name: str) -> None:
     assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name]
 
 
+@pytest.mark.parametrize(
+    "name", ["json.py", "json/__init__.py", "json/other.py", "pkg/json.py", "jsonx.py", "json.pyi", "tests/test_new.py", "json"]
+)
+def test_a_new_file_counts_where_python_would_import_it_in_place_of_its_own(name: str) -> None:
+    counts = name in ("json.py", "json/__init__.py")
+    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name] * counts
+    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[name]) == []
+
+
+def test_commands_are_read_as_a_shell_reads_them() -> None:
+    tracked = {"a b.sh", "c.sh", "d.sh", "t"}
+    for run, named in (
+        ("sh 'a b.sh' # c.sh", {"a b.sh", "c.sh"}),
+        ('sh "c.sh', set()),
+        ("sh c.sh '", {"c.sh"}),
+        (["sh", "-c", "./c.sh && d.sh"], {"c.sh", "d.sh"}),
+        (["a b.sh"], set()),
+        (["pytest", "t/"], {"t"}),
+    ):
+        assert protected_files.named_by([Check(name="x", run=run)], tracked) == named, run
+
+
+def test_judges_are_the_protected_files_and_those_that_checks_name(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo", **{"ci.sh": "1", "tests__a.py": "1", "src__a.py": "1"})
+    base, check = git.run(repo, "rev-parse", "HEAD").strip(), Check(name="x", run="sh ci.sh")
+    assert protected_files.judges(repo, base, [check], ["tests/**"]) == ["ci.sh", "tests/a.py"]
+    assert protected_files.judges(repo, base, [], []) == []
+
+
 def test_a_symlink_in_place_of_the_tests_is_replaced(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo", tests__test_a="assert work()", mine="1")
     base = git.run(repo, "rev-parse", "HEAD")

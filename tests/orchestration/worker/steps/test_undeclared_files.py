@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.backlog.paths import LockTable, ancestors, covers
-from orchestration.models import FileLock
+from orchestration.models import FileLock, Landing
 from orchestration.worker.steps import undeclared_files
 from orchestration.worker.steps.files_of_others import findings_for
 from orchestration.worker.steps.undeclared_files import MAX_FILES, MAX_LOCKS, decide, folders
@@ -58,6 +58,39 @@ def test_more_files_than_can_be_meant_are_one_finding() -> None:
         "files_locked: 10,001 files changed: is something missing in .gitignore?"
     ]
     assert decide(LockTable(), "me", names[:-1]).to_lock == sorted({f"node_modules/{n}/" for n in range(100)})
+
+
+@pytest.mark.django_db
+def test_what_others_locked_a_moment_before_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = an_entry(a_workspace(), files=["a"])
+    other = an_entry(entry.workspace)
+
+    def lost(*_: object) -> list[tuple[str, str]]:
+        FileLock.objects.create(workspace=entry.workspace, path="b", entry=other)
+        return [("b", other.pk)]
+
+    monkeypatch.setattr(undeclared_files.locks, "extend", lost)
+    assert undeclared_files.check(entry, ["b", "c"]).of_others == {"b": ("b", other.pk)}
+
+
+@pytest.mark.django_db
+def test_locks_in_another_workspace_are_in_nobodys_way() -> None:
+    entry, theirs = an_entry(a_workspace()), an_entry(a_workspace(name="Other"))
+    FileLock.objects.create(workspace=theirs.workspace, path="b", entry=theirs)
+    assert undeclared_files.check(entry, ["b"]).to_lock == ["b"]
+    assert FileLock.objects.filter(entry=entry, path="b", workspace=entry.workspace).exists()
+
+
+@pytest.mark.django_db
+def test_files_of_unproven_work_that_it_contains_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = an_entry(a_workspace())
+    below, other = an_entry(entry.workspace), an_entry(entry.workspace)
+    for path, holder in (("b", below), ("c", other)):
+        FileLock.objects.create(workspace=entry.workspace, path=path, entry=holder)
+    landing = Landing(workspace=entry.workspace, entry=below, commit="c" * 40)
+    monkeypatch.setattr(undeclared_files.unproven, "below", lambda _: [landing])
+    assert undeclared_files.check(entry, ["b"]) == undeclared_files.Undeclared()
+    assert undeclared_files.check(entry, ["b", "c"]).of_others == {"c": ("c", other.pk)}
 
 
 class CountingTable(LockTable):

@@ -1,0 +1,77 @@
+"""Money for a review: the least of what the config, the limits of the budget and the session's reservation leave."""
+
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from budget.amounts import usd
+from budget.limits import caps
+from budget.models import Account, Project
+from orchestration.configuration import Interceptor
+from orchestration.models import Session
+from orchestration.worker.steps import reviewing
+from orchestration.worker.steps.context import RoundContext
+from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
+
+pytestmark = pytest.mark.django_db
+USED_UP = "No money for the review: the interceptor's caps are used up"
+
+
+@pytest.fixture
+def session() -> Session:
+    a_session(an_entry(a_workspace(name="Other")))
+    return a_session(an_entry(a_workspace(max_workers=4), budget="5"))
+
+
+def limit(session: Session, **config: str) -> tuple[int, str]:
+    caps = {name: Decimal(value) for name, value in {"round_usd": "0.5", **config}.items()}
+    rules = Interceptor.model_validate({"agent": {"kind": "command", "command": "true"}, **caps})
+    context = SimpleNamespace(session=session, entry=session.entry)
+    return reviewing._review_limit(cast(RoundContext, context), rules)
+
+
+def under_review(session: Session) -> None:
+    """Other sessions are at their reviews: one in the workspace, one in another, and one that ended."""
+    other, over = (a_session(an_entry(session.workspace)) for _ in range(2))
+    ended(over)
+    theirs = a_session(an_entry(a_workspace(name="Third")))
+    Session.objects.filter(pk__in=(other.pk, over.pk, theirs.pk)).update(phase=Session.Phase.INTERCEPTION)
+
+
+def test_without_caps_a_review_has_what_a_round_may_spend(session: Session) -> None:
+    under_review(session)
+    assert limit(session) == (usd("0.5"), "")
+
+
+@pytest.mark.parametrize(("cap", "left"), [("0.9", "0.2"), ("3", "0.5"), ("0.701", "0.001"), ("0.7009", "0"), ("0.6", "0")])
+def test_an_entry_has_a_cap_of_its_own(session: Session, cap: str, left: str) -> None:
+    Account.objects.filter(pk=session.entry.account_id).update(interceptor_spent=usd("0.7"))
+    assert limit(session, entry_usd=cap) == (usd(left), "" if left != "0" else USED_UP)
+
+
+@pytest.mark.parametrize(("cap", "left"), [("1.4", "0.2"), ("1.2", "0"), ("9", "0.5")])
+def test_the_workspaces_cap_counts_what_reviews_under_way_may_still_spend(session: Session, cap: str, left: str) -> None:
+    under_review(session)
+    Project.objects.filter(pk=session.workspace_id).update(interceptor_spent=usd("0.7"))
+    Project.objects.exclude(pk=session.workspace_id).update(interceptor_spent=usd("8"))
+    assert limit(session, workspace_usd=cap) == (usd(left), "" if left != "0" else USED_UP)
+
+
+@pytest.mark.parametrize(("amount", "left"), [("0.8", "0.3"), ("0.5", "0"), ("9", "0.5")])
+def test_a_limit_of_the_budget_for_reviews_holds_too(session: Session, amount: str, left: str) -> None:
+    under_review(session)
+    caps.set_limit(project(session.workspace), "interceptor", "day", usd(amount), by=ANA)
+    caps.set_limit(project(session.workspace), "expansion", "day", usd("0.01"), by=ANA)
+    described = "No money for the review: today's limit of $0.50 for interceptor is used up"
+    assert limit(session) == (usd(left), "" if left != "0" else described)
+
+
+def test_a_review_has_no_more_than_its_reservation_can_cover(session: Session) -> None:
+    Account.objects.filter(pk=session.entry.account_id).update(budget=usd("0.0001"))
+    assert session.hold is not None
+    session.hold.amount = session.hold.drawn
+    session.hold.save()
+    affordable, reason = limit(session)
+    assert affordable < reviewing.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves none")
