@@ -115,7 +115,7 @@ def test_work_is_compared_with_where_it_left_the_branch_or_where_its_round_began
     assert reads.base_of(repo, landing) == ""
 
 
-def test_a_file_of_an_entry_that_is_gone_from_this_host_is_said(landing: Landing) -> None:
+def test_work_that_is_not_on_this_host_takes_no_comment_on_a_file(landing: Landing) -> None:
     Landing.objects.filter(pk=landing.pk).update(commit="1" * 40)
     with pytest.raises(Invalid, match="cannot be read"):
         comments.add(Entry.objects.get(pk=landing.entry_id), "1" * 40, "Why?", by=ANA, path="one")

@@ -77,8 +77,8 @@ def test_notes_on_the_work_as_a_whole_are_those_that_are_no_comments(shop: Works
         entry=landing.entry, commit="c", path="a", line=3, quote="x = 1", text="Why?", by="bob"
     )
     first = Round.objects.get(entry=landing.entry)
-    said = [findings.of_note("Shorter", "ana"), findings.of_comment(comment), "check ok: exit 1"]
-    Round.objects.filter(pk=first.pk).update(findings=said)
+    texts = [findings.of_note("Shorter", "ana"), findings.of_comment(comment), "check ok: exit 1"]
+    Round.objects.filter(pk=first.pk).update(findings=texts)
     Round.objects.create(entry=landing.entry, session=first.session, number=2, findings=[findings.of_note("Nearly", "ana")])
     assert reads.review(entry_of(landing), lock_hours=1).notes == [(1, "review by ana: Shorter"), (2, "review by ana: Nearly")]
 

@@ -235,14 +235,3 @@ def test_an_approval_holds_for_its_commit_alone(
     assert approved(of(kind)) and not approved(of(kind), head="1" * 40)
     recorded.on("GET", "/pulls/2/reviews", [review, review | {"user": {"login": "ben"}, "state": "APPROVED"}])
     assert not approved(of(kind))
-
-
-def test_an_approval_of_gitlab_is_newer_than_the_push(recorded: Recorded, of: Callable[[str], Forge]) -> None:
-    for given, expected in (
-        ([], False),
-        ([{"user": {"id": 7}, "approved_at": "2026-05-15T15:20:38.000Z"}], True),
-        ([{"user": {"id": 7}, "approved_at": "2026-05-14T15:20:38.000Z"}], False),
-        ([{"user": {"id": 7}}], True),
-    ):
-        recorded.on("GET", "/merge_requests/2/approvals", {"approved": True, "approved_by": given})
-        assert approved(of("gitlab")) is expected

@@ -113,7 +113,7 @@ def test_only_an_error_of_the_forge_itself_puts_off_the_others(team: Workspace, 
     assert (fresh(other).problem, fresh(other).failures) == ("", 0)
 
 
-def test_an_error_is_said_of_an_entry_that_waits_for_the_merge_alone(team: Workspace, forge: FakeForge) -> None:
+def test_an_error_is_the_reason_of_an_entry_that_waits_for_the_merge_alone(team: Workspace, forge: FakeForge) -> None:
     row, other = opened(team), opened(team)
     row = failed(row, forge, ForgeError(Problem.INVALID, "No"))
     assert row.entry.reason_message == row.message and row.message.startswith("No. ")

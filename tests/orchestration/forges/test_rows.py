@@ -213,7 +213,7 @@ def test_a_closed_one_ends_the_question_and_an_entry_at_work_is_left_until_its_e
     assert (fresh(at_work).state, fresh(at_work).ended_at, fresh(at_work).entry.status) == ("closed", None, "in_progress")
 
 
-def test_nobody_is_named_where_the_forge_names_nobody(team: Workspace) -> None:
+def test_no_person_is_named_where_the_forge_names_none(team: Workspace) -> None:
     row = opened(team)
     requests.closed(row, "", "")
     assert fresh(row).entry.reason_message == "Somebody closed its pull request"

@@ -68,8 +68,8 @@ FORGE = Client("https://forge", {"Authorization": "Bearer s3cret"})
 
 
 def test_pages_are_read_until_one_is_not_full_and_a_number_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    full, rest = Answer(200, {}, json.dumps([1] * 100).encode()), Answer(200, {}, b'{"rows": [2]}')
-    answers = Answers(monkeypatch, full, rest)
+    full, last = Answer(200, {}, json.dumps([1] * 100).encode()), Answer(200, {}, b'{"rows": [2]}')
+    answers = Answers(monkeypatch, full, last)
     assert list(FORGE.pages("/x", "rows", state="all")) == [1] * 100 + [2]
     assert [url.partition("?")[2] for _, url, _ in answers.sent] == [
         "state=all&per_page=100&page=1",
@@ -77,7 +77,7 @@ def test_pages_are_read_until_one_is_not_full_and_a_number_at_most(monkeypatch: 
     ]
     answers = Answers(monkeypatch, *[full] * 9)
     assert len(list(FORGE.pages("/x"))) == 500 and len(answers.sent) == 5
-    Answers(monkeypatch, rest)
+    Answers(monkeypatch, last)
     with pytest.raises(ForgeError, match="is no list"):
         list(FORGE.pages("/x"))
 
@@ -150,7 +150,7 @@ def test_a_refusal_is_named(status: int, message: str, headers: dict[str, str], 
         ({"retry-after": "5", "x-ratelimit-reset": "{+120}"}, 5),
     ],
 )
-def test_a_limit_ends_when_the_forge_says_and_within_the_hour(headers: dict[str, str], seconds: int) -> None:
+def test_a_limit_ends_when_the_forge_wants_it_and_within_the_hour(headers: dict[str, str], seconds: int) -> None:
     began = now()
     named = {name: value.replace("{+", "").replace("}", "") for name, value in headers.items()}
     for name, value in headers.items():

@@ -178,7 +178,7 @@ def test_a_request_is_priced_as_it_was_served(fields: dict[str, Any], context: d
     assert dict(usage.context) == context
 
 
-def test_what_the_end_of_an_answer_says_replaces_what_its_beginning_said() -> None:
+def test_the_usage_at_the_end_of_an_answer_replaces_that_of_its_beginning() -> None:
     rows = begun("m1", "r1", speed="fast", cache_creation_input_tokens=9, cache_creation={"ephemeral_1h_input_tokens": 4})
     rows[-1]["stdout"]["event"]["usage"] |= {"speed": "standard", "cache_creation": {"ephemeral_1h_input_tokens": 5}}
     [usage] = of_kind(Usage, read_all(rows))

@@ -99,8 +99,9 @@ def test_cached_tokens_are_a_part_of_the_input_and_all_others_are_output(counts:
 
 
 def test_counts_add_up_and_never_fall_below_zero() -> None:
-    one, two = TokenCounts(1, 2, 3), TokenCounts(4, 1, 9)
-    assert one + two == TokenCounts(5, 3, 12) and two - one == TokenCounts(3, 0, 6) and not TokenCounts(5, 5, 0) and one
+    first, second = TokenCounts(1, 2, 3), TokenCounts(4, 1, 9)
+    assert first + second == TokenCounts(5, 3, 12) and second - first == TokenCounts(3, 0, 6)
+    assert TokenCounts(total=1) and not TokenCounts(5, 5, 0)
 
 
 @pytest.mark.parametrize(("total", "expected"), [(0, 12), (11, 12), (20, 20)])

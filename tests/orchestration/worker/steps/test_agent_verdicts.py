@@ -93,7 +93,7 @@ def test_reasons_that_are_no_list_are_none(reasons: str) -> None:
     assert verdict and verdict.reasons == ["It gave no reason"]
 
 
-def test_a_criterion_is_met_only_where_it_says_so() -> None:
+def test_a_criterion_is_met_only_where_that_is_true() -> None:
     verdict = agent_verdicts.read(
         '{"verdict": "PASS", "word": "k7f3", "reasons": ["a note"], "criteria": [{"met": "true"}, "odd", {"criterion": "b", "met": true},'
         ' {"criterion": "c", "met": true}, {"criterion": "d"}]}',

@@ -92,7 +92,7 @@ def test_work_undoes_its_changes_to_the_files_of_what_waits_for_it(shop: Workspa
 
 @pytest.mark.parametrize("fields", [CLOSED, {"deleted_at": now()}])
 @pytest.mark.parametrize("how", ["depends", "split", "behind others"])
-def test_what_is_done_or_deleted_waits_for_nobody(shop: Workspace, how: str, fields: dict[str, Any]) -> None:
+def test_what_is_done_or_deleted_waits_for_no_other(shop: Workspace, how: str, fields: dict[str, Any]) -> None:
     entry, other = waiting(shop, how)
     change(Entry.objects.filter(locks__path="m").first() or entry, **fields)
     assert wait_or_undo(entry, held(b=other)).waits
@@ -139,8 +139,8 @@ def test_the_other_keeps_its_changes_where_it_depends_on_the_entry_or_is_not_alo
 
 
 def test_a_circle_without_the_entry_has_an_end(shop: Workspace) -> None:
-    entry, one, two = holder(shop, "a"), holder(shop, "b"), holder(shop, "c")
-    change(one, paths=["c"])
-    change(two, paths=["b"])
-    assert wait_or_undo(entry, held(b=one)).waits
+    entry, first, second = holder(shop, "a"), holder(shop, "b"), holder(shop, "c")
+    change(first, paths=["c"])
+    change(second, paths=["b"])
+    assert wait_or_undo(entry, held(b=first)).waits
     assert files_of_others.findings_for([]) == []

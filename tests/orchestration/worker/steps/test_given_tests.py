@@ -15,22 +15,22 @@ def test_they_are_named_as_git_names_them() -> None:
     )
 
 
-@pytest.mark.parametrize("made", ["missing", "other", "longer", "folder", "link", "linked folder", "same"])
-def test_they_are_written_again_where_they_differ(tmp_path: Path, made: str) -> None:
+@pytest.mark.parametrize("state", ["missing", "other", "longer", "folder", "link", "linked folder", "same"])
+def test_they_are_written_again_where_they_differ(tmp_path: Path, state: str) -> None:
     folder, outside = tmp_path / "copy", tmp_path / "outside"
     folder.mkdir()
     write(outside / "a.py", "true text")
     path = folder / "t" / "a.py"
-    if made in ("other", "longer", "same"):
-        write(path, {"other": "x", "longer": "true text more", "same": "true text"}[made])
-    elif made == "folder":
+    if state in ("other", "longer", "same"):
+        write(path, {"other": "x", "longer": "true text more", "same": "true text"}[state])
+    elif state == "folder":
         write(path / "inner", "x")
-    elif made == "link":
+    elif state == "link":
         path.parent.mkdir()
         path.symlink_to(outside / "a.py")
-    elif made == "linked folder":
+    elif state == "linked folder":
         (folder / "t").symlink_to(outside)
-    assert given_tests.put({"t/a.py": "true text"}, folder) == ([] if made == "same" else ["t/a.py"])
+    assert given_tests.put({"t/a.py": "true text"}, folder) == ([] if state == "same" else ["t/a.py"])
     assert path.read_text() == "true text" and path.resolve() == folder.resolve() / "t" / "a.py"
     assert (outside / "a.py").read_text() == "true text"
 
@@ -47,8 +47,8 @@ def test_links_to_other_repositories_are_findings_unless_the_entry_names_them(tm
     write(repo / ".gitmodules", "")
     git(repo, "add", ".gitmodules")
     git(repo, "commit", "--quiet", "-m", "links")
-    found = findings(repo, base, ".gitmodules", "lib", "pkg/.gitmodules")
-    assert [finding.split(" leads")[0] for finding in found] == ["submodule_changed: .gitmodules", "submodule_changed: lib"]
+    linking = findings(repo, base, ".gitmodules", "lib", "pkg/.gitmodules")
+    assert [finding.split(" leads")[0] for finding in linking] == ["submodule_changed: .gitmodules", "submodule_changed: lib"]
     assert findings(repo, base, ".gitmodules", "lib", declared=(".gitmodules", "lib")) == []
 
 
