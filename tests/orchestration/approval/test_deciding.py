@@ -38,13 +38,14 @@ def unproven(landing: Landing) -> Entry:
 
 
 def test_an_approval_queues_the_landing_wakes_a_lander_and_names_its_person(landing: Landing) -> None:
-    ana = User.objects.create_user("ana")
+    ana, other = User.objects.create_user("ana"), asked(landing.workspace, COMMIT)
     Integration.objects.update(due=False)
     approval = deciding.approve(entry_of(landing), COMMIT, by=Caller("token:hers", token=ApiToken(owner=ana)))
     landing.refresh_from_db()
     assert (landing.state, landing.approval) == ("queued", approval) and Integration.objects.get().due
     assert (approval.by, approval.user, approval.entry_id) == ("token:hers", ana, landing.entry_id)
     assert deciding.approve(entry_of(landing), COMMIT, by=Caller("bob")).by == "token:hers"
+    assert Landing.objects.get(pk=other.pk).state == "waiting"
     events = Event.objects.filter(verb__in=("entry.approval_asked", "entry.approved"), object_id=landing.entry_id)
     assert [(event.actor, event.reason) for event in events.order_by("id")] == [("muster", WHY), ("token:hers", "")]
 
@@ -85,9 +86,11 @@ def test_only_comments_on_this_commit_that_no_round_was_given_go_with_it(landing
 
 def test_what_is_sent_back_ends_its_landing_and_is_implemented_with_one_round_more(landing: Landing) -> None:
     Entry.objects.update(next_work=Entry.Work.VERIFY)
-    rounds = entry_of(landing).budget_rounds
+    rounds, other = entry_of(landing).budget_rounds, asked(landing.workspace, COMMIT)
     deciding.send_back(entry_of(landing), COMMIT, by=ANA, note="  Shorter\n")
     landing.refresh_from_db()
+    other.refresh_from_db()
+    assert (other.state, entry_of(other).budget_rounds) == ("waiting", rounds)
     entry = entry_of(landing)
     assert (landing.state, landing.message) == ("sent_back", "Sent back by ana") and landing.ended_at is not None
     assert (entry.status, entry.budget_rounds, entry.next_work) == ("pending", rounds + 1, "implement")

@@ -134,8 +134,8 @@ def test_open_ones_are_listed_first_and_then_the_newest(of: Of, recorded: Record
     with pytest.raises(ForgeError, match="is no list"):
         of(kind).list_for("muster/1-count", "main")
     query = recorded.sent[0][1]
-    wanted = {"github": "head=team%3Amuster%2F1-count&base=main&state=all", "gitea": "state=all"}
-    assert wanted.get(kind, "source_branch=muster%2F1-count&target_branch=main&state=all") in query
+    queries = {"github": "head=team%3Amuster%2F1-count&base=main&state=all", "gitea": "state=all"}
+    assert queries.get(kind, "source_branch=muster%2F1-count&target_branch=main&state=all") in query
 
 
 def test_each_forge_is_reached_at_its_address(of: Of, recorded: Recorded) -> None:
