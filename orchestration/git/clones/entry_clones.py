@@ -142,7 +142,9 @@ def _recovered(clone: Clone, theirs: str, integrated: str) -> State | None:
     if state.tip != theirs and store.attempt("cat-file", "-e", f"{state.tip}^{{commit}}")[0]:
         if not untrusted.is_folder(clone.path):
             return None
-        state = replace(state, tip=theirs or integrated, base=integrated, is_moving=False)  # the store was made anew
+        state = replace(
+            state, tip=theirs or integrated, base=integrated, delivered=theirs, is_moving=False
+        )  # the store was made anew
         files.begin_from(store, clone.path, state.tip)
     if not untrusted.is_folder(clone.path):
         return state

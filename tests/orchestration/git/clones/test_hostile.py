@@ -260,3 +260,38 @@ def test_a_rebase_that_has_yet_to_begin_keeps_the_clone(site: Site, state: str) 
     site.commit()
     (site.path / ".git" / state).mkdir()
     assert not site.copy.discard() and site.path.exists()
+
+
+def test_whatever_lies_among_the_objects_of_a_clone_is_left_out(site: Site) -> None:
+    site.prepare()
+    mine = site.agent_commits()
+    objects = site.path / ".git/objects"
+    (objects / "ab").mkdir(exist_ok=True)
+    for name in ("ab/notes", f"ab/{'1' * 38}", "pack/pack-1.keep", f"pack/pack-{'1' * 40}.idx"):
+        (objects / name).symlink_to(site.other / "secret")
+    os.mkfifo(objects / "ab/pipe")
+    (objects / "abc").mkdir()
+    (objects / "abc" / ("2" * 38)).write_text("x")
+    assert site.commit().findings == ()
+    assert git(site.repo, "rev-parse", "muster/e1") == mine
+
+
+def test_work_that_was_on_no_branch_of_the_users_survives_the_loss_of_the_store(site: Site) -> None:
+    site.prepare()
+    write(site.path / "work", "mine\n")
+    site.commit()
+    git(site.repo, "update-ref", "-d", "refs/heads/muster/e1")
+    untrusted.remove(site.copy.store.path)
+    write(site.path / "more", "mine too\n")
+    assert not site.prepare().fresh
+    assert site.files() == ["more", "one", "two", "work"]
+
+
+def test_work_on_two_branches_that_no_session_committed_is_joined_before_the_next_one(site: Site) -> None:
+    site.prepare()
+    site.agent_commits("mine")
+    site.agent("checkout", "--quiet", "-b", "side", "HEAD~1")
+    site.agent_commits("aside")
+    site.prepare()  # its worker was killed meanwhile
+    assert site.files() == ["aside", "mine", "one", "two"]
+    assert site.agent("status", "--porcelain") == "" and (site.path / "mine").exists() and (site.path / "aside").exists()
