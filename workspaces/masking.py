@@ -44,7 +44,7 @@ class Mask:
         whole = {part: name for name, value in secrets.items() for part in _parts(value)}
         named = {form: name for part, name in whole.items() for form in _forms(part)}
         self._whole, self._names = {**self._whole, **whole}, {**self._names, **named, **whole}
-        _remember(named | whole)
+        _remember(named)
 
     def __call__(self, text: str) -> str:
         """The beginning or end of a secret at an edge of the text is masked too: text may have been cut there."""
@@ -82,7 +82,7 @@ def foreign(text: str, limit: int | None = None) -> str:
         text = mask(text)
     if not masks:
         text = without_known(text)
-    return text if limit is None else text[:limit]
+    return text[:limit]
 
 
 def without_known(text: str) -> str:
@@ -105,10 +105,9 @@ def of_url(url: str, name: str = "password") -> dict[str, str]:
     """The secrets in an address: its password, or its user where that is all it has, as GitHub's token."""
     try:
         parts = urlsplit(url)
-        user, password = parts.username or "", parts.password or ""
     except ValueError:
         return {}
-    secret = password or (user if parts.scheme in ("http", "https") else "")
+    secret = parts.password or (parts.username if parts.scheme in ("http", "https") else "")
     return {name: unquote(secret)} if secret else {}
 
 
@@ -155,7 +154,7 @@ def _without_ends(text: str, whole: Mapping[str, str]) -> str:
     for part, name in whole.items():
         if len(part) < 2 * MIN_ENCODED:
             continue
-        tail, head = max(len(text) - len(part) + 1, 0), min(len(part) - 1, len(text))
+        tail, head = max(len(text) - len(part) + 1, 0), len(part) - 1
         if (at := text.find(part[:MIN_ENCODED], tail)) >= 0 and part.startswith(text[at:]):
             text = text[:at] + _word(name)
         elif (at := text.rfind(part[-MIN_ENCODED:], 0, head)) >= 0 and part.endswith(text[: at + MIN_ENCODED]):

@@ -39,25 +39,3 @@ def test_with_another_server_key_the_error_asks_to_set_it_again() -> None:
 def test_a_name_or_value_that_no_variable_can_have_is_refused(name: str, value: str) -> None:
     with pytest.raises(Invalid):
         secrets.put(a_workspace().pk, name, value, by=ANA)
-
-
-def test_a_mask_hides_the_longest_value_first_and_secret_looking_env_too() -> None:
-    mask = secrets.Mask({"A": "secret-one", "B": "secret-one-and-more"}, {"MY_TOKEN": "tok-123456", "LANG": "C.UTF-8"})
-    assert mask("secret-one-and-more secret-one tok-123456 C.UTF-8") == "[secret B] [secret A] [secret MY_TOKEN] C.UTF-8"
-    assert mask.names_in("x secret-one y") == ["A"]
-
-
-def test_short_values_are_not_masked() -> None:
-    assert secrets.Mask({"A": "abc"})("abc") == "abc"
-
-
-def test_a_key_file_is_masked_line_by_line_and_found_in_a_diff() -> None:
-    body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "bKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"]
-    mask = secrets.Mask({"PEM": "\n".join(["-----BEGIN PRIVATE KEY-----", *body, "-----END PRIVATE KEY-----", ""])})
-    assert mask(f"  {body[0]}") == "  [secret PEM]"
-    assert mask.names_in(f"+{body[1]}") == ["PEM"]
-    assert mask.names_in("+-----BEGIN PRIVATE KEY-----") == []
-
-
-def test_a_secret_that_ends_with_a_line_break_is_masked_without_it_too() -> None:
-    assert secrets.Mask({"A": "sk-very-secret\n"})("uses sk-very-secret here") == "uses [secret A] here"
