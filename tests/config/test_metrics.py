@@ -9,10 +9,13 @@ from django.test import Client
 from django.utils.timezone import now
 from prometheus_client.parser import text_string_to_metric_families
 
+from budget.amounts import MICRO
+from budget.models import Category
 from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
-from orchestration.models import Backup, Entry, Executor, Integration, Landing, Worker
-from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, some_entries
+from orchestration.models import Backup, Entry, Executor, Integration, Landing, Session, Worker
+from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, ended, project, some_entries
+from workspaces import release
 from workspaces.models import Role
 
 
@@ -170,3 +173,111 @@ def test_only_an_executor_that_runs_is_running(db: None, client: Client, state: 
     workspace = a_workspace(state=state)
     read = samples(client, a_token(None, Role.VIEWER))
     assert read["muster_executor_running", (("state", state), ("workspace", workspace.pk))] == (state == "running")
+
+
+def test_money_is_that_of_each_workspace_by_category(db: None, client: Client) -> None:
+    mine, other = a_workspace(cap="100"), a_workspace(cap="50", name="Other")
+    entry, second = some_entries(mine, "One", "Two")
+    a_charge(entry, "1.25")
+    a_charge(None, "2", category="orchestrator", in_=mine)
+    a_charge(None, "3", category="orchestrator", in_=other)
+    a_session(second)
+    read = samples(client, a_token(None, Role.VIEWER))
+    spent = {(c, w.pk): read["muster_spent_usd", (("category", c), ("workspace", w.pk))] for c in Category for w in (mine, other)}
+    assert {key: amount for key, amount in spent.items() if amount} == {
+        ("entry", mine.pk): 1.25,
+        ("orchestrator", mine.pk): 2,
+        ("orchestrator", other.pk): 3,
+    }
+    assert read["muster_reserved_usd", (("workspace", mine.pk),)] == project(mine).held / MICRO > 0
+    assert read["muster_reserved_usd", (("workspace", other.pk),)] == 0
+
+
+def test_deleted_entries_and_workspaces_are_in_no_gauge(db: None, client: Client) -> None:
+    mine, gone = a_workspace(), a_workspace(name="Gone")
+    deleted = some_entries(mine, "One", "Two")[1]
+    Entry.objects.filter(pk=deleted.pk).update(deleted_at=now())
+    type(gone).objects.filter(pk=gone.pk).update(deleted_at=now())
+    read = samples(client, a_token(None, Role.VIEWER))
+    assert read["muster_entries", (("reason", "none"), ("status", "pending"), ("workspace", mine.pk))] == 1
+    assert gone.pk not in {dict(labels).get("workspace") for _, labels in read}
+
+
+def test_the_oldest_entry_that_can_start_is_one_without_a_reason(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    old, ready, held = some_entries(workspace, "One", "Two", "Three")
+    for entry, hours in ((old, 9), (ready, 2), (held, 5)):
+        Entry.objects.filter(pk=entry.pk).update(updated_at=now() - timedelta(hours=hours))
+    Entry.objects.filter(pk=old.pk).update(status="blocked", reason_code="human_hold")
+    Entry.objects.filter(pk=held.pk).update(unmet_dependencies=1)
+    read = samples(client, a_token(None, Role.VIEWER))
+    assert read["muster_oldest_ready_seconds", (("workspace", workspace.pk),)] == pytest.approx(2 * 3600, abs=60)
+
+
+def test_a_landing_whose_commit_is_elsewhere_waits_for_its_host(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    for number, (state, later) in enumerate((("queued", None), ("queued", now()), ("landed", None), ("checking", None))):
+        entry = some_entries(workspace, f"Number {number}")[0]
+        Landing.objects.create(workspace=workspace, entry=entry, commit=str(number) * 40, state=state, not_before=later)
+    read = samples(client, a_token(None, Role.VIEWER))
+    shown = {dict(labels)["state"]: n for (name, labels), n in read.items() if name == "muster_landings_open"}
+    assert shown == {"queued": 1, "waiting_for_host": 1, "checking": 1}
+
+
+def test_open_sessions_are_counted_by_phase_and_host(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    first, second, third = some_entries(workspace, "One", "Two", "Three")
+    for entry in (first, second):
+        Session.objects.filter(pk=a_session(entry).pk).update(host="build")
+    ended(a_session(third))
+    read = samples(client, a_token(None, Role.VIEWER))
+    shown = {labels: n for (name, labels), n in read.items() if name == "muster_sessions"}
+    assert shown == {(("host", "build"), ("phase", "implementation"), ("role", "implement"), ("workspace", workspace.pk)): 2}
+
+
+def test_circuit_breakers_are_shown_by_what_they_are_of(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    Executor.objects.filter(pk=workspace.pk).update(trouble_code="rate_limited")
+    read = samples(client, a_token(None, Role.VIEWER))
+    mine = ("workspace", workspace.pk)
+    assert read["muster_circuit_breaker_open", (("code", "rate_limited"), ("of", "provider"), mine)] == 1
+    assert read["muster_circuit_breaker_open", (("code", "none"), ("of", "repository"), mine)] == 0
+
+
+def test_a_host_is_what_its_workers_that_are_online_report(db: None, client: Client) -> None:
+    number, host = release.NUMBER, (("host", "build"), ("host_id", "build"))
+    a_worker(slots=2, host="build", version=number)
+    a_worker(slots=3, host="build", version=number, problem="The disk is nearly full", drain_by="ana")
+    old = a_worker(slots=5, host="build", version="0.0.1")
+    silent = a_worker(slots=7, host="build", version=number)
+    Worker.objects.filter(pk=silent.pk).update(seen_at=now() - timedelta(hours=1))
+    a_worker(slots=9, host="build", version=number, queue="control")
+    fine = (("host", "fine"), ("host_id", "fine"))
+    a_worker(slots=1, host="fine", version=number)
+    read = samples(client, a_token(None, Role.VIEWER))
+    names = ("muster_worker_slots", "muster_host_draining", "muster_host_trouble", "muster_host_gone")
+    assert [[read[name, where] for name in names] for where in (host, fine)] == [[5, 1, 1, 0], [1, 0, 0, 0]]
+    refused = {dict(labels)["version"]: n for (name, labels), n in read.items() if name == "muster_host_version_refused"}
+    assert refused == {number: 0, old.version: 1}
+
+
+def test_a_queue_is_as_old_as_its_process_that_was_seen_last_and_a_tick_as_the_newest(db: None, client: Client) -> None:
+    for seconds in (50, 20, 90):
+        worker = a_worker(host="build", queue="control")
+        Worker.objects.filter(pk=worker.pk).update(
+            seen_at=now() - timedelta(seconds=seconds), ticked_at=now() - timedelta(seconds=seconds + 5)
+        )
+    read = samples(client, a_token(None, Role.VIEWER))
+    assert read["muster_worker_seen_seconds", (("host", "build"), ("queue", "control"))] == pytest.approx(20, abs=10)
+    assert read["muster_tick_age_seconds", ()] == pytest.approx(25, abs=10)
+
+
+def test_before_the_first_backup_its_age_is_that_of_the_first_workspace(db: None, client: Client) -> None:
+    for name, days in (("First", 3), ("Second", 1)):
+        workspace = a_workspace(name=name)
+        type(workspace).objects.filter(pk=workspace.pk).update(created_at=now() - timedelta(days=days))
+    assert samples(client, a_token(None, Role.VIEWER))["muster_backup_age_seconds", ()] == pytest.approx(3 * 86_400, abs=60)
+    for hours in (30, 10):
+        record.write(is_whole=True)
+        Backup.objects.filter(pk=Backup.objects.latest("pk").pk).update(at=now() - timedelta(hours=hours))
+    assert samples(client, a_token(None, Role.VIEWER))["muster_backup_age_seconds", ()] == pytest.approx(10 * 3600, abs=60)

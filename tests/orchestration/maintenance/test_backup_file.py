@@ -17,7 +17,7 @@ from orchestration.maintenance.backup import archive, databases, restoring, savi
 from orchestration.maintenance.backup.databases import Impossible
 from orchestration.models import Backup
 from tests.factories import ANA, a_channel, a_workspace, blocked_event
-from tests.orchestration.git.repositories import a_repository
+from tests.orchestration.git.repositories import a_repository, git
 from workspaces import activity
 from workspaces.notices import deliveries
 
@@ -90,6 +90,36 @@ def test_one_of_the_first_format_is_read_without_checksums(tmp_path: Path, capsy
     del manifest["sha256"]
     verify(changed(file, archive.MANIFEST, json.dumps(manifest | {"format": 1}).encode()))
     assert "of a version that wrote no checksums" in capsys.readouterr().out
+    lacking = json.dumps(manifest | {"format": 1, "workspaces": ["ws_gone"]})
+    with pytest.raises(CommandError, match=r"bundles/ws_gone\.bundle is missing"):
+        verify(changed(file, archive.MANIFEST, lacking.encode()))
+
+
+def packed(folder: Path, *, content: bytes = b"", bundle: bytes | None = None) -> Path:
+    """A backup whose checksums are right, whatever is in it."""
+    parts = folder / "parts"
+    (parts / archive.BUNDLES).mkdir(parents=True)
+    (parts / archive.DATABASE).write_bytes(content)
+    if bundle is not None:
+        (parts / archive.BUNDLES / "ws_1.bundle").write_bytes(bundle)
+    manifest = {"database": "sqlite", "at": "2026-11-01T10:00", "workspaces": ["ws_1"] if bundle is not None else []}
+    archive.write(parts, folder / "backup.tar", manifest)
+    return folder / "backup.tar"
+
+
+def test_a_database_that_was_damaged_before_it_was_saved_is_found(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="The saved database is damaged"):
+        verify(packed(tmp_path, content=b"no database" * 100))
+
+
+def test_a_bundle_that_was_damaged_before_it_was_saved_is_found(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo")
+    git(repo, "bundle", "create", "--quiet", str(tmp_path / "b"), "--all")
+    whole = (tmp_path / "b").read_bytes()
+    verify(packed(tmp_path / "whole", bundle=whole))
+    for name, bundle in (("short", whole[:-30]), ("none", b"no bundle")):
+        with pytest.raises(CommandError, match=r"ws_1\.bundle is damaged"):
+            verify(packed(tmp_path / name, bundle=bundle))
 
 
 @pytest.mark.django_db

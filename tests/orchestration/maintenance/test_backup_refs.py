@@ -8,10 +8,10 @@ from django.conf import settings
 from django.utils.timezone import now
 
 from orchestration.landing import queue
-from orchestration.maintenance.backup import refs
-from orchestration.models import Entry, Integration, Round
+from orchestration.maintenance.backup import commits, refs
+from orchestration.models import Entry, Integration, IntegrationCommit, Landing, PullRequest, Round
 from orchestration.repositories import claims
-from tests.factories import a_session, a_worker, a_workspace, an_entry
+from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.repositories.remotes import a_remote
 from workspaces import hosts
@@ -19,6 +19,11 @@ from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 ELSEWHERE = "host_elsewhere"
+
+
+@pytest.fixture(autouse=True)
+def _another_workspace() -> None:
+    a_workspace(name="Another", integration_branch="another/branch")
 
 
 def by_url(folder: Path) -> tuple[Workspace, Path, Path]:
@@ -88,6 +93,9 @@ def test_a_commit_that_only_another_host_has_is_named_with_its_entry_and_its_hos
     Entry.objects.filter(pk=entry.pk).update(host_id=ELSEWHERE, is_shared=False)
     _, lacks = saved(workspace, tmp_path)
     assert lacks == [f"Commit {'b' * 12} of #{entry.seq}, which only build-7 has"]
+    type(worker).objects.all().delete()
+    (tmp_path / "saved.bundle").unlink()
+    assert saved(workspace, tmp_path)[1] == [f"Commit {'b' * 12} of #{entry.seq}, which only {ELSEWHERE} has"]
 
 
 def test_a_landing_in_the_queue_whose_commit_is_nowhere_is_named(tmp_path: Path) -> None:
@@ -96,6 +104,47 @@ def test_a_landing_in_the_queue_whose_commit_is_nowhere_is_named(tmp_path: Path)
     Entry.objects.filter(pk=entry.pk).update(status="in_progress")
     queue.enqueue(entry, "c" * 40, round_=None)
     assert saved(workspace, tmp_path)[1] == [f"Commit {'c' * 12} of #{entry.seq}"]
+
+
+def named_of(workspace: Workspace) -> dict[str, str]:
+    """Rows that name commits: a letter for each, and what it is of."""
+    entry, dropped, *pulled = (an_entry(workspace) for _ in range(6))
+    a_round(entry, "a" * 40)
+    Entry.objects.filter(pk__in=[entry.pk, dropped.pk]).update(is_shared=True, status="in_progress")
+    queue.enqueue(entry, "b" * 40, round_=None)
+    for letter, state, owner in zip("cdef", PullRequest.State, pulled, strict=True):
+        numbered = {"number": owner.seq, "forge_id": letter, "merge_commit": "f" * 40}
+        PullRequest.objects.create(
+            workspace=workspace, entry=owner, state=state, branch=letter, base="main", head=letter * 40, **numbered
+        )
+    Integration.objects.update_or_create(pk=workspace.pk, defaults={"tip": "1" * 40})
+    for letter, state in (("2", "intended"), ("3", "done")):
+        IntegrationCommit.objects.create(
+            workspace=workspace, old="0" * 40, new=letter * 40, tree="0" * 40, subject="Merge", state=state
+        )
+    Landing.objects.create(workspace=workspace, kind="revert", commit="4" * 40)
+    Landing.objects.create(workspace=workspace, kind="entry", entry=dropped, commit="5" * 40, state="withdrawn")
+    by_pulls = {letter: f"the pull request of #{owner.seq}" for letter, owner in zip("cd", pulled, strict=False)}
+    branch = "the integration branch"
+    of_entry = f"#{entry.seq}"
+    return {"a": of_entry, "b": of_entry, **by_pulls, "1": branch, "2": branch, "4": "a landing"}
+
+
+def test_each_commit_that_a_row_of_this_workspace_names_and_that_work_goes_on_from_is_asked_for() -> None:
+    workspace = a_workspace()
+    named, _ = named_of(workspace), named_of(Workspace.objects.get(name="Another"))
+    assert commits.of(workspace) == {letter * 40: {whose} for letter, whose in named.items()}
+
+
+def test_of_the_rounds_of_an_entry_only_the_newest_with_a_commit_counts_until_the_entry_is_done() -> None:
+    entry = an_entry(a_workspace())
+    session = a_session(entry)
+    Round.objects.filter(session=session).update(commit="a" * 40)
+    for number, commit in ((2, "b" * 40), (3, "")):
+        Round.objects.create(session=session, entry=entry, number=number, commit=commit, base_commit="0" * 40)
+    assert commits.of(entry.workspace).keys() == {"b" * 40}
+    Entry.objects.filter(pk=entry.pk).update(**CLOSED)
+    assert not commits.of(entry.workspace)
 
 
 def test_a_commit_that_no_branch_has_is_saved(tmp_path: Path) -> None:

@@ -1,17 +1,25 @@
-"""What doctor says of the address at which agents reach the API, and of hosts."""
+"""What doctor says of this host, and of the others."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from orchestration.git.command import GitError
 from orchestration.maintenance import doctor
-from tests.factories import a_worker
+from orchestration.maintenance.doctor import Finding
+from orchestration.models import Worker
+from tests.factories import a_worker, a_workspace
+from workspaces import hosts
+from workspaces.models import Workspace
 
 
 @contextmanager
@@ -57,3 +65,126 @@ def test_a_host_that_went_away_is_named_until_it_is_forgotten() -> None:
         "session worker of lost": ("away", "Not seen since "),
         "session worker of well": at_work,
     }
+
+
+def test_what_is_missing_is_marked_apart_from_what_could_be_better() -> None:
+    lines = [str(Finding("git", "2.40", *problem)) for problem in ((), ("Do this", False), ("Do that", True))]
+    assert lines == ["ok      git: 2.40", "note    git: 2.40\n        Do this.", "MISSING git: 2.40\n        Do that."]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_needed"), [("2.39.0", False), ("2.38.9", True), ("2.100.1", False), ("3.0", False), ("1.99.windows.1", True)]
+)
+def test_a_git_older_than_2_39_is_too_old(monkeypatch: pytest.MonkeyPatch, version: str, is_needed: bool) -> None:
+    monkeypatch.setattr(doctor.git, "run", lambda *_: f"git version {version}")
+    finding = doctor._git()
+    assert (finding.is_, finding.is_needed, bool(finding.problem)) == (version, is_needed, is_needed)
+
+
+def test_a_git_that_is_missing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise GitError("git", "git is not there")
+
+    monkeypatch.setattr(doctor.git, "run", fail)
+    assert doctor._git() == Finding("git", "missing", "Install git: git is not there", is_needed=True)
+
+
+@pytest.mark.django_db
+def test_a_database_that_lacks_a_migration_names_the_command() -> None:
+    assert doctor._database() == Finding("database", connection.vendor)
+    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0016_digests").delete()
+    finding = doctor._database()
+    assert finding.problem == "1 migrations are missing: run ./muster manage migrate" and finding.is_needed
+
+
+def test_a_broker_that_does_not_answer_delays_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for ticks, is_well in (([], True), (None, False)):
+        monkeypatch.setattr(doctor.stats, "ticks", lambda ticks=ticks: ticks)
+        finding = doctor._broker()
+        assert (not finding.problem, finding.is_needed) == (is_well, False)
+
+
+def test_a_web_server_is_looked_for_at_its_own_address(settings: Any) -> None:
+    with answering(200) as settings.BASE_URL:
+        assert doctor._web() == Finding("web server", settings.BASE_URL)
+    assert "It does not answer there" in doctor._web().problem
+
+
+@pytest.mark.parametrize("is_low", [True, False])
+def test_a_disk_that_is_low_is_needed(monkeypatch: pytest.MonkeyPatch, is_low: bool) -> None:
+    monkeypatch.setattr(doctor.disk, "is_low", lambda: is_low)
+    finding = doctor._disk()
+    assert (bool(finding.problem), finding.is_needed) == (is_low, is_low)
+
+
+@pytest.mark.parametrize(("state", "is_well"), [("bubblewrap 0.8", True), ("none, for want of namespaces", False)])
+def test_without_a_sandbox_it_names_what_agents_reach(monkeypatch: pytest.MonkeyPatch, state: str, is_well: bool) -> None:
+    monkeypatch.setattr(doctor.sandbox, "on_host", lambda *_: state)
+    finding = doctor._sandbox()
+    assert (finding.is_, not finding.problem) == (state, is_well)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_kind_of_memory_limit_in_force_is_named(monkeypatch: pytest.MonkeyPatch, is_kept: bool) -> None:
+    monkeypatch.setattr(doctor.cgroups, "keeps_memory", lambda _: is_kept)
+    finding = doctor._memory()
+    assert (finding.is_, not finding.problem) == ("kept by the kernel" if is_kept else "checked each second", is_kept)
+
+
+def test_the_agents_that_are_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.cli_versions, "installed", lambda: {"claude_code": "2.1", "codex": "0.5"})
+    assert doctor._agents() == Finding("agents", "claude_code 2.1, codex 0.5")
+    monkeypatch.setattr(doctor.cli_versions, "installed", dict)
+    assert doctor._agents().is_ == "none" and "Only commands of your own can run" in doctor._agents().problem
+
+
+@pytest.mark.parametrize(("skew", "is_well"), [(5.0, True), (-5.0, True), (5.1, False), (-5.1, False)])
+def test_a_clock_that_differs_from_the_databases_is_named(monkeypatch: pytest.MonkeyPatch, skew: float, is_well: bool) -> None:
+    monkeypatch.setattr(doctor.problems, "MAX_SKEW_S", 5.0)
+    monkeypatch.setattr(doctor.problems, "clock_skew", lambda: skew)
+    assert (not doctor._clock().problem) == is_well
+
+
+@pytest.mark.django_db
+def test_a_worker_in_trouble_is_named_after_the_other_of_its_host() -> None:
+    number = doctor.release.NUMBER
+    troubled = a_worker(slots=1, host="build", version=number, problem="The disk is nearly full")
+    a_worker(slots=3, host="build", version="")
+    a_worker(slots=9, host="build", queue="control")
+    Worker.objects.filter(pk=troubled.pk).update(seen_at=timezone.now() - timedelta(seconds=5))
+    (first, old), (second, full) = ((finding.is_, finding.problem) for finding in doctor._hosts())
+    assert (first, second, full) == ("no version, 3 slots", f"{number}, 1 slot", "The disk is nearly full")
+    assert "too old" in old
+
+
+@pytest.mark.django_db
+def test_a_repository_that_is_missing_is_to_be_put_back(tmp_path: Path) -> None:
+    there, gone = (a_workspace(name=name, repo=str(tmp_path / name)) for name in ("there", "gone"))
+    (tmp_path / "there").mkdir()
+    assert doctor._repository(there) == Finding("repository of there", str(tmp_path / "there"))
+    assert doctor._repository(gone).problem == f"{tmp_path / 'gone'} is missing: put it back"
+
+
+@pytest.mark.django_db
+def test_a_shared_repository_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    workspace = a_workspace(repo=str(tmp_path))
+    Workspace.objects.filter(pk=workspace.pk).update(origin=str(tmp_path / "away"), host_id=hosts.host_id())
+    a_worker(host="host_elsewhere")
+    workspace.refresh_from_db()
+    assert doctor._repository(workspace).is_ == "unreachable"
+
+
+@pytest.mark.django_db
+def test_workspaces_and_hosts_are_looked_at_only_in_a_database_that_is_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("_git", "_broker", "_web", "_agents_address", "_disk", "_sandbox", "_memory", "_agents"):
+        monkeypatch.setattr(doctor, name, lambda: Finding("looked at", "well"))
+    for name in ("B", "A", "Deleted"):
+        a_workspace(name=name, repo=str(tmp_path))
+    Workspace.objects.filter(name="Deleted").update(deleted_at=timezone.now())
+    a_worker(host="build")
+    subjects = [finding.subject for finding in doctor.examine() if finding.subject != "looked at"]
+    assert subjects == ["version", "database", "clock", "session worker of build", "repository of A", "repository of B"]
+    monkeypatch.setattr(doctor, "_database", lambda: Finding("database", "away", "Look", is_needed=True))
+    assert [finding.subject for finding in doctor.examine() if finding.subject != "looked at"] == ["version", "database"]

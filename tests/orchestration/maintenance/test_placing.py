@@ -57,7 +57,8 @@ def test_a_fresh_clone_at_the_same_path_gets_the_refs_and_a_second_try_ends_the_
     before = refs.of(repo)
     for ref in (LANDED, ENTRY):
         git(repo, "update-ref", "-d", ref)
-    assert placed(workspace, bundle)[0] == repo
+    where, sentences = placed(workspace, bundle)
+    assert where == repo and "other work" not in sentences and "left as it is" not in sentences
     git(repo, "update-ref", "-d", ENTRY)  # as if the first try had been killed
     assert placed(workspace, bundle)[0] == repo
     assert refs.of(repo) == before
@@ -83,8 +84,33 @@ def test_a_workspace_by_a_url_never_uses_the_clone_of_another_data_directory(sav
     assert where != repo and git(where, "remote", "get-url", "origin") == "https://git.example/shop.git"
 
 
+def test_only_refs_are_put_whatever_else_a_bundle_names(saved: tuple[Workspace, Path, Path], tmp_path: Path) -> None:
+    workspace, repo, _ = saved
+    git(repo, "bundle", "create", "--quiet", str(tmp_path / "with-head.bundle"), "--all", "HEAD")
+    assert "HEAD" in git(repo, "bundle", "list-heads", str(tmp_path / "with-head.bundle"))
+    where, _ = placed(workspace, tmp_path / "with-head.bundle")
+    assert refs.of(where) == refs.of(repo)
+
+
 def test_what_another_host_has_begun_to_restore_into_is_not_free(saved: tuple[Workspace, Path, Path]) -> None:
     workspace, repo, bundle = saved
     git(repo, "config", placing.RESTORED_BY, "host_elsewhere")
     before = refs.of(repo)
     assert placed(workspace, bundle)[0] != repo and refs.of(repo) == before
+
+
+@pytest.mark.parametrize("how", ["no repository", "no base branch", "no folder"])
+def test_what_is_no_repository_with_the_base_branch_is_replaced_by_a_new_one(
+    saved: tuple[Workspace, Path, Path], tmp_path: Path, how: str
+) -> None:
+    workspace, _, bundle = saved
+    other = tmp_path / "other"
+    if how == "no repository":
+        other.mkdir()
+    if how == "no base branch":
+        git(a_repository(other), "branch", "-m", "main", "trunk")
+    Workspace.objects.filter(pk=workspace.pk).update(repo=str(other))
+    workspace.refresh_from_db()
+    where, sentences = placed(workspace, bundle, in_place=True)
+    assert where == Path(settings.DATA_DIR) / "repos" / workspace.pk and "was left as it is" not in sentences
+    assert workspace.host_id == hosts.host_id()

@@ -1,15 +1,17 @@
 """What the database gives up after some time, and what it keeps for good."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
 from orchestration.maintenance import retention
-from orchestration.models import Entry, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
-from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended
+from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
+from tests.factories import CLOSED, a_channel, a_session, a_workspace, an_entry, ended
 from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -62,9 +64,24 @@ def test_results_of_what_landed_and_of_entries_at_work_stay() -> None:
     IntegrationCommit.objects.create(
         workspace=done.workspace, old="0" * 40, new="1" * 40, tree="b" * 40, subject="Merge", state="done"
     )
-    assert removed() == {"verdicts": 1}
-    assert set(TreeVerdict.objects.values_list("pk", flat=True)) == {landed.pk, tip.pk, waiting.pk}
-    assert not TreeVerdict.objects.filter(pk=gone.pk).exists()
+    with_commit, fresh = a_verdict(of_done, "e" * 40, "landing"), a_verdict(of_done, "f" * 40)
+    IntegrationCommit.objects.create(
+        workspace=done.workspace, old="1" * 40, new="2" * 40, tree="0" * 40, subject="Merge", state="done", verdict=with_commit
+    )
+    elsewhere = a_workspace(name="Third")
+    IntegrationCommit.objects.create(
+        workspace=elsewhere, old="0" * 40, new="1" * 40, tree="a" * 40, subject="Merge", state="done"
+    )
+    TreeVerdict.objects.filter(pk=fresh.pk).update(at=now() - timedelta(days=settings.KEEP_VERDICTS_DAYS - 1))
+    of_landing, of_nothing = a_verdict(of_done, "a" * 40, "landing"), a_verdict(of_open, "a" * 40)
+    TreeVerdict.objects.filter(pk=of_nothing.pk).update(round=None)
+    of_failed = an_entry(elsewhere)
+    failed = a_verdict(a_round(of_failed, ended_at=now()), "a" * 39)
+    Entry.objects.filter(pk=of_failed.pk).update(status="failed", reason_code="agent_failed")
+    assert removed() == {"verdicts": 4}
+    kept = {landed.pk, tip.pk, waiting.pk, with_commit.pk, fresh.pk}
+    assert set(TreeVerdict.objects.values_list("pk", flat=True)) == kept
+    assert not kept & {gone.pk, of_landing.pk, of_nothing.pk, failed.pk}
 
 
 def test_what_people_did_and_what_was_paid_stays_in_the_activity_log() -> None:
@@ -76,8 +93,61 @@ def test_what_people_did_and_what_was_paid_stays_in_the_activity_log() -> None:
         an_event(entry, "budget.funded"),
         an_event(entry, "entry.blocked", at=LONG_AGO),
     ]
+    sent = an_event(entry, "entry.blocked")
+    a_channel(entry.workspace).deliveries.create(event=sent)
+    kept += [sent, an_event(entry, "workspace.renamed"), an_event(entry, "settings.entry.changed")]
     assert removed() == {"events": 1}
-    assert set(Event.objects.values_list("pk", flat=True)) == before | {event.pk for event in kept}
+    created = Event.objects.filter(verb__startswith="channel.").values_list("pk", flat=True)
+    assert set(Event.objects.values_list("pk", flat=True)) == before | {event.pk for event in kept} | set(created)
+
+
+@pytest.mark.parametrize("verb", ["entry.blocked", "session.ended", "executor.paused", "locks.freed", "run.ended"])
+def test_what_happens_by_the_hundred_goes(verb: str) -> None:
+    an_event(an_entry(a_workspace()), verb)
+    assert removed() == {"events": 1}
+
+
+def test_webhooks_of_a_forge_are_known_for_thirty_days() -> None:
+    workspace = a_workspace()
+    for days in (29, 31):
+        ForgeDelivery.objects.create(workspace=workspace, key=str(days), event="push", at=now() - timedelta(days=days))
+    assert removed() == {"forge_deliveries": 1}
+    assert ForgeDelivery.objects.get().key == "29"
+
+
+def test_rows_are_kept_for_the_days_of_the_settings(settings: Any) -> None:
+    settings.KEEP_LOGS_DAYS, settings.KEEP_EVENTS_DAYS = 10, 60
+    entry = an_entry(a_workspace())
+    a_round(entry, ended_at=now() - timedelta(days=9))
+    an_event(entry, "entry.blocked", at=now() - timedelta(days=59))
+    assert removed() == {}
+    settings.KEEP_LOGS_DAYS, settings.KEEP_EVENTS_DAYS = 8, 58
+    assert removed() == {"log_chunks": 1, "prompts": 1, "events": 1}
+
+
+def test_logs_of_a_session_at_work_stay_whatever_their_age() -> None:
+    session = a_session(an_entry(a_workspace()))
+    LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "out", "text"]], size=4)
+    Session.objects.filter(pk=session.pk).update(started_at=OLD)
+    Round.objects.filter(session=session).update(prompt="Do it", started_at=OLD)
+    assert removed() == {}
+
+
+def test_a_pass_leaves_the_rest_when_its_time_is_over() -> None:
+    an_event(an_entry(a_workspace()), "session.ended")
+    assert dict(retention.remove_old(time.monotonic())) == dict.fromkeys(dict(retention.remove_old(0)), 0)
+    assert removed() == {"events": 1}
+
+
+def test_the_tick_tidies_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    at, until = [1000.0], []
+    monkeypatch.setattr(retention, "_done_at", None)
+    monkeypatch.setattr(retention.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(retention, "remove_old", lambda end: until.append(end) or iter([]))
+    for now_ in (1000.0, 1001.0, 1000.0 + retention.HOUR_S - 1, 1000.0 + retention.HOUR_S, 1001.0 + retention.HOUR_S):
+        at[0] = now_
+        retention.run_hourly()
+    assert until == [1000.0 + retention.MOST_S, 1000.0 + retention.HOUR_S + retention.MOST_S]
 
 
 @pytest.mark.parametrize("more", [{"actor_kind": "human"}, {"at": now() - timedelta(days=29)}])

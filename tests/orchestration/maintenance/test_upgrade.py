@@ -1,13 +1,17 @@
 """What an upgrade says before it changes anything."""
 
+import os
 from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from tests.factories import a_session, a_workspace, an_entry
+from orchestration.maintenance import upgrade
+from tests.factories import a_session, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +37,28 @@ def test_a_database_of_a_newer_version_is_left_alone() -> None:
     MigrationRecorder(connection).record_applied("orchestration", "9999_of_tomorrow")
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("upgrade", stdout=StringIO())
+
+
+def test_a_session_that_has_ended_is_not_at_work() -> None:
+    ended(a_session(an_entry(a_workspace())))
+    assert "none is at work" in checked()
+
+
+def test_migrations_of_other_programs_in_the_database_are_no_newer_version() -> None:
+    MigrationRecorder(connection).record_applied("another_program", "9999_of_tomorrow")
+    assert "database: as this version needs it" in checked()
+
+
+@pytest.mark.parametrize(("free_mb", "is_full"), [(99, True), (101, False)])
+def test_on_sqlite_a_disk_needs_twice_the_database_beyond_its_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mb: int, is_full: bool
+) -> None:
+    file = tmp_path / "muster.sqlite3"
+    file.write_bytes(b"")
+    os.truncate(file, 25 * 2**20)
+    database = {"default": {"NAME": str(file)}}
+    monkeypatch.setattr(upgrade, "settings", SimpleNamespace(DATA_DIR=tmp_path, DISK_RESERVE_MB=50, DATABASES=database))
+    monkeypatch.setattr(upgrade.shutil, "disk_usage", lambda _: SimpleNamespace(free=free_mb * 2**20))
+    finding = upgrade._disk()
+    assert finding.is_ == f"{free_mb} MiB free, the database has 25"
+    assert (bool(finding.problem), finding.is_needed) == (is_full, is_full)
