@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import branches
+from orchestration.git.clones import submodules
 from tests.faults.harness import until
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import a_repository, git, write
@@ -82,6 +83,19 @@ def test_a_link_at_the_place_of_a_submodule_is_not_followed(repo: Path, library:
     again = copies.prepare(repo, tmp_path / "root", "e1", "integration")
     assert list((tmp_path / "outside").iterdir()) == []
     assert again.missing == () or "has no folder" in again.missing[0]
+
+
+def test_a_link_above_the_place_of_a_submodule_is_not_followed(repo: Path, library: Path, tmp_path: Path):
+    git(repo, *FROM_DISK, "submodule", "add", "-q", str(library), "libs/inner")
+    git(repo, "commit", "-qm", "with another library")
+    git(repo, "branch", "-f", "integration", "main")
+    tree = copies.prepare(repo, tmp_path / "root", "e1", "integration")
+    shutil.rmtree(tree.path / "libs")
+    (tmp_path / "outside/inner").mkdir(parents=True)
+    (tree.path / "libs").symlink_to(tmp_path / "outside")
+    missing = submodules.put(copies.copy_of(repo, tmp_path / "root").store, tree.path, tree.base_sha)
+    assert missing == ["The submodule libs/inner has no folder: something else is at its place."]
+    assert list((tmp_path / "outside/inner").iterdir()) == []
 
 
 def test_what_the_user_has_not_initialised_is_named(repo: Path, library: Path, tmp_path: Path):

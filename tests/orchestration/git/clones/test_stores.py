@@ -239,3 +239,18 @@ def test_many_packs_get_one_index_and_none_is_lost(site: Site, monkeypatch: pyte
     site.agent_commits("after")
     site.commit()
     assert "after" in site.files() and site.agent("fsck", "--connectivity-only", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("words", ["the branch could not be moved", "unable to read tree"])
+def test_a_problem_that_is_none_of_the_store_is_raised_and_renews_nothing(site: Site, words: str) -> None:
+    site.prepare()
+    store, tip = site.copy.store, git(site.repo, "rev-parse", INTEGRATION)
+    tried: list[int] = []
+
+    def fail() -> None:
+        tried.append(1)
+        raise GitError("update-ref", words)
+
+    with pytest.raises(GitError, match=words):
+        stores.using(store, [tip], fail)
+    assert len(tried) == 1 and not (store.path.parent / f"damaged-{store.path.name}").exists()
