@@ -11,6 +11,7 @@ from orchestration.backlog import dependencies, entry_state, splitting, ways
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import LANDING, PENDING, Next
 from orchestration.landing import queue
+from orchestration.maintenance import rebuild
 from orchestration.models import Entry, FileLock, Landing
 from tests.factories import ANA, a_workspace, an_entry, some_entries
 from workspaces.errors import NotFound
@@ -127,15 +128,17 @@ def test_a_split_entry_that_fails_blocks_what_waits_for_it_and_for_those_above(s
     middle, second = splitting.split(top, [Draft("middle"), Draft("second")], by=ANA)
     leaf, third = splitting.split(middle, [Draft("leaf"), Draft("third")], by=ANA)
     moved([second, third], CLOSED)
+    assert rebuild.find(shop.pk) == []
     [beside] = some_entries(shop, Draft("beside", depends_on=(middle.pk,)))
     moved([leaf], FAILED)
     assert [state(each)[0] for each in (middle, top)] == ["failed", "failed"]
     assert state(behind) == state(beside) == ("blocked", "dependency_failed")
     moved([leaf], CLOSED)
+    assert rebuild.find(shop.pk) == []
     assert [state(each)[0] for each in (middle, top, behind, beside)] == ["done", "done", "pending", "pending"]
     assert unmet(behind) == unmet(beside) == 0
     moved([leaf], PENDING)
-    assert unmet(behind) == unmet(beside) == 1
+    assert unmet(behind) == unmet(beside) == 1 and rebuild.find(shop.pk) == []
 
 
 def test_only_an_entry_that_was_not_so_before_is_recorded_as_halted(shop: Workspace) -> None:

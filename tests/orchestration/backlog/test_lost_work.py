@@ -4,13 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.db.models import Case, When
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from orchestration.backlog import lost_work
 from orchestration.executor import explain, reconcile
 from orchestration.landing import queue
 from orchestration.models import Conversation, Entry, IntegrationCommit, Landing, Round, Session, Worker
-from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
+from tests.factories import ANA, CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -51,10 +54,13 @@ def only_there(workspace: Workspace, *, host_id: str = "host_1", away_s: float |
 
 
 def test_it_begins_again_from_what_was_shared_and_names_what_was_given_up(team: Workspace) -> None:
-    entry = only_there(team)
+    entry, other = only_there(team), an_entry(team)
+    Entry.objects.filter(pk=other.pk).update(next_work="verify", host_id="host_2")
     assert lost_work.begin_again_late() == 1
     entry.refresh_from_db()
+    other.refresh_from_db()
     assert (entry.status, entry.next_work, entry.host_id, entry.is_shared) == ("pending", "implement", "", True)
+    assert (other.next_work, other.host_id) == ("verify", "host_2")
     [lost] = Round.objects.filter(entry=entry)
     assert lost.given_up and "build-1 alone" in lost.findings[-1]
     event = Event.objects.get(verb="entry.work_given_up")
@@ -96,11 +102,24 @@ def test_a_host_of_an_earlier_version_is_known_by_its_name(team: Workspace) -> N
         lambda: Worker.objects.filter(host_id="host_2").delete(),
         lambda: Worker.objects.filter(host_id="host_2").update(seen_at=now() - timedelta(hours=1)),
         lambda: Worker.objects.filter(queue="control").update(started_at=now() - timedelta(seconds=3000)),
+        lambda: Worker.objects.filter(queue="control").update(seen_at=now() - timedelta(hours=1)),
+        lambda: Worker.objects.update(started_at=Case(When(queue="control", then=Now()), default=now() - timedelta(days=1))),
+        lambda: Worker.objects.filter(host_id="host_2").update(slots=0),
         lambda: Entry.objects.update(is_shared=True),
         lambda: Workspace.objects.update(origin="", host_id="host_1"),
         lambda: Workspace.objects.update(host_id=""),
     ],
-    ids=["no other host", "the other is away too", "nobody watched", "it is shared", "it has the repository", "one disk"],
+    ids=[
+        "no other host",
+        "the other is away too",
+        "nobody watched",
+        "who watched is away",
+        "only a host is old",
+        "the other takes nothing",
+        "it is shared",
+        "it has the repository",
+        "one disk",
+    ],
 )
 def test_nothing_is_given_up_too_early(team: Workspace, not_yet: Any) -> None:
     only_there(team)
@@ -225,3 +244,10 @@ def test_a_deleted_entry_begins_nothing_again(team: Workspace) -> None:
     Entry.objects.filter(pk=entry.pk).update(deleted_at=now())
     lost_work.begin_again_at_once(entry)
     assert not Round.objects.filter(given_up=True).exists()
+
+
+def test_a_person_who_gives_it_up_is_recorded(team: Workspace) -> None:
+    entry = only_there(team)
+    with transaction.atomic():
+        assert lost_work.begin_again([entry], by=ANA) == [entry] and lost_work.begin_again([]) == []
+    assert Event.objects.get(verb="entry.work_given_up").actor == "ana"

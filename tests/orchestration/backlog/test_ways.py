@@ -1,16 +1,18 @@
 """An entry becomes done in one of five ways: in code, and in the database for whoever writes to it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
 
 from orchestration.backlog import deletion, entry_actions, entry_state, newest_work, splitting, ways
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.entry_state import NotDone
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.ways import Done
-from orchestration.models import Entry, PullRequest, Round, Session
+from orchestration.models import Entry, Landing, PullRequest, Round, Session
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
 from workspaces.models import Workspace
 
@@ -123,6 +125,32 @@ def test_work_that_was_given_up_is_nothing_that_was_to_do(shop: Workspace) -> No
     for done in (ways.nothing_to_do(round=1), ways.landed("c" * 40, round=7)):
         with pytest.raises(NotDone):
             becomes_done(entry, done)
+
+
+def test_where_all_that_its_rounds_had_made_is_given_up_what_people_pushed_last_makes_it_done(shop: Workspace) -> None:
+    entry, other = (worked(an_entry(shop, budget="9"), "a" * 40, given_up=True) for _ in range(2))
+    of_muster, of_people = Round.objects.get(entry=entry), None
+    ended_at = now()
+    for round_, age, is_done in ((of_muster, 5, False), (of_people, 9, False), (of_people, 1, True)):
+        Landing.objects.create(
+            workspace=shop, entry=entry, commit="b" * 40, round=round_, state="landed", ended_at=ended_at - timedelta(hours=age)
+        )
+        if not is_done:
+            with pytest.raises(NotDone):
+                becomes_done(entry, ways.landed("c" * 40, round=1))
+    with pytest.raises(NotDone):
+        becomes_done(entry, ways.nothing_to_do(round=1))
+    with pytest.raises(NotDone):
+        becomes_done(other, ways.landed("c" * 40, round=1))
+    Landing.objects.create(workspace=shop, entry=entry, commit="b" * 40, state="refused", round=of_muster, ended_at=now())
+    assert becomes_done(entry, ways.landed("c" * 40, round=1)).done_way == "landed"
+
+
+def test_what_people_pushed_is_no_proof_beside_newer_work(shop: Workspace) -> None:
+    entry = worked(an_entry(shop, budget="9"), "a" * 40, "b" * 40)
+    Landing.objects.create(workspace=shop, entry=entry, commit="b" * 40, state="landed", ended_at=now())
+    with pytest.raises(NotDone):
+        becomes_done(entry, ways.landed("c" * 40, round=1))
 
 
 def test_merged_names_a_pull_request_of_the_entry_that_is_merged(shop: Workspace) -> None:

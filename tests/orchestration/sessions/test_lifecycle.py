@@ -142,6 +142,8 @@ def test_five_lost_workers_in_a_row_fail_an_entry_where_three_crashes_of_its_age
 def test_only_the_crashes_that_count_are_looked_at() -> None:
     """Two lost workers before a verdict excuse no crash after it."""
     entry = an_entry(a_workspace(), budget="99", budget_rounds=9)
+    other = a_session(an_entry(entry.workspace))
+    Session.objects.filter(pk=other.pk).update(attempt=99, status="ended", outcome="lost", ended_by_version="0.2.0")
     for outcome in ("lost", "lost", "failed", "crashed", "crashed", "crashed"):
         verdict = {"verdict": rounds.Verdict(False, 0.5)} if outcome == "failed" else {}
         sessions.conclude(a_session(entry), sessions.Ending(Session.Outcome(outcome), "no", **verdict))
