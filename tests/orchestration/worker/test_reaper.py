@@ -17,13 +17,14 @@ from django.db.models.functions import Now
 
 from budget.models import Account
 from orchestration import sessions
-from orchestration.models import Round, Session, Worker
+from orchestration.models import Question, Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions import session_dir
 from orchestration.worker import reaper
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.sessions.shop import entry_of, until
+from workspaces import hosts
 
 pytestmark = pytest.mark.django_db
 
@@ -196,6 +197,63 @@ def test_a_session_whose_worker_died_is_continued_where_it_was(
     Round.objects.filter(session=session).update(verdict=verdict, commit=commit, score=None if verdict == "open" else 0.5)
     reaper.reap()
     assert (again(session).outcome, entry_of(session).next_work) == (outcome, next_work)
+
+
+def test_a_session_of_another_data_directory_on_this_machine_is_that_ones_to_judge() -> None:
+    session = a_lost_session(host_id="host_other")
+    assert reaper.reap() == 0
+    Session.objects.update(host_id=hosts.host_id())
+    assert reaper.reap() == 1 and again(session).outcome == "lost"
+
+
+def test_the_end_says_whose_host_is_away_and_keeps_the_money_for_it() -> None:
+    session = a_lost_session(host="east", host_id="host_9", lease_until=Now() - timedelta(days=1))
+    assert reaper.reap() == 1
+    ended = Session.objects.select_related("hold").get(pk=session.pk)
+    message = "east is away: its work is kept; the rest of the reservation waits for what east has counted"
+    assert ended.outcome_message == message and Round.objects.get(session=session).findings == [message]
+    assert ended.hold is not None and (ended.hold.state, ended.hold.awaits_host) == ("awaiting", "east")
+
+
+def test_a_question_that_its_agent_had_asked_is_how_it_ended() -> None:
+    session = a_lost_session()
+    Question.objects.create(workspace=session.workspace, entry=session.entry, session=session, text="Which colour?")
+    assert reaper.reap() == 1
+    assert (again(session).outcome, again(session).outcome_message) == (
+        "asked", "It asked, and then its worker was lost: Which colour?",
+    )  # fmt: skip
+
+
+def test_a_round_that_changed_nothing_ends_as_such() -> None:
+    session = a_lost_session()
+    Round.objects.filter(session=session).update(verdict="no_change", findings=["nothing changed"])
+    assert reaper.reap() == 1 and again(session).outcome == "no_change"
+
+
+def test_after_an_absence_of_the_database_no_entry_pays_for_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = again(a_lost_session())
+    with monkeypatch.context() as patch:
+        patch.setattr(leftovers, "end_marked", lambda *_, **__: 1)
+        assert not reaper.end_after_outage(session) and again(session).status == "running"
+    assert reaper.end_after_outage(session)
+    assert (again(session).outcome, again(session).outcome_message) == ("interrupted", reaper.OUTAGE)
+    assert entry_of(session).crashes == 0 and entry_of(session).status == "pending"
+    verified = again(a_lost_session())
+    Round.objects.filter(session=verified).update(verdict="failed", score=0.5)
+    assert reaper.end_after_outage(verified) and again(verified).outcome == "failed"
+
+
+def test_workers_that_are_long_gone_are_forgotten_and_those_of_others_that_rest_are_not() -> None:
+    keep, gone = a_worker(host="east"), a_worker(host="west")
+    Worker.objects.filter(pk=keep.pk).update(seen_at=Now() - timedelta(hours=23))
+    Worker.objects.filter(pk=gone.pk).update(seen_at=Now() - timedelta(hours=25))
+    at_work = a_session(an_entry(a_workspace()))
+    Worker.objects.filter(pk=at_work.worker_id).update(seen_at=Now() - timedelta(hours=25), host="north", host_id="north")
+    Session.objects.filter(pk=at_work.pk).update(host="north", host_id="north", lease_until=Now() + timedelta(hours=1))
+    here = a_worker()
+    Worker.objects.filter(pk=here.pk).update(host=socket.gethostname())
+    assert reaper.reap() == 0
+    assert set(Worker.objects.values_list("pk", flat=True)) == {keep.pk, at_work.worker_id}
 
 
 def test_a_worker_that_is_gone_is_forgotten_once_it_has_no_session() -> None:

@@ -170,6 +170,21 @@ def test_it_goes_to_a_person_when_nothing_open_builds_on_it_any_more(shop: Make,
     assert state(a) == ("pending", "unproven")
 
 
+def test_what_conflicts_with_the_tip_goes_back_and_the_work_below_it_waits_on(shop: Make) -> None:
+    work = a_shop(shop, {"last": "a b"})
+    a, b = chain(work, "a", "b")
+    b.content += "; echo mine > x"
+    b.save(update_fields=["content"])
+    run(work, a)
+    work.supervise(work.claim(Entry.objects.get(pk=b.pk)))
+    rounds = Entry.objects.get(pk=b.pk).budget_rounds
+    work.others_merge("x", "theirs\n")
+    work.land()
+    assert state(b) == ("pending", "") and Entry.objects.get(pk=b.pk).budget_rounds == rounds + 1
+    assert "conflicts in x" in Landing.objects.get(entry=b).message
+    assert state(a) == ("pending", "waiting_for_proof") and (work.merged("a"), work.merged("x")) == (None, "theirs\n")
+
+
 def test_a_new_dependent_starts_from_it_and_lands_with_it(shop: Make) -> None:
     work = a_shop(shop, {"last": "a b"})
     [a] = chain(work, "a")
