@@ -18,6 +18,7 @@ from orchestration.executor.plan import Decision, Waiting, World
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
+from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -236,3 +237,47 @@ def test_a_deleted_entry_is_never_started() -> None:
     shop = a_workspace()
     Entry.objects.filter(pk=an_entry(shop).pk).update(deleted_at=Now())
     assert dispatch.cycle(shop.pk).started == []
+
+
+def test_a_share_follows_what_its_entry_reserves_beside_entries_with_budgets_of_their_own() -> None:
+    a_worker()
+    shop = a_workspace(round_ceiling_usd=2)
+    own, share = some_entries(shop, Draft("own", budget=usd(9)), "share")
+    Account.objects.filter(pk=share.account_id).update(budget=usd(1))
+    dispatch.cycle(shop.pk)
+    assert {hold.account_id: hold.amount for hold in Hold.objects.all()} == {own.account_id: usd(2), share.account_id: usd(2)}
+    assert [Account.objects.get(pk=entry.account_id).budget for entry in (own, share)] == [usd(9), usd(2)]
+
+
+def test_what_a_cycle_blocks_and_parks_is_written_with_its_reason_and_recorded() -> None:
+    a_worker()
+    shop = a_workspace()
+    holder = an_entry(shop, files=["a.py"])
+    parked = an_entry(shop, files=["a.py"], content="Waits for a file")
+    poor = an_entry(shop, budget="0.01", content="Has no money")
+    dispatch.cycle(shop.pk)
+    holder.refresh_from_db()
+    parked.refresh_from_db()
+    poor.refresh_from_db()
+    assert (holder.status, holder.attempts, holder.reason_code) == ("in_progress", 1, "")
+    assert (parked.status, parked.attempts, parked.parked_behind_id) == ("pending", 0, holder.pk)
+    assert (poor.status, poor.attempts, poor.reason_code) == ("blocked", 0, "budget_exceeded")
+    assert poor.reason_message.startswith("$0.01 of its budget is left") and poor.reason_at is not None
+    event = Event.objects.get(verb="entry.blocked")
+    assert (event.object_id, event.data["seq"], event.data["title"], event.data["code"], event.reason) == (
+        poor.pk, poor.seq, "Has no money", "budget_exceeded", poor.reason_message,
+    )  # fmt: skip
+
+
+def test_an_entry_goes_to_a_host_and_others_can_have_its_work_where_several_share_it() -> None:
+    a_worker(host="one")
+    shop = a_workspace()
+    begun, fresh, there = (an_entry(shop) for _ in range(3))
+    Entry.objects.filter(pk__in=[begun.pk, there.pk]).update(has_rounds=True)
+    Entry.objects.filter(pk=there.pk).update(is_shared=False, host_id="one")
+    Workspace.objects.filter(pk=shop.pk).update(host_id="home")
+    dispatch.cycle(shop.pk)
+    for entry, is_shared in ((begun, True), (fresh, True), (there, False)):
+        entry.refresh_from_db()
+        assert (entry.host_id, entry.is_shared) == ("one", is_shared)
+    assert {session.host_id for session in sessions_of(shop)} == {"one"}

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 
-from orchestration.executor.plan import Block, Park, Running, Start, Wait, Waiting, World, codes, plan
+from orchestration.executor.limits import SpendLimit
+from orchestration.executor.plan import (
+    Block,
+    Capacity,
+    Park,
+    Running,
+    Start,
+    Wait,
+    Waiting,
+    World,
+    codes,
+    common,
+    in_turn,
+    plan,
+)
 from orchestration.hosts.placing import Host
 
 USD = 1_000_000
@@ -260,3 +274,133 @@ def test_of_a_host_that_takes_nothing_its_problem_is_the_reason_whatever_else_it
     [decision] = plan(replace(WORLD, worker_slots=0, free_slots=0, hosts=(full,)), [an_entry("e1", requires=("gpu",))])
     assert isinstance(decision, Wait)
     assert (decision.why.code, decision.why.message) == ("no_worker_online", "east: Its disk is nearly full")
+
+
+def only(world: World, entry: Waiting) -> Any:
+    """Why the entry does not start; None: it does."""
+    [decision] = plan(world, [entry])
+    return None if isinstance(decision, Start) else decision.why
+
+
+HOST = Host("h1", "east", free=1, slots=2, busy=1)
+
+
+@pytest.mark.parametrize(
+    ("world", "entry", "code", "message"),
+    [
+        ({"worker_slots": 0, "free_slots": 0}, {}, "no_worker_online", "No session worker is online: start one with ./muster worker"),
+        ({"worker_slots": 0, "free_slots": 0, "hosts": (replace(HOST, slots=0),)}, {}, "no_worker_online",
+         "No session worker is online: start one with ./muster worker"),
+        ({"worker_slots": 0, "free_slots": 0, "hosts": (replace(HOST, is_draining=True),)}, {}, "no_host_fits",
+         "Every host takes no new sessions: ./muster worker resume on one of them"),
+        ({"hosts": (HOST,)}, {"requires": ("gpu",)}, "no_host_fits",
+         "No online host has the label gpu: set MUSTER_LABELS on a host, and restart its session worker"),
+        ({"hosts": (HOST,), "labels": frozenset({"eu"})}, {}, "no_host_fits",
+         "No online host has the label eu: set MUSTER_LABELS on a host, and restart its session worker"),
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": frozenset({"codex"})}, {}, "no_host_fits",
+         "No online host has codex: install it on a host, and restart its session worker"),
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": frozenset({"codex"})}, {"verify_only": True}, None, ""),
+        ({"hosts": (HOST,), "agents": frozenset({"codex"})}, {}, None, ""),
+        ({"hosts": (replace(HOST, free=0),)}, {}, "concurrency_limit", "No slot is free on east, where it fits"),
+        ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1", "is_shared": False},
+         "concurrency_limit", "No slot is free on east, where it fits"),
+        ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1"}, None, ""),
+        ({"repository": "gone", "repository_message": "It is gone."}, {}, "repository_unavailable",
+         "It is gone. Work goes on by itself then."),
+        ({"doubted": "#1 reported too much"}, {}, "agent_unavailable", "#1 reported too much"),
+        ({"doubted": "#1 reported too much"}, {"verify_only": True}, None, ""),
+        ({"integration": "It is red"}, {}, "integration_red", "It is red"),
+        ({}, {"question": "Which colour?"}, "waiting_for_answer", "Its agent asks: Which colour?"),
+        ({}, {"asked": "run_1"}, "split_asked", "An agent is asked how to split it (run_1): it starts when that run has ended"),
+        ({}, {"unmet_dependencies": 1}, "dependencies_pending", "Waiting for 1 entry that it depends on"),
+        ({}, {"unmet_dependencies": 2}, "dependencies_pending", "Waiting for 2 entries that it depends on"),
+        ({}, {"rounds_completed": 1, "budget_rounds": 1}, "rounds_exhausted",
+         "Its one round is used up: raise its rounds to continue"),
+        ({}, {"rounds_completed": 3, "budget_rounds": 3}, "rounds_exhausted",
+         "All 3 rounds are used up: raise its rounds to continue"),
+        ({}, {"rounds_completed": 2, "budget_rounds": 3}, None, ""),
+        ({}, {"status": "blocked", "reason_code": "human_hold", "reason_message": "On hold"}, "human_hold", "On hold"),
+        ({}, {"reason_code": "unproven", "reason_message": "It waits"}, "unproven", "It waits"),
+        ({}, {"reason_code": "files_locked", "reason_message": "as before"}, None, ""),
+        ({}, {"is_container": True, "reason_message": "It is split"}, "children_unfinished", "It is split"),
+        ({"state": "stopped"}, {}, "executor_stopped", "The executor was never started"),
+        ({"state": "paused"}, {}, "executor_paused", "The executor is paused"),
+        ({"trouble": "auth", "trouble_message": "No key.", "trouble_wait_s": 99.4}, {}, "agent_unavailable",
+         "No key. Tried again in 99 s."),
+        ({"trouble": "auth", "trouble_message": "No key.", "trouble_wait_s": 100.0}, {}, "agent_unavailable",
+         "No key. Tried again in 2 min."),
+        ({}, {"wait_s": 0.2}, "agent_unavailable", "Its agent's provider was unavailable: tried again in 1 s"),
+        ({"locks": (("src/", "e9"),)}, {"paths": ("a.py", "src/b.py")}, "files_locked", "Waiting for src, locked by e9"),
+        ({"locks": (("src/", "e9"),), "passing_on": {"e1": frozenset({"e9"})}}, {"paths": ("src/b.py",)}, None, ""),
+        ({"locks": (("src/", "e9"),), "passing_on": {"e2": frozenset({"e9"})}}, {"paths": ("src/b.py",)}, "files_locked",
+         "Waiting for src, locked by e9"),
+        ({"running": (Running("e9", parallelizable=False),)}, {}, "concurrency_limit",
+         "May not run in parallel with e9, which is running"),
+        ({"running": (Running("e9", parallelizable=False, parallel_group="db"),)}, {}, None, ""),
+        ({"running": (Running("e9", parallel_group="db"),)}, {"parallelizable": False, "parallel_group": "db"},
+         "concurrency_limit", "May not run in parallel with e9, which is running"),
+        ({"running": (Running("e9"),)}, {"parallelizable": False, "parallel_group": "db"}, None, ""),
+    ],
+)  # fmt: skip
+def test_each_reason_has_its_sentence(world: dict[str, Any], entry: dict[str, Any], code: str | None, message: str) -> None:
+    why = only(replace(WORLD, **world), an_entry("e1", **entry))
+    assert (why and why.code, why.message if why else "") == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("world", "entry", "code", "message"),
+    [
+        ({}, {"headroom": USD // 100}, "budget_exceeded",
+         "$0.01 of its budget is left, a round needs $0.05: raise the entry's budget"),
+        ({}, {"headroom": -USD}, "budget_exceeded", "$0.00 of its budget is left, a round needs $0.05: raise the entry's budget"),
+        ({}, {"headroom": USD // 100, "awaited": USD, "awaits": "east"}, "money_reserved",
+         "Waiting for $1.00 of its budget, reserved for east"),
+        ({}, {"headroom": USD // 100, "awaited": USD // 25, "awaits": "east"}, "money_reserved",
+         "Waiting for $0.04 of its budget, reserved for east"),
+        ({}, {"headroom": USD // 100, "awaited": USD // 50, "awaits": "east"}, "budget_exceeded",
+         "$0.01 of its budget is left, a round needs $0.05: raise the entry's budget"),
+        ({"headroom": USD // 100}, {}, "project_budget_exceeded",
+         "$0.01 is left under the project cap, a round needs $0.05: raise the cap"),
+        ({"headroom": -USD}, {}, "project_budget_exceeded",
+         "$0.00 is left under the project cap, a round needs $0.05: raise the cap"),
+        ({"headroom": USD // 100, "caps": (SpendLimit("total", "day", USD, 0),)}, {}, "project_budget_exceeded",
+         "Today's limit of $1.00 is used up: continues at 00:00 UTC, or raise it"),
+        ({"caps": (SpendLimit("total", "day", USD, USD // 25), SpendLimit("entry", "all", USD, USD // 50))}, {},
+         "project_budget_exceeded", "$0.02 is left of the limit of $1.00 for entries, a round needs $0.05: raise it"),
+        ({"headroom": USD // 100, "caps": (SpendLimit("total", "day", USD, USD // 50),)}, {}, "project_budget_exceeded",
+         "$0.01 is left under the project cap, a round needs $0.05: raise the cap"),
+        ({"plan_left": 0}, {"own_budget": False}, "project_budget_exceeded",
+         "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"),
+    ],
+)  # fmt: skip
+def test_what_lacks_money_says_whose(world: dict[str, Any], entry: dict[str, Any], code: str, message: str) -> None:
+    why = only(replace(WORLD, **world), an_entry("e1", **entry))
+    assert (why.code, why.message) == (code, message)
+
+
+def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
+    broken = replace(
+        WORLD, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=9.0,
+        integration="It is red", repository="gone", doubted="",
+    )  # fmt: skip
+    failing = [check.code for check in common(Capacity(broken)) if not check.passed]
+    assert failing == [
+        "executor_paused", "no_worker_online", "repository_unavailable", "agent_unavailable", "integration_red",
+        "project_budget_exceeded", "concurrency_limit",
+    ]  # fmt: skip
+    assert all(check.common for check in common(Capacity(broken)))
+    assert all(check.passed for check in common(Capacity(WORLD)))
+
+
+def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reason_for_all() -> None:
+    hosts = (Host("h1", "east", free=1, slots=1), Host("h2", "west", free=2, slots=2))
+    decisions = plan(replace(WORLD, hosts=hosts, free_slots=4), [an_entry(f"e{n}") for n in range(1, 5)])
+    assert [decision.host for decision in decisions if isinstance(decision, Start)] == ["h2", "h2", "h1"]
+    assert isinstance(decisions[3], Wait) and decisions[3].why.code == "concurrency_limit"
+    [waits] = plan(replace(WORLD, plan_left=USD, set_aside=3 * USD), [a_share("e1")])
+    assert isinstance(waits, Wait) and not waits.why.common
+
+
+def test_those_that_can_pay_come_first_in_the_order_of_the_line() -> None:
+    line = [a_share("e1"), an_entry("e2"), a_share("e3", USD // 20), a_share("e4"), replace(a_share("e5"), verify_only=True)]
+    assert [entry.id for entry in in_turn(WORLD, line)] == ["e2", "e3", "e5", "e1", "e4"]
