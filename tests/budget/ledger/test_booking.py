@@ -1,5 +1,6 @@
 """Every amount once, every hold settled once, and counters that cannot drift."""
 
+from datetime import UTC, datetime
 from importlib import import_module
 
 import pytest
@@ -8,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
 from budget.amounts import usd
-from budget.ledger import awaited
-from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
+from budget.ledger import awaited, permits
+from budget.limits import caps
+from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
-from tests.factories import a_workspace, an_entry, project
+from tests.factories import ANA, a_workspace, an_entry, project
 from workspaces.errors import Invalid
 from workspaces.models import Workspace
 
@@ -209,3 +211,87 @@ def test_where_there_is_no_room_a_reservation_stays_as_it_is(budget: str) -> Non
         assert ledger.extend(hold.pk, usd(1)) == 0
     hold.refresh_from_db()
     assert hold.amount == usd("0.5")
+
+
+def test_a_charge_is_booked_as_of_its_own_time_with_its_reason_and_all_its_tokens() -> None:
+    entry = an_entry(a_workspace())
+    tokens = {"input_tokens": 1, "output_tokens": 2, "cache_read_tokens": 3, "cache_write_tokens": 4, "cache_write_1h_tokens": 9}
+    more = {"reported": 5, "computed": 6, "price_version": "v1", "model": "m", "reason": "r" * 501}
+    at = datetime(2026, 8, 4, 12, tzinfo=UTC)
+    item = a_charge("k", "0.5", at=at, **tokens, **more)
+    ledger.charge(project(entry.workspace), item, account=entry.account, session_ref="s", round_number=7, actor="agent")
+    row = LedgerEntry.objects.values().get()
+    kept = tokens | more | {"reason": "r" * 500, "cache_write_1h_tokens": 4, "at": at, "session_ref": "s", "round": 7}
+    assert {name: row[name] for name in kept} == kept
+
+
+def test_only_open_reservations_grow_and_shrink_and_others_stay_as_they_are() -> None:
+    shop = a_workspace()
+    hold, other = a_hold(an_entry(shop, budget="5"), "1"), a_hold(an_entry(shop, budget="5"), "1")
+    ended = a_hold(an_entry(shop, budget="5"), "1")
+    ledger.settle(ended.pk)
+    assert ledger.grow(hold, usd(1)) and not ledger.grow(ended, usd(1))
+    assert ledger.drawn(hold.pk) == (usd(2), 0) and ledger.drawn(other.pk) == ledger.drawn(ended.pk) == (usd(1), 0)
+    assert ledger.shrink(hold.pk, keep=usd(1)) and not ledger.shrink(hold.pk, keep=usd(1))
+    assert not ledger.shrink(ended.pk, keep=0) and not ledger.shrink(hold.pk, keep=usd(3))
+    assert ledger.drawn(hold.pk) == ledger.drawn(other.pk) == (usd(1), 0)
+
+
+def test_a_reservation_shrinks_to_what_is_spent_and_what_it_keeps() -> None:
+    entry = an_entry(a_workspace(), budget="5")
+    hold = a_hold(entry, "2")
+    book(entry, "k", "0.5", hold)
+    assert ledger.shrink(hold.pk, keep=usd(1)) and ledger.drawn(hold.pk) == (usd("1.5"), usd("0.5"))
+    assert balances(entry.workspace) == (usd("0.5"), usd(1))
+
+
+@pytest.mark.parametrize(("cap", "grown"), [("1.25", "0.25"), ("1.001", "0.001"), ("1.000999", "0"), ("9", "0.5")])
+def test_a_reservation_grows_by_what_is_left_up_to_what_was_asked_for(cap: str, grown: str) -> None:
+    hold = a_hold(an_entry(a_workspace(cap=cap), budget="5"), "1")
+    assert ledger.extend(hold.pk, usd("0.5")) == usd(grown) and ledger.drawn(hold.pk) == (usd(1) + usd(grown), 0)
+
+
+def test_a_reservation_without_an_entry_grows_within_the_limits_of_its_category() -> None:
+    shop = a_workspace()
+    for category, amount in (("expansion", "1.5"), ("orchestrator", "0")):
+        caps.set_limit(project(shop), category, "all", usd(amount), by=ANA)
+    permit = permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    assert ledger.extend(permit.pk, usd(1)) == usd("0.5")
+
+
+@pytest.mark.parametrize(("at_most", "charged"), [(None, "1.5"), ("0.4", "0.4"), ("9", "1.5")])
+def test_an_unknown_cost_is_charged_where_its_reservation_was(at_most: str | None, charged: str) -> None:
+    entry = an_entry(a_workspace(), budget="2")
+    hold = a_hold(entry, "2")
+    book(entry, "k1", "0.5", hold)
+    bound = None if at_most is None else usd(at_most)
+    assert ledger.settle(hold.pk, remainder_key="rest", at_most=bound, round_number=4, actor="ana", reason="it died")
+    row = LedgerEntry.objects.get(event_key="rest")
+    assert (row.amount, row.round, row.actor, row.reason) == (usd(charged), 4, "ana", "it died")
+    assert (row.account_id, row.session_ref, row.hold_id, row.price_source) == (entry.pk, hold.session_ref, hold.pk, "computed")
+    hold.refresh_from_db()
+    assert hold.state == "settled" and hold.settled_at and hold.settled_at >= hold.opened_at
+
+
+def test_an_unknown_cost_of_a_reservation_that_is_used_up_is_nothing_more() -> None:
+    entry = an_entry(a_workspace(), budget="1")
+    hold = a_hold(entry, "1")
+    book(entry, "k1", "1.3", hold)
+    assert ledger.settle(hold.pk, remainder_key="rest") and LedgerEntry.objects.count() == 1
+
+
+def test_the_unknown_cost_of_a_permit_is_of_its_category() -> None:
+    shop = a_workspace()
+    permit = permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    ledger.settle(permit.pk, remainder_key="rest")
+    row = LedgerEntry.objects.get()
+    assert (row.category, row.reason) == ("expansion", "cost not known: settled at the full reservation")
+
+
+def test_a_session_gets_a_reservation_of_its_own_or_none() -> None:
+    shop = a_workspace()
+    entry = an_entry(shop, budget="1")
+    assert ledger.open_reservation(project(shop), entry.account, session_ref="s1", amount=usd("1.1")) is None
+    hold = ledger.open_reservation(project(shop), entry.account, session_ref="s1", amount=usd("0.5"))
+    assert hold and (hold.account_id, hold.session_ref, hold.amount, hold.state) == (entry.pk, "s1", usd("0.5"), "open")
+    assert ledger.open_reservation(project(shop), entry.account, session_ref="s2", amount=usd("0.1")) is None
