@@ -1,12 +1,18 @@
 """A bulk edit changes all of the chosen budgets of its workspace, or none."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from budget.amounts import usd
 from budget.limits import bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
-from budget.models import Account
-from tests.factories import ANA, a_workspace, an_entry, project
+from budget.models import Account, BudgetChange
+from orchestration.backlog import deletion
+from orchestration.models import Entry
+from tests.factories import ANA, a_workspace, an_entry, project, some_entries
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
@@ -29,3 +35,77 @@ def test_who_changed_a_budget_is_not_who_changed_another() -> None:
     caps.edit(other, usd(3), by=Caller("bea"))
     with pytest.raises(caps.Changed, match=r"^ana changed it from \$1\.00 to \$2\.00 at "):
         caps.edit(mine, usd(4), by=Caller("otto"), expected=usd(1))
+
+
+@pytest.fixture
+def three() -> list[Account]:
+    """Accounts of one workspace with $1, $2 and $3."""
+    shop = a_workspace(budget="100")
+    return [an_entry(shop, budget=str(dollars)).account for dollars in (1, 2, 3)]
+
+
+def carry_out(accounts: Sequence[Account], do: bulk_edit.Do, *, reason: str = "", **more: Any) -> int:
+    wishes = [Wish(account.pk, account.budget) for account in accounts]
+    return bulk_edit.carry_out(accounts[0].project, Order(do, wishes, **more), by=ANA, reason=reason)
+
+
+def budgets(accounts: Sequence[Account]) -> list[int]:
+    return [Account.objects.get(pk=account.pk).budget for account in accounts]
+
+
+@pytest.mark.parametrize(
+    ("percent", "seen", "after"),
+    [("10", "1", "1.1"), ("-10", "1", "0.9"), ("-100", "1", "0"), ("-150", "1", "0"), ("0", "1.004", "1"), ("50", "0.01", "0.02"),
+     ("50", "0.05", "0.08"), ("100", "2", "4")],
+)  # fmt: skip
+def test_a_percentage_is_rounded_to_the_cent_and_never_below_zero(percent: str, seen: str, after: str) -> None:
+    assert Order("percent", [], percent=Decimal(percent)).after(usd(seen)) == usd(after)
+
+
+def test_a_preview_is_what_is_allocated_afterwards(three: list[Account]) -> None:
+    where, wishes = three[0].project, [Wish(account.pk, account.budget) for account in three]
+    for order, total in (
+        (Order("set", wishes, amount=usd(5)), 15),
+        (Order("percent", wishes, percent=Decimal(50)), 9),
+        (Order("lock", wishes), 6),
+        (Order("unlock", wishes, amount=usd(5)), 6),
+    ):
+        assert bulk_edit.preview(where, order) == usd(total)
+
+
+def test_each_chosen_budget_changes_with_the_reason_and_no_other_does(three: list[Account]) -> None:
+    assert carry_out(three[:2], "set", amount=usd(7), reason="agreed") == 2
+    assert budgets(three) == [usd(7), usd(7), usd(3)]
+    assert set(BudgetChange.objects.values_list("actor", "reason")) == {("ana", "agreed")}
+    with pytest.raises(caps.Changed):
+        carry_out([three[2], three[0]], "set", amount=usd(9))
+    assert budgets(three) == [usd(7), usd(7), usd(3)]
+
+
+def test_locks_are_counted_where_they_change_and_released_with_a_reason(three: list[Account]) -> None:
+    assert carry_out(three[:1], "lock", reason="mine") == 1 and carry_out(three, "lock", reason="all") == 2
+    assert list(Account.objects.order_by("budget").values_list("locked_reason", flat=True)) == ["mine", "all", "all"]
+    with pytest.raises(Invalid, match="needs one"):
+        carry_out(three, "unlock", reason=" ")
+    assert carry_out(three[:2], "unlock", reason="agreed") == 2 and carry_out(three[:2], "unlock", reason="agreed") == 0
+    assert list(Account.objects.order_by("budget").values_list("human_locked", flat=True)) == [False, False, True]
+    assert BudgetChange.objects.filter(reason="agreed", actor="ana").count() == 2
+
+
+def test_an_entry_that_was_deleted_stops_all_of_it(three: list[Account]) -> None:
+    deletion.delete_all([Entry.objects.get(pk=three[1].pk)], by=ANA)
+    with pytest.raises(Invalid, match="no longer on the backlog"):
+        carry_out(three, "set", amount=usd(7))
+    assert budgets(three)[0] == usd(1)
+
+
+@pytest.mark.parametrize(("number", "fits"), [(0, False), (1, True), (200, True), (201, False)])
+def test_1_to_200_entries_change_at_once(number: int, fits: bool) -> None:
+    shop = a_workspace()
+    entries = some_entries(shop, *(f"Do {n}" for n in range(number)))
+    order = Order("lock", [Wish(entry.account_id, 0) for entry in entries])
+    if fits:
+        assert bulk_edit.carry_out(project(shop), order, by=ANA) == number
+    else:
+        with pytest.raises(Invalid, match="Select 1 to 200 entries"):
+            bulk_edit.carry_out(project(shop), order, by=ANA)

@@ -1,6 +1,7 @@
-"""Caps of a category and of a day: refused by the database, told once, and gone at midnight."""
+"""Caps of a category and of a day: refused by the database, reported once, and gone at midnight."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -8,9 +9,9 @@ from django.db.models import F
 
 from budget import ledger, limits
 from budget.amounts import usd
-from budget.ledger import rebuild
+from budget.ledger import awaited, permits, rebuild
 from budget.limits import caps
-from budget.models import DaySpend, Hold, Limit
+from budget.models import Category, DaySpend, Hold, LedgerEntry, Limit
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces import ids
 from workspaces.models import Event, Workspace
@@ -130,3 +131,94 @@ def test_a_day_that_drifted_is_found_and_repaired() -> None:
     assert [(d.kind, d.stored, d.expected) for d in rebuild.find(workspace.pk)] == [("day", 5, usd(2))]
     rebuild.repair(workspace.pk, by=ANA, reason="drift")
     assert rebuild.find(workspace.pk) == [] and DaySpend.objects.get().amount == usd(2)
+
+
+def test_the_limits_of_a_category_are_its_own_and_those_of_all() -> None:
+    workspace, other = a_workspace(cap="100"), a_workspace(name="Other")
+    a_limit(workspace, "expansion", "all", "5")
+    a_limit(workspace, "expansion", "day", "3")
+    a_limit(workspace, "orchestrator", "day", "1")
+    a_limit(workspace, "total", "day", "60")
+    a_limit(other, "expansion", "day", "2")
+    assert sorted(limits.headrooms(workspace.pk, "expansion")) == [usd(3), usd(5), usd(60), usd(100)]
+    assert sorted(limits.headrooms(workspace.pk, "entry")) == [usd(60), usd(100)]
+    nearest = limits.tightest(workspace.pk, "expansion")
+    assert nearest and (nearest.category, nearest.period) == ("expansion", "day")
+    a_charge(None, "3.5", category="expansion", in_=workspace)
+    assert sorted(limits.headrooms(workspace.pk, "expansion")) == [-usd("0.5"), usd("1.5"), usd("56.5"), usd("96.5")]
+    assert limits.headrooms(other.pk, "expansion") == [usd(100), usd(2)]
+
+
+@pytest.mark.parametrize("category", ["entry", "expansion"])
+def test_the_cap_is_not_the_tightest_limit(category: str) -> None:
+    workspace = a_workspace(cap="0")
+    assert limits.tightest(workspace.pk, category) is None
+    a_limit(workspace, "total", "day", "60")
+    a_limit(workspace, "orchestrator", "all", "0")
+    nearest = limits.tightest(workspace.pk, category)
+    assert nearest and (nearest.category, nearest.period) == ("total", "day")
+
+
+def test_what_is_reserved_counts_in_its_category_while_it_is_open_and_never_below_zero() -> None:
+    workspace = a_workspace()
+    where, entry = project(workspace), an_entry(workspace, budget="9")
+    of_entry = Hold.objects.create(project=where, account=entry.account, session_ref="s", amount=usd(4))
+    over, ended = (permits.open_permit(where, None, category=Category.EXPANSION, amount=usd(n), by=ANA) for n in (1, 2))
+    permits.close(ended, by=ANA)
+    item = ledger.Charge("k", usd(3), LedgerEntry.PriceSource.REPORTED, category=Category.EXPANSION)
+    ledger.charge(where, item, reservation=over, actor="gateway")
+    other = a_workspace(name="Other")
+    Hold.objects.create(project=project(other), account=an_entry(other, budget="9").account, session_ref="o", amount=usd(9))
+    shown = {(row.category, row.period): (row.spent, row.held) for row in limits.statuses(workspace.pk)}
+    for period in ("all", "day"):
+        assert {name: shown[name, period] for name in ("total", "entry", "expansion", "orchestrator")} == {
+            "total": (usd(3), usd(4)), "entry": (0, usd(4)), "expansion": (usd(3), 0), "orchestrator": (0, 0)}  # fmt: skip
+    awaited.keep(of_entry.pk, host="east", seconds=60)
+    [entry_limit] = [row for row in limits.statuses(workspace.pk) if (row.category, row.period) == ("entry", "all")]
+    assert entry_limit.held == usd(4)
+
+
+@pytest.mark.parametrize(("amount", "left", "reached"), [("3", "-1", True), ("2", "0", True), ("1.999999", "0.000001", False)])
+def test_a_limit_is_reached_by_what_is_spent_and_not_by_what_is_reserved(amount: str, left: str, reached: bool) -> None:
+    workspace = a_workspace()
+    a_limit(workspace, "entry", "all", "2")
+    a_charge(an_entry(workspace), amount)
+    [row] = [row for row in limits.statuses(workspace.pk) if (row.category, row.period) == ("entry", "all")]
+    assert (row.left, row.reached) == (usd(left), reached)
+    unset = next(row for row in limits.statuses(workspace.pk) if row.limit is None)
+    assert (unset.left, unset.reached) == (None, False)
+    if not reached:
+        is_refused(workspace, "0.000001")
+        [row] = [row for row in limits.statuses(workspace.pk) if (row.category, row.period) == ("entry", "all")]
+        assert (row.left, row.reached) == (0, False)
+
+
+def test_limits_come_in_one_order_and_say_when_they_end() -> None:
+    shown = limits.statuses(a_workspace().pk, rounds={"interceptor": usd(1), "total": None, "entry": usd(2)})
+    categories = ["total", "entry", "orchestrator", "expansion", "interceptor"]
+    order = [(name, period) for period in ("all", "day") for name in categories] + [("interceptor", "round"), ("total", "round")]
+    assert [(row.category, row.period) for row in shown] == order
+    ends = {(row.category, row.period): row.stops.rpartition(", ")[2] for row in shown}
+    assert ends["total", "all"] == "until the cap is raised." and ends["entry", "all"] == "until it is raised."
+    assert ends["total", "day"] == ends["entry", "day"] == "until 00:00 UTC." and shown[10].limit == usd(1)
+
+
+@pytest.mark.parametrize(
+    ("category", "period", "sentence"),
+    [
+        ("total", "day", "today's limit of $1.50"),
+        ("entry", "day", "today's limit of $1.50 for entry"),
+        ("entry", "all", "the limit of $1.50 for entry"),
+    ],
+)
+def test_a_limit_is_described_by_its_amount_period_and_category(category: str, period: str, sentence: str) -> None:
+    assert limits.describe(limits.LimitStatus(category, period, usd("1.5"), 0, 0, "")) == sentence
+
+
+def test_limits_take_two_queries_or_one_where_the_project_is_known(django_assert_num_queries: Any) -> None:
+    workspace = a_workspace()
+    where = project(workspace)
+    with django_assert_num_queries(2):
+        limits.statuses(workspace.pk)
+    with django_assert_num_queries(1):
+        limits.statuses(workspace.pk, project=where)
