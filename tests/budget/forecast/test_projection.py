@@ -10,13 +10,16 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from budget import forecast
+from budget.allocation import policy, reallocation
 from budget.amounts import usd
-from budget.forecast import Facts, Forecast, Worked, finish
+from budget.forecast import Facts, Forecast, Worked, finish, projection
 from budget.forecast import inputs as forecast_inputs
 from budget.forecast.remaining_cost import Life
-from budget.models import Hold
+from budget.models import Hold, RoundSpend
 from orchestration.backlog.entries import Draft
-from tests.factories import a_charge, a_session, a_workspace, an_entry, ended, some_entries
+from orchestration.models import Entry
+from tests.factories import CLOSED, a_charge, a_session, a_workspace, an_entry, ended, project, some_entries
+from workspaces.models import Workspace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -147,3 +150,164 @@ def test_the_backlog_is_done_when_its_cost_is_spent_at_the_present_rate() -> Non
 def test_without_a_rate_or_an_end_there_is_no_finish(change: dict[str, Any]) -> None:
     seen = replace(Forecast(True, "", rate=usd(4), end_spend=usd(20)), **change)
     assert finish(seen, spent=0, at=datetime(2026, 11, 25, 12, tzinfo=UTC)) is None
+
+
+def test_so_many_rounds_or_so_many_minutes_are_enough_to_the_second() -> None:
+    assert forecast.predict(facts(*rounds("1", "1", "1", minutes=10))).enough
+    assert not forecast.predict(facts(*rounds("1", "1", "1", minutes=9.99))).enough
+    assert not forecast.predict(facts(*rounds("1", "1", minutes=90))).enough
+
+
+def test_the_newest_sessions_of_two_active_hours_are_taken_oldest_first() -> None:
+    seen = rounds(*["1"] * 8)
+    assert projection.window([*reversed(seen)]) == list(seen[2:])
+    late = replace(seen[7], began=seen[7].began + 86_400, ended=seen[7].ended + 86_400)
+    assert projection.window([late, *seen[:7]]) == [*seen[2:7], late]  # a night without a session counts for nothing
+    assert projection.window(seen[:3]) == list(seen[:3])
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([], 0), ([(0, 10), (20, 30)], 20), ([(5, 15), (0, 10)], 15), ([(0, 30), (5, 10)], 30), ([(0, 30), (5, 10), (20, 40)], 40)],
+)
+def test_active_time_is_the_union_of_spans(spans: list[tuple[float, float]], seconds: float) -> None:
+    assert forecast.active_seconds([Worked(1, began, ended) for began, ended in spans]) == seconds
+
+
+@pytest.mark.parametrize(
+    ("lives", "open_ones"),
+    [
+        (None, True),
+        ((), True),
+        ((Life(1, 5, 0, over=True),), False),
+        ((Life(1, 5, 0, over=False),), False),
+        ((Life(1, 5, 2, over=True), Life(1, 5, 2, over=False)), True),
+    ],
+)
+def test_where_nothing_is_open_there_is_nothing_to_forecast(lives: tuple[Life, ...] | None, open_ones: bool) -> None:
+    prediction = forecast.predict(facts(*rounds("1", "1", "1"), lives=lives, paused=True))
+    assert prediction.enough is open_ones and prediction.paused
+    assert prediction.why_not == ("" if open_ones else "Nothing is open: all that was added has ended")
+
+
+def test_the_cap_is_reached_later_where_reserved_money_starts_no_others_near_the_end() -> None:
+    """Four at once, with $1 reserved for each: the last $3 are spent by fewer and fewer."""
+    at_once = [replace(session, held=usd(1)) for session in rounds(*["1"] * 5) for _ in range(4)]
+    alone = [replace(session, held=0) for session in at_once]
+    near, far = (forecast.predict(facts(*seen, cap="12", spent="0")) for seen in (alone, at_once))
+    assert near.rate == far.rate == usd(12) and near.cap_at and far.cap_at
+    assert near.cap_at - NOW == pytest.approx(timedelta(hours=1), rel=0.03)
+    assert far.cap_at - NOW == pytest.approx(timedelta(hours=0.75 + 1.3863 / 3), rel=0.03)  # 3/4, and log(4) / 3 hours
+
+
+def test_the_farther_away_the_cap_the_wider_the_range_and_after_ten_years_there_is_no_date() -> None:
+    even = rounds("1", "1", "1", "1", "1", "1")
+
+    def width(cap: str) -> timedelta:
+        prediction = forecast.predict(facts(*even, cap=cap, spent="0"))
+        assert prediction.cap_from and prediction.cap_until
+        return prediction.cap_until - prediction.cap_from
+
+    assert width("60") == pytest.approx(10 * width("6"), rel=0.15)
+    assert forecast.predict(facts(*even, cap="200000", spent="0")).cap_at is not None
+    assert forecast.predict(facts(*even, cap="400000", spent="0")).cap_at is None
+
+
+def test_a_cap_that_is_spent_is_reached_now() -> None:
+    prediction = forecast.predict(facts(*rounds("1", "1", "1"), cap="2", spent="3"))
+    assert prediction.cap_from == prediction.cap_at == prediction.cap_until == NOW
+
+
+def test_the_fewer_rounds_the_cap_pays_the_wider_is_its_range() -> None:
+    uneven, even = rounds("0.2", "1.8", "0.2", "1.8", "0.2", "1.8"), rounds(*["1"] * 6)
+
+    def width(seen: tuple[Worked, ...], cap: str) -> float:
+        prediction = forecast.predict(facts(*seen, cap=cap, spent="0"))
+        assert prediction.cap_from and prediction.cap_until and prediction.cap_at
+        return (prediction.cap_until - prediction.cap_from) / (prediction.cap_at - NOW)
+
+    assert width(uneven, "2") > 1.5 * width(even, "2") and width(uneven, "2") > 1.3 * width(uneven, "200")
+
+
+def test_the_end_scales_with_what_an_entry_stands_for_and_what_is_spent_beside_rounds() -> None:
+    lives = (*(Life(2, usd(2), 0, over=True) for _ in range(12)), *(Life(0, 0, 5, over=False) for _ in range(10)))
+    one = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
+    more = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives, each=3.0, round_overhead=1.5))
+    for name in ("end_low", "end_spend", "end_high"):
+        assert getattr(more, name) - usd(24) == pytest.approx(4.5 * (getattr(one, name) - usd(24)), abs=2)
+    assert forecast.predict(facts(*rounds("1", "1", "1"))).end_low is None
+
+
+def test_a_range_is_a_tenth_the_median_and_nine_tenths() -> None:
+    assert projection._range([float(n) for n in range(101)]) == (10, 50, 90)
+    assert projection._range([*(float(n) for n in range(10)), float("inf")]) == (1, 5, 9)
+    assert projection._range([1.0, *[float("inf")] * 9])[1:] == (float("inf"), float("inf"))
+
+
+def test_a_backlog_that_takes_longer_than_a_year_has_no_finish() -> None:
+    seen = Forecast(True, "", rate=1, end_spend=365 * 24)
+    assert finish(seen, spent=0, at=NOW) is None
+    assert finish(seen, spent=1, at=NOW) == NOW + timedelta(hours=365 * 24 - 1)
+
+
+# From the database
+
+
+def settled(shop: Workspace, name: str, *, drawn: str = "1", minutes: int = 20, state: str = "settled") -> None:
+    entry = an_entry(shop, content=name)
+    hold = Hold.objects.create(project=project(shop), account=entry.account, session_ref=entry.pk, amount=0)
+    began = NOW - timedelta(minutes=minutes)
+    Hold.objects.filter(pk=hold.pk).update(amount=usd(2), drawn=usd(drawn), opened_at=began, settled_at=NOW, state=state)
+
+
+@pytest.mark.django_db
+def test_only_sessions_of_this_workspace_that_ended_and_cost_something_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Facts] = []
+    monkeypatch.setattr(forecast_inputs.projection, "predict", seen.append)
+    shop, other = a_workspace(cap="50"), a_workspace(name="Other")
+    settled(other, "theirs")
+    settled(shop, "first", minutes=30)
+    settled(shop, "free", drawn="0")
+    settled(shop, "second", drawn="0.5")
+    settled(shop, "open", state="open")
+    for amount, category in (("4", "entry"), ("1", "interceptor"), ("5", "orchestrator")):
+        a_charge(an_entry(shop), amount, category=category)
+    forecast_inputs.forecast(shop.pk, at=NOW, with_backlog=False)
+    stamp = NOW.timestamp()
+    assert seen == [
+        Facts(NOW, usd(10), usd(50), (Worked(usd("0.5"), stamp - 1200, stamp, usd(2)), Worked(usd(1), stamp - 1800, stamp, usd(2))),
+              overhead=2.0, round_overhead=2.5)
+    ]  # fmt: skip
+    monkeypatch.setattr(forecast_inputs, "MAX_SESSIONS", 1)
+    forecast_inputs.forecast(shop.pk, paused=True)
+    assert [worked.cost for worked in seen[1].worked] == [usd("0.5")] and seen[1].paused and seen[1].lives is not None
+    forecast_inputs.forecast(other.pk, paused=False)
+    assert (seen[2].overhead, seen[2].round_overhead, seen[2].paused, seen[2].each) == (1.0, 1.0, False, 1.0)
+
+
+@pytest.mark.django_db
+def test_the_lives_of_a_backlog_are_its_open_entries_and_the_newest_that_ended() -> None:
+    shop = a_workspace(plateau={"rounds": 1, "epsilon": 0.05})
+    done, fresh, stuck, last, under_way = (an_entry(shop, budget="9", budget_rounds=4) for _ in range(5))
+    Hold.objects.create(project=project(shop), account=done.account, session_ref=done.pk, amount=0)
+    for entry, costs, gain in ((done, "12", 0.5), (stuck, "1", 0.01), (last, "11", 0.3), (under_way, "3", 0.3)):
+        for number, cost in enumerate(costs, start=1):
+            a_charge(entry, cost, round=number)
+        RoundSpend.objects.filter(account_id=entry.pk).update(improvement_score=gain)
+        Entry.objects.filter(pk=entry.pk).update(rounds_completed=len(costs))
+    Entry.objects.filter(pk=last.pk).update(rounds_completed=4)
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
+    seen = reallocation.snapshot(project(shop), policy.load(shop.pk))
+    shown = {(life.rounds, life.cost, life.left, life.over) for life in forecast_inputs.lives(seen)}
+    assert shown == {(2, usd(3), 0, True), (0, 0, 4, False), (1, usd(1), 3, True), (2, usd(2), 0, True), (1, usd(3), 3, False)}
+    costs = forecast_inputs.final_costs(project(shop))
+    assert costs.keys() == {fresh.pk, stuck.pk, last.pk, under_way.pk}
+    assert (costs[stuck.pk], costs[last.pk]) == (usd(1), usd(2))
+    assert usd(3) < costs[under_way.pk] <= usd(3) + 3 * usd(3) and costs[fresh.pk] > 0
+
+
+@pytest.mark.django_db
+def test_without_any_round_no_final_cost_is_known() -> None:
+    shop = a_workspace()
+    an_entry(shop)
+    assert forecast_inputs.final_costs(project(shop)) == {}

@@ -10,9 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from budget.amounts import usd
-from budget.forecast import inputs, record
-from budget.models import ForecastRecord, Hold
-from tests.factories import a_charge, a_session, a_workspace, an_entry, ended, project
+from budget.forecast import Forecast, inputs, record
+from budget.models import ForecastRecord, Hold, Project
+from orchestration.models import Executor
+from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry, ended, project
+from workspaces import activity
+from workspaces.activity import events
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +98,57 @@ def test_of_a_large_backlog_a_sample_is_read_and_scaled(monkeypatch: pytest.Monk
     assert whole.end_spend and part.end_spend
     assert part.end_spend == pytest.approx(whole.end_spend, rel=0.5)
     assert part.rate == whole.rate
+
+
+def due() -> set[str]:
+    return set(record._due(timezone.now()).values_list("pk", flat=True))
+
+
+def test_it_is_due_where_there_is_none_or_something_moved_since() -> None:
+    shop, other = a_workspace(), a_workspace(name="Other")
+    assert due() == {shop.pk, other.pk}
+    record.refresh_due()
+    long_ago()
+    assert due() == set()
+    activity.record(shop.pk, events.WorkspaceRenamed(before="a", after="b"), by=ANA)
+    assert due() == {shop.pk}
+    for workspace in (shop, other):
+        record.refresh(workspace.pk)
+    a_charge(None, "1", category="expansion", round=None, in_=other)
+    assert due() == set(), "ten seconds have not passed"
+    long_ago()
+    assert due() == {other.pk}
+    Workspace.objects.filter(pk=other.pk).update(deleted_at=timezone.now())
+    assert due() == set()
+
+
+def test_the_oldest_comes_first_and_a_tick_takes_no_more_once_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, new = (a_workspace(name=name) for name in "abc")
+    for shop in (second, first):
+        record.refresh(shop.pk)
+        ForecastRecord.objects.update(computed_at=F("computed_at") - timedelta(minutes=1), version=-1)
+    order: list[str] = []
+    monkeypatch.setattr(record, "refresh", order.append)
+    record.refresh_due()
+    assert order == [new.pk, second.pk, first.pk]
+    order.clear()
+    monkeypatch.setattr(record, "TICK_SHARE_S", -1)
+    record.refresh_due()
+    assert order == [new.pk]
+
+
+def test_paused_or_stopped_it_has_no_dates() -> None:
+    shop = a_workspace()
+    worked(shop)
+    record.refresh(shop.pk)
+    assert record.current(shop.pk).cap_at and not record.current(shop.pk).paused
+    for paused in (record.current(shop.pk, paused=True), stopped(shop)):
+        assert (paused.paused, paused.cap_at, paused.cap_from, paused.cap_until) == (True, None, None, None)
+        assert paused.enough and paused.end_spend is not None
+    with_it = Project.objects.select_related("forecast").get(pk=shop.pk)
+    assert record.current(shop.pk, project=with_it, paused=True) == paused
+
+
+def stopped(shop: Workspace) -> Forecast:
+    Executor.objects.filter(pk=shop.pk).update(state="paused")
+    return record.current(shop.pk)

@@ -98,7 +98,8 @@ def test_a_key_is_refused_for_another_entry_or_with_another_permit(account: Acco
 
 def test_a_permit_pays_for_its_own_entry_alone(account: Account, shop: Workspace) -> None:
     permit = permits.open_permit(account.project, account, category=Category.ENTRY, amount=usd(1), by=ANA)
-    for where, report in ((an_entry(shop).account, REPORT), (None, OF_NOBODY), (None, REPORT)):
+    other = replace(REPORT, category=Category.INTERCEPTOR)
+    for where, report in ((an_entry(shop).account, REPORT), (None, OF_NOBODY), (None, REPORT), (account, other)):
         with pytest.raises(Invalid, match="another category or entry"):
             book(where, report, of=shop, permit=permit)
 
@@ -107,6 +108,11 @@ def test_a_permit_of_no_entry_pays_for_a_charge_of_none(shop: Workspace) -> None
     permit = permits.open_permit(project(shop), None, category=Category.ORCHESTRATOR, amount=usd(1), by=ANA)
     row = book(None, OF_NOBODY, of=shop, permit=permit)
     assert (row.hold_id, row.account_id) == (permit.pk, None) and book(None, OF_NOBODY, of=shop, permit=permit) == row
+
+
+def test_a_charge_of_entries_names_its_entry(shop: Workspace) -> None:
+    with pytest.raises(Invalid, match="must name its entry"):
+        book(None, REPORT, of=shop)
 
 
 @pytest.mark.parametrize(("length", "fits"), [(0, False), (1, True), (255, True), (256, False)])

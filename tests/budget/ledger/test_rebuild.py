@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def busy(name: str) -> Workspace:
-    """Two entries with two rounds each, a reservation of each state, a permit and a day that has passed."""
+    """Two entries with two rounds each, a reservation of each state, two permits (one is overdrawn) and a day that has passed."""
     shop = a_workspace(name=name)
     for n, state in enumerate(("open", "awaiting", "settled")):
         entry = an_entry(shop, budget="9")
@@ -32,7 +32,10 @@ def busy(name: str) -> Workspace:
         elif state == "settled":
             ledger.settle(hold.pk)
         a_charge(entry, "0.25", category="interceptor")
-    permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    for amount in ("1", "0.5"):
+        permit = permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(amount), by=ANA)
+    over = ledger.Charge(f"{name} over", usd(2), LedgerEntry.PriceSource.REPORTED, category=Category.EXPANSION)
+    ledger.charge(project(shop), over, reservation=permit, actor="a")
     a_charge(None, "0.125", category="orchestrator", in_=shop, at=datetime(2026, 8, 4, 23, 59, tzinfo=UTC))
     return shop
 

@@ -292,6 +292,7 @@ def test_a_file_of_ones_own_needs_a_date_a_model_and_something_to_count(missing:
 
 
 def test_times_are_of_utc_days_and_lines_may_be_longer_than_their_header() -> None:
+    assert read(f"d,m,c\n2026-08-04,{'x' * 201},1\n", "generic", date="d", model="m", cost="c")[0][1] == "x" * 200
     text = "d,m,c\n2026-08-04T23:30:00-02:00,gpt-5,1,more\n1785844800,gpt-5,2\n,,\n2026-08-06,gpt-5,\n"
     assert read(text, "generic", date="d", model="m", cost="c") == [
         ("2026-08-04", "gpt-5", Decimal(2), None),
