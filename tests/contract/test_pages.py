@@ -28,10 +28,10 @@ def question(session: Session, n: int) -> int:
 
 
 def commit(session: Session, n: int) -> int:
-    State = IntegrationCommit.State
-    IntegrationCommit.objects.create(workspace=session.workspace, state=State.VOID, old="a", new="b", tree="c", subject="void")
+    done, void = IntegrationCommit.State.DONE, IntegrationCommit.State.VOID
+    IntegrationCommit.objects.create(workspace=session.workspace, state=void, old="a", new="b", tree="c", subject="void")
     return IntegrationCommit.objects.create(
-        workspace=session.workspace, state=State.DONE, old="a", new=f"{n}" * 40, tree="c", subject=f"{n}", done_at=now()
+        workspace=session.workspace, state=done, old="a", new=f"{n}" * 40, tree="c", subject=f"{n}", done_at=now()
     ).pk
 
 

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from orchestration.backlog import deletion, entries, entry_actions
 from orchestration.executor import dispatch
-from orchestration.models import Entry, Proposal
+from orchestration.models import Entry
 from orchestration.proposals import applying, editing
 from orchestration.proposals.schema import ProposedEntry
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
@@ -19,6 +19,7 @@ PRINT = {"ref": "print", "content": "Print dates", "depends_on": ["parse"]}
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
+    a_run(a_workspace(name="Other", planner=PLANNER), "Theirs")
     return a_workspace(planner=PLANNER)
 
 
@@ -198,7 +199,7 @@ def test_who_decided_is_on_record(workspace: Workspace) -> None:
         ("proposals.undone", "ana"),
         ("proposals.rejected", "ana"),
     ]
-    assert Proposal.objects.get().decided_by == "ana"
+    assert run.proposals.get().decided_by == "ana"
 
 
 def test_the_database_refuses_an_applied_proposal_without_an_entry(workspace: Workspace) -> None:

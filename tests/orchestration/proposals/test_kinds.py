@@ -33,6 +33,7 @@ EVERY_KIND = (
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
+    some_entries(a_workspace(name="Other", orchestrator=ORCHESTRATOR), "Theirs")
     return a_workspace(orchestrator=ORCHESTRATOR)
 
 
@@ -62,7 +63,7 @@ def test_each_kind_changes_the_backlog_with_its_reason(workspace: Workspace, bac
     run = a_rearranging_run(workspace, *EVERY_KIND)
     applying.apply(run, by=ANA)
     assert states(run) == ["applied"] * 4
-    parse, print_, store, send = Entry.objects.filter(deleted_at=None).order_by("seq")
+    parse, print_, store, send = Entry.objects.filter(workspace=workspace, deleted_at=None).order_by("seq")
     assert (parse.priority, parse.budget_rounds, parse.unmet_dependencies) == (0, 9, 1)
     assert (print_.on_hold, print_.reason_message) == (True, "It is better so")
     assert (store.content, store.spec) == ("Store\n\nKeep", {"requirements": ["Store", "Keep"]})
@@ -324,4 +325,4 @@ def test_a_proposal_that_is_decided_takes_no_other_values(workspace: Workspace, 
     applying.apply(run, by=ANA)
     with pytest.raises(Conflict, match="applied already"):
         editing.set_values(run.proposals.get(), NewValues(priority="low"), by=ANA)
-    assert (run.proposals.get().after, Entry.objects.get(seq=1).priority) == ({"priority": "critical"}, 0)
+    assert (run.proposals.get().after, Entry.objects.get(pk=backlog[0].pk).priority) == ({"priority": "critical"}, 0)

@@ -58,6 +58,7 @@ def test_a_backlog_that_stays_idle_asks_again_only_after_something_happened() ->
 @pytest.fixture
 def workspace(db: None) -> Workspace:
     a_worker()
+    a_workspace(name="Other", orchestrator=ORCHESTRATOR)
     return a_workspace(orchestrator=ORCHESTRATOR | {"on": ALL, "every_rounds": 2})
 
 
@@ -123,7 +124,7 @@ def test_a_run_that_has_ended_is_not_repeated_for_the_same_event(workspace: Work
     run = starting.ask_if_due(workspace.pk)
     assert run is not None
     sessions.conclude(run.session, Ending(Session.Outcome.FAILED), expected=Session.Status.CLAIMED)
-    config = Executor.objects.get().config
+    config = Executor.objects.get(pk=workspace.pk).config
     Executor.objects.update(config={**config, "orchestrator": config["orchestrator"] | {"cooldown_s": 60}})
     Session.of_any_role.update(claimed_at=Now() - timedelta(minutes=5))
     Entry.objects.update(reason_at=Now() - timedelta(minutes=9), created_at=Now() - timedelta(minutes=9))

@@ -1,0 +1,87 @@
+"""The activity log of one workspace, narrowed by who, what, which object, and when."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.factories import a_session, a_workspace, an_entry
+from workspaces.models import Event, Workspace
+
+
+def rows(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
+    """As the CSV has them, the oldest first."""
+    response = client.get(f"/w/{workspace.pk}/activity/", {"format": "csv", **query})
+    content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(content.decode().lstrip("\ufeff"))))
+
+
+@pytest.fixture
+def shop(db: None) -> Workspace:
+    shop, other = a_workspace(), a_workspace(name="Other")
+    day = datetime(2026, 5, 15, 12, tzinfo=UTC)
+    for workspace, verb, actor, kind, object_id, fields in (
+        (shop, "executor.paused", "ana", "human", shop.pk, {"request_id": "r-1"}),
+        (shop, "entry.held", "ana", "human", "entry_a", {"reason": "later"}),
+        (shop, "entry.landed", "muster", "automation", "entry_b", {}),
+        (shop, "entries.added", "bob", "human", "", {"request_id": "r-1"}),
+        (shop, "session.ended", "muster", "automation", "sess_a", {}),
+        (other, "entry.held", "ana", "human", "entry_a", {"request_id": "r-1"}),
+    ):
+        Event.objects.create(workspace=workspace, verb=verb, actor=actor, actor_kind=kind, object_id=object_id, at=day, **fields)
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("query", "verbs"),
+    [
+        ({}, ["executor.paused", "entry.held", "entry.landed", "entries.added", "session.ended"]),
+        ({"kind": "automation"}, ["entry.landed", "session.ended"]),
+        ({"actor": "ana"}, ["executor.paused", "entry.held"]),
+        ({"verb": "entry"}, ["entry.held", "entry.landed", "entries.added"]),
+        ({"verb": "entry.held"}, ["entry.held"]),
+        ({"verb": "entries"}, ["entries.added"]),
+        ({"verb": "session"}, ["session.ended"]),
+        ({"request": "r-1"}, ["executor.paused", "entries.added"]),
+        ({"object": "entry_a"}, ["entry.held"]),
+        ({"object": "entry_z"}, []),
+        ({"kind": "human", "verb": "entry", "actor": "bob"}, ["entries.added"]),
+        ({"kind": "nonsense"}, ["executor.paused", "entry.held", "entry.landed", "entries.added", "session.ended"]),
+    ],
+)
+def test_each_choice_narrows_the_list(ana: Client, shop: Workspace, query: dict[str, str], verbs: list[str]) -> None:
+    assert [row["verb"] for row in rows(ana, shop, **query)] == verbs
+
+
+@pytest.mark.parametrize(
+    ("span", "count"),
+    [
+        ({"from": "2026-05-15"}, 5),
+        ({"from": "2026-05-16"}, 0),
+        ({"until": "2026-05-15"}, 5),
+        ({"to": "2026-05-15"}, 5),
+        ({"to": "2026-05-14"}, 0),
+        ({"from": "2026-05-15", "to": "2026-05-15"}, 5),
+    ],
+)
+def test_days_are_whole_ones(ana: Client, shop: Workspace, span: dict[str, str], count: int) -> None:
+    assert len(rows(ana, shop, **span)) == count
+
+
+def test_a_number_stands_for_the_entry_and_its_sessions_in_this_workspace(ana: Client, shop: Workspace) -> None:
+    session, other = a_session(an_entry(shop)), an_entry(Workspace.objects.exclude(pk=shop.pk).get())
+    assert session.entry.seq == other.seq
+    for object_id in (session.entry_id, session.pk, other.pk):
+        Event.objects.create(workspace=shop, verb="entry.tried", actor="ana", actor_kind="human", object_id=object_id)
+    for name in (f"{other.seq}", f"#{other.seq}"):
+        assert [row["object_id"] for row in rows(ana, shop, object=name, verb="entry.tried")] == [session.entry_id, session.pk]
+    assert rows(ana, shop, object="#99") == []
+
+
+def test_a_line_has_all_of_its_event(ana: Client, shop: Workspace) -> None:
+    [row] = rows(ana, shop, verb="entry.held")
+    expected: dict[str, Any] = {"actor": "ana", "actor_kind": "human", "object_id": "entry_a", "reason": "later"}
+    assert {name: row[name] for name in expected} == expected and row["at"].startswith("2026-05-15")

@@ -1,0 +1,132 @@
+"""A workspace is made, configured, renamed and deleted: what each change reaches, and what refuses it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from budget.amounts import usd
+from orchestration.configuration import difference, workspace_setup
+from orchestration.models import AgentCheck, Entry, Executor, Integration
+from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
+from tests.orchestration.git.repositories import a_repository
+from tests.orchestration.proposals.made import PLANNER, a_running_run
+from workspaces.errors import Conflict, Invalid
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Workspace:
+    a_session(an_entry(a_workspace(name="Other")))
+    return a_workspace()
+
+
+def executor(shop: Workspace) -> Executor:
+    return Executor.objects.get(pk=shop.pk)
+
+
+def test_a_workspace_without_open_sessions_is_deleted_and_dispatches_nothing(shop: Workspace) -> None:
+    session = a_session(an_entry(shop))
+    with pytest.raises(Invalid, match="stop them first"):
+        workspace_setup.delete(shop, by=ANA)
+    ended(session)
+    workspace_setup.delete(shop, by=ANA)
+    assert list(Workspace.objects.filter(deleted_at__isnull=False)) == [shop] and executor(shop).state == "paused"
+    assert set(Executor.objects.exclude(pk=shop.pk).values_list("state", flat=True)) == {"running"}
+    assert Event.objects.get(verb="workspace.deleted").workspace == shop
+
+
+def test_a_run_keeps_its_workspace_too() -> None:
+    shop = a_workspace(planner=PLANNER)
+    a_running_run(shop)
+    with pytest.raises(Invalid, match="stop them first"):
+        workspace_setup.delete(shop, by=ANA)
+
+
+@pytest.mark.parametrize(
+    ("change", "recovers", "checks"),
+    [
+        ({"agent": {"command": "true"}}, True, True),
+        ({"verifier": {"agent": {"command": "true"}}}, False, True),
+        ({"planner": {"agent": {"command": "true"}}}, False, True),
+        ({"max_workers": 2}, False, False),
+    ],
+)
+def test_a_change_reaches_what_depends_on_it(shop: Workspace, change: dict[str, Any], recovers: bool, checks: bool) -> None:
+    entry, later = an_entry(shop), now() + timedelta(hours=1)
+    Entry.objects.filter(pk=entry.pk).update(not_before=later)
+    Integration.objects.update_or_create(pk=shop.pk, defaults={"due": False})
+    workspace_setup.configure(shop, change, by=ANA)
+    entry.refresh_from_db()
+    assert (entry.not_before is None) is recovers and AgentCheck.objects.filter(pk=shop.pk).exists() is checks
+    assert Integration.objects.get(pk=shop.pk).due
+    event = Event.objects.get(verb="workspace.configured")
+    assert (event.workspace, event.data["keys"], event.actor) == (shop, sorted(change), "ana")
+
+
+def test_a_change_of_an_older_config_is_refused_with_who_was_first(shop: Workspace) -> None:
+    seen = difference.version(executor(shop).config)
+    workspace_setup.configure(shop, {"max_workers": 2}, by=ANA, seen=seen)
+    with pytest.raises(Conflict, match="ana changed max_workers meanwhile"):
+        workspace_setup.configure(shop, {"max_workers": 3}, by=ANA, seen=seen)
+    assert executor(shop).config["max_workers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"max_workers": -1}, "max_workers"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"agent": {"nonsense": 1}}, "agent.nonsense"),
+        ({"planner": {"agent": {"kind": "command"}}}, "planner.agent.command"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace, change: dict[str, Any], name: str) -> None:
+    before = executor(shop).config
+    with pytest.raises(Invalid) as refused:
+        workspace_setup.configure(shop, change, by=ANA)
+    assert refused.value.names == (name,) and executor(shop).config == before
+
+
+def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(tmp_path: Path) -> None:
+    other = a_workspace(name="Other", repo=str(tmp_path), integration_branch="muster/a")
+    workspace_setup._refuse_shared(str(tmp_path), "muster/b")
+    workspace_setup._refuse_shared(str(tmp_path / "x"), "muster/a")
+    with pytest.raises(Invalid, match=r"the workspace 'Other' lands on muster/a"):
+        workspace_setup._refuse_shared(str(tmp_path), "muster/a")
+    Workspace.objects.filter(pk=other.pk).update(deleted_at=now())
+    workspace_setup._refuse_shared(str(tmp_path), "muster/a")
+
+
+def test_a_repository_lies_inside_the_roots(settings: Any, tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repos" / "one")
+    settings.REPO_ROOTS = [tmp_path / "repos"]
+    assert workspace_setup.allowed(str(repo)) == repo.resolve()
+    (tmp_path / "repos" / "link").symlink_to(tmp_path)
+    for path, why in (
+        (str(tmp_path), "must lie inside"),
+        (str(tmp_path / "repos" / "link"), "must lie inside"),
+        ("one", "absolute"),
+    ):
+        with pytest.raises(Invalid, match=why):
+            workspace_setup.allowed(path)
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "ext://x", "--upload-pack=x@y:z"])
+def test_a_clone_is_by_https_ssh_or_git(url: str) -> None:
+    with pytest.raises(Invalid):
+        workspace_setup._clone(url)
+
+
+def test_a_name_and_each_amount_change_alone(shop: Workspace) -> None:
+    workspace_setup.change(shop, name=None, total_budget=usd("50"), max_project_spend=None, by=ANA)
+    assert (project(shop).total_budget, project(shop).max_project_spend) == (usd("50"), usd("100"))
+    workspace_setup.change(shop, name="New", total_budget=None, max_project_spend=usd("40"), by=ANA)
+    assert (project(shop).total_budget, project(shop).max_project_spend) == (usd("50"), usd("40"))
+    assert Workspace.objects.get(pk=shop.pk).name == "New"
+    workspace_setup.change(shop, name="New", total_budget=None, max_project_spend=None, by=ANA)
+    assert Event.objects.filter(verb="workspace.renamed").count() == 1
