@@ -18,7 +18,8 @@ from orchestration.models import Session, Worker
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
 from orchestration.worker.heartbeat import Heartbeat
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, a_worker, a_workspace, an_entry
+from workspaces import hosts
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,26 @@ def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, 
     heartbeat._draining.set()
     heartbeat.drain(600)
     assert flags.reason == "interrupted"
+
+
+def test_a_control_worker_of_this_host_looks_after_it_while_it_is_online(settings: Any) -> None:
+    assert not module.has_control_worker()
+    mine = a_worker(queue="control", host=socket.gethostname())
+    for changed, looks in (
+        ({"host_id": hosts.host_id()}, True),
+        ({"queue": "sessions"}, False),
+        ({"queue": "control", "host": "other"}, False),
+        ({"host": socket.gethostname(), "seen_at": Now() - timedelta(seconds=settings.LEASE_S + 1)}, False),
+        ({"seen_at": Now(), "host_id": "other"}, False),
+    ):
+        Worker.objects.filter(pk=mine.pk).update(**changed)
+        assert module.has_control_worker() is looks
+
+
+def test_a_worker_that_comes_online_wakes_the_executors_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(module.wake_ups, "enqueue_cycle", woken.append)
+    running = a_workspace()
+    a_workspace(name="Paused", state="paused")
+    module._enqueue_all_cycles()
+    assert woken == [running.pk]
