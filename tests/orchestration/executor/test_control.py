@@ -43,6 +43,7 @@ def test_each_verb_leads_to_its_state_and_is_recorded(
     Integration.objects.create(workspace=workspace, due=False)
     verb(workspace.pk, by=ANA)
     assert (row(workspace).state, row(workspace).version, row(workspace).changed_by) == (after, version, "ana" if version else "")
+    assert (row(workspace).changed_at is not None) is (version > 0)
     event = Event.objects.get(object_id=workspace.pk)
     assert (event.data["before"], event.data["after"], event.actor) == (before, after, "ana")
     assert (row(other).state, row(other).version) == (before, 0)

@@ -67,6 +67,8 @@ def test_an_entry_without_budget_is_blocked_with_its_reason() -> None:
 def test_verification_alone_needs_no_money() -> None:
     [decision] = plan(replace(WORLD, headroom=0), [an_entry("e1", headroom=0, verify_only=True)])
     assert decision == Start(decision.entry, 0)
+    [decision] = plan(replace(WORLD, headroom=-USD), [an_entry("e1", headroom=0, verify_only=True)])
+    assert decision == Start(decision.entry, 0), "the cap is overdrawn"
 
 
 def test_two_entries_that_share_a_file_do_not_start_together() -> None:
@@ -186,6 +188,13 @@ def test_nothing_starts_with_less_than_a_round_usually_costs_while_sessions_may_
     assert codes(decisions) == ["money_reserved"]
     alone = plan(replace(world, headroom=USD, plan_left=USD), [a_share("e1")])
     assert isinstance(alone[0], Start) and alone[0].reservation == USD, "nobody gives money back"
+
+
+@pytest.mark.parametrize(("awaited", "kind"), [(0, Wait), (USD, Start)])
+def test_money_that_waits_for_an_absent_host_is_not_about_to_come_back(awaited: int, kind: type) -> None:
+    world = replace(WORLD, headroom=USD, plan_left=2 * USD, held=USD, awaited=awaited, usual_round=2 * USD)
+    [decision] = plan(world, [a_share("e1")])
+    assert isinstance(decision, kind)
 
 
 def test_an_agent_that_gets_its_limit_once_starts_only_with_the_money_for_a_usual_round() -> None:

@@ -1,6 +1,7 @@
 """The tick finds lost work again, and returns the money of expired permits."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -13,6 +14,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session, Worker
 from orchestration.sessions import anomalies
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
+from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +95,55 @@ def test_an_entry_stays_parked_only_behind_one_that_holds_a_file(locked: bool) -
     Entry.objects.filter(pk=second.pk).update(parked_behind=first)
     reconcile.release_orphans()
     assert Entry.objects.get(pk=second.pk).parked_behind_id == (first.pk if locked else None)
+
+
+def test_locks_of_idle_entries_are_released_and_recorded_and_those_of_others_stay() -> None:
+    workspace = a_workspace(max_workers=1)
+    at_work, idle, begun = (an_entry(workspace) for _ in range(3))
+    session = a_session(at_work)
+    for path, entry in (("a.py", idle), ("b.py", idle), ("c.py", begun), ("d.py", at_work)):
+        FileLock.objects.create(workspace=workspace, path=path, entry=entry)
+    stuck = {"status": "blocked", "reason_code": "human_hold", "reason_message": "x"}
+    Entry.objects.filter(pk__in=[idle.pk, session.entry_id]).update(**stuck)
+    Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
+    assert reconcile.release_orphans() == 2 and reconcile.release_orphans() == 0
+    assert set(FileLock.objects.values_list("path", flat=True)) == {"c.py", "d.py"}
+    event = Event.objects.get(verb="locks.released")
+    assert (event.object_id, event.actor, event.data["count"], event.reason) == (idle.pk, "muster", 2, "orphan")
+
+
+def test_a_reservation_whose_session_has_ended_is_released_and_recorded_once() -> None:
+    workspace = a_workspace()
+    stranded, at_work = a_session(an_entry(workspace)), a_session(an_entry(workspace))
+    Session.objects.filter(pk=stranded.pk).update(status="ended", outcome="stopped", ended_by_version="0.2.0")
+    for _ in range(2):
+        reconcile.release_orphans()
+    states = [Hold.objects.get(pk=session.hold_id).state for session in (stranded, at_work)]
+    assert states == ["settled", "open"] and project(workspace).held == usd(1)
+    event = Event.objects.get(verb="hold.settled")
+    assert (event.object_id, event.reason) == (stranded.pk, "its session had ended")
+
+
+@pytest.mark.parametrize(
+    ("claim", "count"),
+    [
+        ({}, 1),
+        ({"enqueued_at": Now() - timedelta(seconds=9)}, 0),
+        ({"host_id": ""}, 0),
+        ({"host_id": "online"}, 0),
+        ({"host_id": "full"}, 1),
+        ({"status": "running"}, 0),
+    ],
+)
+def test_a_claim_is_given_back_if_its_host_cannot_take_it(claim: dict[str, Any], count: int) -> None:
+    a_worker(host="online")
+    a_worker(host="full", slots=0)
+    workspace = a_workspace()
+    entry = an_entry(workspace)
+    dispatch.cycle(workspace.pk)
+    Session.objects.update(**{"enqueued_at": Now() - timedelta(seconds=11), "host_id": "gone", **claim})
+    assert reconcile.give_back() == count
+    [session] = Session.objects.all()
+    entry.refresh_from_db()
+    expected = ("interrupted", "Its host went away before it began", "pending") if count else ("", "", "in_progress")
+    assert (session.outcome, session.outcome_message, entry.status) == expected

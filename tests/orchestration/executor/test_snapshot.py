@@ -112,6 +112,8 @@ def test_where_the_head_of_the_line_has_no_money_the_first_that_have_some_are_re
     assert line(shop, limit=2) == [1, 2, 4]
     Account.objects.filter(pk=entries[2].account_id).update(own_budget=True)
     assert line(shop, limit=2) == [1, 2, 3, 4]
+    Account.objects.filter(pk__in=[entry.account_id for entry in entries[:2]]).update(own_budget=True)
+    assert line(shop, limit=2) == [1, 2], "a person gave them nothing"
     Account.objects.filter(pk__in=[entry.account_id for entry in entries]).update(own_budget=False, budget=usd(1))
     assert line(shop, limit=2) == [1, 2]
 
