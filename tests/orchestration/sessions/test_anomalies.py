@@ -65,6 +65,22 @@ def test_a_session_is_flagged_once_and_continues() -> None:
 
 
 @pytest.mark.django_db
+def test_a_first_round_is_compared_with_the_rounds_of_its_own_workspace() -> None:
+    here, elsewhere = a_workspace(), a_workspace(name="Elsewhere")
+    for _ in range(anomalies.MIN_SESSIONS):
+        Session.objects.filter(pk=an_expensive_session(here, spent="0.01", minutes=2).pk).update(anomaly="known")
+    new = []
+    for workspace in (here, elsewhere):
+        session = a_session(an_entry(workspace, budget="50"))
+        metering.record(session, metering.Usage(id="1", cost=usd(2)))
+        Session.objects.filter(pk=session.pk).update(started_at=timezone.now() - timedelta(minutes=2))
+        new.append(session)
+    assert anomalies.flag() == 1
+    assert "what is usual for this workspace's sessions" in Session.objects.get(pk=new[0].pk).anomaly
+    assert Session.objects.get(pk=new[1].pk).anomaly == ""
+
+
+@pytest.mark.django_db
 def test_many_running_sessions_take_as_many_queries_as_few(django_assert_num_queries: object) -> None:
     workspace = a_workspace(max_workers=20)
     for _ in range(6):
