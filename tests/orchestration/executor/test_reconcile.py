@@ -112,6 +112,19 @@ def test_locks_of_idle_entries_are_released_and_recorded_and_those_of_others_sta
     assert (event.object_id, event.actor, event.data["count"], event.reason) == (idle.pk, "muster", 2, "orphan")
 
 
+def test_a_tick_gives_back_what_a_host_that_is_gone_had_claimed_before_it_starts_anything() -> None:
+    a_worker(host="one", slots=1)
+    workspace = a_workspace(max_workers=1)
+    entry = an_entry(workspace)
+    dispatch.cycle(workspace.pk)
+    Session.objects.update(enqueued_at=Now() - timedelta(seconds=11))
+    Worker.objects.update(seen_at=Now() - timedelta(hours=1))
+    a_worker(host="two", slots=1)
+    reconcile.run()
+    claims = Session.objects.filter(entry=entry).order_by("attempt").values_list("host_id", "status", "outcome")
+    assert list(claims) == [("one", "ended", "interrupted"), ("two", "claimed", "")]
+
+
 def test_a_reservation_whose_session_has_ended_is_released_and_recorded_once() -> None:
     workspace = a_workspace()
     stranded, at_work = a_session(an_entry(workspace)), a_session(an_entry(workspace))
@@ -128,7 +141,7 @@ def test_a_reservation_whose_session_has_ended_is_released_and_recorded_once() -
     ("claim", "count"),
     [
         ({}, 1),
-        ({"enqueued_at": Now() - timedelta(seconds=9)}, 0),
+        ({"enqueued_at": Now() - timedelta(seconds=5)}, 0),
         ({"host_id": ""}, 0),
         ({"host_id": "online"}, 0),
         ({"host_id": "full"}, 1),

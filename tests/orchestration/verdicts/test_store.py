@@ -41,7 +41,7 @@ def test_a_verdict_that_is_too_old_does_not_count_where_its_age_matters() -> Non
 
 
 def test_the_evidence_of_a_verdict_is_read_as_it_was_kept() -> None:
-    run = replace(report("a", "b\udc80", skipped="c", flaky="d"), weight=2.0, seconds=1.5, tail="end", flaky=True)
+    run = replace(report("a", "bé", skipped="c", flaky="d"), weight=2.0, seconds=1.5, tail="end", flaky=True)
     verdict = record(a_workspace(), run)
     verdict.refresh_from_db()
     assert store.runs_of(verdict) == {"tests": run}
