@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 from budget.amounts import usd
 from budget.limits import caps
-from orchestration import sessions
+from orchestration import configuration, sessions
 from orchestration.backlog import entry_actions, entry_state
 from orchestration.backlog.transitions import Next
 from orchestration.executor import control, reconcile
@@ -141,6 +142,65 @@ def test_a_refusal_is_recorded_once_in_a_cooldown(workspace: Workspace) -> None:
     event = Event.objects.get(verb="run.refused")
     assert event.reason.startswith("$0.05 is left of ") and event.reason.endswith(", a run needs $0.10")
     assert triggers() == []
+
+
+def facts(workspace: Workspace) -> Facts:
+    return starting._facts(workspace.pk, configuration.load(Executor.objects.get(pk=workspace.pk).config))
+
+
+def test_an_occasion_counts_since_the_newest_run_or_refusal_of_its_workspace(workspace: Workspace) -> None:
+    other = Workspace.objects.exclude(pk=workspace.pk).get()
+    assert facts(workspace).last is None
+    hours = [now() - timedelta(hours=n) for n in range(5)]
+    for at in (hours[4], hours[3]):
+        run = requests.orchestrate(workspace, by=ANA)
+        sessions.conclude(run.session, Ending(Session.Outcome.FAILED), expected=Session.Status.CLAIMED)
+        Session.of_any_role.filter(pk=run.pk).update(claimed_at=at)
+    requests.orchestrate(other, by=ANA)
+    assert facts(workspace).last == hours[3] and not facts(workspace).is_open
+    for each, verb, at in (
+        (workspace, "run.refused", hours[2]),
+        (workspace, "run.ended", hours[1]),
+        (other, "run.refused", hours[0]),
+    ):
+        Event.objects.create(workspace=each, verb=verb, actor="muster", actor_kind="automation", at=at)
+    assert facts(workspace).last == hours[2]
+    Event.objects.create(workspace=workspace, verb="run.refused", actor="muster", actor_kind="automation", at=hours[1])
+    assert facts(workspace).last == hours[1]
+    requests.orchestrate(workspace, by=ANA)
+    assert facts(workspace).is_open and facts(workspace).last > hours[1]
+
+
+def test_what_happened_before_in_another_workspace_or_to_what_was_deleted_is_no_occasion(workspace: Workspace) -> None:
+    other = Workspace.objects.exclude(pk=workspace.pk).get()
+    halted = {code: an_entry(workspace) for code in (Reason.MERGE_CONFLICT, Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)}
+    for code, entry in halted.items():
+        halt(entry, code)
+    theirs, deleted, on_plateau = an_entry(other), an_entry(workspace), an_entry(workspace)
+    for entry in (theirs, deleted, on_plateau):
+        halt(entry, Reason.NO_IMPROVEMENT)
+    Entry.objects.filter(pk=deleted.pk).update(deleted_at=now())
+    ended(a_session(an_entry(other)))
+    seen = facts(workspace)
+    assert (seen.stuck, seen.on_plateau, seen.rounds, seen.has_changed) == (1, 2, 0, True)
+    Event.objects.create(workspace=workspace, verb="run.refused", actor="muster", actor_kind="automation")
+    seen = facts(workspace)
+    assert (seen.stuck, seen.on_plateau, seen.rounds, seen.has_changed) == (0, 0, 0, False)
+
+
+def test_a_backlog_is_idle_where_nothing_goes_on_and_something_is_left(workspace: Workspace) -> None:
+    other = Workspace.objects.exclude(pk=workspace.pk).get()
+    an_entry(other)
+    assert not facts(workspace).is_idle, "it is empty"
+    entry = an_entry(workspace)
+    assert not facts(workspace).is_idle
+    entry_actions.put_on_hold(entry, by=ANA)
+    assert facts(workspace).is_idle
+    going = an_entry(workspace)
+    Entry.objects.filter(pk=going.pk).update(deleted_at=now())
+    assert facts(workspace).is_idle
+    Entry.objects.filter(pk=entry.pk).update(deleted_at=now())
+    assert not facts(workspace).is_idle
 
 
 def test_the_database_keeps_a_second_one_out(workspace: Workspace) -> None:
