@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 
 from django.db import transaction
 
@@ -18,12 +17,12 @@ CHECK_CHANNEL = "muster:checks"
 
 def enqueue_cycle(workspace_id: str) -> None:
     """Run an executor cycle soon: an entry may be able to start."""
-    transaction.on_commit(lambda: publishing.enqueue(CYCLE_TASK, [[workspace_id]], queue="control"), robust=True)
+    _enqueue(CYCLE_TASK, [[workspace_id]], queue="control")
 
 
 def enqueue_share_out(workspace_id: str) -> None:
     """Share out money on the control worker: never in a request, nor in a cycle."""
-    transaction.on_commit(lambda: publishing.enqueue(SHARE_OUT_TASK, [[workspace_id]], queue="control"), robust=True)
+    _enqueue(SHARE_OUT_TASK, [[workspace_id]], queue="control")
 
 
 def enqueue_sessions(claims: Sequence[tuple[str, int, str]]) -> None:
@@ -32,7 +31,7 @@ def enqueue_sessions(claims: Sequence[tuple[str, int, str]]) -> None:
     for session_id, attempt, host in claims:
         by_queue[session_queue(host)].append([session_id, attempt])
     for queue, calls in by_queue.items():
-        transaction.on_commit(partial(publishing.enqueue, SESSION_TASK, calls, queue=queue), robust=True)
+        _enqueue(SESSION_TASK, calls, queue=queue)
 
 
 def session_queue(host_id: str) -> str:
@@ -43,17 +42,17 @@ def session_queue(host_id: str) -> str:
 
 def enqueue_deliveries() -> None:
     """Look for notices that are due."""
-    transaction.on_commit(lambda: publishing.enqueue(DELIVER_TASK, [[]], queue="control"), robust=True)
+    _enqueue(DELIVER_TASK, [[]], queue="control")
 
 
 def publish_change(workspace_id: str, *topics: str) -> None:
     """Notify open pages of a change; they fetch the new state themselves."""
-    transaction.on_commit(lambda: publishing.publish(change_channel(workspace_id), json.dumps(topics)), robust=True)
+    _publish(change_channel(workspace_id), json.dumps(topics))
 
 
 def request_check() -> None:
     """Make every session worker read its stop requests now instead of at its next poll."""
-    transaction.on_commit(lambda: publishing.publish(CHECK_CHANNEL, ""), robust=True)
+    _publish(CHECK_CHANNEL, "")
 
 
 def log_topic(session_id: str) -> str:
@@ -63,3 +62,11 @@ def log_topic(session_id: str) -> str:
 
 def change_channel(workspace_id: str) -> str:
     return f"muster:changes:{workspace_id}"
+
+
+def _enqueue(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
+    transaction.on_commit(lambda: publishing.enqueue(task, calls, queue=queue), robust=True)
+
+
+def _publish(channel: str, message: str) -> None:
+    transaction.on_commit(lambda: publishing.publish(channel, message), robust=True)

@@ -117,6 +117,10 @@ def test_a_bundle_that_was_damaged_before_it_was_saved_is_found(tmp_path: Path) 
     git(repo, "bundle", "create", "--quiet", str(tmp_path / "b"), "--all")
     whole = (tmp_path / "b").read_bytes()
     verify(packed(tmp_path / "whole", bundle=whole))
+    git(tmp_path, "init", "--quiet", "--object-format=sha256", str(tmp_path / "sha256"))
+    git(tmp_path / "sha256", "commit", "--quiet", "--allow-empty", "-m", "first")
+    git(tmp_path / "sha256", "bundle", "create", "--quiet", str(tmp_path / "c"), "--all")
+    verify(packed(tmp_path / "of-sha256", bundle=(tmp_path / "c").read_bytes()))
     for name, bundle in (("short", whole[:-30]), ("none", b"no bundle")):
         with pytest.raises(CommandError, match=r"ws_1\.bundle is damaged"):
             verify(packed(tmp_path / name, bundle=bundle))

@@ -177,3 +177,11 @@ def test_a_repository_that_is_on_another_host_is_fetched_or_named(tmp_path: Path
 def test_a_repository_that_was_removed_is_named(tmp_path: Path) -> None:
     workspace = a_workspace(repo=str(tmp_path / "gone"))
     assert "is not on this host" in saved(workspace, tmp_path)[1][0]
+
+
+def test_a_shallow_clone_is_saved_as_far_as_it_goes(tmp_path: Path) -> None:
+    full = a_repository(tmp_path / "full")
+    git(full, "commit", "--quiet", "--allow-empty", "-m", "second")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{full}", str(tmp_path / "shallow"))
+    there, lacks = saved(a_workspace(repo=str(tmp_path / "shallow")), tmp_path)
+    assert not lacks and there["refs/heads/main"] == git(full, "rev-parse", "main")

@@ -40,7 +40,9 @@ def test_a_repository_that_went_on_is_left_and_the_copy_gets_its_own(saved: tupl
     workspace, repo, bundle = saved
     a_commit(repo, "landed since", LANDED)
     before = refs.of(repo)
+    other = a_workspace(name="Other", repo="/elsewhere")
     where, sentences = placed(workspace, bundle)
+    assert Workspace.objects.get(pk=other.pk).repo == "/elsewhere"
     assert refs.of(repo) == before and not git(repo, "config", "--list").count("restored")
     assert where == Path(settings.DATA_DIR) / "repos" / workspace.pk
     assert refs.of(where)[LANDED] == git(repo, "rev-parse", "main")

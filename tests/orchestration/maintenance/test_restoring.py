@@ -103,13 +103,14 @@ def test_a_second_try_goes_on_where_the_refs_could_not_be_put_and_loads_nothing_
     def fail(*_: object, **__: object) -> None:
         raise GitError(["fetch"], "no space left")
 
-    file, _ = backup()
+    file, manifest = backup()
     with monkeypatch.context() as patch:
         patch.setattr(placing, "place", fail)
         with pytest.raises(Impossible, match=r"the refs of Shop are not: no space left\. Run this again"):
             list(restoring.restore(file))
     sentences = list(restoring.restore(file))
-    assert "was restored before: the rest follows" in sentences[0] and f"{shop.name}: its work is in" in sentences[1]
+    assert sentences[0] == f"The database of {manifest['at'][:19]} UTC was restored before: the rest follows"
+    assert f"{shop.name}: its work is in" in sentences[1]
     assert len(loaded) == 1 and databases.restored() == (loaded[0], True)
     assert list(restoring.restore(file)) == ["This backup is restored here already: nothing was changed"]
 

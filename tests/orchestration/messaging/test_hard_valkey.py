@@ -1,5 +1,7 @@
 """A Valkey that hangs, that has keys of a wrong type, or that lost all: requests go on, and messages flow again afterwards."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -77,6 +79,9 @@ def test_messages_reach_their_queue_and_their_channel(server: Server) -> None:
         until(lambda: (pubsub.get_message(timeout=1) or {}).get("data") == b"1")
     send()
     assert waiting() == 1
+    message = json.loads(bytes(publishing.client().lindex("control", 0)))  # type: ignore[arg-type]
+    assert json.loads(base64.b64decode(message["body"]))[0] == [["ws_1"]]
+    assert message["headers"]["task"] == wake_ups.CYCLE_TASK
 
 
 @pytest.mark.alone

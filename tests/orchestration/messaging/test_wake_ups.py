@@ -20,16 +20,17 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return messages
 
 
-@pytest.mark.parametrize(
-    ("wake", "message"),
-    [
-        (lambda: wake_ups.enqueue_cycle("ws_1"), (wake_ups.CYCLE_TASK, [["ws_1"]], "control")),
-        (lambda: wake_ups.enqueue_share_out("ws_1"), (wake_ups.SHARE_OUT_TASK, [["ws_1"]], "control")),
-        (wake_ups.enqueue_deliveries, (wake_ups.DELIVER_TASK, [[]], "control")),
-        (lambda: wake_ups.publish_change("ws_1", "entries", "locks"), ("muster:changes:ws_1", json.dumps(["entries", "locks"]))),
-        (wake_ups.request_check, ("muster:checks", "")),
-    ],
-)
+WAKE_UPS: list[tuple[Callable[[], None], tuple[Any, ...]]] = [
+    (lambda: wake_ups.enqueue_cycle("ws_1"), (wake_ups.CYCLE_TASK, [["ws_1"]], "control")),
+    (lambda: wake_ups.enqueue_share_out("ws_1"), (wake_ups.SHARE_OUT_TASK, [["ws_1"]], "control")),
+    (wake_ups.enqueue_deliveries, (wake_ups.DELIVER_TASK, [[]], "control")),
+    (lambda: wake_ups.publish_change("ws_1", "entries", "locks"), ("muster:changes:ws_1", json.dumps(["entries", "locks"]))),
+    (wake_ups.request_check, ("muster:checks", "")),
+    (lambda: wake_ups.enqueue_sessions([("sess_1", 1, "")]), (wake_ups.SESSION_TASK, [["sess_1", 1]], "claims")),
+]
+
+
+@pytest.mark.parametrize(("wake", "message"), WAKE_UPS)
 def test_each_goes_out_after_the_commit(
     sent: list[Any], django_capture_on_commit_callbacks: Any, wake: Callable[[], None], message: tuple[Any, ...]
 ) -> None:
@@ -44,6 +45,18 @@ def test_what_is_rolled_back_sends_no_message(sent: list[Any], django_capture_on
         wake_ups.enqueue_cycle("ws_1")
         _ = 1 / 0
     assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wake_up_that_fails_does_not_fail_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("away")
+
+    for name in ("enqueue", "publish"):
+        monkeypatch.setattr(publishing, name, fail)
+    for wake, _ in WAKE_UPS:
+        with transaction.atomic():
+            wake()
 
 
 def test_the_claims_of_a_host_are_one_message_in_its_own_queue(sent: list[Any], django_capture_on_commit_callbacks: Any) -> None:

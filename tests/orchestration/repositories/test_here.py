@@ -120,6 +120,13 @@ def test_a_mirror_is_made_once_and_has_what_is_asked_for(tmp_path: Path) -> None
     assert here.tip_of(workspace, "muster/integration") == newer
 
 
+def test_a_mirror_of_a_path_knows_no_remote_to_push_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Remote, "object_format", lambda _: "sha256")
+    mirror = here.ensure(a_shop(tmp_path, host=ELSEWHERE))
+    assert git(mirror, "config", "--get-regexp", "extensions.objectformat").endswith("sha256")
+    assert "remote.origin" not in git(mirror, "config", "--list")
+
+
 def test_at_home_a_branch_is_read_from_the_disk(tmp_path: Path) -> None:
     workspace = a_shop(tmp_path, host="here")
     assert here.tip_of(workspace, "main") == git(Path(workspace.repo), "rev-parse", "main")
@@ -139,6 +146,7 @@ def test_a_commit_of_another_host_is_fetched_to_be_shown_and_a_remote_that_is_aw
     other = commit_in(remote, "refs/muster/entries/f")
     remote.rename(tmp_path / "away")
     assert not here.has(here.to_show(workspace, other), other)
+    assert here.bring(workspace, pushed, "refs/muster/entries/e"), "it is here already"
     with pytest.raises(Unreachable):
         here.bring(workspace, other, "refs/muster/entries/f")
 
