@@ -151,6 +151,14 @@ def test_a_commit_of_another_host_is_fetched_to_be_shown_and_a_remote_that_is_aw
         here.bring(workspace, other, "refs/muster/entries/f")
 
 
+def test_a_commit_is_here_loose_or_packed_and_only_as_a_commit(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo")
+    tip, tree = git(repo, "rev-parse", "main"), git(repo, "rev-parse", "main^{tree}")
+    assert here.has(repo, tip)
+    git(repo, "gc", "--quiet")
+    assert here.has(repo, tip) and not here.has(repo, tree) and not here.has(repo, "1" * 40)
+
+
 def test_a_repository_of_this_host_moves_a_ref_only_from_where_it_was(tmp_path: Path) -> None:
     own = Own(a_repository(tmp_path / "repo"))
     first, second = (commit_in(own.repo, f"refs/heads/{name}") for name in "ab")
