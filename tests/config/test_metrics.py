@@ -15,8 +15,8 @@ from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
 from orchestration.models import Backup, Entry, Executor, Integration, Landing, Session, Worker
 from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, ended, project, some_entries
-from workspaces import release
-from workspaces.models import Role
+from workspaces import release, tokens
+from workspaces.models import ApiToken, Role
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +133,15 @@ def test_a_token_of_one_workspace_shows_that_one(db: None, client: Client) -> No
     read = samples(client, a_token(mine, Role.VIEWER))
     shown = {dict(labels).get("workspace") for _, labels in read}
     assert mine.pk in shown and other.pk not in shown
+
+
+def test_a_sessions_token_reads_no_metrics_and_another_one_is_marked_as_used(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    secret = tokens.create("agent", role=Role.VIEWER, workspace=workspace, session_ref="sess_1")
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+    samples(client, a_token(workspace, Role.VIEWER))
+    assert [token.last_used_at is not None for token in ApiToken.objects.order_by("pk")] == [False, True]
+    assert client.post("/metrics", headers={"Authorization": f"Bearer {secret}"}).status_code == 405
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer nonsense", "Basic abc"])
