@@ -1,0 +1,93 @@
+"""What the page of hosts says of each: its state, its slots, what it does, and what it has not said yet."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from budget.models import Hold
+from dashboard.hosts.views import Host, _hosts
+from orchestration.models import Session, Worker
+from tests.dashboard.page_requests import page_request
+from tests.factories import a_session, a_worker, a_workspace, an_entry
+from workspaces import release
+from workspaces.models import Workspace
+
+
+def a_host(*workers: dict[str, Any], **more: Any) -> Host:
+    usual = {"seen_at": now(), "slots": 4, "version": release.NUMBER, "agents": {}, "labels": []}
+    return Host("host_1", "east", [Worker(**usual | worker) for worker in workers], **more)
+
+
+AWAY = {"seen_at": now() - timedelta(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("workers", "more", "state"),
+    [
+        ([{}], {}, "online"),
+        ([AWAY], {}, "gone"),
+        ([{}, AWAY], {}, "online"),
+        ([{"drain_by": "ana"}], {}, "draining"),
+        ([AWAY | {"drain_by": "ana"}], {}, "gone"),
+        ([{"slots": 0}], {"unreachable": "no route"}, "stopped"),
+        ([{}], {"unreachable": "no route"}, "online"),
+        ([{"slots": 0}], {}, "online"),
+        ([{"version": "0.0.1"}], {"unreachable": "no route"}, "stopped"),
+    ],
+)
+def test_the_state_of_a_host(workers: list[dict[str, Any]], more: dict[str, Any], state: str) -> None:
+    assert a_host(*workers, **more).state == state
+
+
+def test_slots_versions_and_problems_are_of_its_workers_that_are_online() -> None:
+    host = a_host({}, AWAY | {"slots": 9, "version": "0.0.1", "problem": "old"}, {"slots": 2, "problem": "its clock is wrong"})
+    assert (host.slots, host.versions, host.problem) == (6, [release.NUMBER], "its clock is wrong")
+    assert a_host({}, {"slots": 2, "version": "0.0.1"}).slots == 4  # of an earlier release: it gets nothing
+    gone = a_host(AWAY | {"slots": 3, "problem": "its clock is wrong"}, unreachable="no route")
+    assert (gone.slots, gone.problem) == (3, "its clock is wrong")
+    assert a_host({}, unreachable="no route").problem == "no route" and a_host({"version": ""}).versions == ["none"]
+
+
+def test_what_it_has_is_of_all_its_workers() -> None:
+    programs = {"codex": "0.9", "sandbox": "bubblewrap 0.12"}
+    host = a_host(
+        {"agents": programs, "labels": ["gpu", "eu"], "free_mb": 2048}, {"labels": ["arm"], "free_mb": 1024}, {"free_mb": None}
+    )
+    assert ([version for _, version in host.agents], host.sandbox) == (["0.9"], "bubblewrap 0.12")
+    assert (host.labels, host.free_gib) == (["arm", "eu", "gpu"], 1.0)
+    assert (a_host({}).free_gib, a_host({}).sandbox, a_host({}).drained_by) == (None, "", "")
+    assert a_host({"seen_at": now()}, AWAY).seen_at > now() - timedelta(minutes=1)
+
+
+def test_what_it_has_not_said_yet_adds_up_and_lasts_until_the_latest() -> None:
+    host, at = a_host({}), now()
+    for amount, drawn, until in ((10, 4, at), (5, 9, at + timedelta(hours=1)), (3, 0, None)):
+        host.expect(Hold(amount=amount, drawn=drawn, awaits_until=until))
+    assert (host.awaited, host.unread, host.awaits_until) == (9, 3, at + timedelta(hours=1))
+
+
+@pytest.fixture
+def shop(db: None) -> Workspace:
+    return a_workspace()
+
+
+def test_sessions_are_at_work_where_they_run_and_others_are_counted(shop: Workspace) -> None:
+    other = a_workspace(name="Other")
+    mine, theirs = a_session(an_entry(shop)), a_session(an_entry(other))
+    Worker.objects.all().update(queue="control")
+    for name in ("west", "east"):
+        a_worker(host=name, unreachable={shop.pk: "no route"} if name == "east" else {other.pk: "no route"})
+    a_worker(host="east")
+    a_worker(host="landers", queue="landings")
+    old = a_worker(host="old")
+    Worker.objects.filter(pk=old.pk).update(seen_at=now() - timedelta(days=1, seconds=1))
+    Session.objects.filter(pk__in=[mine.pk, theirs.pk]).update(host_id="east")
+    shown = _hosts(page_request(shop))
+    assert [(host.name, len(host.workers), host.unreachable, host.others) for host in shown["hosts"]] == [
+        ("east", 2, "no route", 1), ("west", 1, "", 0)]  # fmt: skip
+    east = shown["hosts"][0]
+    assert ([session.pk for session in east.at_work], east.busy, shown["may_drain"]) == ([mine.pk], 2, True)
+    Session.objects.filter(pk=mine.pk).update(host_id="elsewhere")
+    assert [host.busy for host in _hosts(page_request(shop))["hosts"]] == [1, 0]
