@@ -72,7 +72,7 @@ def charge(
         "cache_write_1h_tokens": min(item.cache_write_1h_tokens, item.cache_write_tokens),
         "actor": actor,
         "reason": item.reason[:500],
-        **({} if item.at is None else {"at": item.at}),
+        **({} if item.at is None else {"at": connection.ops.adapt_datetimefield_value(item.at)}),
     }
     # One statement and no savepoint: the project's row is locked for as long as its triggers run.
     with connection.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from importlib import import_module
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.ledger import awaited, permits
 from budget.limits import caps
-from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import ANA, a_workspace, an_entry, project
 from workspaces.errors import Invalid
@@ -295,3 +296,15 @@ def test_a_session_gets_a_reservation_of_its_own_or_none() -> None:
     hold = ledger.open_reservation(project(shop), entry.account, session_ref="s1", amount=usd("0.5"))
     assert hold and (hold.account_id, hold.session_ref, hold.amount, hold.state) == (entry.pk, "s1", usd("0.5"), "open")
     assert ledger.open_reservation(project(shop), entry.account, session_ref="s2", amount=usd("0.1")) is None
+
+
+def test_a_moment_is_kept_in_utc_and_as_all_others_are() -> None:
+    """The statement is our own: SQLite would keep the text of any zone, and compare it as text."""
+    entry = an_entry(a_workspace())
+    at = datetime(2026, 8, 4, 23, 59, 59, 999_999, tzinfo=UTC)
+    for n, zone in enumerate((UTC, ZoneInfo("Asia/Kathmandu"))):
+        ledger.charge(
+            project(entry.workspace), a_charge(f"k{n}", "1", at=at.astimezone(zone)), account=entry.account, actor="agent"
+        )
+    assert LedgerEntry.objects.filter(at=at, at__lte=at, at__gte=at).count() == 2
+    assert [(row.day, row.amount) for row in DaySpend.objects.all()] == [(at.date(), usd(2))]
