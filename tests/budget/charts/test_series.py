@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -82,3 +83,25 @@ def test_a_zoom_begins_and_ends_with_what_was_spent_until_then() -> None:
         (window["until"], usd(3)),
     ]
     assert zoomed.hours == load(shop, age=timedelta(days=3)).hours and sum(zoomed.day.values()) == usd(3)
+
+
+def booked(shop: Workspace, at: datetime, micro: int, category: Category) -> None:
+    source = LedgerEntry.PriceSource.REPORTED
+    ledger.charge(project(shop), ledger.Charge(ids.session(), micro, source, category=category, at=at), actor="planner")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+def test_the_last_day_has_24_hours_of_the_readers_zone_by_category(zone: str) -> None:
+    shop, here = a_workspace(), ZoneInfo(zone)
+    hour = NOW.astimezone(here).replace(minute=0, second=0, microsecond=0)
+    booked(a_workspace(name="Other"), NOW - timedelta(minutes=1), 10**9, Category.EXPANSION)
+    for micro, at in (
+        (1, NOW), (20, hour), (300, hour - timedelta(minutes=1)), (4000, hour - timedelta(hours=23)),
+        (50_000, hour - timedelta(hours=23, minutes=1)),
+    ):  # fmt: skip
+        booked(shop, at, micro, Category.EXPANSION if micro == 300 else Category.ORCHESTRATOR)
+    for since in (timedelta(hours=1), timedelta(hours=24), timedelta(days=7), None):
+        seen = series.load(project(shop), since=NOW - since if since else None, began=NOW - timedelta(days=9), now=NOW, zone=here)
+        assert (seen.hours[-1], seen.hours[-2], seen.hours[0], sum(seen.hours)) == (21, 300, 4000, 4321), since
+        assert {name: n for name, n in seen.day.items() if n} == {"orchestrator": 4021, "expansion": 300}
+        assert seen.points[-1].total == 54_321
