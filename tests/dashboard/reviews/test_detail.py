@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def shop() -> Workspace:
     shop = a_workspace()
     for n in range(4):
-        an_entry(shop, budget="2", content=f"Task {n}")
+        an_entry(shop, budget="2" if n == 1 else "20", content=f"Task {n}")
     a_charge(shop.entries.get(seq=2), "2.50")
     return shop
 

@@ -47,9 +47,11 @@ def test_a_new_row_knows_where_the_last_one_left_the_branch(team: Workspace) -> 
     PullRequest.objects.filter(pk=first.pk).update(state="closed", ended_at=now(), pushed="1" * 40)
     second = opened(team)
     PullRequest.objects.filter(pk=second.pk).update(state="closed", ended_at=now(), pushed="2" * 40)
+    fields: dict[str, Any] = {"state": "closed", "ended_at": now(), "number": 9, "forge_id": "9", "branch": "b", "base": "main"}
+    PullRequest.objects.create(workspace=team, entry=first.entry, head=HEAD, pushed="3" * 40, **fields)
     propose(first.entry, OTHER)
     row = PullRequest.objects.get(entry=first.entry, state="opening")
-    assert (row.head, row.pushed, row.base, row.branch, row.workspace_id) == (OTHER, "1" * 40, "main", first.branch, team.pk)
+    assert (row.head, row.pushed, row.base, row.branch, row.workspace_id) == (OTHER, "3" * 40, "main", first.branch, team.pk)
 
 
 @pytest.mark.parametrize("change", [{"state": State.WITHDRAWN}, {"state": State.LANDED}])
