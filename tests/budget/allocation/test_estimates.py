@@ -41,9 +41,9 @@ def test_the_best_score_is_the_sum_of_the_gains_and_at_most_one(gains: list[floa
     ],
 )
 def test_medians_lie_between_the_bounds_of_a_round(histories: list[list[Round]], typical: Typical) -> None:
-    found = estimates.find_typical(histories, min_round=50, max_round=500)
-    assert (found.round, found.known) == (typical.round, typical.known)
-    assert (found.pace, found.whole) == pytest.approx((typical.pace, typical.whole))
+    matches = estimates.find_typical(histories, min_round=50, max_round=500)
+    assert (matches.round, matches.known) == (typical.round, typical.known)
+    assert (matches.pace, matches.whole) == pytest.approx((typical.pace, typical.whole))
 
 
 def test_a_round_costs_something_also_where_nothing_bounds_it() -> None:
@@ -61,8 +61,8 @@ def test_a_round_costs_something_also_where_nothing_bounds_it() -> None:
     ],
 )
 def test_a_prior_counts_within_ten_times_of_the_medians(prior: Prior, expected: tuple[int, float]) -> None:
-    found = estimates.expected(USUAL, prior)
-    assert (found.round, found.whole, 1 / found.pace) == pytest.approx((*expected, expected[1])) and found.known
+    matches = estimates.expected(USUAL, prior)
+    assert (matches.round, matches.whole, 1 / matches.pace) == pytest.approx((*expected, expected[1])) and matches.known
 
 
 def look(*rounds: Round, counted: int | None = None, plateau_rounds: int = 2) -> estimates.Outlook:
@@ -73,7 +73,7 @@ def test_an_entry_without_rounds_needs_what_is_usual() -> None:
     assert look() == estimates.Outlook(400, 400, 100, 0.0, 0, 0, False)
 
 
-def test_its_own_rounds_count_beside_one_of_the_medians() -> None:
+def test_its_own_rounds_count_next_to_one_of_the_medians() -> None:
     seen = look(Round(100, 0.5))
     assert (seen.gained, seen.paid, seen.rounds, seen.round) == (0.5, 100, 1, 100)
     assert (seen.need, seen.rank) == (133, pytest.approx(0.5 / ((0.5 + 0.25) / 200)))

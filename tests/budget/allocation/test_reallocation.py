@@ -141,11 +141,11 @@ def test_what_is_read_of_each_entry_and_of_the_workspaces_rules() -> None:
     assert (read.min_round, read.round_ceiling, read.plateau_rounds, read.plateau_epsilon) == (usd("0.5"), usd(3), 2, 0.2)
     rows = {row.id: row for row in read.rows}
     assert rows.keys() == {first.pk, after.pk, held.pk} and read.history == ()
-    one = rows[first.pk]
-    assert (one.seq, one.priority, one.budget, one.ceiling) == (1, Entry.Priority.HIGH, usd(9), usd(12))
-    assert (one.spent, one.held) == (usd("1.5"), usd(2))
-    assert (one.locked, one.ready, one.rounds_left, one.counted, one.prior) == (False, True, 3, 1, None)
-    assert [(round_.cost, round_.gain) for round_ in one.rounds] == [(usd(1), 0.25), (usd("0.5"), None)]
+    single = rows[first.pk]
+    assert (single.seq, single.priority, single.budget, single.ceiling) == (1, Entry.Priority.HIGH, usd(9), usd(12))
+    assert (single.spent, single.held) == (usd("1.5"), usd(2))
+    assert (single.locked, single.ready, single.rounds_left, single.counted, single.prior) == (False, True, 3, 1, None)
+    assert [(round_.cost, round_.gain) for round_ in single.rounds] == [(usd(1), 0.25), (usd("0.5"), None)]
     assert (rows[after.pk].ready, rows[held.pk].locked, rows[held.pk].status) == (False, True, "waiting")
 
 
@@ -199,8 +199,8 @@ def test_a_usual_round_is_the_median_of_verified_ones_that_cost_something() -> N
     shop, other = a_workspace(), a_workspace(name="Other")
     usual = lambda: reallocation.usual_round(shop.pk, min_round=usd("0.05"), max_round=usd(5))  # noqa: E731
     entry, theirs = an_entry(shop, budget="9"), an_entry(other, budget="9")
-    for one in (entry, theirs):
-        Hold.objects.create(project=project(one.workspace), account=one.account, session_ref=one.pk, amount=usd(1))
+    for single in (entry, theirs):
+        Hold.objects.create(project=project(single.workspace), account=single.account, session_ref=single.pk, amount=usd(1))
     for number, cost in enumerate(("1", "2", "4", "0"), start=1):
         a_charge(entry, cost, round=number)
         a_charge(theirs, "5", round=number)

@@ -229,12 +229,12 @@ def test_the_fewer_rounds_the_cap_pays_the_wider_is_its_range() -> None:
     assert width(uneven, "2") > 1.5 * width(even, "2") and width(uneven, "2") > 1.3 * width(uneven, "200")
 
 
-def test_the_end_scales_with_what_an_entry_stands_for_and_what_is_spent_beside_rounds() -> None:
+def test_the_end_scales_with_what_an_entry_stands_for_and_what_is_spent_next_to_rounds() -> None:
     lives = (*(Life(2, usd(2), 0, over=True) for _ in range(12)), *(Life(0, 0, 5, over=False) for _ in range(10)))
-    one = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
+    single = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
     more = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives, each=3.0, round_overhead=1.5))
     for name in ("end_low", "end_spend", "end_high"):
-        assert getattr(more, name) - usd(24) == pytest.approx(4.5 * (getattr(one, name) - usd(24)), abs=2)
+        assert getattr(more, name) - usd(24) == pytest.approx(4.5 * (getattr(single, name) - usd(24)), abs=2)
     assert forecast.predict(facts(*rounds("1", "1", "1"))).end_low is None
 
 

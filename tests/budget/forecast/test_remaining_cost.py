@@ -57,7 +57,7 @@ def test_what_usually_ends_after_its_second_round_takes_as_many() -> None:
     assert median(costs(known, Life(1, usd(1), 4, over=False))) == pytest.approx(1, rel=0.1)
 
 
-def test_an_entrys_own_rounds_count_beside_the_average_one() -> None:
+def test_an_entrys_own_rounds_count_next_to_the_average_one() -> None:
     assert median(costs(over(2, 2), Life(1, usd(3), 4, over=False))) == pytest.approx(2, rel=0.1)  # (3 + 1) / 2
     assert median(costs(over(2, 2), Life(3, usd(9), 1, over=False))) == pytest.approx(2.5, rel=0.1)  # (9 + 1) / 4
 

@@ -27,8 +27,8 @@ def book(hold: Hold, amount: str, at: datetime | None = None) -> None:
 
 
 def count(hold: Hold, amount: str = "0.25", *, at_most: int | None = 0) -> bool:
-    said = lambda at: book(hold, amount, at)  # noqa: E731
-    return awaited.book_count(hold.pk, said, key=f"{hold.pk}:estimate", at_most=at_most, round_number=1)
+    shown = lambda at: book(hold, amount, at)  # noqa: E731
+    return awaited.book_count(hold.pk, shown, key=f"{hold.pk}:estimate", at_most=at_most, round_number=1)
 
 
 def give_up(hold: Hold, at_most: int | None = None) -> bool:
@@ -43,8 +43,8 @@ def money(hold: Hold) -> tuple[int, int]:
 
 def test_of_an_account_and_of_a_workspace_what_awaits_is_counted_without_what_is_open_or_of_others() -> None:
     hold, other = a_hold(), a_hold()
-    beside = an_entry(hold.account.entry.workspace, budget="5")
-    Hold.objects.create(project=hold.project, account=beside.account, session_ref="open", amount=usd(1))
+    next_to = an_entry(hold.account.entry.workspace, budget="5")
+    Hold.objects.create(project=hold.project, account=next_to.account, session_ref="open", amount=usd(1))
     assert (awaited.of_account(hold.account_id), awaited.of_project(hold.project_id)) == (0, 0)
     for absent in (hold, other):
         awaited.keep(absent.pk, host="east", seconds=60)
@@ -70,7 +70,7 @@ def test_its_count_is_booked_once_with_what_it_may_miss(at_most: int | None, spe
     assert not count(hold, "0.3") and not give_up(hold) and money(hold) == (usd(spent), 0)
 
 
-def test_a_host_that_is_not_awaited_says_nothing() -> None:
+def test_a_host_that_is_not_awaited_shows_nothing() -> None:
     hold = a_hold()
     assert not count(hold) and money(hold) == (usd("0.5"), usd("1.5"))
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 TOKENS = Tokens("claude-opus-4-5", input=10, output=20, cache_read=30, cache_write=40, cache_write_1h=5)
 REPORT = charges.Report(Category.ENTRY, usd("0.5"), TOKENS, reason="a gateway", round_number=2)
-OF_NOBODY = charges.Report(Category.ORCHESTRATOR, usd("0.5"), Tokens(""))
+OF_NO_ONE = charges.Report(Category.ORCHESTRATOR, usd("0.5"), Tokens(""))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def book(account: Account | None, report: charges.Report, *, of: Workspace | Non
     return charges.book(where, account, report, **{"actor": "gateway", "key": "k"} | more)  # type: ignore[arg-type]
 
 
-def test_a_row_keeps_all_of_its_report_with_its_price_by_the_table_beside_it(account: Account) -> None:
+def test_a_row_keeps_all_of_its_report_with_its_price_by_the_table_next_to_it(account: Account) -> None:
     row, computed = book(account, REPORT), prices.cost(TOKENS)
     assert (row.account_id, row.round, row.actor, row.reason, row.category) == (account.pk, 2, "gateway", "a gateway", "entry")
     assert (row.amount, row.reported, row.computed, row.price_source) == (usd("0.5"), usd("0.5"), computed, "reported")
@@ -99,15 +99,15 @@ def test_a_key_is_refused_for_another_entry_or_with_another_permit(account: Acco
 def test_a_permit_pays_for_its_own_entry_alone(account: Account, shop: Workspace) -> None:
     permit = permits.open_permit(account.project, account, category=Category.ENTRY, amount=usd(1), by=ANA)
     other = replace(REPORT, category=Category.INTERCEPTOR)
-    for where, report in ((an_entry(shop).account, REPORT), (None, OF_NOBODY), (None, REPORT), (account, other)):
+    for where, report in ((an_entry(shop).account, REPORT), (None, OF_NO_ONE), (None, REPORT), (account, other)):
         with pytest.raises(Invalid, match="another category or entry"):
             book(where, report, of=shop, permit=permit)
 
 
 def test_a_permit_of_no_entry_pays_for_a_charge_of_none(shop: Workspace) -> None:
     permit = permits.open_permit(project(shop), None, category=Category.ORCHESTRATOR, amount=usd(1), by=ANA)
-    row = book(None, OF_NOBODY, of=shop, permit=permit)
-    assert (row.hold_id, row.account_id) == (permit.pk, None) and book(None, OF_NOBODY, of=shop, permit=permit) == row
+    row = book(None, OF_NO_ONE, of=shop, permit=permit)
+    assert (row.hold_id, row.account_id) == (permit.pk, None) and book(None, OF_NO_ONE, of=shop, permit=permit) == row
 
 
 def test_a_charge_of_entries_names_its_entry(shop: Workspace) -> None:
@@ -118,21 +118,21 @@ def test_a_charge_of_entries_names_its_entry(shop: Workspace) -> None:
 @pytest.mark.parametrize(("length", "fits"), [(0, False), (1, True), (255, True), (256, False)])
 def test_a_key_has_1_to_255_characters(shop: Workspace, length: int, fits: bool) -> None:
     if fits:
-        assert book(None, OF_NOBODY, of=shop, key="x" * length)
+        assert book(None, OF_NO_ONE, of=shop, key="x" * length)
     else:
         with pytest.raises(Invalid, match="1 to 255 characters"):
-            book(None, OF_NOBODY, of=shop, key="x" * length)
+            book(None, OF_NO_ONE, of=shop, key="x" * length)
 
 
 def test_charges_without_a_key_are_each_one_of_their_own(shop: Workspace) -> None:
-    rows = {book(None, OF_NOBODY, of=shop, key=None).pk for _ in range(2)}
+    rows = {book(None, OF_NO_ONE, of=shop, key=None).pk for _ in range(2)}
     assert len(rows) == 2
 
 
 @pytest.mark.parametrize(("model", "name"), [("", "amount_usd"), ("nobody-knows", "model")])
 def test_a_charge_without_an_amount_needs_a_model_that_has_a_price(shop: Workspace, model: str, name: str) -> None:
     with pytest.raises(Invalid) as refused:
-        book(None, replace(OF_NOBODY, amount=None, tokens=Tokens(model, input=5)), of=shop)
+        book(None, replace(OF_NO_ONE, amount=None, tokens=Tokens(model, input=5)), of=shop)
     assert refused.value.names == (name,)
-    row = book(None, replace(OF_NOBODY, amount=None, tokens=Tokens("gpt-5", input=1_000_000)), of=shop)
+    row = book(None, replace(OF_NO_ONE, amount=None, tokens=Tokens("gpt-5", input=1_000_000)), of=shop)
     assert (row.amount, row.reported, row.computed, row.price_source) == (usd("1.25"), None, usd("1.25"), "computed")

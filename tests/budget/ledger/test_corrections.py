@@ -71,11 +71,11 @@ def test_neither_zero_nor_a_correction_is_corrected(shop: Workspace, ask: Callab
 
 
 @pytest.mark.parametrize("category", ["entry", "orchestrator"])
-def test_a_correction_is_on_record_where_the_money_was_spent_and_who_waits_for_money_hears_of_it(
+def test_a_correction_is_on_record_where_the_money_was_spent_and_who_waits_for_money_learns_of_it(
     shop: Workspace, category: str, django_capture_on_commit_callbacks: Any
 ) -> None:
-    row, heard = spent(shop, "3", category), []
-    receiver = lambda **message: heard.append((message["workspace_id"], message["entry_id"]))  # noqa: E731
+    row, received = spent(shop, "3", category), []
+    receiver = lambda **message: received.append((message["workspace_id"], message["entry_id"]))  # noqa: E731
     caps.changed.connect(receiver, weak=False)
     with django_capture_on_commit_callbacks(execute=True):
         assert corrections.correct(row, -usd(1), by=ANA, reason="counted twice", key="k")
@@ -84,7 +84,7 @@ def test_a_correction_is_on_record_where_the_money_was_spent_and_who_waits_for_m
     [event] = Event.objects.filter(verb="spend.corrected")
     assert (event.object_id, event.actor, event.reason) == (row.account_id or shop.pk, "ana", "counted twice")
     assert event.data == {"ledger": row.pk, "amount_usd": -1, "session": row.session_ref}
-    assert heard == [(shop.pk, row.account_id)]
+    assert received == [(shop.pk, row.account_id)]
 
 
 def test_a_corrections_row_is_like_the_row_that_it_corrects(shop: Workspace) -> None:

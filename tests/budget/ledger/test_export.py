@@ -31,7 +31,7 @@ def expected() -> dict[str, Any]:
     return {"id": LedgerEntry.objects.get().pk, "at": AT.isoformat()} | named | by | tokens
 
 
-def test_a_row_is_exported_with_all_that_it_says(expected: dict[str, Any]) -> None:
+def test_a_row_is_exported_with_all_that_it_shows(expected: dict[str, Any]) -> None:
     rows = LedgerEntry.objects.all()
     assert json.loads("".join(export.json_lines(rows))) == [expected]
     [line] = csv.DictReader(export.csv_lines(rows))

@@ -72,22 +72,22 @@ def test_a_permit_of_an_entry_is_on_record_and_ends_in_its_time() -> None:
     assert event.data == {"category": "entry", "amount_usd": 0.5, "minutes": 20}
 
 
-def test_an_ended_permit_frees_its_remainder_once_and_says_why(django_capture_on_commit_callbacks: Any) -> None:
+def test_an_ended_permit_frees_its_remainder_once_and_shows_why(django_capture_on_commit_callbacks: Any) -> None:
     entry = an_entry(a_workspace(), budget="2")
-    where, heard = project(entry.workspace), []
+    where, received = project(entry.workspace), []
     permit, other = (
         permits.open_permit(where, entry.account, category=Category.ENTRY, amount=usd("0.5"), by=ANA) for _ in range(2)
     )
     report = charges.Report(Category.ENTRY, usd("0.1"), Tokens(""))
     charges.book(where, entry.account, report, actor="gateway", key=None, permit=permit)
-    receiver = lambda **message: heard.append(message["entry_id"])  # noqa: E731
+    receiver = lambda **message: received.append(message["entry_id"])  # noqa: E731
     caps.changed.connect(receiver, weak=False)
     with django_capture_on_commit_callbacks(execute=True):
         assert permits.close(permit, by=ANA, reason="not needed") == usd("0.4") and permits.close(permit, by=ANA) == 0
     caps.changed.disconnect(receiver)
     [event] = Event.objects.filter(verb="permit.closed")
     assert (event.object_id, event.actor, event.reason) == (permit.session_ref, "ana", "not needed")
-    assert event.data == {"category": "entry", "freed_usd": 0.4} and heard == [entry.pk]
+    assert event.data == {"category": "entry", "freed_usd": 0.4} and received == [entry.pk]
     other.refresh_from_db()
     assert other.state == "open" and Account.objects.get(pk=entry.pk).held == usd("0.5")
 

@@ -220,9 +220,9 @@ def test_less_than_a_cent_is_rounding(ours: str, theirs: str, note: str) -> None
 
 
 def test_what_was_booked_is_on_record_and_at_the_end_of_its_day(django_capture_on_commit_callbacks: Any) -> None:
-    workspace, heard = a_workspace(), []
+    workspace, received = a_workspace(), []
     file = usages(DAY, "gpt-5", "1") + usages(DAY, "claude-opus-4-5", "0.5")
-    receiver = lambda **message: heard.append(message["workspace_id"])  # noqa: E731
+    receiver = lambda **message: received.append(message["workspace_id"])  # noqa: E731
     caps.changed.connect(receiver, weak=False)
     with django_capture_on_commit_callbacks(execute=True):
         reconciliation.apply(workspace.pk, file, provider="openai", by=ANA)
@@ -236,7 +236,7 @@ def test_what_was_booked_is_on_record_and_at_the_end_of_its_day(django_capture_o
     assert {row.at for row in rows} == {datetime(2026, 8, 4, 23, 59, 59, tzinfo=UTC)}
     [event] = Event.objects.filter(verb="spend.reconciled")
     assert (event.object_id, event.actor, event.workspace_id) == (workspace.pk, "ana", workspace.pk)
-    assert event.data == {"provider": "openai", "lines": 2, "amount_usd": 1.5} and heard == [workspace.pk]
+    assert event.data == {"provider": "openai", "lines": 2, "amount_usd": 1.5} and received == [workspace.pk]
 
 
 def test_the_same_difference_can_come_again_after_other_charges() -> None:

@@ -34,11 +34,11 @@ def test_nothing_is_allocated_in_a_workspace_without_entries() -> None:
 
 def test_sums_are_of_this_workspaces_entries_that_are_on_the_backlog() -> None:
     workspace, other = a_workspace(), a_workspace(name="Other")
-    one, _, gone = (an_entry(workspace, budget="2") for _ in range(3))
+    single, _, gone = (an_entry(workspace, budget="2") for _ in range(3))
     an_entry(other, budget="50")
     deletion.delete_all([an_entry(other, budget="5")], by=ANA)
     Account.objects.filter(project_id=other.pk).update(spent=usd(7))
-    Account.objects.filter(pk=one.pk).update(spent=usd(1), held=usd("1.5"))
+    Account.objects.filter(pk=single.pk).update(spent=usd(1), held=usd("1.5"))
     Account.objects.filter(pk=gone.pk).update(spent=usd("0.25"))
     deletion.delete_all([gone], by=ANA)
     assert allocated.sums(workspace.pk) == {

@@ -27,7 +27,7 @@ def shop() -> Workspace:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[dict[str, Any]]]:
+def received() -> Iterator[list[dict[str, Any]]]:
     """What was sent with `caps.changed`."""
     messages: list[dict[str, Any]] = []
     receiver = lambda signal, sender, **message: messages.append(message)  # noqa: E731
@@ -72,7 +72,7 @@ CHANGES: dict[str, tuple[Callable[[Project, Account], object], list[Any], str, d
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_on_record_and_sent_after_the_commit(
-    name: str, shop: Workspace, heard: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+    name: str, shop: Workspace, received: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     change, recorded, verb, data = CHANGES[name]
     where, account = project(shop), an_entry(shop, budget="1").account
@@ -80,10 +80,10 @@ def test_a_change_is_on_record_and_sent_after_the_commit(
     Project.objects.update(allocation_due=None)
     with django_capture_on_commit_callbacks(execute=False) as after_commit:
         change(where, account)
-        assert heard == [] and project(shop).allocation_due is not None
+        assert received == [] and project(shop).allocation_due is not None
     for callback in after_commit:
         callback()
-    assert heard == [{"workspace_id": shop.pk, "entry_id": of_entry, "shared_out": False}]
+    assert received == [{"workspace_id": shop.pk, "entry_id": of_entry, "shared_out": False}]
     [row] = BudgetChange.objects.all()
     assert [row.field, row.before, row.after] == recorded
     assert (row.project_id, row.account_id, row.actor, row.source, row.reason) == (shop.pk, of_entry, "ana", "admin", "r" * 500)
@@ -94,12 +94,12 @@ def test_a_change_is_on_record_and_sent_after_the_commit(
 
 
 def test_what_the_allocation_itself_announces_makes_no_allocation_due(
-    shop: Workspace, heard: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+    shop: Workspace, received: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     Project.objects.update(allocation_due=None)
     with django_capture_on_commit_callbacks(execute=True):
         caps.announce(shop.pk, shared_out=True)
-    assert heard == [{"workspace_id": shop.pk, "entry_id": None, "shared_out": True}] and project(shop).allocation_due is None
+    assert received == [{"workspace_id": shop.pk, "entry_id": None, "shared_out": True}] and project(shop).allocation_due is None
 
 
 def test_a_cap_that_another_person_changed_is_not_overwritten(shop: Workspace) -> None:

@@ -104,7 +104,7 @@ def test_raising_it_is_on_record_with_who_and_why_and_locks_all_of_it(whole: Ent
     assert event.data == {"before_usd": 3, "after_usd": 4, "field": "budget"}
 
 
-def test_without_a_reason_a_childs_record_says_where_it_came_from(whole: Entry) -> None:
+def test_without_a_reason_a_childs_record_shows_where_it_came_from(whole: Entry) -> None:
     first, _ = split(whole)
     caps.edit(whole.account, usd(4), by=BEA)
     assert BudgetChange.objects.filter(account=first).latest("id").reason == "the budget of the entry above it was changed"

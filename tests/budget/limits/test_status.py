@@ -193,7 +193,7 @@ def test_a_limit_is_reached_by_what_is_spent_and_not_by_what_is_reserved(amount:
         assert (row.left, row.reached) == (0, False)
 
 
-def test_limits_come_in_one_order_and_say_when_they_end() -> None:
+def test_limits_come_in_one_order_and_show_when_they_end() -> None:
     shown = limits.statuses(a_workspace().pk, rounds={"interceptor": usd(1), "total": None, "entry": usd(2)})
     categories = ["total", "entry", "orchestrator", "expansion", "interceptor"]
     order = [(name, period) for period in ("all", "day") for name in categories] + [("interceptor", "round"), ("total", "round")]

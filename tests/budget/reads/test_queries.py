@@ -64,9 +64,9 @@ def test_rows_of_days_include_the_first_and_the_last(shop: Workspace, other: Wor
 
 
 def test_rows_of_an_entry_are_found_also_of_a_deleted_one_and_of_no_other_workspace(shop: Workspace, other: Workspace) -> None:
-    entry, beside = an_entry(shop), an_entry(shop)
-    for one in (entry, beside):
-        a_charge(one, "1")
+    entry, next_to = an_entry(shop), an_entry(shop)
+    for single in (entry, next_to):
+        a_charge(single, "1")
     deletion.delete_all([entry], by=ANA)
     assert [row.account_id for row in queries.ledger_rows(shop.pk, entry_id=entry.pk)] == [entry.pk]
     for where, name in ((other, entry.pk), (shop, "no id")):
@@ -99,10 +99,10 @@ def test_pages_have_each_row_once_in_order_and_end(name: str, shop: Workspace, o
             caps.set_project(project(where), "max_project_spend", usd(50 + n), by=ANA)
             permits.open_permit(project(where), None, category=Category.EXPANSION, amount=1, by=ANA)
     first, cursor = read(shop.pk, limit=3, cursor=None)
-    rest, end = read(shop.pk, limit=3, cursor=cursor)
-    ids = [row.pk for row in first + rest]
+    remaining, end = read(shop.pk, limit=3, cursor=cursor)
+    ids = [row.pk for row in first + remaining]
     assert ids == sorted(ids, reverse=newest_first) and len(set(ids)) == 4 and (len(first), end) == (3, None)
-    assert {row.project_id for row in first + rest} == {shop.pk}
+    assert {row.project_id for row in first + remaining} == {shop.pk}
     assert read(shop.pk, limit=4, cursor=None)[1] is None
     with pytest.raises(Invalid):
         read(shop.pk, limit=3, cursor="x")

@@ -62,11 +62,17 @@ def test_its_lines_are_in_the_order_of_the_backlog_with_all_that_an_entry_has(sh
     caps.toggle_lock(second.account, by=ANA)
     Entry.objects.filter(pk=second.pk).update(status="failed", reason_code="no_improvement")
     review = a_review(shop)
-    one, two = review.lines.order_by("position")
-    assert (one.account_id, one.position, one.human_locked, one.rounds, one.title) == (first.pk, 1, False, 0, "#1 Do it")
+    single, two = review.lines.order_by("position")
+    assert (single.account_id, single.position, single.human_locked, single.rounds, single.title) == (
+        first.pk,
+        1,
+        False,
+        0,
+        "#1 Do it",
+    )
     assert (two.account_id, two.position, two.human_locked, two.rounds, two.status) == (second.pk, 2, True, 2, "failed")
     assert (two.forecast, review.planned) == (usd(1), usd(7))
-    assert review.expected == usd(1) + (one.forecast or 0) and review.as_of is not None
+    assert review.expected == usd(1) + (single.forecast or 0) and review.as_of is not None
 
 
 def test_what_is_not_known_is_expected_to_stay_as_it_is_spent(shop: Workspace) -> None:
@@ -174,8 +180,8 @@ def test_a_comment_stands_on_the_review_or_on_one_of_its_lines(shop: Workspace) 
     entry = an_entry(shop)
     review = a_review(shop)
     later = an_entry(shop)
-    whole, one = comments.add(review, "y" * 501, by=BEA), comments.add(review, "Why?", by=BEA, entry_id=entry.pk)
-    assert (whole.line, one.line, one.author, one.text) == (None, review.lines.get(account=entry.pk), "bea", "Why?")
+    whole, single = comments.add(review, "y" * 501, by=BEA), comments.add(review, "Why?", by=BEA, entry_id=entry.pk)
+    assert (whole.line, single.line, single.author, single.text) == (None, review.lines.get(account=entry.pk), "bea", "Why?")
     with pytest.raises(NotFound):
         comments.add(review, "Why?", by=BEA, entry_id=later.pk)
     assert [(line[0], line[1], line[2], line[3]["entry"]) for line in lines_of("review.commented")] == [
@@ -203,26 +209,26 @@ def test_the_newest_come_first_page_by_page_with_the_approvals_of_their_present_
         Decision.objects.create(review=second, version=version, reviewer="eve", verdict="request_changes", note="no")
         Review.objects.filter(pk=second.pk).update(state="changes_requested")
     first, cursor = reading.page(shop.pk, limit=2)
-    rest, end = reading.page(shop.pk, limit=2, before=cursor)
-    assert [(row.number, row.approved) for row in first + rest] == [(3, 0), (2, 1), (1, 0)]  # type: ignore[attr-defined]
+    remaining, end = reading.page(shop.pk, limit=2, before=cursor)
+    assert [(row.number, row.approved) for row in first + remaining] == [(3, 0), (2, 1), (1, 0)]  # type: ignore[attr-defined]
     assert (len(first), end) == (2, None) and reading.page(shop.pk, limit=3)[1] is None
     detail = reading.load(Review.objects.get(pk=second.pk))
     assert detail.approvals == 1 and [decision.version for decision in detail.decisions] == [1, 1, 2, 2]
 
 
 def test_a_whole_review_is_in_order(shop: Workspace) -> None:
-    one, two, three = (an_entry(shop, budget=str(dollars)) for dollars in (2, 9, 5))
+    single, two, three = (an_entry(shop, budget=str(dollars)) for dollars in (2, 9, 5))
     wishes = [
         Wish(BUDGET, usd(1), "x", two.pk),
         Wish(TOTAL, usd(7), "x"),
-        Wish(BUDGET, usd(1), "x", one.pk),
+        Wish(BUDGET, usd(1), "x", single.pk),
         Wish(CAP, usd(7), "x"),
     ]
     review = a_review(shop, *wishes)
     for text in ("first", "second"):
         comments.add(review, text, by=BEA)
     detail = reading.load(review)
-    assert [line.account_id for line in detail.lines] == [two.pk, three.pk, one.pk]
+    assert [line.account_id for line in detail.lines] == [two.pk, three.pk, single.pk]
     assert [(row.field, row.account_id) for row in detail.proposals] == [
-        (CAP, None), (TOTAL, None), (BUDGET, one.pk), (BUDGET, two.pk)]  # fmt: skip
+        (CAP, None), (TOTAL, None), (BUDGET, single.pk), (BUDGET, two.pk)]  # fmt: skip
     assert [comment.text for comment in detail.comments] == ["first", "second"]

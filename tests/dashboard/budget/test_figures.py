@@ -42,19 +42,19 @@ def seqs(shown: dict[str, Any]) -> list[int]:
 
 
 def test_filters_orders_and_totals_of_the_entries(shop: Workspace) -> None:
-    one, two, three, gone = (an_entry(shop, budget=budget, content=f"do {budget}") for budget in ("3", "1", "2", "7"))
-    for entry, amount in ((one, "1"), (two, "1.5"), (gone, "2")):
+    single, two, three, gone = (an_entry(shop, budget=budget, content=f"do {budget}") for budget in ("3", "1", "2", "7"))
+    for entry, amount in ((single, "1"), (two, "1.5"), (gone, "2")):
         a_charge(entry, amount)
-    caps.toggle_lock(one.account, by=ANA)
+    caps.toggle_lock(single.account, by=ANA)
     Account.objects.filter(pk=three.pk).update(own_budget=False)
     Hold.objects.create(project=project(shop), account=three.account, session_ref="s", amount=usd("0.5"))
     deletion.delete_all([gone], by=ANA)
-    for query, found in (
+    for query, matches in (
         ({}, [1, 2, 3]), ({"sort": "-seq"}, [3, 2, 1]), ({"sort": "budget"}, [2, 3, 1]), ({"sort": "-spent"}, [2, 1, 3]),
         ({"sort": "left"}, [2, 3, 1]), ({"over": "1"}, [2]), ({"locked": "1"}, [1]), ({"none": "1"}, [3]), ({"q": "do 2"}, [3]),
         ({"q": "#2"}, [2]), ({"q": "3"}, [1, 3]), ({"locked": "1", "over": "1"}, []),
     ):  # fmt: skip
-        assert seqs(listed(shop, **query)) == found, query
+        assert seqs(listed(shop, **query)) == matches, query
     everything, locked = listed(shop), listed(shop, locked="1")
     assert everything["totals"] | {"allocated": 0} == {
         "entries": 3, "budget": usd(6), "spent": usd("2.5"), "held": usd("0.5"), "left": usd(3), "allocated": 0}  # fmt: skip
@@ -117,8 +117,8 @@ def figures(shop: Workspace, role: Role = Role.ADMIN, **query: str) -> Figures:
 
 
 def test_the_entries_that_spent_most_come_first_then_by_number(shop: Workspace) -> None:
-    made = [an_entry(shop, budget="9") for _ in range(4)]
-    for entry, amount in zip(made[:3], ("1", "3", "1"), strict=True):
+    created = [an_entry(shop, budget="9") for _ in range(4)]
+    for entry, amount in zip(created[:3], ("1", "3", "1"), strict=True):
         a_charge(entry, amount)
     assert [entry.seq for entry, _ in overview.top(figures(shop))["top"]] == [2, 1, 3]
 

@@ -42,13 +42,13 @@ def test_filters_and_their_sums_agree(shop: Workspace) -> None:
         ledger.charge(project(shop), item, account=account, session_ref=f"sess_{n}", round_number=1, actor="agent")
     a_charge(None, "0.001", category="expansion", in_=shop)
     with timezone.override(UTC):
-        for query, found in (
+        for query, matches in (
             ({}, [1000, 100, 10, 1]), ({"category": "entry"}, [100, 10, 1]), ({"category": "expansion"}, [1000]),
             ({"entry": "#1"}, [10, 1]), ({"entry": other.pk}, [100]), ({"session": "sess_1"}, [10]),
             ({"from": "2026-08-04", "to": "2026-08-04"}, [100, 10]), ({"to": "2026-08-03"}, [1]), ({"from": "2026-08-05"}, [1000]),
             ({"category": "entry", "from": "2026-08-04"}, [100, 10]),
         ):  # fmt: skip
-            assert shown(shop, **query) == (found, sum(found), str(len(found))), query  # type: ignore[arg-type]
+            assert shown(shop, **query) == (matches, sum(matches), str(len(matches))), query  # type: ignore[arg-type]
 
 
 def test_counting_stops_and_the_sum_does_not(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_counting_stops_and_the_sum_does_not(shop: Workspace, monkeypatch: pytes
     assert shown(shop)[1:] == (6, "2+")
 
 
-def test_a_cost_is_unknown_where_neither_agent_nor_table_knew_it_and_nobody_corrected(shop: Workspace) -> None:
+def test_a_cost_is_unknown_where_neither_agent_nor_table_knew_it_and_no_one_corrected(shop: Workspace) -> None:
     entry = an_entry(shop, budget="9")
     for n, more in enumerate(({}, {"reported": 1}, {"computed": 1})):
         item = ledger.Charge(f"k{n}", 1, LedgerEntry.PriceSource.COMPUTED, **more)  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def test_a_cost_is_unknown_where_neither_agent_nor_table_knew_it_and_nobody_corr
     assert [row["unknown"] for row in rows] == [False, False, False, True] and {row["entry"].pk for row in rows} == {entry.pk}
 
 
-def test_a_line_of_the_csv_has_what_its_head_says(shop: Workspace) -> None:
+def test_a_line_of_the_csv_has_what_its_head_shows(shop: Workspace) -> None:
     entry = an_entry(shop, budget="9")
     tokens = {"input_tokens": 1, "output_tokens": 2, "cache_read_tokens": 3, "cache_write_tokens": 5, "cache_write_1h_tokens": 4}
     more: dict[str, Any] = {"reported": usd(1), "computed": usd(2), "price_version": "v1", "model": "m", "reason": "work"}
@@ -83,9 +83,9 @@ def test_a_line_of_the_csv_has_what_its_head_says(shop: Workspace) -> None:
 
 
 def test_rounds_are_listed_by_cost_while_their_entry_is_on_the_backlog(shop: Workspace) -> None:
-    one, two, gone = (an_entry(shop, budget="9") for _ in range(3))
+    single, two, gone = (an_entry(shop, budget="9") for _ in range(3))
     theirs = an_entry(a_workspace(name="Elsewhere"))
-    for n, (entry, cost) in enumerate(((one, "1"), (two, "3"), (gone, "5"), (theirs, "9"))):
+    for n, (entry, cost) in enumerate(((single, "1"), (two, "3"), (gone, "5"), (theirs, "9"))):
         session = Session.objects.create(
             id=f"sess_{n:020}", workspace=entry.workspace, entry=entry, attempt=1, status="ended", outcome="failed",
             ended_at=timezone.now() - timedelta(hours=1),
@@ -93,11 +93,11 @@ def test_rounds_are_listed_by_cost_while_their_entry_is_on_the_backlog(shop: Wor
         stat = {"insertions": 5, "deletions": 2}
         Round.objects.create(entry=entry, session=session, number=1, verdict="failed", diffstat=stat)
         a_charge(entry, cost, round=1)
-    a_charge(one, "7", round=2)  # of no round that has begun
+    a_charge(single, "7", round=2)  # of no round that has begun
     RoundSpend.objects.filter(account_id=two.pk).update(improvement_score=0.25)
     deletion.delete_all([gone], by=ANA)
     rows = most_expensive.round_list(page_request(shop))["rounds"]
-    assert [(row.account_id, row.number) for row in rows] == [(two.pk, 1), (one.pk, 1)]
+    assert [(row.account_id, row.number) for row in rows] == [(two.pk, 1), (single.pk, 1)]
     line = dict(zip(most_expensive.HEAD, most_expensive._line(rows[0]), strict=True))
     assert line == {"entry_id": two.pk, "number": 2, "title": "Do it", "round": 1, "verdict": "failed", "cost_usd": 3, "gain": 0.25,
                     "insertions": 5, "deletions": 2}  # fmt: skip

@@ -23,7 +23,7 @@ def shop(db: None) -> Workspace:
     return a_workspace()
 
 
-def found(shop: Workspace, q: str = "", **query: str) -> list[int]:
+def matches(shop: Workspace, q: str = "", **query: str) -> list[int]:
     """The numbers of the entries, in the order of the list."""
     asked = filters.read(page_request(shop, q=q, **query))
     rows = filters.ordered(filters.matching(shop.pk, asked), asked)
@@ -40,13 +40,13 @@ def test_numbers_are_compared_at_their_bounds(shop: Workspace) -> None:
         ("budget:>2", [3]), ("rounds:2", [2]), ("rounds:<2", [1, 3]), ("score:>=0.5", [2]), ("score:>0.5", []),
         ("spent:>1 budget:<3", [2]),
     ):  # fmt: skip
-        assert found(shop, q) == seqs, q
+        assert matches(shop, q) == seqs, q
 
 
 def test_words_numbers_and_qualifiers_find_their_entries(shop: Workspace) -> None:
     other = a_workspace(name="Other")
     some_entries(other, "Sort invoices")
-    one, two, three, gone = some_entries(
+    single, two, three, gone = some_entries(
         shop,
         Draft("Sort invoices", ref="a", priority=Entry.Priority.HIGH),
         Draft("Write 2 tests", depends_on=("a",)),
@@ -54,46 +54,46 @@ def test_words_numbers_and_qualifiers_find_their_entries(shop: Workspace) -> Non
         "Sort",
     )
     Entry.objects.filter(pk=gone.pk).update(deleted_at=now())
-    Entry.objects.filter(pk=one.pk).update(group="Tax", paths=["app/mail.py"], created_by="Bea")
+    Entry.objects.filter(pk=single.pk).update(group="Tax", paths=["app/mail.py"], created_by="Bea")
     Entry.objects.filter(pk=two.pk).update(group="Tax / Deep", parallel_group="east")
     Entry.objects.filter(pk=three.pk).update(
         group="Taxi", paths=["app/"], status="blocked", reason_code="human_hold", reason_message="x"
     )
     caps.toggle_lock(three.account, by=ANA)
     for q, seqs in (
-        ("sort", [1]), ("SORT invoices", [1]), ("#2", [2]), ("2", [2]), (one.pk, [1]), ("sort write", []),
+        ("sort", [1]), ("SORT invoices", [1]), ("#2", [2]), ("2", [2]), (single.pk, [1]), ("sort write", []),
         ("priority:high", [1]), ("by:bea", [1]), ("group:Tax", [1, 2]), ("group:east", [2]), ("dep:1", [2]), ("dep:#2", []),
         ("file:app/mail.py", [1, 3]), ("file:mail", [1]), ("file:app/other.py", [3]),
         ("locked:yes", [3]), ("locked:no", [1, 2]), ("held:yes", [3]), ("held:no", [1, 2]),
         ("status:blocked", [3]), ("status:open", [1, 2, 3]), ("status:stuck", [3]), ("status:pending", [1]), ("status:done", []),
         ("reason:dependencies_pending", [2]), ("reason:human_hold", [3]),
     ):  # fmt: skip
-        assert found(shop, q) == seqs, q
-    assert found(shop, locked="1") == [3] and found(shop, group="Tax") == [1, 2] and found(shop, status="blocked") == [3]
-    assert found(shop, reason="human_hold") == [3] and found(shop, status="ready") == [1]
+        assert matches(shop, q) == seqs, q
+    assert matches(shop, locked="1") == [3] and matches(shop, group="Tax") == [1, 2] and matches(shop, status="blocked") == [3]
+    assert matches(shop, reason="human_hold") == [3] and matches(shop, status="ready") == [1]
 
 
 def test_what_landed_and_what_is_open_or_stuck(shop: Workspace) -> None:
     done, failed, *_ = some_entries(shop, "a", "b", "c")
     Entry.objects.filter(pk=done.pk).update(**CLOSED)
     Entry.objects.filter(pk=failed.pk).update(status="failed", reason_code="rounds_exhausted", reason_message="x")
-    assert (found(shop), found(shop, done="hide"), found(shop, status="stuck"), found(shop, status="done")) == (
+    assert (matches(shop), matches(shop, done="hide"), matches(shop, status="stuck"), matches(shop, status="done")) == (
         [2, 3, 1], [2, 3], [2], [1])  # fmt: skip
-    assert found(shop, done="hide", status="done") == [1]
+    assert matches(shop, done="hide", status="done") == [1]
 
 
 def test_orders_have_what_is_equal_by_number(shop: Workspace) -> None:
-    one, two, three = (an_entry(shop, budget="9") for _ in range(3))
+    single, two, three = (an_entry(shop, budget="9") for _ in range(3))
     a_charge(two, "3")
     at = now()
-    for entry, score, hours in ((one, 0.5, 1), (two, None, 3), (three, 0.9, 2)):
+    for entry, score, hours in ((single, 0.5, 1), (two, None, 3), (three, 0.9, 2)):
         Entry.objects.filter(pk=entry.pk).update(score=score, updated_at=at - timedelta(hours=hours))
     Entry.objects.filter(pk=three.pk).update(priority=Entry.Priority.CRITICAL, rounds_completed=1)
     for sort, seqs in (
         ("seq", [1, 2, 3]), ("-seq", [3, 2, 1]), ("priority", [3, 1, 2]), ("-rounds", [3, 2, 1]), ("score", [2, 1, 3]),
         ("-score", [3, 1, 2]), ("-spent", [2, 3, 1]), ("updated", [2, 3, 1]),
     ):  # fmt: skip
-        assert found(shop, sort=sort) == seqs, sort
+        assert matches(shop, sort=sort) == seqs, sort
 
 
 def test_what_was_worked_on_by_one_session_matches_all_of_its_terms(shop: Workspace) -> None:
@@ -107,13 +107,13 @@ def test_what_was_worked_on_by_one_session_matches_all_of_its_terms(shop: Worksp
         ("model:large", [1, 3]), ("model:none", [4]), ("worked:24h", [1, 2]), ("worked:7d", [1, 2, 3]), ("model:large worked:24h", [1]),
         ("agent:codex", [1, 2, 3, 4]), ("agent:other", []),
     ):  # fmt: skip
-        assert found(shop, q) == seqs, q
+        assert matches(shop, q) == seqs, q
 
 
 def test_children_are_found_by_their_parent(shop: Workspace) -> None:
     whole = an_entry(shop, budget="2")
     splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)
-    assert found(shop, "parent:1") == [2, 3] == found(shop, "parent:#1")
+    assert matches(shop, "parent:1") == [2, 3] == matches(shop, "parent:#1")
 
 
 # The language
@@ -167,7 +167,7 @@ def test_a_search_is_a_sentence() -> None:
 # The CSV
 
 
-def test_a_line_of_the_csv_has_what_its_head_says(shop: Workspace) -> None:
+def test_a_line_of_the_csv_has_what_its_head_shows(shop: Workspace) -> None:
     first = an_entry(shop, budget="3", content="Sort\n\nmore", files=["a.py", "b.py"])
     second = an_entry(shop, budget="2")
     dependencies.depend(second, first, by=ANA)
@@ -177,10 +177,10 @@ def test_a_line_of_the_csv_has_what_its_head_says(shop: Workspace) -> None:
     asked: list[dict[str, Any]] = [
         dict(zip(csv_rows.HEAD, line, strict=True)) for line in csv_rows.lines(page_request(shop), [second.pk, "gone", first.pk])
     ]
-    two, one = asked
+    two, single = asked
     expected = {"entry_id": first.pk, "number": 1, "title": "Sort", "rounds": 1, "best_score": 0.5, "budget_usd": 3, "spent_usd": 1,
                 "held_usd": 0, "budget_locked": True, "priority": "medium", "files": "a.py; b.py", "created_by": "ana", "group": "Tax",
                 "requires": "gpu", "needs": 0}  # fmt: skip
-    assert {name: one[name] for name in expected} == expected
+    assert {name: single[name] for name in expected} == expected
     assert (two["needs"], two["needs_done"], two["reason"]) == (1, 0, "dependencies_pending") and "#1" in two["why"]
     assert usd(3) == first.account.budget

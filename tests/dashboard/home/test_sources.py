@@ -82,9 +82,9 @@ def test_what_lets_nothing_start_is_named_with_its_cause_and_its_page(shop: Work
 
 
 def test_a_cap_that_is_reached_comes_before_entries_without_money(shop: Workspace, otto: Scope) -> None:
-    one, two, own, gone, other = (an_entry(shop) for _ in range(5))
+    single, two, own, gone, other = (an_entry(shop) for _ in range(5))
     assert list(sources.money(again(otto))) == []
-    stuck(one, "blocked", Reason.PROJECT_BUDGET_EXCEEDED)
+    stuck(single, "blocked", Reason.PROJECT_BUDGET_EXCEEDED)
     stuck(own, "blocked", Reason.BUDGET_EXCEEDED)
     stuck(gone, "blocked", Reason.PROJECT_BUDGET_EXCEEDED, deleted_at=now())
     [item] = sources.money(again(otto))
@@ -100,8 +100,8 @@ def test_a_cap_that_is_reached_comes_before_entries_without_money(shop: Workspac
 
 
 def test_entries_that_only_a_person_can_move_are_named_the_newest_first(shop: Workspace, otto: Scope) -> None:
-    made = [an_entry(shop, content=f"do {n}") for n in range(7)]
-    failed, held, conflict, waits, gone, pending, old = made
+    created = [an_entry(shop, content=f"do {n}") for n in range(7)]
+    failed, held, conflict, waits, gone, pending, old = created
     at = now()
     stuck(failed, "failed", Reason.ROUNDS_EXHAUSTED, reason_at=at - timedelta(hours=2))
     stuck(held, "blocked", Reason.HUMAN_HOLD, reason_at=at - timedelta(hours=1))
@@ -184,24 +184,24 @@ def test_the_most_urgent_comes_first_and_what_has_no_time_last(
     def item(key: str, urgency: Urgency, hours: int | None) -> Item:
         return Item(key, shop, urgency, "", "", "", None if hours is None else at - timedelta(hours=hours), "", "")
 
-    made = [
+    created = [
         item("d", Urgency.FAILED, None),
         item("c", Urgency.FAILED, 5),
         item("e", Urgency.LATER, 0),
         item("b", Urgency.FAILED, 1),
         item("a", Urgency.MONEY, None),
     ]
-    monkeypatch.setattr(queue, "SOURCES", (lambda seen: made[:2], lambda seen: made[2:]))
+    monkeypatch.setattr(queue, "SOURCES", (lambda seen: created[:2], lambda seen: created[2:]))
     assert [each.key for each in queue.items(otto)] == ["a", "b", "c", "d", "e"]
-    tones = {each.urgency: each.symbol for each in made}
+    tones = {each.urgency: each.symbol for each in created}
     assert tones == {Urgency.MONEY: ("bad", "failed"), Urgency.FAILED: ("bad", "failed"), Urgency.LATER: ("warn", "warn")}
     assert item("f", Urgency.STUCK, None).symbol == item("f", Urgency.CONFLICT, None).symbol == ("block", "blocked")
     assert item("f", Urgency.STANDSTILL, None).symbol[0] == "bad" and item("f", Urgency.WAITS, None).symbol[0] == "warn"
 
 
 def test_eight_are_shown_or_fifty_and_the_rest_is_counted(shop: Workspace, otto: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [Item(f"k{n:02}", shop, Urgency.FAILED, "", "", "", None, "", "") for n in range(53)]
-    monkeypatch.setattr(queue, "SOURCES", (lambda seen: made,))
+    created = [Item(f"k{n:02}", shop, Urgency.FAILED, "", "", "", None, "", "") for n in range(53)]
+    monkeypatch.setattr(queue, "SOURCES", (lambda seen: created,))
     QueueMark.objects.create(user=otto.caller.user, key="k00", aside_until=otto.at)
     QueueMark.objects.create(user=otto.caller.user, key="k01", aside_until=otto.at + timedelta(seconds=1))
     QueueMark.objects.create(user=seed.user("bea", role="budget"), key="k02", aside_until=otto.at + timedelta(hours=1))
@@ -209,7 +209,7 @@ def test_eight_are_shown_or_fifty_and_the_rest_is_counted(shop: Workspace, otto:
     assert (len(short["rows"]), short["left_out"], short["waiting"], short["aside"], short["unread"]) == (8, 44, 52, 1, 51)
     assert (len(long["rows"]), long["left_out"], long["whole"]) == (50, 2, True)
     assert [(row.item.key, row.unread) for row in short["rows"][:2]] == [("k00", False), ("k02", True)]
-    monkeypatch.setattr(queue, "SOURCES", (lambda seen: made[:3],))
+    monkeypatch.setattr(queue, "SOURCES", (lambda seen: created[:3],))
     assert queue.region(otto)["left_out"] == 0
 
 
@@ -246,12 +246,12 @@ def test_an_item_is_put_aside_for_its_time(
 
 
 def test_a_card_counts_its_own_entries_money_and_sessions(shop: Workspace, otto: Scope) -> None:
-    made = some_entries(shop, *(f"do {n}" for n in range(7)))
-    Entry.objects.filter(pk__in=[entry.pk for entry in made[:2]]).update(**CLOSED)
-    stuck(made[2], "failed", Reason.ROUNDS_EXHAUSTED)
-    stuck(made[3], "blocked", Reason.HUMAN_HOLD)
-    Entry.objects.filter(pk=made[4].pk).update(deleted_at=now())
-    a_charge(made[0], "2")
+    created = some_entries(shop, *(f"do {n}" for n in range(7)))
+    Entry.objects.filter(pk__in=[entry.pk for entry in created[:2]]).update(**CLOSED)
+    stuck(created[2], "failed", Reason.ROUNDS_EXHAUSTED)
+    stuck(created[3], "blocked", Reason.HUMAN_HOLD)
+    Entry.objects.filter(pk=created[4].pk).update(deleted_at=now())
+    a_charge(created[0], "2")
     a_charge(None, "0.5", category="orchestrator", in_=shop)
     caps.set_limit(project(shop), "total", "day", usd(6), by=ANA)
     caps.set_limit(project(shop), "total", "day", usd(7), by=ANA)
@@ -302,7 +302,7 @@ def test_the_end_of_a_backlog_is_shown_while_it_runs(shop: Workspace, otto: Scop
     assert cards.region(again(otto))["cards"][0]["finish"] is None
 
 
-def test_so_many_workspaces_are_shown_and_that_there_are_more_is_said(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_workspaces_are_shown_and_that_there_are_more_is_shown(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scope, "MAX_WORKSPACES", 2)
     assert not seen_by("ana").has_more
     a_workspace(name="Third")

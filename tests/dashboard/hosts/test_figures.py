@@ -61,7 +61,7 @@ def test_what_it_has_is_of_all_its_workers() -> None:
     assert a_host({"seen_at": now()}, AWAY).seen_at > now() - timedelta(minutes=1)
 
 
-def test_what_it_has_not_said_yet_adds_up_and_lasts_until_the_latest() -> None:
+def test_what_it_has_not_shown_yet_adds_up_and_lasts_until_the_latest() -> None:
     host, at = a_host({}), now()
     for amount, drawn, until in ((10, 4, at), (5, 9, at + timedelta(hours=1)), (3, 0, None)):
         host.expect(Hold(amount=amount, drawn=drawn, awaits_until=until))

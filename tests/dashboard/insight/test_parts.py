@@ -174,7 +174,7 @@ def test_days_are_compared_with_those_of_the_period_before_in_the_readers_zone(s
     assert kiribati == {date(2026, 8, 5): (6, 10)}
 
 
-def test_only_first_sessions_that_ended_say_how_long_entries_waited(shop: Workspace) -> None:
+def test_only_first_sessions_that_ended_show_how_long_entries_waited(shop: Workspace) -> None:
     ended(shop, NOW - timedelta(hours=1))
     for more in ({"attempt": 2}, {"status": "running"}):
         entry = ended(shop, NOW - timedelta(hours=1), **more)  # type: ignore[arg-type]

@@ -81,18 +81,18 @@ def test_without_an_entry_all_is_zero(shop: Workspace) -> None:
 
 def test_each_entry_counts_where_it_stands(shop: Workspace) -> None:
     names = ["done", "running", "ready", "later", "parked", "waits", "held", "failed", "approval", "unfunded", "gone"]
-    made = dict(zip(names, some_entries(shop, *names), strict=True))
-    Entry.objects.filter(pk=made["done"].pk).update(**CLOSED)
-    Entry.objects.filter(pk=made["running"].pk).update(status="in_progress")
-    dependencies.depend(made["later"], made["ready"], by=ANA)
-    Entry.objects.filter(pk=made["waits"].pk).update(not_before=now() + timedelta(hours=1))
-    Entry.objects.filter(pk=made["parked"].pk).update(not_before=now() - timedelta(hours=1))
+    created = dict(zip(names, some_entries(shop, *names), strict=True))
+    Entry.objects.filter(pk=created["done"].pk).update(**CLOSED)
+    Entry.objects.filter(pk=created["running"].pk).update(status="in_progress")
+    dependencies.depend(created["later"], created["ready"], by=ANA)
+    Entry.objects.filter(pk=created["waits"].pk).update(not_before=now() + timedelta(hours=1))
+    Entry.objects.filter(pk=created["parked"].pk).update(not_before=now() - timedelta(hours=1))
     at = now()
-    stuck(made["held"], "blocked", Reason.BUDGET_EXCEEDED, reason_at=at - timedelta(hours=25))
-    stuck(made["failed"], "failed", Reason.ROUNDS_EXHAUSTED, reason_at=at)
-    stuck(made["approval"], "pending", Reason.WAITING_FOR_APPROVAL, reason_at=at)
-    stuck(made["unfunded"], "blocked", Reason.PROJECT_BUDGET_EXCEEDED, reason_at=at - timedelta(hours=23))
-    Entry.objects.filter(pk=made["gone"].pk).update(deleted_at=at)
+    stuck(created["held"], "blocked", Reason.BUDGET_EXCEEDED, reason_at=at - timedelta(hours=25))
+    stuck(created["failed"], "failed", Reason.ROUNDS_EXHAUSTED, reason_at=at)
+    stuck(created["approval"], "pending", Reason.WAITING_FOR_APPROVAL, reason_at=at)
+    stuck(created["unfunded"], "blocked", Reason.PROJECT_BUDGET_EXCEEDED, reason_at=at - timedelta(hours=23))
+    Entry.objects.filter(pk=created["gone"].pk).update(deleted_at=at)
     shown = read(shop)
     expected = {"total": 10, "done": 1, "running": 1, "ready": 2, "waiting": 4, "review": 1, "blocked": 2, "newly_blocked": 1,
                 "failed": 1, "unfunded": 1, "asked": 0}  # fmt: skip
@@ -163,9 +163,9 @@ def quiet(workspace: Workspace) -> None:
 def test_alerts_come_first_then_what_waits_for_people_then_the_newest_that_is_stuck(shop: Workspace) -> None:
     quiet(shop)
     assert needs(shop) == []
-    one, two, three = some_entries(shop, "one", "two", "three")
+    single, two, three = some_entries(shop, "one", "two", "three")
     at = now()
-    stuck(one, "blocked", Reason.HUMAN_HOLD, reason_at=at - timedelta(hours=2))
+    stuck(single, "blocked", Reason.HUMAN_HOLD, reason_at=at - timedelta(hours=2))
     stuck(two, "failed", Reason.ROUNDS_EXHAUSTED, reason_at=at - timedelta(hours=1))
     stuck(three, "blocked", Reason.PROJECT_BUDGET_EXCEEDED, reason_at=at)
     assert needs(shop)[:2] == [
@@ -273,7 +273,7 @@ def test_sessions_that_go_on_make_a_pause_a_stop_in_progress(shop: Workspace) ->
         (2, 1_500_000, "Stop 2 workers now", "Ends 2 running ($1.50 reserved) and turns dispatch off; commits are kept."),
     ],
 )
-def test_a_stop_says_what_it_ends(at_work: int, held: int, label: str, words: str) -> None:
+def test_a_stop_shows_what_it_ends(at_work: int, held: int, label: str, words: str) -> None:
     assert header.stop_all(at_work, held) == (label, words)
 
 
@@ -313,7 +313,7 @@ def test_what_landed_within_a_day_is_counted_and_the_newest_five_are_named(shop:
     assert [(row["entry__seq"], row["title"]) for row in shown["finished"]] == [(n + 1, f"do {n}") for n in (7, 6, 5, 4, 3)]
 
 
-def test_more_than_so_many_landings_of_a_day_are_said_to_be_more(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_so_many_landings_of_a_day_are_shown_to_be_more(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_day, "MAX_LANDINGS", 2)
     for number, more in ((1, False), (2, True)):
         landed(an_entry(shop), 1)

@@ -210,24 +210,24 @@ def test_the_grid_and_the_list_have_what_ended_within_the_hour_of_this_workspace
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "matches"),
     [
         ({}, [0, 1, 2]), ({"state": "passed"}, [1]), ({"phase": "verification"}, [0, 1, 2]), ({"phase": "merging"}, []),
         ({"q": "sort"}, [2]), ({"q": "#1"}, [0]), ({"q": "2"}, [1]), ({"q": "nothing"}, []),
     ],
 )  # fmt: skip
 def test_what_ended_is_found_by_its_outcome_phase_words_and_number(
-    shop: Workspace, filters: dict[str, str], found: list[int]
+    shop: Workspace, filters: dict[str, str], matches: list[int]
 ) -> None:
-    made = [ended(shop, 90), ended(shop, 80, outcome="passed"), ended(shop, 70, content="Sort invoices")]
+    created = [ended(shop, 90), ended(shop, 80, outcome="passed"), ended(shop, 70, content="Sort invoices")]
     rows = views._ended(page_request(shop), chosen(**filters)).order_by("claimed_at")
-    assert [row.pk for row in rows] == [made[n].pk for n in found]
+    assert [row.pk for row in rows] == [created[n].pk for n in matches]
 
 
 def test_pages_of_what_ended_go_forth_and_back_without_a_gap(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "PAGE_SIZE", 2)
-    made = [ended(shop, minutes).pk for minutes in (1, 2, 2, 4, 5)]
-    Session.objects.filter(pk=made[2]).update(claimed_at=Session.objects.get(pk=made[1]).claimed_at)
+    created = [ended(shop, minutes).pk for minutes in (1, 2, 2, 4, 5)]
+    Session.objects.filter(pk=created[2]).update(claimed_at=Session.objects.get(pk=created[1]).claimed_at)
     line = list(Session.objects.filter(workspace=shop).order_by("-claimed_at", "-id").values_list("pk", flat=True))
 
     def page(**query: str) -> tuple[list[str], str, str]:

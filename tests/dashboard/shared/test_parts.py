@@ -128,8 +128,8 @@ def test_a_form_leads_back_to_a_page_of_this_site_alone(shop: Workspace, where: 
 
 def test_a_region_differs_by_what_it_shows_and_not_by_tokens_and_clocks() -> None:
     html = '<input name="csrfmiddlewaretoken" value="{}"><time class="num" data-ago="2026">{}</time><p>{}</p>'
-    one = region_versions.of(html.format("a", "1 s ago", "x"))
-    assert one == region_versions.of(html.format("b", "2 s ago", "x")) != region_versions.of(html.format("a", "1 s ago", "y"))
+    single = region_versions.of(html.format("a", "1 s ago", "x"))
+    assert single == region_versions.of(html.format("b", "2 s ago", "x")) != region_versions.of(html.format("a", "1 s ago", "y"))
     assert region_versions.parse("nav,header:1f0c,,") == {"nav": "", "header": "1f0c"}
     assert len(region_versions.parse(",".join(f"r{n}" for n in range(50)))) == 40
 

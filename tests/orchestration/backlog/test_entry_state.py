@@ -76,12 +76,12 @@ def test_an_entry_that_does_not_go_on_releases_its_locks_alone(shop: Workspace, 
 
 
 def test_what_waits_counts_each_that_is_done_once_and_again_when_it_is_reopened(shop: Workspace) -> None:
-    first, second, third, both, one = some_entries(
+    first, second, third, both, single = some_entries(
         shop, Draft("a", ref="a"), Draft("b", ref="b"), "c", Draft("both", depends_on=("a", "b")), Draft("one", depends_on=("b",))
     )
     for following, counts in ((CLOSED, (0, 0)), (CLOSED, (0, 0)), (PENDING, (2, 1)), (HELD, (2, 1)), (CLOSED, (0, 0))):
         moved([first, second], following)
-        assert (unmet(both), unmet(one), unmet(third)) == (*counts, 0)
+        assert (unmet(both), unmet(single), unmet(third)) == (*counts, 0)
 
 
 def test_an_open_commit_lets_others_start_until_the_entry_is_in_another_state(shop: Workspace) -> None:
@@ -129,16 +129,16 @@ def test_a_split_entry_that_fails_blocks_what_waits_for_it_and_for_those_above(s
     leaf, third = splitting.split(middle, [Draft("leaf"), Draft("third")], by=ANA)
     moved([second, third], CLOSED)
     assert rebuild.find(shop.pk) == []
-    [beside] = some_entries(shop, Draft("beside", depends_on=(middle.pk,)))
+    [next_to] = some_entries(shop, Draft("beside", depends_on=(middle.pk,)))
     moved([leaf], FAILED)
     assert [state(each)[0] for each in (middle, top)] == ["failed", "failed"]
-    assert state(behind) == state(beside) == ("blocked", "dependency_failed")
+    assert state(behind) == state(next_to) == ("blocked", "dependency_failed")
     moved([leaf], CLOSED)
     assert rebuild.find(shop.pk) == []
-    assert [state(each)[0] for each in (middle, top, behind, beside)] == ["done", "done", "pending", "pending"]
-    assert unmet(behind) == unmet(beside) == 0
+    assert [state(each)[0] for each in (middle, top, behind, next_to)] == ["done", "done", "pending", "pending"]
+    assert unmet(behind) == unmet(next_to) == 0
     moved([leaf], PENDING)
-    assert unmet(behind) == unmet(beside) == 1 and rebuild.find(shop.pk) == []
+    assert unmet(behind) == unmet(next_to) == 1 and rebuild.find(shop.pk) == []
 
 
 def test_only_an_entry_that_was_not_so_before_is_recorded_as_halted(shop: Workspace) -> None:
@@ -155,7 +155,7 @@ def test_only_an_entry_that_was_not_so_before_is_recorded_as_halted(shop: Worksp
     ]
 
 
-def test_nobody_is_asked_any_more_about_an_entry_that_moves(shop: Workspace) -> None:
+def test_no_one_is_asked_any_more_about_an_entry_that_moves(shop: Workspace) -> None:
     asked, other = some_entries(shop, "one", "two")
     for entry in (asked, other):
         queue.enqueue(entry, "c" * 40, round_=None, state=Landing.State.WAITING)
@@ -187,16 +187,16 @@ def test_money_follows_an_entry_that_stops_or_goes_on(
 ) -> None:
     entry = an_entry(shop)
     moved([entry], before)
-    made: set[str] = set()
+    created: set[str] = set()
     for name in ("give_back", "give_again", "mark_due"):
-        monkeypatch.setattr(funding, name, _noted(name, made))
+        monkeypatch.setattr(funding, name, _noted(name, created))
     moved([entry], following)
-    assert made == calls
+    assert created == calls
 
 
-def _noted(name: str, made: set[str]) -> Any:
+def _noted(name: str, created: set[str]) -> Any:
     def note(*_: Any) -> int:
-        made.add(name)
+        created.add(name)
         return 1
 
     return note

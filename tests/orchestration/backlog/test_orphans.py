@@ -25,8 +25,8 @@ def test_a_lock_is_orphaned_if_its_entry_is_idle_deleted_or_has_not_begun_and_ha
         ):
             fields = {"done": CLOSED, "blocked": STUCK, "failed": STUCK}.get(status, {"reason_code": ""})
             begun = {"status": status, "deleted_at": deleted_at, "has_rounds": has_rounds, "attempts": attempts}
-            way = {"done_way": "", "done_by": ""} if status != "done" else {}
-            Entry.objects.filter(pk=lock.entry_id).update(**{**way, **fields, **begun})
+            route = {"done_way": "", "done_by": ""} if status != "done" else {}
+            Entry.objects.filter(pk=lock.entry_id).update(**{**route, **fields, **begun})
             entry = Entry.objects.get(pk=lock.entry_id)
             is_begun = has_rounds or attempts > 0
             expected = not is_open and not (status in ("pending", "in_progress") and deleted_at is None and is_begun)

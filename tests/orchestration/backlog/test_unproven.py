@@ -200,11 +200,11 @@ def test_an_entry_takes_locks_over_from_unproven_work_below_it_and_from_what_wai
     a, stranger = waits(an_entry(shop)), waits(an_entry(shop))
     b = above(a)
     c = above(b)
-    everybody = (a, b, c, stranger)
-    assert passing_on(b, *everybody) == {a.seq, c.seq}
-    assert passing_on(c, *everybody) == {a.seq}, "b is in line: its own work comes first"
-    assert passing_on(a, *everybody) == {b.seq, c.seq}
-    assert passing_on(stranger, *everybody) == set()
+    all_people = (a, b, c, stranger)
+    assert passing_on(b, *all_people) == {a.seq, c.seq}
+    assert passing_on(c, *all_people) == {a.seq}, "b is in line: its own work comes first"
+    assert passing_on(a, *all_people) == {b.seq, c.seq}
+    assert passing_on(stranger, *all_people) == set()
     assert passing_on(b, a) == {a.seq} and passing_on(b) == set()
 
 

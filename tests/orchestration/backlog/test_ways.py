@@ -146,7 +146,7 @@ def test_where_all_that_its_rounds_had_made_is_given_up_what_people_pushed_last_
     assert becomes_done(entry, ways.landed("c" * 40, round=1)).done_way == "landed"
 
 
-def test_what_people_pushed_is_no_proof_beside_newer_work(shop: Workspace) -> None:
+def test_what_people_pushed_is_no_proof_next_to_newer_work(shop: Workspace) -> None:
     entry = worked(an_entry(shop, budget="9"), "a" * 40, "b" * 40)
     Landing.objects.create(workspace=shop, entry=entry, commit="b" * 40, state="landed", ended_at=now())
     with pytest.raises(NotDone):

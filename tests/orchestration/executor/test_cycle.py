@@ -239,7 +239,7 @@ def test_a_deleted_entry_is_never_started() -> None:
     assert dispatch.cycle(shop.pk).started == []
 
 
-def test_a_share_follows_what_its_entry_reserves_beside_entries_with_budgets_of_their_own() -> None:
+def test_a_share_follows_what_its_entry_reserves_next_to_entries_with_budgets_of_their_own() -> None:
     a_worker()
     shop = a_workspace(round_ceiling_usd=2)
     own, share = some_entries(shop, Draft("own", budget=usd(9)), "share")

@@ -382,7 +382,7 @@ def test_each_reason_has_its_sentence(world: dict[str, Any], entry: dict[str, An
          "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"),
     ],
 )  # fmt: skip
-def test_what_lacks_money_says_whose(world: dict[str, Any], entry: dict[str, Any], code: str, message: str) -> None:
+def test_what_lacks_money_shows_whose(world: dict[str, Any], entry: dict[str, Any], code: str, message: str) -> None:
     why = only(replace(WORLD, **world), an_entry("e1", **entry))
     assert (why.code, why.message) == (code, message)
 

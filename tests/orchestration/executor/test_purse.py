@@ -140,7 +140,7 @@ def usd(amount: int) -> int:
         ({"set_aside": 3}, 5, "$3.00 set aside for entries with a budget of their own"),
     ],
 )
-def test_an_entry_waits_for_who_has_what_it_needs_and_for_nobody_else(purse: dict[str, int], needed: int, sentence: str) -> None:
+def test_an_entry_waits_for_who_has_what_it_needs_and_for_no_one_else(purse: dict[str, int], needed: int, sentence: str) -> None:
     """It has $2 left."""
     amounts = {name: usd(amount) for name, amount in purse.items()}
     waits = a_purse(awaits="east, which is away", **amounts)

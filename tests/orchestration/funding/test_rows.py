@@ -30,11 +30,11 @@ def shop() -> Workspace:
 
 def shares(workspace: Workspace, *dollars: float, **entry: Any) -> list[Account]:
     """Entries with shares of so many dollars, in line."""
-    made = some_entries(workspace, *(Draft(f"do {n}") for n in range(len(dollars))))
-    for row, amount in zip(made, dollars, strict=True):
+    created = some_entries(workspace, *(Draft(f"do {n}") for n in range(len(dollars))))
+    for row, amount in zip(created, dollars, strict=True):
         Account.objects.filter(pk=row.pk).update(budget=usd(str(amount)), own_budget=False)
         Entry.objects.filter(pk=row.pk).update(**entry)
-    return [Account.objects.get(pk=row.pk) for row in made]
+    return [Account.objects.get(pk=row.pk) for row in created]
 
 
 def budgets(*accounts: Account) -> list[float]:
@@ -111,12 +111,12 @@ def test_spent_and_reserved_money_is_not_idle_nor_what_is_reserved_next(shop: Wo
 
 
 def test_each_giver_keeps_a_round_or_what_it_has_reserved(shop: Workspace) -> None:
-    one, two, three, four = shares(shop, 5, 5, 5, 5)
-    a_charge(Entry.objects.get(pk=one.pk), "1")
+    single, two, three, four = shares(shop, 5, 5, 5, 5)
+    a_charge(Entry.objects.get(pk=single.pk), "1")
     reserve(two, "3")
     with transaction.atomic():
-        given = first_rounds.reclaim(project(shop), [one.pk, two.pk, three.pk, four.pk], usd(6), usd(2))
-    assert given == {one.pk: usd(2), two.pk: usd(2), three.pk: usd(2)} and budgets(one, two, three, four) == [3, 3, 3, 5]
+        given = first_rounds.reclaim(project(shop), [single.pk, two.pk, three.pk, four.pk], usd(6), usd(2))
+    assert given == {single.pk: usd(2), two.pk: usd(2), three.pk: usd(2)} and budgets(single, two, three, four) == [3, 3, 3, 5]
     rows = BudgetChange.objects.filter(account=two).values_list("before", "after", "source", "actor", "reason")
     sentence = "Lowered from $5.00 to $3.00: a round for each entry comes before a second one for any"
     assert list(rows) == [(usd(5), usd(3), "allocation", "muster", sentence)]
@@ -136,16 +136,16 @@ def test_more_than_the_plan_has_is_taken_back_from_the_last_in_line(shop: Worksp
 
 
 def test_a_raise_is_beyond_what_is_spent_and_reserved_and_leaves_locked_budgets(shop: Workspace) -> None:
-    one, over, locked, same = shares(shop, 5, 1, 5, 5)
-    a_charge(Entry.objects.get(pk=one.pk), "1")
-    reserve(one, "1")
+    single, over, locked, same = shares(shop, 5, 1, 5, 5)
+    a_charge(Entry.objects.get(pk=single.pk), "1")
+    reserve(single, "1")
     a_charge(Entry.objects.get(pk=over.pk), "2")
     caps.toggle_lock(locked, by=ANA)
     BudgetChange.objects.all().delete()
     with transaction.atomic():
-        given = {one.pk: usd(2), over.pk: usd(2), locked.pk: usd(2), same.pk: 0}
+        given = {single.pk: usd(2), over.pk: usd(2), locked.pk: usd(2), same.pk: 0}
         assert changes.raise_by(project(shop), given, "a test") == 2
-    assert budgets(one, over, locked, same) == [7, 4, 5, 5]
+    assert budgets(single, over, locked, same) == [7, 4, 5, 5]
     assert set(BudgetChange.objects.values_list("reason", flat=True)) == {
         "Raised from $5.00 to $7.00: a test",
         "Raised from $1.00 to $4.00: a test",
@@ -165,13 +165,13 @@ def test_any_number_of_budgets_is_written_and_recorded(shop: Workspace) -> None:
 
 
 def test_a_share_is_raised_to_what_is_reserved_next_out_of_spare_money_and_then_of_the_last_in_line(shop: Workspace) -> None:
-    one, two, last = shares(shop, 1, 4, 14)
+    single, two, last = shares(shop, 1, 4, 14)
     with transaction.atomic():
-        funding.raise_shares(shop.pk, {one.pk: usd("1.5")})
-    assert budgets(one, two, last) == [1.5, 4, 14]
+        funding.raise_shares(shop.pk, {single.pk: usd("1.5")})
+    assert budgets(single, two, last) == [1.5, 4, 14]
     with transaction.atomic():
-        funding.raise_shares(shop.pk, {one.pk: usd(3), two.pk: usd(3)})
-    assert budgets(one, two, last) == [3, 4, 13]
+        funding.raise_shares(shop.pk, {single.pk: usd(3), two.pk: usd(3)})
+    assert budgets(single, two, last) == [3, 4, 13]
     reasons = BudgetChange.objects.order_by("id").values_list("reason", flat=True)
     assert set(reasons) == {
         "Raised from $1.00 to $1.50: its session reserves more than its share",
@@ -190,25 +190,25 @@ def test_budgets_of_people_are_neither_raised_nor_do_they_count_as_lacking(shop:
 
 
 def test_a_giver_keeps_what_it_reserves_itself(shop: Workspace) -> None:
-    one, last = shares(shop, 1, 19)
+    single, last = shares(shop, 1, 19)
     with transaction.atomic():
-        funding.raise_shares(shop.pk, {one.pk: usd(2), last.pk: usd(18)})
-    assert budgets(one, last) == [2, 18]
+        funding.raise_shares(shop.pk, {single.pk: usd(2), last.pk: usd(18)})
+    assert budgets(single, last) == [2, 18]
 
 
 def test_a_charge_that_came_between_is_tried_again(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, last = shares(shop, 1, 19)
+    single, last = shares(shop, 1, 19)
     real = changes.locked
 
     def charged(ids: Any) -> list[Account]:
         a_charge(Entry.objects.get(pk=last.pk), "18.5")
-        a_charge(Entry.objects.get(pk=one.pk), "1")
+        a_charge(Entry.objects.get(pk=single.pk), "1")
         return real(ids)
 
     monkeypatch.setattr(raising.changes, "locked", charged)
     with pytest.raises(IntegrityError, match="read again"), transaction.atomic():
-        funding.raise_shares(shop.pk, {one.pk: usd(2)})
-    assert budgets(one, last) == [1, 19]
+        funding.raise_shares(shop.pk, {single.pk: usd(2)})
+    assert budgets(single, last) == [1, 19]
 
 
 @pytest.mark.parametrize(
@@ -269,9 +269,9 @@ def test_without_money_in_the_plan_no_share_goes_on(shop: Workspace) -> None:
 
 
 def test_only_the_named_entries_go_on_and_what_was_deleted_does_not(shop: Workspace) -> None:
-    one, two, gone = stuck(shop, 5, 5, 5)
+    single, two, gone = stuck(shop, 5, 5, 5)
     Entry.objects.filter(pk=gone.pk).update(deleted_at="2026-08-04T00:00Z")
-    assert unblocking.unblock_affordable(shop.pk, [two.pk]) == 1 and states(one, two) == ["blocked", "pending"]
+    assert unblocking.unblock_affordable(shop.pk, [two.pk]) == 1 and states(single, two) == ["blocked", "pending"]
     assert unblocking.unblock_affordable(shop.pk, [two.pk, gone.pk]) == 0
     other = Workspace.objects.exclude(pk=shop.pk).get()
     assert unblocking.unblock_affordable(other.pk) == 0 and unblocking.unblock_affordable(shop.pk) == 1
@@ -342,13 +342,13 @@ def test_what_goes_on_gets_a_share_again_up_to_all_of_its_rounds(shop: Workspace
 def test_money_of_an_entry_is_shared_out_soon_and_that_of_a_project_at_once(
     shop: Workspace, monkeypatch: pytest.MonkeyPatch, of_entry: bool, shared_out: bool, automatic: bool, done: list[str]
 ) -> None:
-    one, two = stuck(shop, 9, 9)
+    single, two = stuck(shop, 9, 9)
     Executor.objects.filter(pk=shop.pk).update(config={"auto_reallocate": automatic})
     seen: list[str] = []
     monkeypatch.setattr(wake_ups, "enqueue_share_out", lambda workspace_id: seen.append("enqueued"))
     monkeypatch.setattr(funding.shares, "share_out", lambda workspace_id: seen.append("shared out"))
-    funding.on_budget_change(shop.pk, one.pk if of_entry else None, shared_out=shared_out)
-    assert seen == done and states(one, two) == ["pending", "blocked" if of_entry else "pending"]
+    funding.on_budget_change(shop.pk, single.pk if of_entry else None, shared_out=shared_out)
+    assert seen == done and states(single, two) == ["pending", "blocked" if of_entry else "pending"]
 
 
 def test_what_was_asked_for_during_a_run_stays_due(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,10 +369,10 @@ def test_what_was_asked_for_during_a_run_stays_due(shop: Workspace, monkeypatch:
 
 def test_an_entry_that_is_split_goes_on_with_its_child(shop: Workspace) -> None:
     whole = an_entry(shop, budget="2")
-    one, _ = splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)
-    deeper, _ = splitting.split(Entry.objects.get(pk=one.pk), [Draft("Three"), Draft("Four")], by=ANA)
-    for entry in (whole, one, deeper):
+    single, _ = splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)
+    deeper, _ = splitting.split(Entry.objects.get(pk=single.pk), [Draft("Three"), Draft("Four")], by=ANA)
+    for entry in (whole, single, deeper):
         block(entry.account, Reason.BUDGET_EXCEEDED)
     assert unblocking.unblock_affordable(shop.pk, [deeper.pk]) == 1
-    assert states(*(Account.objects.get(pk=entry.pk) for entry in (whole, one, deeper))) == ["pending"] * 3
+    assert states(*(Account.objects.get(pk=entry.pk) for entry in (whole, single, deeper))) == ["pending"] * 3
     assert Entry.objects.get(pk=whole.pk).reason_message == "It is split: it is done when its children are"

@@ -30,7 +30,7 @@ def test_a_full_disk_and_a_clock_that_is_off_are_named(settings: Any, monkeypatc
     assert problems.find() == problems.DISK
 
 
-def test_the_control_worker_that_was_seen_last_says_what_the_database_is_for() -> None:
+def test_the_control_worker_that_was_seen_last_shows_what_the_database_is_for() -> None:
     for version, hours in (("9.9.9", 2), (release.NUMBER, 1), ("", 0)):
         a_worker(queue="control", version=version)
         Worker.objects.filter(version=version).update(seen_at=now() - timedelta(hours=hours))

@@ -128,7 +128,7 @@ def test_a_lease_is_had_by_one_and_only_the_newest_fence_writes(shop: Workspace,
         ({"state": "unproven", "tried_tip": "older", "not_before": now() + timedelta(days=1)}, False),
     ],
 )
-def test_a_tick_wakes_a_lander_for_what_nobody_looks_at(shop: Workspace, landing: dict[str, Any], wakes: bool) -> None:
+def test_a_tick_wakes_a_lander_for_what_no_one_looks_at(shop: Workspace, landing: dict[str, Any], wakes: bool) -> None:
     other = a_workspace(name="Other", state="paused")
     Integration.objects.create(workspace=other, due=False)
     a_landing(shop, **landing)

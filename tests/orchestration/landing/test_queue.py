@@ -99,7 +99,7 @@ def test_of_several_none_is_withdrawn_while_one_is_being_written(shop: Workspace
     assert states() == ["queued", "checking"]
 
 
-def test_nobody_is_asked_about_work_that_waits_no_longer(shop: Workspace) -> None:
+def test_no_one_is_asked_about_work_that_waits_no_longer(shop: Workspace) -> None:
     entries = some_entries(shop, *"abcde")
     for entry, state in zip(entries, (State.WAITING, State.PROPOSED, State.UNPROVEN, State.QUEUED, State.WAITING), strict=True):
         a_landing(entry, state)

@@ -53,7 +53,7 @@ def at_work(shop: Workspace, **times: Any) -> Session:
     return Session.objects.select_related("entry__account", "hold", "workspace").get(pk=session.pk)
 
 
-def test_its_own_reports_come_first_with_the_rate_since_its_start_and_the_dearest_request(shop: Workspace) -> None:
+def test_its_own_reports_come_first_with_the_rate_since_its_start_and_the_costliest_request(shop: Workspace) -> None:
     an_ended_session(shop, "5")
     start = now()
     session = at_work(shop, started_at=start, lease_until=start + timedelta(seconds=70))
@@ -77,8 +77,8 @@ def test_a_lease_that_ended_before_the_last_report_is_no_silence(shop: Workspace
     start = now()
     session = at_work(shop, started_at=start, lease_until=start + timedelta(seconds=10))
     reported(session, "0.10", at=start + timedelta(seconds=60))
-    found = pace(session)
-    assert found is not None and found.silent_s == 0 and found.silent == usd("0.10")
+    matches = pace(session)
+    assert matches is not None and matches.silent_s == 0 and matches.silent == usd("0.10")
 
 
 def test_without_a_report_of_its_own_those_of_others_count_all_together(shop: Workspace) -> None:
@@ -86,8 +86,12 @@ def test_without_a_report_of_its_own_those_of_others_count_all_together(shop: Wo
     an_ended_session(shop, "0.10", seconds=50)
     start = now()
     session = at_work(shop, started_at=start, lease_until=start + timedelta(seconds=20))
-    found = pace(session)
-    assert found is not None and (round(found.rate), found.request, found.silent_s) == (round(usd("0.70") / 150), usd("0.40"), 20)
+    matches = pace(session)
+    assert matches is not None and (round(matches.rate), matches.request, matches.silent_s) == (
+        round(usd("0.70") / 150),
+        usd("0.40"),
+        20,
+    )
 
 
 def test_others_count_only_in_the_same_role_with_spend_and_a_time(shop: Workspace) -> None:
@@ -110,14 +114,14 @@ def test_the_newest_others_count(shop: Workspace, monkeypatch: pytest.MonkeyPatc
     dear, cheap = an_ended_session(shop, "4"), an_ended_session(shop, "0.01")
     Session.objects.filter(pk=dear.pk).update(claimed_at=now() - timedelta(days=1))
     Session.objects.filter(pk=cheap.pk).update(claimed_at=now())
-    found = pace(at_work(shop))
-    assert found is not None and found.request == usd("0.01")
+    matches = pace(at_work(shop))
+    assert matches is not None and matches.request == usd("0.01")
 
 
 def test_others_within_seconds_make_no_rate_and_others_without_a_request_none(shop: Workspace) -> None:
     an_ended_session(shop, "0.30", seconds=1)
-    found = pace(at_work(shop))
-    assert found is not None and found.rate == usd("0.30") / estimates.LEAST_S
+    matches = pace(at_work(shop))
+    assert matches is not None and matches.rate == usd("0.30") / estimates.LEAST_S
     unknown = a_workspace(name="Unknown")
     session = a_session(an_entry(unknown))
     reported(session, "0.20", source=Source.MANUAL)

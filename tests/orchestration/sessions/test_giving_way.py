@@ -93,8 +93,8 @@ def a_line(*priorities: int) -> list[Session]:
 
 
 def asked(line: Sequence[Session]) -> list[bool]:
-    wanted = dict(Session.objects.values_list("pk", "stop_wanted_at"))
-    return [wanted[session.pk] is not None for session in line]
+    requested = dict(Session.objects.values_list("pk", "stop_wanted_at"))
+    return [requested[session.pk] is not None for session in line]
 
 
 @pytest.mark.django_db
@@ -145,14 +145,14 @@ def test_only_a_session_with_money_that_its_agent_may_still_spend_can_give_some(
 
 
 @pytest.mark.django_db
-def test_one_that_has_ended_meanwhile_asks_nobody() -> None:
+def test_one_that_has_ended_meanwhile_asks_no_one() -> None:
     line = a_line(2, 2)
     Session.objects.filter(pk=line[0].pk).update(status="ended", outcome="stopped", ended_by_version="0.2.0")
     assert giving_way.make_room(line[0]) == 0 and asked(line) == [False, False]
 
 
 @pytest.mark.django_db
-def test_what_a_session_lacks_and_its_dearest_request_are_read_from_its_own_reservation() -> None:
+def test_what_a_session_lacks_and_its_costliest_request_are_read_from_its_own_reservation() -> None:
     line = a_line(2, 2)
     metering.record(line[0], metering.Usage("2", cost=usd("0.5")))
     config = configuration.load(line[0].workspace.executor.config)

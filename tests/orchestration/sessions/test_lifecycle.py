@@ -183,13 +183,13 @@ def test_a_model_without_a_price_is_charged_in_full_whatever_the_estimate(sessio
 
 def test_a_stop_reaches_one_open_session_of_its_workspace_and_is_recorded() -> None:
     shop, other = a_workspace(), a_workspace(name="Other")
-    mine, beside, theirs = (a_session(an_entry(each)) for each in (shop, shop, other))
+    mine, next_to, theirs = (a_session(an_entry(each)) for each in (shop, shop, other))
     sessions.stop(shop.pk, mine.pk, by=ANA)
     for wrong in (lambda: sessions.stop(shop.pk, theirs.pk, by=ANA), lambda: sessions.stop(shop.pk, "sess_none", by=ANA)):
         with pytest.raises(NotFound, match="Worker session not found"):
             wrong()
     asked = {each.pk for each in Session.objects.filter(stop_wanted_at__isnull=False)}
-    assert asked == {mine.pk} and beside.pk not in asked
+    assert asked == {mine.pk} and next_to.pk not in asked
     event = Event.objects.get(verb="session.stop")
     assert (event.object_id, event.actor, event.data["entry"]) == (mine.pk, "ana", mine.entry_id)
     ended(mine)

@@ -37,7 +37,7 @@ def test_an_exit_code_that_differs_is_flaky_and_counts_as_good() -> None:
     assert (merged(exits(1), exits(1)).is_green, merged(exits(1), exits(1)).flaky) == (False, False)
 
 
-def test_what_failed_in_the_first_run_and_passed_in_the_second_is_said_with_both_times() -> None:
+def test_what_failed_in_the_first_run_and_passed_in_the_second_is_shown_with_both_times() -> None:
     shown = merged(replace(report("a", "b"), seconds=2), replace(report("a b"), seconds=3)).as_json()
     assert (shown["flaky"], shown["seconds"], shown["first_failure"]) == (True, 5, ["exited with 1"])
     assert shown["note"] == "flaky: failed in one run and passed in the other: b"

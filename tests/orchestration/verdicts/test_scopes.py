@@ -36,7 +36,7 @@ def test_what_was_found_out_is_kept_for_its_workspace_and_its_checks() -> None:
     assert scopes.entry_scoped(theirs.pk, alone) == {"check-auto"}
 
 
-def test_what_is_found_out_later_is_kept_beside_it_and_answers_for_other_checks_are_dropped() -> None:
+def test_what_is_found_out_later_is_kept_next_to_it_and_answers_for_other_checks_are_dropped() -> None:
     workspace = a_workspace()
     Integration.objects.create(workspace=workspace, entry_scoped={"of other checks": ["a"]})
     for names in ({"b"}, {"a"}, set[str]()):
@@ -61,7 +61,7 @@ def test_a_verdict_made_with_the_variables_of_an_entry_may_mislead(kind: str, sc
     assert scopes.may_mislead(record(a_workspace(), report("a"), kind=kind), config_of(scope)) is misleads
 
 
-def test_the_last_verdict_without_an_entry_says_which_checks_judge_alone() -> None:
+def test_the_last_verdict_without_an_entry_shows_which_checks_judge_alone() -> None:
     shop, other = a_workspace(), a_workspace(name="Other")
     assert scopes.judging_alone(shop.pk, "h") == set()
     record(shop, exits(0))

@@ -30,11 +30,11 @@ def _fresh() -> Iterator[None]:
     reach._next.clear()
 
 
-def said() -> dict[str, dict[str, str]]:
+def shown() -> dict[str, dict[str, str]]:
     return {f"{worker.queue} {worker.host}": worker.unreachable for worker in Worker.objects.all() if worker.unreachable}
 
 
-def test_what_is_lost_is_said_by_the_session_workers_of_this_host_alone_and_kept_beside_others() -> None:
+def test_what_is_lost_is_shown_by_the_session_workers_of_this_host_alone_and_kept_next_to_others() -> None:
     first, second = a_workspace(), a_workspace(name="Second")
     a_worker(host=hosts.host_id())
     a_worker(host=hosts.host_id(), queue="control")
@@ -43,10 +43,10 @@ def test_what_is_lost_is_said_by_the_session_workers_of_this_host_alone_and_kept
     reach.lost(first.pk, "no route")
     reach.lost(second.pk, "x" * 600)
     mine = f"sessions {hosts.host_id()}"
-    assert said() == {mine: {first.pk: "no route", second.pk: "x" * 500}, "sessions other": {first.pk: "theirs"}}
+    assert shown() == {mine: {first.pk: "no route", second.pk: "x" * 500}, "sessions other": {first.pk: "theirs"}}
     assert reach.is_lost(first.pk) and reach.lost_here() == {first.pk, second.pk}
     reach._write(second.pk, "")
-    assert said()[mine] == {first.pk: "no route"}
+    assert shown()[mine] == {first.pk: "no route"}
     reach._next.clear()
     assert not reach.is_lost(first.pk) and reach.lost_here() == {first.pk}, "another process of this host lost it"
 

@@ -206,7 +206,7 @@ def test_a_session_of_another_data_directory_on_this_machine_is_that_ones_to_jud
     assert reaper.reap() == 1 and again(session).outcome == "lost"
 
 
-def test_the_end_says_whose_host_is_away_and_keeps_the_money_for_it() -> None:
+def test_the_end_shows_whose_host_is_away_and_keeps_the_money_for_it() -> None:
     session = a_lost_session(host="east", host_id="host_9", lease_until=Now() - timedelta(days=1))
     assert reaper.reap() == 1
     ended = Session.objects.select_related("hold").get(pk=session.pk)

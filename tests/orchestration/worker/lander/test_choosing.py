@@ -180,9 +180,9 @@ def test_unproven_work_is_noted_on_each_tip_and_proved_once(lease: Lease) -> Non
     first, other = queued(lease, 2, State.UNPROVEN)
     Entry.objects.update(status="pending", reason_code="unproven", reason_message="x")
     session = a_session(an_entry(lease.workspace))
-    made = Round.objects.get(session=session)
+    created = Round.objects.get(session=session)
     Round.objects.update(is_unproven=True)
-    Landing.objects.filter(pk=first.pk).update(round=made)
+    Landing.objects.filter(pk=first.pk).update(round=created)
     verdict = record(lease.workspace_id, tree="t", commit=COMMIT, checks_hash="h", kind=TreeVerdict.Kind.LANDING, runs=[exits(0)])
     chains.note(lease, first, tip="tip", commit="d" * 40, verdict=verdict)
     noted = Landing.objects.get(pk=first.pk)
@@ -190,7 +190,7 @@ def test_unproven_work_is_noted_on_each_tip_and_proved_once(lease: Lease) -> Non
     assert Landing.objects.get(pk=other.pk).tried_tip == ""
     chains.prove(lease, first)
     assert state(first)[:2] == ("queued", "in_progress") and state(other)[:2] == ("unproven", "pending")
-    assert not Round.objects.get(pk=made.pk).is_unproven
+    assert not Round.objects.get(pk=created.pk).is_unproven
     Entry.objects.filter(pk=first.entry_id).update(status="pending")
     chains.prove(lease, first)
     chains.note(lease, first, tip="later", commit=COMMIT, verdict=None)
@@ -214,10 +214,10 @@ def test_work_that_contains_what_waits_no_longer_goes_back_unless_it_was_decided
     assert chains.under(lease, proposed) == [], "its pull request says what becomes of it"
     base = Landing.objects.create(workspace=lease.workspace, kind="base", commit=COMMIT)
     assert chains.under(lease, base) == []
-    beside = queued(lease)[0]
+    next_to = queued(lease)[0]
     monkeypatch.setattr(unproven, "below", lambda _: [goes, withdrawn])
     monkeypatch.setattr(chains, "_is_in", lambda _, commit, head: True)
-    assert chains.under(lease, beside) == [goes, withdrawn]
+    assert chains.under(lease, next_to) == [goes, withdrawn]
     answers = iter([True, False])
     monkeypatch.setattr(chains, "_is_in", lambda *_: next(answers))
-    assert chains.under(lease, beside) is None, "it contains another commit of it"
+    assert chains.under(lease, next_to) is None, "it contains another commit of it"

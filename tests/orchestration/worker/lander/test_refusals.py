@@ -146,8 +146,8 @@ def test_work_is_red_together_with_what_landed_since_its_base_newest_first(lease
         landed = {"intent": intents[intent], "ended_at": at - timedelta(minutes=minutes), "state": "landed"}
         Landing.objects.create(workspace=shop, entry=entry, commit=COMMIT, **landed)
     assert partners(landing) == [f"#{again.seq}", f"#{after.seq}"]
-    beside = Landing.objects.filter(entry=after).get()
-    assert partners(landing, beside) == [f"#{after.seq}", f"#{again.seq}"]
+    next_to = Landing.objects.filter(entry=after).get()
+    assert partners(landing, next_to) == [f"#{after.seq}", f"#{again.seq}"]
     IntegrationCommit.objects.filter(new=round_.base_commit).update(new="3" * 40)
     Round.objects.filter(pk=round_.pk).update(started_at=at - timedelta(minutes=4))
     landing = Landing.objects.select_related("round").get(pk=landing.pk)

@@ -34,9 +34,9 @@ def shop() -> Workspace:
 
 @pytest.fixture
 def lander() -> Service:
-    made = Service(a_worker(host="here"))
-    made._look_at = time.monotonic() + 3600
-    return made
+    created = Service(a_worker(host="here"))
+    created._look_at = time.monotonic() + 3600
+    return created
 
 
 def works(monkeypatch: pytest.MonkeyPatch, work: Callable[[Lease], object]) -> None:
