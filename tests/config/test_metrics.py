@@ -111,10 +111,12 @@ def test_a_large_backlog_is_counted_after_a_scrape_for_the_next_one(
     secret = a_token(None, Role.VIEWER)
     pending = ("muster_entries", (("reason", "none"), ("status", "pending"), ("workspace", workspace.pk)))
     assert samples(client, secret)[pending] == 2
-    some_entries(workspace, "Three")
-    assert samples(client, secret)[pending] == 2
-    _wait_for_counts()
-    assert samples(client, secret)[pending] == 3
+    for number, name in ((3, "Three"), (4, "Four")):
+        _wait_for_counts()
+        some_entries(workspace, name)
+        assert samples(client, secret)[pending] == number - 1
+        _wait_for_counts()
+        assert samples(client, secret)[pending] == number
 
 
 def test_a_count_that_is_too_old_is_not_shown(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +132,13 @@ def test_a_count_that_is_too_old_is_not_shown(db: None, client: Client, monkeypa
 
 def test_a_token_of_one_workspace_shows_that_one(db: None, client: Client) -> None:
     mine, other = a_workspace(name="Mine"), a_workspace(name="Other")
+    for workspace in (mine, other):
+        at_work, queued = some_entries(workspace, "One", "Two")
+        a_charge(at_work, "0.10", model="opus")
+        a_session(at_work)
+        ended(a_session(queued))
+        Integration.objects.get_or_create(pk=workspace.pk)
+        Landing.objects.create(workspace=workspace, entry=queued, commit="a" * 40)
     read = samples(client, a_token(mine, Role.VIEWER))
     shown = {dict(labels).get("workspace") for _, labels in read}
     assert mine.pk in shown and other.pk not in shown
@@ -261,11 +270,12 @@ def test_a_host_is_what_its_workers_that_are_online_report(db: None, client: Cli
     silent = a_worker(slots=7, host="build", version=number)
     Worker.objects.filter(pk=silent.pk).update(seen_at=now() - timedelta(hours=1))
     a_worker(slots=9, host="build", version=number, queue="control")
-    fine = (("host", "fine"), ("host_id", "fine"))
+    fine, cut = ((("host", name), ("host_id", name)) for name in ("fine", "cut"))
     a_worker(slots=1, host="fine", version=number)
+    a_worker(slots=1, host="cut", version=number, unreachable={"ws_1": "It does not answer"})
     read = samples(client, a_token(None, Role.VIEWER))
     names = ("muster_worker_slots", "muster_host_draining", "muster_host_trouble", "muster_host_gone")
-    assert [[read[name, where] for name in names] for where in (host, fine)] == [[5, 1, 1, 0], [1, 0, 0, 0]]
+    assert [[read[name, where] for name in names] for where in (host, fine, cut)] == [[5, 1, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0]]
     refused = {dict(labels)["version"]: n for (name, labels), n in read.items() if name == "muster_host_version_refused"}
     assert refused == {number: 0, old.version: 1}
 

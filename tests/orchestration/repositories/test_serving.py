@@ -1,17 +1,21 @@
 """The repository that Muster itself serves: what a worker's token lets it move there, and for how long."""
 
+import asyncio
 import select
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from django.utils.timezone import now
 
-from orchestration.repositories import serving, worker_tokens
-from tests.factories import a_workspace
+from orchestration.git import branches
+from orchestration.repositories import claims, serving, worker_tokens
+from tests.factories import a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git, try_git
 from tests.orchestration.worker.sessions.shop import until
 from workspaces.models import Workspace
@@ -100,3 +104,56 @@ def test_a_push_that_cannot_be_read_is_not_taken_for_an_empty_one(body: bytes) -
 def test_a_ref_is_compared_byte_by_byte(workspace: Workspace, url: str, more: str) -> None:
     assert not moves(workspace, url, worker_tokens.header(workspace.pk, ENTRY), f"{ENTRY}{more}")
     assert git(Path(workspace.repo), "for-each-ref", "refs/muster") == ""
+
+
+def answer(path: str, header: str) -> tuple[int, str]:
+    """Of one request without a body, past the network."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "path": path,
+        "method": "GET",
+        "query_string": b"service=git-upload-pack",
+        "headers": [(b"authorization", header.partition(": ")[2].encode())],
+    }
+    asyncio.run(serving.application(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode("utf-8", "replace")
+
+
+def test_only_a_workers_token_of_this_workspace_is_answered(workspace: Workspace) -> None:
+    own = worker_tokens.header(workspace.pk)
+    path = f"/git/{workspace.pk}/info/refs"
+    assert answer(path, own)[0] == 200
+    for header in ("", "Authorization: Bearer x", worker_tokens.header("ws_00000000000000000009")):
+        status, sentence = answer(path, header)
+        assert status == 403 and "all hosts need the same MUSTER_SECRET_KEY" in sentence
+    for odd in (f"/git/{workspace.pk}/config", f"/git/{workspace.pk}/info/refs/x", "/git/x/info/refs", "/git/"):
+        assert answer(odd, own)[0] == 404
+
+
+@pytest.mark.parametrize("change", [{"host_id": "host_elsewhere"}, {"deleted_at": now()}])
+def test_a_repository_that_is_on_another_host_or_of_a_deleted_workspace_is_not_served(
+    workspace: Workspace, change: dict[str, Any]
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(**change)
+    status, sentence = answer(f"/git/{workspace.pk}/info/refs", worker_tokens.header(workspace.pk))
+    assert status == 404 and "is not on this host" in sentence
+
+
+def test_the_branch_of_an_entry_follows_what_another_host_pushed_for_it_and_no_other_does(workspace: Workspace, url: str) -> None:
+    entry, other = an_entry(workspace), an_entry(workspace)
+    foreign = an_entry(a_workspace(name="Other", repo=workspace.repo), content="Elsewhere")
+    repo = Path(workspace.repo)
+    work = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "work")
+    header = worker_tokens.header(workspace.pk)
+    for row in (entry, foreign):
+        pushed = f"{work}:{claims.ref_of(row.pk)}"
+        assert try_git(repo, "-c", f"http.extraHeader={header}", "push", "--quiet", url, pushed)[0] == 0
+    until(lambda: branches.tip(repo, entry.branch) == work)
+    assert branches.tip(repo, other.branch) is None and branches.tip(repo, foreign.branch) is None
