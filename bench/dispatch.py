@@ -5,11 +5,11 @@ import time
 from typing import Any
 from unittest.mock import patch
 
-from celery import current_app
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_worker, a_workspace, end_sessions, fill, median, milliseconds, sql
+from config.celery import app
 from orchestration.executor import dispatch
 from orchestration.messaging import wake_ups
 from workspaces.models import Workspace
@@ -67,7 +67,7 @@ def _hand_over(shop: Workspace) -> None:
 
 def _publish() -> None:
     for n in range(BATCH):
-        current_app.send_task(wake_ups.SESSION_TASK, args=[f"sess_{n}", 1], queue="bench", ignore_result=True)
+        app.send_task(wake_ups.SESSION_TASK, args=[f"sess_{n}", 1], queue="bench", ignore_result=True)
 
 
 class InDatabase:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 
-class MusterAdminConfig(AdminConfig):
+class MusterAdminConfig(SimpleAdminConfig):
+    """The pages of the models are loaded by config/urls.py, and not with each command."""
+
     default_site = "config.admin_app.MusterAdminSite"
 
 

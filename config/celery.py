@@ -10,6 +10,7 @@ from celery.signals import celeryd_init
 from config import streams
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # Django's checks are for who changes the code: `./muster check` runs them
 
 from django.conf import settings
 

@@ -194,6 +194,7 @@ STOP_GRACE_S = env.value("MUSTER_STOP_GRACE_S")
 CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
 SANDBOX = env.read("MUSTER_SANDBOX")
 POLL_S = env.value("MUSTER_POLL_S")
+CELERY_APP = "config.celery.app"
 TICK_S = env.value("MUSTER_TICK_S")
 DISK_RESERVE_MB = env.value("MUSTER_DISK_RESERVE_MB")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")

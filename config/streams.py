@@ -18,9 +18,11 @@ from config import env
 
 
 def install() -> bool:
-    """Whether lines are JSON from now on. For processes whose output is a log: web, workers, `up`. Not for commands: their output is for who called them."""
-    if env.read("MUSTER_LOG_FORMAT") != "json" or isinstance(sys.stderr, Lines):
+    """Returns whether lines are JSON. For processes whose output is a log: web, workers, `up`. Not for commands: their output is for who called them."""
+    if env.read("MUSTER_LOG_FORMAT") != "json":
         return False
+    if isinstance(sys.stderr, Lines):  # `up` did it, and this is a copy
+        return True
     sys.stdout, sys.stderr = Lines(sys.stdout, "info"), Lines(sys.stderr, "warning")
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]  # Celery prints its banner there
     sys.excepthook = _uncaught

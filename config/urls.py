@@ -9,6 +9,7 @@ from config.http.api import api
 from config.http.metrics import metrics
 from workspaces.people import login_links, login_page
 
+admin.autodiscover()
 urlpatterns = [
     *(path(address.lstrip("/"), view, name=address.lstrip("/")) for address, view in health.PATHS.items()),
     path("", include("dashboard.urls")),

@@ -4,24 +4,28 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+import django
 import uvicorn
 
 from config import env, sockets, streams
 
 streams.install()  # before the settings, which may be refused
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
 from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
-from config.asgi import application  # noqa: E402  isort:skip  (loads the apps)
 from config import prepared  # noqa: E402
 from config.http import agent_door  # noqa: E402
 from workspaces.people import login_links  # noqa: E402
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./muster web", description="One web server process.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
@@ -29,8 +33,10 @@ def main() -> int:
     parser.add_argument("--agent-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
     parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe whose end means that the database is ready
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     env.warn_of_unknown()
+    from config.asgi import application  # collects static files: the workers need none
+
     get_resolver().url_patterns  # noqa: B018  (loads the site's code before the first request)
     if args.after is not None:
         os.read(args.after, 1)

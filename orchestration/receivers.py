@@ -1,23 +1,34 @@
-"""Receivers of signals that the lower apps send: those know neither entries nor messages."""
+"""Receivers of signals that the lower apps send: those know neither entries nor messages.
+
+They import what they use when they are called: loading it takes longer than all else that most commands do.
+"""
 
 from typing import Any
 
 from budget.allocation import policy
 from budget.limits import caps
-from orchestration import funding
-from orchestration.messaging import wake_ups
 from workspaces import activity
 
 
 def connect() -> None:
     caps.changed.connect(_on_budget_change, dispatch_uid="orchestration.money")
     activity.recorded.connect(_on_recorded, dispatch_uid="orchestration.notices")
-    policy.register_reader(funding.read_policy)
+    policy.register_reader(_read_policy)
+
+
+def _read_policy(workspace_id: str, lock: bool) -> policy.Policy:
+    from orchestration import funding
+
+    return funding.read_policy(workspace_id, lock)
 
 
 def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
+    from orchestration import funding
+
     funding.on_budget_change(workspace_id, entry_id, shared_out=shared_out)
 
 
 def _on_recorded(sender: Any, **_: Any) -> None:
+    from orchestration.messaging import wake_ups
+
     wake_ups.enqueue_deliveries()

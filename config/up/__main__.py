@@ -12,6 +12,8 @@ from config.up.supervisor import SIGNALS, Stop
 
 def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # the children write to files
     streams.install()
     options = arguments.parse()
     env.exit_if_bad()
@@ -26,4 +28,5 @@ def main() -> int:
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,8 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from config.up import copies
 
 LOG_LIMIT = 10 * 1024 * 1024
 QUICK_S = 10.0  # a child that lived shorter than this crashed "quickly"
@@ -25,7 +28,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent(sig: int, parent: int, unblock: tuple[int, ...] = ()) -> None:
-    """Between fork and exec: have the kernel signal this process when its parent dies, and take signals normally again."""
+    """In a child that was just forked: have the kernel signal this process when its parent dies, and take signals normally again."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock)
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0)
@@ -35,14 +38,18 @@ def die_with_parent(sig: int, parent: int, unblock: tuple[int, ...] = ()) -> Non
 
 @dataclass
 class Child:
-    """One supervised process. It runs in a process session of its own: a terminal's Ctrl-C reaches only `up`."""
+    """One supervised process. It runs in a process session of its own: a terminal's Ctrl-C reaches only `up`.
+
+    `of_module`: its command is `python -m` a module that this process has loaded, and it may start as a copy of this process.
+    """
 
     name: str
     argv: list[str]
     env: dict[str, str]
     log: Path
     pass_fds: tuple[int, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
+    of_module: bool = False
+    process: subprocess.Popen[bytes] | copies.Copy | None = None
     started_at: float = 0.0
     restart_at: float = 0.0
     quick_crashes: int = 0
@@ -53,19 +60,24 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def start(self, blocked: tuple[int, ...], stdout: int | None = None) -> None:
-        parent = os.getpid()
+        prepare = partial(die_with_parent, signal.SIGTERM, os.getpid(), blocked)
         with open(self.log, "ab") as log:
             self.read_to = log.tell() if self.read_to < 0 else self.read_to
-            self.process = subprocess.Popen(
-                self.argv,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log if stdout is None else stdout,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=self.pass_fds,
-                preexec_fn=lambda: die_with_parent(signal.SIGTERM, parent, blocked),
-            )
+            out = log.fileno() if stdout is None else stdout
+            if self.of_module and copies.can_copy():
+                run = partial(copies.run, self.argv[2], self.argv[3:])
+                self.process = copies.Copy(self.name, run, prepare=prepare, stdout=out, stderr=log.fileno(), keep=self.pass_fds)
+            else:
+                self.process = subprocess.Popen(
+                    self.argv,
+                    env=self.env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=log,
+                    start_new_session=True,
+                    pass_fds=self.pass_fds,
+                    preexec_fn=prepare,
+                )
         self.started_at = time.monotonic()
 
     def signal(self, sig: int) -> None:

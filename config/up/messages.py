@@ -27,7 +27,7 @@ def welcome(base: str, login: str, data: Path) -> str:
 
 
 def cause_of_end(child: Child) -> str:
-    code = child.process.returncode if child.process else 0
+    code = (child.process.returncode if child.process else 0) or 0
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 

@@ -4,12 +4,11 @@ import json
 import os
 import select
 import socket
-import subprocess
 import time
 from typing import Any
 
 from config import addresses, env, sockets
-from config.up import valkey
+from config.up import copies, valkey
 from config.up.children import Child
 from config.up.messages import Failed, muster_command, report, welcome, with_log
 from config.up.supervisor import Supervisor
@@ -24,7 +23,7 @@ class Up(Supervisor):
         self.valkey_password = ""
 
     def start(self) -> None:
-        """Valkey, the web server's imports and the database's preparation run in parallel; workers start afterwards."""
+        """The web server makes itself ready while the database is prepared; workers start afterwards."""
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
         self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
@@ -37,6 +36,8 @@ class Up(Supervisor):
             self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
         if not addresses.broker():
             self._start_valkey()
+        os.environ.update(self.environ)
+        copies.load()
         ready, release = os.pipe()
         handles = (self.listener.fileno(), self.door.fileno())
         web = self.python("web", "config.web", "--fd", str(handles[0]), "--agent-fd", str(handles[1]), "--after", str(ready))
@@ -90,13 +91,16 @@ class Up(Supervisor):
         if not (self.data / "bootstrapped").exists():
             report("First start: preparing the database.")
         bootstrap = self.python("bootstrap", "manage", "bootstrap")
-        self.spawn(bootstrap, stdout=subprocess.PIPE)
-        assert bootstrap.process and bootstrap.process.stdout
+        answer, stdout = os.pipe()
+        self.spawn(bootstrap, stdout)
+        os.close(stdout)
         while bootstrap.alive:
             self.require("valkey", "web")
             self.wait(0.5)
         self.children.remove(bootstrap)
-        output = bootstrap.process.stdout.read().decode().splitlines()
+        with open(answer) as lines:
+            output = lines.read().splitlines()
+        assert bootstrap.process
         if bootstrap.process.returncode != 0 or not output:
             raise Failed(with_log("The database could not be prepared.", bootstrap))
         (self.data / "bootstrapped").touch()

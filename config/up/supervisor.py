@@ -1,6 +1,6 @@
 """The parent process: restarts children that end, and stops all of them.
 
-It imports no Django. Signals are blocked and collected in one place (`Supervisor.wait`), so no handler runs between two lines.
+It imports no Django itself: `copies` loads it for the children. Signals are blocked and collected in one place (`Supervisor.wait`), so no handler runs between two lines.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from config import env, sockets
+from config.up import copies
 from config.up.arguments import worker_args
 from config.up.children import LOUD_AFTER, Child, Record
 from config.up.messages import Failed, cause_of_end, report, with_log
@@ -20,6 +21,7 @@ from workspaces import hosts
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALS = (*ENDING, signal.SIGCHLD)
 CHECK_LOGS_S = 5.0
+NEWER_CODE = "It starts with the code that is on disk now, the others have the code from before: restart `./muster up`."
 
 
 class Stop(Exception):
@@ -81,7 +83,7 @@ class Supervisor:
         return self.data / "logs" / f"{name}.log"
 
     def python(self, name: str, module: str, *args: str) -> Child:
-        return Child(name, [sys.executable, "-m", module, *args], self.environ, self.log_of(name))
+        return Child(name, [sys.executable, "-m", module, *args], self.environ, self.log_of(name), of_module=True)
 
     def worker(self, queue: str, slots: int) -> Child:
         return self.python(queue, "celery", *worker_args(queue, slots))
@@ -100,7 +102,7 @@ class Supervisor:
     def set_aside_bad_file(self, child: Child) -> bool:
         """Move Valkey's file aside when Valkey cannot read it. It holds messages only, so no work is lost."""
         folder = self.data / "valkey"
-        if child.alive or child.process is None or child.process.returncode <= 0 or not any(folder.iterdir()):
+        if child.alive or child.process is None or (child.process.returncode or 0) <= 0 or not any(folder.iterdir()):
             return False
         aside = folder.with_name(f"valkey.bad-{int(time.time())}")
         folder.rename(aside)
@@ -127,7 +129,7 @@ class Supervisor:
                 text = f"{child.name} ended ({cause_of_end(child)}); starting it again in {delay:.1f} s."
                 if child.quick_crashes >= LOUD_AFTER:
                     text = with_log(f"{child.name} keeps crashing ({child.quick_crashes} times in a row). {text}", child)
-                report(text)
+                report(f"{text} {NEWER_CODE}" if child.of_module and copies.is_outdated() else text)
 
     def _report_problems(self, child: Child) -> None:
         if problems := child.new_problems():

@@ -52,13 +52,13 @@ def is_newer() -> bool:
 
 def lacking() -> int:
     """How many migrations of this Muster the database lacks."""
-    return len(_known() - _applied())
+    return len(known_migrations() - _applied())
 
 
 def is_older() -> bool:
     """Whether the database has a migration that this Muster does not have. It works on, as far as its code still fits."""
-    labels = {app for app, _ in _known()}
-    return any(app in labels for app, _ in _applied() - _known())
+    labels = {app for app, _ in known_migrations()}
+    return any(app in labels for app, _ in _applied() - known_migrations())
 
 
 def _applied() -> set[tuple[str, str]]:
@@ -66,7 +66,8 @@ def _applied() -> set[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def _known() -> set[tuple[str, str]]:
+def known_migrations() -> set[tuple[str, str]]:
+    """App and name of each migration of this Muster."""
     loader = MigrationLoader(None, load=False)
     loader.load_disk()
     return set(loader.disk_migrations)

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import redis
 import structlog
-from celery import current_app
 from django.conf import settings
+from django.utils.module_loading import import_string
 from kombu import pools
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -59,10 +59,11 @@ def enqueue(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
     """A message for each call, over one connection. Losing it costs latency: the reconciler enqueues again."""
 
     def send() -> None:
-        connection = current_app.connection_for_write(transport_options=_IMPATIENT)
+        app = import_string(settings.CELERY_APP)
+        connection = app.connection_for_write(transport_options=_IMPATIENT)
         with pools.producers[connection].acquire(block=True, timeout=TIMEOUT_S) as producer:
             for args in calls:
-                current_app.send_task(task, args=args, queue=queue, producer=producer, ignore_result=True, retry=False)
+                app.send_task(task, args=args, queue=queue, producer=producer, ignore_result=True, retry=False)
 
     _try(send, what=task, count=len(calls))
 

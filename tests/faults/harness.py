@@ -62,8 +62,8 @@ class Running:
     def connect(self, timeout: float) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
-    def get(self, path: str) -> int:
-        connection = self.connect(10)
+    def get(self, path: str, within_s: float = 10) -> int:
+        connection = self.connect(within_s)
         connection.request("GET", path)
         return connection.getresponse().status
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config import sockets
-from tests.faults.harness import GRACE, Client, Running, is_running, until
+from tests.faults.harness import GRACE, ROOT, Client, Running, is_running, until
 from tests.plugins.database import put_migrated
 
 SERVICES = ["control", "sessions", "valkey", "web"]
@@ -74,6 +75,33 @@ def test_a_child_that_keeps_crashing_is_reported_with_its_log(start: Callable[..
         until(lambda pid=pid: up.children().get("control", pid) != pid or "keeps crashing" in up.output, 10)
     assert "control keeps crashing (5 times in a row)" in up.output
     assert str(up.data / "logs" / "control.log") in up.output
+
+
+def test_a_child_that_ends_after_an_update_starts_with_the_code_on_disk(data: Path, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    for folder in ("config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static"):
+        shutil.copytree(ROOT / folder, code / folder)
+    for file in ("manage.py", "VERSION"):
+        shutil.copy(ROOT / file, code)
+    put_migrated(data)
+    up = Running(data, code=code)
+    try:
+        until(up.is_ready, 60)
+        web = up.children()["web"]
+        assert Path(f"/proc/{web}/comm").read_text() == "muster-web\n"
+        os.kill(web, signal.SIGKILL)
+        until(lambda: up.children().get("web", web) != web, 10)
+        assert "restart `./muster up`" not in up.output
+        web = up.children()["web"]
+        (code / "config/alive.py").touch()
+        os.kill(web, signal.SIGKILL)
+        until(lambda: up.children().get("web", web) != web, 10)
+        assert "restart `./muster up`" in up.output
+        assert up.get("/healthz", within_s=60) == 200
+        assert b"config.web" in Path(f"/proc/{up.children()['web']}/cmdline").read_bytes()
+    finally:
+        up.process.terminate()
+        up.process.wait(20)
 
 
 def test_a_killed_up_ends_its_children_and_the_next_one_starts(start: Callable[..., Running]) -> None:
@@ -153,13 +181,12 @@ def test_queued_messages_survive_a_killed_valkey(start: Callable[..., Running]) 
     until(lambda: _valkey(up, "GET kept") == b"$1\r\n1\r\n", 2)
 
 
-def test_the_valkey_has_a_password_that_no_command_line_shows(start: Callable[..., Running]) -> None:
+def test_the_valkey_has_a_password_that_no_command_line_or_environment_shows(start: Callable[..., Running]) -> None:
     up = start()
     password = sockets.valkey_password_file(up.data).read_text().split()[1]
     assert sockets.valkey_password_file(up.data).stat().st_mode & 0o777 == 0o600
     assert not any(password in command for command in up.leftovers())
-    for name, pid in up.children().items():
-        assert (password in Path(f"/proc/{pid}/environ").read_text()) == (name != "valkey")
+    assert not any(password in Path(f"/proc/{pid}/environ").read_text() for pid in up.children().values())
 
 
 def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(start: Callable[..., Running]) -> None:

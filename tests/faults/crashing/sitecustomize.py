@@ -102,7 +102,13 @@ def wrapped(module, name, function):
     return call
 
 
+def is_session_worker():
+    return "sessions@%h" in sys.orig_argv or Path("/proc/self/comm").read_text().strip() == "muster-sessions"
+
+
 def strike(module, name, when, args):
+    if not is_session_worker():
+        return
     plan = PLANS / subject_of(name, args)
     try:
         planned, function, moment, left, *word = plan.read_text().split()
@@ -126,6 +132,8 @@ def strike(module, name, when, args):
 def keep_run(module, name):
     import structlog
 
+    if not is_session_worker():
+        return
     run = str(structlog.contextvars.get_contextvars().get("session"))
     try:
         planned, function, number = (PLANS / "runs").read_text().split()
@@ -151,5 +159,5 @@ def subject_of(name, args):
     return str(bound.get("entry" if bound.get("session") else "workspace") or "nothing")
 
 
-if "celery" in sys.orig_argv and "sessions@%h" in sys.orig_argv:
+if "config.up" in sys.orig_argv or "sessions@%h" in sys.orig_argv:  # `up` loads what its workers run
     sys.meta_path.insert(0, Finder())

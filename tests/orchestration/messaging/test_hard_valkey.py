@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import redis
-from celery import current_app
 
 from config import sockets
+from config.celery import app
 from config.up import valkey
 from orchestration.messaging import broker_keys, publishing, wake_ups
 from tests.orchestration.worker.sessions.shop import until
@@ -44,7 +44,7 @@ def server(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     url = settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
     # In this order: the first falls back to the second, also while it is restored.
     for name in ("broker_write_url", "broker_url"):
-        monkeypatch.setattr(current_app.conf, name, url)
+        monkeypatch.setattr(app.conf, name, url)
     publishing.reset()
     try:
         yield server
