@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,14 +20,13 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _loaded: tuple[float, int] | None = None
 
 
-def load() -> None:
-    """Load what the children need. Starts no thread and opens no connection: neither survives a fork."""
+def load(module: str) -> None:
+    """Import what children need. It starts no thread and opens no connection: neither survives a fork."""
     global _loaded
     if _libc is None:  # the system libraries of macOS do not survive a fork: each child is a Python of its own there
         return
-    _loaded = _newest_source()
-    from config import preloaded  # noqa: F401
-
+    _loaded = _loaded or _newest_source()
+    import_module(module)
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()  # a collection in a child would copy the pages of every object
@@ -42,10 +42,20 @@ def is_outdated() -> bool:
 
 
 def run(module: str, arguments: Sequence[str]) -> int:
-    """As `python -m module`, with these arguments. Returns the exit code."""
-    from config import preloaded
+    """`python -m module` with these arguments. Returns the exit code."""
+    if module == "config.web":
+        from config import web
 
-    return preloaded.run(module, arguments)
+        return web.main(arguments)
+    if module == "celery":
+        from config.celery import app
+
+        return int(app.worker_main(list(arguments)) or 0)
+    assert module == "manage"
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", *arguments])
+    return 0
 
 
 def _newest_source() -> tuple[float, int]:

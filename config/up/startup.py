@@ -23,7 +23,7 @@ class Up(Supervisor):
         self.valkey_password = ""
 
     def start(self) -> None:
-        """The web server makes itself ready while the database is prepared; workers start afterwards."""
+        """The database is prepared while the code is loaded; the web server makes itself ready meanwhile; workers start afterwards."""
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
         self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
@@ -37,14 +37,16 @@ class Up(Supervisor):
         if not addresses.broker():
             self._start_valkey()
         os.environ.update(self.environ)
-        copies.load()
+        copies.load("config.preparation")
+        bootstrap, output = self._begin_bootstrap()
+        copies.load("config.preloaded")
         ready, release = os.pipe()
         handles = (self.listener.fileno(), self.door.fileno())
         web = self.python("web", "config.web", "--fd", str(handles[0]), "--agent-fd", str(handles[1]), "--after", str(ready))
         web.pass_fds = (*handles, ready)
         self.spawn(web)
         os.close(ready)
-        result = self._bootstrap()
+        result = self._await_bootstrap(bootstrap, output)
         self._await_valkey()
         os.close(release)  # the web server starts to serve
         web.argv, web.pass_fds = web.argv[:-2], handles
@@ -86,14 +88,18 @@ class Up(Supervisor):
         self.spawn(Child("valkey", argv, self.environ, self.log_of("valkey")))
         self.environ = self.environ | {"REDIS_URL": sockets.valkey_url(self.data)}
 
-    def _bootstrap(self) -> dict[str, Any]:
-        """Migrate and create the owner, in one process. Returns the JSON of its last line."""
+    def _begin_bootstrap(self) -> tuple[Child, int]:
+        """Migrate and create the owner, in one process. Returns it, and the pipe of its output."""
         if not (self.data / "bootstrapped").exists():
             report("First start: preparing the database.")
         bootstrap = self.python("bootstrap", "manage", "bootstrap")
         answer, stdout = os.pipe()
         self.spawn(bootstrap, stdout)
         os.close(stdout)
+        return bootstrap, answer
+
+    def _await_bootstrap(self, bootstrap: Child, answer: int) -> dict[str, Any]:
+        """Returns the JSON of its last line."""
         while bootstrap.alive:
             self.require("valkey", "web")
             self.wait(0.5)

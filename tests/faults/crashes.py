@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,30 +46,19 @@ def settings(folder: Path, *, slots: int = 1) -> dict[str, str]:
     return QUICK | crashing | {"MUSTER_SESSION_SLOTS": str(slots), "MUSTER_REPO_ROOTS": str(folder)}
 
 
-@dataclass
 class Workers:
-    """Session workers beside `up`'s own: WORKERS in all."""
+    """Session workers beside `up`'s own: WORKERS in all, until `end`."""
 
-    up: Running
-    log: Path
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def replace(self) -> None:
-        self.processes = [worker for worker in self.processes if worker.poll() is None]
-        while len(self.processes) < WORKERS - 1:
-            env = self.up.env | {"REDIS_URL": sockets.valkey_url(self.up.data)}
-            with open(self.log, "ab") as log:
-                command = [sys.executable, "-m", "config.work"]
-                self.processes.append(subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log))
+    def __init__(self, up: Running, log: Path) -> None:
+        env = up.env | {"REDIS_URL": sockets.valkey_url(up.data)}
+        command = [sys.executable, "-m", "tests.faults.more_workers", str(WORKERS - 1)]
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=out, stderr=out)
 
     def end(self) -> None:
-        for worker in self.processes:
-            worker.terminate()
-        for worker in self.processes:
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(40)
 
 
 def rows(up: Running, sql: str, *values: object) -> list[Any]:

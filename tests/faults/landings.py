@@ -41,7 +41,6 @@ class Site:
         until(self._is_idle, seconds, every=0.3)
 
     def _is_idle(self) -> bool:
-        self.workers.replace()
         open_rows = (
             "orchestration_entry WHERE status <> 'done'",
             "orchestration_landing WHERE state IN ('queued', 'checking')",

@@ -110,7 +110,6 @@ class Sweep:
         self.workers.end()
 
     def _is_over(self) -> bool:
-        self.workers.replace()
         return not self.rows("SELECT 1 FROM orchestration_entry WHERE status IN ('pending', 'in_progress') LIMIT 1")
 
     def rows(self, sql: str, *values: object) -> list[Any]:

@@ -64,7 +64,6 @@ def are_frozen(site: Site) -> bool:
 
 
 def test_a_frozen_lander_is_succeeded_and_undoes_nothing_when_it_goes_on(site: Site) -> None:
-    site.workers.replace()
     places = [Place(site, point) for point in POINTS]
     site.wait_until_idle(120)
     for place in places:

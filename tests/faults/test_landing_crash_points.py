@@ -85,7 +85,6 @@ def go_on(place: Place, point: Point) -> None:
 def sweep_all(site: Site) -> dict[Point, Place]:
     """All places at once, until every plan was carried out and nothing is left to do."""
     with ThreadPoolExecutor(4) as pool:
-        site.workers.replace()
         places = dict(zip(POINTS, pool.map(lambda n: Place(site, str(n)), range(len(POINTS))), strict=True))
         site.wait_until_idle(120)
         site.write(HOST_ELSEWHERE)
