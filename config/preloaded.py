@@ -1,5 +1,6 @@
 """What web server and workers load, loaded by importing this (config/up/copies.py)."""
 
+# ruff: noqa: F401
 from config import web  # isort:skip  (loads the apps)
 import celery.app.control
 import celery.apps.worker
@@ -16,7 +17,7 @@ import config.celery
 import config.http.middleware
 import config.pool
 import orchestration.tasks
-import orchestration.worker_process  # noqa: F401
+import orchestration.worker_process
 from orchestration.hosts import problems
 
 get_resolver().url_patterns  # noqa: B018  (loads the site's code)

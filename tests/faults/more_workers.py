@@ -15,7 +15,7 @@ PATIENCE_S = 20.0
 
 
 def main() -> None:
-    copies.load()
+    copies.load("config.preloaded")
     run = partial(copies.run, "celery", worker_args("sessions", env.value("MUSTER_SESSION_SLOTS")))
     prepare = partial(die_with_parent, signal.SIGTERM, os.getpid())
     workers: list[copies.Copy] = []
