@@ -1,6 +1,7 @@
 """The cycle against a real database: it claims each startable entry once, and explains why the others wait."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,8 @@ from budget.limits import caps
 from budget.models import Account, Hold
 from orchestration import queries
 from orchestration.backlog.entries import Draft
-from orchestration.executor import dispatch
-from orchestration.executor.plan import Decision, Waiting, World
+from orchestration.executor import dispatch, snapshot
+from orchestration.executor.plan import Decision, Start, Waiting, World
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
@@ -281,3 +282,24 @@ def test_an_entry_goes_to_a_host_and_others_can_have_its_work_where_several_shar
         entry.refresh_from_db()
         assert (entry.host_id, entry.is_shared) == ("one", is_shared)
     assert {session.host_id for session in sessions_of(shop)} == {"one"}
+
+
+def test_a_start_takes_over_the_locks_that_overlap_its_paths_from_those_that_may_give_them() -> None:
+    shop = a_workspace()
+    taker, giver, stranger, parked = (an_entry(shop) for _ in range(4))
+    for path, owner in (("src/", giver), ("docs/a.md", giver), ("other.py", giver), ("lib/", stranger)):
+        FileLock.objects.create(workspace=shop, path=path, entry=owner)
+    Entry.objects.filter(pk__in=[giver.pk, parked.pk]).update(parked_behind=taker)
+    a_worker()
+    world = replace(
+        snapshot.world(shop.pk, lock=False),
+        locks=tuple(FileLock.objects.values_list("path", "entry_id")),
+        passing_on={taker.pk: frozenset({giver.pk})},
+    )
+    waiting = replace(snapshot.line(shop.pk, world, 1)[0], id=taker.pk, paths=("src/b.py", "docs/", "lib/c.py"))
+    kept = dispatch._take_over(shop.pk, world, Start(waiting, 0))
+    owners = dict(FileLock.objects.values_list("path", "entry_id"))
+    assert owners == {"src/": taker.pk, "docs/a.md": taker.pk, "other.py": giver.pk, "lib/": stranger.pk}
+    assert kept == {("src/", taker.pk), ("docs/a.md", taker.pk), ("src/b.py", taker.pk)}, "docs/ itself is still to be locked"
+    assert list(Entry.objects.filter(parked_behind__isnull=False)) == [parked]
+    assert dispatch._take_over(shop.pk, replace(world, passing_on={}), Start(waiting, 0)) == set()

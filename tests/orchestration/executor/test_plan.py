@@ -116,7 +116,25 @@ def test_without_a_worker_nothing_starts() -> None:
     assert codes(plan(replace(WORLD, worker_slots=0, free_slots=0), [an_entry("e1")])) == ["no_worker_online"]
 
 
+@pytest.mark.parametrize(
+    ("world", "several"),
+    [
+        ({}, False),
+        ({"is_shared": True}, True),
+        ({"hosts": (Host("h1", "east", free=1),), "home": "h1"}, False),
+        ({"hosts": (Host("h1", "east", free=1),)}, False),
+        ({"hosts": (Host("h1", "east", free=1),), "home": "h2"}, True),
+        ({"hosts": (Host("h1", "east", free=1), Host("h2", "west", free=1))}, True),
+    ],
+)
+def test_several_hosts_share_the_work_if_one_of_them_is_not_the_home_of_the_repository(
+    world: dict[str, Any], several: bool
+) -> None:
+    assert replace(WORLD, **world).are_several is several
+
+
 def test_used_up_rounds_block() -> None:
+    assert isinstance(plan(WORLD, [an_entry("e1", rounds_completed=5)])[0], Block)
     assert codes(plan(WORLD, [an_entry("e1", rounds_completed=5, budget_rounds=5)])) == ["rounds_exhausted"]
 
 
