@@ -11,7 +11,7 @@ from orchestration.approval import gate
 from orchestration.backlog import dependencies, unproven, ways
 from orchestration.configuration import Config
 from orchestration.landing import branch, queue
-from orchestration.models import Entry, Integration, Landing, Round, TreeVerdict
+from orchestration.models import Entry, Integration, IntegrationCommit, Landing, Round, TreeVerdict
 from orchestration.verdicts import scopes
 from orchestration.verdicts.store import record
 from orchestration.worker.lander import batches, chains, judging, swap
@@ -206,7 +206,10 @@ def test_work_that_contains_what_waits_no_longer_goes_back_unless_it_was_decided
     lease: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unproven, "below", lambda _: None)
-    goes, withdrawn = queued(lease, 2)
+    goes, withdrawn, written = queued(lease, 3)
+    intent = IntegrationCommit.objects.create(workspace=lease.workspace, old=COMMIT, new="d" * 40, tree=COMMIT, subject="x")
+    Landing.objects.filter(pk=written.pk).update(state="checking", intent=intent)
+    assert chains.under(lease, written) is None and state(written)[:2] == ("checking", "in_progress")
     proposed = queued(lease, 1, State.PROPOSED)[0]
     Landing.objects.filter(pk=withdrawn.pk).update(state="withdrawn")
     assert chains.under(lease, goes) is None and chains.under(lease, withdrawn) is None

@@ -16,6 +16,7 @@ from orchestration.repositories.authority import Unreachable
 from orchestration.sessions.sandbox import HostFault
 from orchestration.worker import host_faults, reach
 from orchestration.worker.lander import batches, service
+from orchestration.worker.lander import lease as lease_module
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import a_worker, a_workspace, an_entry
@@ -68,6 +69,8 @@ def test_a_workspace_that_fails_is_due_again_after_a_pause_that_grows(
     shop: Workspace, lander: Service, problem: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works(monkeypatch, fails(problem))
+    at = time.monotonic()
+    monkeypatch.setattr(service.time, "monotonic", lambda: at)
     pauses = []
     for _ in range(9):
         lander._retry_at.clear()
@@ -210,14 +213,15 @@ def test_a_config_of_a_newer_release_is_a_fault_of_this_host(shop: Workspace) ->
 
 def test_a_lease_is_renewed_while_something_runs_but_not_all_the_time(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     lease, writes = a_lease(shop), list[int]()
+    monkeypatch.setattr(lease_module, "RENEW_S", 3600)
     monkeypatch.setattr(branch, "write", lambda *_, **__: writes.append(1))
     lease.keep()
     assert not writes
-    lease._renewed -= 2.1
+    lease._renewed -= 3601
     lease.keep()
     lease.keep()
     assert len(writes) == 1
-    lease._renewed -= 2.1
+    lease._renewed -= 3601
     Executor.objects.update(stop_all_at=now(), state="paused")
     with pytest.raises(Halted):
         lease.keep()
