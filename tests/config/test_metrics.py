@@ -267,6 +267,7 @@ def test_a_host_is_what_its_workers_that_are_online_report(db: None, client: Cli
     a_worker(slots=2, host="build", version=number)
     a_worker(slots=3, host="build", version=number, problem="The disk is nearly full", drain_by="ana")
     old = a_worker(slots=5, host="build", version="0.0.1")
+    a_worker(slots=5, host="build", version="")
     silent = a_worker(slots=7, host="build", version=number)
     Worker.objects.filter(pk=silent.pk).update(seen_at=now() - timedelta(hours=1))
     a_worker(slots=9, host="build", version=number, queue="control")
@@ -277,7 +278,7 @@ def test_a_host_is_what_its_workers_that_are_online_report(db: None, client: Cli
     names = ("muster_worker_slots", "muster_host_draining", "muster_host_trouble", "muster_host_gone")
     assert [[read[name, where] for name in names] for where in (host, fine, cut)] == [[5, 1, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0]]
     refused = {dict(labels)["version"]: n for (name, labels), n in read.items() if name == "muster_host_version_refused"}
-    assert refused == {number: 0, old.version: 1}
+    assert refused == {number: 0, old.version: 1, "none": 1}
 
 
 def test_a_queue_is_as_old_as_its_process_that_was_seen_last_and_a_tick_as_the_newest(db: None, client: Client) -> None:

@@ -66,9 +66,10 @@ def test_what_other_hosts_shared_is_in_it_though_it_was_never_on_this_one(tmp_pa
     a_round(entry, work)
     landed = a_commit(remote, "landed by another host", "refs/heads/muster/integration")
     Integration.objects.update_or_create(pk=workspace.pk, defaults={"tip": landed})
+    mine = a_commit(clone, "only here", "refs/heads/muster/2-mine")
     before = refs.of(clone), refs.of(remote)
     there, lacks = saved(workspace, tmp_path)
-    assert not lacks
+    assert not lacks and there["refs/heads/muster/2-mine"] == mine
     assert (there[claims.ref_of(entry.pk)], there["refs/heads/muster/integration"]) == (work, landed)
     assert (refs.of(clone), refs.of(remote)) == before
 
