@@ -80,7 +80,7 @@ def test_without_an_entry_all_is_zero(shop: Workspace) -> None:
 
 
 def test_each_entry_counts_where_it_stands(shop: Workspace) -> None:
-    names = ["done", "running", "ready", "later", "parked", "waits", "held", "failed", "approval", "unfunded", "gone"]
+    names = ["done", "running", "ready", "later", "parked", "waits", "held", "failed", "approval", "unfunded", "gone", "fresh"]
     created = dict(zip(names, some_entries(shop, *names), strict=True))
     Entry.objects.filter(pk=created["done"].pk).update(**CLOSED)
     Entry.objects.filter(pk=created["running"].pk).update(status="in_progress")
@@ -89,15 +89,16 @@ def test_each_entry_counts_where_it_stands(shop: Workspace) -> None:
     Entry.objects.filter(pk=created["parked"].pk).update(not_before=now() - timedelta(hours=1))
     at = now()
     stuck(created["held"], "blocked", Reason.BUDGET_EXCEEDED, reason_at=at - timedelta(hours=25))
+    stuck(created["fresh"], "blocked", Reason.BUDGET_EXCEEDED, reason_at=at)
     stuck(created["failed"], "failed", Reason.ROUNDS_EXHAUSTED, reason_at=at)
     stuck(created["approval"], "pending", Reason.WAITING_FOR_APPROVAL, reason_at=at)
     stuck(created["unfunded"], "blocked", Reason.PROJECT_BUDGET_EXCEEDED, reason_at=at - timedelta(hours=23))
     Entry.objects.filter(pk=created["gone"].pk).update(deleted_at=at)
     shown = read(shop)
-    expected = {"total": 10, "done": 1, "running": 1, "ready": 2, "waiting": 4, "review": 1, "blocked": 2, "newly_blocked": 1,
+    expected = {"total": 11, "done": 1, "running": 1, "ready": 2, "waiting": 4, "review": 1, "blocked": 3, "newly_blocked": 2,
                 "failed": 1, "unfunded": 1, "asked": 0}  # fmt: skip
     assert {name: shown[name] for name in expected} == expected and shown["some"]
-    assert shown["stuck"] == 2  # held and approval: unfunded is one item of its own
+    assert shown["stuck"] == 3  # held, fresh and approval: unfunded is one item of its own
 
 
 def test_what_waits_for_an_answer_is_in_review_and_not_ready(shop: Workspace) -> None:
