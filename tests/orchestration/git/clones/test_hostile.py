@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.git.clones import untrusted
+from orchestration.git.clones.records import Record
 from orchestration.git.clones.store import importing
 from orchestration.git.clones.wrapping import bare
 from tests.orchestration.git.clones.conftest import Site
@@ -295,3 +296,16 @@ def test_work_on_two_branches_that_no_session_committed_is_joined_before_the_nex
     site.prepare()  # its worker was killed meanwhile
     assert site.files() == ["aside", "mine", "one", "two"]
     assert site.agent("status", "--porcelain") == "" and (site.path / "mine").exists() and (site.path / "aside").exists()
+
+
+def test_a_clone_whose_files_are_being_brought_to_a_commit_is_kept(site: Site) -> None:
+    """Its worker was killed in between."""
+    site.prepare()
+    site.commit()
+    record = Record.of(site.path)
+    state = record.read()
+    assert state is not None
+    record.write(replace(state, is_moving=True))
+    assert not site.copy.discard() and site.path.exists()
+    record.write(state)
+    assert site.copy.discard() and not site.path.exists()
