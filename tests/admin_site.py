@@ -16,6 +16,7 @@ from budget.forecast import record as forecasts
 from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
+from config import urls  # noqa: F401  (registers the models)
 from orchestration.backlog import entries
 from orchestration.models import (
     AgentCheck,

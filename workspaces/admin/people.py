@@ -5,6 +5,7 @@ workspace.
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import admin as registered  # noqa: F401
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
