@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
@@ -80,6 +81,7 @@ def _django_db_helper(_on_stage: None, _django_db_helper: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_known_secrets() -> None:
-    """Each test begins without the secrets that others used in this process."""
+def _nothing_of_other_tests() -> None:
+    """Each test begins without the secrets that others used in this process, and without the request or session of another."""
     masking.forget()
+    structlog.contextvars.clear_contextvars()

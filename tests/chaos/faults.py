@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import redis
 
+from config import sockets
 from tests.chaos.place import BRANCH, Place
 from tests.faults.harness import until
 
@@ -152,7 +153,7 @@ def a_message_queue_has_the_wrong_type(place: Place, dice: random.Random) -> str
 
 
 def _with_valkey(place: Place, action: Callable[["redis.Redis"], object]) -> str:
-    url = place.valkey_url()
+    url = sockets.valkey_url(place.data)
     try:
         with redis.Redis.from_url(url, socket_timeout=2) as client:
             action(client)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from config import sockets
 from orchestration.processes.shim.procfs import MARKER_VARIABLE
 from tests.chaos.second_host import SecondHost
 from tests.faults.harness import ROOT, Client, Running, until
@@ -67,7 +68,11 @@ class Place:
 
     def start_second(self) -> None:
         """With the message broker's address of this moment: `up` chooses one at its start."""
-        shared = {"DATABASE_URL": f"sqlite:///{self.data}/muster.sqlite3", **self.environment, "REDIS_URL": self.valkey_url()}
+        shared = {
+            "DATABASE_URL": f"sqlite:///{self.data}/muster.sqlite3",
+            **self.environment,
+            "REDIS_URL": sockets.valkey_url(self.data),
+        }
         self.second.start({**self.up.env, **shared})
 
     def restart(self) -> None:
@@ -172,14 +177,6 @@ class Place:
     def note_hit(self, process: psutil.Process) -> None:
         with suppress(psutil.Error, KeyError):
             self.hit.add(process.environ()[MARKER_VARIABLE].strip("\0"))
-
-    def valkey_url(self) -> str:
-        """As a worker knows it."""
-        for name, pid in self.up.children().items():
-            if name in ("sessions", "control", "web"):
-                with suppress(psutil.Error, KeyError):
-                    return psutil.Process(pid).environ()["REDIS_URL"]
-        return "redis://127.0.0.1:1"
 
     def git(self, *command: str) -> str:
         result = subprocess.run(["git", "-C", str(self.repo), *command], capture_output=True, text=True)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import redis
 
+from config import sockets
 from tests.faults.harness import Client, until
 from tests.faults.shop import Shop
 
@@ -81,7 +82,7 @@ def flushed(work: Shop) -> Iterator[None]:
 
 
 def _valkey(work: Shop) -> "redis.Redis":
-    return redis.Redis.from_url(psutil.Process(work.up.children()["web"]).environ()["REDIS_URL"], socket_timeout=2)
+    return redis.Redis.from_url(sockets.valkey_url(work.up.data), socket_timeout=2)
 
 
 @pytest.mark.parametrize("outage", [away, locked, checked_out, without_objects, wrong_types, hung, flushed])
