@@ -60,6 +60,11 @@ def test_an_invalid_time_zone_is_refused_at_its_field(pia: Client, zone: str) ->
     assert people.preferences_of(User.objects.get()).time_zone == ""
 
 
+def test_the_theme_of_the_browser_stays_after_the_login_of_who_has_chosen_none(pia: Client) -> None:
+    pia.cookies["theme"] = "dark"
+    assert 'data-theme="dark"' in text_of(pia, "/account/")
+
+
 def test_the_theme_of_the_footer_is_kept_with_the_person(pia: Client) -> None:
     pia.post("/account/preferences/", CHOSEN)
     pia.post("/theme/", {"theme": "light"})

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.utils import timezone
 
 from dashboard.sessions import agent_log_lines, ansi, log_lines
 from orchestration.sessions.logs.chunks import Line
@@ -10,6 +11,12 @@ from orchestration.sessions.logs.chunks import Line
 
 def shown(text: str, stream: str = "stdout", words: str = "") -> str:
     return log_lines.html([Line(7, 1_764_000_000_000, stream, text)], base="/log/", words=words)
+
+
+def test_a_line_has_the_time_of_who_looks_at_it() -> None:
+    for zone, clock in (("UTC", "16:00:00"), ("Asia/Kathmandu", "21:45:00"), ("UTC", "16:00:00")):
+        with timezone.override(zone):
+            assert f">{clock}</time>" in shown("a line")
 
 
 @pytest.mark.parametrize(

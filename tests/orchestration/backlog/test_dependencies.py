@@ -92,6 +92,14 @@ def test_a_failed_dependency_blocks_at_once_and_unblocks_when_removed(three: lis
     assert (again(second).status, again(second).unmet_dependencies) == ("pending", 0)
 
 
+def test_what_is_blocked_for_another_reason_stays_so_when_a_dependency_is_removed(three: list[Entry]) -> None:
+    first, second, _ = three
+    dependencies.depend(second, first, by=ANA)
+    Entry.objects.filter(pk=second.pk).update(status="blocked", reason_code="rounds_exhausted")
+    dependencies.undepend(second, first, by=ANA)
+    assert (again(second).status, again(second).reason_code) == ("blocked", "rounds_exhausted")
+
+
 def test_locks_kept_between_rounds_are_released_to_avoid_a_deadlock(workspace: Workspace) -> None:
     first = an_entry(workspace, files=["a.py"])
     second = an_entry(workspace, files=["a.py"])

@@ -42,6 +42,16 @@ def test_a_run_goes_to_the_host_that_fits_and_has_the_most_free_slots() -> None:
     assert online.place(shop, CODEX) == "one", "ended sessions take no slot"
 
 
+def test_a_run_at_work_takes_a_slot_of_its_host() -> None:
+    shop = a_workspace()
+    a_busy_host(shop, "one", slots=3, agents={"codex": "1"})
+    a_busy_host(shop, "two", slots=2, agents={"codex": "1"})
+    assert online.place(shop, CODEX) == "one"
+    for n in range(2):
+        Session.of_any_role.create(id=f"run_{n}", workspace=shop, role="plan", attempt=1, status="running", host_id="one")
+    assert online.place(shop, CODEX) == "two"
+
+
 def test_a_run_waits_for_the_only_host_that_could_take_it_and_else_for_the_first_that_is_free() -> None:
     shop = a_workspace()
     a_busy_host(shop, "one", slots=1, busy=1, agents={"codex": "1"}, labels=["gpu"])

@@ -47,6 +47,16 @@ def test_a_channels_secret_is_only_in_the_response_that_created_it(shop: Api, ca
     assert changed.json["secret"] is None and changed.json["enabled"] is False
 
 
+def test_a_workspace_has_so_many_channels_at_most_whatever_others_have(
+    shop: Api, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "MAX_CHANNELS", 2)
+    other = a_workspace(name="Other")
+    for name in ("one", "two"):
+        a_channel(other, name)
+    assert [shop.post("/notices/channels", HOOK | {"name": name}).status for name in ("a", "b", "c")] == [201, 201, 400]
+
+
 def test_a_database_dump_has_no_secret_in_clear(shop: Api, tmp_path: Any) -> None:
     secret = shop.post("/notices/channels", HOOK).json["secret"]
     call_command("dumpdata", "workspaces", output=str(tmp_path / "dump.json"))
