@@ -11,6 +11,7 @@ from dashboard.hosts.views import Host, _hosts
 from orchestration.models import Session, Worker
 from tests.dashboard.page_requests import page_request
 from tests.factories import a_session, a_worker, a_workspace, an_entry
+from tests.orchestration.worker.absent import a_lost_session
 from workspaces import release
 from workspaces.models import Workspace
 
@@ -71,6 +72,13 @@ def test_what_it_has_not_shown_yet_adds_up_and_lasts_until_the_latest() -> None:
 @pytest.fixture
 def shop(db: None) -> Workspace:
     return a_workspace()
+
+
+def test_what_a_host_has_not_shown_yet_is_of_this_workspace_alone(shop: Workspace, settings: Any, tmp_path: Any) -> None:
+    settings.DATA_DIR = tmp_path
+    other = a_workspace(name="Other")
+    a_lost_session(entry=an_entry(other, budget="2"))
+    assert [[host.unread for host in _hosts(page_request(viewed))["hosts"]] for viewed in (other, shop)] == [[1], [0]]
 
 
 def test_sessions_are_at_work_where_they_run_and_others_are_counted(shop: Workspace) -> None:

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from orchestration.models import Session, Worker
 from tests.dashboard.overview.test_page import in_line
-from tests.factories import a_workspace, an_entry
+from tests.factories import an_entry
 from tests.orchestration.worker.absent import a_lost_session
 from workspaces.models import Workspace
 
@@ -111,5 +111,3 @@ def test_it_shows_what_is_reserved_until_a_host_that_is_away_is_back(
         assert "$1.95" in text and "until" in text, url
     text = in_line(vera.get(reverse("budget", args=[workspace.pk])).content.decode())
     assert "$1.95 of it for sessions on hosts that are away" in text
-    other = a_workspace(name="Other")
-    assert "$1.95" not in seen(vera, other), "the money of another workspace"
