@@ -1,4 +1,4 @@
-"""What web server and workers load, loaded by importing this (config/up/copies.py)."""
+"""The modules of web server and workers: `up` imports this before it forks them (config/up/copies.py)."""
 
 # ruff: noqa: F401
 from config import web  # isort:skip  (loads the apps)

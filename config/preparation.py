@@ -1,4 +1,4 @@
-"""What the preparation of the database loads, loaded by importing this (config/up/copies.py)."""
+"""The modules that prepare the database: `up` imports this before it forks the preparation (config/up/copies.py)."""
 
 import os
 

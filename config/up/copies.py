@@ -21,13 +21,15 @@ _loaded: tuple[float, int] | None = None
 
 
 def load(module: str) -> None:
-    """Import what children need. It starts no thread and opens no connection: neither survives a fork."""
+    """Import what children need. Where that has started a thread, which no fork would keep, children start as programs of their own."""
     global _loaded
-    if _libc is None:  # the system libraries of macOS do not survive a fork: each child is a Python of its own there
+    if _libc is None:  # the system libraries of macOS do not survive a fork
         return
     _loaded = _loaded or _newest_source()
     import_module(module)
-    assert threading.active_count() == 1
+    if threading.active_count() > 1:
+        _loaded = None
+        return
     gc.collect()
     gc.freeze()  # a collection in a child would copy the pages of every object
 
@@ -37,7 +39,7 @@ def can_copy() -> bool:
 
 
 def is_outdated() -> bool:
-    """Whether the code on disk is not what this process has loaded."""
+    """The code on disk is not the code that this process has loaded."""
     return _loaded is not None and _loaded != _newest_source()
 
 

@@ -112,8 +112,9 @@ def begin_again(entries: Sequence[Entry], *, by: Caller = MUSTER) -> Sequence[En
     if not entries:
         return entries
     rows = entry_state.lock_all(entries)
-    landing = [row for row in rows if row.status == Entry.Status.IN_PROGRESS]
-    withdrawn = queue.withdraw(landing, "the host that had the work was given up")
+    at_work = set(Session.objects.filter(entry__in=rows, status__in=Session.OPEN).values_list("entry_id", flat=True))
+    landing = [row for row in rows if row.status == Entry.Status.IN_PROGRESS and row.pk not in at_work]
+    withdrawn = queue.withdraw(landing, "the host that had the work was given up") if landing else set()
     back = [row for row in rows if row.pk in withdrawn or row.reason_code in OUT_OF_LINE]
     if back:
         entry_state.move_all(back, PENDING)

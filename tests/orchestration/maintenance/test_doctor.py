@@ -117,7 +117,7 @@ def test_a_disk_that_is_low_is_needed(monkeypatch: pytest.MonkeyPatch, is_low: b
     assert (bool(finding.problem), finding.is_needed) == (is_low, is_low)
 
 
-@pytest.mark.parametrize(("state", "is_well"), [("bubblewrap 0.8", True), ("none, for want of namespaces", False)])
+@pytest.mark.parametrize(("state", "is_well"), [("bubblewrap 0.8", True), ("none, without namespaces", False)])
 def test_without_a_sandbox_it_names_what_agents_reach(monkeypatch: pytest.MonkeyPatch, state: str, is_well: bool) -> None:
     monkeypatch.setattr(doctor.sandbox, "on_host", lambda *_: state)
     finding = doctor._sandbox()

@@ -1,4 +1,4 @@
-"""Whose repositories a session worker looks at, and what their circuit breakers are told."""
+"""A session worker looks at the repositories of its workspaces, and their circuit breakers hear of what fails."""
 
 from collections.abc import Iterator
 from typing import Any
