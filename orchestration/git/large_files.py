@@ -22,9 +22,10 @@ def committed(repo: Path, base: str, commit: str, max_bytes: int) -> dict[str, i
         return {}
     objects = git.run(repo, "rev-list", "--objects", f"{base}..{commit}")
     sizes = {}
-    for line in git.run(repo, "cat-file", "--batch-check=%(objectsize) %(rest)", text=objects + "\n").splitlines():
-        size, _, name = line.partition(" ")
-        if size.isdigit() and int(size) > max_bytes:
+    for line in git.run(repo, "cat-file", "--batch-check=%(objecttype) %(objectsize) %(rest)", text=objects + "\n").split("\n"):
+        kind, _, sized = line.partition(" ")
+        size, _, name = sized.partition(" ")
+        if kind == "blob" and int(size) > max_bytes:  # a folder's own list of many files is no file
             sizes[name] = int(size)
     return sizes
 
