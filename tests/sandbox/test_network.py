@@ -247,6 +247,30 @@ def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> 
     assert rules.loopback == [8765, 40000]
 
 
+def test_each_agent_of_a_workspace_reaches_its_own_provider(settings: Any) -> None:
+    """Reviewers and planners too: what no agent needs is not let through."""
+    settings.AGENT_URL = "http://muster.internal:8766"
+
+    def agent(kind: str, gateway: str) -> dict[str, Any]:
+        return {"kind": kind, "model": "m", "env": {"X_BASE_URL": f"https://{gateway}", "X_KEY": "https://no.example"}}
+
+    config = configuration.load(
+        {
+            "agent": agent("claude_code", "one.example"),
+            "verifier": {"agent": agent("codex", "two.example")},
+            "interceptor": {"agent": agent("codex", "three.example")},
+            "planner": {"agent": agent("gemini", "four.example")},
+            "expander": {"agent": agent("gemini", "five.example")},
+            "orchestrator": {"agent": agent("gemini", "six.example")},
+            "sandbox": {"allow": ["packages.example"]},
+        }
+    )
+    gateways = [f"{name}.example:443" for name in ("one", "two", "three", "four", "five", "six")]
+    providers = [name for kind in ("claude_code", "codex", "gemini") for name in PROVIDERS[kind]]
+    served = ["muster.internal:8766", "127.0.0.1:40000"]
+    assert set(network.for_config(config, "http://127.0.0.1:40000/x")) == {"packages.example", *providers, *gateways, *served}
+
+
 def test_an_address_in_the_settings_or_arguments_of_an_agent_is_let_through() -> None:
     settings = {"provider": {"own": {"options": {"baseURL": "http://models.internal:9000/v1", "headers": ["x", 1]}}}}
     arguments = ["-c", 'model_providers.own.base_url="https://codex.internal/v1"']
@@ -332,6 +356,32 @@ def test_a_second_request_on_the_connection_goes_nowhere(port: int) -> None:
 
     answer = asyncio.run(asked())
     assert b"/one of 127.0.0.1" in answer and b"/two" not in answer
+
+
+def test_a_permitted_port_of_the_hosts_loopback_answers_on_either_address(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many servers listen on one of the two alone."""
+    connect = asyncio.open_connection
+
+    async def only_at(place: str, port: int) -> Any:
+        if place != listening:
+            raise ConnectionRefusedError
+        return await connect("127.0.0.1", port)
+
+    async def asked() -> bytes:
+        proxy = network_proxy.Proxy(network_proxy.Rules.of([f"127.0.0.1:{port}"]), network.Refusals())
+        server = await asyncio.start_server(functools.partial(proxy._client, forwarded=port), "127.0.0.1", 0)
+        reader, writer = await connect("127.0.0.1", server.sockets[0].getsockname()[1])
+        writer.write(b"GET /one HTTP/1.0\r\nHost: x\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        server.close()
+        return answer
+
+    monkeypatch.setattr(asyncio, "open_connection", only_at)
+    for listening in ("127.0.0.1", "::1"):
+        assert b"/one of x" in asyncio.run(asked()), listening
+    listening = "nowhere"
+    assert asyncio.run(asked()) == b""
 
 
 def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What keeps a repository from being used at all, found by looking at it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,25 @@ def test_a_branch_checked_out_by_a_person_is_named_with_its_folder(repo: Path, t
     assert health.checked_out(repo, "muster/1-x", own=tmp_path / "own") is None
     trouble = health.checked_out(repo, "main", own=tmp_path / "own")
     assert trouble and trouble.branch == "main" and str(repo) in trouble.message
+    git(repo, "branch", "muster/2-y")
+    git(repo, "worktree", "add", "--quiet", str(tmp_path / "own-of-ana/2"), "muster/2-y")
+    other = health.checked_out(repo, "muster/2-y", own=tmp_path / "own")
+    assert other and other.code == "checked_out" and "own-of-ana/2" in other.message
+    shutil.rmtree(tmp_path / "own-of-ana")
+    assert health.checked_out(repo, "muster/2-y", own=tmp_path / "own") is None
+
+
+def test_the_commit_of_a_submodule_is_no_lost_object(repo: Path) -> None:
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib")
+    git(repo, "commit", "--quiet", "-m", "with a library")
+    assert code(repo, all_objects=True) == ""
+
+
+def test_the_lock_of_another_branch_is_in_nobodys_way(repo: Path) -> None:
+    lock = repo / ".git/refs/heads/other.lock"
+    lock.touch()
+    os.utime(lock, (1, 1))
+    assert code(repo) == ""
 
 
 @pytest.mark.needs_namespaces

@@ -35,6 +35,8 @@ def test_work_lands_without_touching_the_users_copy(repo: Path):
     assert landed == Merged(git(repo, "rev-parse", "integration"))
     assert git(repo, "show", "integration:two") == "22"
     assert git(repo, "log", "-1", "--format=%s %an", "integration") == "Land e1 Muster"
+    parents = [git(repo, "rev-parse", name) for name in ("main", branch)]
+    assert git(repo, "log", "-1", "--format=%P", "integration").split() == parents, "what was there comes first"
     assert user_state(repo) == before
     assert merging.is_merged(repo, branch, "integration")
 
@@ -83,6 +85,22 @@ def test_a_lock_that_a_dead_git_left_is_removed(repo: Path, monkeypatch):
     lock = write(repo / ".git/refs/heads/integration.lock", "")
     os.utime(lock, (0, 0))
     assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
+
+
+def test_a_lock_that_ends_in_a_moment_is_waited_for_and_stays_its_owners(repo: Path, monkeypatch):
+    branch = make_branch(repo, "e1", two="22\n")
+    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
+    lock = write(repo / ".git/refs/heads/integration.lock", "")
+    seen = []
+
+    def pause(_: float) -> None:
+        seen.append(lock.exists())
+        if len(seen) == 4:
+            lock.unlink()
+
+    monkeypatch.setattr(merging.time, "sleep", pause)
+    assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
+    assert seen[:4] == [True] * 4, "a young lock is a living git's"
 
 
 def test_eight_concurrent_entries_all_land(repo: Path):
