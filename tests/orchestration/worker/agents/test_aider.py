@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.worker.agents import aider
 from orchestration.worker.agents.aider.reader import Reader
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Task
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, lines, of_kind
 
@@ -54,6 +54,53 @@ def test_a_recovered_error_is_no_failure(tmp_path: Path) -> None:
     list(reader.read("litellm.RateLimitError: slow down"))
     (tmp_path / "home/analytics.jsonl").write_text("\n".join(lines("aider-analytics")) + "\n")
     assert of_kind(Failure, reader.end(0)) == []
+
+
+def sent(folder: Path, *requests: dict[str, object]) -> Reader:
+    """A reader of a log with these requests."""
+    reader: Reader = aider.reader(the_task(folder))
+    rows = [{"event": "message_send_starting", "properties": {}}]
+    rows += [{"event": "message_send", "properties": properties} for properties in requests]
+    (folder / "home/analytics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return reader
+
+
+def test_each_request_with_an_answer_is_booked_though_its_cost_is_unknown(tmp_path: Path) -> None:
+    answered = {"prompt_tokens": 10, "completion_tokens": 5}
+    events = list(sent(tmp_path, {**answered, "cost": 0.1}, {"prompt_tokens": 9, "cost": 0.2}, {**answered, "cost": 0}).poll())
+    assert events == [
+        Usage("send:1", 100_000, "gpt-5", 10, 5),
+        Discrepancy("aider counts a request that had no answer: it is not booked", 200_000),
+        Usage("send:3", None, "gpt-5", 10, 5),
+    ]
+
+
+def test_its_answer_is_the_end_of_its_text_without_words_about_itself(tmp_path: Path) -> None:
+    reader = sent(tmp_path, {"completion_tokens": 5})
+    for line in ("Aider v0.86.2", "Tokens: 12k sent", *(f"line {n}" for n in range(201)), "  ", "Repo-map: using 4096 tokens"):
+        assert list(reader.read(line)) == []
+    assert list(reader.read("Applied edit to a.py")) == [Text("Applied edit to a.py")]
+    assert of_kind(Finished, reader.end(0)) == [Finished(True, "\n".join(f"line {n}" for n in range(1, 201)))]
+
+
+def test_a_kill_is_no_failure_and_a_failure_is_reported_once(tmp_path: Path) -> None:
+    assert list(aider.reader(the_task(tmp_path)).end(None)) == []
+    reader: Reader = aider.reader(the_task(tmp_path))
+    assert list(reader.read("litellm.AuthenticationError: odd words")) == [
+        Failure("auth", "litellm.AuthenticationError: odd words")
+    ]
+    assert list(reader.read("Retrying in 2 seconds")) == list(reader.end(1)) == []
+
+
+def test_a_retry_ends_at_its_time_unless_a_person_must_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    for words, seconds, expected in (
+        ("litellm.RateLimitError: slow", "2.5", Waiting("The provider limits the rate: litellm.RateLimitError: slow", 1002.5)),
+        ("litellm.Odd: x", "9999", Waiting("The provider is overloaded: litellm.Odd: x", 4600.0, "overloaded")),
+        ("litellm.BadRequestError: insufficient_quota", "2", Failure("quota", "litellm.BadRequestError: insufficient_quota")),
+    ):
+        reader: Reader = aider.reader(the_task(tmp_path))
+        assert list(reader.read(words)) == [] and list(reader.read(f"Retrying in {seconds} seconds...")) == [expected]
 
 
 def test_silence_is_no_success(tmp_path: Path) -> None:

@@ -78,10 +78,19 @@ def test_reaching_its_own_budget_limit_is_no_failure() -> None:
 
 
 def test_an_answer_that_reaches_the_limit_and_ends_the_turn_is_its_last_one() -> None:
-    answer = {"type": "assistant", "message": {"id": "m1", "content": [{"type": "text", "text": "Done."}]}}
+    """The whole of it: a planner's is the plan."""
+    plan = "Done. " + "x" * 30_000
+    answers = [
+        {"type": "assistant", "message": {"id": "m1", "content": [{"type": "text", "text": text}]}}
+        for text in ("I see.", plan, " ")
+    ]
     over = result(subtype="error_max_budget_usd", is_error=True, stop_reason="end_turn", errors=["Reached maximum budget ($0.4)"])
-    [finished] = of_kind(Finished, read_all([{"stdout": answer}, over], 1))
-    assert (finished.ok, finished.summary, finished.out_of_money, finished.exit_code) == (True, "Done.", False, 1)
+    events = read_all([*({"stdout": answer} for answer in answers), over], 1)
+    assert of_kind(Finished, events) == [Finished(True, plan, exit_code=1)]
+    assert of_kind(Text, events) == [Text("I see."), Text(plan[:500])]
+    over["stdout"] |= {"stop_reason": "tool_use", "result": None}
+    cut = read_all([*({"stdout": answer} for answer in answers), over], 1)
+    assert of_kind(Finished, cut) == [Finished(False, "Reached maximum budget ($0.4)", out_of_money=True)]
 
 
 def refusal(content: str) -> list[dict[str, Any]]:
@@ -101,6 +110,44 @@ def test_refusals_by_musters_hook_are_no_permission_failure() -> None:
     assert of_kind(Failure, read_all(refusal("files_locked: a belongs to #3 (Muster)"))) == []
 
 
+def used(name: str, content: str = "ok", *, is_error: bool = False) -> list[dict[str, Any]]:
+    """A tool that the agent used, and its result."""
+    use = {"type": "tool_use", "id": name, "name": name, "input": {}}
+    answer = {"type": "tool_result", "tool_use_id": name, "content": content, "is_error": is_error}
+    return [
+        {"stdout": {"type": "assistant", "message": {"content": [use]}}},
+        {"stdout": {"type": "user", "message": {"content": [answer]}}},
+    ]
+
+
+def test_refused_tools_are_named_where_it_changed_nothing() -> None:
+    """A tool that only reads changes nothing, nor does one that failed; words that only quote Muster are the CLI's own."""
+    denied = [{"tool_name": name, "tool_use_id": name} for name in ("Write", "Bash", "Write")]
+    rows = [*used("Write", "(Muster) says no. Not granted", is_error=True), *used("Read"), *used("Edit", "gone", is_error=True)]
+    events = read_all([*rows, result(permission_denials=denied)])
+    assert of_kind(Failure, events) == [
+        Failure("permission_denied", "it changed nothing and was not allowed to use Bash, Write")
+    ] and of_kind(Finished, events) == [Finished(True, "Done")]
+    assert of_kind(Failure, read_all([*rows, *used("NotebookEdit"), result(permission_denials=denied)])) == []
+
+
+def test_the_conversation_is_the_one_that_the_process_names() -> None:
+    """It may have begun a new one though it was to resume another."""
+    reader = Reader(Thread("old", {"cwd": "/elsewhere"}), "/repo")
+    assert reader.thread == Thread("old", {"cwd": "/elsewhere"})
+    init = {"type": "system", "subtype": "init", "session_id": "new", "model": "claude-sonnet-4-5"}
+    assert list(reader.read(json.dumps(init))) == [Started("new", "claude-sonnet-4-5")]
+    assert reader.thread == Thread("new", {"cwd": "/repo"})
+
+
+def test_a_wait_is_at_most_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    retry = {"type": "system", "subtype": "api_retry", "attempt": 2, "retry_delay_ms": 10**9, "error_status": 529}
+    assert list(Reader(None, "/repo").read(json.dumps(retry))) == [
+        Waiting("error (529), attempt 2", 1000.0 + 86_400, "overloaded")
+    ]
+
+
 def test_a_refused_command_line_is_reported_from_stderr() -> None:
     reader = Reader(None, "/repo")
     assert list(reader.read("error: unknown option '--no-such-flag'", is_error=True)) == []
@@ -118,6 +165,8 @@ def test_a_run_that_a_signal_ended_names_no_failure() -> None:
         subtype="error_during_execution", is_error=True, terminal_reason="aborted_tools", errors=["[ede_diagnostic] x"]
     )
     assert of_kind(Failure, read_all([ended], 0)) == []
+    ended["stdout"] |= {"terminal_reason": "model_error", "result": None}
+    assert of_kind(Failure, read_all([ended], 0)) == [Failure("crashed", "[ede_diagnostic] x")]
 
 
 @given(

@@ -215,3 +215,65 @@ def test_a_request_without_a_price_waits_for_the_sum_however_long(monkeypatch: p
         list(read_row(reader, row))
     clock.now += 100
     assert list(reader.poll()) == []
+
+
+NAMELESS = request("", **{"event.timestamp": "t", "event.sequence": 4})
+
+
+def test_a_record_without_an_id_stands_for_one_request_of_equal_tokens() -> None:
+    both = [*streamed("m1", None), *streamed("m2", None)]
+    assert [usage.id for usage in of_kind(Usage, read_all([*both, NAMELESS]))] == ["t:4", "m2"]
+    other = request("", **{"event.timestamp": "t", "event.sequence": 5})
+    assert [usage.id for usage in of_kind(Usage, read_all([*both, NAMELESS, other]))] == ["t:4", "t:5"]
+    named = [*streamed("m1", "r1"), *streamed("m2", None), request("r1")]
+    assert [usage.id for usage in of_kind(Usage, read_all(named))] == ["r1", "m2"], "the record is of the named one"
+    another = request("", output_tokens=99, **{"event.timestamp": "t", "event.sequence": 4})
+    assert [usage.id for usage in of_kind(Usage, read_all([*streamed("m1", None), another]))] == ["t:4", "m1"]
+
+
+def test_a_record_that_comes_twice_is_booked_once() -> None:
+    assert [usage.id for usage in of_kind(Usage, read_all([request("r1"), request("r1", usd=0.02), NAMELESS, NAMELESS]))] == [
+        "r1",
+        "t:4",
+    ]
+
+
+def test_the_amounts_of_the_records_are_whole_and_their_sum_is_exact() -> None:
+    rows = [request(f"r{n}", usd=0.0000005) for n in range(7)]
+    used = of_kind(Usage, read_all([*rows, result(total_cost_usd=0.0000035)]))
+    assert [usage.id for usage in used] == [f"r{n}" for n in range(7)] and sum(usage.cost or 0 for usage in used) == 4
+
+
+def test_an_unfinished_answer_is_billed_though_the_sum_does_not_have_it() -> None:
+    rows = [*streamed("m1", "r1"), *streamed("m2", None, done=False), request("r1"), result(total_cost_usd=0.01)]
+    events = read_all(rows)
+    assert [(usage.id, usage.input_tokens) for usage in of_kind(Usage, events)] == [("r1", 1000), ("m2", 1000)]
+    assert len(of_kind(Discrepancy, events)) == 1
+
+
+def test_the_sum_has_models_of_several_makers() -> None:
+    """Its guesses for others are taken off; what is missing of Anthropic's is of an Anthropic model; tokens seen in the stream count."""
+    tokens = {"inputTokens": 2000, "outputTokens": 200}
+    models = {
+        "glm-9": {"costUSD": 0.02, **tokens},
+        "qwen-9": {"costUSD": 0.005, "inputTokens": 1, "cacheReadInputTokens": 2, "cacheCreationInputTokens": 3},
+        "claude-sonnet-4-5": {"costUSD": 0.0125},
+    }
+    rows = [
+        *streamed("m1", "r1", model="glm-9"),
+        *streamed("m2", "r2", model="glm-9"),
+        request("r3"),
+        result(total_cost_usd=0.0375, modelUsage=models),
+    ]
+    events = read_all(rows)
+    assert [
+        (usage.id, usage.cost, usage.model, usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+        for usage in of_kind(Usage, events)
+    ] == [
+        ("r3", 10_000, "claude-sonnet-4-5", 1000, 0, 0),
+        ("r1", None, "glm-9", 1000, 0, 0),
+        ("r2", None, "glm-9", 1000, 0, 0),
+        ("reconciled:r1:qwen-9", None, "qwen-9", 1, 2, 3),
+        ("reconciled:r1", 2_500, "claude-sonnet-4-5", 0, 0, 0),
+    ]
+    assert of_kind(Discrepancy, events) == []

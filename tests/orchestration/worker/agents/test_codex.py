@@ -79,6 +79,7 @@ def test_a_refused_key_fails_at_the_first_attempt_and_a_busy_provider_is_waited_
     ("words", "code"),
     [
         ("Error: thread/resume: thread/resume failed: no rollout found for thread id x (code -32600)", "thread_lost"),
+        ("thread/resume failed: unexpected status 404 Not Found", "thread_lost"),
         ("Error loading config.toml: invalid type: integer `5`, expected a string", "cli_refused"),
         ("error: unexpected argument '--nope' found", "cli_refused"),
     ],

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.codex.reader import Reader
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure
+from orchestration.worker.agents.codex.usage import Totals
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Started
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import cost, lines, of_kind
 from tests.sampling import examples
@@ -119,3 +120,37 @@ def test_another_thread_than_the_one_to_resume_begins_at_zero(tmp_path: Path) ->
     old = Thread("0" * 36, {"input": 6000, "cached": 3000, "written": 0, "output": 200})
     events = run(Reader(old, tmp_path, "gpt-5"), "codex-two-1")
     assert cost(events) == 2 * REQUEST and of_kind(Discrepancy, events) == []
+
+
+def test_two_threads_of_equal_totals_are_two_amounts(write: Write) -> None:
+    """An older version's counts have no response ids."""
+    sessions = write(FIRST, only="token_count")
+    [path] = sessions.rglob("*.jsonl")
+    (sessions / f"rollout-y-{'2' * 36}.jsonl").write_text(path.read_text())
+    assert cost(Reader(None, sessions, "gpt-5").poll()) == 4 * REQUEST
+
+
+def test_a_count_that_is_repeated_with_other_limits_is_one_request(write: Write) -> None:
+    sessions = write(FIRST, only="token_count")
+    [path] = sessions.rglob("*.jsonl")
+    counts = [line for line in path.read_text().splitlines() if "token_count" in line]
+    path.write_text("".join(f"{line}\n" for line in counts for _ in range(2)))
+    assert len(list(Reader(None, sessions, "gpt-5").poll())) == len(counts) == 2
+
+
+def test_each_thread_has_the_model_of_its_own_file(write: Write) -> None:
+    """It is the one that answered, whatever was asked for; a subagent's may be another."""
+    sessions = write(FIRST)
+    lines_ = [line.replace('"gpt-5"', '"gpt-5-mini"').replace(THREAD, "0" * 36) for line in ROLLOUT[:FIRST]]
+    (sessions / f"rollout-a-{'0' * 36}.jsonl").write_text("".join(f"{line}\n" for line in lines_))
+    reader = Reader(None, sessions, "asked-for")
+    used = list(reader.poll())
+    assert sorted({usage.model for usage in used}) == ["gpt-5", "gpt-5-mini"]
+    reported = f'{{"type": "thread.started", "thread_id": "{THREAD}"}}'
+    assert [event.model for event in of_kind(Started, reader.read(reported))] == ["gpt-5"]
+
+
+def test_cached_and_written_tokens_are_parts_of_the_input() -> None:
+    usage = Totals(input=100, cached=30, written=20, output=7).usage("x" * 200, "gpt-5")
+    assert usage == Usage("x" * 120, None, "gpt-5", 50, 7, 30, 20, of_thread=True)
+    assert Totals(input=10, cached=30).usage("x", "").input_tokens == 0

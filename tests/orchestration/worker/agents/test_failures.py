@@ -48,3 +48,8 @@ def test_every_name_has_a_next_step() -> None:
     for code, kind in failures.KINDS.items():
         failure = failures.Failure(code, "the message")
         assert failure.kind is kind and failure.sentence == f"{kind.title}: the message. {kind.next_step}."
+
+
+def test_a_sentence_has_the_beginning_of_a_long_message() -> None:
+    failure = failures.Failure("crashed", "m" * 400)
+    assert failure.sentence == f"{failure.kind.title}: {'m' * 300}. {failure.kind.next_step}."

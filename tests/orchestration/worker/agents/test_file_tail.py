@@ -37,3 +37,11 @@ def test_invalid_offsets_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("one\n")
     for offsets in (None, [], {"a": "x"}, {"a": -1}):
         assert list(FileTail(tmp_path, "*", offsets).lines()) == ["one"]
+
+
+def test_files_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    for folder, text in (("a", "one\n"), ("b", "two\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "chat").write_text(text)
+    reading = FileTail(tmp_path, "*/chat")
+    assert list(reading.lines()) == ["one", "two"] and reading.offsets == {"a/chat": 4, "b/chat": 4}

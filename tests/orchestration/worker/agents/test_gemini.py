@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.worker.agents import gemini
 from orchestration.worker.agents.gemini.reader import Reader
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, lines, of_kind
 
@@ -51,6 +52,7 @@ def test_requests_of_a_dead_process_do_not_count_for_the_next(tmp_path: Path) ->
     chat(tmp_path, rounds=2)
     events = events_of(a_reader(tmp_path), "gemini-round-two")
     assert cost(events) == 16_000 and all(used.of_thread for used in of_kind(Usage, events))
+    assert of_kind(Discrepancy, events) == [], "its result is of this process alone"
 
 
 def test_processes_that_are_read_again_after_their_worker_died_cost_no_more(tmp_path: Path) -> None:
@@ -86,6 +88,8 @@ def test_helper_usage_comes_from_the_result(tmp_path: Path) -> None:
         ("gemini-2.5-pro", 400, 100, 50),
         ("gemini-2.5-flash", 100, 0, 10),  # thoughts are in the total and nowhere else
     ]
+    began = "2026-11-24T19:41:24.131Z"
+    assert [used.id for used in helper_usage] == [f"rest:{began}:gemini-2.5-pro", f"rest:{began}:gemini-2.5-flash"]
 
 
 # Progress and failures.
@@ -103,6 +107,54 @@ def test_a_refused_key_has_a_name(tmp_path: Path) -> None:
     assert [finished.ok for finished in of_kind(Finished, events)] == [False]
 
 
+def printed(reader: Reader, *messages: dict[str, Any]) -> list[Event]:
+    return [event for message in messages for event in reader.read(json.dumps(message))]
+
+
+def answered(content: str) -> dict[str, Any]:
+    return {"type": "message", "role": "assistant", "content": content}
+
+
+def test_its_answer_is_what_it_says_after_its_last_tool(tmp_path: Path) -> None:
+    """The end of it, where it is long."""
+    tool = {"type": "tool_use", "tool_name": "write_file", "parameters": {"prompt": "p", "command": "c", "file_path": "one.txt"}}
+    end = "y" * 20_000
+    events = printed(
+        a_reader(tmp_path),
+        answered("I will "),
+        answered("write."),
+        tool,
+        tool,
+        answered("x" * 9),
+        answered(end),
+        {"type": "result", "status": "success"},
+    )
+    assert events == [Text("I will write."), Text("write_file one.txt"), Text("write_file one.txt"), Finished(True, end)]
+
+
+def test_a_success_after_too_many_turns_is_none(tmp_path: Path) -> None:
+    message = "Reached max Session Turns for this session"
+    events = printed(
+        a_reader(tmp_path), {"type": "error", "message": message}, answered("Done"), {"type": "result", "status": "success"}
+    )
+    assert events == [Failure("turns_exhausted", message), Finished(False, "Done")]
+
+
+def test_an_end_without_a_result_is_a_failure_whatever_its_code(tmp_path: Path) -> None:
+    for messages, code in (([{"type": "init", "session_id": "s", "timestamp": "t"}], "crashed"), ([], "cli_refused")):
+        reader = a_reader(tmp_path)
+        printed(reader, *messages)
+        assert list(reader.end(0)) == [Failure(code, "it ended with 0 and without a result")]
+
+
+def test_the_start_that_was_kept_is_kept_until_the_process_has_its_own(tmp_path: Path) -> None:
+    kept = {"cwd": str(tmp_path / "work"), "offsets": {"a": 7}, "started": "2026-11-24T19:41:24.131Z"}
+    reader = a_reader(tmp_path, Thread(ID, kept))
+    assert reader.thread == Thread(ID, kept)
+    printed(reader, {"type": "init", "session_id": ID, "timestamp": "2026-11-25"})
+    assert reader.thread == Thread(ID, {**kept, "started": "2026-11-25"})
+
+
 def test_its_attempts_are_waits(tmp_path: Path) -> None:
     reader = a_reader(tmp_path)
     words = (TRANSCRIPTS / "gemini-error-429-stderr.txt").read_text().splitlines()
@@ -114,6 +166,7 @@ def test_its_attempts_are_waits(tmp_path: Path) -> None:
     ("exit_code", "words", "code"),
     [
         (41, "When using Gemini API, you must specify the GEMINI_API_KEY environment variable.", "auth"),
+        (41, "TypeError: fetch failed", "auth"),
         (42, 'Error resuming session: Invalid session identifier "x".', "thread_lost"),
         (42, "Unknown argument: --x", "cli_refused"),
         (53, "Reached max session turns for this session.", "turns_exhausted"),

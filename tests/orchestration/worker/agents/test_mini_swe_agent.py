@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.worker.agents import mini_swe_agent
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Usage, Waiting
+from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Task
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, of_kind
 
@@ -85,18 +85,56 @@ def test_each_exit_status_has_a_failure_code(tmp_path: Path, status: str, conten
 
 
 def test_limits_exceeded_means_money_or_steps(tmp_path: Path) -> None:
-    assert of_kind(Finished, ended(tmp_path, "LimitsExceeded", spent=3.1))[0].out_of_money
-    assert [each.code for each in of_kind(Failure, ended(tmp_path, "LimitsExceeded"))] == ["turns_exhausted"]
+    for spent in (3.0, 3.1):
+        assert ended(tmp_path, "LimitsExceeded", "no", spent=spent) == [Finished(False, "no", out_of_money=True)]
+    for spent, limit in ((2.9, 3.0), (2.9, 0.0)):
+        assert ended(tmp_path, "LimitsExceeded", "no", spent=spent, limit=limit) == [Failure("turns_exhausted", "no")]
 
 
 def test_a_stop_is_no_failure(tmp_path: Path) -> None:
-    assert ended(tmp_path, "KeyboardInterrupt") == []
+    assert ended(tmp_path, "KeyboardInterrupt") == ended(tmp_path, "UserInterruption") == []
+
+
+def test_an_end_without_a_trajectory_is_a_crash_unless_it_was_killed(tmp_path: Path) -> None:
+    assert list(mini_swe_agent.reader(the_task(tmp_path)).end(0)) == [Failure("crashed", "it ended with 0 and no message")]
+    assert list(mini_swe_agent.reader(the_task(tmp_path)).end(None)) == []
+
+
+def test_each_message_is_named_by_its_place_and_time_and_has_its_own_model(tmp_path: Path) -> None:
+    """Each round has a trajectory of its own, so places alone would be the same in two. The end is said once, however often it is written."""
+    task = the_task(tmp_path)
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    extras = [{"timestamp": 1.5, "model": "helper-1", "usage": usage}, {}, {"timestamp": 2.5, "cost": 0.1}]
+    messages = [{"role": "assistant", "content": f" {n} ", "extra": extra} for n, extra in enumerate(extras)]
+    info = {"exit_status": "Submitted", "submission": " Done "}
+    reader = mini_swe_agent.reader(task)
+    events: list[Event] = []
+    for length in (3, 2, 4):
+        write(task, {"info": info, "messages": [*messages, {"role": "exit"}][:length]})
+        events += reader.poll()
+    assert [(used.id, used.model, used.cost, used.input_tokens) for used in of_kind(Usage, events)] == [
+        ("message:0:1.5", "helper-1", None, 10),
+        ("message:2:2.5", "gpt-5", 100_000, 0),
+    ]
+    assert of_kind(Text, events) == [Text("0"), Text("1"), Text("2")] and of_kind(Finished, events) == [Finished(True, "Done")]
 
 
 def test_its_attempts_are_waits(tmp_path: Path) -> None:
     line = "Retrying <unknown> in 8 seconds as it raised RateLimitError: litellm.RateLimitError: slow down."
     waits = of_kind(Waiting, mini_swe_agent.reader(the_task(tmp_path)).read(line, is_error=True))
     assert [(wait.code, wait.until is not None) for wait in waits] == [("rate_limited", True)]
+
+
+def test_a_retry_ends_within_an_hour_and_a_failure_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    reader = mini_swe_agent.reader(the_task(tmp_path))
+    start = "Retrying <unknown> in"
+    assert list(reader.read(f"{start} 9999 seconds as it raised odd words")) == [
+        Waiting("The provider is overloaded: odd words", 4600.0, "overloaded")
+    ]
+    refused = f"{start} 8 seconds as it raised AuthenticationError: unauthorized"
+    assert list(reader.read(refused)) == [Failure("auth", "AuthenticationError: unauthorized")]
+    assert list(reader.read(refused)) == list(reader.end(1)) == []
 
 
 def test_it_is_started_with_its_limit_and_the_workspaces_settings(tmp_path: Path) -> None:

@@ -85,6 +85,63 @@ def test_a_request_whose_tools_were_killed_is_named(tmp_path: Path) -> None:
     assert cost(events) == 4_500 and "1 requests" in of_kind(Discrepancy, events)[0].message
 
 
+def test_a_request_whose_tools_were_killed_is_named_though_a_later_one_ended(tmp_path: Path) -> None:
+    stored(tmp_path, until=12)
+    database = sqlite3.connect(tmp_path / "home/.local/share/opencode/opencode.db")
+    for rowid, message, kind in (
+        (90, "m_past", "tool"),
+        (101, "m_open", "tool"),
+        (102, "m_open", "tool"),
+        (103, "m_done", "tool"),
+    ):
+        database.execute(
+            "INSERT INTO part (rowid, id, message_id, data) VALUES (?, ?, ?, ?)",
+            [rowid, f"p{rowid}", message, json.dumps({"type": kind})],
+        )
+    step = json.dumps({"type": "step-finish", "cost": 0.001}, separators=(",", ":"))
+    database.execute("INSERT OR IGNORE INTO message VALUES ('m_done', ?)", [json.dumps({"modelID": "helper-1"})])
+    database.execute("INSERT INTO part (rowid, id, message_id, data) VALUES (104, 'p104', 'm_done', ?)", [step])
+    database.commit()
+    database.close()
+    reader = a_reader(tmp_path, thread=Thread("ses_x", {"cwd": str(tmp_path / "work"), "row": 100}))
+    assert of_kind(Usage, reader.poll()) == [Usage("p104", 1_000, "helper-1", of_thread=True)], "its own model's price"
+    assert [each.message.split()[0] for each in of_kind(Discrepancy, reader.end(None))] == ["1"]
+
+
+def test_a_database_that_is_busy_is_read_at_the_next_poll(tmp_path: Path) -> None:
+    stored(tmp_path)
+    reader = a_reader(tmp_path)
+    writer = sqlite3.connect(tmp_path / "home/.local/share/opencode/opencode.db", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+    assert list(reader.poll()) == []
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert cost(reader.poll()) == 9_000
+
+
+@pytest.mark.parametrize(
+    ("model", "prices", "expected"),
+    [
+        ("maker/m", {"input": 0, "output": 0, "cache_read": 0}, 0),
+        ("maker/m", {"input": 0, "output": 8}, None),
+        ("maker/m", {"output": 0}, None),
+        ("maker/family/m", {"input": 0, "output": 0}, 0),
+        (None, {"input": 0, "output": 0}, 0),
+    ],
+)
+def test_a_request_is_free_where_all_prices_of_its_model_are_0(
+    tmp_path: Path, model: str | None, prices: dict[str, int], expected: int | None
+) -> None:
+    route = model or "maker/m"
+    settings = {
+        "model": "other/x" if model else route,
+        "provider": {"maker": {"models": {route.partition("/")[2]: {"cost": prices}}}},
+    }
+    line = json.dumps({"type": "step_finish", "sessionID": "s", "part": {"id": "1", "cost": 0, "tokens": {"input": 1}}})
+    [used] = of_kind(Usage, a_reader(tmp_path, model=model, settings=settings).read(line))
+    assert (used.cost, used.model) == (expected, "m")
+
+
 def test_a_cost_of_zero_is_unknown_unless_the_config_sets_it(tmp_path: Path) -> None:
     part = {"id": "prt_1", "tokens": {"input": 1000, "output": 100, "reasoning": 50}, "cost": 0}
     line = json.dumps({"type": "step_finish", "sessionID": "s", "part": part})
@@ -135,6 +192,60 @@ def test_a_shortened_conversation_is_no_failure(tmp_path: Path) -> None:
     assert of_kind(Failure, [*reader.read(full), *reader.end(0)]) == []
     reader = a_reader(tmp_path)
     assert [failure.code for failure in of_kind(Failure, [*reader.read(full), *reader.end(1)])] == ["context_full"]
+
+
+def an_event(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, "sessionID": "s", **fields})
+
+
+def overflow() -> str:
+    return an_event("error", error={"name": "ContextOverflowError", "data": {"message": "too long"}})
+
+
+def a_tool(name: str, **state: object) -> str:
+    return an_event("tool_use", part={"tool": name, "state": state})
+
+
+def test_a_conversation_that_stays_too_long_is_given_up(tmp_path: Path) -> None:
+    reader = a_reader(tmp_path)
+    lines_ = [overflow(), overflow(), a_tool("read", status="completed"), overflow(), overflow()]
+    assert of_kind(Failure, [event for line in lines_ for event in reader.read(line)]) == [], "it went on in between"
+    assert of_kind(Failure, reader.read(overflow())) == [Failure("context_full", "too long")]
+
+
+def test_unknown_words_in_its_log_are_a_wait_once_it_has_retried(tmp_path: Path) -> None:
+    reader = a_reader(tmp_path)
+    line = 'x message="stream error" y error.error="odd words" z'
+    step = an_event("step_finish", part={"id": "prt_1", "cost": 0.1})
+    waits = [
+        [event.code for event in of_kind(Waiting, reader.read(text, is_error="odd" in text))] for text in (line, line, step, line)
+    ]
+    assert waits == [[], ["overloaded"], [], []]
+
+
+def test_only_an_answer_that_stops_by_itself_is_its_last_one(tmp_path: Path) -> None:
+    reader = a_reader(tmp_path)
+    list(reader.read(an_event("text", part={"text": " " + "x" * 30_000})))
+    for reason, expected in (("tool-calls", []), ("length", []), ("stop", [Finished(True, "x" * 30_000)])):
+        assert of_kind(Finished, reader.read(an_event("step_finish", part={"id": reason, "reason": reason}))) == expected
+
+
+def test_a_refused_tool_matters_where_it_changed_nothing(tmp_path: Path) -> None:
+    refused = a_tool("bash", status="error", error="The user rejected permission to use this tool")
+    failed, read = a_tool("write", status="error", error="no such folder"), a_tool("read", status="completed")
+    named = Failure("permission_denied", "it changed nothing and was not allowed: bash")
+    for more, expected in ((failed, [named]), (a_tool("write", status="completed"), [])):
+        reader = a_reader(tmp_path)
+        for line in (refused, read, more):
+            list(reader.read(line))
+        assert of_kind(Failure, reader.end(0)) == expected
+
+
+def test_a_provider_that_proposes_another_name_has_a_key(tmp_path: Path) -> None:
+    line = 'error="Model not found: anthropic/claude-x. Did you mean: claude-x-4.5, claude-y?" y'
+    assert of_kind(Failure, a_reader(tmp_path).read(line, is_error=True)) == [
+        Failure("unknown_model", "anthropic/claude-x is in no provider's list")
+    ]
 
 
 # Starting.

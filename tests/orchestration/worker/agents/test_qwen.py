@@ -1,13 +1,14 @@
 """Qwen Code: chat files have the tokens of each request, results are running totals, and API errors are reported as success."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestration.worker.agents import qwen
 from orchestration.worker.agents.qwen.reader import Reader
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Usage, Waiting
+from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import a_task, cost, lines, of_kind
 
@@ -53,7 +54,10 @@ def test_without_chats_a_round_is_the_difference_of_two_results(tmp_path: Path) 
     first = a_reader(tmp_path)
     assert cost(events_of(first, "qwen-round-one")) == 4_500
     second = resumed_reader(tmp_path, first)
-    assert cost(events_of(second, "qwen-round-two")) == 11_500
+    events = events_of(second, "qwen-round-two")
+    assert cost(events) == 11_500
+    uuids = [json.loads(lines(name)[-1])["uuid"] for name in ("qwen-round-one", "qwen-round-two")]
+    assert [used.id for used in of_kind(Usage, events)] == [f"rest:{uuids[1]}"] and uuids[0] != uuids[1]
     assert second.thread and second.thread.totals["counted"] == {"input": 8000, "cached": 0, "total": 8600}
 
 
@@ -67,6 +71,26 @@ def test_the_requests_of_a_dead_process_are_in_the_next_total(tmp_path: Path) ->
 def test_the_cached_part_is_inside_of_the_input(tmp_path: Path) -> None:
     used = of_kind(Usage, events_of(a_reader(tmp_path), "qwen"))
     assert [(each.input_tokens, each.cache_read_tokens, each.output_tokens) for each in used] == [(13_200, 20_300, 200)]
+
+
+def test_each_response_counts_once_at_the_price_of_its_own_model(tmp_path: Path) -> None:
+    def row(uuid: str, **event: object) -> str:
+        event = {"event.name": "qwen-code.api_response", "input_token_count": 10, "output_token_count": 5, **event}
+        return json.dumps({"uuid": uuid, "systemPayload": {"uiEvent": event}})
+
+    path = tmp_path / f"home/.qwen/projects/-repo/chats/{ID}.jsonl"
+    path.parent.mkdir(parents=True)
+    rows = [row("u1", response_id="r1", model="helper-1"), row("u2", response_id="r1"), row("u3"), row("u4")]
+    path.write_text("".join(f"{each}\n" for each in rows))
+    used = of_kind(Usage, a_reader(tmp_path).poll())
+    assert [(usage.id, usage.model) for usage in used] == [("r1", "helper-1"), ("u3", "gpt-5"), ("u4", "gpt-5")]
+
+
+@pytest.mark.parametrize(("named", "expected"), [("qwen3-coder", "qwen3-coder"), ("", "of-env")])
+def test_its_model_is_the_one_that_it_names_or_that_it_was_given(tmp_path: Path, named: str, expected: str) -> None:
+    task = replace(a_task(tmp_path, kind="qwen"), env={"OPENAI_MODEL": "of-env"})
+    init = {"type": "system", "subtype": "init", "session_id": ID, "model": named}
+    assert list(qwen.reader(task).read(json.dumps(init))) == [Started(ID, expected)]
 
 
 # Progress and failures.
@@ -101,7 +125,10 @@ def test_the_attempts_of_an_earlier_process_are_not_its_own(tmp_path: Path) -> N
     [
         (1, "No saved session found with ID 1. Run `qwen --resume` without an ID to choose", "thread_lost"),
         (53, "Reached max session turns for this session.", "turns_exhausted"),
+        (53, "429 {} Too many requests", "turns_exhausted"),
+        (1, "Missing API key for OpenAI. Set credentials", "auth"),
         (1, "Unknown argument: x", "cli_refused"),
+        (0, "", "cli_refused"),
     ],
 )
 def test_an_end_without_a_result_has_a_name(tmp_path: Path, exit_code: int, words: str, code: str) -> None:
@@ -113,6 +140,18 @@ def test_an_end_without_a_result_has_a_name(tmp_path: Path, exit_code: int, word
 def test_refused_tools_are_named_if_no_file_changed(tmp_path: Path) -> None:
     result = {"type": "result", "subtype": "success", "result": "Done", "permission_denials": [{"tool_name": "write_file"}]}
     assert [each.code for each in of_kind(Failure, a_reader(tmp_path).read(json.dumps(result)))] == ["permission_denied"]
+    for name, codes in (("read_file", ["permission_denied"]), ("edit", [])):
+        reader = a_reader(tmp_path)
+        use = {"type": "tool_use", "name": name, "input": {"prompt": "p", "path": "a", "file_path": ""}}
+        message = {"type": "assistant", "message": {"content": [use]}}
+        assert list(reader.read(json.dumps(message))) == [Text(f"{name} a")]
+        assert [each.code for each in of_kind(Failure, reader.read(json.dumps(result)))] == codes
+
+
+def test_an_answer_may_quote_an_api_error(tmp_path: Path) -> None:
+    words = 'The log has "[API Error: 500 no]" in it' + "x" * 30_000
+    result = {"type": "result", "subtype": "success", "result": words}
+    assert list(a_reader(tmp_path).read(json.dumps(result))) == [Finished(True, words)]
 
 
 # Starting.

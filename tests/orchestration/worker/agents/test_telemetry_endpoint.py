@@ -77,6 +77,22 @@ def test_telemetry_becomes_records_with_plain_attributes(url: str, receiver: Rec
     assert receiver.records == [("claude_code.api_request", attributes)]
 
 
+def test_a_record_has_its_own_name_and_attributes_before_its_resources(url: str, receiver: Receiver) -> None:
+    def attribute(key: str, value: str) -> dict[str, Any]:
+        return {"key": key, "value": {"stringValue": value}}
+
+    own = {"eventName": "own", "body": {"stringValue": "body"}, "attributes": [attribute("a", "own")]}
+    resource = {"attributes": [attribute("a", "common"), attribute("b", "common")]}
+    scopes = [{"logRecords": [own]}, {"logRecords": [{"body": {"stringValue": "body"}}]}]
+    logs = {"resourceLogs": [{"resource": resource, "scopeLogs": scopes}, {"scopeLogs": [{"logRecords": [own]}]}]}
+    assert post(f"{url}/v1/logs", logs) == (200, {})
+    assert receiver.records == [
+        ("own", {"a": "own", "b": "common"}),
+        ("body", {"a": "common", "b": "common"}),
+        ("own", {"a": "own"}),
+    ]
+
+
 def test_metrics_are_accepted_and_ignored(url: str, receiver: Receiver) -> None:
     assert post(f"{url}/v1/metrics", {"resourceMetrics": []}) == (200, {})
     assert receiver.records == []
@@ -101,6 +117,39 @@ def test_an_error_in_the_check_refuses_the_edit(url: str, receiver: Receiver) ->
     receiver.reason = "break"
     decision = post(f"{url}/hooks/pre-tool-use", {"tool_name": "Write", "tool_input": 5})[1]["hookSpecificOutput"]
     assert decision["permissionDecision"] == "deny" and "try again" in decision["permissionDecisionReason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("", ""), {}),
+        (("Words", ""), {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": "Words"}}),
+        (("", "End"), {"continue": False, "stopReason": "End"}),
+        (
+            ("Words", "End"),
+            {
+                "continue": False,
+                "stopReason": "End",
+                "hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": "Words"},
+            },
+        ),
+        (None, {}),
+    ],
+)
+def test_after_a_tool_it_gets_peoples_words_and_why_it_must_end(
+    receiver: Receiver, words: tuple[str, str] | None, answer: dict[str, Any]
+) -> None:
+    payloads: list[Mapping[str, Any]] = []
+
+    def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
+        payloads.append(payload)
+        if words is None:
+            raise RuntimeError("broken")
+        return words
+
+    with telemetry_endpoint.serving(on_record=receiver.read_record, may_edit=receiver.may_edit, after_tool=after_tool) as url:
+        assert post(f"{url}/hooks/post-tool-use", {"agent_id": "a"}) == (200, answer)
+    assert payloads == [{"agent_id": "a"}] and receiver.asked == []
 
 
 def test_another_secret_gets_404(url: str, receiver: Receiver) -> None:
@@ -145,6 +194,9 @@ def test_a_body_has_a_limit_and_a_length(url: str, monkeypatch: pytest.MonkeyPat
     assert post(f"{url}/v1/logs", LOGS)[0] == 413
     assert post(f"{url}/v1/logs", LOGS, chunked=True, **{"Transfer-Encoding": "chunked"})[0] == 413
     assert post(f"{url}/v1/logs", b"", **{"Content-Length": "many"})[0] == 411
+    chunked = {"Transfer-Encoding": "chunked"}
+    assert post(f"{url}/v1/logs", b'{"a": 123}', chunked=True, **chunked) == (200, {})
+    assert post(f"{url}/v1/logs", b'{"a": 1234}', chunked=True, **chunked)[0] == 413, "each chunk alone would be short enough"
 
 
 def test_a_body_without_the_secret_is_not_read(url: str) -> None:

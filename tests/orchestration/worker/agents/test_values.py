@@ -177,6 +177,8 @@ def test_a_status_has_a_name_and_the_text_decides_where_it_is_ambiguous(status: 
         ("HTTP 200", None),
         ("401 files changed", None),
         ("insufficient_quota", "quota"),
+        ("API Error: 400 prompt is too long", "context_full"),
+        ("error code: 403 billing", "quota"),
     ],
 )
 def test_a_status_is_found_in_words(words: str, code: str | None) -> None:
