@@ -4,11 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 
+from dashboard.entries import bulk_edit, refusals
 from orchestration.models import Entry
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
+from tests.factories import a_workspace, some_entries
 from workspaces.models import Event, Workspace
 
 
@@ -97,3 +100,99 @@ def test_a_question_is_about_these_entries_only(otto: Client, workspace: Workspa
 def test_viewers_see_no_bar(vera: Client, workspace: Workspace) -> None:
     assert "bulk-more" not in vera.get(f"/w/{workspace.pk}/entries/").content.decode()
     assert send(vera, workspace, "delete", 10).status_code == 403 and seed.fresh(entry(workspace, 10)).deleted_at is None
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "verb"),
+    [
+        ("hold", {}, "entry.held"),
+        ("priority", {"priority": "low"}, "entry.priority_changed"),
+        ("budget", {"budget": "0.5"}, "budget.set"),
+    ],
+)
+def test_the_reason_that_was_typed_is_recorded_with_each(
+    ana: Client, workspace: Workspace, do: str, fields: dict[str, str], verb: str
+) -> None:
+    send(ana, workspace, do, 5, 12, reason="agreed on Monday", **fields)
+    events = Event.objects.filter(workspace=workspace, reason="agreed on Monday", actor="ana")
+    about = {event.object_id for event in events}
+    assert about == {entry(workspace, seq).pk for seq in (5, 12)}, list(events.values_list("verb", flat=True))
+
+
+def test_a_budget_of_nothing_is_one(ana: Client, workspace: Workspace) -> None:
+    send(ana, workspace, "budget", 12, budget="0")
+    assert (entry(workspace, 12).account.budget, entry(workspace, 12).account.human_locked) == (0, True)
+
+
+def test_an_entry_of_another_workspace_is_not_changed_and_keeps_all(ana: Client, workspace: Workspace) -> None:
+    [theirs] = some_entries(a_workspace(name="Other"), "Theirs")
+    picks = [entry(workspace, 5).pk, theirs.pk]
+    address = f"/w/{workspace.pk}/entries/"
+    for fields in ({"pick": picks}, {"picks": ",".join(picks)}, {"pick": picks[:1], "picks": picks[1]}):
+        seen = shown(ana.post(f"{address}bulk/", {"do": "hold", "next": address} | fields, follow=True))
+        assert "An entry is no longer on the backlog: reload the page. Nothing was changed" in seen
+    assert {row.status for row in Entry.objects.filter(pk__in=picks)} == {"pending"}
+
+
+def test_so_many_at_once_and_not_one_more(otto: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_edit, "MAX_ENTRIES", 2)
+    everything = {"do": "hold", "all": "1", "next": f"/w/{workspace.pk}/entries/"}
+    address = f"/w/{workspace.pk}/entries/bulk/"
+    seen = shown(otto.post(address, everything | {"matching": "status=open"}, follow=True))
+    assert "At most 2 entries at once: narrow the filters" in seen
+    assert "At most 2 entries at once: select fewer" in shown(otto.get(send(otto, workspace, "hold", 5, 7, 12).url))
+    assert send(otto, workspace, "export", 5, 7).status_code == 200
+    send(otto, workspace, "hold", 5, 12)
+    assert [entry(workspace, seq).status for seq in (5, 7, 12)] == ["blocked", "pending", "blocked"]
+
+
+def test_the_number_is_typed_for_more_than_the_limit_and_not_at_it(
+    otto: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_edit, "TYPED_ABOVE", 2)
+    assert send(otto, workspace, "hold", 5, 12).status_code == 303
+    question = send(otto, workspace, "hold", 7, 8, 12)
+    context = question.context["confirmation"]
+    assert (question.status_code, context["typed"], context["points"], context["title"]) == (
+        409,
+        "3",
+        (),
+        "Put on hold 3 entries",
+    )
+    assert send(otto, workspace, "delete", 10, 11).context["confirmation"]["typed"] == ""
+
+
+def test_a_question_carries_all_that_was_typed_and_names_the_first_entries(
+    ana: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_edit, "MAX_POINTS", 1)
+    question = send(ana, workspace, "budget", 12, 10, budget="500", reason="it grew", priority="low").context["confirmation"]
+    picks = ",".join(sorted([entry(workspace, 10).pk, entry(workspace, 12).pk]))
+    assert {name: value for name, value in question["fields"].items() if name != "confirm"} == {
+        "do": "budget", "priority": "low", "reason": "it grew", "budget": "500", "picks": picks}  # fmt: skip
+    assert question["points"] == ["#10 Remove the unused discount table"]
+    assert question["sentence"].startswith("Each gets this budget, locked against reallocation. ")
+
+
+def test_an_agreement_to_one_excess_is_none_to_another(ana: Client, workspace: Workspace) -> None:
+    agreement = send(ana, workspace, "budget", 10, budget="500").context["confirmation"]["fields"]
+    again = ana.post(f"/w/{workspace.pk}/entries/bulk/", agreement | {"budget": "900"})
+    assert again.status_code == 409 and entry(workspace, 10).account.budget < 500_000_000
+
+
+def test_what_will_be_blocked_again_is_a_warning(otto: Client, workspace: Workspace) -> None:
+    for seqs, tone in (((11,), "warn"), ((10,), "good")):
+        response = send(otto, workspace, "release", *seqs)
+        assert [message.extra_tags for message in get_messages(response.wsgi_request)][-1] == tone, seqs
+
+
+def test_refusals_name_so_many_entries_and_count_the_rest(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "MAX_NAMED", 2)
+    refused = [(entry(workspace, seq), "It is done") for seq in (1, 2, 3, 4)]
+    assert refusals.of_many(refused, 9) == (
+        "Nothing was changed: 4 of 9 entries cannot be. #1: it is done; #2: it is done; and 2 more")  # fmt: skip
+    assert refusals.of_many(refused[:2], 9).endswith("#1: it is done; #2: it is done")
+    assert refusals.of_many(refused[:1], 1) == "Nothing was changed: 1 of 1 entry cannot be. #1: it is done"
+    [theirs] = some_entries(a_workspace(name="Other"), "Theirs")
+    message = f"{entry(workspace, 3).pk} waits for {theirs.pk}"
+    assert refusals.numbered(workspace.pk, message) == f"#3 waits for {theirs.pk}"

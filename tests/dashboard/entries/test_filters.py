@@ -1,6 +1,6 @@
 """Each filter of the list of entries: what it finds at its bounds, and what it leaves out; and how the search is read."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from budget.amounts import usd
 from budget.limits import caps
+from budget.models import Account
 from dashboard.entries import csv_rows, filters, search_language
 from dashboard.entries.search_language import Term, parse, sentence
 from orchestration.backlog import dependencies, splitting
@@ -116,6 +117,91 @@ def test_children_are_found_by_their_parent(shop: Workspace) -> None:
     assert matches(shop, "parent:1") == [2, 3] == matches(shop, "parent:#1")
 
 
+def test_a_session_counts_from_the_start_of_a_span_and_not_at_its_end(shop: Workspace) -> None:
+    noon = datetime(2026, 8, 4, 12, tzinfo=UTC)
+    for n, ended_at in enumerate((noon - timedelta(minutes=1), noon, noon + timedelta(hours=1), noon + timedelta(hours=2))):
+        Session.objects.create(
+            id=f"sess_{n:020}",
+            workspace=shop,
+            entry=an_entry(shop),
+            attempt=1,
+            status="ended",
+            outcome="failed",
+            ended_at=ended_at,
+        )
+    assert matches(shop, "worked:2026-08-04T12:00Z..2026-08-04T14:00Z") == [2, 3]
+    assert matches(shop, "worked:2026-08-04") == [1, 2, 3, 4]
+    Session.objects.filter(pk=f"sess_{3:020}").update(ended_at=datetime(2026, 8, 4, 23, 59, 30, tzinfo=UTC))
+    Session.objects.filter(pk=f"sess_{0:020}").update(ended_at=datetime(2026, 8, 5, tzinfo=UTC))
+    assert matches(shop, "worked:2026-08-04") == [2, 3, 4]
+
+
+def test_on_hold_are_those_that_a_person_blocked(shop: Workspace) -> None:
+    for fields in (
+        {"status": "blocked", "reason_code": "human_hold"}, {"status": "failed", "reason_code": "human_hold"},
+        {"status": "blocked", "reason_code": "merge_conflict"}, {},
+    ):  # fmt: skip
+        Entry.objects.filter(pk=an_entry(shop).pk).update(**fields)
+    assert (matches(shop, "held:yes"), matches(shop, "held:no")) == ([1], [2, 3, 4])
+
+
+def test_a_name_is_whole_and_a_group_begins_at_its_slash(shop: Workspace) -> None:
+    for who, group in (("ana", "Tax"), ("diana", "Tax / Deep / Er"), ("ANA", "Tax/Odd"), ("anabel", "Taxi / low")):
+        Entry.objects.filter(pk=an_entry(shop).pk).update(created_by=who, group=group)
+    assert (matches(shop, "by:ana"), matches(shop, group="Tax")) == ([1, 3], [1, 2])
+
+
+def test_a_number_is_found_however_long_and_so_is_the_text_that_has_it(shop: Workspace) -> None:
+    first, second = an_entry(shop, content="Undo 123456789012345"), an_entry(shop, content="Other")
+    Entry.objects.filter(pk=second.pk).update(seq=123_456_789_012_345)
+    assert matches(shop, "123456789012345") == [first.seq, 123_456_789_012_345]
+    assert matches(shop, "#123456789012345") == [123_456_789_012_345] and matches(shop, "#1234567890123456") == []
+
+
+def test_files_are_found_by_a_folder_with_and_without_its_slash_and_by_no_neighbour(shop: Workspace) -> None:
+    for path in ("app/", "app", "app/mail.py", "app2/", "lib/app/mail.py", "apps"):
+        Entry.objects.filter(pk=an_entry(shop).pk).update(paths=[path])
+    assert matches(shop, "file:app/mail.py") == [1, 2, 3, 5]
+    assert matches(shop, 'file:"app/grün.py"') == [1, 2]
+
+
+def test_a_reason_that_is_not_stored_lists_those_whose_first_reason_it_is(shop: Workspace) -> None:
+    need, waiter = an_entry(shop), an_entry(shop)
+    dependencies.depend(waiter, need, by=ANA)
+    an_entry(a_workspace(name="Other"))
+    assert matches(shop, reason="no_worker_online") == [1]
+    assert matches(shop, "reason:no_worker_online", reason="dependencies_pending") == []
+
+
+def query_of(shop: Workspace, **query: str) -> filters.EntryQuery:
+    return filters.read(page_request(shop, **query))
+
+
+@pytest.mark.parametrize(
+    ("query", "filtered", "apart_from_status", "words"),
+    [
+        ({}, False, False, ""),
+        ({"done": "hide", "sort": "-seq", "view": "board"}, False, False, ""),
+        ({"status": "blocked"}, True, False, "blocked"),
+        ({"reason": "human_hold"}, True, False, "waiting for a person"),
+        ({"locked": "1"}, True, True, "with a locked budget"),
+        ({"group": "Tax"}, True, True, "in the group Tax"),
+        ({"q": "mail"}, True, True, "with “mail”"),
+        ({"status": "open", "q": "spent:>1", "group": "Tax"}, True, True, "not done, in the group Tax, spent over $1.00"),
+    ],
+)
+def test_what_narrows_the_list_is_in_its_sentence(
+    shop: Workspace, query: dict[str, str], filtered: bool, apart_from_status: bool, words: str
+) -> None:
+    asked = query_of(shop, **query)
+    assert (asked.filtered, asked.filtered_apart_from_status, asked.sentence) == (filtered, apart_from_status, words)
+
+
+def test_of_any_status_has_no_reason_either_and_keeps_the_rest(shop: Workspace) -> None:
+    asked = query_of(shop, status="blocked", reason="human_hold", group="Tax", locked="1", q="mail")
+    assert asked.of_any_status == query_of(shop, group="Tax", locked="1", q="mail")
+
+
 # The language
 
 
@@ -168,19 +254,43 @@ def test_a_search_is_a_sentence() -> None:
 
 
 def test_a_line_of_the_csv_has_what_its_head_shows(shop: Workspace) -> None:
-    first = an_entry(shop, budget="3", content="Sort\n\nmore", files=["a.py", "b.py"])
+    first = an_entry(shop, budget="9", content="Sort\n\nmore", files=["a.py", "b.py"])
     second = an_entry(shop, budget="2")
     dependencies.depend(second, first, by=ANA)
     a_charge(first, "1")
     caps.toggle_lock(first.account, by=ANA)
     Entry.objects.filter(pk=first.pk).update(group="Tax", requires=["gpu"], score=0.5, rounds_completed=1)
+    early = datetime(2026, 8, 4, tzinfo=UTC)
+    Entry.objects.filter(pk=first.pk).update(created_at=early, updated_at=early + timedelta(hours=2))
+    Account.objects.filter(pk=first.pk).update(held=2_000_000)
+    gone = an_entry(shop)
+    Entry.objects.filter(pk=gone.pk).update(deleted_at=now())
     asked: list[dict[str, Any]] = [
-        dict(zip(csv_rows.HEAD, line, strict=True)) for line in csv_rows.lines(page_request(shop), [second.pk, "gone", first.pk])
+        dict(zip(csv_rows.HEAD, line, strict=True))
+        for line in csv_rows.lines(page_request(shop), [second.pk, "gone", gone.pk, first.pk])
     ]
     two, single = asked
-    expected = {"entry_id": first.pk, "number": 1, "title": "Sort", "rounds": 1, "best_score": 0.5, "budget_usd": 3, "spent_usd": 1,
-                "held_usd": 0, "budget_locked": True, "priority": "medium", "files": "a.py; b.py", "created_by": "ana", "group": "Tax",
-                "requires": "gpu", "needs": 0}  # fmt: skip
+    expected = {"entry_id": first.pk, "number": 1, "title": "Sort", "rounds": 1, "best_score": 0.5, "budget_usd": 9, "spent_usd": 1,
+                "held_usd": 2, "budget_locked": True, "priority": "medium", "files": "a.py; b.py", "created_by": "ana", "group": "Tax",
+                "requires": "gpu", "needs": 0, "needs_done": 0, "rounds_allowed": first.budget_rounds, "status": "ready",
+                "created_at": early, "updated_at": early + timedelta(hours=2), "since": early}  # fmt: skip
     assert {name: single[name] for name in expected} == expected
     assert (two["needs"], two["needs_done"], two["reason"]) == (1, 0, "dependencies_pending") and "#1" in two["why"]
-    assert usd(3) == first.account.budget
+    assert usd(9) == first.account.budget
+
+
+def test_the_csv_is_in_the_order_of_the_list_and_named_by_what_narrows_it(shop: Workspace) -> None:
+    for n in range(3):
+        an_entry(shop, content=f"Entry {n}")
+    Entry.objects.filter(workspace=shop, seq=2).update(priority=Entry.Priority.HIGH)
+
+    def export(**query: str) -> tuple[list[str], str]:
+        request = page_request(shop, **query)
+        response = csv_rows.export(request, filters.read(request))
+        lines = b"".join(response.streaming_content).decode().splitlines()[1:]  # type: ignore[arg-type]
+        return [line.split(",")[1] for line in lines], response["Content-Disposition"].split('"')[1][:-21]
+
+    assert export(sort="priority") == (["2", "1", "3"], "entries")
+    assert export(sort="-priority") == (["3", "1", "2"], "entries")
+    assert export(status="ready", q="entry") == (["1", "2", "3"], "entries-ready-filtered")
+    assert export(reason="human_hold", group="x") == ([], "entries-human_hold")

@@ -4,9 +4,11 @@ import pytest
 from django.db import IntegrityError
 from django.test import Client
 
+from dashboard.entries import saved_views as page_of_views
 from tests.dashboard.entries.test_list import at
 from tests.dashboard.overview.test_page import in_line, text_of
-from tests.factories import ANA
+from tests.dashboard.page_requests import page_request
+from tests.factories import ANA, a_workspace
 from workspaces import saved_views
 from workspaces.errors import Invalid
 from workspaces.models import Event, SavedView, Workspace
@@ -90,3 +92,29 @@ def test_there_are_so_many_views_at_most(workspace: Workspace) -> None:
         saved_views.save(workspace, f"{n}", "", by=ANA)
     with pytest.raises(Invalid, match="delete one first"):
         saved_views.save(workspace, "more", "", by=ANA)
+
+
+def test_the_views_of_this_workspace_are_in_the_order_of_their_names(otto: Client, workspace: Workspace) -> None:
+    other = a_workspace(name="Other")
+    for where, name, query in (
+        (workspace, "Zoo", "q=app&sort=-spent"), (workspace, "All", ""), (workspace, "App", "q=app"), (other, "Theirs", "q=app"),
+    ):  # fmt: skip
+        saved_views.save(where, name, query, by=ANA)
+
+    def shown(**query: str) -> tuple[list[tuple[str, bool]], str]:
+        context = page_of_views.region(page_request(workspace, **query))
+        return [(view.name, is_this) for view, is_this in context["saved"]], context["this_view"]
+
+    assert shown() == ([("All", True), ("App", False), ("Zoo", False)], "")
+    assert shown(q="app", after="1_1", nonsense="x") == ([("All", False), ("App", True), ("Zoo", False)], "q=app")
+    assert shown(sort="-spent", q="app")[0] == [("All", False), ("App", False), ("Zoo", True)]
+    theirs = SavedView.objects.get(workspace=other)
+    for verb in ("rename", "delete"):
+        assert otto.post(at(workspace, f"views/{theirs.pk}/{verb}/"), {"name": "Mine"}).status_code == 404
+    assert SavedView.objects.filter(pk=theirs.pk, name="Theirs").exists()
+
+
+def test_a_search_as_long_as_a_view_may_be_is_saved(otto: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_of_views, "MAX_QUERY", 7)
+    assert "is saved for the team" in save(otto, workspace, "Five", "q=12345")
+    assert "use fewer words" in save(otto, workspace, "Six", "q=123456")
