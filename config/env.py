@@ -101,8 +101,12 @@ def _url(takes: str, *schemes: str, empty: bool = True, host: bool = True) -> Ki
 
 
 def _folder(text: str) -> Path:
-    folder = Path(text).expanduser().resolve()
-    if not text.strip() or (folder.exists() and not folder.is_dir()):
+    try:
+        folder = Path(text).expanduser().resolve()
+        usable = bool(text.strip()) and (folder.is_dir() or not folder.exists())
+    except (OSError, RuntimeError):  # a folder that may not be entered; no such user, a circle of links
+        usable = False
+    if not usable:
         raise ValueError(text)
     return folder
 
@@ -452,7 +456,8 @@ def warn_of_unknown() -> None:
     if "MUSTER_SESSION_ID" in os.environ:
         return
     for name in sorted(os.environ):
-        if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_") and name.removesuffix("_FILE") not in VARIABLES:
+        known = name in VARIABLES or (name.endswith("_FILE") and name.removesuffix("_FILE") in SECRET)
+        if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_") and not known:
             near = difflib.get_close_matches(name, VARIABLES, n=1)
             print(f"muster: {name} is not a setting{f'; did you mean {near[0]}?' if near else ''}", file=sys.stderr)
 

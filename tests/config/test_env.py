@@ -12,7 +12,7 @@ from config import env
 ROOT = Path(__file__).resolve().parents[2]
 BAD = {
     "MUSTER_DATA_DIR": ["", __file__],
-    "MUSTER_REPO_ROOTS": [f"/tmp:{__file__}"],
+    "MUSTER_REPO_ROOTS": [f"/tmp:{__file__}", "~nobody-has-this-name/src", f"/{'a' * 300}"],
     "DATABASE_URL": ["mysql://host/name", "host/name", "postgresql://host:port/name"],
     "REDIS_URL": ["http://host", "host:6379"],
     **{name: [] for name in ("DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD")},
@@ -140,6 +140,13 @@ def test_an_unknown_setting_is_a_warning_with_the_nearest_name(
     monkeypatch.setenv("MUSTER_LEASE", "60")
     env.warn_of_unknown()
     assert capsys.readouterr().err == "muster: MUSTER_LEASE is not a setting; did you mean MUSTER_LEASE_S?\n"
+
+
+def test_only_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MUSTER_SECRET_KEY_FILE", "/run/secrets/key")
+    monkeypatch.setenv("MUSTER_TICK_S_FILE", "/run/tick")
+    env.warn_of_unknown()
+    assert capsys.readouterr().err.startswith("muster: MUSTER_TICK_S_FILE is not a setting")
 
 
 def test_the_variables_of_an_agents_session_are_no_warning(

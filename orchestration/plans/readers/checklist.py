@@ -6,6 +6,7 @@ from typing import Any
 from orchestration.plans.items import Item, Problem
 from orchestration.plans.readers import blocks, settings
 
+MAX_NAME = 200
 MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
 
 
@@ -80,6 +81,8 @@ class _Reader:
         if number in self.blocks.headings:
             self._heading(*self.blocks.headings[number])
         elif number in self.blocks.fenced:
+            if self.open and number - 1 not in self.blocks.fenced and indent <= self.open.indent:
+                self.close()  # its first line decides whose it is
             self._text(line)
         elif bullet and bullet.box and (self.base is None or bullet.depth <= self.base):
             self.close()
@@ -107,7 +110,7 @@ class _Reader:
         self.close()
         self.base = None
         self.headings = [heading for heading in self.headings if heading[0] < level]
-        if not (level == 1 and text == self.list.name):
+        if not (level == 1 and text[:MAX_NAME] == self.list.name):
             self.headings.append((level, text))
 
     @property
@@ -197,4 +200,4 @@ class _Reader:
 def _name(parsed: blocks.Blocks) -> str:
     first = [(line, text) for line, (level, text) in parsed.headings.items() if level == 1]
     boxes = [line for line, bullet in parsed.bullets.items() if bullet.box]
-    return first[0][1][:200] if len(first) == 1 and (not boxes or first[0][0] < min(boxes)) else ""
+    return first[0][1][:MAX_NAME] if len(first) == 1 and (not boxes or first[0][0] < min(boxes)) else ""

@@ -16,6 +16,10 @@ from orchestration.git.clones import checkouts
 from orchestration.git.clones.store.stores import Store
 
 _ONE_AT_A_TIME = Lock()
+_MODULE = re.compile(r"(?P<name>\w+)(?:/__init__)?(?:\.[\w-]+)?\.(?:py|pyc|pyd|so)")
+"""A file at the top of a repository that `import name` loads: source, bytecode or an extension such as `name.cpython-311-x86_64-linux-gnu.so`."""
+_LIBRARY = sys.stdlib_module_names | {"pytest", "_pytest", "pluggy", "coverage", "sitecustomize", "usercustomize"}
+_CACHED = re.compile(r"(?:.*/)?__pycache__/[^/]+\.pyc")
 
 
 def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
@@ -61,11 +65,14 @@ def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequen
 
 
 def _shadows(name: str) -> bool:
-    """Whether Python, started at the top of the repository, would import this file instead of a module of its own library."""
-    module, _, below = name.partition("/")
-    if below:
-        return below == "__init__.py" and module in sys.stdlib_module_names
-    return module.endswith(".py") and module.removesuffix(".py") in sys.stdlib_module_names
+    """Whether Python, started at the top of the repository, would import this file instead of its own library or its test runner."""
+    module = _MODULE.fullmatch(name)
+    return module is not None and module["name"] in _LIBRARY
+
+
+def cached_bytecode(changed: Iterable[str]) -> list[str]:
+    """The changed files that Python may load in place of the source beside them, for example of a test."""
+    return [name for name in changed if _CACHED.fullmatch(name)]
 
 
 def restore(store: Store, checkout: Path, base: str, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from orchestration.worker.steps.runner import SessionRunner
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
     with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
-        changed = _restore_judges(context, checkout)
+        changed, is_whole = _restore_judges(context, checkout)
         lost = given_tests.put(given_tests.of(context.entry), checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context, changed)]
@@ -30,7 +30,7 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
         ]
         verdict = checks.NO_CHECKS
         if context.config.verify:
-            verdict = _judge(context, checkout, is_whole=not changed and not findings)
+            verdict = _judge(context, checkout, is_whole=is_whole and not findings)
         if context.config.verifier is not None and verdict.passed and not findings:
             context.check_stop_requests()
             judgement = reviewing.judge(context, checkout)
@@ -102,14 +102,16 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
     )
 
 
-def _restore_judges(context: RoundContext, checkout: Path) -> list[str]:
-    """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names."""
+def _restore_judges(context: RoundContext, checkout: Path) -> tuple[list[str], bool]:
+    """Restore judging files that the agent changed and the entry does not name, also in a reverification, and take its bytecode away. Returns the
+    names of the judging files, and whether the checkout still is the commit's tree."""
     changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
     names = protected_files.tampered(
         changed, at_base=context.protected, patterns=context.config.protected, declared=context.entry.paths
     )
-    protected_files.restore(context.store, checkout, context.worktree.base_sha, names)
-    return names
+    restored = [*names, *protected_files.cached_bytecode(changed)]
+    protected_files.restore(context.store, checkout, context.worktree.base_sha, restored)
+    return names, not restored
 
 
 def _findings_of_commit(context: RoundContext, changed: list[str]) -> list[str]:

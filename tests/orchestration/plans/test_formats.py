@@ -44,6 +44,19 @@ def test_a_checklist_keeps_paragraphs_fences_and_nested_points() -> None:
     assert formats.parse(text).skipped == (Problem(12, "is planned is ticked off"),)
 
 
+def test_a_fence_that_is_not_below_a_task_ends_it_as_prose_does() -> None:
+    text = "- [ ] One\n\n```\nmake all\n```\n  - of nobody\n- [ ] Two\n  ```\n  make\n  ```\n  - of two"
+    first, second = checked(text).drafts
+    assert (first.content, first.spec) == ("One", {})
+    assert (second.content, second.spec) == ("Two\n\n```\nmake\n```", {"acceptance_criteria": ["of two"]})
+
+
+def test_a_long_first_heading_names_the_plan_and_no_group() -> None:
+    result = checked(f"# {'plan ' * 60}\n- [ ] One\n## Then\n- [ ] Two")
+    assert result.plan.name == f"{'plan ' * 60}"[:200]
+    assert [draft.group for draft in result.drafts] == ["", "Then"]
+
+
 def test_dependencies_have_several_keywords() -> None:
     text = "- [ ] One (ref: one)\n- [ ] Two (depends on: one)\n- [ ] Three\n  depends_on: one\n- [ ] Four\n  - Waits for: one\n- [ ] Five\n  requires: one"
     assert [draft.depends_on for draft in checked(text).drafts] == [(), ("one",), ("one",), ("one",), ("one",)]

@@ -1,7 +1,9 @@
 """A session from its claim to its end, in this process: what each step does with the work."""
 
 import json
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +166,17 @@ def test_work_that_edits_what_judges_it_is_judged_by_the_original_and_not_merged
     assert (
         closed.findings[0] == "judge_changed: check.sh judges this work, and the entry does not name it: undo your changes to it"
     )
+
+
+def test_bytecode_of_the_agents_is_not_loaded_in_place_of_what_judges_it(shop: Make) -> None:
+    lie = "import importlib.util, py_compile; open('lie', 'w').write('wrong = 0'); py_compile.compile('lie', importlib.util.cache_from_source"
+    lie += "('test_rules.py'), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"
+    judged = [{"name": "check", "run": f"{sys.executable} test_judge.py"}]
+    work = shop(f"{sys.executable} -c {shlex.quote(lie)}; git add -Af; git commit -qm lie", verify=judged)
+    work.others_merge("test_rules.py", "wrong = 1\n")
+    work.others_merge("test_judge.py", "import test_rules\nraise SystemExit(test_rules.wrong)\n")
+    session = work.run()
+    assert (session.outcome, rounds_of(session)[0].score) == ("failed", 0.0)
 
 
 def test_a_reviewer_that_objects_fails_the_round_and_its_cost_is_interceptor_spend(shop: Make) -> None:

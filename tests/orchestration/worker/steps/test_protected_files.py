@@ -69,12 +69,36 @@ def test_a_new_file_that_configures_the_tests_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["json.py", "json/__init__.py", "json/other.py", "pkg/json.py", "jsonx.py", "json.pyi", "tests/test_new.py", "json"]
+    ("name", "counts"),
+    [
+        ("json.py", True),
+        ("json.pyc", True),
+        ("json.so", True),
+        ("json.cpython-311-x86_64-linux-gnu.so", True),
+        ("json/__init__.py", True),
+        ("json/__init__.pyc", True),
+        ("json/__init__.abi3.so", True),
+        ("_pytest.pyc", True),
+        ("pluggy/__init__.so", True),
+        ("json/other.py", False),
+        ("pkg/json.py", False),
+        ("pkg/json/__init__.py", False),
+        ("jsonx.py", False),
+        ("json.pyi", False),
+        ("json.txt", False),
+        ("json", False),
+        ("tests/test_new.py", False),
+    ],
 )
-def test_a_new_file_counts_where_python_would_import_it_in_place_of_its_own(name: str) -> None:
-    counts = name in ("json.py", "json/__init__.py")
+def test_a_new_file_counts_where_python_would_import_it_in_place_of_its_own(name: str, counts: bool) -> None:
     assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name] * counts
     assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[name]) == []
+
+
+def test_only_bytecode_that_python_keeps_beside_its_source_is_cached() -> None:
+    cached = ["__pycache__/a.cpython-311.pyc", "tests/__pycache__/test_a.cpython-311-pytest-8.pyc"]
+    others = ["a.pyc", "__pycache__", "tests/__pycache__/notes.txt", "tests/__pycache__/below/a.pyc", "my__pycache__/a.pyc"]
+    assert protected_files.cached_bytecode([*others, *cached]) == cached
 
 
 def test_commands_are_read_as_a_shell_reads_them() -> None:
