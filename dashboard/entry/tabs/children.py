@@ -39,7 +39,9 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "own_agent": choose_agent.offered(config),
         "expander": expander and agent_kinds.named(expander.agent.kind),
         "expander_limit": expander and configuration.micro(expander.run_usd),
-        "runs": list(entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-session__claimed_at")[:5]),
+        "runs": list(
+            entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-session__claimed_at")[:5]
+        ),
     }
 
 

@@ -115,7 +115,7 @@ def answered(content: str) -> dict[str, Any]:
     return {"type": "message", "role": "assistant", "content": content}
 
 
-def test_its_answer_is_what_it_says_after_its_last_tool(tmp_path: Path) -> None:
+def test_its_answer_is_its_text_after_its_last_tool(tmp_path: Path) -> None:
     """The end of it, where it is long."""
     tool = {"type": "tool_use", "tool_name": "write_file", "parameters": {"prompt": "p", "command": "c", "file_path": "one.txt"}}
     end = "y" * 20_000
