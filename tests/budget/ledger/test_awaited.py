@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from budget import ledger
 from budget.amounts import usd
 from budget.ledger import awaited
-from budget.models import Account, Hold, LedgerEntry
-from tests.factories import a_workspace, an_entry, project
+from budget.models import Account, Hold, LedgerEntry, RoundSpend
+from tests.factories import a_charge, a_workspace, an_entry, project
 
 pytestmark = pytest.mark.django_db
 
@@ -55,11 +56,13 @@ def test_of_an_account_and_of_a_workspace_what_awaits_is_counted_without_what_is
 
 def test_a_host_without_a_name_is_awaited_too() -> None:
     hold = a_hold()
+    Hold.objects.filter(pk=hold.pk).update(opened_at=Now() - timedelta(hours=1))
     assert awaited.keep(hold.pk, host="", seconds=60) and not awaited.keep(hold.pk, host="", seconds=60)
     hold.refresh_from_db()
+    assert hold.awaits_host == awaited.NO_NAME and hold.awaits_until
     assert (
-        hold.awaits_host == awaited.NO_NAME and hold.awaits_until and hold.awaits_until - hold.opened_at >= timedelta(seconds=60)
-    )
+        timedelta(seconds=3660) <= hold.awaits_until - hold.opened_at < timedelta(seconds=3900)
+    )  # from its end, not its beginning
 
 
 @pytest.mark.parametrize(("at_most", "spent"), [(0, "0.75"), (usd("0.1"), "0.85"), (usd(9), "2"), (None, "2")])
@@ -90,6 +93,15 @@ def test_an_estimate_is_corrected_by_the_count_as_far_as_nothing_can_be_missing(
     assert count(hold, at_most=missing) and money(hold) == (usd(spent), 0)
     assert set(LedgerEntry.objects.exclude(event_key=f"{hold.pk}:0.5").values_list("at", flat=True)) == {estimate.at}
     assert not count(hold, "0.3") and money(hold) == (usd(spent), 0)
+
+
+@pytest.mark.parametrize("by_host", [True, False])
+def test_what_is_estimated_belongs_to_the_round_of_the_session_though_a_later_one_has_begun(by_host: bool) -> None:
+    hold = a_hold()
+    awaited.keep(hold.pk, host="east", seconds=60)
+    a_charge(hold.account.entry, "0.125", round=2)
+    assert count(hold, at_most=None) if by_host else give_up(hold)
+    assert dict(RoundSpend.objects.values_list("number", "cost")) == {1: usd(2), 2: usd("0.125")}
 
 
 def test_what_a_person_took_back_of_an_estimate_is_not_taken_back_again() -> None:

@@ -42,6 +42,10 @@ def book(entry: Entry, key: str, amount: str, hold: Hold | None = None, round_nu
     )
 
 
+def project_of(hold: Hold) -> Workspace:
+    return Workspace.objects.get(pk=hold.project_id)
+
+
 def balances(workspace: Workspace) -> tuple[int, int]:
     row = project(workspace)
     return row.total_spent, row.held
@@ -250,6 +254,35 @@ def test_a_reservation_shrinks_to_what_is_spent_and_what_it_keeps() -> None:
 def test_a_reservation_grows_by_what_is_left_up_to_what_was_asked_for(cap: str, grown: str) -> None:
     hold = a_hold(an_entry(a_workspace(cap=cap), budget="5"), "1")
     assert ledger.extend(hold.pk, usd("0.5")) == usd(grown) and ledger.drawn(hold.pk) == (usd(1) + usd(grown), 0)
+
+
+@pytest.mark.parametrize(("budget", "grown"), [("1.25", "0.25"), ("1.001", "0.001"), ("1.000999", "0"), ("9", "0.5")])
+def test_a_reservation_grows_by_what_is_left_of_the_entrys_own_budget(budget: str, grown: str) -> None:
+    shop = a_workspace()
+    an_entry(shop, budget="9")
+    hold = a_hold(an_entry(shop, budget=budget), "1")
+    assert ledger.extend(hold.pk, usd("0.5")) == usd(grown) and ledger.drawn(hold.pk) == (usd(1) + usd(grown), 0)
+
+
+def test_what_awaits_its_host_neither_grows_nor_shrinks_and_can_be_settled() -> None:
+    hold = a_hold(an_entry(a_workspace(), budget="5"), "1")
+    awaited.keep(hold.pk, host="east", seconds=60)
+    assert not ledger.grow(hold, usd(1)) and not ledger.shrink(hold.pk, keep=0) and ledger.extend(hold.pk, usd(1)) == 0
+    assert ledger.drawn(hold.pk) == (usd(1), 0)
+    assert ledger.settle(hold.pk) and balances(project_of(hold)) == (0, 0)
+
+
+def test_only_a_charge_of_entries_belongs_to_the_newest_round_by_itself() -> None:
+    entry = an_entry(a_workspace())
+    book(entry, "k", "0.5", round_number=3)
+    RoundSpend.objects.create(account=entry.account, number=4, cost=0)  # it has begun, and cost nothing yet
+    for n, category in enumerate(("entry", "interceptor")):
+        ledger.charge(project(entry.workspace), a_charge(f"k{n}", "0.1", category=category), account=entry.account, actor="agent")
+    assert list(LedgerEntry.objects.order_by("id").values_list("category", "round")) == [
+        ("entry", 3),
+        ("entry", 4),
+        ("interceptor", None),
+    ]
 
 
 def test_a_reservation_without_an_entry_grows_within_the_limits_of_its_category() -> None:

@@ -96,6 +96,19 @@ def test_a_key_is_refused_for_another_entry_or_with_another_permit(account: Acco
             book(where, REPORT, permit=permit)
 
 
+def test_a_key_is_of_its_caller_in_its_workspace(account: Account) -> None:
+    other = an_entry(a_workspace(name="Other")).account
+    rows = [book(account, REPORT), book(account, REPORT, actor="planner"), book(other, REPORT)]
+    assert len({row.pk for row in rows}) == 3 and [row.account_id for row in rows] == [account.pk, account.pk, other.pk]
+
+
+def test_more_kept_for_an_hour_than_was_written_is_refused(account: Account) -> None:
+    with pytest.raises(Invalid) as refused:
+        book(account, replace(REPORT, tokens=replace(TOKENS, cache_write_1h=41)))
+    assert refused.value.names == ("cache_write_1h_tokens",) and not LedgerEntry.objects.exists()
+    assert book(account, replace(REPORT, tokens=replace(TOKENS, cache_write_1h=40))).cache_write_1h_tokens == 40
+
+
 def test_a_permit_pays_for_its_own_entry_alone(account: Account, shop: Workspace) -> None:
     permit = permits.open_permit(account.project, account, category=Category.ENTRY, amount=usd(1), by=ANA)
     other = replace(REPORT, category=Category.INTERCEPTOR)

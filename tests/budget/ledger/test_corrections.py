@@ -10,7 +10,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.ledger import corrections
 from budget.limits import caps
-from budget.models import Account, LedgerEntry
+from budget.models import Account, Hold, LedgerEntry, RoundSpend
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces.errors import Invalid
 from workspaces.models import Event, Workspace
@@ -33,12 +33,15 @@ def spent(shop: Workspace, amount: str, category: str = "entry") -> LedgerEntry:
 def test_the_preview_of_a_correction_is_what_it_then_does(shop: Workspace) -> None:
     spent(shop, "2")
     row = spent(shop, "3")
+    reserved = {"session_ref": "s", "amount": usd("0.25")}
+    Hold.objects.create(project=project(shop), account_id=row.account_id, **reserved)
     shown = corrections.effect(row, -usd(1))
-    assert (shown.row, shown.project_spent, shown.project_headroom) == ((usd(3), usd(2)), (usd(5), usd(4)), (usd(5), usd(6)))
-    assert (shown.account_spent, shown.account_headroom) == ((usd(3), usd(2)), (usd(1), usd(2)))
+    left = (usd("4.75"), usd("5.75"))
+    assert (shown.row, shown.project_spent, shown.project_headroom) == ((usd(3), usd(2)), (usd(5), usd(4)), left)
+    assert (shown.account_spent, shown.account_headroom) == ((usd(3), usd(2)), (usd("0.75"), usd("1.75")))
     corrections.correct(row, -usd(1), by=ANA, reason="counted twice", key="k")
     account, whole = Account.objects.get(pk=row.account_id), project(shop)
-    assert (account.spent, account.headroom, whole.total_spent, whole.headroom) == (usd(2), usd(2), usd(4), usd(6))
+    assert (account.spent, account.headroom, whole.total_spent, whole.headroom) == (usd(2), usd("1.75"), usd(4), left[1])
     assert corrections.effect(row, usd(1)).row == (usd(2), usd(3))
 
 
@@ -92,12 +95,14 @@ def test_a_corrections_row_is_like_the_row_that_it_corrects(shop: Workspace) -> 
     source = LedgerEntry.PriceSource.COMPUTED
     item = ledger.Charge("c", usd(1), source, model="gpt-5", at=datetime(2026, 8, 4, 12, tzinfo=UTC))
     ledger.charge(project(shop), item, account=entry.account, session_ref="session_1", round_number=3, actor="agent")
+    a_charge(entry, "1", round=4)  # an older round's cost is corrected there, and not in the newest
     row = LedgerEntry.objects.get(event_key="c")
     ledger.adjust(row, 5, reason="more", actor="ana", key="fix", at=row.at)
     fix = LedgerEntry.objects.get(event_key="fix")
     same = ("project_id", "account_id", "category", "session_ref", "round", "model", "at")
     assert [getattr(fix, name) for name in same] == [getattr(row, name) for name in same]
     assert (fix.corrects_id, fix.amount, fix.price_source, fix.actor, fix.reason) == (row.pk, 5, "manual", "ana", "more")
+    assert dict(RoundSpend.objects.values_list("number", "cost")) == {3: usd(1) + 5, 4: usd(1)}
 
 
 def test_a_callers_key_is_one_correction_of_one_row(shop: Workspace) -> None:

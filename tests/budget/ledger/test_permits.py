@@ -13,6 +13,7 @@ from budget.limits import caps
 from budget.models import Account, Category, Hold
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces import ids
+from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Event
 
@@ -134,6 +135,18 @@ def test_a_key_of_a_permit_is_refused_with_another_wish(change: dict[str, Any]) 
     permits.open_permit(project(workspace), None, **asked)  # type: ignore[arg-type]
     with pytest.raises(Invalid, match="another permit"):
         permits.open_permit(project(workspace), None, **asked | change)  # type: ignore[arg-type]
+
+
+def test_a_key_of_a_permit_is_of_its_caller_in_its_workspace_for_one_entry() -> None:
+    workspace, other = a_workspace(), a_workspace(name="Other")
+    first, second = an_entry(workspace), an_entry(workspace)
+    asked = {"category": Category.ENTRY, "amount": usd("0.5"), "by": ANA, "key": "k"}
+    permit = permits.open_permit(project(workspace), first.account, **asked)  # type: ignore[arg-type]
+    with pytest.raises(Invalid, match="another permit"):
+        permits.open_permit(project(workspace), second.account, **asked)  # type: ignore[arg-type]
+    by_bea = permits.open_permit(project(workspace), second.account, **asked | {"by": Caller("bea")})  # type: ignore[arg-type]
+    elsewhere = permits.open_permit(project(other), an_entry(other).account, **asked)  # type: ignore[arg-type]
+    assert len({permit.pk, by_bea.pk, elsewhere.pk}) == 3
 
 
 def test_what_refused_a_permit_is_named_with_what_is_left_and_never_below_zero() -> None:

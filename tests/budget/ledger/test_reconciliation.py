@@ -239,6 +239,18 @@ def test_what_was_booked_is_on_record_and_at_the_end_of_its_day(django_capture_o
     assert event.data == {"provider": "openai", "lines": 2, "amount_usd": 1.5} and received == [workspace.pk]
 
 
+def test_the_files_days_are_found_in_any_order_and_with_names_in_any_form() -> None:
+    workspace = a_workspace()
+    for day in (4, 5, 6):
+        booked_on(workspace, DAY.replace(day=day), "gpt-5", "1")
+    lines = reconciliation.compare(workspace.pk, usages(DAY.replace(day=6), "openai/GPT 5", "3") + usages(DAY, "gpt-5", "0"))
+    assert [(line.day.day, line.model, line.provider, line.ledger, line.to_book) for line in lines] == [
+        (4, "gpt-5", 0, usd(1), -usd(1)),
+        (5, "gpt-5", None, usd(1), 0),
+        (6, "openai/GPT 5", usd(3), usd(1), usd(2)),
+    ]
+
+
 def test_the_same_difference_can_come_again_after_other_charges() -> None:
     workspace = a_workspace()
     for n, provider in enumerate(("1", "0", "1", "0"), start=1):
