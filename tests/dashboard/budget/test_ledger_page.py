@@ -1,9 +1,12 @@
 """The page of the ledger and that of rounds: what is filtered, counted, unknown and exported."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from budget import ledger
@@ -15,6 +18,7 @@ from dashboard.budget import most_expensive
 from dashboard.shared import counts
 from orchestration.backlog import deletion
 from orchestration.models import Round, Session
+from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces.models import Workspace
@@ -49,6 +53,22 @@ def test_filters_and_their_sums_agree(shop: Workspace) -> None:
             ({"category": "entry", "from": "2026-08-04"}, [100, 10]),
         ):  # fmt: skip
             assert shown(shop, **query) == (matches, sum(matches), str(len(matches))), query  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("zone", "matches"), [("UTC", [2, 1]), ("Asia/Kathmandu", [1]), ("Pacific/Honolulu", [3, 2]), ("Pacific/Auckland", [1])]
+)
+def test_days_are_those_of_the_person_who_looks(shop: Workspace, zone: str, matches: list[int]) -> None:
+    for n, at in enumerate((datetime(2026, 8, 4, 5), datetime(2026, 8, 4, 20), datetime(2026, 8, 5, 5)), start=1):
+        a_charge(None, f"0.00000{n}", category="expansion", in_=shop, at=at.replace(tzinfo=UTC))
+    with timezone.override(zone):
+        assert shown(shop, **{"from": "2026-08-04", "to": "2026-08-04"}) == (matches, sum(matches), str(len(matches)))
+
+
+def test_amounts_of_a_page_have_the_decimals_that_none_of_them_loses(shop: Workspace) -> None:
+    for amount in ("1", "0.0025"):
+        a_charge(None, amount, category="expansion", in_=shop)
+    assert [row["amount"] for row in ledger_page.ledger_rows(page_request(shop))["rows"]] == ["$0.0025", "$1.0000"]
 
 
 def test_counting_stops_and_the_sum_does_not(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +110,24 @@ def test_rounds_are_listed_by_cost_while_their_entry_is_on_the_backlog(shop: Wor
             id=f"sess_{n:020}", workspace=entry.workspace, entry=entry, attempt=1, status="ended", outcome="failed",
             ended_at=timezone.now() - timedelta(hours=1),
         )  # fmt: skip
-        stat = {"insertions": 5, "deletions": 2}
-        Round.objects.create(entry=entry, session=session, number=1, verdict="failed", diffstat=stat)
+        for number, insertions in ((1, 5), (2, 8)):
+            stat = {"insertions": insertions, "deletions": 2}
+            verdict = "failed" if number == 1 else "passed"
+            Round.objects.create(entry=entry, session=session, number=number, verdict=verdict, diffstat=stat)
         a_charge(entry, cost, round=1)
-    a_charge(single, "7", round=2)  # of no round that has begun
-    RoundSpend.objects.filter(account_id=two.pk).update(improvement_score=0.25)
+    a_charge(two, "2", round=2)
+    a_charge(single, "7", round=3)  # of no round that has begun
+    RoundSpend.objects.filter(account_id=two.pk, number=1).update(improvement_score=0.25)
     deletion.delete_all([gone], by=ANA)
     rows = most_expensive.round_list(page_request(shop))["rounds"]
-    assert [(row.account_id, row.number) for row in rows] == [(two.pk, 1), (single.pk, 1)]
+    assert [(row.account_id, row.number) for row in rows] == [(two.pk, 1), (two.pk, 2), (single.pk, 1)]
+    page = client_of("vera", "viewer", shop).get(reverse("budget-rounds", args=[shop.pk]), {"format": "csv"})
+    lines = list(csv.DictReader(io.StringIO(b"".join(page.streaming_content).decode())))  # type: ignore[attr-defined]
+    assert [(line["cost_usd"], line["verdict"], line["insertions"]) for line in lines] == [
+        ("3", "failed", "5"),
+        ("2", "passed", "8"),
+        ("1", "failed", "5"),
+    ]
     line = dict(zip(most_expensive.HEAD, most_expensive._line(rows[0]), strict=True))
     assert line == {"entry_id": two.pk, "number": 2, "title": "Do it", "round": 1, "verdict": "failed", "cost_usd": 3, "gain": 0.25,
                     "insertions": 5, "deletions": 2}  # fmt: skip
