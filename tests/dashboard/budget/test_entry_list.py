@@ -57,10 +57,10 @@ def test_words_find_by_text_number_and_id_and_the_sums_are_of_what_was_found(sho
     gone = an_entry(shop, budget="5", content="Paint more")
     a_charge(second, "1")
     deletion.delete_all([gone], by=ANA)
-    found = listed(shop, q=second.pk)
-    assert seqs(found) == [2] and found["filtered"] and not found["good_news"]
-    assert found["totals"] == {"entries": 1, "budget": usd(3), "spent": usd(1), "held": 0, "left": usd(2)}
-    assert found["allocated"] == usd(5)  # of the whole workspace
+    matching = listed(shop, q=second.pk)
+    assert seqs(matching) == [2] and matching["filtered"] and not matching["good_news"]
+    assert matching["totals"] == {"entries": 1, "budget": usd(3), "spent": usd(1), "held": 0, "left": usd(2)}
+    assert matching["allocated"] == usd(5)  # of the whole workspace
     for words, matches in (
         ("paint", [2]), ("#1", [1]), ("7", [1]), (first.pk, [1]), (first.pk[:-1], []), ("#9", []), ("9" * 17, []), ("x", []), ("  ", [1, 2])
     ):  # fmt: skip

@@ -59,8 +59,8 @@ def test_filters_and_their_sums_agree(shop: Workspace) -> None:
     ("zone", "matches"), [("UTC", [2, 1]), ("Asia/Kathmandu", [1]), ("Pacific/Honolulu", [3, 2]), ("Pacific/Auckland", [1])]
 )
 def test_days_are_those_of_the_person_who_looks(shop: Workspace, zone: str, matches: list[int]) -> None:
-    for n, at in enumerate((datetime(2026, 8, 4, 5), datetime(2026, 8, 4, 20), datetime(2026, 8, 5, 5)), start=1):
-        a_charge(None, f"0.00000{n}", category="expansion", in_=shop, at=at.replace(tzinfo=UTC))
+    for n, (day, hour) in enumerate(((4, 5), (4, 20), (5, 5)), start=1):
+        a_charge(None, f"0.00000{n}", category="expansion", in_=shop, at=datetime(2026, 8, day, hour, tzinfo=UTC))
     with timezone.override(zone):
         assert shown(shop, **{"from": "2026-08-04", "to": "2026-08-04"}) == (matches, sum(matches), str(len(matches)))
 

@@ -108,8 +108,8 @@ def test_a_limit_that_was_set_or_removed_meanwhile_is_asked_with_what_it_is_now(
 
 def test_a_limit_that_is_already_as_wanted_is_no_conflict(bea: Client, shop: Workspace) -> None:
     caps.set_limit(project(shop), "entry", "all", usd(7), by=ANA)
-    wanted = {"limit": "entry.all", "amount": "7", "seen.entry.all": ""}
-    assert result(send(bea, shop, **wanted)) == ("The limit of Entries is now $7.00", "good")
+    form = {"limit": "entry.all", "amount": "7", "seen.entry.all": ""}
+    assert result(send(bea, shop, **form)) == ("The limit of Entries is now $7.00", "good")
 
 
 @pytest.mark.parametrize(
