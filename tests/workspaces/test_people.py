@@ -53,7 +53,9 @@ def test_an_admin_of_the_server_sees_every_workspace_that_is_there_newest_first(
     with pytest.raises(NotFound):
         access.workspace_for(boss, gone.pk)
     access.check_may_create(boss)
-    for refused in (of_user(person()), access.MUSTER):
+    staff = of_user(User.objects.create_user("staff", is_staff=True))  # Django's mark, which grants nothing here
+    assert list(access.workspaces_for(staff)) == [] and staff.role_in(first) is None
+    for refused in (of_user(person()), staff, access.MUSTER):
         with pytest.raises(Forbidden):
             access.check_may_create(refused)
     assert access.MUSTER.role_in(first) is None and not access.MUSTER.is_human and boss.is_human
@@ -220,8 +222,10 @@ def test_a_sessions_token_stays_as_it_is_until_its_own_session_ends() -> None:
 def test_a_workspace_has_so_many_views_and_another_ones_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved_views, "MAX_VIEWS", 2)
     mine, other = a_workspace(), a_workspace(name="Other")
+    saved_views.save(other, "First", "", by=ANA)
     view = saved_views.save(mine, "Stuck", "status=blocked", by=ANA)
-    saved_views.save(mine, "Two", "", by=ANA)
+    second = saved_views.save(mine, "Two", "", by=of_user(person()))
+    assert (view.created_by, second.created_by, second.name, view.query) == (ANA.name, "bea", "Two", "status=blocked")
     with pytest.raises(Invalid, match="at most 2 views"):
         saved_views.save(mine, "Three", "", by=ANA)
     saved_views.save(other, "Stuck", "", by=ANA)
@@ -231,8 +235,18 @@ def test_a_workspace_has_so_many_views_and_another_ones_are_not_found(monkeypatc
     ):
         with pytest.raises(NotFound):
             change()
-    assert saved_views.delete(mine.pk, view.pk, by=ANA).name == "Stuck"
-    assert last("view.deleted").data == {"name": "Stuck", "query": "status=blocked"}
+    with pytest.raises(Invalid, match="a view of that name"):
+        saved_views.rename(mine.pk, second.pk, "Stuck", by=ANA)
+    saved_views.rename(mine.pk, view.pk, "Blocked", by=ANA)
+    assert saved_views.delete(mine.pk, view.pk, by=ANA).name == "Blocked"
+    events = Event.objects.filter(verb__startswith="view.", workspace=mine).order_by("id").values_list("verb", "data")
+    assert list(events) == [
+        ("view.saved", {"name": "Stuck", "query": "status=blocked"}),
+        ("view.saved", {"name": "Two", "query": ""}),
+        ("view.renamed", {"name": "Blocked", "before": "Stuck"}),
+        ("view.deleted", {"name": "Blocked", "query": "status=blocked"}),
+    ]
+    assert list(saved_views.SavedView.objects.order_by("id").values_list("name", flat=True)) == ["First", "Two", "Stuck"]
 
 
 def test_the_oldest_marks_of_a_person_go_and_those_of_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from tests.contract.api import Api
-from tests.factories import a_token, a_workspace
+from tests.factories import ANA, a_token, a_workspace
 from workspaces import access, tokens
 from workspaces.access import Need
-from workspaces.errors import Forbidden, NotFound
-from workspaces.models import ApiToken, Role
+from workspaces.errors import Forbidden, Invalid, NotFound
+from workspaces.models import ApiToken, Event, Membership, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -86,3 +89,77 @@ def test_a_sessions_token_sees_no_workspace_and_ends_with_its_session() -> None:
         access.workspace_for(caller(secret), shop.pk)
     tokens.end_session("sess_4j6h8g2f1d9s7a5b")
     assert tokens.find(secret) is None
+
+
+def test_the_last_use_of_a_token_is_known_to_the_hour() -> None:
+    a_token()
+    token = ApiToken.objects.get()
+    tokens.mark_used(token)
+    first = ApiToken.objects.get().last_used_at
+    assert first is not None and abs(first - now()) < timedelta(minutes=1)
+    for minutes, is_kept in ((59, True), (61, False)):
+        was = now() - timedelta(minutes=minutes)
+        ApiToken.objects.update(last_used_at=was)
+        tokens.mark_used(ApiToken.objects.get())
+        assert (ApiToken.objects.get().last_used_at == was) is is_kept
+
+
+def test_who_uses_a_token_is_let_in_also_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("disk is full")
+
+    a_token()
+    monkeypatch.setattr(QuerySet, "update", full)
+    tokens.mark_used(ApiToken.objects.get())
+
+
+def test_the_end_of_a_session_leaves_the_time_at_which_its_token_was_revoked() -> None:
+    tokens.create("agent", session_ref="sess_a")
+    before = now() - timedelta(hours=1)
+    ApiToken.objects.update(revoked_at=before)
+    tokens.end_session("sess_a")
+    assert ApiToken.objects.get().revoked_at == before
+
+
+def test_a_token_of_one_workspace_is_recorded_there_alone_and_its_end_can_be_taken_away() -> None:
+    mine, _ = a_workspace(), a_workspace(name="Other")
+    until = now() + timedelta(days=1)
+    token, _ = tokens.issue("ci", role=Role.BUDGET, workspace=mine, expires_at=until, by=ANA, reason="for ci")
+    tokens.change(token, name="ci", expires_at=None, by=ANA, reason="for good")
+    assert ApiToken.objects.get().expires_at is None
+    shown = {"name": "ci", "prefix": token.prefix, "role": "budget"}
+    assert list(Event.objects.order_by("id").values_list("workspace_id", "verb", "data")) == [
+        (mine.pk, "token.created", shown | {"expires_at": until.isoformat()}),
+        (mine.pk, "token.changed", shown | {"expires_at": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mine", "roles"),
+    [
+        (Role.VIEWER, {Role.VIEWER}),
+        (Role.OPERATOR, {Role.VIEWER, Role.OPERATOR}),
+        (Role.BUDGET, {Role.VIEWER, Role.BUDGET}),
+        (Role.ADMIN, set(Role)),
+    ],
+)
+def test_a_persons_own_token_has_a_role_within_theirs_in_that_workspace(mine: Role, roles: set[Role]) -> None:
+    workspace, other = a_workspace(), a_workspace(name="Other")
+    bea = access.of_user(User.objects.create_user("bea"))
+    Membership.objects.create(user=bea.user, workspace=other, role=Role.ADMIN)
+    Membership.objects.create(user=bea.user, workspace=workspace, role=mine)
+
+    def make(role: Role, where: Workspace | None) -> ApiToken:
+        return tokens.make_own("mine", role=role, workspace=where, expires_at=None, by=bea)[0]
+
+    for role in Role:
+        if role in roles:
+            token = make(role, workspace)
+            assert (token.owner, token.workspace, token.role) == (bea.user, workspace, role)
+        else:
+            with pytest.raises(Invalid, match="at most the role that you have"):
+                make(role, workspace)
+    with pytest.raises(Invalid, match="Choose a workspace"):
+        make(Role.VIEWER, None)
+    ApiToken.objects.create(name="of another", digest="x", created_by="bea", workspace=workspace)
+    assert {token.name for token in tokens.list_own(bea.user)} == {"mine"}

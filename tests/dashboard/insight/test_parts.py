@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +21,7 @@ from dashboard.shared.span import Span
 from orchestration.models import Entry, Session
 from tests.dashboard.page_requests import page_request
 from tests.factories import a_workspace, an_entry, project
+from workspaces import times
 from workspaces.models import Workspace
 
 NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
@@ -204,6 +206,24 @@ def test_the_table_names_what_wasted_most_and_counts_rows_that_are_not_shown(
     by_day = views.table(page_request(shop, by="day", range="7d"))
     assert by_day["word"] == "Day" and "<svg" in by_day["chart"] and by_day["worst"]["row"].wasted == 6
     assert views.table(page_request(a_workspace(name="Empty")))["worst"] is None
+
+
+def test_the_page_has_the_days_of_its_reader_and_each_leads_to_the_same_hours(shop: Workspace) -> None:
+    """On Kiritimati a day begins ten hours before it ends in UTC: one round before its midnight, two after it."""
+    zone = ZoneInfo("Pacific/Kiritimati")
+    midnight = timezone.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    for cost, at in ((1, midnight - timedelta(minutes=30)), (2, midnight + timedelta(minutes=30)), (4, midnight + timedelta(hours=20))):
+        ended(shop, at, cost=cost)
+    with timezone.override(zone):
+        shown = views.table(page_request(shop, by="day", range="7d"))
+        _, _, listed, _ = views._read(page_request(shop, by="day", range="7d"))
+    begin, end, other = (times.minute(midnight + timedelta(days=n)) for n in (0, 1, -1))
+    assert [row["bar"].cost for row in shown["rows"]] == [6, 1] == [row.now.cost for row in listed]
+    assert [row["name"].split()[1] for row in shown["rows"]] == [str(midnight.day), str((midnight - timedelta(days=1)).day)]
+    links = [parse_qs(row["url"].partition("?")[2])["q"][0] for row in shown["rows"]]
+    assert links == [f"worked:{begin}..{end}", f"worked:{other}..{begin}"]
+    since, until = (midnight - timedelta(days=1)).timestamp(), (midnight + timedelta(days=1)).timestamp()
+    assert f'data-time="{since:.0f} {until:.0f}"' in shown["chart"].replace(".0", "")
 
 
 @pytest.mark.parametrize(

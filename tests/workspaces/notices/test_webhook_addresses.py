@@ -200,3 +200,54 @@ def test_what_the_operator_names_may_be_private_and_plain(listed: str, settings:
     resolving(monkeypatch, ["192.168.0.1"])
     with pytest.raises(NotAllowed):
         addresses.resolve("http://elsewhere.internal/")
+
+
+@pytest.mark.parametrize("listed", ["hooks.internal", "10.0.0.0/8"])
+def test_what_the_operator_does_not_name_stays_https_although_something_is_named(
+    listed: str, settings: Any, monkeypatch: Any
+) -> None:
+    settings.WEBHOOK_ALLOW = listed
+    resolving(monkeypatch, ["93.184.215.14"])
+    assert addresses.resolve("https://hooks.example.com/x?y=1") == addresses.Destination(
+        "93.184.215.14", 443, "hooks.example.com", "hooks.example.com", "/x?y=1", True
+    )
+    for plain in ("http://hooks.example.com/", "http://93.184.215.14/", "http://evil-hooks.internal/"):
+        with pytest.raises(NotAllowed, match="must be an https URL"):
+            addresses.resolve(plain)
+    for typed in ("http://93.184.215.14/", "http://10.1.2.3@93.184.215.14/"):
+        with pytest.raises(NotAllowed):
+            addresses.check(typed)
+
+
+def test_a_plain_address_that_is_named_has_the_port_of_http(settings: Any, monkeypatch: Any) -> None:
+    settings.WEBHOOK_ALLOW = "10.0.0.0/8"
+    resolving(monkeypatch, ["10.1.2.3"])
+    assert addresses.resolve("http://hooks.internal") == addresses.Destination(
+        "10.1.2.3", 80, "hooks.internal", "hooks.internal", "/", False
+    )
+    assert addresses.resolve("http://hooks.internal:8080/").named == "hooks.internal:8080"
+    resolving(monkeypatch, ["::ffff:10.1.2.3"])
+    assert addresses.resolve("http://hooks.internal").ip == "::ffff:10.1.2.3"
+    resolving(monkeypatch, ["10.1.2.3", "93.184.215.14"])
+    with pytest.raises(NotAllowed):
+        addresses.resolve("http://hooks.internal")
+
+
+@pytest.mark.parametrize("url", ["https://x.localhost/", "https://localhost./", "https://[fe80::1%25eth0]/", "https://[2001:0:1::1]/"])
+def test_other_names_of_inside_are_refused_when_they_are_typed(url: str) -> None:
+    with pytest.raises(NotAllowed, match="not public"):
+        addresses.check(url)
+
+
+def test_a_name_that_the_resolver_does_not_answer_in_time_is_not_found(monkeypatch: Any) -> None:
+    answered = threading.Event()
+
+    def lookup(*_: Any, **__: Any) -> Any:
+        answered.wait(5)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))]
+
+    monkeypatch.setattr(addresses, "LOOKUP_S", 0.01)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with pytest.raises(OSError, match="not found"):
+        addresses.resolve("https://hooks.example.com/")
+    answered.set()
