@@ -21,6 +21,7 @@ from orchestration.models import (
     Executor,
     FileLock,
     Integration,
+    IntegrationCommit,
     Landing,
     Question,
     Session,
@@ -51,7 +52,18 @@ pytestmark = pytest.mark.django_db
 def shop() -> Workspace:
     """Beside another workspace with one of everything."""
     other = a_workspace(name="Other")
-    ended(a_session(an_entry(other)), outcome="passed")
+    session = ended(a_session(an_entry(other)), outcome="passed")
+    lost = an_entry(other)
+    Session.objects.create(
+        id=f"sess_{'9' * 20}", workspace=other, entry=lost, attempt=1, status="ended", outcome="lost", ended_at=now()
+    )
+    Question.objects.create(workspace=other, entry=lost, session=session, name="of others", text="Which?")
+    IntegrationCommit.objects.create(workspace=other, old="0" * 40, new="1" * 40, tree="1" * 40, subject="x", state="done")
+    TreeVerdict.objects.create(
+        workspace=other, commit="1" * 40, tree="1" * 40, checks_hash="other", passed=True, kind="tip",
+        checks=[{"name": "unit", "raw_passed": True, "passed": True}],
+    )  # fmt: skip
+    landed(an_entry(other), 1, session_id=f"sess_{'8' * 20}")
     for entry, (status, reason) in zip(some_entries(other, "a", "b", "c"), STUCK, strict=True):
         stuck(entry, status, reason, reason_at=now())
     a_charge(None, "5", category="expansion", in_=other)
@@ -77,6 +89,12 @@ def test_without_an_entry_all_is_zero(shop: Workspace) -> None:
     assert not shown["some"] and not shown["landed"] and not shown["unreachable"] and shown["last_failure"] is None
     numbers = {name: n for name, n in shown.items() if name not in ("some", "landed", "unreachable", "last_failure")}
     assert set(numbers.values()) == {0}, numbers
+
+
+def test_once_it_has_landed_something_itself_a_workspace_has_landed(shop: Workspace) -> None:
+    assert not read(shop)["landed"] and views.first_steps(page_request(shop))["setup_shown"]
+    IntegrationCommit.objects.create(workspace=shop, old="0" * 40, new="2" * 40, tree="2" * 40, subject="x", state="done")
+    assert read(shop)["landed"] and not views.first_steps(page_request(shop))["setup_shown"]
 
 
 def test_each_entry_counts_where_it_stands(shop: Workspace) -> None:
@@ -291,9 +309,9 @@ def test_the_navigation_counts_what_is_open_of_this_workspace(shop: Workspace) -
 # The last day
 
 
-def landed(entry: Entry, hours: float, **more: Any) -> None:
+def landed(entry: Entry, hours: float, *, session_id: str = "", **more: Any) -> None:
     session = Session.objects.create(
-        id=f"sess_{entry.seq:020}", workspace=entry.workspace, entry=entry, attempt=1, status="ended", outcome="passed",
+        id=session_id or f"sess_{entry.seq:020}", workspace=entry.workspace, entry=entry, attempt=1, status="ended", outcome="passed",
         ended_at=now(),
     )  # fmt: skip
     round_ = entry.rounds.create(session=session, number=1)
