@@ -1,0 +1,104 @@
+"""Tries to log in: each counts by name and address, by name, and by address, and what is over is forgotten."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from workspaces.models import FailedLogin
+from workspaces.people import throttle
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    monkeypatch.setattr(throttle, "MAX_TRIES", 2)
+    monkeypatch.setattr(throttle, "MAX_OF_NAME", 3)
+    monkeypatch.setattr(throttle, "MAX_OF_ADDRESS", 4)
+    pauses: list[float] = []
+    monkeypatch.setattr(throttle.time, "sleep", pauses.append)
+    yield pauses
+
+
+def tries(*pairs: tuple[str, str]) -> list[bool]:
+    """Whether each try may be made."""
+    return [throttle.count_try(name, address) is None for name, address in pairs]
+
+
+def age(moment: datetime) -> int:
+    return round((now() - moment).total_seconds())
+
+
+def test_the_last_permitted_try_is_made_and_the_next_waits_until_the_window_of_its_first_is_over() -> None:
+    assert tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1")) == [True, True]
+    FailedLogin.objects.update(since=now() - timedelta(minutes=10))
+    wait = throttle.count_try("ana", "10.0.0.1")
+    assert wait is not None and 290 < wait <= 300
+    FailedLogin.objects.update(since=now() - throttle.WINDOW + timedelta(milliseconds=500))
+    assert throttle.count_try("ana", "10.0.0.1") == 1  # at least a second
+    FailedLogin.objects.update(since=now() - throttle.WINDOW - timedelta(seconds=1))
+    assert tries(("ana", "10.0.0.1")) == [True]
+
+
+def test_of_two_limits_that_are_reached_the_longer_wait_counts() -> None:
+    tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), ("ana", "10.0.0.2"))
+    FailedLogin.objects.filter(key=throttle._key("ana", "10.0.0.1")).update(since=now() - timedelta(minutes=14))
+    wait = throttle.count_try("ana", "10.0.0.1")
+    assert wait is not None and wait > 800
+
+
+@pytest.mark.parametrize("spelled", ["ANA", " ana ", "ａｎａ"])
+def test_a_name_is_the_same_however_it_is_spelled(spelled: str) -> None:
+    assert tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), (spelled, "10.0.0.1"), ("bea", "10.0.0.1")) == [
+        True, True, False, True]  # fmt: skip
+
+
+def test_a_machine_with_a_network_of_ipv6_is_one_address_and_its_neighbour_is_another() -> None:
+    one, two, neighbour = "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"
+    assert tries(("ana", one), ("ana", two), ("ana", one)) == [True, True, False]
+    assert tries(("bea", neighbour)) == [True]
+    FailedLogin.objects.all().delete()
+    assert tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), ("ana", "10.0.0.2")) == [True, True, True]
+
+
+def test_a_login_takes_itself_from_its_address_and_forgets_the_tries_of_its_name() -> None:
+    tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), ("bea", "10.0.0.1"), ("ana", "10.0.0.2"))
+    throttle.forget("ana", "10.0.0.1")
+    assert FailedLogin.objects.get(key=throttle._key_of("10.0.0.1")).tries == 2
+    assert FailedLogin.objects.get(key=throttle._key("bea", "10.0.0.1")).tries == 1
+    assert tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1")) == [True, True]
+    FailedLogin.objects.update(tries=0)
+    throttle.forget("ana", "10.0.0.1")
+    assert not FailedLogin.objects.exclude(tries=0).exists()
+
+
+def test_an_address_with_many_tries_is_slowed_from_the_next_on_and_without_one_nobody_is(slept: list[float]) -> None:
+    assert tries(*((f"name {n}", "10.0.0.1") for n in range(4))) == [True] * 4 and slept == []
+    assert tries(("one more", "10.0.0.1"), ("one more", "10.0.0.2")) == [True, True] and slept == [throttle.SLOW_S]
+    assert tries(*((f"name {n}", "") for n in range(9))) == [True] * 9 and slept == [throttle.SLOW_S]
+
+
+def test_whoever_is_slowed_lets_the_next_one_wait_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise InterruptedError
+
+    tries(*((f"name {n}", "10.0.0.1") for n in range(4)))
+    monkeypatch.setattr(throttle.time, "sleep", fail)
+    for _ in range(throttle.SLOWED_AT_ONCE + 1):
+        with pytest.raises(InterruptedError):
+            throttle.count_try("ana", "10.0.0.1")
+    with throttle._slowed, throttle._slowed:
+        assert throttle.count_try("ana", "10.0.0.1") == throttle.SLOW_S
+
+
+def test_tries_of_everybody_are_deleted_once_their_window_is_over() -> None:
+    tries(("ana", "10.0.0.1"))
+    FailedLogin.objects.update(since=now() - throttle.WINDOW - timedelta(seconds=1))
+    tries(("bea", "10.0.0.2"))
+    assert sorted(FailedLogin.objects.values_list("key", flat=True)) == sorted(
+        [throttle._key("bea", "10.0.0.2"), throttle._key("bea", throttle.EVERYWHERE), throttle._key_of("10.0.0.2")]
+    )
+    assert all(age(row.since) < 60 for row in FailedLogin.objects.all())
