@@ -76,7 +76,10 @@ def test_a_zone_without_letters_has_a_number_for_a_name_east_and_west() -> None:
     assert names == ["UTC−03:00", "IST", "UTC+04:00"]
     assert [times.zone_name(zone) for zone in (BERLIN, UTC)] == ["Europe/Berlin", "UTC"]
     assert times.brief(AT, BERLIN) == "25 Nov 13:04" and times.brief(AT, BERLIN, seconds=True) == "25 Nov 13:04:21"
-    assert (times.iso(AT.astimezone(BERLIN)), times.minute(AT.astimezone(BERLIN))) == ("2026-11-25T12:04:21Z", "2026-11-25T12:04Z")
+    assert (times.iso(AT.astimezone(BERLIN)), times.minute(AT.astimezone(BERLIN))) == (
+        "2026-11-25T12:04:21Z",
+        "2026-11-25T12:04Z",
+    )
 
 
 def test_the_next_day_of_the_budget_has_the_offset_of_that_day() -> None:

@@ -212,7 +212,11 @@ def test_the_page_has_the_days_of_its_reader_and_each_leads_to_the_same_hours(sh
     """On Kiritimati a day begins ten hours before it ends in UTC: one round before its midnight, two after it."""
     zone = ZoneInfo("Pacific/Kiritimati")
     midnight = timezone.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    for cost, at in ((1, midnight - timedelta(minutes=30)), (2, midnight + timedelta(minutes=30)), (4, midnight + timedelta(hours=20))):
+    for cost, at in (
+        (1, midnight - timedelta(minutes=30)),
+        (2, midnight + timedelta(minutes=30)),
+        (4, midnight + timedelta(hours=20)),
+    ):
         ended(shop, at, cost=cost)
     with timezone.override(zone):
         shown = views.table(page_request(shop, by="day", range="7d"))

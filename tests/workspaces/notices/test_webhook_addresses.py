@@ -233,7 +233,9 @@ def test_a_plain_address_that_is_named_has_the_port_of_http(settings: Any, monke
         addresses.resolve("http://hooks.internal")
 
 
-@pytest.mark.parametrize("url", ["https://x.localhost/", "https://localhost./", "https://[fe80::1%25eth0]/", "https://[2001:0:1::1]/"])
+@pytest.mark.parametrize(
+    "url", ["https://x.localhost/", "https://localhost./", "https://[fe80::1%25eth0]/", "https://[2001:0:1::1]/"]
+)
 def test_other_names_of_inside_are_refused_when_they_are_typed(url: str) -> None:
     with pytest.raises(NotAllowed, match="not public"):
         addresses.check(url)
