@@ -37,7 +37,7 @@ def test_it_is_void_once_its_person_may_not_log_in_or_has_another_password(chang
     assert follow(link) == 410
 
 
-def test_a_link_of_one_person_logs_nobody_else_in() -> None:
+def test_a_link_of_one_person_logs_no_other_in() -> None:
     bea, zoe = User.objects.create_user("bea"), User.objects.create_user("zoe")
     token = login_links.link_for(bea).split("/")[-2].partition(".")[2]
     of_zoe = login_links.link_for(zoe).split("/")[-2].partition(".")[0]

@@ -81,7 +81,7 @@ def test_an_error_page_has_the_theme_of_the_browser_and_the_servers_zone(setting
     assert preferences.template_context(request)["preferences"].zone == "Asia/Tokyo"
 
 
-def test_whoever_may_no_longer_log_in_is_nobody_and_a_wrong_password_is_compared_once(settings: Any) -> None:
+def test_whoever_may_no_longer_log_in_is_not_known_and_a_wrong_password_is_compared_once(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     backend, bea = preferences.Backend(), User.objects.create_user("bea", password="a long one")
     assert backend.get_user(bea.pk) == bea == backend.authenticate(None, "bea", "a long one")

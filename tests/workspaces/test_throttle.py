@@ -57,8 +57,8 @@ def test_a_name_is_the_same_however_it_is_spelled(spelled: str) -> None:
 
 
 def test_a_machine_with_a_network_of_ipv6_is_one_address_and_its_neighbour_is_another() -> None:
-    one, two, neighbour = "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"
-    assert tries(("ana", one), ("ana", two), ("ana", one)) == [True, True, False]
+    first, second, neighbour = "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"
+    assert tries(("ana", first), ("ana", second), ("ana", first)) == [True, True, False]
     assert tries(("bea", neighbour)) == [True]
     FailedLogin.objects.all().delete()
     assert tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), ("ana", "10.0.0.2")) == [True, True, True]
@@ -75,7 +75,7 @@ def test_a_login_takes_itself_from_its_address_and_forgets_the_tries_of_its_name
     assert not FailedLogin.objects.exclude(tries=0).exists()
 
 
-def test_an_address_with_many_tries_is_slowed_from_the_next_on_and_without_one_nobody_is(slept: list[float]) -> None:
+def test_an_address_with_many_tries_is_slowed_from_the_next_on_and_no_one_is_without_an_address(slept: list[float]) -> None:
     assert tries(*((f"name {n}", "10.0.0.1") for n in range(4))) == [True] * 4 and slept == []
     assert tries(("one more", "10.0.0.1"), ("one more", "10.0.0.2")) == [True, True] and slept == [throttle.SLOW_S]
     assert tries(*((f"name {n}", "") for n in range(9))) == [True] * 9 and slept == [throttle.SLOW_S]
@@ -94,7 +94,7 @@ def test_whoever_is_slowed_lets_the_next_one_wait_also_after_an_error(monkeypatc
         assert throttle.count_try("ana", "10.0.0.1") == throttle.SLOW_S
 
 
-def test_tries_of_everybody_are_deleted_once_their_window_is_over() -> None:
+def test_the_tries_of_all_names_are_deleted_once_their_window_is_over() -> None:
     tries(("ana", "10.0.0.1"))
     FailedLogin.objects.update(since=now() - throttle.WINDOW - timedelta(seconds=1))
     tries(("bea", "10.0.0.2"))

@@ -27,7 +27,7 @@ def a_field(kind: str) -> Field:
     [
         ("int", 10, "10"),
         ("int", 0, "0"),
-        ("usd", Decimal("100"), "100"),
+        ("usd", Decimal(100), "100"),
         ("usd", 12.5, "12.5"),
         ("float", Decimal("0.050"), "0.05"),
         ("flag", True, "on"),
@@ -167,8 +167,8 @@ def test_values_are_the_same_by_what_they_mean(left: Any, right: Any, same: bool
 
 
 def test_each_problem_is_at_its_field_with_the_first_of_its_messages() -> None:
-    found = reading.problems({}, {"max_workers": 0, "protected": ["a", "/b"], "nonsense": 1, "verify": [{"name": "x"}]})
-    assert set(found) == {"max_workers", "protected", "nonsense", "verify.0.run"} and set(found) - set(FIELDS) == {
+    problems = reading.problems({}, {"max_workers": 0, "protected": ["a", "/b"], "nonsense": 1, "verify": [{"name": "x"}]})
+    assert set(problems) == {"max_workers", "protected", "nonsense", "verify.0.run"} and set(problems) - set(FIELDS) == {
         "nonsense", "verify.0.run"}  # fmt: skip
-    assert found["max_workers"] == "Must be 1 or more" and found["nonsense"] == "Unknown key"
-    assert found["verify.0.run"] == "Is missing: write one"
+    assert problems["max_workers"] == "Must be 1 or more" and problems["nonsense"] == "Unknown key"
+    assert problems["verify.0.run"] == "Is missing: write one"

@@ -78,7 +78,7 @@ def test_a_success_ends_the_rest_of_its_channel_and_of_no_other() -> None:
     assert Channel.objects.filter(pk=other.pk).values_list("failures_in_a_row", "rests_until").get() == (3, until)
 
 
-def test_what_is_claimed_or_not_due_yet_is_claimed_by_nobody_else() -> None:
+def test_what_is_claimed_or_not_due_yet_cannot_be_claimed() -> None:
     channel = a_channel(a_workspace())
     (due,), (later,), (done,) = rows(channel, 1), rows(channel, -1), rows(channel, 1, state="delivered")
     assert [bool(deliveries.claim(pk)) for pk in (due, due, later, done, 0)] == [True, False, False, False, False]
