@@ -83,6 +83,16 @@ def test_it_is_blocked_by_name_when_no_child_can_start_by_itself(shop: Workspace
     assert fresh(second).unmet_dependencies == 1
 
 
+def test_its_sentence_follows_its_children_while_its_state_stays(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    first, second = halves(entry)
+    entry_actions.put_on_hold(fresh(entry), by=ANA)
+    assert fresh(entry).reason_message == f"#{first.seq} First half, #{second.seq} Second half are blocked"
+    entry_actions.mark_done(fresh(first), by=ANA)
+    blocked = fresh(entry)
+    assert (blocked.status, blocked.reason_message) == ("blocked", f"#{second.seq} Second half is blocked")
+
+
 def test_its_children_wait_for_what_it_waits_for_also_later(shop: Workspace) -> None:
     before, later = some_entries(shop, "Before", "Later")
     (entry,) = some_entries(shop, Draft("Big", depends_on=(before.pk,)))

@@ -16,7 +16,7 @@ WORLD = World(
     with_folders(["README", "src/dates.py"]),
     [
         Known("entry_1", 1, "Fix the door", True, ("src/door.py",), ("src/door.py",)),
-        Known("entry_2", 2, "Paint it", False),
+        Known("entry_2", 2, "Paint it", False, ("src/paint.py",), ("src/paint.py",)),
     ],
 )
 
@@ -90,6 +90,8 @@ def test_what_is_no_plan_has_a_sentence(answer: Any, sentence: str) -> None:
         (an_entry(spec={"files_to_create": [".git/hooks/x"]}), "a path may not lie in .git"),
         (an_entry(spec={"test_files": {"tests/.GIT/x": "text"}}), "a path may not lie in .git"),
         (an_entry(spec={"files_to_modify": ["src/no.py"]}), "Entry 1: `src/no.py` does not exist: name files that do, or put it"),
+        (an_entry(spec={"files_to_modify": ["src/paint.py"]}), "Entry 1: `src/paint.py` does not exist"),  # its entry is done
+        (an_entry(depends_on=["#9"]), "Entry 1 depends on `#9`, which is no ref of this answer and no entry of the backlog"),
     ],
 )
 def test_an_entry_that_cannot_be_used_has_a_sentence(entry: Any, sentence: str) -> None:
@@ -118,7 +120,7 @@ def test_the_backlog_is_named_by_number_or_id() -> None:
 
 def test_the_same_as_an_open_entry_is_marked() -> None:
     twin = an_entry("Fix: the DOOR!", spec={"files_to_modify": ["src/door.py"]})
-    again = an_entry("Paint it")  # that one is done
+    again = an_entry("Paint it", spec={"files_to_create": ["src/paint.py"]})  # that one is done
     assert [proposed.note for proposed in read({"entries": [twin, again, again]}).proposed] == [
         "It has the title and the files of #1 on the backlog",
         "",
