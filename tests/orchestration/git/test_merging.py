@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, merging
+from orchestration.git import branches, conflicts, locking, merging, recovery
 from orchestration.git.command import GitError
 from orchestration.git.merging import Conflict, Merged
 from tests.orchestration.git import copies
@@ -56,6 +56,67 @@ def test_a_conflict_names_its_files_and_changes_nothing(repo: Path):
     assert conflict.notes == ["CONFLICT (add/add): Merge conflict in new", "CONFLICT (content): Merge conflict in two"]
     assert git(repo, "rev-parse", "integration") == before
     assert not merging.is_merged(repo, second, "integration")
+
+
+def test_of_many_conflicts_the_first_are_described_and_no_file_that_merged_by_itself(repo: Path):
+    names = [f"file-{n:02}" for n in range(conflicts.MAX_NOTES + 5)]
+    both = "".join(f"{n}\n" for n in range(20))
+    base = make_branch(repo, "e0", both=both)
+    merging.merge(repo, base, "integration", "e0")
+    first = make_branch(repo, "e1", both=f"first\n{both}", **dict.fromkeys(names, "a\n"))
+    second = make_branch(repo, "e2", both=f"{both}last\n", **dict.fromkeys(names, "b\n"))
+    merging.merge(repo, first, "integration", "e1")
+    conflict = merging.merge(repo, second, "integration", "e2")
+    assert isinstance(conflict, Conflict) and conflict.files == names
+    assert conflict.notes == [f"CONFLICT (add/add): Merge conflict in {name}" for name in names[: conflicts.MAX_NOTES]]
+
+
+def test_a_merge_that_another_repository_has_made_is_made_in_this_one_too(repo: Path):
+    branch = make_branch(repo, "e1", two="22\n")
+    ours = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "ours")
+    git(repo, "update-ref", "refs/heads/integration", ours)
+    git(repo.parent, "clone", "--quiet", "--mirror", str(repo), "mirror")
+    theirs = git(repo, "rev-parse", branch)
+    for place in (repo, repo.parent / "mirror"):
+        tree = conflicts.merge_trees(place, ours, theirs)
+        assert tree.files == [] and git(place, "cat-file", "-t", tree.sha) == "tree"
+
+
+def test_a_commit_is_undone_on_top_of_what_came_after_it(repo: Path):
+    first, second = make_branch(repo, "e1", two="22\n"), make_branch(repo, "e2", new="x\n")
+    landed = merging.merge(repo, first, "integration", "e1")
+    assert isinstance(landed, Merged)
+    merging.merge(repo, second, "integration", "e2")
+    undone = conflicts.revert_trees(repo, "integration", landed.sha)
+    assert undone.files == []
+    assert git(repo, "show", f"{undone.sha}:two") == "2" and git(repo, "show", f"{undone.sha}:new") == "x"
+
+
+def test_a_file_whose_name_no_trailer_can_hold_is_left_out_of_the_message():
+    assert conflicts.message_with_conflicts("merge \n", ["a", "b\nc"]) == "merge\n\nMuster-Conflict: a"
+    assert conflicts.message_with_conflicts("merge", ["b\nc"]) == "merge"
+
+
+def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path):
+    folder = tmp_path / "new"
+    with (
+        locking.exclusive(folder),
+        pytest.raises(GitError, match="has been held for 0 s"),
+        locking.exclusive(folder, timeout_s=0),
+    ):
+        pass
+    with locking.exclusive(folder, timeout_s=0):
+        pass
+
+
+def test_a_lock_of_a_ref_is_removed_once_no_git_can_hold_it(repo: Path):
+    lock = write(repo / ".git/refs/muster/landed.lock", "")
+    recovery.release_old_lock(repo, "refs/muster/landed", after_s=600)
+    assert lock.exists()
+    os.utime(lock, (0, 0))
+    for _ in range(2):
+        recovery.release_old_lock(repo, "refs/muster/landed", after_s=600)
+    assert not lock.exists()
 
 
 def test_a_branch_that_the_user_has_checked_out_is_not_moved(repo: Path):

@@ -50,6 +50,16 @@ def test_a_ref_is_read_as_git_reads_it(tmp_path: Path) -> None:
     assert ref(path, "refs/heads/a/../b") is None and ref(path, "refs/heads/-x y") is None
 
 
+def test_a_packed_ref_is_found_by_its_whole_name_and_other_formats_are_gits_to_read(tmp_path: Path) -> None:
+    plain = layouts(tmp_path)[0]
+    (plain / ".git/packed-refs").write_text(
+        f"{'1' * 40} refs/x/refs/heads/a\n{'2' * 40} refs/heads/ab\n{'3' * 40} refs/heads/b\n"
+    )
+    assert [ref(plain, f"refs/heads/{name}") for name in ("a", "ab", "b")] == ["", "2" * 40, "3" * 40]
+    (plain / ".git/reftable").mkdir()
+    assert ref(plain, "refs/heads/b") is None
+
+
 def test_a_ref_that_names_another_one_is_left_to_git(tmp_path: Path) -> None:
     plain = layouts(tmp_path)[0]
     current = git.run(plain, "symbolic-ref", "HEAD")

@@ -62,6 +62,39 @@ def test_a_pin_that_moves_is_followed_over_an_agents_changes(repo: Path, library
     assert git(again.path, "status", "--porcelain") == ""
 
 
+def test_a_library_in_a_library_of_the_same_name_has_its_own_files(repo: Path, library: Path, tmp_path: Path):
+    inner = a_repository(tmp_path / "inner", depth="two\n")
+    git(library, *FROM_DISK, "submodule", "add", "-q", str(inner), "lib")
+    git(library, "commit", "-qm", "with one of its own")
+    git(repo / "lib", *FROM_DISK, "pull", "-q")
+    git(repo / "lib", *FROM_DISK, "submodule", "update", "-q", "--init")
+    git(repo, "commit", "-qam", "newer library")
+    git(repo, "branch", "-f", "integration", "main")
+    for _ in range(2):
+        tree = copies.prepare(repo, tmp_path / "root", "e1", "integration")
+        files = {str(file.relative_to(tree.path)) for file in tree.path.rglob("*") if file.is_file() and ".git" not in file.parts}
+        assert files == {".gitmodules", "one", "two", "lib/.gitmodules", "lib/version", "lib/lib/depth"} and tree.missing == ()
+        heads = [git(tree.path / name, "rev-parse", "HEAD") for name in ("lib", "lib/lib")]
+        assert heads == [git(library, "rev-parse", "HEAD"), git(inner, "rev-parse", "HEAD")]
+        assert [git(tree.path / name, "status", "--porcelain") for name in (".", "lib", "lib/lib")] == [""] * 3
+        (tree.path / "lib/.git").rename(tmp_path / "lost")  # placed anew, each from its own record
+        shutil.rmtree(tmp_path / "lost")
+
+
+def test_a_name_that_leads_out_of_the_users_submodules_opens_no_other_repository(repo: Path, tmp_path: Path):
+    other = a_repository(tmp_path / "other", secret="of another user\n")
+    stolen = git(other, "rev-parse", "HEAD")
+    git(repo, "config", "-f", str(repo / ".gitmodules"), "submodule.../../../other/.git.path", "theirs")
+    git(repo, "config", "-f", str(repo / ".gitmodules"), "submodule.../../../other/.git.url", "nowhere")
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{stolen},theirs")
+    git(repo, "commit", "-qam", "with a name that climbs")
+    git(repo, "branch", "-f", "integration", "main")
+    tree = copies.prepare(repo, tmp_path / "root", "e1", "integration")
+    assert list(tree.path.glob("theirs/*")) == []
+    store = copies.copy_of(repo, tmp_path / "root").store
+    assert store.attempt("cat-file", "-e", stolen)[0] != 0
+
+
 def test_the_settings_that_an_agent_wrote_into_a_submodule_never_run(repo: Path, library: Path, tmp_path: Path):
     tree = copies.prepare(repo, tmp_path / "root", "e1", "integration")
     for key in ("core.fsmonitor", "core.sshCommand", "core.editor", "filter.x.smudge"):

@@ -129,6 +129,10 @@ def test_what_the_user_excludes_is_not_committed(repo: Path, prepare, tmp_path: 
     assert git(tree.path, "status", "--porcelain") == "?? c"
     copies.commit(repo, tree.path, "round")
     assert changed(tree) == ["c"]
+    write(repo / ".git/info/exclude", "")
+    prepare()
+    copies.commit(repo, tree.path, "round")
+    assert changed(tree) == ["a.local", "c"], "what the user no longer excludes is committed"
 
 
 def test_the_diff_is_counted_and_cut(repo: Path, prepare):
@@ -392,6 +396,11 @@ def test_commits_that_the_agent_rewrote_are_its_own_and_the_old_ones_are_kept(re
     copies.commit(repo, tree.path, "round")
     assert git(repo, "log", "--format=%s", f"{tree.base_sha}..muster/e1").split("\n") == ["round", "better"]
     assert git(repo, "for-each-ref", "--format=%(objectname)", "refs/muster/strayed/e1") == first
+    second = git(tree.path, "rev-parse", "HEAD")
+    git(tree.path, "commit", "--quiet", "--amend", "-m", "best")
+    copies.commit(repo, tree.path, "again")
+    strayed = git(repo, "for-each-ref", "--format=%(objectname)", "refs/muster/strayed/e1").split()
+    assert set(strayed) == {first, second}, "each is kept"
 
 
 def test_a_branch_that_was_reset_to_before_its_base_still_has_it(repo: Path, prepare):
@@ -424,6 +433,8 @@ def test_work_on_a_branch_that_the_user_checks_out_meanwhile_waits_in_the_clone(
     for _ in range(2):
         with pytest.raises(GitError, match="looking"):
             copies.commit(repo, tree.path, "round")
+        assert git(tree.path, "log", "-1", "--format=%s", "muster/e1") == "round"
+        assert git(tree.path, "status", "--porcelain") == ""
     assert user_state(tmp_path / "looking")[2] == ""
     git(repo, "worktree", "remove", str(tmp_path / "looking"))
     assert copies.commit(repo, tree.path, "round") == git(repo, "rev-parse", "muster/e1")
@@ -456,6 +467,9 @@ def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
     write(tree.path / "mine", "x\n")
     assert not copies.copy_of(repo, tree.path.parent, tree.path.name).discard()
     copies.commit(repo, tree.path, "mine")
+    (tree.path / "two").unlink()
+    assert not copies.copy_of(repo, tree.path.parent, tree.path.name).discard(), "a deletion is work too"
+    write(tree.path / "two", "2\n")
     git(tree.path, "checkout", "--quiet", "--detach")
     git(repo, "update-ref", "-d", "refs/heads/muster/e1")
     assert not copies.copy_of(repo, tree.path.parent, tree.path.name).discard(), "no branch holds its commit"
@@ -464,6 +478,37 @@ def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
     assert not tree.path.exists()
     assert copies.copy_of(repo, tree.path.parent, tree.path.name).discard(), "and again"
     assert (prepare().path / "mine").exists()
+
+
+@pytest.mark.parametrize("ref", ["refs/tags/kept", "refs/muster/strayed/e1/x", "refs/heads/another"])
+def test_it_is_removed_where_any_ref_of_the_repository_has_its_commit(repo: Path, prepare, ref: str):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    sha = copies.commit(repo, tree.path, "mine")
+    git(repo, "update-ref", "-d", "refs/heads/muster/e1")
+    later = git(repo, "commit-tree", f"{sha}^{{tree}}", "-p", str(sha), "-m", "later")
+    git(repo, "update-ref", ref, later)
+    assert copies.copy_of(repo, tree.path.parent).discard() and not tree.path.exists()
+
+
+def test_a_branch_that_is_deleted_while_an_agent_works_is_there_again(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    git(repo, "branch", "-D", "muster/e1")
+    assert copies.commit(repo, tree.path, "mine") == git(repo, "rev-parse", "muster/e1")
+
+
+def test_a_merge_whose_files_are_all_of_one_side_is_kept(repo: Path, prepare):
+    tree = prepare()
+    git(tree.path, "checkout", "--quiet", "-b", "side")
+    write(tree.path / "two", "side\n")
+    git(tree.path, "commit", "--quiet", "-am", "side")
+    side = git(tree.path, "rev-parse", "HEAD")
+    git(tree.path, "checkout", "--quiet", "muster/e1")
+    git(tree.path, "merge", "--quiet", "--no-commit", "--no-ff", "-s", "ours", "side")
+    copies.commit(repo, tree.path, "round")
+    assert git(repo, "log", "-1", "--format=%P", "muster/e1").split() == [tree.base_sha, side]
+    assert git(repo, "show", "muster/e1:two") == "2"
 
 
 def test_a_removal_that_was_killed_is_finished(repo: Path, prepare, monkeypatch):
@@ -491,6 +536,15 @@ def test_a_checkout_is_clean_and_leaves_nothing(repo: Path, prepare, tmp_path: P
         write(clean / "made/by-a-check", "x\n")
     assert not clean.exists()
     assert all(copy.path != clean for copy in branches.working_copies(repo))
+
+
+def test_a_worktree_of_the_users_that_has_a_checkouts_name_stays(repo: Path, tmp_path: Path):
+    git(repo, "worktree", "add", "--quiet", "--detach", str(tmp_path / "theirs/s1"), INTEGRATION)
+    store, tip = copies.copy_of(repo, tmp_path / "root").store, git(repo, "rev-parse", INTEGRATION)
+    with working_copies.checkout(store, tmp_path / "root", "s1", tip) as clean:
+        assert (clean / "one").read_text() == "1\n"
+    assert not clean.exists()
+    assert git(tmp_path / "theirs/s1", "status", "--porcelain") == ""
 
 
 def test_a_checkout_that_a_crash_left_is_taken_over(repo: Path, tmp_path: Path):

@@ -87,6 +87,22 @@ def test_killed_half_way_it_becomes_one_with_the_next_session(begun: WorkingCopy
     assert git(begun.repo, "show", "muster/e1:mine") == "x"
 
 
+def test_one_that_git_had_not_filled_yet_loses_no_file(begun: WorkingCopy) -> None:
+    """Its missing files were never deleted."""
+    write(begun.repo / ".git/worktrees/e1/locked", "initializing\n")
+    (begun.path / "two").unlink()
+    assert not adopting.is_worktree(begun.repo, begun.path)
+    prepare(begun)
+    assert (begun.path / "two").read_text() == "2\n"
+    begun.commit("round")
+    assert git(begun.repo, "diff", "--name-only", INTEGRATION, "muster/e1") == ""
+
+
+def test_one_that_the_user_locked_is_one_all_the_time(begun: WorkingCopy) -> None:
+    write(begun.repo / ".git/worktrees/e1/locked", "on a disk of mine\n")
+    assert adopting.is_worktree(begun.repo, begun.path)
+
+
 def test_a_worktree_of_the_user_is_left_alone(begun: WorkingCopy, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     git(begun.repo, "worktree", "add", "--quiet", "-b", "their-own", str(theirs))
