@@ -1,5 +1,6 @@
 """A session is ended once, by whoever has its attempt; everyone else's writes are refused."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from budget.models import Account
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Round, Session
-from orchestration.sessions import rounds
+from orchestration.proposals import requests
+from orchestration.sessions import metering, rounds
 from tests.contract.api import Api
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
+from tests.orchestration.proposals import made
 from workspaces import tokens
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound
@@ -215,3 +218,89 @@ def test_a_kill_is_a_stop_without_the_grace_and_not_for_good(session: Session) -
     assert (event.object_id, event.data["entry"]) == (session.pk, session.entry_id)
     with pytest.raises(NotFound):
         sessions.kill(a_workspace(name="Other").pk, session.pk, by=ANA)
+
+
+def test_a_session_is_taken_by_its_own_host_with_the_agent_of_its_role() -> None:
+    """One that was placed on a host is not taken by another, whoever asks first."""
+    shop = a_workspace(planner={**made.PLANNER, "agent": {"kind": "codex", "model": "gpt-5"}})
+    here, there = a_worker(host="host_1"), a_worker(host="host_2")
+    run = requests.plan(shop, "Make it better", by=ANA)
+    Session.of_any_role.filter(pk=run.pk).update(host_id="host_1")
+    assert sessions.take(run.pk, attempt=1, worker=there) is None
+    taken = sessions.take(run.pk, attempt=1, worker=here)
+    assert taken is not None and (taken.host_id, taken.worker) == ("host_1", here)
+    row = Session.of_any_role.get(pk=run.pk)
+    assert (row.agent, row.model, row.host, [phase for phase, _ in row.phases]) == ("codex", "gpt-5", "host_1", ["starting"])
+
+
+def test_a_stop_of_all_reaches_runs_too_and_no_other_workspace() -> None:
+    shop, other = (a_workspace(name=name, planner=made.PLANNER) for name in ("Shop", "Other"))
+    run, session = made.a_running_run(shop), a_session(an_entry(shop))
+    a_session(an_entry(other)), made.a_running_run(other)
+    with transaction.atomic():
+        assert sessions.stop_all(shop.pk, by=ANA) == 2
+    asked = set(Session.of_any_role.filter(stop_wanted_at__isnull=False).values_list("pk", flat=True))
+    assert asked == {run.pk, session.pk}
+    verbs = Event.objects.filter(workspace=shop, verb__in=("run.stop", "session.stop")).values_list("verb", "object_id")
+    assert set(verbs) == {("run.stop", run.pk), ("session.stop", session.pk)}
+
+
+def test_the_stop_of_a_run_reaches_that_run_alone() -> None:
+    shop = a_workspace(planner=made.PLANNER)
+    run, session = made.a_running_run(shop), a_session(an_entry(shop))
+    for workspace_id, wrong in ((shop.pk, session.pk), (a_workspace(name="Other").pk, run.pk)):
+        with pytest.raises(NotFound, match="Run not found"):
+            sessions.stop_run(workspace_id, wrong, by=ANA)
+    with pytest.raises(NotFound, match="Worker session not found"):
+        sessions.stop(shop.pk, run.pk, by=ANA)
+    sessions.stop_run(shop.pk, run.pk, by=ANA)
+    rows = Session.of_any_role.filter(stop_wanted_at__isnull=False)
+    assert [(row.pk, row.stop_wanted_by, row.stop_for_good) for row in rows] == [(run.pk, "ana", False)]
+
+
+def test_a_hold_after_a_round_is_of_a_session_of_its_own_workspace(session: Session) -> None:
+    with pytest.raises(NotFound):
+        sessions.hold_after(a_workspace(name="Other").pk, session.pk, by=ANA)
+    assert Session.objects.get(pk=session.pk).hold_after_by == ""
+
+
+def test_a_wait_without_a_known_end_is_a_wait(session: Session) -> None:
+    sessions.wait(session, "429", None)
+    assert Session.objects.get(pk=session.pk).phases[-1][0] == "waiting"
+    sessions.wait(session, "", None)
+    row = Session.objects.get(pk=session.pk)
+    assert (row.phases[-1][0], row.waiting_for, row.waiting_until) == ("implementation", "", None)
+
+
+def test_the_name_of_a_model_without_a_price_stays(session: Session) -> None:
+    sessions.write(session, unpriced_model="a-new-model")
+    sessions.forget_price(session)
+    assert Session.objects.get(pk=session.pk).unpriced_model == "a-new-model"
+
+
+def test_only_the_round_of_this_session_is_closed(session: Session) -> None:
+    """Another session has begun the entry's next round, as after a restored database."""
+    other = a_session(an_entry(session.workspace))
+    newer = Round.objects.create(entry=session.entry, session=other, number=2)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no", findings=("no",)))
+    assert Round.objects.get(pk=newer.pk).verdict == "open"
+
+
+def test_a_verdict_ends_the_waits_for_a_provider(session: Session) -> None:
+    Entry.objects.filter(pk=session.entry_id).update(provider_waits=3, not_before=now() + timedelta(hours=1))
+    ended(session)
+    entry = Entry.objects.get(pk=session.entry_id)
+    assert (entry.provider_waits, entry.not_before) == (0, None)
+
+
+def test_a_session_shows_the_model_that_most_was_paid_for(session: Session) -> None:
+    """What the config names may be an alias."""
+    sessions.write(session, model="best")
+    for model, cost in (("claude-haiku-4-5", 10), ("claude-opus-4-1", 900), ("claude-haiku-4-5", 20)):
+        metering.record(session, metering.Usage(f"{model} {cost}", cost=cost, model=model))
+    ended(session)
+    assert Session.objects.get(pk=session.pk).model == "claude-opus-4-1"
+    silent = a_session(an_entry(session.workspace))
+    sessions.write(silent, model="best")
+    ended(silent)
+    assert Session.objects.get(pk=silent.pk).model == "best"

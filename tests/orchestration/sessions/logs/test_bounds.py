@@ -84,7 +84,12 @@ def test_a_log_up_to_its_limit_is_searched_whole(
 
 
 def test_text_that_colours_or_a_carriage_return_hide_is_searched_as_it_is_shown(session: Session) -> None:
-    lines = [[0, "stdout", "a \x1b[31mre\x1b[0mady"], [0, "stdout", "lost\rready"], [0, "stdout", "ready\rlost"], [0, "stdout", "x"]]
+    lines = [
+        [0, "stdout", "a \x1b[31mre\x1b[0mady"],
+        [0, "stdout", "lost\rready"],
+        [0, "stdout", "ready\rlost"],
+        [0, "stdout", "x"],
+    ]
     LogChunk.objects.create(session=session, first_seq=1, lines=lines, size=9)
     assert search.find_text(session, "ready").hits == [1, 2]
 
