@@ -158,6 +158,71 @@ def test_a_changed_amount_means_that_no_proposal_is_applied(shop: Workspace, ana
     assert Event.objects.get(verb="review.decided").data["why"] == after.state_reason and "review.applied" not in verbs()
 
 
+def test_each_amount_that_changed_since_is_named_whichever_way_it_went(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    lower, same, gone = (an_entry(shop, budget="3") for _ in range(3))
+    wishes = [Wish(BUDGET, usd(5), "x", entry.pk) for entry in (lower, same, gone)]
+    review = asked(shop, *wishes, Wish(CAP, usd(120), "x"), Wish(TOTAL, usd(90), "x"), by=ana)
+    caps.edit(lower.account, usd(2), by=bea)
+    entries.delete(gone, by=ana)
+    caps.set_project(project(shop), "max_project_spend", usd(80), by=bea)
+    caps.set_project(project(shop), "total_budget", usd(100), by=bea)  # set again to what it was
+    reason = approve(review, bea).state_reason
+    assert reason.startswith("Nothing was applied: ") and set(reason.removeprefix("Nothing was applied: ").split("; ")) == {
+        "the budget of #1 is $2.00 now, not $3.00",
+        "the budget of #3 is off the backlog",
+        "the cap is $80.00 now, not $100.00",
+    }
+    assert (budget_of(lower), budget_of(same), project(shop).total_budget) == (usd(2), usd(3), usd(100))
+
+
+def test_what_was_applied_is_on_record_with_each_change_and_those_who_approved(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    free, other = an_entry(shop, budget="1"), an_entry(shop, budget="1")
+    wishes = [Wish(BUDGET, usd(1), "lock it", free.pk), Wish(CAP, usd(120), "x"), Wish(TOTAL, usd(90), "y")]
+    older = asked(shop, by=ana)
+    deciding.decide(older, Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
+    theirs = asked(a_workspace(name="Other"), by=ana)
+    review = asked(shop, *wishes, by=ana, required_approvals=2)
+    approve(review, bea, "good")
+    assert approve(review, person("cem"), "fine").closed_at is not None
+    data = dict(Event.objects.filter(verb__startswith="review.").order_by("id").values_list("verb", "data"))
+    assert data["review.applied"] == {"number": 2, "title": "November", "changes": 3}
+    decided = [event.data for event in Event.objects.filter(verb="review.decided", object_id=review.pk).order_by("id")]
+    assert [(row["state"], row["approvals"], row["required_approvals"]) for row in decided] == [
+        ("open", 1, 2),
+        ("approved", 2, 2),
+    ]
+    assert [*Event.objects.filter(verb="review.decided", object_id=review.pk).order_by("id").values_list("actor", "reason")] == [
+        ("bea", "good"),
+        ("cem", "fine"),
+    ]
+    changes = BudgetChange.objects.order_by("id").values_list("field", "after", "source", "actor", "reason")
+    assert list(changes) == [
+        ("human_locked", 1, "review", "cem", "Review #2: lock it"),
+        ("max_project_spend", usd(120), "review", "cem", "Review #2: x"),
+        ("total_budget", usd(90), "review", "cem", "Review #2: y"),
+    ]
+    assert not Account.objects.get(pk=other.pk).human_locked
+    older.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (older.state, older.state_reason, theirs.state) == ("superseded", "Review #2 was approved", "open")
+    [line] = Event.objects.filter(verb="review.superseded")
+    assert (line.object_id, line.reason, line.data["number"]) == (older.pk, "Review #2 was approved", 1)
+
+
+def test_why_a_person_cannot_decide_is_of_the_present_version(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    review = asked(shop, by=ana, required_approvals=2)
+    assert deciding.why_not(review, bea) == ""
+    deciding.decide(review, Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
+    assert deciding.why_not(Review.objects.get(), bea) == "The review is changes requested: there is nothing to decide"
+    again = drafting.request(Review.objects.get(), by=ana)
+    assert deciding.why_not(again, bea) == "" and deciding.approvals(again) == 0
+    approve(again, bea)
+    assert (
+        deciding.why_not(again, bea) == "You have decided on this version already"
+        and deciding.why_not(again, person("cem")) == ""
+    )
+
+
 def test_an_entry_off_the_backlog_means_that_no_proposal_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
     entry = an_entry(shop, budget="1")
     review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana)

@@ -17,7 +17,8 @@ from orchestration.models import Entry
 from tests.dashboard.committed import transactional_db
 from tests.factories import ANA, a_charge, a_review, a_workspace, an_entry, project
 from tests.races.crowd import at_once
-from workspaces.models import Workspace
+from workspaces.errors import NotFound
+from workspaces.models import Event, Workspace
 
 __all__ = ["transactional_db"]
 
@@ -90,11 +91,25 @@ def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_r
 
 
 def test_deleted_entries_with_spend_are_in_it_and_those_without_are_not(shop: Workspace) -> None:
-    paid, free = an_entry(shop), an_entry(shop)
-    a_charge(paid, "1")
-    for entry in (paid, free):
+    paid, free, reviewed, theirs = an_entry(shop), an_entry(shop), an_entry(shop), an_entry(a_workspace(name="Other"))
+    for entry, category in ((paid, "entry"), (reviewed, "interceptor"), (theirs, "entry")):
+        a_charge(entry, "1", category=category)
+    for entry in (paid, free, reviewed):
         entries.delete(entry, by=ANA)
-    assert [line.account_id for line in a_review(shop).lines.all()] == [paid.pk]
+    lines = a_review(shop).lines.order_by("position").values_list("account_id", "position", "title")
+    assert list(lines) == [(paid.pk, 1, "#1 Do it"), (reviewed.pk, 2, "#3 Do it")]
+
+
+def test_a_comment_is_on_the_line_of_its_own_review(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    older, newer = a_review(shop, by=ANA), a_review(shop, by=ANA)
+    later = an_entry(shop)
+    written = comments.add(newer, "Why?", by=ANA, entry_id=entry.pk)
+    assert written.line is not None and written.line.review_id == newer.pk
+    with pytest.raises(NotFound):
+        comments.add(older, "Why?", by=ANA, entry_id=later.pk)
+    event = Event.objects.get(verb="review.commented")
+    assert (event.object_id, event.reason, event.data["entry"]) == (newer.pk, "Why?", entry.pk)
 
 
 def test_reviews_are_numbered_in_their_workspace(shop: Workspace) -> None:
