@@ -86,9 +86,17 @@ def test_the_text_has_what_the_workspace_shows(
     a_charge(row.entry, "1.50")
     Entry.objects.update(content="Use sk-very-secret\nnow", rounds_completed=1)
     Round.objects.filter(entry=row.entry).update(summary="Wrote sk-very-secret")
+    first = Round.objects.get(entry=row.entry)
+    Round.objects.create(entry=row.entry, session=first.session, number=first.number - 1, summary="Earlier")
+    checks = [{"name": "lint sk-very-secret", "kind": "command", "passed": True, "exit_code": 0}]
+    verdict = TreeVerdict.objects.create(
+        workspace=team, tree="1", checks_hash="1", commit="1", kind="landing", passed=True, checks=checks
+    )
+    Landing.objects.update(tried_verdict=verdict)
     look(row)
     [draft] = [each for each in forge.arguments if isinstance(each, Draft)]
     assert draft.title == "Use [secret API_KEY]" and "Wrote [secret API_KEY]" in draft.body and "sk-" not in draft.body
+    assert "Earlier" not in draft.body and "`lint [secret API_KEY]`: exit 0" in draft.body
     assert all(word.format(team=team.pk, entry=row.entry_id) in draft.body for word in words)
     assert show_cost or "$" not in draft.body
     assert (draft.branch, draft.base) == (row.branch, "main")
@@ -218,17 +226,22 @@ def test_work_that_was_replaced_while_it_was_opened_is_not_looked_at(forge: Aske
 def test_a_webhook_makes_undecided_pull_requests_due_and_a_pushed_base_wakes_a_lander() -> None:
     team = a_team()
     rows = [opened(team, entry=None) for _ in range(3)]
+    elsewhere = opened(a_team("Other"))
     PullRequest.objects.update(due=False)
     PullRequest.objects.filter(pk=rows[0].pk).update(state="closed")
     PullRequest.objects.filter(pk=rows[1].pk).update(branch="b")
     Integration.objects.update(due=False)
     assert sync.received(team.pk, Delivery("1", "push", branches=frozenset({"b"})))
-    assert [fresh(row).due for row in rows] == [False, True, False] and not Integration.objects.get().due
+    assert [fresh(row).due for row in rows] == [False, True, False] and not Integration.objects.filter(due=True).exists()
     assert sync.received(team.pk, Delivery("2", "push", commits=frozenset({HEAD})))
     assert [fresh(row).due for row in rows] == [False, True, True]
     PullRequest.objects.update(due=False)
     assert sync.received(team.pk, Delivery("3", "push", branches=frozenset({"main"})))
-    assert Integration.objects.get().due and not PullRequest.objects.filter(due=True).exists()
+    assert list(Integration.objects.filter(due=True)) == [Integration.objects.get(workspace=team)]
+    assert not PullRequest.objects.filter(due=True).exists()
+    by_number = Delivery("4", "pull_request", numbers=frozenset({rows[2].number or 0, elsewhere.number or 0}))
+    assert sync.received(team.pk, by_number) and not sync.received(team.pk, by_number)
+    assert list(PullRequest.objects.filter(due=True)) == [rows[2]]
 
 
 def test_what_it_contains_is_to_be_merged_in_the_order_of_the_entries(forge: Asked) -> None:

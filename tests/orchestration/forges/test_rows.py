@@ -128,6 +128,20 @@ def test_what_it_waits_for_is_on_its_row_and_on_its_entry_while_that_waits(team:
     assert (fresh(row).message, fresh(row).entry.reason_message) == ("Waiting", "held")
 
 
+def test_checks_that_change_while_it_waits_for_the_same_are_noted(team: Workspace) -> None:
+    row, other = opened(team), opened(team)
+    running = Check("b", "pending")
+    for first in (Check("a", "pending"), Check("a", "passed")):
+        requests.wait(fresh(row), "Waiting for b in CI", [first, running])
+    assert fresh(row).checks == [
+        {"kind": "ci", "name": "a", "outcome": "passed", "url": ""},
+        {"kind": "ci", "name": "b", "outcome": "pending", "url": ""},
+    ]
+    assert fresh(other).checks == []
+    requests.wait(row, "Waiting", [Check(f"c{n}", "pending") for n in range(101)])
+    assert [each["name"] for each in fresh(row).checks] == [f"c{n}" for n in range(100)]
+
+
 def test_a_wait_for_work_that_was_replaced_is_not_noted(team: Workspace) -> None:
     row = opened(team)
     PullRequest.objects.update(head=OTHER)
@@ -202,6 +216,12 @@ def test_a_comment_is_kept_once_and_counts_for_its_pull_request(team: Workspace)
     ]
     assert all(each.sent_at and each.at == NOTE.at and each.commit == HEAD for each in kept)
     assert requests.new_comments(row, [NOTE, old]) == [] and requests.new_comments(other, [NOTE]) == [NOTE]
+    PullRequest.objects.filter(pk=row.pk).update(head=OTHER)
+    assert requests.new_comments(fresh(row), [NOTE, old]) == [], "its entry had them, whatever its commit is now"
+    PullRequest.objects.filter(pk=row.pk).update(state="closed", ended_at=now())
+    propose(Entry.objects.get(pk=row.entry_id), HEAD)
+    second = PullRequest.objects.get(entry=row.entry_id, state="opening")
+    assert requests.new_comments(second, [NOTE]) == [NOTE], "another forge may give the same ids"
 
 
 def test_a_closed_one_ends_the_question_and_an_entry_at_work_is_left_until_its_end(team: Workspace) -> None:

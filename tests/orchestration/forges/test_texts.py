@@ -39,7 +39,12 @@ def test_a_text_without_a_title_has_its_number() -> None:
 
 def test_long_parts_are_cut_where_they_end() -> None:
     body = texts.body(Facts("entry_1", 1, "T", "x" * (texts.MAX_TASK + 1), summary="y" * texts.MAX_SUMMARY))
-    assert f"{'x' * texts.MAX_TASK} …" in body and "y" * texts.MAX_SUMMARY in body and "y …" not in body
+    assert (
+        "### What was done\n\n" in body
+        and f"{'x' * texts.MAX_TASK} …" in body
+        and "y" * texts.MAX_SUMMARY in body
+        and "y …" not in body
+    )
 
 
 def test_it_has_a_bound_and_keeps_its_marker() -> None:

@@ -125,6 +125,7 @@ def test_a_log_is_read_where_it_is(monkeypatch: pytest.MonkeyPatch, status: int)
         (400, "already exists", {}, Problem.INVALID),
         (401, "", {}, Problem.AUTH),
         (404, "", {}, Problem.NOT_FOUND),
+        (404, "rate limit", {"x-ratelimit-remaining": "0", "retry-after": "5"}, Problem.NOT_FOUND),
         (410, "", {}, Problem.NOT_FOUND),
         (499, "", {}, Problem.INVALID),
         (500, "", {}, Problem.UNREACHABLE),
