@@ -73,6 +73,8 @@ def test_paths_outside_the_worktree_are_refused(may: Callable[..., str], path: s
 
 def test_files_in_its_own_home_are_allowed(may: Callable[..., str], tmp_path: Path, entry: Entry) -> None:
     assert may(str(tmp_path / "home/plans/a.md")) == "" and locked(entry) == []
+    for beyond in ("home2/a.md", "home/../b.md"):
+        assert "outside of your working directory" in may(str(tmp_path / beyond))
 
 
 @pytest.mark.parametrize("path", [".git/config", "a\nb", "x" * 2000, "nul\0", ""])
@@ -80,7 +82,7 @@ def test_invalid_paths_are_refused(may: Callable[..., str], path: str) -> None:
     assert may(path) != ""
 
 
-@pytest.mark.parametrize("role", ["review", "verify"])
+@pytest.mark.parametrize("role", ["review", "verify", "plan", "expand", "orchestrate"])
 def test_judging_agents_may_not_change_files(may: Callable[..., str], entry: Entry, role: str) -> None:
     assert "Nothing that you change is kept" in may("a.py", role=role)
     assert locked(entry) == []

@@ -1,6 +1,7 @@
 """The usage of a dead worker's agents is booked from their files."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,10 @@ from django.test import override_settings
 from budget.models import LedgerEntry
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
-from orchestration.models import Session
-from orchestration.sessions import session_dir
+from orchestration.models import Question, Session
+from orchestration.sessions import conversations, session_dir
 from orchestration.worker.agent_run import journals
+from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from tests.factories import ANA, a_session, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER, a_running_run
 
@@ -45,6 +47,113 @@ def test_both_turns_of_a_dead_planner_are_booked_once_each(tmp_path: Path, setti
     assert journals.book_journals(session, config) and journals.book_journals(session, config)
     rows = LedgerEntry.objects.filter(session_ref=session.pk).order_by("amount").values_list("category", "amount")
     assert list(rows) == [("orchestrator", 20_000), ("orchestrator", 30_000)]
+
+
+def left(session: Session, name: str, *rows: dict[str, Any], whole: bool = True, agent: dict[str, Any] | None = None) -> Any:
+    """What a process of the session left."""
+    directory = session_dir.for_session(session.pk)
+    record = directory.record_for(name)
+    record.journal.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    directory.agent_for(name).write_text(json.dumps(agent or {"kind": "command", "command": "true"}))
+    if whole:
+        record.status.write_text(json.dumps({"exit_code": 0}))
+    return record
+
+
+def costs(usd: float, id_: str = "1") -> dict[str, Any]:
+    return {"type": "usage", "id": id_, "cost_usd": usd}
+
+
+@pytest.fixture
+def dead(tmp_path: Path, settings: Any) -> Session:
+    settings.DATA_DIR = tmp_path
+    other = a_session(an_entry(a_workspace(name="Other")))
+    session = a_session(an_entry(a_workspace()))
+    for each in (other, session):
+        session_dir.prepare(each, each.entry)
+    left(other, "implement", costs(9))
+    return session
+
+
+def booked(session: Session) -> list[tuple[str, int]]:
+    rows = LedgerEntry.objects.filter(session_ref=session.pk).order_by("amount")
+    return list(rows.values_list("category", "amount"))
+
+
+def test_each_process_of_a_dead_session_is_booked_and_one_that_was_cut_is_named(dead: Session) -> None:
+    """The same id in another process is another request."""
+    left(dead, "implement", costs(0.01), costs(0.02, "2"))
+    left(dead, "implement-5", costs(0.03))
+    cut = left(dead, "review", costs(0.04), whole=False)
+    assert not journals.book_journals(dead, Config()) and not journals.book_journals(dead, Config())
+    expected = [("entry", 10_000), ("entry", 20_000), ("entry", 30_000), ("interceptor", 40_000)]
+    assert booked(dead) == expected
+    count = journals.count(dead, Config())
+    assert count is not None and not count.is_whole
+    names = [(usage.cost, str(category), name) for usage, category, name in count.usages]
+    assert names == [
+        (10_000, "entry", "implement"),
+        (20_000, "entry", "implement"),
+        (30_000, "entry", "implement-5"),
+        (40_000, "interceptor", "review"),
+    ]
+    cut.status.write_text(json.dumps({"exit_code": 1}))
+    count = journals.count(dead, Config())
+    assert count is not None and count.is_whole and journals.book_journals(dead, Config()) and booked(dead) == expected
+
+
+def test_a_request_without_a_price_leaves_the_cost_unknown(dead: Session) -> None:
+    left(dead, "implement", {"type": "usage", "id": "1", "model": "no-such-model-9", "input_tokens": 5})
+    assert not journals.book_journals(dead, Config())
+    dead.refresh_from_db()
+    assert dead.unpriced_model == "no-such-model-9"
+
+
+def test_telemetry_that_a_dead_worker_received_is_booked_with_its_journal(dead: Session) -> None:
+    record = left(dead, "implement", agent={"kind": "claude_code"})
+    attributes = {"model": "claude-sonnet-4-5", "input_tokens": 1000, "output_tokens": 100, "cost_usd": 0.01}
+    log = TelemetryLog(record.telemetry)
+    for id_ in ("r1", "r2", "r1"):
+        log.append("claude_code.api_request", {**attributes, "request_id": id_})
+    assert journals.book_journals(dead, Config()) and booked(dead) == [("entry", 10_000)] * 2
+
+
+def test_only_questions_of_the_agent_at_work_are_noted_each_under_its_turn(dead: Session) -> None:
+    question = {"type": "question", "text": "Is sk-very-secret or of-the-env right?"}
+    for name in ("implement", "implement-2", "review"):
+        left(dead, name, question)
+    secrets.put(dead.workspace_id, "API_KEY", "sk-very-secret", by=ANA)
+    config = Config.model_validate({"agent": {"kind": "command", "command": "true", "env": {"TOKEN": "of-the-env"}}})
+    for _ in range(2):
+        journals.book_journals(dead, config)
+    assert list(Question.objects.order_by("pk").values_list("session", "name", "text")) == [
+        (dead.pk, f"{name}:line-1", "Is [secret API_KEY] or [secret TOKEN] right?") for name in ("implement", "implement-2")
+    ]
+
+
+def test_what_an_ended_session_reported_is_unknown_once_its_files_are_gone(dead: Session) -> None:
+    shutil.rmtree(session_dir.for_session(dead.pk).folder)
+    for phase, is_known in (("starting", True), ("implementation", False), ("verification", False)):
+        dead.phase = phase
+        count = journals.count(dead, Config())
+        assert (count is not None) is is_known and (count is None or (count.usages, count.is_whole) == ((), True))
+
+
+def test_a_conversation_of_a_sandbox_is_read_where_it_began(dead: Session) -> None:
+    """Otherwise it would be another one, and all its requests new."""
+    row = json.dumps(
+        {"uuid": "u1", "systemPayload": {"uiEvent": {"event.name": "qwen-code.api_response", "input_token_count": 10}}}
+    )
+    kind = {"kind": "qwen", "model": "gpt-5"}
+    left(dead, "implement", agent=kind)
+    home = session_dir.home(dead.owner_id, "qwen", "implement")
+    chat = home / ".qwen/projects/-work/chats/c.jsonl"
+    chat.parent.mkdir(parents=True)
+    chat.write_text(f"{row}\n")
+    offsets = {str(chat.relative_to(home)): len(row) + 1}
+    conversations.keep(dead.owner_id, "implement", "qwen", "c", {"cwd": "/in/the/sandbox", "offsets": offsets})
+    count = journals.count(dead, Config())
+    assert count is not None and count.usages == ()
 
 
 IMPLEMENTS = {"kind": "claude_code", "model": "opus", "env": {"A": "now"}}
