@@ -1,5 +1,8 @@
 """Estimates of agents are scored against what happened, and count only where they beat the workspace's medians."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from orchestration.funding.calibration import Calibration, Estimate, Outcome, calibrate
@@ -48,3 +51,27 @@ def test_an_entry_without_a_judged_round_counts_for_nothing() -> None:
 @pytest.mark.parametrize(("chances", "rounds"), [(SURE, 1), (HOPELESS, 5), ((0.5, 0.75, 1.0), 1.75)])
 def test_chances_become_an_expected_number_of_rounds(chances: tuple[float, ...], rounds: float) -> None:
     assert Estimate(chances, 100).prior.rounds == rounds
+
+
+@pytest.mark.parametrize(
+    ("change", "counts", "word"),
+    [
+        ({}, True, "Used"),
+        ({"entries": 4}, False, "Not used yet: 4 of 5"),
+        ({"brier": 0.2}, False, "Ignored"),
+        ({"cost_error": 0.3}, False, "Ignored"),
+        ({"cost_error": None}, False, "Ignored"),
+        ({"usual_cost_error": None}, False, "Ignored"),
+    ],
+)
+def test_from_five_outcomes_an_agent_counts_that_is_better_in_both(change: dict[str, Any], counts: bool, word: str) -> None:
+    result = replace(Calibration(5, 0.1, 0.2, 0.2, 0.3), **change)
+    assert (result.counts, result.sentence.startswith(word)) == (counts, True)
+
+
+def test_medians_are_of_all_that_cost_something_and_errors_of_the_agents_own_entries() -> None:
+    pairs = [(Estimate(SURE, 150), Outcome(1, 1, 100)), (Estimate(SURE, 100), Outcome(1, 1, 0))]
+    result = calibrate(pairs, [*(outcome for _, outcome in pairs), *[Outcome(1, None, 300)] * 3, *[Outcome(1, 1, 0)] * 9])
+    assert (result.entries, result.cost_error, result.usual_cost_error) == (2, 0.5, 2.0)
+    shares = 11 / 14  # passed after one round
+    assert result.brier == 0 and result.usual_brier == pytest.approx((2 * (1 - shares) ** 2 + 4 * 0) / 6)
