@@ -95,7 +95,7 @@ def test_an_agents_models_are_judged_each_by_itself(workspace: Workspace) -> Non
     for model in ("small", "large"):
         run = a_run(workspace, {"content": f"Work for the {model} one", "estimate": SURE})
         rows += [proposal.entry for proposal in applying.apply(run, by=ANA).applied if proposal.entry]
-        assert Session.176:    of_any_role: "models.Manager[Session]" = models.Manager().filter(pk=run.session.pk).update(agent="claude_code", model=model) == 1
+        assert Session.of_any_role.filter(pk=run.session.pk).update(agent="claude_code", model=model) == 1
     assert {agent: [row[0] for row in kept] for agent, (_, kept) in outcomes(workspace).items()} == {
         "claude_code small": [rows[0].pk],
         "claude_code large": [rows[1].pk],
