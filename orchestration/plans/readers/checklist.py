@@ -184,6 +184,12 @@ class _Reader:
     def _trailing(self, number: int, text: str) -> None:
         if text:
             self.list.notes.setdefault(self._path, []).append(text)
+        bullet = self.blocks.bullets.get(number)
+        if bullet and bullet.box == " ":
+            message = (
+                f"{bullet.text[:80]!r} is a box below a point that has none, and was left out: put it beside the other boxes"
+            )
+            self.list.doubts.append(Problem(number, message))
         if self.list.tasks and settings.is_pair(text):
             message = f"{text[:80]!r} belongs to no entry and was left out: indent it below the entry that it is of"
             self.list.doubts.append(Problem(number, message))
