@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.activity.views import ABOUT as ACTIVITIES
+from tests.dashboard.seeds import entries as seed
 from tests.factories import a_session, a_workspace, an_entry
+from workspaces import people
 from workspaces.models import Event, Workspace
 
 
@@ -85,3 +88,43 @@ def test_a_line_has_all_of_its_event(ana: Client, shop: Workspace) -> None:
     [row] = rows(ana, shop, verb="entry.held")
     expected: dict[str, Any] = {"actor": "ana", "actor_kind": "human", "object_id": "entry_a", "reason": "later"}
     assert {name: row[name] for name in expected} == expected and row["at"].startswith("2026-05-15")
+
+
+def test_days_are_those_of_the_reader(ana: Client, shop: Workspace) -> None:
+    """Noon of the fifteenth in UTC is two in the morning of the sixteenth on Kiritimati."""
+    people.save_preferences(seed.user("ana"), time_zone="Pacific/Kiritimati")
+    assert [len(rows(ana, shop, **{"from": day, "to": day})) for day in ("2026-05-15", "2026-05-16", "2026-05-17")] == [0, 5, 0]
+    Event.objects.create(
+        workspace=shop,
+        verb="entry.late",
+        actor="ana",
+        actor_kind="human",
+        at=datetime(2026, 5, 16, 9, 59, 59, 999_999, tzinfo=UTC),
+    )
+    Event.objects.create(
+        workspace=shop, verb="entry.next", actor="ana", actor_kind="human", at=datetime(2026, 5, 16, 10, tzinfo=UTC)
+    )
+    Event.objects.create(
+        workspace=shop, verb="entry.early", actor="ana", actor_kind="human", at=datetime(2026, 5, 15, 10, tzinfo=UTC)
+    )
+    day = {"from": "2026-05-16", "to": "2026-05-16"}
+    assert [row["verb"] for row in rows(ana, shop, verb="entry", actor="ana", **day)] == [
+        "entry.held",
+        "entry.late",
+        "entry.early",
+    ]
+
+
+def test_a_verb_is_whole_or_a_whole_word_before_the_point(ana: Client, shop: Workspace) -> None:
+    for verb in ("entry.held_again", "entrylike.held"):
+        Event.objects.create(workspace=shop, verb=verb, actor="ana", actor_kind="human")
+    assert [row["verb"] for row in rows(ana, shop, verb="entry.held")] == ["entry.held"]
+    assert rows(ana, shop, verb="entr") == [] and rows(ana, shop, verb="entrylike")[0]["verb"] == "entrylike.held"
+
+
+def test_a_list_shows_its_choices_and_is_filtered_only_by_those(ana: Client, shop: Workspace) -> None:
+    page = ana.get(f"/w/{shop.pk}/activity/", {"verb": "entry.held", "actor": "ana", "object": "<b>"}).context
+    assert page["filtered"] and page["verbs"][-1] == ("entry.held", "entry.held") and page["ignored"]
+    assert [row["event"].verb for row in page["rows"]] == ["entry.held"]
+    page = ana.get(f"/w/{shop.pk}/activity/").context
+    assert not page["filtered"] and page["verbs"][-1][0] in ACTIVITIES and len(page["rows"]) == 5

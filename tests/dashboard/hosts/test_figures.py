@@ -8,9 +8,11 @@ from django.utils.timezone import now
 
 from budget.models import Hold
 from dashboard.hosts.views import Host, _hosts
-from orchestration.models import Session, Worker
+from orchestration.models import Executor, Session, Worker
 from tests.dashboard.page_requests import page_request
+from tests.dashboard.seeds import entries as seed
 from tests.factories import a_session, a_worker, a_workspace, an_entry
+from tests.orchestration.proposals.made import PLANNER, a_running_run
 from tests.orchestration.worker.absent import a_lost_session
 from workspaces import release
 from workspaces.models import Workspace
@@ -99,3 +101,34 @@ def test_sessions_are_at_work_where_they_run_and_others_are_counted(shop: Worksp
     assert ([session.pk for session in east.at_work], east.busy, shown["may_drain"]) == ([mine.pk], 2, True)
     Session.objects.filter(pk=mine.pk).update(host_id="elsewhere")
     assert [host.busy for host in _hosts(page_request(shop))["hosts"]] == [1, 0]
+
+
+def test_what_one_of_its_workers_cannot_reach_is_shown_whichever_comes_first(shop: Workspace) -> None:
+    for worker in [a_worker(host="east") for _ in range(3)]:
+        Worker.objects.update(unreachable={})
+        Worker.objects.filter(pk=worker.pk).update(unreachable={shop.pk: "no route"})
+        assert [host.unreachable for host in _hosts(page_request(shop))["hosts"]] == ["no route"]
+
+
+def test_runs_at_work_take_slots_and_what_is_only_reserved_is_not_awaited(shop: Workspace, settings: Any, tmp_path: Any) -> None:
+    settings.DATA_DIR = tmp_path
+    session = a_lost_session(entry=an_entry(shop, budget="2"))
+    [host] = _hosts(page_request(shop))["hosts"]
+    assert (host.unread, host.awaits_until is not None) == (1, True)
+    Hold.objects.filter(pk=session.hold_id).update(state="settled", settled_at=now())
+    [host] = _hosts(page_request(shop))["hosts"]
+    assert (host.unread, host.awaited, host.awaits_until) == (0, 0, None)
+    Executor.objects.filter(pk=shop.pk).update(config={"planner": PLANNER})
+    run = a_running_run(shop)
+    Session.of_any_role.filter(pk=run.pk).update(host_id="host_3")
+    assert [host.busy for host in _hosts(page_request(shop))["hosts"] if host.id == "host_3"] == [1]
+
+
+def test_only_an_admin_of_the_server_is_offered_to_drain(shop: Workspace) -> None:
+    seed.user("adam", role="admin", workspace=shop)
+    assert [_hosts(page_request(shop, name=name))["may_drain"] for name in ("ana", "adam")] == [True, False]
+
+
+def test_a_host_is_drained_by_whichever_of_its_workers_says_so_and_free_space_may_be_none() -> None:
+    host = a_host({"drain_by": "ana", "free_mb": 0}, {"drain_by": "", "free_mb": 512})
+    assert (host.drained_by, host.state, host.free_gib) == ("ana", "draining", 0.0)

@@ -88,9 +88,13 @@ def test_a_host_that_does_not_come_back_is_forgotten_once_that_is_confirmed(
     question = ana.post(address)
     assert question.status_code == 409
     token = question.context["confirmation"]["fields"]["confirm"]
+    other = reverse("host-change", args=[workspace.pk, "host_2", "forget"])
+    assert ana.post(other, {"confirm": token}).status_code == 409 and Worker.objects.count() == 2
     ana.post(address, {"confirm": token})
     assert list(Worker.objects.values_list("host", flat=True)) == ["build-2"]
     assert ana.post(address).status_code == 404
+    Worker.objects.filter(pk="w2").update(queue="control")
+    assert ana.post(other).status_code == 404
 
 
 def test_without_a_host_the_page_names_the_command_that_starts_one(vera: Client, workspace: Workspace) -> None:
