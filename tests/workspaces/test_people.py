@@ -270,3 +270,56 @@ def test_the_caller_of_a_session_is_its_agent() -> None:
     assert (caller.session_ref, caller.everywhere, caller.name, caller.is_human) == ("sess_a", False, "token:agent", False)
     assert not access.of_token(ApiToken(name="x", role="admin", session_ref="sess_b")).everywhere
     assert access.of_token(ApiToken(name="x", role="viewer")).everywhere
+
+
+def test_the_last_admin_is_the_last_who_can_log_in_to_this_workspace() -> None:
+    workspace, other = a_workspace(), a_workspace(name="Other")
+    row = members.add(workspace, person(admin=other), Role.ADMIN, by=ANA)
+    zoe = person("zoe", admin=other)
+    left = members.add(workspace, person("left"), Role.ADMIN, by=ANA)
+    members.add(workspace, person("otto"), Role.OPERATOR, by=ANA)
+    User.objects.filter(pk=left.user_id).update(is_active=False)
+    for change in (
+        lambda: members.set_role(row, Role.OPERATOR, by=of_user(row.user)),
+        lambda: members.remove(row, by=of_user(row.user)),
+    ):
+        with pytest.raises(Invalid, match="bea is the last admin of this workspace"):
+            change()
+    members.set_role(left, Role.VIEWER, by=of_user(row.user))
+    members.add(workspace, zoe, Role.ADMIN, by=ANA)
+    members.remove(row, by=of_user(row.user))
+
+
+def test_what_a_role_was_before_is_what_is_stored_and_not_what_a_page_showed() -> None:
+    workspace = a_workspace(name="Shop")
+    shown = members.add(workspace, person(), Role.VIEWER, by=ANA)
+    members.set_role(shown, Role.OPERATOR, by=ANA)
+    assert shown.role == Role.VIEWER
+    members.set_role(shown, Role.BUDGET, by=ANA)
+    assert last("member.role").data == {"user": "bea", "before": "operator", "after": "budget"}
+    stale = Workspace.objects.get()
+    members.rename(workspace, "Store", by=ANA)
+    members.rename(stale, "Till", by=ANA)
+    assert last("workspace.renamed").data == {"before": "Store", "after": "Till"}
+
+
+def test_a_person_is_made_once_and_who_may_not_log_in_is_not_added() -> None:
+    person()
+    for again in (lambda: logins.create("bea", admin=False, by=ANA, reason="x"), lambda: members.find_or_create_person("nobody")):
+        with pytest.raises(Invalid, match=r"There is a bea already|There is no user nobody"):
+            again()
+    assert members.find_or_create_person("bea", create=True)[1] is False
+    User.objects.update(is_active=False)
+    for create in (False, True):
+        with pytest.raises(Invalid, match="bea may no longer log in"):
+            members.find_or_create_person("bea", create=create)
+
+
+def test_a_person_of_a_deleted_workspace_alone_is_recorded_where_somebody_can_read_it() -> None:
+    alive, gone = a_workspace(), a_workspace(name="Gone")
+    bea = person(admin=gone)
+    Workspace.objects.filter(pk=gone.pk).update(deleted_at=now())
+    logins.change(bea, {"email": "bea@example.com"}, by=ANA, reason="moved")
+    logins.change(bea, {"is_active": False}, by=ANA, reason="left")
+    events = Event.objects.filter(verb__startswith="person.").order_by("id").values_list("verb", "workspace_id", "reason")
+    assert list(events) == [("person.renamed", alive.pk, "moved"), ("person.shut_out", alive.pk, "left")]

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils.timezone import now
 
 from workspaces.models import FailedLogin
@@ -102,3 +104,18 @@ def test_the_tries_of_all_names_are_deleted_once_their_window_is_over() -> None:
         [throttle._key("bea", "10.0.0.2"), throttle._key("bea", throttle.EVERYWHERE), throttle._key_of("10.0.0.2")]
     )
     assert all(age(row.since) < 60 for row in FailedLogin.objects.all())
+
+
+def test_whoever_is_logged_in_already_and_guesses_does_not_reset_the_count(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    User.objects.create_user("ana", password="a long one")
+    client = Client(REMOTE_ADDR="10.0.0.1")
+    client.force_login(User.objects.create_user("eve"))
+    form = {"username": "ana", "password": "wrong"}
+    answers = [client.post("/login/", form) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    FailedLogin.objects.update(since=now() - timedelta(seconds=100))
+    late = client.post("/login/", form)
+    assert 790 < int(late["Retry-After"]) <= 800 and "Wait 14 minutes, then try again." in late.content.decode()
+    FailedLogin.objects.update(since=now() - throttle.WINDOW + timedelta(seconds=30))
+    assert "Wait 1 minute, then try again." in client.post("/login/", form).content.decode()
