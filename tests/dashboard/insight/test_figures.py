@@ -107,6 +107,7 @@ def test_rounds_are_grouped_by_what_is_asked(shop: Workspace, by: str, keys: set
     worked(shop, "m", "1")
     session = worked(shop, "m", "1")
     Entry.objects.filter(pk=session.entry_id).update(group="Tax")
+    Entry.objects.exclude(pk=session.entry_id).update(parallel_group="docs", requires=["gpu"])
     assert set(rows(shop, by)[0]) == keys
 
 
@@ -177,3 +178,4 @@ def test_a_second_round_is_no_first_one(shop: Workspace) -> None:
     worked(shop, "m", "1", "passed", entry=entry)
     figures = rows(shop)[1].now
     assert (figures.rounds, figures.first, figures.first_passed) == (2, 1, 0)
+    assert (figures.cost, figures.wasted, figures.input_tokens, figures.cached_tokens) == (usd("2"), usd("1"), 800, 600)

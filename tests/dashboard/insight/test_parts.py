@@ -1,5 +1,6 @@
 """What insight draws, links to, sorts and exports; and how other workspaces and times stay out of it."""
 
+import itertools
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from budget import ledger
@@ -20,6 +22,7 @@ from dashboard.shared import span
 from dashboard.shared.span import Span
 from orchestration.models import Entry, Session
 from tests.dashboard.page_requests import page_request
+from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace, an_entry, project
 from workspaces import times
 from workspaces.models import Workspace
@@ -307,3 +310,45 @@ def test_a_range_is_usual_or_zoomed_and_never_after_now(query: dict[str, str], n
     assert shown.until <= NOW and shown.before == shown.since - timedelta(hours=hours) and shown.is_zoomed is (name == "")
     everything = span.read({"range": "all"}, NOW)
     assert (everything.since, everything.before, everything.words(UTC)) == (None, None, "since the beginning")
+
+
+# Days
+
+
+def test_as_many_days_are_labelled_as_there_is_room_for_and_the_last_one_always() -> None:
+    month = [(date(2026, 7, 4) + timedelta(days=n), Figures(cost=usd(n % 5))) for n in range(32)]
+    svg = str(days.draw(month, UTC))
+    labels = re.findall(r'x="([0-9.]+)"[^>]*text-anchor="middle"[^>]*>([^<]+)<', svg) or [
+        (x, words) for words, x in re.findall(r">(\d+ [A-Z][a-z]+)</text>()", svg)
+    ]
+    assert labels[0][1] == "4 Aug" and len(labels) >= 10
+    places = [float(x) for x, _ in labels]
+    assert all(later - earlier >= 64 for later, earlier in itertools.pairwise(places))
+    assert places[-1] - 64 < days.LEFT + (days.RIGHT - days.LEFT) / 32 * 3
+
+
+def test_the_axis_reaches_the_largest_day_and_the_end_of_the_last_one() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    some = [(date(2026, 8, 3), Figures(cost=usd(100), wasted=usd(130))), (date(2026, 8, 4), Figures(cost=usd(1)))]
+    svg = str(days.draw(some, berlin))
+    bars = re.findall(r"<rect[^>]*>", svg)
+    assert len(bars) == 2 and all(attributes(bar, "y")[0] >= days.TOP for bar in bars)
+    since, until = datetime(2026, 8, 2, 22, tzinfo=UTC).timestamp(), datetime(2026, 8, 4, 22, tzinfo=UTC).timestamp()
+    assert re.findall(r'data-time="([^"]+)"', svg)[0].split() == [f"{since:.0f}", f"{until:.0f}"]
+    assert "2 days with rounds: $101.00 spent" in svg and "1 day with rounds" in str(days.draw(some[:1], berlin))
+
+
+def test_the_csv_has_all_rows_and_the_page_a_hundred(shop: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        ended(shop, timezone.now() - timedelta(hours=1), cost=n + 1, model=f"m{n}")
+    ended(shop, timezone.now() - timedelta(hours=1), cost=9, model="")
+    monkeypatch.setattr(views, "SHOWN", 2)
+    client.force_login(seed.user("ana"))
+    response = client.get(f"/w/{shop.pk}/insight/", {"format": "csv"})
+    content = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert [line.split(",")[0] for line in content.lstrip("\ufeff").split()] == ["model", "", "m2", "m1", "m0"]
+    shown = views.table(page_request(shop))
+    assert ([row["name"] for row in shown["rows"]], shown["more"]) == (["no model named", "m2"], 2)
+    assert shown["worst"]["name"] == "no model named"
+    cost = views.table(page_request(shop, sort="spent"))
+    assert [row["bar"] for row in cost["rows"]] == [Bar(1, 1, 9), Bar(2, 2, 9)]

@@ -1,6 +1,9 @@
 """What a channel's receiver may repeat is masked, and each bound of a channel holds; without a receiver."""
 
-from datetime import timedelta
+import contextlib
+import http.client
+import smtplib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +12,9 @@ from django.utils.timezone import now
 from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.errors import Invalid, NotFound
+from workspaces.masking import Mask
 from workspaces.models import Channel, Delivery, Digest, Event
-from workspaces.notices import channels, chats, deliveries, digests, mail, posting
+from workspaces.notices import channels, chats, deliveries, digests, mail, posting, signing
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
 from workspaces.notices.posting import Result
@@ -199,3 +203,87 @@ def test_long_lines_are_cut_in_each_chat_and_more_links_go_first() -> None:
 def test_an_answer_is_shown_without_control_characters_and_cut() -> None:
     assert posting.printable("\x00ok\x1b[31m\nnext\x7f ") == "ok [31m\nnext"
     assert len(posting.printable("x" * 600)) == 500
+
+
+def test_an_answer_is_masked_before_it_is_cut() -> None:
+    Mask({"A": "short-secret"})
+    assert posting.printable("x" * 495 + "short-secret") == "x" * 495 + "[secr"
+
+
+@pytest.mark.parametrize(
+    ("status", "ok", "words"),
+    [
+        (200, True, "thanks"),
+        (299, True, "thanks"),
+        (199, False, "thanks"),
+        (300, False, "It answered with a redirect, which is not followed"),
+        (399, False, "It answered with a redirect, which is not followed"),
+        (400, False, "thanks"),
+        (500, False, "thanks"),
+    ],
+)
+def test_a_status_of_two_hundred_and_something_is_a_success_alone(
+    status: int, ok: bool, words: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.WEBHOOK_ALLOW = "10.0.0.0/8"
+    monkeypatch.setattr(posting, "exchange", lambda *_, **__: posting.Answer(status, {}, b"thanks"))
+    result = posting.post("http://10.1.2.3/", b"", {})
+    assert (result.ok, result.text, result.status) == (ok, words, status)
+
+
+@pytest.mark.parametrize(
+    ("error", "took", "words"),
+    [
+        (TimeoutError(), 0.0, "No response within 5 s"),
+        (ConnectionResetError(), 5.0, "No response within 5 s"),
+        (ConnectionRefusedError(), 0.1, "The connection was refused"),
+        (http.client.BadStatusLine("x"), 0.1, "It does not follow the protocol: BadStatusLine"),
+        (OSError(101, "Network is unreachable"), 0.1, "It could not be reached: Network is unreachable"),
+        (OSError("the host's name is not found"), 0.1, "It could not be reached: the host's name is not found"),
+    ],
+)
+def test_a_failure_has_its_sentence(error: Exception, took: float, words: str) -> None:
+    assert posting.why(error, took, 5.0) == words
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain"),
+    [
+        ("Muster <muster@example.com>", "example.com"),
+        ("muster@example.org", "example.org"),
+        ("nobody", "nobody"),
+        ("<x@>", "muster"),
+    ],
+)
+def test_a_mails_id_is_of_its_senders_domain(sender: str, domain: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EMAIL_HOST, settings.DEFAULT_FROM_EMAIL = "mail.example.com", sender
+    sent: list[Any] = []
+    monkeypatch.setattr(mail, "get_connection", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(mail.EmailMessage, "send", lambda message: sent.append(message))
+    assert mail.send("a@example.com, b@example.com", subject="s", text="t", message_id="msg_1").ok
+    assert sent[0].to == ["a@example.com", "b@example.com"] and sent[0].extra_headers["Message-ID"] == f"<msg_1@{domain}>"
+
+
+def test_a_server_that_takes_no_address_has_not_taken_the_mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EMAIL_HOST = "mail.example.com"
+    monkeypatch.setattr(mail, "get_connection", lambda _: contextlib.nullcontext())
+    for error, words in (
+        (smtplib.SMTPRecipientsRefused({}), "The mail server refused every address"),
+        (smtplib.SMTPSenderRefused(550, b"no\x00pe", "x"), "The mail server refused: 550 no pe"),
+        (smtplib.SMTPServerDisconnected("gone"), "The mail server could not be reached: gone"),
+        (OSError("no route"), "The mail server could not be reached: no route"),
+    ):
+
+        def send(_: Any, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(mail.EmailMessage, "send", send)
+        result = mail.send("a@example.com", subject="s", text="t", message_id="msg_1")
+        assert (result.ok, result.text, result.status) == (False, words, None)
+
+
+def test_a_signature_has_the_time_of_its_attempt_or_the_one_that_is_given() -> None:
+    sealed, moment = signing.seal(signing.new_secret()), datetime(2026, 8, 4, 12, 59, 30, tzinfo=UTC)
+    given = signing.headers(sealed, message_id="msg_1", body="{}", at=moment)
+    assert (given["webhook-id"], given["webhook-timestamp"]) == ("msg_1", str(int(moment.timestamp())))
+    assert abs(int(signing.headers(sealed, message_id="msg_1", body="{}")["webhook-timestamp"]) - now().timestamp()) < 60
