@@ -199,6 +199,23 @@ def test_a_digest_is_claimed_once_by_a_channel_that_is_still_on() -> None:
     assert Event.objects.get(verb="entry.blocked").object_id == digest.pk
 
 
+@pytest.mark.parametrize(
+    "zone", ["UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Honolulu"]
+)
+def test_the_turns_next_to_each_hour_are_those_of_the_zones_calendar(zone: str) -> None:
+    """Of a week with a change of the clocks, against all turns of a month."""
+    here = ZoneInfo(zone)
+    calendar = [datetime(2026, 3, 16, 8, tzinfo=here) + timedelta(days=n) for n in range(30)]
+    turns = [turn.astimezone(UTC) for turn in calendar]
+    mondays = [turn.astimezone(UTC) for turn in calendar if turn.weekday() == 0]
+    for n in range(7 * 24):
+        moment = datetime(2026, 3, 25, tzinfo=UTC) + timedelta(hours=n)
+        for weekly, every in ((False, turns), (True, mondays)):
+            schedule = Schedule(weekly, 8, here)
+            assert schedule.after(moment) == min(turn for turn in every if turn > moment), moment
+            assert schedule.before(moment) == max(turn for turn in every if turn < moment), moment
+
+
 @pytest.mark.parametrize("weekly", [False, True])
 def test_the_moment_itself_is_neither_before_nor_after(weekly: bool) -> None:
     schedule = Schedule(weekly, 8, TOKYO)
