@@ -86,8 +86,9 @@ def test_a_key_file_is_masked_line_by_line_and_found_in_a_diff() -> None:
 
 
 def test_words_of_a_value_of_one_line_are_no_secrets_by_themselves() -> None:
-    mask = Mask({"A": "a-word-of-more-than-twenty-four and another"})
-    assert mask("<a-word-of-more-than-twenty-four>") == "<a-word-of-more-than-twenty-four>"
+    for end in ("", "\n"):
+        mask = Mask({"A": f"a-word-of-more-than-twenty-four and another{end}"})
+        assert mask("<a-word-of-more-than-twenty-four>") == "<a-word-of-more-than-twenty-four>"
 
 
 def test_a_secret_that_ends_with_a_line_break_is_masked_without_it_too() -> None:
@@ -114,6 +115,15 @@ def test_a_secret_that_ends_with_a_line_break_is_masked_without_it_too() -> None
 )
 def test_eight_characters_of_a_secret_at_an_edge_of_a_text_that_was_cut_are_masked(text: str, masked: str) -> None:
     assert Mask({"SHORT": "a-short-one", "A": LONG})(text) == masked
+
+
+def test_each_edge_of_a_text_may_have_another_secret_and_as_much_of_it_as_there_is() -> None:
+    mask = Mask({"A": LONG, "B": "zyxwvuts-9876543210-qponmlkj"})
+    assert mask(f"qponmlkj was it and is {LONG[:12]}") == "[secret B] was it and is [secret A]"
+    assert mask(f"{LONG[-9:]} was it and is zyxwvuts-9") == "[secret A] was it and is [secret B]"
+    repeated = Mask({"R": "a-long-secret-12345678-12345678"})
+    assert repeated("12345678-12345678 it was") == "[secret R] it was"
+    assert repeated("it is a-long-s") == "it is [secret R]" and repeated("it is a-long-secret-12345678-1") == "it is [secret R]"
 
 
 def test_a_part_of_a_secret_shorter_than_sixteen_characters_is_no_secret() -> None:

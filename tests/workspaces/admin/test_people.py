@@ -115,3 +115,14 @@ def test_people_are_never_deleted_and_get_no_password(client: Client) -> None:
 
 def test_there_are_no_groups() -> None:
     assert not admin.site.is_registered(Group)
+
+
+def test_a_form_of_a_person_that_was_open_for_long_changes_only_what_was_typed(client: Client) -> None:
+    a_workspace()
+    bea = User.objects.create_user("bea", first_name="Bea")
+    shown = form(bea, email="bea@example.com")
+    User.objects.filter(pk=bea.pk).update(first_name="Beate", is_active=False)
+    client.post(url(User, "change", bea.pk), shown)
+    bea.refresh_from_db()
+    assert (bea.first_name, bea.email, bea.is_active) == ("Beate", "bea@example.com", False)
+    assert events() == [("person.renamed", BOSS, "she asked")]
