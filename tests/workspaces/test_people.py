@@ -315,7 +315,7 @@ def test_a_person_is_made_once_and_who_may_not_log_in_is_not_added() -> None:
             members.find_or_create_person("bea", create=create)
 
 
-def test_a_person_of_a_deleted_workspace_alone_is_recorded_where_somebody_can_read_it() -> None:
+def test_a_person_of_a_deleted_workspace_alone_is_recorded_where_it_can_be_read() -> None:
     alive, gone = a_workspace(), a_workspace(name="Gone")
     bea = person(admin=gone)
     Workspace.objects.filter(pk=gone.pk).update(deleted_at=now())

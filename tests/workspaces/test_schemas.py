@@ -99,7 +99,7 @@ def test_a_problem_is_named_by_its_property_without_the_tags_of_a_union(
     assert schemas.property_path(loc, unknown=unknown) == name
 
 
-def test_an_operation_answers_409_only_where_somebody_may_be_first() -> None:
+def test_an_operation_answers_409_only_where_another_may_be_first() -> None:
     class Ok(BaseModel):
         pass
 

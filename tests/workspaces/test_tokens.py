@@ -1,9 +1,11 @@
 """Tokens and roles: who sees what, and when that ends."""
 
+import io
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils.timezone import now
@@ -163,3 +165,22 @@ def test_a_persons_own_token_has_a_role_within_theirs_in_that_workspace(mine: Ro
         make(Role.VIEWER, None)
     ApiToken.objects.create(name="of another", digest="x", created_by="bea", workspace=workspace)
     assert {token.name for token in tokens.list_own(bea.user)} == {"mine"}
+
+
+def on_the_command_line(*args: str) -> access.Caller:
+    printed = io.StringIO()
+    call_command("token", "create", *args, stdout=printed)
+    return caller(printed.getvalue().strip())
+
+
+def test_a_token_of_the_command_line_is_of_its_workspace_and_role_and_of_no_deleted_one() -> None:
+    mine, gone = a_workspace(), a_workspace(name="Gone")
+    Workspace.objects.filter(pk=gone.pk).update(deleted_at=now())
+    holder = on_the_command_line("ci", "--workspace", mine.pk, "--role", "operator")
+    assert (holder.name, holder.everywhere, holder.role_in(mine)) == ("token:ci", False, Role.OPERATOR)
+    assert on_the_command_line("all").everywhere and on_the_command_line("all").role_in(mine) == Role.ADMIN
+    for unknown in (gone.pk, "ws_nowhere"):
+        with pytest.raises(CommandError, match="There is no workspace"):
+            on_the_command_line("ci", "--workspace", unknown)
+    lines = Event.objects.filter(verb="token.created").values_list("workspace", "actor", "reason")
+    assert set(lines) == {(mine.pk, "command line", "made on the command line")}

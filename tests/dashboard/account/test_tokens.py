@@ -156,7 +156,7 @@ def test_tries_of_a_new_password_count_for_it_alone_and_a_good_one_forgets_them(
 # Members
 
 
-def test_to_remove_the_last_admin_who_can_log_in_is_said_before(shop: Workspace) -> None:
+def test_the_question_before_a_removal_names_the_last_admin_who_can_log_in(shop: Workspace) -> None:
     boss = Client()
     boss.force_login(seed.user("ana"))
 

@@ -160,26 +160,26 @@ def test_only_what_is_in_the_queue_is_read_and_put_aside_by_this_person_alone(sh
         stuck(entry, "failed", Reason.ROUNDS_EXHAUSTED)
     other = Workspace.objects.exclude(pk=shop.pk).get()
     stuck(an_entry(other), "failed", Reason.ROUNDS_EXHAUSTED)
-    [one, two] = sources.stuck(seen_by("otto", "operator", shop))
+    [first_item, second_item] = sources.stuck(seen_by("otto", "operator", shop))
     [theirs] = sources.stuck(seen_by("eve", "operator", other))
     htmx = {"HX-Request": "true"}
     for do in ("read", "hour", "done"):
         for key in (theirs.key, "nothing"):
             assert clients["otto"].post("/queue/", {"key": key, "do": do}, headers=htmx).status_code == 404
-    put = clients["otto"].post("/queue/", {"key": one.key, "do": "hour"}, headers=htmx).content.decode()
-    assert f'name="key" value="{one.key}"' in put and 'name="do" value="back"' in put
-    assert clients["otto"].post("/queue/", {"key": two.key, "do": "later"}, headers=htmx).status_code in (400, 422)
+    put = clients["otto"].post("/queue/", {"key": first_item.key, "do": "hour"}, headers=htmx).content.decode()
+    assert f'name="key" value="{first_item.key}"' in put and 'name="do" value="back"' in put
+    assert clients["otto"].post("/queue/", {"key": second_item.key, "do": "later"}, headers=htmx).status_code in (400, 422)
     assert clients["olga"].get("/").context["unread"] == 2
     clients["olga"].post("/queue/", {"do": "read-all"}, headers=htmx)
     assert clients["olga"].get("/").context["unread"] == 0
     page = clients["otto"].get("/").context
     assert (page["waiting"], page["unread"], page["aside"]) == (1, 1, 1)
     assert sorted(QueueMark.objects.values_list("user__username", "key")) == sorted(
-        [("olga", one.key), ("olga", two.key), ("otto", one.key)]
+        [("olga", first_item.key), ("olga", second_item.key), ("otto", first_item.key)]
     )
-    clients["olga"].post("/queue/", {"key": one.key, "do": "hour"}, headers=htmx)
-    clients["otto"].post("/queue/", {"key": one.key, "do": "back"}, headers=htmx)
-    assert QueueMark.objects.get(user__username="olga", key=one.key).aside_until is not None
+    clients["olga"].post("/queue/", {"key": first_item.key, "do": "hour"}, headers=htmx)
+    clients["otto"].post("/queue/", {"key": first_item.key, "do": "back"}, headers=htmx)
+    assert QueueMark.objects.get(user__username="olga", key=first_item.key).aside_until is not None
     assert clients["otto"].get("/").context["waiting"] == 2
 
 

@@ -129,6 +129,6 @@ def test_only_an_admin_of_the_server_is_offered_to_drain(shop: Workspace) -> Non
     assert [_hosts(page_request(shop, name=name))["may_drain"] for name in ("ana", "adam")] == [True, False]
 
 
-def test_a_host_is_drained_by_whichever_of_its_workers_says_so_and_free_space_may_be_none() -> None:
+def test_a_host_is_drained_as_one_of_its_workers_is_and_its_free_space_may_be_zero() -> None:
     host = a_host({"drain_by": "ana", "free_mb": 0}, {"drain_by": "", "free_mb": 512})
     assert (host.drained_by, host.state, host.free_gib) == ("ana", "draining", 0.0)

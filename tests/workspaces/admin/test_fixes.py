@@ -140,8 +140,8 @@ def test_a_token_that_is_over_can_be_given_another_name(client: Client) -> None:
 
 def test_a_new_token_ends_when_it_was_wanted_to(client: Client) -> None:
     workspace = a_workspace()
-    wanted = {"name": "ci", "role": "operator", "workspace": workspace.pk, "reason": "x"}
-    client.post(url(ApiToken, "add"), wanted | {"expires_at_0": "2099-01-01", "expires_at_1": "00:00"})
+    fields = {"name": "ci", "role": "operator", "workspace": workspace.pk, "reason": "x"}
+    client.post(url(ApiToken, "add"), fields | {"expires_at_0": "2099-01-01", "expires_at_1": "00:00"})
     token = ApiToken.objects.get()
     assert (token.expires_at and token.expires_at.year, token.role, token.workspace) == (2099, "operator", workspace)
 
@@ -150,6 +150,6 @@ def test_a_new_person_is_an_admin_of_the_server_only_if_that_was_ticked(client: 
     a_workspace()
     client.post(url(User, "add"), {"username": "eve", "is_superuser": "on", "reason": "runs it"})
     client.post(url(User, "add"), {"username": "adam", "reason": "helps"})
-    made = User.objects.filter(username__in=["eve", "adam"]).order_by("username")
-    assert [(person.username, person.is_superuser, of_user(person).everywhere) for person in made] == [
+    created = User.objects.filter(username__in=["eve", "adam"]).order_by("username")
+    assert [(person.username, person.is_superuser, of_user(person).everywhere) for person in created] == [
         ("adam", False, False), ("eve", True, True)]  # fmt: skip

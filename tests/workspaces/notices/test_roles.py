@@ -42,7 +42,7 @@ def test_each_role_sees_channels_and_deliveries_and_an_admin_alone_where_they_le
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.BUDGET])
-def test_nobody_but_an_admin_changes_or_sends(shop: Workspace, role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_an_admin_changes_or_sends(shop: Workspace, role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(sending, "send", sent.append)
     channel = a_channel(shop)
