@@ -89,9 +89,10 @@ def _awaited(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The fields `awaited` and `awaits`."""
     if not rows:
         return {"awaited": 0, "awaits": ""}
-    names = ", ".join(sorted({row["host"] for row in rows}))
+    hosts = sorted({row["host"] for row in rows})
+    verb, clause = ("is", "it says") if len(hosts) == 1 else ("are", "they say")
     until = times.stamp(datetime.fromtimestamp(max(row["until"] for row in rows), UTC), UTC)
-    sentence = f"{names}, which is away: until it says what was spent there, or until {until}"
+    sentence = f"{', '.join(hosts)}, which {verb} away: until {clause} what was spent there, or until {until}"
     return {"awaited": sum(max(row["amount"] - row["drawn"], 0) for row in rows), "awaits": sentence}
 
 

@@ -270,18 +270,29 @@ def test_what_a_cycle_blocks_and_parks_is_written_with_its_reason_and_recorded()
     )  # fmt: skip
 
 
-def test_an_entry_goes_to_a_host_and_others_can_have_its_work_where_several_share_it() -> None:
+@pytest.mark.parametrize(("home", "are_several"), [("home", True), ("one", False)])
+def test_an_entry_goes_to_a_host_and_others_can_have_its_work_where_several_share_it(home: str, are_several: bool) -> None:
     a_worker(host="one")
     shop = a_workspace()
-    begun, fresh, there = (an_entry(shop) for _ in range(3))
+    begun, fresh, there, unshared = (an_entry(shop) for _ in range(4))
     Entry.objects.filter(pk__in=[begun.pk, there.pk]).update(has_rounds=True)
-    Entry.objects.filter(pk=there.pk).update(is_shared=False, host_id="one")
-    Workspace.objects.filter(pk=shop.pk).update(host_id="home")
+    Entry.objects.filter(pk__in=[there.pk, unshared.pk]).update(is_shared=False, host_id="one")
+    Workspace.objects.filter(pk=shop.pk).update(host_id=home)
     dispatch.cycle(shop.pk)
-    for entry, is_shared in ((begun, True), (fresh, True), (there, False)):
+    for entry, is_shared in ((begun, True), (fresh, True), (there, False), (unshared, True)):
         entry.refresh_from_db()
-        assert (entry.host_id, entry.is_shared) == ("one", is_shared)
+        assert (entry.host_id, entry.is_shared) == ("one", is_shared and are_several)
     assert {session.host_id for session in sessions_of(shop)} == {"one"}
+
+
+def test_a_start_that_any_host_may_take_forgets_no_host_of_earlier_work() -> None:
+    a_worker()  # of a release that does not name its host
+    shop = a_workspace()
+    entry = an_entry(shop)
+    Entry.objects.update(host_id="one", has_rounds=True)
+    dispatch.cycle(shop.pk)
+    entry.refresh_from_db()
+    assert (entry.status, entry.host_id, [session.host_id for session in sessions_of(shop)]) == ("in_progress", "one", [""])
 
 
 def test_a_start_takes_over_the_locks_that_overlap_its_paths_from_those_that_may_give_them() -> None:

@@ -18,6 +18,7 @@ from orchestration.executor.plan import (
     codes,
     common,
     in_turn,
+    is_short,
     plan,
 )
 from orchestration.hosts.placing import Host
@@ -267,6 +268,22 @@ def test_an_entry_with_a_share_goes_first() -> None:
     assert isinstance(first, Start) and first.entry.id == "e2" and isinstance(second, Wait)
 
 
+@pytest.mark.parametrize(("headroom", "short"), [(4 * USD, False), (4 * USD - 1, True)])
+def test_money_is_short_where_those_that_could_take_a_slot_cannot_all_have_what_they_may_spend(
+    headroom: int, short: bool
+) -> None:
+    """Neither what only verifies, nor what is out of the line, nor what comes after the last free slot."""
+    world = replace(WORLD, free_slots=2, headroom=headroom)
+    line = [
+        an_entry("e1", verify_only=True),
+        an_entry("e2", status="blocked"),
+        *(an_entry(f"e{n}") for n in (3, 4, 5)),
+    ]
+    caps = (SpendLimit("entry", "day", USD, 9 * USD), SpendLimit("total", "all", USD, headroom))
+    assert is_short(world, line) is short
+    assert is_short(replace(world, headroom=9 * USD, caps=caps), line) is short
+
+
 def test_an_entry_that_the_reallocation_gave_nothing_starts_only_when_nothing_else_is_at_work() -> None:
     line = [a_share("e1"), a_share("e2")]
     first, second = plan(replace(WORLD, steered=True), line)
@@ -287,6 +304,16 @@ def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> No
             {"max_workers": 4, "worker_slots": 4, "busy_elsewhere": 4},
             "4 of 4 slots of worker processes taken",
             "No slot of a worker process is free: 0 taken by this workspace, 4 by others",
+        ),
+        (
+            {"max_workers": 6, "worker_slots": 4, "busy_elsewhere": 3, "away": 1, "running": (Running("e8"), Running("e9"))},
+            "4 of 4 slots of worker processes taken",
+            "No slot of a worker process is free: 1 taken by this workspace, 3 by others",
+        ),
+        (
+            {"max_workers": 6, "worker_slots": 4, "busy_elsewhere": 2, "away": 1, "running": (Running("e8"), Running("e9"))},
+            "2 of 6 workers busy",
+            "Entries ahead of it take the free workers",
         ),
         ({"max_workers": 4, "worker_slots": 9}, "0 of 4 workers busy", "Entries ahead of it take the free workers"),
     ],

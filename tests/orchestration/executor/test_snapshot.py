@@ -1,6 +1,6 @@
 """What a cycle reads: the entries that are in line, and the world around them, of one workspace."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +103,21 @@ def test_what_waits_for_the_money_of_an_absent_host_is_not_in_line(
     assert world(shop).awaited == usd(2)
     Hold.objects.update(state="settled")
     assert world(shop).awaited == 0 and (line(shop) == [1])
+
+
+def test_money_that_waits_for_several_hosts_names_them_all_and_the_last_end(shop: Workspace) -> None:
+    row, other = an_entry(shop, budget="9"), an_entry(a_workspace(name="Other"), budget="9")
+    for n, (entry, host, hour, amount, drawn) in enumerate(
+        [(row, "west", 12, "2", "0.5"), (row, "east", 14, "1", "3"), (row, "east", 13, "1", "0"), (other, "north", 20, "7", "0")]
+    ):
+        money = {"amount": usd(amount), "drawn": usd(drawn), "state": "open", "account_id": entry.account_id}
+        hold = Hold.objects.create(project_id=entry.workspace_id, session_ref=f"sess_{n}", **money)
+        until = datetime(2031, 8, 4, hour, tzinfo=UTC)
+        Hold.objects.filter(pk=hold.pk).update(state="awaiting", awaits_host=host, awaits_until=until)
+    sentence = "east, west, which are away: until they say what was spent there, or until 4 Aug 2031, 14:00 UTC"
+    [waiting] = snapshot.unfinished(shop.pk, world(shop))
+    assert (waiting.awaited, waiting.awaits) == (usd("2.5"), sentence)
+    assert (world(shop).awaited, world(shop).awaits) == (usd("2.5"), sentence)
 
 
 def test_where_the_head_of_the_line_has_no_money_the_first_that_have_some_are_read_too(shop: Workspace) -> None:
