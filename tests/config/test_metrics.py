@@ -119,6 +119,21 @@ def test_a_large_backlog_is_counted_after_a_scrape_for_the_next_one(
         assert samples(client, secret)[pending] == number
 
 
+def test_a_backlog_that_is_small_again_is_counted_at_once(
+    transactional_db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry_counts, "LARGE", 1)
+    workspace = a_workspace()
+    gone, _ = some_entries(workspace, "One", "Two")
+    secret = a_token(None, Role.VIEWER)
+    pending = ("muster_entries", (("reason", "none"), ("status", "pending"), ("workspace", workspace.pk)))
+    assert samples(client, secret)[pending] == 2
+    Entry.objects.filter(pk=gone.pk).update(deleted_at=now())
+    assert samples(client, secret)[pending] == 2
+    _wait_for_counts()
+    assert samples(client, secret)[pending] == 1
+
+
 def test_a_count_that_is_too_old_is_not_shown(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_counts, "LARGE", 1)
     monkeypatch.setattr(entry_counts, "KEEP_S", 0)
@@ -223,8 +238,8 @@ def test_deleted_entries_and_workspaces_are_in_no_gauge(db: None, client: Client
 
 def test_the_oldest_entry_that_can_start_is_one_without_a_reason(db: None, client: Client) -> None:
     workspace = a_workspace()
-    old, ready, held = some_entries(workspace, "One", "Two", "Three")
-    for entry, hours in ((old, 9), (ready, 2), (held, 5)):
+    old, ready, held, newer = some_entries(workspace, "One", "Two", "Three", "Four")
+    for entry, hours in ((old, 9), (ready, 2), (held, 5), (newer, 1)):
         Entry.objects.filter(pk=entry.pk).update(updated_at=now() - timedelta(hours=hours))
     Entry.objects.filter(pk=old.pk).update(status="blocked", reason_code="human_hold")
     Entry.objects.filter(pk=held.pk).update(unmet_dependencies=1)

@@ -31,6 +31,17 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     assert len(sessions_of(workspace)) == 1
 
 
+def test_a_tick_starts_what_was_blocked_without_money_once_there_is_some() -> None:
+    a_worker()
+    running, paused = a_workspace(), a_workspace(name="Paused", state="paused")
+    for workspace in (running, paused):
+        entry = an_entry(workspace)
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="budget_exceeded", reason_message="Poor")
+    reconcile.run()
+    states = Entry.objects.order_by("workspace__name").values_list("workspace__name", "status", "reason_code")
+    assert list(states) == [("Paused", "blocked", "budget_exceeded"), ("Shop", "in_progress", "")]
+
+
 def test_a_failing_flag_does_not_keep_sessions_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     a_worker()
     workspace = a_workspace()
@@ -132,7 +143,8 @@ def test_a_reservation_whose_session_has_ended_is_released_and_recorded_once() -
     for _ in range(2):
         reconcile.release_orphans()
     states = [Hold.objects.get(pk=session.hold_id).state for session in (stranded, at_work)]
-    assert states == ["settled", "open"] and project(workspace).held == usd(1)
+    times = [Hold.objects.get(pk=session.hold_id).settled_at is not None for session in (stranded, at_work)]
+    assert states == ["settled", "open"] and times == [True, False] and project(workspace).held == usd(1)
     event = Event.objects.get(verb="hold.settled")
     assert (event.object_id, event.reason) == (stranded.pk, "its session had ended")
 

@@ -59,6 +59,8 @@ def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recorder = MigrationRecorder(connection)
+    recorder.record_applied("an_app_that_was_removed", "0001_initial")
+    assert problems.find() == ""
     recorder.record_applied("orchestration", "9999_later")
     assert problems.find() == problems.OLDER
     recorder.record_unapplied("orchestration", "9999_later")

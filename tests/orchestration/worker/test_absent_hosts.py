@@ -1,6 +1,7 @@
 """A session whose host goes away: what was booked is charged, and the rest waits for what the host has counted."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.timezone import now
 from budget import ledger
 from budget.amounts import usd
 from budget.ledger import corrections
-from budget.models import Account, DaySpend, Hold, LedgerEntry
+from budget.models import Account, DaySpend, Hold, LedgerEntry, Project
 from orchestration.executor import dispatch, explain, reconcile
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Entry, Executor, Session, Worker
@@ -18,7 +19,7 @@ from orchestration.sessions import lifecycle, session_dir
 from orchestration.sessions.absent_hosts import settling
 from orchestration.worker import housekeeping, reaper
 from orchestration.worker.agents.shared.interface import record_name
-from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
+from tests.factories import ANA, a_worker, a_workspace, an_entry, project, some_entries
 from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, its_time_is_over, journal, money
 from workspaces import hosts
 from workspaces.models import Event
@@ -49,7 +50,31 @@ def test_its_host_comes_back_and_books_what_was_not_read() -> None:
     assert money(session) == (usd("0.45"), 0)
     comes_back(session)
     assert money(session) == (usd("0.45"), 0)
-    assert Event.objects.filter(verb="hold.counted").count() == 1
+    event = Event.objects.get(verb="hold.counted")
+    assert (event.workspace_id, event.object_id, event.actor) == (session.workspace_id, session.pk, "muster")
+    assert (event.data["host"], event.data["requests"]) == (AWAY, 1), "the first was booked before"
+
+
+def is_late(session: Session) -> None:
+    its_time_is_over(session)
+    assert settling.give_up_overdue() == 1
+
+
+@pytest.mark.parametrize("end", [comes_back, is_late])
+def test_money_that_came_free_is_shared_out_again(end: Callable[[Session], None]) -> None:
+    session = a_lost_session()
+    journal(session, ("1", "0.05"), ended=True)
+    Project.objects.update(allocation_due=None)
+    end(session)
+    assert project(session.workspace).allocation_due is not None
+
+
+def test_a_host_that_counts_far_more_than_was_reserved_is_asked_about() -> None:
+    session = a_lost_session()
+    journal(session, *((str(n), "0.5") for n in range(40)), ended=True)
+    comes_back(session)
+    session.refresh_from_db()
+    assert (money(session), session.doubt) == ((usd("19.55"), 0), "open")
 
 
 def test_the_request_that_died_with_its_process_is_charged_like_the_most_expensive_one() -> None:
