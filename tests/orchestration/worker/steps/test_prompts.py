@@ -73,6 +73,33 @@ They are restored before your work is judged. Do not change them.
     )
 
 
+def test_a_later_round_is_shown_all_that_it_must_know_in_this_order() -> None:
+    entry = the_entry()
+    entry.paths, entry.spec = ["app.py", "tests/test_app.py"], {"tests": ["test_add", "test_sub"], "nonsense": "x"}
+    names = [f"t{n}" for n in range(21)]
+    text = prompts.implement(
+        entry,
+        FULL,
+        number=3,
+        findings_by_round=[(2, ["newer", "more"]), (1, ["older"])],
+        protected=["tests/test_app.py", *names[:19]],
+        conflicts=["app.py"],
+        known_failures=names,
+    )
+    parts = {part.split("\n")[0]: part.split("\n\n")[-1].strip() for part in text.split("\n## ")[1:]}
+    assert parts == {
+        "What round 2 left open": "- newer\n- more",
+        "What round 1 left open": "- older",
+        "Conflicts to resolve first": "- app.py",
+        "Files that are yours": "- app.py",
+        "Files that judge your work": "\n".join(f"- {name}" for name in ["tests/test_app.py", *names[:19]]),
+        "Tests that must pass": "- test_add\n- test_sub",
+        "Tests that fail already": "\n".join(f"- {name}" for name in [*names[:20], "and others like them"]),
+        "How it will be verified": "- tests: `pytest -q`\n- a reviewing agent reads your diff",
+    }, "without criteria no agent judges by them"
+    assert list(parts)[:3] == ["What round 2 left open", "What round 1 left open", "Conflicts to resolve first"]
+
+
 def test_a_plain_entry_gives_only_the_task() -> None:
     entry = an_entry(a_workspace())
     assert (
