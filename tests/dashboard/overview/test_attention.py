@@ -1,0 +1,155 @@
+"""The attention list, item by item: its words, its tone, its one thing to do, whom it is for, and what comes before what."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import now
+
+from dashboard.overview import attention, views
+from dashboard.overview.attention import Item
+from orchestration.models import Entry, Executor, FileLock, Question, Session
+from orchestration.reasons import Reason
+from tests.dashboard.overview.test_regions import quiet, shop, stuck
+from tests.dashboard.page_requests import page_request
+from tests.factories import a_session, an_entry, some_entries
+from tests.orchestration.proposals.made import PLANNER, a_run
+from workspaces.models import Role, Workspace
+
+pytestmark = pytest.mark.django_db
+__all__ = ["shop"]
+
+
+def items(workspace: Workspace, role: Role = Role.ADMIN) -> list[Item]:
+    return list(views.needs(page_request(workspace, role=role, name="bea"))["needs"])
+
+
+def words(item: Item) -> str:
+    return "".join(text for text, _ in item.pieces)
+
+
+def at(workspace: Workspace, page: str, *more: Any) -> str:
+    return reverse(page, args=[workspace.pk, *more])
+
+
+def asks(workspace: Workspace, number: int) -> list[Question]:
+    Executor.objects.filter(pk=workspace.pk).update(config={"max_workers": 50})
+    created = []
+    for n in range(number):
+        session = a_session(an_entry(workspace, content=f"do {n}"))
+        created.append(
+            Question.objects.create(workspace=workspace, entry=session.entry, session=session, name=str(n), text="y" * 300)
+        )
+    return created
+
+
+def test_what_agents_ask_comes_oldest_first_with_the_place_of_its_answer(shop: Workspace) -> None:
+    quiet(shop)
+    first, second = asks(shop, 2)
+    shown = [item for item in items(shop) if " asks: " in words(item)]
+    assert [words(item) for item in shown] == [
+        f"#{question.entry.seq} do {question.name} asks: {'y' * 200}" for question in (first, second)
+    ]
+    assert [item.link for item in shown] == [
+        f"{at(shop, 'entry', question.entry_id)}?tab=talk#question-{question.pk}" for question in (first, second)
+    ]
+    assert {(item.tone, item.symbol, item.action) for item in shown} == {("warn", "warn", "Answer")}
+
+
+def test_proposals_are_for_who_may_decide_and_lead_to_their_run_or_to_the_list(shop: Workspace) -> None:
+    quiet(shop)
+    Executor.objects.filter(pk=shop.pk).update(config={"planner": PLANNER, "max_workers": 20})
+    run = a_run(shop, "One")
+    [item] = items(shop)
+    assert (words(item), item.link) == ("A proposal of an agent waits for your decision", at(shop, "run", run.pk))
+    a_run(shop, "Two", "Three")
+    [item] = items(shop, Role.OPERATOR)
+    assert (words(item), item.link) == ("3 proposals of agents wait for your decision", f"{at(shop, 'goal')}#runs-h")
+    assert items(shop, Role.VIEWER) == [] == items(shop, Role.BUDGET)
+
+
+def test_an_entry_that_is_stuck_has_its_tone_and_leads_to_its_remedy_or_if_it_failed_to_itself(shop: Workspace) -> None:
+    quiet(shop)
+    failed, blocked, waits, old = some_entries(shop, *"abcd")
+    moment = now()
+    stuck(failed, "failed", Reason.ROUNDS_EXHAUSTED, reason_at=moment)
+    stuck(blocked, "blocked", Reason.BUDGET_EXCEEDED, reason_at=moment - timedelta(hours=1))
+    stuck(waits, "pending", Reason.WAITING_FOR_APPROVAL, reason_at=moment - timedelta(hours=2))
+    Entry.objects.filter(pk=old.pk).update(
+        status="failed", reason_code="of_old", reason_message="", reason_at=moment - timedelta(hours=3)
+    )
+    shown = items(shop)
+    assert [words(item) for item in shown] == [
+        f"#{failed.seq} a · Why.", f"#{blocked.seq} b · Why.", f"#{waits.seq} c · Why.", f"#{old.seq} d · It failed"]  # fmt: skip
+    assert [(item.tone, item.symbol) for item in shown] == [
+        ("bad", "failed"), ("block", "blocked"), ("warn", "warn"), ("bad", "failed")]  # fmt: skip
+    here = [at(shop, "entry", entry.pk) for entry in (failed, blocked, waits, old)]
+    assert [item.pieces[0][1] for item in shown] == here and (shown[0].link, shown[3].link) == (here[0], here[3])
+    assert shown[1].link != here[1] and shown[2].link != here[2] and "/approval" in shown[2].link
+    assert [item.at for item in shown] == [moment - timedelta(hours=n) for n in range(4)]
+    assert (shown[3].action, shown[1].action) == ("View entry", "Raise budget")
+
+
+def test_each_quiet_session_and_the_locks_of_idle_entries_are_named_after_what_waits(shop: Workspace) -> None:
+    quiet(shop)
+    Executor.objects.filter(pk=shop.pk).update(config={"max_workers": 50})
+    sessions = [a_session(an_entry(shop, content=f"do {n}")) for n in range(3)]
+    long_ago = now() - timedelta(minutes=10, seconds=1)
+    Session.objects.filter(pk__in=[session.pk for session in sessions[:2]]).update(last_output_at=long_ago)
+    Session.objects.filter(pk=sessions[2].pk).update(last_output_at=now() - timedelta(minutes=9))
+    idle = an_entry(shop, content="idle")
+    FileLock.objects.create(workspace=shop, entry=idle, path="src/a.py")
+    stuck(idle, "blocked", Reason.PROJECT_BUDGET_EXCEEDED)
+    Entry.objects.filter(pk=idle.pk).update(deleted_at=now())
+    shown = items(shop)
+    assert {words(item) for item in shown if "quiet" in words(item)} == {
+        f"The session on #{session.entry.seq} {session.entry.title} is quiet" for session in sessions[:2]
+    }
+    assert {item.link for item in shown if "quiet" in words(item)} == {at(shop, "session", each.pk) for each in sessions[:2]}
+    assert {item.at for item in shown if "quiet" in words(item)} == {long_ago}
+    [locks] = [item for item in shown if "locked" in words(item)]
+    assert (locks.link, locks.action) == (f"{at(shop, 'locks')}?state=orphan", "Release") and shown[-1] == locks
+
+
+def test_entries_without_money_are_one_item_that_leads_to_all_of_them_and_to_the_cap(shop: Workspace) -> None:
+    quiet(shop)
+    for entry in some_entries(shop, "a", "b"):
+        stuck(entry, "blocked", Reason.PROJECT_BUDGET_EXCEEDED)
+    [item] = items(shop)
+    assert item.pieces[0] == ("2 entries have", f"{at(shop, 'entries')}?reason=project_budget_exceeded")
+    assert words(item) == "2 entries have no money: nothing is left under the cap or in the total budget"
+    assert (item.action, item.link, item.tone) == ("View budget", f"{at(shop, 'budget')}#caps-h", "block")
+
+
+def test_an_executor_that_can_start_nothing_leads_to_where_that_is_seen(shop: Workspace) -> None:
+    quiet(shop)
+    moment = now()
+    causes = {"repository_code": "gone", "repository_message": "None.", "repository_since": moment - timedelta(hours=1)}
+    agents = {"trouble_code": "auth", "trouble_message": "No key.", "trouble_since": moment}
+    Executor.objects.filter(pk=shop.pk).update(**causes)
+    assert [(words(item), item.link, item.at) for item in items(shop)] == [
+        ("Nothing can start. None.", at(shop, "executor-page"), moment - timedelta(hours=1))]  # fmt: skip
+    Executor.objects.filter(pk=shop.pk).update(**agents)
+    assert [(words(item), item.link, item.action) for item in items(shop)] == [
+        ("Nothing can start. None.", at(shop, "executor-page"), "View executor"),
+        ("Agents cannot run. No key.", at(shop, "agent"), "View agents")]  # fmt: skip
+
+
+def test_what_has_no_room_is_counted_and_leads_to_lists_with_the_same_numbers(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet(shop)
+    monkeypatch.setattr(attention, "MAX_ITEMS", 1)
+    created = some_entries(shop, *"abcdef")
+    for n, entry in enumerate(created[:3]):
+        stuck(entry, "blocked", Reason.HUMAN_HOLD if n else Reason.PROJECT_BUDGET_EXCEEDED, reason_at=now())
+    stuck(created[3], "failed", Reason.ROUNDS_EXHAUSTED, reason_at=now())
+    for entry in created[4:]:
+        stuck(entry, "pending", Reason.WAITING_FOR_APPROVAL, reason_at=now())
+    shown = views.needs(page_request(shop))
+    listed = at(shop, "entries")
+    assert shown["all_needs"] == [("4 blocked or failed", f"{listed}?status=stuck"), ("2 in review", f"{listed}?status=review")]
+    assert len(shown["needs"]) == 1 and shown["last_failure"] is None
+    stuck_now = views.tally.of(page_request(shop))
+    assert shown["more_needs"] == stuck_now["failed"] + stuck_now["stuck"]  # those, and the one item of money, less the one shown
