@@ -87,3 +87,32 @@ def test_the_page_costs_the_same_whatever_there_is(ana: Client, workspace: Works
     for n in range(20):
         secrets.put(workspace.pk, f"KEY_{n}", "value-value", by=seed.ANA)
     assert statements(ana, f"/w/{workspace.pk}/agents/") == few
+
+
+def test_each_role_has_its_own_agent_and_limit_and_secrets_are_of_this_workspace(ana: Client, workspace: Workspace) -> None:
+    secrets.put(seed.empty("Other").pk, "OF_OTHERS", "value-value", by=seed.ANA)
+    for name in ("B_KEY", "A_KEY"):
+        secrets.put(workspace.pk, name, "value-value", by=seed.ANA)
+    row = Executor.objects.get(pk=workspace.pk)
+    row.config = {
+        "agent": {"kind": "codex"},
+        "interceptor": {"agent": {"kind": "claude_code"}, "round_usd": 0.2},
+        "verifier": {"agent": {"kind": "aider"}, "round_usd": 0.3},
+        "planner": {"agent": {"kind": "gemini"}, "run_usd": 0.4},
+    }
+    row.save()
+    page = ana.get(f"/w/{workspace.pk}/agents/").context
+    assert [(role["does"], role["agent"].kind, role["limit"]) for role in page["roles"]] == [
+        ("Implements", "codex", None), ("Reviews each diff", "claude_code", 200_000), ("Verifies the criteria", "aider", 300_000),
+        ("Plans", "gemini", 400_000)]  # fmt: skip
+    assert [secret.name for secret in page["secrets"]] == ["A_KEY", "B_KEY"] and page["may_admin"]
+    assert page["sandbox"] and '"kind": "codex"' in page["config"]
+
+
+def test_a_retry_is_of_this_workspace_alone(otto: Client, workspace: Workspace) -> None:
+    other = seed.empty("Other")
+    for each in (workspace, other):
+        trouble(each)
+    otto.post(f"/w/{workspace.pk}/agents/retry/")
+    assert [Executor.objects.get(pk=each.pk).trouble_code for each in (workspace, other)] == ["", "auth"]
+    assert otto.post(f"/w/{other.pk}/agents/retry/").status_code == 404

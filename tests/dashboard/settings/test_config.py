@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from dashboard.settings.config_form.fields import CHECK
+from dashboard.settings import config
+from dashboard.settings.config_form.fields import CHECK, Field
 from orchestration.configuration import Check, workspace_setup
 from orchestration.models import Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
@@ -227,3 +228,65 @@ def test_a_command_agent_that_proposes_is_not_saved_without_its_command(ana: Cli
     assert f'id="f-{role}-agent-command-wrong">Write the command that runs this agent' in in_line(response.content.decode())
     save(ana, workspace, **{f"has.{role}": "on", f"{role}.agent.command": "true"})
     assert stored(workspace)[role] == {"agent": {"command": "true"}}
+
+
+def test_a_form_that_is_refused_keeps_what_it_was_written_on(ana: Client, workspace: Workspace) -> None:
+    """Somebody else's change between a wrong try and the next is still noticed."""
+    mine = filled(ana, workspace, max_workers="many", agent__model="opus")
+    workspace_setup.configure(workspace, {"agent": {"model": "sonnet"}}, by=seed.ANA)
+    wrong = ana.post(at(workspace), mine)
+    assert wrong.status_code == 400 and wrong.context["seen"] == mine["seen"] != ana.get(at(workspace)).context["seen"]
+    assert ana.post(at(workspace), mine | {"max_workers": "7"}).status_code == 409
+    assert stored(workspace)["agent"] == {"model": "sonnet"} and stored(workspace)["max_workers"] == 3
+    unseen = {name: value for name, value in mine.items() if name != "seen"} | {"max_workers": "7"}
+    assert ana.post(at(workspace), unseen).status_code == 409
+
+
+def test_rows_of_checks_that_were_typed_come_back_with_their_errors(ana: Client, workspace: Workspace) -> None:
+    typed = filled(ana, workspace) | {
+        "verify.count": "3",
+        "verify.2.name": "lint",
+        "verify.2.timeout_s": "soon",
+        "verify.1.remove": "on",
+    }
+    page = ana.post(at(workspace), typed).context
+    assert len(page["checks"]) == 3 and page["checks"][1]["removed"] and not page["checks"][2]["removed"]
+    rows = {row["name"]: (row["value"], row["problem"]) for row in page["checks"][2]["rows"]}
+    assert rows["verify.2.name"] == ("lint", "") and rows["verify.2.timeout_s"] == ("soon", "Write a whole number")
+    assert page["problems"] == [("verify.2.timeout_s", "f-verify-2-timeout_s", "Write a whole number")]
+
+
+def test_a_part_that_was_switched_on_stays_open_with_its_errors(ana: Client, workspace: Workspace) -> None:
+    typed = filled(ana, workspace) | {"has.push": "on", "push.remote": "a b", "max_workers": "0"}
+    page = ana.post(at(workspace), typed)
+    push = next(each for each in page.context["sections"] if each["section"].optional == "push")
+    assert page.status_code == 400 and push["on"] and push["open"] and push["rows"][0]["value"] == "a b"
+    assert not next(each for each in ana.get(at(workspace)).context["sections"] if each["section"].optional == "push")["on"]
+
+
+def test_only_an_admin_has_an_empty_row_for_a_new_check(ana: Client, vera: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"verify": [{"name": "unit", "run": "true"}]}, by=seed.ANA)
+    assert [len(client.get(at(workspace)).context["checks"]) for client in (ana, vera)] == [2, 1]
+
+
+def test_changes_are_named_to_their_last_key_but_those_of_free_objects_as_a_whole() -> None:
+    change = {"max_workers": 1, "agent": {"model": "x", "env": {"A_KEY": "secret"}, "settings": {"a": {"b": 1}}}, "push": {}}
+    assert config._named(change) == ["max_workers", "agent.model", "agent.env", "agent.settings", "push"]
+
+
+def test_a_default_of_many_lines_is_cut_with_their_number() -> None:
+    lines = Field("x", "X", kind="lines")
+    assert [config._text(lines, value) for value in (None, [], ["a"], ["a", "b", "c"], ["a", "b", "c", "d", "e"])] == [
+        "", "", "a", "a, b, c", "a, b, c and 2 more"]  # fmt: skip
+
+
+def test_a_name_that_differs_in_a_letters_case_is_another_and_a_blank_confirms_nothing(ana: Client) -> None:
+    quiet = seed.empty("Quiet")
+    for typed in ("quiet", "Quiet ", ""):
+        assert ana.post(at(quiet, "delete/"), {"name": typed}, headers=HTMX).status_code == 422
+    before = Event.objects.count()
+    ana.post(at(quiet, "rename/"), {"name": "Quiet"})
+    assert Event.objects.count() == before
+    ana.post(at(quiet, "rename/"), {"name": "QUIET"})
+    quiet.refresh_from_db()
+    assert quiet.name == "QUIET" and quiet.deleted_at is None

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.settings import new_workspace
 from orchestration.configuration import cloning
 from orchestration.git.command import GitError
 from orchestration.models import Executor
 from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.orchestration.git.repositories import a_repository, git, write
+from workspaces.errors import Invalid
 from workspaces.models import Workspace
 
 FORM = {"cap": "12.50", "total": "", "kind": "command", "command": "python3 agent.py", "max_workers": "2", "do": "make"}
@@ -169,3 +171,60 @@ def test_a_clone_that_fails_unexpectedly_does_not_keep_its_person_waiting(
     monkeypatch.setattr(cloning.git, "run", breaks)
     seen = followed(ana, send(ana, URL)["Location"])
     assert "unexpected error" in seen and "s3cret" not in seen
+
+
+def test_a_workspace_may_begin_without_money_and_is_named_by_its_folder(ana: Client, shop: Path) -> None:
+    send(ana, f"{shop}/", total="0", kind="codex", model="gpt", command="")
+    created = Workspace.objects.get()
+    assert (created.name, created.project.total_budget, created.project.max_project_spend) == ("shop", 0, 12_500_000)
+    assert Executor.objects.get().config == {"max_workers": 2, "agent": {"kind": "codex", "model": "gpt"}}
+
+
+def test_a_form_takes_a_clone_of_its_own_address_alone(ana: Client, shop: Path) -> None:
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
+    followed(ana, f"/new/?clone={token}")
+    other = send(ana, f"{URL}/other", clone=token)
+    assert other.status_code == 303 and "/new/?clone=" in other["Location"] and not Workspace.objects.exists()
+    assert cloning.find(token, user_id=seed.user().pk).state == "done"
+    note = cloning._read(cloning._folder() / f"{token}.json")
+    cloning._write(token, note | {"state": "failed", "error": "no route"})
+    again = send(ana, URL, clone=token)
+    assert "/new/?clone=" in again["Location"] and not Workspace.objects.exists()
+    for address in (other["Location"], again["Location"]):
+        followed(ana, address)
+
+
+def test_a_password_of_an_address_is_in_no_column_that_pages_show(
+    ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "https://me:hunter2@example.invalid/shop.git"
+    write(shop.parent / "home/.gitconfig", f'[url "{shop}"]\n\tinsteadOf = {secret}\n')
+    token = cloning.start(secret, {}, user_id=seed.user().pk)
+    followed(ana, f"/new/?clone={token}")
+    assert send(ana, secret, clone=token).status_code == 303
+    created = Workspace.objects.get()
+    assert created.name == "shop" and "hunter2" not in f"{created.origin} {created.repo} {created.shown_origin}"
+    assert "hunter2" not in text_of(ana, f"/w/{created.pk}/settings/")
+
+
+def test_a_page_says_for_how_many_minutes_it_has_been_cloning(ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = cloning.Clone("t" * 16, URL, "cloning", "", time.time() - 150, {})
+    monkeypatch.setattr(cloning, "find", lambda token, user_id: clone)
+    assert ana.get("/new/?clone=x").context["minutes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        (("agent.command",), "command"),
+        (("max_workers",), "max_workers"),
+        (("verify.0.run",), "verify"),
+        (("total_budget",), "total"),
+        (("max_project_spend",), "cap"),
+        (("base_branch",), "base_branch"),
+        (("nonsense",), "repo"),
+        ((), "repo"),
+    ],
+)
+def test_a_refusal_is_shown_at_its_field(names: tuple[str, ...], field: str) -> None:
+    assert new_workspace._problems(Invalid("is not so", *names)) == {field: "Is not so"}
