@@ -1,5 +1,7 @@
 """The allocation on real accounts: what it reads, writes, records, and leaves alone."""
 
+from typing import Any
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -8,7 +10,7 @@ from budget import allocation
 from budget.allocation import policy, reallocation, sharing
 from budget.amounts import usd
 from budget.limits import caps
-from budget.models import Account, BudgetChange, Hold, RoundSpend
+from budget.models import Account, BudgetChange, Hold, Project, RoundSpend
 from orchestration import sessions
 from orchestration.backlog import deletion, splitting
 from orchestration.backlog.entries import Draft
@@ -244,3 +246,52 @@ def test_what_was_skipped_is_not_given_out() -> None:
 def meanwhile(entry: Entry) -> None:
     """The last request of its agent is booked late."""
     a_charge(entry, "0.5")
+
+
+def test_what_ended_either_way_gives_back_and_what_is_out_of_money_stays_in_line() -> None:
+    shop, other = a_workspace(cap="50"), a_workspace(cap="50", name="Other")
+    done, failed, poor, held, theirs = (an_entry(where, budget="3") for where in (shop, shop, shop, shop, other))
+    Entry.objects.filter(pk__in=[done.pk, theirs.pk]).update(**CLOSED)
+    Entry.objects.filter(pk=failed.pk).update(status="failed", reason_code="no_improvement")
+    for entry, code in ((poor, "budget_exceeded"), (held, "human_hold")):
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code=code, reason_message="x")
+    read = reallocation.snapshot(project(shop), policy.load(shop.pk))
+    assert {row.id: row.status for row in read.rows} == {
+        done.pk: "done",
+        failed.pk: "failed",
+        poor.pk: "blocked",
+        held.pk: "waiting",
+    }
+
+
+def test_medians_are_of_the_newest_sessions_of_this_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, other = a_workspace(cap="50"), a_workspace(cap="50", name="Other")
+    monkeypatch.setattr(reallocation, "HISTORY", 2)
+    entries = [an_entry(where, budget="9") for where in (shop, shop, shop, other, other, other)]
+    for n, entry in enumerate(entries, start=1):
+        Hold.objects.create(project=project(entry.workspace), account=entry.account, session_ref=entry.pk, amount=0)
+        a_charge(entry, f"0.{n}")
+    RoundSpend.objects.update(improvement_score=0.5)
+    Entry.objects.update(**CLOSED)
+    read = reallocation.snapshot(project(shop), policy.load(shop.pk))
+    assert sorted(rounds[0].cost for rounds in read.history) == [usd("0.2"), usd("0.3")]
+    assert reallocation.usual_round(shop.pk, min_round=1, max_round=usd(5)) == usd("0.25")
+
+
+def test_a_run_is_on_record_with_what_it_skipped_and_makes_no_other_due(django_capture_on_commit_callbacks: Any) -> None:
+    shop = a_workspace(cap="20", budget="20")
+    done, locked, _ = some_entries(shop, Draft("done", budget=usd(6)), Draft("locked", budget=usd(2)), Draft("waits", budget=0))
+    Entry.objects.filter(pk=done.pk).update(**CLOSED)
+    caps.toggle_lock(locked.account, by=ANA)
+    Project.objects.update(allocation_due=None)
+    received: list[tuple[str, str | None, bool]] = []
+    receiver = lambda **message: received.append((message["workspace_id"], message["entry_id"], message["shared_out"]))  # noqa: E731
+    caps.changed.connect(receiver, weak=False)
+    with django_capture_on_commit_callbacks(execute=True):
+        outcome = reallocation.run(shop.pk, by=ANA)
+    caps.changed.disconnect(receiver)
+    assert received == [(shop.pk, None, True)] and project(shop).allocation_due is None
+    [event] = Event.objects.filter(verb="budget.reallocated")
+    assert (event.object_id, event.actor) == (shop.pk, "ana")
+    given = {"pool_usd": outcome.pool / usd(1), "unallocated_usd": outcome.unallocated / usd(1)}
+    assert event.data == {"changed": 2, "skipped": 1} | given and outcome.pool == usd(18)

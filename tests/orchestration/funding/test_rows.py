@@ -110,6 +110,21 @@ def test_spent_and_reserved_money_is_not_idle_nor_what_is_reserved_next(shop: Wo
     assert first_rounds.donors(where, usd(1)) == [free.pk, reserved.pk]
 
 
+def test_givers_together_make_up_the_amount_without_what_they_reserve_next(shop: Workspace) -> None:
+    first, second, last = shares(shop, 2, 2, 2)
+    next_up, where = {last.pk: usd(1), second.pk: 1}, project(shop)
+    assert first_rounds.idle_shares(where, usd(3) - 1, next_up) == [last.pk, second.pk]
+    assert first_rounds.idle_shares(where, usd(3), next_up) == [last.pk, second.pk, first.pk]
+
+
+def test_without_a_name_no_share_comes_back(shop: Workspace) -> None:
+    (stopped,) = shares(shop, 5)
+    block(stopped, Reason.NO_IMPROVEMENT)
+    with transaction.atomic():
+        assert funding.give_back(shop.pk, []) == 0 and budgets(stopped) == [5]
+        assert funding.give_back(shop.pk, [stopped.pk]) == 1 and budgets(stopped) == [0]
+
+
 def test_each_giver_keeps_a_round_or_what_it_has_reserved(shop: Workspace) -> None:
     single, two, three, four = shares(shop, 5, 5, 5, 5)
     a_charge(Entry.objects.get(pk=single.pk), "1")
@@ -294,6 +309,26 @@ def test_the_spare_money_gives_a_round_each_in_line(shop: Workspace) -> None:
     event = Event.objects.get(verb="budget.funded")
     assert (event.object_id, event.actor, event.data) == (shop.pk, "muster", {"changed": 3, "spare_usd": 12})
     assert BudgetChange.objects.get(account=used).reason == "Raised from $1.00 to $3.00: its share of what the plan has left"
+
+
+def test_first_rounds_come_from_shares_that_pay_for_several_and_only_for_those_without_any(shop: Workspace) -> None:
+    """Who has used up a first round waits for money that is spare."""
+    Account.objects.all().update(budget=0)
+    used, new, rich = shares(shop, 1, 0, 19)
+    a_charge(Entry.objects.get(pk=used.pk), "1")
+    Entry.objects.filter(pk=used.pk).update(has_rounds=True)
+    assert pool.spare(shop.pk) == 0 and funding.shares.fund(shop.pk) == 1
+    assert budgets(used, new, rich) == [1, 5, 14]
+
+
+def test_what_an_entry_has_left_counts_towards_its_round(shop: Workspace) -> None:
+    Account.objects.all().update(budget=0)
+    used, second = shares(shop, 1.02, 0)
+    a_charge(Entry.objects.get(pk=used.pk), "1")
+    Entry.objects.filter(pk=used.pk).update(has_rounds=True)
+    Project.objects.filter(pk=shop.pk).update(total_budget=usd("10.98"))
+    funding.shares.fund(shop.pk)
+    assert budgets(used, second) == [6, 4.98]
 
 
 def test_a_split_entry_gets_no_share_of_its_own(shop: Workspace) -> None:
