@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,9 +12,9 @@ from django.utils import timezone
 
 from budget.amounts import usd
 from budget.forecast import Forecast, inputs, record
-from budget.models import ForecastRecord, Hold, Project
-from orchestration.models import Executor
-from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry, ended, project
+from budget.models import ForecastRecord, Hold, Project, RoundSpend
+from orchestration.models import Entry, Executor
+from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, ended, project
 from workspaces import activity
 from workspaces.activity import events
 from workspaces.models import Workspace
@@ -152,3 +153,45 @@ def test_paused_or_stopped_it_has_no_dates() -> None:
 def stopped(shop: Workspace) -> Forecast:
     Executor.objects.filter(pk=shop.pk).update(state="paused")
     return record.current(shop.pk)
+
+
+def test_a_row_that_was_computed_while_paused_has_its_dates_once_work_goes_on() -> None:
+    shop = a_workspace()
+    worked(shop)
+    Executor.objects.filter(pk=shop.pk).update(state="paused")
+    record.refresh(shop.pk)
+    assert record.current(shop.pk).cap_at is None
+    shown = record.current(shop.pk, paused=False)  # the page has read the state already
+    assert shown.cap_at is not None and not shown.paused
+    Executor.objects.filter(pk=shop.pk).update(state="running")
+    assert record.current(shop.pk).cap_at is not None
+
+
+def test_what_was_spent_while_it_was_computed_makes_it_due_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = a_workspace()
+    worked(shop)
+    real = inputs.forecast
+
+    def meanwhile(*args: Any, **more: Any) -> Forecast:
+        seen = real(*args, **more)
+        a_charge(None, "1", category="expansion", in_=shop)
+        Project.objects.filter(pk=shop.pk).update(version=F("version") + 1)  # as the commit does
+        return seen
+
+    monkeypatch.setattr(inputs, "forecast", meanwhile)
+    record.refresh(shop.pk)
+    assert due() == set(), "ten seconds have not passed"
+    long_ago()
+    assert due() == {shop.pk}
+
+
+def test_the_rounds_of_entries_that_ended_give_the_cost_of_one_that_has_not_begun() -> None:
+    shop, other = a_workspace(), a_workspace(name="Other")
+    for where, cost in ((shop, "1"), (other, "4")):
+        spent = an_entry(where, budget=cost)
+        Hold.objects.create(project=project(where), account=spent.account, session_ref=spent.pk, amount=0)
+        a_charge(spent, cost)
+        RoundSpend.objects.filter(account_id=spent.pk).update(improvement_score=1.0)
+        Entry.objects.filter(pk=spent.pk).update(**CLOSED)
+    fresh = an_entry(shop, budget="9")
+    assert inputs.final_costs(project(shop)) == {fresh.pk: pytest.approx(usd(1), rel=0.01)}
