@@ -134,13 +134,13 @@ def test_paths_have_their_state_and_holder(ana: Client, shop: Workspace) -> None
     me, holder = an_entry(shop, files=["lib/", "mine.py", "free.py"], content="Me"), an_entry(shop, content="Holder")
     for entry, path in ((me, "mine.py"), (me, "more.py"), (holder, "lib/x.py")):
         FileLock.objects.create(workspace=shop, entry=entry, path=path)
-    FileLock.objects.update(acquired_at=now() - timedelta(minutes=5))
+    FileLock.objects.update(acquired_at=now() - timedelta(hours=5))
     set_(an_entry(shop, content="Behind"), parked_behind=me)
     assert rows(ana, at(me), tab="locks", fragment="paths")[1:] == [
         "free.py | Free | — | —",
-        "lib/ | Locked: lib/x.py | #2 Holder | 5 min ago",
-        "mine.py | Locked by this entry | #1 Me | 5 min ago",
-        "more.py not in the spec: locked during the work | Locked by this entry | #1 Me | 5 min ago",
+        "lib/ | Locked: lib/x.py | #2 Holder | 5 h ago",
+        "mine.py | Locked by this entry | #1 Me | 5 h ago",
+        "more.py not in the spec: locked during the work | Locked by this entry | #1 Me | 5 h ago",
     ]
     assert items(ana, at(me), tab="locks", fragment="paths") == ["Waiting#3 Behind"]
 
