@@ -59,7 +59,8 @@ def create(
     except git.GitError as error:
         raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
     workspace.repo, workspace.origin, workspace.host_id = str(path), origin, hosts.host_id()
-    _refuse_shared(workspace.repo, checked.integration_branch)
+    if taken := _taken_by(workspace, checked.integration_branch):
+        raise Invalid(taken, "repo")
     with transaction.atomic():
         workspace.save(force_insert=True)
         caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
@@ -72,16 +73,16 @@ def create(
     return workspace
 
 
-def _refuse_shared(repo: str, integration_branch: str) -> None:
-    """Two workspaces on one integration branch would each take the other's landings for somebody else's commits."""
-    others = Executor.objects.filter(workspace__repo=repo, workspace__deleted_at__isnull=True).select_related("workspace")
-    for other in others:
+def _taken_by(workspace: Workspace, integration_branch: str) -> str:
+    """Why the workspace cannot land on this branch, if another one lands there: each would take the other's landings for somebody else's commits."""
+    same = Executor.objects.filter(workspace__repo=workspace.repo, workspace__deleted_at__isnull=True)
+    for other in same.exclude(pk=workspace.pk).select_related("workspace"):
         if configuration.load(other.config).integration_branch == integration_branch:
-            raise Invalid(
+            return (
                 f"the workspace {other.workspace.name!r} lands on {integration_branch} of this repository already: "
-                "use it, or set another `integration_branch`",
-                "repo",
+                "use it, or set another `integration_branch`"
             )
+    return ""
 
 
 def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:
@@ -96,6 +97,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         config = validated(executor.config, change)
         before = configuration.load(executor.config)
         if config.integration_branch != before.integration_branch:
+            if taken := _taken_by(workspace, config.integration_branch):
+                raise Invalid(taken, "integration_branch")
             try:
                 branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
             except git.GitError as error:

@@ -86,14 +86,14 @@ def test_the_backlog_is_found_by_words_by_id_and_by_reasons_of_both_kinds(
     Entry.objects.filter(pk=deleted.pk).update(deleted_at=now(), reason_code="human_hold")
     theirs = Entry.objects.get(workspace=others)
 
-    def found(query: str) -> list[str]:
+    def ids_of(query: str) -> list[str]:
         return [entry["id"] for entry in shop.get(f"/todo?{query}").json["entries"]]
 
-    assert found("q=100%25") == [percent.pk] and found(f"q={waiting.pk}") == [waiting.pk]
-    assert found(f"q={theirs.pk}") == found("q=nothing") == []
-    assert found("reason=human_hold") == [held.pk] and found("reason=no_worker_online") == [percent.pk, waiting.pk]
-    assert found("reason=human_hold&status=pending") == found("reason=no_worker_online&q=held") == []
-    assert found("") == [held.pk, percent.pk, waiting.pk]
+    assert ids_of("q=100%25") == [percent.pk] and ids_of(f"q={waiting.pk}") == [waiting.pk]
+    assert ids_of(f"q={theirs.pk}") == ids_of("q=nothing") == []
+    assert ids_of("reason=human_hold") == [held.pk] and ids_of("reason=no_worker_online") == [percent.pk, waiting.pk]
+    assert ids_of("reason=human_hold&status=pending") == ids_of("reason=no_worker_online&q=held") == []
+    assert ids_of("") == [held.pk, percent.pk, waiting.pk]
     page = shop.get("/todo?limit=2").json
     assert page["next_cursor"] == str(percent.seq) and shop.get("/todo?limit=3").json["next_cursor"] is None
     assert shop.get(f"/todo?cursor={page['next_cursor']}").json["entries"][0]["id"] == waiting.pk
@@ -128,9 +128,9 @@ def test_rounds_have_the_cost_of_their_own_entry_page_by_page(workspace: Workspa
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     rows, following = queries.rounds_page(entry, limit=1, cursor=None)
     assert [row["number"] for row in rows] == [1] and following == "1"
-    rest, following = queries.rounds_page(entry, limit=1, cursor=following)
-    assert [row["number"] for row in rest] == [2] and following is None
-    assert [row["cost_usd"] * 1_000_000 for row in [*rows, *rest]] == [costs.get(1, 0), costs.get(2, 0)]
+    remaining, following = queries.rounds_page(entry, limit=1, cursor=following)
+    assert [row["number"] for row in remaining] == [2] and following is None
+    assert [row["cost_usd"] * 1_000_000 for row in [*rows, *remaining]] == [costs.get(1, 0), costs.get(2, 0)]
 
 
 def test_events_are_those_of_the_workspace_after_a_place(others: Workspace, workspace: Workspace) -> None:
@@ -176,8 +176,8 @@ def test_secrets_questions_and_messages_of_others_are_not_shown(others: Workspac
     first, second, third = Question.objects.filter(workspace=workspace).order_by("pk")
     page = shop.get("/todo/questions?limit=1").json
     assert [row["text"] for row in page["questions"]] == ["Question 1?"] and page["next_cursor"] == str(first.pk)
-    rest = shop.get(f"/todo/questions?cursor={page['next_cursor']}").json
-    assert [row["id"] for row in rest["questions"]] == [second.pk, third.pk] and rest["next_cursor"] is None
+    remaining = shop.get(f"/todo/questions?cursor={page['next_cursor']}").json
+    assert [row["id"] for row in remaining["questions"]] == [second.pk, third.pk] and remaining["next_cursor"] is None
     mine = shop.get(f"/todo/entries/{session.entry_id}/questions").json
     assert [row["id"] for row in mine["questions"]] == [third.pk, first.pk]
     theirs = Question.objects.get(workspace=others)

@@ -1,18 +1,15 @@
 """The config as JSON: loading, storing, merging a change, and hiding values."""
 
 from decimal import Decimal
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from budget import amounts
 from orchestration.configuration.config import newer
-from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Verifier
 from orchestration.configuration.config.fields import Part, micro
-from orchestration.configuration.config.forge import Forge
-from orchestration.configuration.config.prompts import Prompts
-from orchestration.configuration.config.sandbox import Limits, Sandbox
-from orchestration.configuration.config.workspace import Config, Plateau, Push
+from orchestration.configuration.config.workspace import Config
 
 
 def load(stored: dict[str, Any]) -> Config:
@@ -58,20 +55,12 @@ def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
     return Config.model_validate(_decimals(_merge(stored, change, Config)))
 
 
-_PARTS: dict[str, type[Part]] = {
-    "agent": Agent,
-    "plateau": Plateau,
-    "verifier": Verifier,
-    "interceptor": Interceptor,
-    "planner": Planner,
-    "expander": Expander,
-    "orchestrator": Orchestrator,
-    "prompts": Prompts,
-    "push": Push,
-    "forge": Forge,
-    "sandbox": Sandbox,
-    "limits": Limits,
-}
+def _part_of(annotation: Any) -> type[Part] | None:
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)), None)
+
+
+_PARTS = {name: part for name, field in Config.model_fields.items() if (part := _part_of(field.annotation))}
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any], part: type[Part] | None) -> dict[str, Any]:

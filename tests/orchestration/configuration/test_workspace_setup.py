@@ -92,14 +92,29 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
     assert refused.value.names == (name,) and executor(shop).config == before
 
 
-def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(tmp_path: Path) -> None:
-    other = a_workspace(name="Other", repo=str(tmp_path), integration_branch="muster/a")
-    workspace_setup._refuse_shared(str(tmp_path), "muster/b")
-    workspace_setup._refuse_shared(str(tmp_path / "x"), "muster/a")
-    with pytest.raises(Invalid, match=r"the workspace 'Other' lands on muster/a"):
-        workspace_setup._refuse_shared(str(tmp_path), "muster/a")
+def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(settings: Any, tmp_path: Path) -> None:
+    """Whether the second is made there, or is set to it later."""
+    settings.REPO_ROOTS = [tmp_path]
+    repo, elsewhere = a_repository(tmp_path / "one"), a_repository(tmp_path / "two")
+    other = a_workspace(name="Other", repo=str(repo.resolve()), integration_branch="muster/a")
+    a_workspace(name="Elsewhere", repo=str(elsewhere.resolve()), integration_branch="muster/b")
+    amounts = {"total_budget": usd("5"), "max_project_spend": usd("5")}
+
+    def create(branch: str) -> Workspace:
+        return workspace_setup.create("New", str(repo), config={"integration_branch": branch}, by=ANA, **amounts)
+
+    taken = "the workspace 'Other' lands on muster/a"
+    with pytest.raises(Invalid, match=taken) as refused:
+        create("muster/a")
+    assert refused.value.names == ("repo",)
+    new = create("muster/b")
+    with pytest.raises(Invalid, match=taken) as refused:
+        workspace_setup.configure(new, {"integration_branch": "muster/a"}, by=ANA)
+    assert refused.value.names == ("integration_branch",) and executor(new).config["integration_branch"] == "muster/b"
+    workspace_setup.configure(new, {"integration_branch": "muster/b", "max_workers": 2}, by=ANA)
     Workspace.objects.filter(pk=other.pk).update(deleted_at=now())
-    workspace_setup._refuse_shared(str(tmp_path), "muster/a")
+    workspace_setup.configure(new, {"integration_branch": "muster/a"}, by=ANA)
+    assert executor(new).config["integration_branch"] == "muster/a"
 
 
 def test_a_repository_lies_inside_the_roots(settings: Any, tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""A change of the config is merged by keys at every depth, and each role's agent, env and money is its own."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from budget.amounts import usd
+from orchestration import configuration
+from orchestration.configuration import Config, difference
+from orchestration.configuration.config.json_form import _PARTS
+
+AGENT = {"kind": "command", "command": "true"}
+
+
+@pytest.mark.parametrize("part", sorted(_PARTS))
+def test_a_key_that_a_part_does_not_have_is_refused_though_it_is_taken_back(part: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        configuration.merged({}, {part: {"nonsense": None}})
+    assert (part, "nonsense") in [problem["loc"] for problem in refused.value.errors()]
+
+
+def test_every_part_of_the_config_is_merged_by_its_keys() -> None:
+    of_objects = {"agent", "approve", "expander", "forge", "interceptor", "landing", "limits", "orchestrator", "planner"}
+    assert set(_PARTS) == of_objects | {"plateau", "prompts", "push", "sandbox", "verifier"}
+    before = {"approve": {"mode": "always", "lines": 5}, "landing": {"batch": 2, "refusals": 1}}
+    merged = configuration.merged(before, {"approve": {"lines": None}, "landing": {"batch": None}})
+    assert configuration.stored(merged) == {"approve": {"mode": "always"}, "landing": {"refusals": 1}}
+
+
+def test_free_objects_are_merged_by_key_and_their_nulls_take_keys_back() -> None:
+    before = {"verifier": {"agent": {**AGENT, "env": {"A": "1", "B": "2"}, "settings": {"x": {"y": 1, "z": 2}}}}}
+    change = {"verifier": {"agent": {"env": {"A": None, "C": "3"}, "settings": {"x": {"y": None}}}}}
+    agent = configuration.stored(configuration.merged(before, change))["verifier"]["agent"]
+    assert agent == {**AGENT, "env": {"B": "2", "C": "3"}, "settings": {"x": {"z": 2}}}
+
+
+ROLES = ("interceptor", "verifier", "planner", "expander", "orchestrator")
+
+
+def crowded() -> Config:
+    roles = {role: {"agent": {**AGENT, "command": role, "env": {"KEY": role}}} for role in ROLES}
+    return Config.model_validate({"agent": {"kind": "codex", "env": {"KEY": "own"}}, **roles})
+
+
+def test_each_role_has_the_agent_and_the_env_of_its_own() -> None:
+    config = crowded()
+    assert [agent.command for agent in config.agents] == [None, *ROLES]
+    assert [agent.command for agent in config.session_agents] == [None, "interceptor", "verifier"]
+    by_role = {role: config.agent_of(role) for role in ("implement", "plan", "expand", "orchestrate", "review", "verify")}
+    assert {role: agent.command if agent else "none" for role, agent in by_role.items()} == {
+        "implement": None,
+        "plan": "planner",
+        "expand": "expander",
+        "orchestrate": "orchestrator",
+        "review": "none",
+        "verify": "none",
+    }
+    assert configuration.envs(config) == {"KEY": "own", **{f"{role}.KEY": role for role in ROLES}}
+    assert Config().agents == [Config().agent] and Config().agent_of("plan") is None
+    hidden = configuration.without_values(configuration.as_json(config))
+    assert {hidden[role]["agent"]["env"]["KEY"] for role in ROLES} | {hidden["agent"]["env"]["KEY"]} == {"…"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "keeps", "at_start"),
+    [
+        ("command", None, True, True),
+        ("mini_swe_agent", None, True, True),
+        ("claude_code", "1", False, True),
+        ("codex", "1", False, False),
+    ],
+)
+def test_only_an_agent_that_can_go_on_reserves_by_steps(kind: str, first: str | None, keeps: bool, at_start: bool) -> None:
+    config = Config.model_validate({"agent": {"kind": kind}, "hold_slice_usd": Decimal(1)})
+    assert config.initial_reservation == (usd(first) if first else None)
+    assert (config.keeps_first_limit, config.gets_limit_at_start) == (keeps, at_start)
+    assert Config.model_validate({"agent": {"kind": kind}}).initial_reservation is None
+
+
+@pytest.mark.parametrize("amount", [0.1, 0.07, 4.35, 1000000.01])
+def test_amounts_are_exact_at_every_depth_and_settings_stay_as_they_are(amount: float) -> None:
+    stored: dict[str, Any] = {
+        "round_ceiling_usd": amount,
+        "verifier": {"agent": {**AGENT, "settings": {"limit_usd": amount}}, "round_usd": amount},
+    }
+    config = configuration.load(stored)
+    assert config.verifier is not None and config.round_ceiling == configuration.micro(config.verifier.round_usd) == usd(
+        str(amount)
+    )
+    assert configuration.stored(config) == stored and configuration.load(configuration.stored(config)) == config
+
+
+def test_a_difference_names_each_key_that_changed_without_secrets() -> None:
+    before: dict[str, Any] = {
+        "max_workers": 4,
+        "agent": {"model": "a", "env": {"KEEPS": "1", "TOKEN": "old"}, "settings": {"x": 1}, "args": ["same"]},
+        "prompts": {"implement": "old"},
+        "verify": [],
+    }
+    after: dict[str, Any] = {
+        "agent": {"model": "b" * 121, "env": {"KEEPS": "1", "TOKEN": "new"}, "settings": {"x": 2}, "args": ["same"]},
+        "prompts": {"implement": "new"},
+        "verify": [{"name": "é"}],
+        "sandbox": {},
+    }
+    changes = difference.changes(before, after)
+    assert [(each["key"], each["before"], each["after"]) for each in changes] == [
+        ("agent.env.TOKEN", "", ""),
+        ("agent.model", "a", "b" * 119 + "…"),
+        ("agent.settings", "", ""),
+        ("max_workers", "4", "default"),
+        ("prompts.implement", "", ""),
+        ("sandbox", "default", "{}"),
+        ("verify", "[]", '[{"name": "é"}]'),
+    ]
+    assert difference.sentence(changes[3:5]) == "max_workers: 4 → default, prompts.implement"
+    assert difference.sentence(changes).endswith("sandbox: default → {}, 1 more")
+    assert not difference.sentence(changes, limit=7).endswith("more") and difference.changes(after, after) == []
+    assert difference.version({"a": 1, "b": 2}) == difference.version({"b": 2, "a": 1}) != difference.version({"a": 1, "b": 3})
