@@ -47,12 +47,12 @@ def test_each_row_has_its_state_reason_figures_and_age(shop: Workspace) -> None:
     set_(held, status="blocked", reason_code="human_hold", reason_message="not yet", reason_at=now() - timedelta(days=3))
     done = set_(an_entry(shop, content="Done"), **CLOSED)
     Account.objects.filter(pk=ready.pk).update(spent=500_000)
-    Account.objects.filter(pk=held.pk).update(spent=4_000_000)
+    Account.objects.filter(pk=held.pk).update(spent=1_000_000)
     Account.objects.filter(pk=done.pk).update(budget=0)
     shown = table(vera_of(shop), shop)
     assert [re.sub(r" {2,}", " ", row) for row in shown] == [
         "#1 Ready | Ready | 2d 00h Ready: starts in the next cycle | medium | 1/4 | 0.50 | $0.50 of $1.00 | 5 h ago",
-        "#2 Held | On hold | On hold 3d 00h not yet | high | 0/5 | — | $4.00 of $3.00, locked, $1.00 over | 5 h ago",
+        "#2 Held | On hold | On hold 3d 00h not yet | high | 0/5 | — | $1.00 of $3.00, locked | 5 h ago",
         "#3 Done | Done | medium | 0/5 | — | $0.00 · no budget | 5 h ago",
     ]
 
