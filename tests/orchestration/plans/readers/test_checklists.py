@@ -102,8 +102,8 @@ def test_only_a_bracket_at_the_end_has_settings(title: str, start: int) -> None:
 
 
 def test_files_in_a_sentence_are_paths_inside_the_repository() -> None:
-    text = "Change src/a.py, `notes/b.md` and src/a.py; see https://x.org/c.py, ../up/d.py, .git/e.py, a/../f.py, /etc/g.conf or h.py"
-    assert texts.paths(text) == ["src/a.py", "notes/b.md"]
+    text = "Change src/a.py, `notes/b.rst` and src/a.py; see https://x.org/c.py, ../up/d.py, .git/e.py, a/../f.py, /etc/g.conf or h.py"
+    assert texts.paths(text) == ["src/a.py", "notes/b.rst"]
     assert len(texts.paths(" ".join(f"d/f{n}.py" for n in range(60)))) == 50
 
 
