@@ -207,7 +207,7 @@ def test_a_password_of_an_address_is_in_no_column_that_pages_show(
     assert "hunter2" not in text_of(ana, f"/w/{created.pk}/settings/")
 
 
-def test_a_page_says_for_how_many_minutes_it_has_been_cloning(ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_shows_for_how_many_minutes_it_has_been_cloning(ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = cloning.Clone("t" * 16, URL, "cloning", "", time.time() - 150, {})
     monkeypatch.setattr(cloning, "find", lambda token, user_id: clone)
     assert ana.get("/new/?clone=x").context["minutes"] == 2
