@@ -184,3 +184,34 @@ def test_a_token_of_the_command_line_is_of_its_workspace_and_role_and_of_no_dele
             on_the_command_line("ci", "--workspace", unknown)
     lines = Event.objects.filter(verb="token.created").values_list("workspace", "actor", "reason")
     assert set(lines) == {(mine.pk, "command line", "made on the command line")}
+
+
+COVERS = {
+    Role.VIEWER: {Role.VIEWER},
+    Role.OPERATOR: {Role.VIEWER, Role.OPERATOR},
+    Role.BUDGET: {Role.VIEWER, Role.BUDGET},
+    Role.ADMIN: set(Role),
+}
+
+
+@pytest.mark.parametrize("mine", Role)
+def test_a_persons_token_lives_while_their_role_in_its_workspace_covers_it(mine: Role) -> None:
+    workspace, other, bea = a_workspace(), a_workspace(name="Other"), User.objects.create_user("bea")
+    zoe = User.objects.create_user("zoe")
+    Membership.objects.create(user=bea, workspace=other, role=Role.ADMIN)
+    Membership.objects.create(user=zoe, workspace=workspace, role=Role.ADMIN)
+    created = {role: tokens.create(role, role=role, workspace=workspace, owner=bea) for role in Role}
+    of_all = tokens.create("of all", role=Role.VIEWER, owner=bea)
+
+    def alive() -> set[Role]:
+        return {role for role, secret in created.items() if tokens.find(secret) is not None}
+
+    assert alive() == set()
+    Membership.objects.create(user=bea, workspace=workspace, role=mine)
+    assert alive() == COVERS[mine] == set(tokens.roles_within(mine)) and tokens.find(of_all) is None
+    User.objects.filter(pk=bea.pk).update(is_active=False)
+    assert alive() == set()
+    User.objects.filter(pk=bea.pk).update(is_superuser=True)
+    assert alive() == set() and tokens.find(of_all) is None
+    User.objects.filter(pk=bea.pk).update(is_active=True)
+    assert alive() == set(Role) and tokens.find(of_all) is not None

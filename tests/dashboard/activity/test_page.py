@@ -12,6 +12,7 @@ from dashboard.activity.views import ABOUT as ACTIVITIES
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_session, a_workspace, an_entry
 from workspaces import people
+from workspaces.activity import events
 from workspaces.models import Event, Workspace
 
 
@@ -128,3 +129,13 @@ def test_a_list_shows_its_choices_and_is_filtered_only_by_those(ana: Client, sho
     assert [row["event"].verb for row in page["rows"]] == ["entry.held"]
     page = ana.get(f"/w/{shop.pk}/activity/").context
     assert not page["filtered"] and page["verbs"][-1][0] in ACTIVITIES and len(page["rows"]) == 5
+
+
+def test_each_verb_is_in_one_group_at_most_and_the_groups_know_their_verbs() -> None:
+    groups = {verb: [name for name, (_, begins) in ACTIVITIES.items() if verb.startswith(begins)] for verb in events.registered()}
+    assert {verb for verb, names in groups.items() if len(names) > 1} == set()
+    expected = {"entry.held": "entry", "view.saved": "entry", "run.asked": "plan", "budget.limit": "budget", "review.opened": "review",
+                "channel.added": "notice", "member.role": "member", "person.made": "member", "token.revoked": "token"}  # fmt: skip
+    assert {verb: groups[verb][0] for verb in expected if verb in groups} == {
+        verb: name for verb, name in expected.items() if verb in groups}  # fmt: skip
+    assert all(any(verb.startswith(prefix) for verb in groups) for _, begins in ACTIVITIES.values() for prefix in begins)

@@ -145,6 +145,17 @@ def test_sessions_of_a_day_count_and_the_last_failure_is_named(shop: Workspace) 
     assert read(shop)["last_failure"] == at - timedelta(hours=30)
 
 
+@pytest.mark.parametrize("outcome", [outcome for outcome in Session.Outcome if outcome])
+def test_a_failure_is_a_session_that_failed_crashed_was_lost_or_ran_out_of_time(shop: Workspace, outcome: str) -> None:
+    at = now() - timedelta(hours=1)
+    Session.objects.create(
+        id=f"sess_{0:020}", workspace=shop, entry=an_entry(shop), attempt=1, status="ended", outcome=outcome, ended_at=at
+    )
+    is_failure = outcome in ("failed", "crashed", "lost", "timed_out")
+    assert read(shop)["last_failure"] == (at if is_failure else None)
+    assert (read(shop)["ended"], read(shop)["passed"]) == (1, int(outcome == "passed"))
+
+
 def test_spend_is_of_the_utc_day_and_of_the_last_24_hours(shop: Workspace) -> None:
     noon = datetime(2026, 8, 4, 12, tzinfo=UTC)
     midnight = noon - timedelta(hours=12)
