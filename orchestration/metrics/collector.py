@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from django.db.models import Case, Count, F, Value, When
+from django.db.models import Case, Count, F, Q, Value, When
 from django.utils.timezone import now
 
 from budget.amounts import MICRO
@@ -80,7 +80,8 @@ class Collector:
 
     def _landings(self) -> Iterator[Metric]:
         waiting = new("muster_landings_open")
-        queued = Landing.objects.filter(workspace__in=self._ids, state__in=Landing.OPEN).order_by()
+        is_away = Q(state__in=Landing.UNDECIDED, not_before__isnull=False)
+        queued = Landing.objects.filter(Q(state__in=Landing.OPEN) | is_away, workspace__in=self._ids).order_by()
         shown = Case(When(not_before__isnull=False, then=Value("waiting_for_host")), default=F("state"))
         for *labels, number in queued.annotate(shown=shown).values_list("workspace", "shown").annotate(n=Count("*")):
             waiting.add_metric(labels, number)

@@ -80,7 +80,7 @@ def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[
 def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
     """What lies beside the scripts that the command names, and the sandbox does not show."""
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
-    scripts = [path for path in finder.named(agent.command or "") if path.is_file()]
+    scripts = [path for path in finder.named(agent.command or "") | finder.named(agent.args) if path.is_file()]
     neighbours: list[Path] = []
     for script in sorted(scripts):
         try:

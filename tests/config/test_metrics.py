@@ -249,12 +249,13 @@ def test_the_oldest_entry_that_can_start_is_one_without_a_reason(db: None, clien
 
 def test_a_landing_whose_commit_is_elsewhere_waits_for_its_host(db: None, client: Client) -> None:
     workspace = a_workspace()
-    for number, (state, later) in enumerate((("queued", None), ("queued", now()), ("landed", None), ("checking", None))):
+    states = (("queued", None), ("queued", now()), ("landed", None), ("checking", None), ("waiting", now()), ("waiting", None))
+    for number, (state, later) in enumerate(states):
         entry = some_entries(workspace, f"Number {number}")[0]
         Landing.objects.create(workspace=workspace, entry=entry, commit=str(number) * 40, state=state, not_before=later)
     read = samples(client, a_token(None, Role.VIEWER))
     shown = {dict(labels)["state"]: n for (name, labels), n in read.items() if name == "muster_landings_open"}
-    assert shown == {"queued": 1, "waiting_for_host": 1, "checking": 1}
+    assert shown == {"queued": 1, "waiting_for_host": 2, "checking": 1}
 
 
 def test_open_sessions_are_counted_by_phase_and_host(db: None, client: Client) -> None:

@@ -40,6 +40,12 @@ def test_a_module_next_to_the_script_is_named_and_shown_once_the_config_lets_it(
     assert not ok and f"The sandbox does not show {home}/agents/helpers: let it read this?" in message
 
 
+def test_a_module_next_to_a_script_among_its_arguments_is_named(shop: Make, home: Path) -> None:
+    an_agent(home, "import helpers\n")
+    ok, message = checked(shop(agent={"command": [sys.executable], "args": [f"{home}/agents/mine.py"]}))
+    assert not ok and f"The sandbox does not show {home}/agents/helpers: let it read this?" in message
+
+
 def test_with_the_folder_in_the_config_it_sees_it(shop: Make, home: Path) -> None:
     ok, message = checked(shop(an_agent(home, "import helpers\n"), sandbox={"read": [f"{home}/agents"]}))
     assert ok and "does not show" not in message

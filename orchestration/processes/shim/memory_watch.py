@@ -1,10 +1,8 @@
 """The memory of a process tree on a host whose kernel does not limit it: summed each second. Standard library only."""
 
-import os
 from collections.abc import Callable, Iterable
 
 LOOK_S = 1.0
-PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 SENTENCE = "the processes together used more memory than limits.memory_mb allows ({} MiB), which is checked each second"
 
 
@@ -23,26 +21,27 @@ class MemoryWatch:
         self.next_look = now + LOOK_S
         pids, limit = list(self.pids()), self.limit_mb * 1024
         # Shared pages count in full here and by their share there, which takes the kernel much longer to find out.
-        return sum(map(resident_kb, pids)) > limit and sum(map(share_kb, pids)) > limit
+        return sum(map(whole_kb, pids)) > limit and sum(map(share_kb, pids)) > limit
 
     def sentence(self) -> str:
         return SENTENCE.format(self.limit_mb)
 
 
 def share_kb(pid: int) -> int:
-    """PSS with what is swapped out; of a process that may not be read closely, all that is resident."""
+    """PSS with what is swapped out; of a process that may not be read closely, `whole_kb`."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             fields = [line.split() for line in file]
     except OSError:
-        return resident_kb(pid)
+        return whole_kb(pid)
     return sum(int(field[1]) for field in fields if field[0] in (b"Pss:", b"SwapPss:"))
 
 
-def resident_kb(pid: int) -> int:
-    """0: it is gone."""
+def whole_kb(pid: int) -> int:
+    """All that is resident or swapped out, whoever shares it. 0: it is gone."""
     try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * PAGE_KB
+        with open(f"/proc/{pid}/status", "rb") as file:
+            fields = [line.split() for line in file]
+        return sum(int(field[1]) for field in fields if field[0] in (b"VmRSS:", b"VmSwap:"))
     except (OSError, IndexError, ValueError):
         return 0

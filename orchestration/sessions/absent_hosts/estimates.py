@@ -58,10 +58,9 @@ def _others(session: Session) -> Pace | None:
         ended_at__gt=F("started_at"),
         hold__drawn__gt=0,
     ).order_by("-claimed_at")
-    newest = list(ended.values_list("pk", "hold__drawn", "started_at", "ended_at")[:OTHERS])
-    if not newest:
-        return None
-    rows = _reports(LedgerEntry.objects.filter(session_ref__in=[pk for pk, *_ in newest]))
-    request = rows.aggregate(most=Max("amount"))["most"]
-    seconds = sum((end - start).total_seconds() for _, _, start, end in newest if start and end)
-    return Pace(sum(drawn for _, drawn, *_ in newest) / max(seconds, LEAST_S), request) if request else None
+    times = {pk: (start, end) for pk, start, end in ended.values_list("pk", "started_at", "ended_at")[:OTHERS]}
+    rows = _reports(LedgerEntry.objects.filter(session_ref__in=times)).order_by()
+    reported = list(rows.values_list("session_ref").annotate(spent=Sum("amount"), most=Max("amount")))
+    seconds = sum((end - start).total_seconds() for start, end in (times[pk] for pk, *_ in reported) if start and end)
+    request = max((most for *_, most in reported), default=0)
+    return Pace(sum(spent for _, spent, _ in reported) / max(seconds, LEAST_S), request) if request else None

@@ -1,6 +1,7 @@
 """The memory of a process tree where the kernel does not limit it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ def memory_of(
 ) -> MemoryWatch:
     """Of processes with so much resident memory, and so much of it by their share of common pages."""
     resident, shares = ({pid: mb * 1024 for pid, mb in enumerate(each)} for each in (resident_mb, shares_mb))
-    monkeypatch.setattr(memory_watch, "resident_kb", resident.__getitem__)
+    monkeypatch.setattr(memory_watch, "whole_kb", resident.__getitem__)
     monkeypatch.setattr(memory_watch, "share_kb", shares.__getitem__)
     return MemoryWatch(limit_mb, lambda: resident)
 
@@ -38,4 +39,10 @@ def test_without_a_limit_nothing_is_too_much(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_process_that_is_gone_has_none() -> None:
-    assert (memory_watch.resident_kb(2**22 + 1), memory_watch.share_kb(2**22 + 1)) == (0, 0)
+    assert (memory_watch.whole_kb(2**22 + 1), memory_watch.share_kb(2**22 + 1)) == (0, 0)
+
+
+def test_what_is_swapped_out_counts_as_what_is_resident(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name:\tagent\nVmPeak:\t  999 kB\nVmRSS:\t  30 kB\nRssAnon:\t  20 kB\nVmSwap:\t  70 kB\n")
+    monkeypatch.setattr(memory_watch, "open", lambda path, mode: (tmp_path / "status").open(mode), raising=False)
+    assert memory_watch.whole_kb(1) == 100

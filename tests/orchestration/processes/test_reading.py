@@ -63,7 +63,7 @@ def test_descendants_are_all_below_their_roots_and_no_others() -> None:
 
 
 def test_the_memory_of_a_process_counts_shared_pages_by_their_share() -> None:
-    resident, share = memory_watch.resident_kb(os.getpid()), memory_watch.share_kb(os.getpid())
+    resident, share = memory_watch.whole_kb(os.getpid()), memory_watch.share_kb(os.getpid())
     assert 1024 < share <= resident + 64 < 2**22
     assert "(300 MiB)" in memory_watch.MemoryWatch(300, list).sentence()
 

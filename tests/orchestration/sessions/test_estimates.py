@@ -109,6 +109,21 @@ def test_others_count_only_in_the_same_role_with_spend_and_a_time(shop: Workspac
     assert pace(at_work(shop)) is not None
 
 
+def test_what_others_were_charged_beyond_their_reports_is_no_rate(shop: Workspace) -> None:
+    an_ended_session(shop, "0.20", seconds=100)
+    lost = a_session(an_entry(shop, budget="9"))
+    reported(lost, "0.10")
+    reported(lost, "7", source=Source.MANUAL)
+    ended(lost)
+    silent = a_session(an_entry(shop, budget="9"))
+    reported(silent, "8", source=Source.MANUAL)
+    ended(silent)
+    end = now()
+    Session.objects.filter(pk__in=[lost.pk, silent.pk]).update(started_at=end - timedelta(seconds=50), ended_at=end)
+    matches = pace(at_work(shop))
+    assert matches is not None and (round(matches.rate), matches.request) == (round(usd("0.30") / 150), usd("0.20"))
+
+
 def test_the_newest_others_count(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimates, "OTHERS", 1)
     dear, cheap = an_ended_session(shop, "4"), an_ended_session(shop, "0.01")
