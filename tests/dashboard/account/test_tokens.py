@@ -4,16 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.timezone import now
 
 from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
-from tests.factories import ANA, a_workspace
-from workspaces import access, people, tokens
-from workspaces.models import ApiToken, Event, Membership, Role, Workspace
-from workspaces.people import throttle
+from tests.factories import a_workspace
+from workspaces import tokens
+from workspaces.models import ApiToken, Event, Workspace
 
 pytestmark = pytest.mark.django_db
 PASSWORD, ANOTHER = "a long enough one", "another long one"
@@ -106,93 +104,3 @@ def test_a_person_revokes_their_own_alone_and_once_they_confirm(shop: Workspace,
     assert not ApiToken.objects.exclude(revoked_at=None).exists()
     otto.post(f"/account/tokens/{mine.pk}/revoke/", {"confirm": "revoke"})
     assert list(ApiToken.objects.exclude(revoked_at=None)) == [mine]
-
-
-# Preferences and the password
-
-
-@pytest.fixture
-def pia(settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    client = Client()
-    client.force_login(User.objects.create_user("pia", password=PASSWORD))
-    return client
-
-
-def test_a_zone_is_known_however_it_is_spelled_and_may_be_the_servers(pia: Client) -> None:
-    chosen = {"theme": "dark", "density": "normal", "shortcuts": "on"}
-    for typed, kept in ((" europe/BERLIN ", "Europe/Berlin"), ("", "")):
-        saved = pia.post("/account/preferences/", chosen | {"time_zone": typed})
-        assert people.preferences_of(User.objects.get()).time_zone == kept
-        assert saved.cookies["theme"].value == "dark" and saved.cookies["theme"]["httponly"]
-    wrong = pia.post("/account/preferences/", chosen | {"time_zone": "Mars"}).context
-    assert wrong["zone"] == "Mars" and wrong["problems"] == {"time_zone": "Unknown time zone: enter one like Europe/Berlin"}
-
-
-@pytest.mark.parametrize("next_", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
-def test_the_theme_leads_back_to_a_page_of_this_site_alone(next_: str) -> None:
-    client = Client()
-    back = client.post("/theme/", {"theme": "dark", "next": next_})
-    assert back.headers["Location"] == "/" and client.cookies["theme"].value == "dark"
-    assert client.post("/theme/", {"theme": "pink", "next": "/login/"}).headers["Location"] == "/login/"
-    assert client.cookies["theme"].value == "dark"
-
-
-def test_tries_of_a_new_password_count_for_it_alone_and_a_good_one_forgets_them(
-    pia: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(throttle, "MAX_TRIES", 2)
-    form = {"old_password": "wrong", "new_password1": ANOTHER, "new_password2": ANOTHER}
-
-    def status(old: str, new: str = ANOTHER) -> int:
-        return pia.post("/account/password/", {"old_password": old, "new_password1": new, "new_password2": new}).status_code
-
-    assert [status("wrong"), status(PASSWORD), status("wrong"), status(ANOTHER, PASSWORD)] == [400, 303, 400, 303]
-    assert pia.get("/account/").status_code == 200  # this session stays
-    assert [pia.post("/account/password/", form).status_code for _ in range(3)] == [400, 400, 429]
-    assert Client().post("/login/", {"username": "pia", "password": PASSWORD}).status_code == 302
-
-
-# Members
-
-
-def test_the_question_before_a_removal_names_the_last_admin_who_can_log_in(shop: Workspace) -> None:
-    boss = Client()
-    boss.force_login(seed.user("ana"))
-
-    def points(name: str) -> list[str]:
-        member = Membership.objects.get(user__username=name, workspace=shop)
-        return list(boss.post(f"/w/{shop.pk}/settings/members/{member.pk}/remove/").context["confirmation"]["points"])
-
-    seed.user("otto", role="operator", workspace=shop)
-    assert "last admin" in points("eve")[0] and points("otto") == []
-    seed.user("off", role="admin", workspace=shop)
-    User.objects.filter(username="off").update(is_active=False)
-    assert "last admin" in points("eve")[0]
-    seed.user("adam", role="admin", workspace=shop)
-    assert points("eve") == [] == points("adam")
-
-
-def test_a_login_link_is_made_by_an_admin_of_the_server_for_who_may_log_in(shop: Workspace, otto: Client) -> None:
-    boss, eve = Client(), Client()
-    boss.force_login(seed.user("ana"))
-    eve.force_login(seed.user("eve"))
-    address = f"/w/{shop.pk}/settings/members/{Membership.objects.get(user__username='otto', workspace=shop).pk}"
-    assert eve.post(f"{address}/link/").status_code == 403 == otto.post(f"{address}/link/").status_code
-    shown = boss.post(f"{address}/link/")
-    assert "/login/link/" in shown.context["link"] and shown["Cache-Control"] == "no-store"
-    User.objects.filter(username="otto").update(is_active=False)
-    assert boss.post(f"{address}/link/").status_code == 403
-
-
-def test_a_role_that_stays_is_not_recorded_and_an_admin_of_the_server_who_leaves_stays_on_the_page(shop: Workspace) -> None:
-    boss = Client()
-    boss.force_login(seed.user("ana"))
-    seed.user("ana", role="viewer", workspace=shop)
-    member = Membership.objects.get(user__username="ana", workspace=shop)
-    address = f"/w/{shop.pk}/settings/members/"
-    boss.post(f"{address}{member.pk}/role/", {"role": "viewer"})
-    assert not Event.objects.filter(verb="member.role").exists()
-    left = boss.post(f"{address}{member.pk}/remove/", {"confirm": "remove", "next": address})
-    assert left.headers["Location"] == address and access.of_user(seed.user("ana")).role_in(shop) == Role.ADMIN
-    assert Event.objects.get(verb="member.removed").actor == "ana" == ANA.name
