@@ -62,7 +62,10 @@ def test_it_begins_again_from_what_was_shared_and_names_what_was_given_up(team: 
     assert (entry.status, entry.next_work, entry.host_id, entry.is_shared) == ("pending", "implement", "", True)
     assert (other.next_work, other.host_id) == ("verify", "host_2")
     [lost] = Round.objects.filter(entry=entry)
-    assert lost.given_up and "build-1 alone" in lost.findings[-1]
+    sentence = (
+        "work_lost: the work of this round was on build-1 alone, which did not come back: the files are as they were before it"
+    )
+    assert lost.given_up and lost.findings == ["a finding", sentence]
     event = Event.objects.get(verb="entry.work_given_up")
     assert (event.object_id, event.data["round"], event.data["host"]) == (entry.pk, 1, "build-1")
     assert not Conversation.objects.exists() and lost_work.begin_again_late() == 0

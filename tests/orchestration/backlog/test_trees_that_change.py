@@ -7,14 +7,15 @@ from django.utils.timezone import now
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration.backlog import deletion, entry_actions, splitting
+from orchestration.backlog import deletion, drafts, entry_actions, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import leaves, reads
 from orchestration.maintenance import audit, rebuild
 from orchestration.models import Entry, FileLock, Landing
+from orchestration.schemas import EntryIn
 from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, some_entries
 from workspaces.errors import Conflict
-from workspaces.models import Workspace
+from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -197,3 +198,44 @@ def test_the_tree_is_shown_with_all_of_its_money_and_without_what_was_deleted(sh
         (8_000_000, 1_750_000), (sum(budgets(inner, deepest, last)), 500_000), (3_000_000, 0),
     ]  # fmt: skip
     assert (reads.whole(fresh(top).account).budget, reads.whole(fresh(alone).account).budget) == (8_000_000, 3_000_000)
+
+
+def test_children_are_like_their_parent_but_for_values_of_their_own(shop: Workspace) -> None:
+    (before,) = some_entries(shop, "Before")
+    (top,) = some_entries(shop, Draft("Top", group="Dates", depends_on=(before.pk,), requires=("gpu",), parallel_group="db"))
+    items = [
+        EntryIn(content="One", ref="one"),
+        EntryIn(
+            content="Two", group="Times", depends_on=["one"], requires=[], parallel_group="web", priority="low", budget_rounds=2
+        ),
+    ]
+    first, second = splitting.split(
+        fresh(top), [drafts.child_from_request(item, top) for item in items], by=ANA, reason="Too large"
+    )
+    assert [(each.group, each.requires, each.parallel_group, each.priority, each.budget_rounds) for each in (first, second)] == [
+        ("Dates", ["gpu"], "db", 2, 5), ("Times", [], "web", 3, 2),
+    ]  # fmt: skip
+    needs = [sorted(each.dependencies.values_list("depends_on__content", flat=True)) for each in (first, second)]
+    assert needs == [["Before"], ["Before", "One"]]
+    event = Event.objects.get(verb="entry.split", workspace=shop)
+    assert (event.object_id, event.data["count"], event.data["children"], event.reason) == (
+        top.pk, 2, [first.pk, second.pk], "Too large",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["split", "done", "started", "needed"])
+def test_a_split_is_not_undone_once_a_child_is_more_than_a_plan(shop: Workspace, state: str) -> None:
+    top = an_entry(shop, budget="2")
+    first, second = parts(top, "First", "Second")
+    if state == "split":
+        parts(second, "A", "B")
+    elif state == "done":
+        entry_actions.mark_done(fresh(second), by=ANA)
+    elif state == "started":
+        Entry.objects.filter(pk=second.pk).update(attempts=1)
+    else:
+        some_entries(shop, Draft("Waits", depends_on=(second.pk,)))
+    sentence = "Other entries depend on it" if state == "needed" else f"#{second.seq} Second has started or ended"
+    with pytest.raises(Conflict, match=sentence):
+        splitting.undo(fresh(top), by=ANA)
+    assert fresh(first).deleted_at is None and fresh(top).is_container
