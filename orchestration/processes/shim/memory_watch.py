@@ -38,7 +38,7 @@ def share_kb(pid: int) -> int:
 
 
 def whole_kb(pid: int) -> int:
-    """All that is resident or swapped out, whoever shares it. 0: it is gone."""
+    """All that is resident or swapped out, shared pages in full. 0: it is gone."""
     try:
         with open(f"/proc/{pid}/status", "rb") as file:
             fields = [line.split() for line in file]
