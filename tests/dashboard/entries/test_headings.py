@@ -51,7 +51,8 @@ def test_a_child_stays_below_its_parent_whatever_its_heading() -> None:
         {"entry": Entry(seq=seq, group=group), "depth": depth} for seq, group, depth in ((1, "A", 0), (2, "B", 1), (3, "B", 0))
     ]
     sections = headings.split(page_request, rows, {"A": "1"})
-    assert [(section.heading, [row["entry"].seq for row in section.rows]) for section in sections] == [("A", [1, 2]), ("B", [3])]
+    shown = [(section.heading, section.number, section.query, [row["entry"].seq for row in section.rows]) for section in sections]
+    assert shown == [("A", "1", "group=A", [1, 2]), ("B", "", "group=B", [3])]
 
 
 def test_without_headings_there_is_no_row_for_them(ana: Client, workspace: Workspace) -> None:
