@@ -1,5 +1,6 @@
 """Searches through a whole log, for text and for lines by level, in portions and up to a limit."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ MAX_BYTES = 48_000_000
 MAX_HITS = 5000
 PORTION_BYTES = 2_000_000
 PORTION_CHUNKS = 400
+_HIDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what `plain` takes out, within words too
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def line_filter(shown: str) -> Callable[[Line], bool] | None:
 def _may_contain(lines: Sequence[Sequence[Any]], needles: Sequence[str]) -> bool:
     """Whether to search a chunk line by line: a cheap test on its whole text. Control characters may hide text, so they count as a match."""
     text = "\n".join([line[2] for line in lines])
-    if any(sign in text for sign in ("\x1b", "\r", "\b", "\0")):
+    if _HIDING.search(text):
         return True
     folded = text.casefold()
     return any(each in folded for each in needles)

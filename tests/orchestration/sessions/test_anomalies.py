@@ -40,6 +40,16 @@ def test_without_a_usual_rate_no_session_is_flagged() -> None:
     assert judge(Pace(usd(99), 60), None, from_own_rounds=False) == ""
 
 
+def test_ten_cents_and_half_a_minute_are_enough_to_be_judged() -> None:
+    rate = float(usd("0.01"))
+    spent, seconds = anomalies.MIN_SPENT, anomalies.MIN_RUNTIME_S
+    judged = [
+        bool(judge(pace, rate, from_own_rounds=True))
+        for pace in (Pace(spent, seconds), Pace(spent - 1, seconds), Pace(spent, 29.9))
+    ]
+    assert judged == [True, False, False]
+
+
 def an_expensive_session(workspace: Workspace, *, spent: str, minutes: float) -> Session:
     """A session that has run `minutes` and spent `spent`, after an earlier round at $0.10 a minute."""
     entry = an_entry(workspace, budget="50")
@@ -78,6 +88,20 @@ def test_a_first_round_is_compared_with_the_rounds_of_its_own_workspace() -> Non
     assert anomalies.flag() == 1
     assert "what is usual for this workspace's sessions" in Session.objects.get(pk=new[0].pk).anomaly
     assert Session.objects.get(pk=new[1].pk).anomaly == ""
+
+
+@pytest.mark.django_db
+def test_an_entrys_own_rounds_are_not_crowded_out_by_newer_ones_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[tuple[str, ...]] = []
+    session = an_expensive_session(a_workspace(), spent="2", minutes=2)
+    for shop in (session.workspace, a_workspace(name="Other")):
+        newer = an_expensive_session(shop, spent="0.01", minutes=2)
+        Session.objects.filter(pk=newer.pk).update(anomaly="known")
+    monkeypatch.setattr(anomalies, "MAX_HISTORY", 1)
+    monkeypatch.setattr(anomalies.wake_ups, "publish_change", lambda *words: published.append(words))
+    assert anomalies.flag() == 1
+    assert "its entry's earlier rounds" in Session.objects.get(pk=session.pk).anomaly
+    assert published == [(session.workspace_id, "workers", "executor")]
 
 
 @pytest.mark.django_db

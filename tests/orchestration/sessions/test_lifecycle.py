@@ -7,10 +7,11 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
-from budget.models import Account
+from budget.models import Account, Project
 from orchestration import sessions
+from orchestration.backlog import ways
 from orchestration.executor import dispatch
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Approval, Entry, Landing, Round, Session
 from orchestration.proposals import requests
 from orchestration.sessions import metering, rounds
 from tests.contract.api import Api
@@ -258,6 +259,16 @@ def test_the_stop_of_a_run_reaches_that_run_alone() -> None:
     assert [(row.pk, row.stop_wanted_by, row.stop_for_good) for row in rows] == [(run.pk, "ana", False)]
 
 
+def test_what_a_run_did_not_spend_is_free_for_entries() -> None:
+    run = made.a_running_run(a_workspace(planner=made.PLANNER))
+    Project.objects.update(allocation_due=None)
+    sessions.conclude(run, sessions.Ending(Session.Outcome.CRASHED, "no"))
+    money = Project.objects.get()
+    assert money.allocation_due is not None and money.held == 0
+    event = Event.objects.get(verb="run.ended")
+    assert (event.object_id, event.data["role"], event.data["outcome"]) == (run.pk, "plan", "crashed")
+
+
 def test_a_hold_after_a_round_is_of_a_session_of_its_own_workspace(session: Session) -> None:
     with pytest.raises(NotFound):
         sessions.hold_after(a_workspace(name="Other").pk, session.pk, by=ANA)
@@ -304,3 +315,31 @@ def test_a_session_shows_the_model_that_most_was_paid_for(session: Session) -> N
     sessions.write(silent, model="best")
     ended(silent)
     assert Session.objects.get(pk=silent.pk).model == "best"
+
+
+@pytest.mark.parametrize(("fields", "status"), [({"human_locked": True}, "blocked"), ({}, "pending")])
+def test_an_entry_goes_on_with_the_plans_money_unless_a_person_has_set_or_locked_its_own(
+    fields: dict[str, bool], status: str
+) -> None:
+    session = a_session(an_entry(a_workspace(), budget="1"))
+    metering.record(session, metering.Usage("1", cost=1_000_000))
+    Account.objects.filter(pk=session.entry_id).update(own_budget=False, **fields)
+    ended(session)
+    assert Entry.objects.get(pk=session.entry_id).status == status
+
+
+def test_what_is_done_waits_for_no_person(session: Session) -> None:
+    done = ways.nothing_to_do(round=1)
+    verdict = rounds.Verdict(True, 1.0)
+    ending = sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done, on_hold="It asks too often")
+    sessions.conclude(session, ending)
+    assert Entry.objects.get(pk=session.entry_id).status == "done"
+
+
+@pytest.mark.parametrize(("approved", "state"), [("c" * 40, "queued"), ("d" * 40, "unproven")])
+def test_unproven_work_lands_once_a_person_has_approved_that_very_commit(session: Session, approved: str, state: str) -> None:
+    Approval.objects.create(entry=session.entry, commit=approved, by="ana")
+    verdict = rounds.Verdict(True, 1.0, is_unproven=True)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, lands="c" * 40))
+    landing = Landing.objects.get(entry=session.entry)
+    assert (landing.commit, landing.state) == ("c" * 40, state)

@@ -9,7 +9,7 @@ from budget.models import Account, Category, Hold, LedgerEntry
 from orchestration.models import Session
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +82,23 @@ def test_a_request_without_a_cost_is_priced_by_its_tokens_of_each_kind(session: 
     row = LedgerEntry.objects.get()
     assert (row.amount, row.reported, row.price_source) == (metering.price(base), None, "computed")
     assert metering.is_priced(base) and not metering.is_priced(replace(base, model="nobody-knows-it"))
+
+
+def test_a_conversation_that_a_later_session_reads_again_is_booked_once(session: Session) -> None:
+    assert metering.record(session, Usage("1", 10_000, of_thread=True))
+    ended(session)
+    later, other = a_session(session.entry), a_session(an_entry(session.workspace))
+    assert not metering.record(later, Usage("1", 10_000, of_thread=True))
+    assert metering.record(later, Usage("1", 10_000)) and metering.record(other, Usage("1", 10_000, of_thread=True))
+    assert Account.objects.get(pk=session.entry_id).spent == 20_000
+
+
+def test_a_request_that_its_agent_calls_free_is_free(session: Session) -> None:
+    assert metering.record(session, Usage("1", cost=0, model="claude-opus-4-1", input_tokens=100_000))
+    row = LedgerEntry.objects.get()
+    assert (row.amount, row.reported, row.price_source) == (0, 0, "reported") and row.computed
+
+
+def test_what_is_left_of_a_reservation_that_was_passed_is_less_than_nothing(session: Session) -> None:
+    metering.record(session, Usage("1", cost=usd(2) + 7))
+    assert metering.left(session) == -7

@@ -192,14 +192,21 @@ def test_usage_without_a_price_reserves_the_whole_ceiling() -> None:
     assert amount(session) == usd(5)
 
 
-def test_after_the_work_only_the_reviewers_money_is_kept() -> None:
+def test_after_the_work_only_the_reviewers_money_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(reservations.wake_ups, "enqueue_cycle", woken.append)
     workspace = a_workspace(agent={"kind": "codex"})
     session = a_session(an_entry(workspace, budget="9"))
     metering.record(session, metering.Usage(id="1", cost=usd("0.7")))
     reviewer = {"agent": {"command": "true"}}
     both = {"verifier": {**reviewer, "round_usd": Decimal("0.4")}, "interceptor": {**reviewer, "round_usd": Decimal("0.3")}}
+    woken.clear()
     reservations.shrink(session, configuration.Config.model_validate(both))
     assert amount(session) == usd("1.4") and project(workspace).held == usd("0.7")
+    assert woken == [workspace.pk], "others may start on what comes back"
+    assert session.hold is not None and session.hold.amount == usd("1.4")
+    reservations.shrink(session, configuration.Config.model_validate(both))
+    assert woken == [workspace.pk], "nothing came back"
     both.pop("interceptor")
     reservations.shrink(session, configuration.Config.model_validate(both))
     assert amount(session) == usd("1.1") and project(workspace).held == usd("0.4")

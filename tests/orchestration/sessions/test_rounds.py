@@ -41,6 +41,10 @@ def test_a_round_without_a_verdict_has_no_score_and_no_improvement() -> None:
     sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no", findings=("it crashed",)))
     closed = Round.objects.get(entry=entry)
     assert (closed.verdict, closed.score, closed.improvement_score, closed.findings) == ("unverified", None, None, ["it crashed"])
+    opened = Round.objects.get(session=a_session(entry))
+    rounds.record_work(opened, ["a file of others"])
+    rounds.close(Round.objects.get(pk=opened.pk), None, findings=["it was lost"])
+    assert Round.objects.get(pk=opened.pk).findings == ["a file of others", "it was lost"]
     assert (Entry.objects.get(pk=entry.pk).score, rounds.improvements(entry)) == (None, [])
 
 

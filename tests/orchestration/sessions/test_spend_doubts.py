@@ -46,6 +46,15 @@ def test_it_counts_and_its_entry_is_held_with_one_question() -> None:
     assert Event.objects.get(verb="session.doubted").object_id == session.pk
 
 
+def test_another_reason_to_wait_for_a_person_stays_next_to_the_doubt() -> None:
+    session = a_session(an_entry(a_workspace(cap="1000", budget="1000"), budget="50"))
+    for number in range(500):
+        metering.record(session, metering.Usage(str(number), cost=usd("0.05")))
+    sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "used up", on_hold="It asks too often"))
+    assert Session.objects.get(pk=session.pk).doubt == "open" and status(session) == ("blocked", "human_hold")
+    assert Entry.objects.get(pk=session.entry_id).reason_message.startswith("It asks too often")
+
+
 def test_nothing_more_starts_with_that_agent_and_others_do() -> None:
     session = a_burst()
     other = an_entry(session.workspace)

@@ -15,11 +15,11 @@ from budget.models import Account, DaySpend, Hold, LedgerEntry, Project
 from orchestration.executor import dispatch, explain, reconcile
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Entry, Executor, Session, Worker
-from orchestration.sessions import lifecycle, session_dir
+from orchestration.sessions import lifecycle, metering, session_dir
 from orchestration.sessions.absent_hosts import settling
 from orchestration.worker import housekeeping, reaper
 from orchestration.worker.agents.shared.interface import record_name
-from tests.factories import ANA, a_worker, a_workspace, an_entry, project, some_entries
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended, project, some_entries
 from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, its_time_is_over, journal, money
 from workspaces import hosts
 from workspaces.models import Event
@@ -83,6 +83,28 @@ def test_the_request_that_died_with_its_process_is_charged_like_the_most_expensi
     comes_back(session)
     assert money(session) == (usd("0.85"), 0)
     assert LedgerEntry.objects.get(event_key__endswith=":unknown").amount == usd("0.40")
+
+
+def test_what_may_be_missing_is_as_dear_as_a_request_of_others_where_it_had_reported_none_itself() -> None:
+    session = a_lost_session(spent="")
+    other = a_session(an_entry(session.workspace))
+    metering.record(other, metering.Usage("1", cost=usd("0.30")))
+    ended(other)
+    journal(session, ("1", "0.02"))
+    comes_back(session)
+    assert LedgerEntry.objects.get(event_key__endswith=":unknown").amount == usd("0.30")
+
+
+def test_an_unpriced_session_whose_host_is_late_costs_its_whole_reservation_and_money_may_come_free() -> None:
+    session = a_lost_session()
+    Session.objects.filter(pk=session.pk).update(unpriced_model="nobody-knows-it")
+    its_time_is_over(session)
+    Project.objects.update(allocation_due=None)
+    assert settling.give_up_overdue() == 1
+    assert money(session) == (usd("2"), 0)
+    row, event = LedgerEntry.objects.get(event_key=lifecycle.unknown_key(session)), Event.objects.get(verb="hold.estimated")
+    assert row.reason.endswith("its whole reservation, since it reported nothing") and event.data["amount_usd"] == 1.95
+    assert Project.objects.get(pk=session.workspace_id).allocation_due is not None
 
 
 def test_a_model_without_a_price_costs_the_whole_reservation() -> None:

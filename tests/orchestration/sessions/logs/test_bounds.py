@@ -83,6 +83,20 @@ def test_a_log_up_to_its_limit_is_searched_whole(
     assert (result.hits, result.cut) == (hits, cut)
 
 
+@pytest.mark.parametrize("sign", ["\x01", "\b", "\x0c", "\x7f", "\x9b"])
+def test_a_control_character_within_a_word_hides_it_from_no_search(session: Session, sign: str) -> None:
+    LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", f"re{sign}ady"]], size=9)
+    assert search.find_text(session, "ready").hits == [1]
+
+
+def test_a_search_below_a_line_begins_there(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_BYTES", 4)
+    monkeypatch.setattr(search, "PORTION_CHUNKS", 1)
+    write(session, 12, each=4)
+    window, is_cut = search.before(session, 5, lambda line: True, limit=9)
+    assert ([line.seq for line in window.lines], is_cut) == ([1, 2, 3, 4], False)
+
+
 def test_text_that_colours_or_a_carriage_return_hide_is_searched_as_it_is_shown(session: Session) -> None:
     lines = [
         [0, "stdout", "a \x1b[31mre\x1b[0mady"],
@@ -116,7 +130,7 @@ def test_a_filter_of_streams_shows_all_of_them_below_a_line(session: Session, sh
 
 
 def test_lines_of_a_level_are_warnings_and_worse(session: Session) -> None:
-    texts = ("warning: slow", "\x1b[31mValueError: it broke\x1b[0m", "fine", '{"is_error": true}')
+    texts = ("warning: slow", "\x1b[31mValueError: it broke\x1b[0m", "fine", f'{{"text": "{"x" * 3900}", "is_error": true}}')
     LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", text] for text in texts], size=9)
     for shown, expected in (("warn", [1, 2, 4]), ("error", [2, 4])):
         fits = search.line_filter(shown)
