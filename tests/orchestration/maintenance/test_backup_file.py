@@ -83,6 +83,15 @@ def test_one_of_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
         verify(changed(file, archive.MANIFEST, json.dumps(manifest | {"format": 3}).encode()))
 
 
+@pytest.mark.parametrize("sums", [{}, {archive.DATABASE: ""}])
+def test_a_part_without_its_checksum_is_damaged(tmp_path: Path, sums: dict[str, str]) -> None:
+    file = a_backup(tmp_path)
+    with tarfile.open(file) as tar:
+        manifest = json.load(tar.extractfile(archive.MANIFEST))  # type: ignore[arg-type]
+    with pytest.raises(CommandError, match="is damaged: database is not what was saved"):
+        verify(changed(file, archive.MANIFEST, json.dumps(manifest | {"sha256": sums}).encode()))
+
+
 def test_one_of_the_first_format_is_read_without_checksums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = a_backup(tmp_path)
     with tarfile.open(file) as tar:

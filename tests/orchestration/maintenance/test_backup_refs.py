@@ -97,6 +97,9 @@ def test_a_commit_that_only_another_host_has_is_named_with_its_entry_and_its_hos
     type(worker).objects.all().delete()
     (tmp_path / "saved.bundle").unlink()
     assert saved(workspace, tmp_path)[1] == [f"Commit {'b' * 12} of #{entry.seq}, which only {ELSEWHERE} has"]
+    Entry.objects.filter(pk=entry.pk).update(is_shared=True)
+    (tmp_path / "saved.bundle").unlink()
+    assert saved(workspace, tmp_path)[1] == [f"Commit {'b' * 12} of #{entry.seq}"]
 
 
 def test_a_landing_in_the_queue_whose_commit_is_nowhere_is_named(tmp_path: Path) -> None:

@@ -136,6 +136,17 @@ def test_a_token_that_no_line_of_activity_made_is_named() -> None:
     assert "server: token muster_" in run() and "no line of activity says who made it" in run()
 
 
+def test_a_token_of_all_workspaces_is_looked_for_where_it_was_made() -> None:
+    """Also in a workspace that was deleted since; one that is older than each workspace is in no activity."""
+    first = a_workspace()
+    a_token()
+    Workspace.objects.filter(pk=first.pk).update(created_at=now() - timedelta(hours=1), deleted_at=now() + timedelta(seconds=1))
+    [line] = recorded.tokens_without_record()
+    assert "no line of activity says who made it" in line
+    Workspace.objects.filter(pk=first.pk).update(deleted_at=now() - timedelta(minutes=1))
+    assert list(recorded.tokens_without_record()) == []
+
+
 @pytest.mark.parametrize(
     ("by_sql", "line"),
     [

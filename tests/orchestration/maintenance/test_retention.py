@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
+from orchestration import sessions
 from orchestration.maintenance import retention
 from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
 from tests.factories import CLOSED, a_channel, a_session, a_workspace, an_entry, ended
+from tests.orchestration.proposals import made
 from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,15 @@ def test_logs_and_prompts_of_old_sessions_go_and_the_rounds_stay() -> None:
     assert LogChunk.objects.get().session == new.session
     assert sorted(Round.objects.values_list("prompt", flat=True)) == ["", "Do it"]
     assert removed() == {}
+
+
+def test_logs_of_old_runs_go_too() -> None:
+    run = made.a_running_run(a_workspace(planner=made.PLANNER))
+    LogChunk.objects.create(session=run, first_seq=1, lines=[[0, "out", "text"]], size=4)
+    assert removed() == {}
+    sessions.conclude(run, sessions.Ending(Session.Outcome.CRASHED))
+    Session.of_any_role.filter(pk=run.pk).update(ended_at=OLD)
+    assert removed() == {"log_chunks": 1}
 
 
 def test_results_of_what_landed_and_of_entries_at_work_stay() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.git.command import GitError
 from orchestration.repositories import claims
 from orchestration.repositories.authority import Moved, Own, Unreachable
 from orchestration.repositories.remote import Remote
@@ -79,6 +80,10 @@ def test_nothing_is_pushed_where_nothing_is_new(shared: Path) -> None:
     claims.claim(host, ENTRY, BRANCH, attempt=1, start=start(host))
     claimed = git(shared, "rev-parse", REF)
     claims.publish(host, ENTRY, BRANCH)
+    assert git(shared, "rev-parse", REF) == claimed, "the claim stays until there is work"
+    git(host.repo, "update-ref", f"refs/heads/{BRANCH}", start(host))
+    claims.publish(host, ENTRY, BRANCH)
+    assert git(shared, "rev-parse", REF) == claimed, "what was claimed is no new work"
     works(host, "round 1")
     claims.publish(host, ENTRY, BRANCH)
     claims.publish(host, ENTRY, BRANCH)
@@ -93,6 +98,15 @@ def test_the_host_that_has_the_repository_claims_in_it(shared: Path) -> None:
     claims.publish(other, ENTRY, BRANCH)
     claims.claim(own, ENTRY, BRANCH, attempt=3, start=start(other))
     assert git(shared, "rev-parse", BRANCH) == done
+
+
+def test_a_branch_that_a_person_has_checked_out_does_not_follow(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo")
+    newer = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "newer")
+    git(repo, "worktree", "add", "--quiet", "-b", BRANCH, str(tmp_path / "looking"))
+    with pytest.raises(GitError, match="looking"):
+        claims.follow(repo, ENTRY, BRANCH, newer)
+    assert git(repo, "rev-parse", BRANCH) == git(repo, "rev-parse", "main")
 
 
 def test_a_repository_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:

@@ -112,6 +112,34 @@ def test_a_password_of_an_address_is_in_no_argument_and_no_error(
     assert remotes.PASSWORD not in text and "falsch" not in text
 
 
+@pytest.mark.parametrize(
+    ("errors", "tries", "is_reached"),
+    [
+        (["error: cannot lock ref 'refs/x'"], 2, True),
+        (["cannot lock ref", "reference already exists"], 3, True),
+        (["cannot lock ref"] * 3, 3, False),
+        (["fatal: Could not resolve host: x"], 1, False),
+    ],
+)
+def test_a_fetch_is_repeated_only_where_another_of_this_host_moved_a_ref(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, errors: list[str], tries: int, is_reached: bool
+) -> None:
+    host, calls = a_host(bare, "first"), list[str]()
+    attempt = host._attempt
+
+    def stale_at_first(*command: str, **more: object) -> tuple[int, str, str]:
+        calls.append(command[0])
+        return (1, "", errors[len(calls) - 1]) if len(calls) <= len(errors) else attempt(*command, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(host, "_attempt", stale_at_first)
+    if is_reached:
+        host.fetch(["refs/heads/main"])
+    else:
+        with pytest.raises(Unreachable):
+            host.fetch(["refs/heads/main"])
+    assert calls == ["fetch"] * tries
+
+
 @pytest.fixture
 def silent() -> Iterator[int]:
     """A port where a server accepts, and sends nothing."""

@@ -106,19 +106,19 @@ def test_a_ref_is_compared_byte_by_byte(workspace: Workspace, url: str, more: st
     assert git(Path(workspace.repo), "for-each-ref", "refs/muster") == ""
 
 
-def answer(path: str, header: str) -> tuple[int, str]:
-    """Of one request without a body, past the network."""
+def answer(path: str, header: str, *, body: bytes = b"", method: str = "GET") -> tuple[int, str]:
+    """Of one request, past the network."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {
         "path": path,
-        "method": "GET",
+        "method": method,
         "query_string": b"service=git-upload-pack",
         "headers": [(b"authorization", header.partition(": ")[2].encode())],
     }
@@ -135,6 +135,24 @@ def test_only_a_workers_token_of_this_workspace_is_answered(workspace: Workspace
         assert status == 403 and "all hosts need the same MUSTER_SECRET_KEY" in sentence
     for odd in (f"/git/{workspace.pk}/config", f"/git/{workspace.pk}/info/refs/x", "/git/x/info/refs", "/git/"):
         assert answer(odd, own)[0] == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"zzzz", b"0032" + b"x" * 10])
+def test_a_push_whose_refs_cannot_be_read_is_refused_whatever_the_token(workspace: Workspace, body: bytes) -> None:
+    path = f"/git/{workspace.pk}/git-receive-pack"
+    for scope, words in (("refs/muster/", "refs/muster/ alone"), (ENTRY, f"{ENTRY} alone"), ("", "reading alone")):
+        status, sentence = answer(path, worker_tokens.header(workspace.pk, scope), body=body, method="POST")
+        assert status == 403 and words in sentence
+
+
+def test_only_branches_of_entries_of_the_workspace_are_shown(workspace: Workspace) -> None:
+    entry, foreign = an_entry(workspace), an_entry(a_workspace(name="Other", repo=workspace.repo), content="Elsewhere")
+    repo = Path(workspace.repo)
+    work = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "work")
+    for row in (entry, foreign):
+        git(repo, "update-ref", claims.ref_of(row.pk), work)
+    serving._show_branches(workspace.pk, {entry.pk, foreign.pk})
+    assert (branches.tip(repo, entry.branch), branches.tip(repo, foreign.branch)) == (work, None)
 
 
 @pytest.mark.parametrize("change", [{"host_id": "host_elsewhere"}, {"deleted_at": now()}])

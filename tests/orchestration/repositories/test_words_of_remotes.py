@@ -1,9 +1,12 @@
 """Sentences about a remote that could not be used, and the bounds of a worker's token; without a server."""
 
+import base64
+
 import pytest
 
 from orchestration.repositories import problems, remote, serving, worker_tokens
 from orchestration.repositories.remote import Remote
+from workspaces import masking
 
 WS = "ws_00000000000000000001"
 
@@ -40,6 +43,24 @@ def test_where_musters_own_server_denies_access_the_remedy_is_its_own() -> None:
     assert "Give all hosts" not in host._sentence("fatal: Could not resolve host: muster.example")
     assert host._sentence("odd") == "http://muster.example/git/x could not be used: odd"
     assert "git gave no reason" in host._sentence("")
+
+
+def test_a_secret_at_the_edge_of_a_long_message_is_masked_as_a_whole() -> None:
+    masking.Mask({"TOKEN": "correct-horse-battery-staple"})
+    host = Remote(None, "https://git.example/x")  # type: ignore[arg-type]
+    sentence = host._sentence("fatal: correct-horse-battery-staple" + "x" * 240)
+    assert "staple" not in sentence and sentence.endswith("x" * 240)
+
+
+def test_a_password_of_an_address_is_sent_as_it_is_and_not_as_the_address_spells_it() -> None:
+    def header(url: str) -> str:
+        scheme, _, encoded = remote._basic(url).rpartition(" ")
+        return f"{scheme} {base64.b64decode(encoded).decode()}".strip()
+
+    assert header("https://a%40b:p%3Aq%2Fr@git.example/x") == "Authorization: Basic a@b:p:q/r"
+    assert header("http://:word@git.example/x") == "Authorization: Basic :word"
+    for url in ("https://ana@git.example/x", "https://git.example/x", "ssh://ana:word@git.example/x"):
+        assert header(url) == ""
 
 
 def test_many_refs_are_removed_a_hundred_at_a_time() -> None:

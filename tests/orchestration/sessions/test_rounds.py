@@ -53,6 +53,10 @@ def test_the_next_prompt_gets_the_findings_of_the_last_three_rounds_newest_first
     for _ in range(4):
         ended(a_session(entry))
     assert [number for number, _ in rounds.findings_for(entry)] == [4, 3, 2]
+    opened = {"verdict": "open", "score": None, "improvement_score": None, "base_score": None, "findings": ["not judged yet"]}
+    Round.objects.filter(entry=entry, number=4).update(**opened)
+    Round.objects.filter(entry=entry, number=2).update(findings=[])
+    assert rounds.findings_for(entry) == [(3, ["a finding"]), (1, ["a finding"])]
 
 
 @pytest.mark.parametrize("outcome", [Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED])
@@ -182,6 +186,8 @@ def test_a_round_goes_on_from_one_whose_agent_had_ended_well(
     opened.refresh_from_db()
     expected = (True, "I did it", kept) if kept is not None else (False, "", {})
     assert (opened.agent_done, opened.summary, opened.review) == expected
+    ended(opened.session)
+    assert not rounds.continue_from_unfinished(Round.objects.get(session=a_session(entry))), "another round came between"
 
 
 def test_neither_work_that_a_person_sent_back_nor_the_round_that_they_asked_for_is_a_plateau() -> None:
