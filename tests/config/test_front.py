@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils.timezone import now
 
@@ -64,6 +65,18 @@ def test_login_link_names_the_way_in(owner: User, capsys: pytest.CaptureFixture[
     call_command("login_link")
     link = capsys.readouterr().out.strip()
     assert Client().get(link.removeprefix("http://127.0.0.1:8765")).status_code == 302
+    gone, ana = (User.objects.create_user(name) for name in ("gone", "ana"))
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    for name in ("gone", "nowhere"):
+        with pytest.raises(CommandError, match=f"There is no active user '{name}'"):
+            call_command("login_link", name)
+    call_command("login_link", "ana")
+    client = Client()
+    client.get(capsys.readouterr().out.strip().removeprefix("http://127.0.0.1:8765"))
+    assert client.session["_auth_user_id"] == str(ana.pk)
+    User.objects.filter(is_superuser=True).update(is_active=False)
+    with pytest.raises(CommandError, match="There is no active superuser"):
+        call_command("login_link")
 
 
 @pytest.mark.django_db

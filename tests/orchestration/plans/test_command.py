@@ -48,6 +48,16 @@ def test_a_plan_is_shown_and_imported(workspace: Workspace, plan: Path) -> None:
     assert "Imported: 2 added, 0 changed." in shown and Entry.objects.get(content="Print").created_by == "command line"
 
 
+def test_a_plan_from_stdin_can_be_looked_at_and_imported_but_not_asked_about(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refused("-")[0] == 2
+    for option, count in (("--dry-run", 0), ("--yes", 2)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(PLAN.encode())))
+        assert "+ parse Parse\n" in run("-", option)
+        assert Entry.objects.count() == count
+
+
 def test_a_dry_run_imports_nothing(workspace: Workspace, plan: Path) -> None:
     assert "Nothing was imported." in run(plan, "--dry-run") and not Entry.objects.exists()
 

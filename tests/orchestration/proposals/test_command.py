@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from orchestration import sessions
 from orchestration.management.commands import plan
 from orchestration.models import Entry, Proposal, Run, Session
-from tests.factories import a_worker, an_entry, project
+from tests.factories import ANA, a_worker, an_entry, project
 from tests.orchestration.worker.sessions.conftest import shop
 from tests.orchestration.worker.sessions.planning import answers, entries
 from tests.orchestration.worker.sessions.shop import Shop
@@ -88,6 +89,17 @@ def test_a_failed_run_shows_its_problems_and_its_cost(planned: Callable[..., Sho
     assert code == 1
     assert "Entry 1: `content` is missing\n" in shown
     assert shown.endswith("Its answer cannot be used: Entry 1: `content` is missing. It cost $0.02")
+
+
+def test_a_run_that_was_stopped_elsewhere_adds_nothing(planned: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch) -> None:
+    planning = planned()
+
+    def stopped(seconds: float) -> None:
+        sessions.stop_run(planning.workspace.pk, Run.objects.get().pk, by=ANA)
+
+    monkeypatch.setattr(plan.time, "sleep", stopped)  # type: ignore[attr-defined]
+    code, shown = refused("Speak ISO", "--yes")
+    assert code == 1 and shown.endswith("Stopped by ana before it began. It cost $0.00")
 
 
 def test_ctrl_c_stops_the_run(planned: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch) -> None:

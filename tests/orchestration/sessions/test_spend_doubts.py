@@ -83,7 +83,9 @@ def test_ten_cents_more_than_was_reserved_are_no_doubt(lines: int, doubt: str) -
 
 def test_if_it_is_true_it_stays_and_the_entry_goes_on() -> None:
     session = a_burst()
+    Project.objects.update(allocation_due=None)
     assert spend_doubts.answer(session, is_true=True, by=ANA) == 0
+    assert Project.objects.get().allocation_due is not None
     assert money(session) == (usd(25), 0) and status(session) == ("pending", "")
     event, row = Event.objects.get(verb="session.spend_true"), Session.objects.get(pk=session.pk)
     assert (event.object_id, event.actor, event.data["amount_usd"]) == (session.pk, "ana", 0)
