@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.utils.timezone import now
 
 from orchestration.configuration import agent_checks as requests
 from orchestration.configuration import secrets
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.worker import agent_checks
 from tests.factories import ANA, a_workspace
+from workspaces.models import Workspace
 
 Put = Callable[[str, str], None]
 
@@ -44,6 +46,29 @@ def test_a_program_without_a_key_names_the_one_it_needs(db: None, put: Put) -> N
     secrets.put(workspace.pk, "ANTHROPIC_API_KEY", "sk-something", by=ANA)
     ok, message = agent_checks.check(workspace.pk)
     assert ok and message.startswith("Claude Code 2.1.0 is installed, and ANTHROPIC_API_KEY is set. ")
+
+
+def test_an_empty_key_is_no_key(db: None, put: Put) -> None:
+    put("claude", "echo 2.1.0")
+    ok, message = checked(agent={"kind": "claude_code", "env": {"ANTHROPIC_API_KEY": ""}})
+    assert not ok and "has no key: save ANTHROPIC_API_KEY" in message
+
+
+def test_what_each_workspace_asked_for_is_kept_with_its_host_and_without_its_secrets(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad, gone, quiet = (a_workspace(name=name) for name in ("Good", "Bad", "Gone", "Quiet"))
+    for workspace in (good, bad, gone):
+        requests.request(workspace.pk)
+    Workspace.objects.filter(pk=gone.pk).update(deleted_at=now())
+    secrets.put(bad.pk, "KEY", "sk-0123456789", by=ANA)
+    monkeypatch.setattr(agent_checks, "check", lambda id_: (id_ == good.pk, "It prints sk-0123456789"))
+    assert agent_checks.run_due(Worker.objects.create(queue="sessions", host="east", pid=1, started_ticks=1, slots=1)) == 2
+    rows = {row.workspace_id: (row.due, row.ok, row.message, row.host, row.at is not None) for row in AgentCheck.objects.all()}
+    assert rows[good.pk] == (False, True, "It prints sk-0123456789", "east", True)
+    due, ok, message, host, _ = rows[bad.pk]
+    assert (due, ok, host) == (False, False, "east") and "sk-0123456789" not in message and message.startswith("It prints ")
+    assert rows[gone.pk][0] and quiet.pk not in rows
 
 
 def test_the_check_reports_that_there_is_no_sandbox(db: None, put: Put) -> None:
@@ -86,6 +111,20 @@ def test_no_command_keeps_the_other_workspaces_from_being_checked(db: None, put:
         requests.request(workspace.pk)
     agent_checks.run_due(Worker.objects.create(queue="sessions", host="here", pid=1, started_ticks=1, slots=1))
     assert AgentCheck.objects.get(pk=plain.pk).ok and not AgentCheck.objects.filter(due=True).exists()
+
+
+def test_what_each_agent_lacks_is_named_and_nothing_of_those_that_can_work(db: None, put: Put) -> None:
+    put("mine", "exit 0")
+    agents = {
+        "agent": {"command": "mine"},
+        "verifier": {"agent": {"command": "theirs"}},
+        "planner": {"agent": {"command": "ours"}},
+    }
+    ok, message = checked(**agents)
+    assert not ok and message.startswith(
+        "The agent's command begins with theirs, which the session workers do not find. "
+        "The agent's command begins with ours, which the session workers do not find."
+    )
 
 
 def test_reviewers_are_checked_too(db: None, put: Put) -> None:

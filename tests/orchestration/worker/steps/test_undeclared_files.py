@@ -8,7 +8,7 @@ from orchestration.backlog.paths import LockTable, ancestors, covers
 from orchestration.models import FileLock, Landing
 from orchestration.worker.steps import undeclared_files
 from orchestration.worker.steps.files_of_others import findings_for
-from orchestration.worker.steps.undeclared_files import MAX_FILES, MAX_LOCKS, decide, folders
+from orchestration.worker.steps.undeclared_files import MAX_FILES, MAX_LOCKS, Undeclared, decide, folders
 from tests.factories import a_workspace, an_entry
 
 
@@ -38,6 +38,12 @@ def test_many_files_become_the_smallest_folders_that_are_few_enough() -> None:
     assert folders(names, LockTable(), "me") == sorted({f"out/{n % 7}/{n % 70}/" for n in range(70)})
     assert folders(names, LockTable(), "me", most=69) == [f"out/{n}/" for n in range(7)]
     assert folders(names, LockTable(), "me", most=1) == ["out/"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_as_many_files_as_may_be_locked_are_locked_as_they_are(more: int) -> None:
+    names = [f"out/{n:03}" for n in range(MAX_LOCKS + more)]
+    assert decide(LockTable(), "me", names) == Undeclared(["out/"] if more else names)
 
 
 def test_no_folder_holds_a_file_of_another_entry() -> None:
