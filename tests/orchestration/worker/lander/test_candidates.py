@@ -67,15 +67,15 @@ def test_several_land_as_one_commit_on_the_tip_with_all_their_names(shop: Worksp
     tip = git(repo, "rev-parse", "main")
     rows = [landing(shop, committed(repo, name, "2\n", on=tip), f"Change {name}\n\nMore") for name in "abc"]
     chain = candidates.build(repo, tip, rows, base_name="main", good=DONE)
-    one, two = candidates.commit_of(repo, chain, 1), candidates.commit_of(repo, chain, 2)
+    first, two = candidates.commit_of(repo, chain, 1), candidates.commit_of(repo, chain, 2)
     tree = git(repo, "rev-parse", f"{two}^{{tree}}")
-    assert (parents(repo, one), parents(repo, two)) == ([tip, rows[0].commit], [tip, chain.steps[1].commit])
+    assert (parents(repo, first), parents(repo, two)) == ([tip, rows[0].commit], [tip, chain.steps[1].commit])
     assert git(repo, "diff", "--name-only", tip, two).split() == ["a", "b"] and chain.steps[1].tree == tree
     assert git(repo, "log", "-1", "--format=%B", two).split("\n") == [
         "Land #1, #2", "", "#1 Change a", "#2 Change b", "",
         f"Muster-Entry: {rows[0].entry_id}", f"Muster-Entry: {rows[1].entry_id}", f"Muster-Verdict: {tree}",
     ]  # fmt: skip
-    assert git(repo, "log", "-1", "--format=%s", one) == "#1 Change a"
+    assert git(repo, "log", "-1", "--format=%s", first) == "#1 Change a"
     [single] = candidates.build(repo, tip, rows[:1], base_name="main").steps
     assert single.is_final and candidates.commit_of(repo, Chain(tip, tip, [single]), 1) == single.commit
 
