@@ -95,3 +95,6 @@ def test_only_commits_that_mention_a_conflict_are_searched_for_it(tmp_path: Path
     conflicted = commit(repo, plain, message=conflicts.message_with_conflicts("merge", ["one"]))
     assert history.may_mention(repo, first, conflicted, conflicts.TRAILER)
     assert not history.may_mention(repo, conflicted, commit(repo, conflicted), conflicts.TRAILER)
+    long = conflicts.message_with_conflicts("x" * (history.MAX_BYTES + 100), ["one"])
+    at_its_end = commit(repo, plain, message=long)
+    assert history.may_mention(repo, first, at_its_end, conflicts.TRAILER), "the end of a long message is git's to read"

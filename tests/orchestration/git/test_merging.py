@@ -72,9 +72,9 @@ def test_of_many_conflicts_the_first_are_described_and_no_file_that_merged_by_it
 
 
 def test_a_merge_that_another_repository_has_made_is_made_in_this_one_too(repo: Path):
-    branch = make_branch(repo, "e1", two="22\n")
-    ours = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "ours")
-    git(repo, "update-ref", "refs/heads/integration", ours)
+    branch, other = make_branch(repo, "e1", two="22\n"), make_branch(repo, "e2", new="x\n")
+    merging.merge(repo, other, "integration", "e2")
+    ours = git(repo, "rev-parse", "integration")
     git(repo.parent, "clone", "--quiet", "--mirror", str(repo), "mirror")
     theirs = git(repo, "rev-parse", branch)
     for place in (repo, repo.parent / "mirror"):

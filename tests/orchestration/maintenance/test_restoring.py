@@ -147,6 +147,8 @@ def test_what_the_backup_lacks_and_what_is_switched_off_is_reported_at_the_end(
     lost = a_workspace(name="Lost", repo=str(tmp_path / "gone"))
     for name in ("Ops", "Team"):
         a_channel(shop, name)
+    off = a_channel(shop, "Switched off by a person")
+    type(off).objects.filter(pk=off.pk).update(enabled=False)
     file, manifest = backup()
     assert manifest["workspaces"] == [shop.pk] and manifest["lacks"].keys() == {lost.pk}
     *_, channels, lacks = restoring.restore(file)
