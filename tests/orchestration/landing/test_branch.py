@@ -115,6 +115,15 @@ def test_a_lease_is_had_by_one_and_only_the_newest_fence_writes(shop: Workspace,
     assert branch.lease(row, first) == 3
 
 
+def test_a_lander_that_read_the_row_before_another_had_the_lease_never_gets_the_same_fence(shop: Workspace) -> None:
+    first, second = a_worker(host="one"), a_worker(host="two")
+    stale = Integration.objects.get()
+    assert branch.lease(stale, first) == 1
+    branch.release(shop.pk, 1)
+    assert branch.lease(stale, second) is None and branch.lease(stale, second, is_dead=True) is None
+    assert branch.lease(Integration.objects.get(), second) == 2
+
+
 @pytest.mark.parametrize(
     ("landing", "wakes"),
     [
