@@ -48,7 +48,8 @@ def preview(project: Project, order: Order) -> int:
 
 
 def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -> int:
-    """Apply the order in one transaction; returns how many changed. Raises Invalid, or caps.Changed when a budget differs from `seen`."""
+    """Apply the order in one transaction; returns how many changed. Raises Invalid, also for the amount of an entry that is split, or
+    caps.Changed when a budget differs from `seen`."""
     wishes = {wish.account_id: wish for wish in order.wishes}
     if not wishes or len(wishes) > MAX_ENTRIES:
         raise Invalid(f"Select 1 to {MAX_ENTRIES} entries", "entry")
@@ -58,10 +59,21 @@ def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -
         rows = Account.objects.select_for_update(no_key=True, of=("self",)).filter(
             pk__in=wishes, project=project, entry__deleted_at__isnull=True
         )
-        accounts = list(rows.order_by("pk"))  # in a fixed order, so that two orders cannot deadlock
+        # In a fixed order, so that two orders cannot deadlock.
+        accounts = list(rows.select_related("entry").order_by("pk"))
         if len(accounts) != len(wishes):
             raise Invalid("An entry is no longer on the backlog; nothing was changed", "entry")
+        _refuse_split(accounts, order)
         return sum(_apply(account, wishes[account.pk], order, by=by, reason=reason) for account in accounts)
+
+
+def _refuse_split(accounts: Sequence[Account], order: Order) -> None:
+    """Raises Invalid where an amount of an entry that is split would change: the list shows what it has itself, `caps.edit` sets all of it."""
+    split = [account.entry.seq for account in accounts if account.entry.is_container]
+    if split and order.do in ("set", "percent"):
+        raise Invalid(
+            f"#{min(split)} is split: change its children's budgets, or its own by itself; nothing was changed", "entry"
+        )
 
 
 def _apply(account: Account, wish: Wish, order: Order, *, by: Caller, reason: str) -> bool:

@@ -10,7 +10,8 @@ from budget.amounts import usd
 from budget.limits import bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from budget.models import Account, BudgetChange
-from orchestration.backlog import deletion
+from orchestration.backlog import deletion, splitting
+from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
 from tests.factories import ANA, a_workspace, an_entry, project, some_entries
 from workspaces.access import Caller
@@ -90,6 +91,20 @@ def test_locks_are_counted_where_they_change_and_released_with_a_reason(three: l
     assert carry_out(three[:2], "unlock", reason="agreed") == 2 and carry_out(three[:2], "unlock", reason="agreed") == 0
     assert list(Account.objects.order_by("budget").values_list("human_locked", flat=True)) == [False, False, True]
     assert BudgetChange.objects.filter(reason="agreed", actor="ana").count() == 2
+
+
+@pytest.mark.parametrize(("do", "more"), [("percent", {"percent": Decimal(10)}), ("set", {"amount": usd(7)})])
+def test_the_budget_of_an_entry_that_is_split_is_not_changed_among_others(
+    three: list[Account], do: bulk_edit.Do, more: dict[str, Any]
+) -> None:
+    """Ten percent more of the rest that it has itself was set as the whole, and its children lost nearly all they had."""
+    whole = Entry.objects.select_related("account").get(pk=three[2].pk)
+    children = [child.account for child in splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)]
+    accounts = [Account.objects.get(pk=account.pk) for account in three]
+    with pytest.raises(Invalid, match=r"^#3 is split: change its children's budgets"):
+        carry_out(accounts, do, **more)
+    assert budgets([*three, *children]) == [usd(1), usd(2), 0, usd("1.5"), usd("1.5")]
+    assert carry_out(accounts, "lock") == 3 and carry_out(children, do, **more) == 2
 
 
 def test_an_entry_that_was_deleted_stops_all_of_it(three: list[Account]) -> None:
