@@ -53,6 +53,11 @@ def test_its_usage_export_has_tokens_only() -> None:
     assert read(ANTHROPIC_USAGE, "anthropic") == [("2026-08-04", "claude-haiku-4-5-20251001", None, 3163)]
 
 
+def test_a_column_of_tokens_that_is_missing_or_empty_counts_nothing() -> None:
+    head = "usage_date_utc,model_version,usage_input_tokens_no_cache,usage_input_tokens_cache_read,usage_output_tokens\n"
+    assert read(f"{head}2026-08-04,m,100,,40\n2026-08-04,m,,7,\n", "anthropic") == [("2026-08-04", "m", None, 147)]
+
+
 def test_the_cost_export_of_openai_is_read_by_line_item() -> None:
     assert read(OPENAI_COST, "openai") == [("2026-09-28", "gpt-5-nano", Decimal("0.60383598"), None)]
 
@@ -268,6 +273,9 @@ def test_the_same_difference_can_come_again_after_other_charges() -> None:
         ("2998-12-31,m,1", ""),
         ("2999-12-31,m,1", "out of bounds"),
         ("2026-08-04,m,1000000000000", "more on 2026-08-04 than can be booked"),
+        ("2026-08-04,m,-1000000001", "more on 2026-08-04 than can be booked"),
+        ("2026-08-04,m,1000000000", ""),
+        ("2026-08-04,m,-1000000000", ""),
         ("2026-08-04,m,1000000000001", "out of bounds"),
         ("2026-08-04,m,-1000000000001", "out of bounds"),
         ('2026-08-04,m,"0,05"', "is not a number"),

@@ -203,14 +203,17 @@ def test_a_budget_that_a_person_locked_grows_only_by_money_that_was_locked(
 def test_deleted_children_of_an_entry_without_a_budget_keep_what_they_spent_of_what_people_gave() -> None:
     entry = an_entry(a_workspace(budget="100"), budget="9")
     Account.objects.update(own_budget=False)
-    first, second, third = split(entry, 3)
-    Account.objects.filter(pk__in=[first.pk, second.pk, third.pk]).update(own_budget=False, budget=usd(3))
+    first, second, third, locked = split(entry, 4)
+    Account.objects.filter(pk__in=[first.pk, second.pk, third.pk, locked.pk]).update(own_budget=False, budget=usd(3))
+    Account.objects.filter(pk=locked.pk).update(human_locked=True, held=usd(1))
     Account.objects.filter(pk=first.pk).update(own_budget=True)
     Account.objects.filter(pk=second.pk).update(human_locked=True)
     a_charge(Entry.objects.get(pk=first.pk), "1")
     a_charge(Entry.objects.get(pk=second.pk), "4")
-    taken = dividing.take_rest([first, second, third], by=BEA)
-    assert taken == {first.pk: -usd(2)} and budgets(first, second, third) == [usd(1), usd(3), usd(3)]
+    other = an_entry(entry.workspace, budget="9").account
+    taken = dividing.take_rest([first, second, third, locked], by=BEA)
+    assert taken == {first.pk: -usd(2), locked.pk: -usd(2)}
+    assert budgets(first, second, third, locked, other) == [usd(1), usd(3), usd(3), usd(1), usd(9)]
     assert BudgetChange.objects.filter(account=first).latest("id").reason == "it was deleted"
 
 

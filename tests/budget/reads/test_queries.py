@@ -147,7 +147,7 @@ def test_totals_name_each_category(shop: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("value", "cell"),
-    [(None, ""), (0.25, "0.25"), (2.0, "2"), (-0.000001, "-0.000001"), (-5, "-5"), ("-5", "'-5"), ("=1", "'=1"), (" +1", "' +1"),
+    [(None, ""), (0.25, "0.25"), (2.0, "2"), (10.0, "10"), (100.5, "100.5"), (0.0, "0"), (-0.000001, "-0.000001"), (-5, "-5"), ("-5", "'-5"), ("=1", "'=1"), (" +1", "' +1"),
      ("@x", "'@x"), ("\tx", "'\tx"), ("\rx", "'\rx"), ("\nx", "'\nx"), ("x=1", "x=1"), (datetime(2026, 8, 4, tzinfo=UTC), "2026-08-04T00:00:00+00:00")],
 )  # fmt: skip
 def test_a_cell_is_no_formula_and_a_number_stays_one(value: Any, cell: str) -> None:

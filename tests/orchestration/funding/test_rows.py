@@ -147,6 +147,24 @@ def test_more_than_the_plan_has_is_taken_back_from_the_last_in_line(shop: Worksp
     assert BudgetChange.objects.get(account=first).reason == "Lowered from $5.00 to $4.00: the plan has no more for it"
 
 
+def test_sharing_out_takes_back_what_does_not_go_on_and_what_a_lowered_plan_has_no_more(shop: Workspace) -> None:
+    Account.objects.all().update(budget=0)
+    first, second, stopped, own = shares(shop, 6, 6, 5, 3)
+    Account.objects.filter(pk=own.pk).update(own_budget=True)
+    block(stopped, Reason.NO_IMPROVEMENT)
+    reserve(second, "2")
+    Project.objects.filter(pk=shop.pk).update(total_budget=usd(20), allocation_due=None)
+    funding.share_out(shop.pk)
+    assert budgets(first, second, stopped, own) == [6, 6, 5, 3]  # nothing is due
+    funding.mark_due(shop.pk)
+    funding.share_out(shop.pk)
+    assert budgets(first, second, stopped, own) == [6, 6, 0, 3] and pool.spare(shop.pk) == usd(5)
+    Project.objects.filter(pk=shop.pk).update(total_budget=usd(10))
+    funding.mark_due(shop.pk)
+    funding.share_out(shop.pk)
+    assert budgets(first, second, stopped, own) == [5, 2, 0, 3] and pool.spare(shop.pk, signed=True) == 0
+
+
 # What is written
 
 
