@@ -123,7 +123,11 @@ def used(name: str, content: str = "ok", *, is_error: bool = False) -> list[dict
 def test_refused_tools_are_named_where_it_changed_nothing() -> None:
     """A tool that only reads changes nothing, nor does one that failed; words that only quote Muster are the CLI's own."""
     denied = [{"tool_name": name, "tool_use_id": name} for name in ("Write", "Bash", "Write")]
-    rows = [*used("Write", "(Muster) says no. Not granted", is_error=True), *used("Read"), *used("Edit", "gone", is_error=True)]
+    rows = [
+        *used("Write", "It was not (Muster) that refused it", is_error=True),
+        *used("Read"),
+        *used("Edit", "gone", is_error=True),
+    ]
     events = read_all([*rows, result(permission_denials=denied)])
     assert of_kind(Failure, events) == [
         Failure("permission_denied", "it changed nothing and was not allowed to use Bash, Write")

@@ -142,7 +142,7 @@ def test_each_thread_has_the_model_of_its_own_file(write: Write) -> None:
     """It is the one that answered, whatever was asked for; a subagent's may be another."""
     sessions = write(FIRST)
     lines_ = [line.replace('"gpt-5"', '"gpt-5-mini"').replace(THREAD, "0" * 36) for line in ROLLOUT[:FIRST]]
-    (sessions / f"rollout-a-{'0' * 36}.jsonl").write_text("".join(f"{line}\n" for line in lines_))
+    (sessions / f"rollout-1-{'0' * 36}.jsonl").write_text("".join(f"{line}\n" for line in lines_))
     reader = Reader(None, sessions, "asked-for")
     used = list(reader.poll())
     assert sorted({usage.model for usage in used}) == ["gpt-5", "gpt-5-mini"]

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from orchestration.configuration import Config
+from orchestration.worker import agents
 from orchestration.worker.agents import aider, claude_code, codex, gemini, mini_swe_agent, opencode, qwen
+from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Task, Thread
 from tests.orchestration.worker.agents.recorded import a_task
 
@@ -256,3 +259,15 @@ def test_mini_stops_at_its_limit_and_begins_without_the_last_trajectory(tmp_path
         "MSWEA_COST_TRACKING": "ignore_errors",
     }
     assert list(task.home.glob("trajectory.json")) == []
+
+
+def test_a_conversation_whose_folder_is_not_known_is_not_resumed(tmp_path: Path) -> None:
+    for thread, is_resumed in ((a_thread(tmp_path), True), (Thread("0b1f0000-1"), False), (None, False)):
+        task = a_task_of(tmp_path, "qwen", thread=thread)
+        assert conversation_ids.resumable_thread(task) == (thread if is_resumed else None)
+
+
+def test_the_programs_of_all_agents_of_a_workspace_are_needed() -> None:
+    reviewers = {"interceptor": {"agent": {"kind": "codex"}}, "verifier": {"agent": {"kind": "command", "command": "true"}}}
+    config = Config.model_validate({"agent": {"kind": "claude_code"}, **reviewers, "planner": {"agent": {"kind": "gemini"}}})
+    assert agents.binaries(config) == ["claude", "codex", "gemini"]
