@@ -157,3 +157,26 @@ def test_viewers_see_no_such_buttons_and_may_not_edit(vera: Client, workspace: W
     seen = vera.get(address(row, "")).content.decode()
     assert 'id="edit"' not in seen and vera.get(address(row)).status_code == 403
     assert vera.get(address(row, "delete/")).status_code == 403
+
+
+def test_a_form_that_came_back_for_an_error_still_knows_the_version_that_it_showed(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace, 10)
+    form = opened(otto, row)
+    content.edit(row, content.Change(content="Ana's words"), by=seed.ANA)
+    again = fields(save(otto, row, form, modifies="../secret").content.decode())
+    assert again["version"] == form["version"]
+    assert save(otto, row, again, modifies="", content="Otto's words").status_code == 409
+    assert entry(workspace, 10).content == "Ana's words"
+
+
+def test_of_several_errors_of_a_field_the_first_is_shown(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace, 10)
+    wrong = save(otto, row, opened(otto, row), after="#97, #98", modifies="../first\n../second").context["wrong"]
+    assert "#97" in wrong["after"] and "../first" in wrong["modifies"] and set(wrong) == {"after", "modifies"}
+
+
+def test_a_refused_deletion_names_entries_by_their_numbers(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace, 3)
+    form = fields(otto.get(address(row, "delete/")).content.decode())
+    seen = in_line(otto.post(address(row, "delete/"), form, follow=True).content.decode())
+    assert "#3 was not deleted. Other entries depend on it: #8, #12" in seen

@@ -1,5 +1,6 @@
 """The head of an entry's page, its round page and its buttons: what is offered to which role, and that a typed reason is recorded."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -341,3 +342,22 @@ def test_a_dispatch_names_its_session_its_round_and_how_many_others_began(shop: 
     assert f"/workers/{session.pk}/" in seen and "as round 2." in seen and "The same cycle started 2 other entries." in seen
     event = Event.objects.get(verb="entry.dispatch")
     assert (event.object_id, event.reason, event.data["others"], event.data["session"]) == (entry.pk, "now", 2, session.pk)
+
+
+def test_an_entry_that_others_overtook_is_answered_with_its_own_reason(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_worker()
+    first, entry = an_entry(shop), an_entry(shop)
+    otto = client_of("otto", "operator", shop)
+    address = f"/w/{shop.pk}/entries/{entry.pk}/dispatch/"
+    waits = [
+        SimpleNamespace(entry=SimpleNamespace(id=each.pk), why=SimpleNamespace(message=f"#{each.seq} waits.")) for each in (first, entry)
+    ]  # fmt: skip
+    started = [SimpleNamespace(entry=SimpleNamespace(id=first.pk))]
+    for decisions, sentence in (
+        (waits, "#2 was not started: #2 waits. The same"),
+        (waits[:1], "#2 was not started: Other entries were ahead in line. The same"),
+    ):
+        cycle = SimpleNamespace(started=started, decisions=decisions)
+        monkeypatch.setattr(preflight.dispatch, "cycle", lambda workspace_id, cycle=cycle: cycle)
+        seen = otto.post(address, {"reason": "now"}, headers=HTMX).content.decode()
+        assert f"{sentence} cycle started 1 other entry." in seen and "result warn" in seen
