@@ -69,10 +69,10 @@ def test_files_with_a_conflict_are_found_in_each_version_of_an_index(tmp_path: P
         write(repo / name, "3\n")
     git(repo, "commit", "--quiet", "--all", "-m", "main")
     try_git(repo, "merge", "side")
-    write(repo / "new", "x\n")
+    write(repo / "a-new", "x\n")
     git(repo, "update-index", "--index-version", str(version))
     if version == 3:
-        git(repo, "add", "--intent-to-add", "new")  # an extended entry
+        git(repo, "add", "--intent-to-add", "a-new")  # an extended entry, before the conflicts
     assert int.from_bytes((repo / ".git/index").read_bytes()[4:8]) == version
     assert agent_git.unmerged(repo, sha_bytes=20) == [f"a{far}/x", "b"]
 
