@@ -60,13 +60,3 @@ def test_a_heartbeat_is_of_its_queue_and_a_disk_that_is_full_ends_no_worker(sett
     assert [path.name for path in tmp_path.iterdir()] == ["alive.sessions"]
     settings.DATA_DIR = tmp_path / "away"
     hosts.beat("sessions")
-
-
-def test_who_does_not_get_a_data_directory_holds_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosts, "LOOKS", 1)
-    lock = hosts.take(tmp_path)
-    assert lock is not None
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    tries = [hosts.take(tmp_path) for _ in range(3)]
-    assert tries == [None] * 3 and len(list(Path("/proc/self/fd").iterdir())) == before
-    lock.close()
