@@ -149,3 +149,16 @@ def test_where_no_child_works_there_is_nothing_to_stop(otto: Client, workspace: 
     halves(row)
     assert "stop-children" not in otto.get(address(row, "?tab=children")).content.decode()
     assert "there is nothing to stop" in otto.post(address(row, "stop-children/"), follow=True).content.decode()
+
+
+def test_a_budget_of_its_own_and_one_that_is_locked_are_divided(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace)
+    for own, locked in ((True, False), (False, True), (False, False)):
+        Account.objects.filter(pk=row.pk).update(own_budget=own, human_locked=locked)
+        assert bool(otto.get(address(row, "split/")).context["divides"]) is (own or locked)
+
+
+def test_all_problems_of_a_plan_come_back(otto: Client, workspace: Workspace) -> None:
+    text = "- [ ] A (after: #97)\n- [ ] B (after: #98)\n"
+    problems = otto.post(address(entry(workspace), "split/"), {"plan": text}).context["problems"]
+    assert [problem.line for problem in problems] == [1, 2] and "#98" in problems[1].message
