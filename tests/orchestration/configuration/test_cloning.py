@@ -2,8 +2,8 @@
 
 import json
 import os
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from workspaces.errors import Invalid, NotFound
 
 pytestmark = pytest.mark.django_db
 URL = "https://ana:s3cret@git.example.com/shop.git"
+NOW = 1_800_000_000.0
 DEAD = 2**22 + 1  # beyond the greatest pid
 
 
@@ -22,6 +23,7 @@ def no_clones(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Each that is started stays at work, and does nothing."""
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(cloning, "_clone", lambda *_: None)
+    monkeypatch.setattr(cloning, "time", SimpleNamespace(time=lambda: NOW))
 
 
 def change(token: str, **fields: Any) -> None:
@@ -50,8 +52,8 @@ def test_a_clone_is_shown_to_its_person_alone_and_without_its_password() -> None
     [
         ({}, "cloning"),
         ({"pid": DEAD}, "failed"),
-        ({"since": time.time() - cloning.TIMEOUT_S - 61}, "failed"),
-        ({"since": time.time() - cloning.TIMEOUT_S - 30}, "cloning"),
+        ({"since": NOW - cloning.TIMEOUT_S - 61}, "failed"),
+        ({"since": NOW - cloning.TIMEOUT_S - 60}, "cloning"),
         ({"state": "done", "pid": DEAD}, "done"),
     ],
 )
@@ -77,7 +79,7 @@ def test_what_became_no_workspace_within_a_day_is_removed() -> None:
     kept, used, fresh = (cloning.start(URL, {}, user_id=1) for _ in range(3))
     for token, seconds in ((kept, cloning.KEPT_S + 1), (used, cloning.KEPT_S + 1), (fresh, cloning.KEPT_S - 60)):
         (cloning._folder() / token).mkdir()
-        change(token, state="done", since=time.time() - seconds)
+        change(token, state="done", since=NOW - seconds)
     a_workspace(repo=str(cloning._folder() / used))
     later = cloning.start(URL, {}, user_id=1)
     assert {path.name for path in cloning._folder().iterdir()} == {used, fresh, f"{fresh}.json", f"{later}.json"}
