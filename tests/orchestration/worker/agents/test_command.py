@@ -36,6 +36,8 @@ def test_usage_has_what_a_cache_keeps_for_an_hour_and_how_it_was_served(tmp_path
     }
     [usage] = of_kind(Usage, read(tmp_path, json.dumps(line)))
     assert (usage.cache_write_tokens, usage.cache_write_1h_tokens, usage.context) == (5, 3, (("service_tier", "flex"),))
+    [whole] = of_kind(Usage, read(tmp_path, json.dumps(line | {"cache_write_1h_tokens": 5})))
+    assert (whole.cache_write_tokens, whole.cache_write_1h_tokens) == (5, 5)
     [unclear] = of_kind(Usage, read(tmp_path, json.dumps(line | {"cache_write_1h_tokens": 6})))
     assert unclear.model == "unreadable usage line", "a part is never more than the whole"
 
@@ -57,8 +59,9 @@ def test_unknown_lines_are_log_text(tmp_path: Path, line: str) -> None:
     assert read(tmp_path, line) == []
 
 
-def test_a_planner_that_prints_no_result_has_answered_with_its_other_output(tmp_path: Path) -> None:
-    reader = command.reader(replace(a_task(tmp_path), role="plan"))
+@pytest.mark.parametrize("role", ["plan", "expand", "orchestrate"])
+def test_a_planner_that_prints_no_result_has_answered_with_its_other_output(tmp_path: Path, role: Any) -> None:
+    reader = command.reader(replace(a_task(tmp_path), role=role))
     lines = ["{", '  "entries": []', "}", json.dumps({"type": "usage", "cost_usd": 0.1}), json.dumps({"type": "task"})]
     events = [event for line in lines for event in reader.read(line)]
     assert list(reader.read("a warning", is_error=True)) == []
