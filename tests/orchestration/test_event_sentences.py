@@ -32,8 +32,8 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     ("entries.added", {"count": 60, "entries": ["a"], "without_money": 2}, "added 60 entries"),
     (
         "plan.imported",
-        {"plan": "p.md", "added": 1, "changed": 2, "kept": 3},
-        "imported the plan p.md: 1 added, 2 changed, 3 kept",
+        {"plan": "spring", "added": 1, "changed": 2, "kept": 3},
+        "imported the plan spring: 1 added, 2 changed, 3 kept",
     ),
     ("plan.imported", {"plan": "", "added": 1, "changed": 2, "kept": 3}, "imported a plan: 1 added, 2 changed, 3 kept"),
     ("entry.sent_back", {"commit": "c", "findings": 2}, "sent #1 back with 2 comments"),
