@@ -97,6 +97,11 @@ class AccountAdmin(Editable):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or obj.project.workspace.deleted_at is None
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Here stands what an entry has itself. What a person sets of one that is split is all of it, with its children's."""
+        fields = super().get_readonly_fields(request, obj)
+        return [*fields, "budget"] if obj is not None and obj.entry.is_container else fields
+
     def carry_out(self, obj: Account, form: Any, *, by: Caller, reason: str) -> None:
         if "budget" in form.changed_data:
             caps.edit(obj, form.cleaned_data["budget"], by=by, reason=reason, source=ADMIN)  # also locks it

@@ -80,13 +80,13 @@ def edit(
     """Set an entry's budget to micro-USD, which also locks it against the reallocator. That of an entry that is split is divided among its
     children.
 
-    `expected`: the budget that the caller saw. Raises Changed when it differs now, and overwrites nothing.
+    `expected`: the budget that the caller saw (`dividing.total`). Raises Changed when it differs now, and overwrites nothing.
     """
     with transaction.atomic():
         row = _locked_with_entry(account)
         is_split = hasattr(row, "entry") and row.entry.is_container
         before, was_locked = dividing.total(row) if is_split else row.budget, row.human_locked
-        if expected is not None and expected not in (before, row.budget):  # some pages show what it has itself
+        if expected is not None and expected != before:
             raise Changed(who_changed(row.project, "budget", before, row), before)
         if is_split:
             dividing.set_total(row, budget, by=by, reason=reason)

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from budget import amounts, events
-from budget.limits import caps
+from budget.limits import caps, dividing
 from budget.models import Account, BudgetChange, Decision, Project, Proposal, Review
 from budget.reviews.drafting import is_author, record
 from workspaces.access import Caller
@@ -110,7 +110,7 @@ def _outdated(proposals: Sequence[Proposal], accounts: dict[str, Account], proje
     outdated = []
     for proposal in proposals:
         account = accounts.get(proposal.account_id or "")
-        now = account.budget if account else getattr(project, proposal.field)
+        now = dividing.total(account) if account else getattr(project, proposal.field)
         if account and proposal.account.entry.deleted_at is not None:  # type: ignore[union-attr]
             outdated.append(f"{name_of(proposal)} is off the backlog")
         elif now != proposal.before:

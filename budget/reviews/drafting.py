@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from budget import amounts, events
 from budget.events import ReviewEvent
 from budget.ledger import rebuild
+from budget.limits import dividing
 from budget.models import Account, Project, Proposal, Review, ReviewLine
 from budget.reads import queries
 from budget.reviews import snapshot
@@ -196,7 +197,7 @@ def _propose(review: Review, wishes: Sequence[Wish]) -> None:
 
 def _proposal(review: Review, project: Project, wish: Wish) -> Proposal:
     account = _account(review.project_id, wish)
-    before = account.budget if account else getattr(project, wish.field)
+    before = dividing.total(account) if account else getattr(project, wish.field)
     if wish.after == before and (account is None or wish.lock == account.human_locked):
         raise Invalid(f"A proposal changes nothing: it is {amounts.format_usd(before)} already", "proposals")
     if not wish.reason.strip():

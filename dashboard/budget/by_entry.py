@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from budget import amounts
 from budget.charts.bullet import Use
-from budget.limits import allocated
+from budget.limits import allocated, dividing
 from budget.models import BudgetChange, Project, RoundSpend
 from budget.reads import csv_export
 from dashboard.budget.filters import SORTS, EntriesFilter
@@ -83,7 +83,8 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
     """One cell as a form, fetched into its place."""
     entry = entry_for(page_request.workspace.pk, entry_id)
-    return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[page_request.workspace.pk])}
+    here = reverse("budget-entries", args=[page_request.workspace.pk])
+    return {"entry": entry, "account": entry.account, "whole": dividing.total(entry.account), "here": here}
 
 
 def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
@@ -96,8 +97,10 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     everything = {} if filtered else allocated.sums(page_request.project.pk)
     totals = everything or _totals(entries)
     given = everything["allocated"] if everything else allocated.allocated(page_request.project.pk)
+    rows = _rows(page_request.project, cut.rows)
+    editing = page_request.request.GET.get("edit", "")
     return {
-        "budgets": _rows(page_request.project, cut.rows),
+        "budgets": rows,
         "cut": cut,
         "totals": totals | {"left": totals["budget"] - totals["spent"] - totals["held"]},
         "project": page_request.project,
@@ -111,7 +114,8 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
         "chips": _chips(page_request, chosen),
         "sorts": {key: _sort(page_request, key, name, descending) for key in SORTS},
         "query": filters.query(page_request, "edit", "release"),
-        "editing": page_request.request.GET.get("edit", ""),
+        "editing": editing,
+        "whole": next((dividing.total(row["account"]) for row in rows if row["entry"].pk == editing), None),
         "releasing": page_request.request.GET.get("release", ""),
         "here": f"{page_request.request.path}?{filters.query(page_request, 'edit', 'release')}",
         "search": [(key, chosen[key]) for key in ("over", "locked", "none", "sort") if chosen[key]],

@@ -10,6 +10,8 @@ from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
+from orchestration.backlog import splitting
+from orchestration.backlog.entries import Draft
 from tests import admin_site
 from tests.admin_site import BOSS, a_superuser, dry_run, message_of, url
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
@@ -36,6 +38,15 @@ def test_a_new_budget_locks_unless_the_box_is_left_open(client: Client, locked: 
     assert (account.budget, account.human_locked) == (usd(7), box or not locked)
     sources = set(BudgetChange.objects.filter(actor=BOSS).values_list("source", "reason"))
     assert sources == {("admin", "agreed")}
+
+
+def test_the_own_part_of_an_entry_that_is_split_is_not_set_as_all_of_it(client: Client) -> None:
+    entry = an_entry(a_workspace(), budget="6")
+    children = splitting.split(entry, [Draft("One"), Draft("Two")], by=ANA)
+    address = url(Account, "change", entry.pk)
+    assert 'name="budget"' not in client.get(address).content.decode()
+    client.post(address, {"budget": "1", "initial-budget": "0.00", "reason": "agreed"})
+    assert [Account.objects.get(pk=each.pk).budget for each in (entry, *children)] == [0, usd(3), usd(3)]
 
 
 def test_of_a_project_only_the_amount_that_changed_is_recorded(client: Client) -> None:

@@ -110,15 +110,15 @@ def test_without_a_reason_a_childs_record_shows_where_it_came_from(whole: Entry)
     assert BudgetChange.objects.filter(account=first).latest("id").reason == "the budget of the entry above it was changed"
 
 
-def test_setting_the_same_amount_moves_nothing_and_takes_what_both_pages_show(whole: Entry) -> None:
+def test_setting_the_same_amount_moves_nothing_and_what_a_form_showed_is_all_of_it(whole: Entry) -> None:
     first, second = split(whole)
     changes = BudgetChange.objects.count()
     own = Account.objects.get(pk=whole.pk).budget
     caps.edit(whole.account, usd(3), by=BEA, expected=usd(3))
-    caps.edit(whole.account, usd(3), by=BEA, expected=own)
-    with pytest.raises(caps.Changed) as changed:
-        caps.edit(whole.account, usd(5), by=BEA, expected=usd(2))
-    assert changed.value.now == usd(3)
+    for wrong in (own, usd(2)):
+        with pytest.raises(caps.Changed) as changed:
+            caps.edit(whole.account, usd(5), by=BEA, expected=wrong)
+        assert changed.value.now == usd(3)
     assert budgets(first, second) == [usd("1.5")] * 2 and BudgetChange.objects.count() == changes
 
 

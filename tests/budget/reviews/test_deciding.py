@@ -12,7 +12,7 @@ from budget.models import Account, BudgetChange, Decision, Proposal, Review
 from budget.reviews import deciding, drafting
 from budget.reviews.deciding import Verdict
 from budget.reviews.drafting import Changes, Wish
-from orchestration.backlog import entries
+from orchestration.backlog import entries, splitting
 from orchestration.models import Entry
 from tests.dashboard.committed import transactional_db
 from tests.factories import a_charge, a_review, a_workspace, an_entry, project
@@ -59,6 +59,18 @@ def budget_of(entry: Entry) -> int:
 
 def verbs() -> list[str]:
     return list(Event.objects.filter(verb__startswith="review.").order_by("id").values_list("verb", flat=True))
+
+
+def test_a_proposal_for_an_entry_that_is_split_is_about_all_of_it(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    entry = an_entry(shop, budget="3")
+    children = splitting.split(entry, [entries.Draft("One"), entries.Draft("Two")], by=ana)
+    review = asked(shop, Wish(BUDGET, usd(4), "It is harder", entry.pk), by=ana)
+    assert review.proposals.get().before == usd(3)
+    assert approve(review, bea).state == "approved"
+    assert [budget_of(each) for each in (entry, *children)] == [0, usd(2), usd(2)]
+    later = asked(shop, Wish(BUDGET, usd(6), "Harder still", entry.pk), by=ana)
+    caps.edit(Account.objects.get(pk=children[0].pk), usd("2.5"), by=ana)
+    assert approve(later, bea).state_reason.startswith(f"Nothing was applied: the budget of #{entry.seq} is $4.50 now, not $4.00")
 
 
 def test_the_last_approval_applies_what_is_proposed(shop: Workspace, ana: Caller, bea: Caller) -> None:

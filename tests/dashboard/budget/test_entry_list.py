@@ -13,7 +13,8 @@ from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold, RoundSpend
 from dashboard.budget import by_entry
-from orchestration.backlog import deletion
+from orchestration.backlog import deletion, splitting
+from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
@@ -151,3 +152,16 @@ def test_a_cell_is_fetched_of_this_workspaces_entries_alone(shop: Workspace) -> 
     for name in ("edit", "release"):
         assert bea.get(address, {"fragment": name, name: mine.pk}).status_code == 200
         assert bea.get(address, {"fragment": name, name: theirs.pk}).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["budget-entries", "entry"])
+def test_a_form_shows_and_sends_all_of_an_entry_that_is_split(shop: Workspace, address: str) -> None:
+    entry = an_entry(shop, budget="3")
+    children = splitting.split(entry, [Draft("One"), Draft("Two")], by=ANA)
+    client = client_of("bea", "budget", shop)
+    args, query = ([shop.pk], {"edit": entry.pk}) if address == "budget-entries" else ([shop.pk, entry.pk], {"tab": "budget"})
+    text = client.get(reverse(address, args=args), query).content.decode()
+    assert f'name="seen" value="{usd(3)}"' in text and 'value="3.00"' in text
+    form = {"amount": "4", "seen": str(usd(3)), "next": reverse("budget-entries", args=[shop.pk])}
+    assert client.post(reverse("entry-budget", args=[shop.pk, entry.pk]), form).status_code == 303
+    assert [Account.objects.get(pk=each.pk).budget for each in (entry, *children)] == [0, usd(2), usd(2)]
