@@ -13,7 +13,7 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid
 
 Do = Literal["set", "percent", "lock", "unlock"]
-MAX_ENTRIES = 200
+MAX_ENTRIES = 500
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from budget.limits.bulk_edit import MAX_ENTRIES
 from budget.reads import csv_export
 from dashboard.entries import csv_rows, filters, refusals
 from dashboard.entries.bulk_actions import ACTIONS, Action, entries_
@@ -22,7 +23,6 @@ from orchestration.backlog import entries, entry_actions
 from orchestration.models import Entry
 from workspaces.errors import Forbidden, Invalid, NotFound
 
-MAX_ENTRIES = 500
 TYPED_ABOVE = 50
 MAX_POINTS = 12
 GONE = "An entry is no longer on the backlog: reload the page. Nothing was changed"

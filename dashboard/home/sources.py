@@ -172,7 +172,7 @@ def reviews(scope: Scope) -> Iterable[Item]:
     """Budget reviews that wait for this person's decision. One query."""
     decided = Decision.objects.filter(review=OuterRef("pk"), version=OuterRef("version"), reviewer=scope.caller.name)
     waiting = Review.objects.filter(project_id__in=scope.where_one_may(Need.BUDGET), state=Review.State.OPEN)
-    for review in waiting.exclude(author=scope.caller.name).exclude(Exists(decided)).order_by("pk")[:MAX_ENTRIES]:
+    for review in waiting.exclude(author=scope.caller.name).exclude(Exists(decided)).order_by("requested_at", "pk")[:MAX_ENTRIES]:
         workspace = scope.by_id[review.project_id]
         link = reverse("review", args=[workspace.pk, review.pk])
         key = f"review:{review.pk}:{review.version}"
