@@ -142,6 +142,13 @@ def test_an_unknown_setting_is_a_warning_with_the_nearest_name(
     assert capsys.readouterr().err == "muster: MUSTER_LEASE is not a setting; did you mean MUSTER_LEASE_S?\n"
 
 
+def test_a_folder_that_is_named_by_a_link_is_the_folder_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "link").symlink_to("src")
+    monkeypatch.setenv("MUSTER_REPO_ROOTS", f"{tmp_path}/link")
+    assert env.value("MUSTER_REPO_ROOTS") == [(tmp_path / "src").resolve()]
+
+
 def test_only_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MUSTER_SECRET_KEY_FILE", "/run/secrets/key")
     monkeypatch.setenv("MUSTER_TICK_S_FILE", "/run/tick")

@@ -207,3 +207,8 @@ def test_the_welcome_names_the_way_in_and_the_command_for_this_data(tmp_path: Pa
 @pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-15, "killed by SIGTERM")])
 def test_the_cause_of_an_end_is_a_code_or_a_signal(child: Callable[..., Child], code: int, words: str) -> None:
     assert cause_of_end(child("web", code)) == words
+
+
+def test_its_workers_end_rounds_at_once_whatever_the_environment_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSTER_DRAIN_S", "600")
+    assert Supervisor().environ["MUSTER_DRAIN_S"] == "0"

@@ -288,20 +288,34 @@ def test_only_sessions_of_this_workspace_that_ended_and_cost_something_are_read(
 @pytest.mark.django_db
 def test_the_lives_of_a_backlog_are_its_open_entries_and_the_newest_that_ended() -> None:
     shop = a_workspace(plateau={"rounds": 1, "epsilon": 0.05})
-    done, fresh, stuck, last, under_way = (an_entry(shop, budget="9", budget_rounds=4) for _ in range(5))
+    done, fresh, stuck, last, under_way, sent_on = (an_entry(shop, budget="9", budget_rounds=4) for _ in range(6))
     Hold.objects.create(project=project(shop), account=done.account, session_ref=done.pk, amount=0)
-    for entry, costs, gain in ((done, "12", 0.5), (stuck, "1", 0.01), (last, "11", 0.3), (under_way, "3", 0.3)):
+    for entry, costs, gain in (
+        (done, "12", 0.5),
+        (stuck, "1", 0.01),
+        (last, "11", 0.3),
+        (under_way, "3", 0.3),
+        (sent_on, "2", 0.01),
+    ):
         for number, cost in enumerate(costs, start=1):
             a_charge(entry, cost, round=number)
         RoundSpend.objects.filter(account_id=entry.pk).update(improvement_score=gain)
         Entry.objects.filter(pk=entry.pk).update(rounds_completed=len(costs))
     Entry.objects.filter(pk=last.pk).update(rounds_completed=4)
+    Entry.objects.filter(pk=sent_on.pk).update(rounds_completed=0)  # a person sent it on: its rounds count anew
     Entry.objects.filter(pk=done.pk).update(**CLOSED)
     seen = reallocation.snapshot(project(shop), policy.load(shop.pk))
     shown = {(life.rounds, life.cost, life.left, life.over) for life in forecast_inputs.lives(seen)}
-    assert shown == {(2, usd(3), 0, True), (0, 0, 4, False), (1, usd(1), 3, True), (2, usd(2), 0, True), (1, usd(3), 3, False)}
+    assert shown == {
+        (2, usd(3), 0, True),
+        (0, 0, 4, False),
+        (1, usd(1), 3, True),
+        (2, usd(2), 0, True),
+        (1, usd(3), 3, False),
+        (1, usd(2), 4, False),
+    }
     costs = forecast_inputs.final_costs(project(shop))
-    assert costs.keys() == {fresh.pk, stuck.pk, last.pk, under_way.pk}
+    assert costs.keys() == {fresh.pk, stuck.pk, last.pk, under_way.pk, sent_on.pk} and costs[sent_on.pk] > usd(2)
     assert (costs[stuck.pk], costs[last.pk]) == (usd(1), usd(2))
     assert usd(3) < costs[under_way.pk] <= usd(3) + 3 * usd(3) and costs[fresh.pk] > 0
 

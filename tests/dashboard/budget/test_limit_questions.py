@@ -71,6 +71,12 @@ def test_a_limit_that_leaves_nothing_is_asked_first(bea: Client, shop: Workspace
     assert amounts_of(shop) == {"entry.all": usd(amount)}
 
 
+def test_a_lowered_limit_is_asked_with_what_the_new_one_does(bea: Client, shop: Workspace) -> None:
+    send(bea, shop, limit="entry.all", amount="9")
+    sentence = question(send(bea, shop, limit="entry.all", amount="2"))["sentence"]
+    assert sentence == f"$2.00 is spent already, so the limit is reached at once. {STOPS}"
+
+
 def test_a_limit_that_leaves_something_is_set_at_once(bea: Client, shop: Workspace) -> None:
     assert result(send(bea, shop, limit="entry.all", amount="3.000001")) == ("The limit of Entries is now $3.00", "good")
     assert result(send(bea, shop, limit="expansion.day", amount="1")) == (
