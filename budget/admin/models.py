@@ -98,7 +98,7 @@ class AccountAdmin(Editable):
         return obj is None or obj.project.workspace.deleted_at is None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Here stands what an entry has itself. What a person sets of one that is split is all of it, with its children's."""
+        """The budget of a split entry is set as a whole, with its children's, on its page; this form has its own part alone."""
         fields = super().get_readonly_fields(request, obj)
         return [*fields, "budget"] if obj is not None and obj.entry.is_container else fields
 

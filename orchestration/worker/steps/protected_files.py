@@ -19,7 +19,7 @@ _ONE_AT_A_TIME = Lock()
 _MODULE = re.compile(r"(?P<name>\w+)(?:/__init__)?(?:\.[\w-]+)?\.(?:py|pyc|pyd|so)")
 """A file at the top of a repository that `import name` loads: source, bytecode or an extension such as `name.cpython-311-x86_64-linux-gnu.so`."""
 _LIBRARY = sys.stdlib_module_names | {"pytest", "_pytest", "pluggy", "coverage", "sitecustomize", "usercustomize"}
-_CACHED = re.compile(r"(?:.*/)?__pycache__/[^/]+\.pyc")
+_CACHED = re.compile(r"(?:.*/)?__pycache__(?:/[^/]+\.pyc)?")  # the folder itself: a link to another
 
 
 def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
@@ -65,7 +65,7 @@ def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequen
 
 
 def _shadows(name: str) -> bool:
-    """Whether Python, started at the top of the repository, would import this file instead of its own library or its test runner."""
+    """Python, started at the top of the repository, would import this file instead of its own library or its test runner."""
     module = _MODULE.fullmatch(name)
     return module is not None and module["name"] in _LIBRARY
 

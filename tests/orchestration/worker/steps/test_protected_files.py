@@ -96,8 +96,8 @@ def test_a_new_file_counts_where_python_would_import_it_in_place_of_its_own(name
 
 
 def test_only_bytecode_in_pythons_own_folder_counts_as_cached() -> None:
-    cached = ["__pycache__/a.cpython-311.pyc", "tests/__pycache__/test_a.cpython-311-pytest-8.pyc"]
-    others = ["a.pyc", "__pycache__", "tests/__pycache__/notes.txt", "tests/__pycache__/below/a.pyc", "my__pycache__/a.pyc"]
+    cached = ["tests/__pycache__", "__pycache__/a.cpython-311.pyc", "tests/__pycache__/test_a.cpython-311-pytest-8.pyc"]
+    others = ["a.pyc", "my__pycache__", "tests/__pycache__/notes.txt", "tests/__pycache__/below/a.pyc", "my__pycache__/a.pyc"]
     assert protected_files.cached_bytecode([*others, *cached]) == cached
 
 
