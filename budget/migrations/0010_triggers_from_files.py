@@ -1,4 +1,4 @@
-"""Today's triggers are created by 0027."""
+"""Today's triggers are created by 0028."""
 
 from django.db import migrations
 

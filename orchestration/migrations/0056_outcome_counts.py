@@ -1,20 +1,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from workspaces.triggers import install, sql
-
-# After the triggers: PostgreSQL then lets nothing end until the commit, and nothing is counted twice or missed.
-BEFORE = [
-    f'INSERT INTO orchestration_outcomecount (workspace_id, "of", kind, result, number) {rows} GROUP BY 1, 2, 3, 4'
-    for rows in (
-        """SELECT e.workspace_id, 'round', '', r.verdict, count(*)
-        FROM orchestration_round r JOIN orchestration_entry e ON e.id = r.entry_id WHERE r.verdict <> 'open'""",
-        "SELECT workspace_id, 'session', role, outcome, count(*) FROM orchestration_session WHERE status = 'ended'",
-        """SELECT workspace_id, 'landing', kind, state, count(*)
-        FROM orchestration_landing WHERE state IN ('landed', 'refused', 'sent_back', 'withdrawn')""",
-    )
-]
-
 
 class Migration(migrations.Migration):
     dependencies = [("orchestration", "0055_ended_by_version"), ("workspaces", "0016_digests")]
@@ -49,6 +35,4 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["workspace", "of", "kind", "result", "number"], name="outcome_counts_by_result")]
             },
         ),
-        install("orchestration"),
-        sql(postgresql=BEFORE, sqlite=BEFORE),
     ]

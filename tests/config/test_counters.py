@@ -159,8 +159,8 @@ def test_an_upgrade_counts_what_is_on_record() -> None:
     OutcomeCount.objects.all().delete()
     UsageTotal.objects.all().delete()
     with connection.cursor() as cursor:
-        for statement in import_module("orchestration.migrations.0056_outcome_counts").BEFORE:
+        for statement in import_module("orchestration.migrations.0057_triggers").BEFORE:
             cursor.execute(statement)
-        cursor.execute(import_module("budget.migrations.0027_usage_totals").BEFORE)
+        cursor.execute(import_module("budget.migrations.0028_triggers").BEFORE)
     assert counters(workspace) == before
     assert list(UsageTotal.objects.order_by("category", "model").values_list("model", "charged")) == totals

@@ -1,4 +1,4 @@
-"""Today's triggers are created by 0011."""
+"""Today's triggers are created by 0017."""
 
 from django.db import migrations
 
