@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
 from orchestration.executor import stats
+from orchestration.hosts import problems
 from orchestration.models import Worker
 
 LATE_TICKS = 3
@@ -38,7 +38,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        if _is_behind():
+        if problems.is_newer():
             return _answer("the database has not this version's tables: run ./muster manage migrate", 503)
         notes = [*_broker(), *_tick()]
     except DatabaseError:
@@ -57,11 +57,6 @@ def answered_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
         return view(request) if view else get_response(request)
 
     return middleware
-
-
-def _is_behind() -> bool:
-    executor = MigrationExecutor(connection)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _broker() -> list[str]:

@@ -4,9 +4,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
+from orchestration.hosts import problems
 from orchestration.maintenance.backup import databases
 from workspaces.people import login_links
 
@@ -26,6 +25,5 @@ class Command(BaseCommand):
     def _migrate(self) -> None:
         if not databases.restored()[1]:
             raise CommandError("A restore was interrupted: run the same ./muster restore again, which goes on where it ended")
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):  # else `migrate` still costs most of a second
+        if problems.is_newer():  # else `migrate` still costs most of a second
             call_command("migrate", verbosity=1, interactive=False, stdout=self.stderr)
