@@ -82,8 +82,9 @@ def record(message: str, *, level: str, **more: Any) -> str:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
-    """One line with the traceback, in place of one for each of its lines."""
+    """One record with the traceback, in place of one for each of its lines."""
     if issubclass(kind, SystemExit):  # of a thread
         return
     lines = "".join(traceback.format_exception(kind, error, where))
-    sys.stderr.write(record(f"{kind.__name__}: {error}", level="critical", exception=lines) + "\n")
+    end = record(f"{kind.__name__}: {error}", level="critical", exception=lines)
+    sys.stderr.write(f"\n{end}\n")  # first ends a line that was begun
