@@ -41,15 +41,34 @@ def test_the_broker_takes_a_password_as_it_is(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("name", env.SECRET)
-def test_each_secret_can_be_in_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secret").write_text("postgresql://in.a.file/x\n")
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_each_secret_can_be_in_a_file_as_it_is_without_its_line_ends(
+    name: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_bytes(f" \tpass  word=\u00a0 {end}".encode())
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
-    assert env.read(name) == "postgresql://in.a.file/x"
+    assert env.read(name) == " \tpass  word=\u00a0 " and env.is_given(name)
+    monkeypatch.setenv(name, " given ")
+    assert env.read(name) == " given "
 
 
-def test_a_file_that_cannot_be_read_is_named_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in.a.file")
+    for name in env.VARIABLES.keys() - {*env.SECRET}:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "file"))
+        assert env.read(name) == env.VARIABLES[name].default, name
+
+
+def test_each_file_that_cannot_be_read_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (binary := tmp_path / "binary").write_bytes(b"\xff\xfe")
     monkeypatch.setenv("DATABASE_PASSWORD_FILE", "/run/secrets/none")
-    assert env.problems() == ["DATABASE_PASSWORD_FILE names /run/secrets/none, which cannot be read: No such file or directory"]
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(binary))
+    monkeypatch.setenv("MUSTER_TICK_S", "bad, but not named yet")
+    assert env.problems() == [
+        "DATABASE_PASSWORD_FILE names /run/secrets/none, which cannot be read: No such file or directory",
+        f"REDIS_PASSWORD_FILE names {binary}, which cannot be read: it is no text",
+    ]
 
 
 @pytest.mark.parametrize(("name", "other"), [("MUSTER_SECRET_KEY", "MUSTER_SECRET_KEY_FILE"), ("DATABASE_URL", "DATABASE_HOST")])

@@ -1,7 +1,7 @@
 """The memory of a process tree where the kernel does not limit it."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from io import BytesIO
 
 import pytest
 
@@ -42,7 +42,32 @@ def test_a_process_that_is_gone_has_none() -> None:
     assert (memory_watch.whole_kb(2**22 + 1), memory_watch.share_kb(2**22 + 1)) == (0, 0)
 
 
-def test_what_is_swapped_out_counts_as_what_is_resident(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "status").write_text("Name:\tagent\nVmPeak:\t  999 kB\nVmRSS:\t  30 kB\nRssAnon:\t  20 kB\nVmSwap:\t  70 kB\n")
-    monkeypatch.setattr(memory_watch, "open", lambda path, mode: (tmp_path / "status").open(mode), raising=False)
-    assert memory_watch.whole_kb(1) == 100
+STATUS = "Name:\tagent\nVmPeak:\t  999 kB\nVmRSS:\t  60 kB\nRssAnon:\t  20 kB\nVmSwap:\t  70 kB\n"
+ROLLUP = "5581-7ffc ---p 00000000 00:00 0  [rollup]\nRss:  60 kB\nPss:  30 kB\nPss_Anon:  20 kB\nSwap:  70 kB\nSwapPss:  50 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("rollup", "whole", "share"),
+    [(ROLLUP, 130, 80), (PermissionError(), 130, 130), (ProcessLookupError(), 130, 130)],
+    ids=["readable", "not dumpable", "ending"],
+)
+def test_what_is_swapped_out_counts_and_all_of_a_process_that_may_not_be_read_closely(
+    monkeypatch: pytest.MonkeyPatch, rollup: str | OSError, whole: int, share: int
+) -> None:
+    def opened(path: str, _: str) -> BytesIO:
+        text = {"/proc/7/status": STATUS, "/proc/7/smaps_rollup": rollup}.get(path, FileNotFoundError())
+        if isinstance(text, OSError):
+            raise text
+        return BytesIO(text.encode())
+
+    monkeypatch.setattr(memory_watch, "open", opened, raising=False)
+    assert (memory_watch.whole_kb(7), memory_watch.share_kb(7), memory_watch.whole_kb(8), memory_watch.share_kb(8)) == (
+        whole,
+        share,
+        0,
+        0,
+    )
+    limits = [
+        MemoryWatch(limit, lambda: [7, 8] * 1024) for limit in (share - 1, share)
+    ]  # in MiB, of as many processes of that many KiB
+    assert [each.is_over(1.0) for each in limits] == [True, False]

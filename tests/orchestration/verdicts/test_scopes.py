@@ -37,13 +37,17 @@ def test_what_was_found_out_is_kept_for_its_workspace_and_its_checks() -> None:
 
 
 def test_what_is_found_out_later_is_kept_next_to_it_and_answers_for_other_checks_are_dropped() -> None:
-    workspace = a_workspace()
-    Integration.objects.create(workspace=workspace, entry_scoped={"of other checks": ["a"]})
-    for names in ({"b"}, {"a"}, set[str]()):
+    workspace, other = a_workspace(), a_workspace(name="Other")
+    for each in (workspace, other):
+        Integration.objects.create(workspace=each, entry_scoped={"of other checks": ["a"]})
+    kept = []
+    for names in (set[str](), {"c"}, {"a", "b"}, {"b"}, set[str]()):
         scopes.keep(workspace.pk, CONFIG, names)
-    assert Integration.objects.get().entry_scoped == {checks_hash.of(CONFIG): ["a", "b"]}
+        kept.append(Integration.objects.get(pk=workspace.pk).entry_scoped.get(checks_hash.of(CONFIG)))
+    assert kept == [None, ["c"], ["a", "b", "c"], ["a", "b", "c"], ["a", "b", "c"]]
     scopes.keep(a_workspace(name="Without a branch").pk, CONFIG, {"a"})
-    assert Integration.objects.count() == 1
+    left = dict(Integration.objects.values_list("pk", "entry_scoped"))
+    assert left == {workspace.pk: {checks_hash.of(CONFIG): ["a", "b", "c"]}, other.pk: {"of other checks": ["a"]}}
 
 
 def test_a_check_whose_scope_was_named_since_is_not_found_out() -> None:
@@ -55,7 +59,11 @@ def test_a_check_whose_scope_was_named_since_is_not_found_out() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "scope", "misleads"),
-    [(Kind.ROUND, "auto", True), (Kind.ROUND, "repository", False), (Kind.TIP, "auto", False), (Kind.BASELINE, "auto", False)],
+    [
+        (Kind.ROUND, "auto", True),
+        (Kind.ROUND, "repository", False),
+        *((kind, "auto", False) for kind in (Kind.TIP, Kind.BASELINE, Kind.LANDING)),
+    ],
 )
 def test_a_verdict_made_with_the_variables_of_an_entry_may_mislead(kind: str, scope: str, misleads: bool) -> None:
     assert scopes.may_mislead(record(a_workspace(), report("a"), kind=kind), config_of(scope)) is misleads

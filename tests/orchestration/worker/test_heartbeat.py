@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -171,8 +172,11 @@ def test_a_worker_that_gets_sigterm_asks_systemd_for_the_time_of_its_drain(
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(address.replace("@", "\0"))
+        systemd.setblocking(False)
         heartbeat.drain(600)
         assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=630000000"
+        heartbeat.drain(600)
+        assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000", "a second SIGTERM leaves the time to interrupt"
 
 
 def test_a_worker_that_gets_sigterm_ends_without_a_service_manager(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +190,40 @@ def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, 
     heartbeat._draining.set()
     heartbeat.drain(600)
     assert flags.reason == "interrupted"
+
+
+def test_a_request_wakes_whoever_asked_for_it_and_sigterm_ends_them_before_the_drain(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    calls: list[tuple[str, bool]] = []
+
+    def note(call: str) -> None:
+        calls.append((call, heartbeat._stopping.is_set()))
+
+    for name in ("first", "second"):
+        heartbeat.on_check(partial(note, f"wake {name}"), partial(note, f"end {name}"))
+    heartbeat.check_soon()
+    assert heartbeat._check_requested.is_set()
+    heartbeat.drain(0)
+    assert calls == [(call, False) for call in ("wake first", "wake second", "end first", "end second")]
+
+
+def test_a_tick_and_an_orderly_end_are_of_this_process_alone(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = a_worker(host=socket.gethostname())
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(module, "_heartbeat", None)
+    module.record_tick()
+    module.unregister()
+    assert not Worker.objects.filter(ticked_at__isnull=False).exists() and Worker.objects.count() == 2
+    with pytest.raises(RuntimeError):
+        module.current()
+    monkeypatch.setattr(module, "_heartbeat", heartbeat)
+    module.record_tick()
+    assert module.current() is heartbeat
+    assert list(Worker.objects.filter(ticked_at__isnull=False)) == [heartbeat.worker]
+    module.unregister()
+    assert list(Worker.objects.all()) == [other]
 
 
 def test_a_control_worker_of_this_host_looks_after_it_while_it_is_online(settings: Any) -> None:

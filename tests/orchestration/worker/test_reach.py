@@ -113,6 +113,9 @@ def test_only_refs_of_what_is_done_or_long_deleted_are_removed(shared: Shared, s
     Entry.objects.filter(pk__in=[deleted.pk, deleted_done.pk]).update(deleted_at=now() - timedelta(days=13))
     sharing.tidy(shop)
     assert shared.discarded == [{claims.ref_of(each.pk): COMMIT for each in (done, long_deleted)}] and open_.pk
+    settings.KEEP_DAYS = 12
+    sharing.tidy(shop)
+    assert shared.discarded[1].keys() == {claims.ref_of(each.pk) for each in (done, long_deleted, deleted, deleted_done)}
 
 
 def test_shared_workspaces_are_tidied_except_lost_deleted_and_stopped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
