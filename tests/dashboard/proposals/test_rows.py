@@ -295,6 +295,37 @@ def test_a_form_has_the_proposed_values_and_else_those_of_the_entry(shop: Worksp
     assert edit_change._values({"rounds": "many", "content": "x"}) == {"rounds": "many", "content": "x"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "typed", "problem"),
+    [
+        ("change", {"rounds": "many"}, "rounds: "),
+        ("change", {"priority": "urgent", "rounds": "5"}, "priority: "),
+        ("change", {"depends_on": "#999, x"}, "`#999` is no other entry of the backlog"),
+        ("change", {"priority": "medium", "depends_on": "", "rounds": "BEFORE"}, "The entry has all of these values already"),
+        ("merge", {"content": " \r\n "}, "content: "),
+    ],
+)
+def test_a_form_that_is_refused_comes_back_as_it_was_typed(
+    shop: Workspace, kind: str, typed: dict[str, str], problem: str
+) -> None:
+    first, second = an_entry(shop, content="A"), an_entry(shop, content="B")
+    more = {"priority": "high"} if kind == "change" else {"with": f"#{second.seq}"}
+    run = a_rearranging_run(shop, {"kind": kind, "entry": f"#{first.seq}", **more})
+    proposal = run.proposals.get()
+    shown = (
+        {"priority": "high", "depends_on": "", "rounds": str(first.budget_rounds)} if kind == "change" else {"content": "A\n\nB"}
+    )
+    otto, address = client_of("otto", "operator", shop), f"/w/{shop.pk}/entries/runs/{run.pk}/proposals/{proposal.pk}/"
+    form = otto.get(address)
+    assert (form.status_code, form.context["form_data"], form.context["problem"]) == (200, shown, "")
+    typed = {"priority": "low", "depends_on": f"#{second.seq}", "rounds": "7", "content": "Both"} | typed
+    typed = {name: value.replace("BEFORE", str(first.budget_rounds)) for name, value in typed.items()}
+    seen = otto.post(address, typed | {"reason": "has no field"})
+    assert seen.status_code == 422 and seen.context["problem"].startswith(problem)
+    assert seen.context["form_data"] == {name: typed[name].replace("\r\n", "\n") for name in shown}
+    assert run.proposals.get().after == proposal.after
+
+
 def test_a_proposed_entry_is_filled_in_with_the_numbers_of_this_workspace(shop: Workspace) -> None:
     theirs, mine = an_entry(a_workspace(name="Other")), an_entry(shop)
     after = {"content": "A", "group": None, "depends_on": [mine.pk, theirs.pk, "ref"], "spec": {"files_to_modify": ["a", "b"]}}

@@ -209,6 +209,48 @@ def test_the_grid_and_the_list_have_what_ended_within_the_hour_of_this_workspace
     assert [row.session.pk for row in views._recent(page_request(shop))] == [young.pk]
 
 
+ALL = {"All": 6, "Running": 2, "Quiet": 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "counts"),
+    [
+        ({}, "work-sort work failed-sort passed", ALL),
+        ({"sort": "-entry"}, "passed failed-sort work-sort work", ALL),
+        ({"state": "passed"}, "passed passed-sort", ALL),
+        ({"state": "failed"}, "failed-sort failed", ALL),
+        ({"state": "running"}, "work-sort work", ALL),
+        ({"q": "sort"}, "work-sort failed-sort passed-sort", {"All": 3, "Running": 1, "Quiet": 1}),
+        ({"q": "sort", "state": "passed"}, "passed-sort", {"All": 3, "Running": 1, "Quiet": 1}),
+        ({"phase": "implementation"}, "work-sort work", {"All": 2, "Running": 2, "Quiet": 1}),
+        ({"phase": "verification"}, "", {"All": 0}),
+        ({"view": "grid"}, "work-sort work", ALL),
+        ({"view": "grid", "state": "passed"}, "", ALL),
+        ({"view": "timeline", "state": "passed"}, "passed passed-sort", ALL),
+        ({"ended": "1", "state": "passed"}, "passed passed-sort passed-late passed-old", None),
+    ],
+)
+def test_a_page_is_cut_from_what_fits_a_filter_and_the_chips_count_all_that_fits(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, query: dict[str, str], shown: str, counts: dict[str, int] | None
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    for workspace, name, minutes in (
+        (shop, "work", 1),
+        (shop, "work-sort", 9),
+        (Workspace.objects.get(name="Other"), "theirs", 1),
+    ):
+        entry, at = an_entry(workspace, content=name), datetime.now(UTC) - timedelta(minutes=minutes)
+        row = Session(workspace=workspace, entry=entry, attempt=1, status="running", phase="implementation", claimed_at=at)
+        Session.objects.bulk_create([row])
+    ended_at = {"failed-sort": 2, "passed": 3, "failed": 4, "passed-sort": 5, "passed-late": 6, "passed-old": 61}
+    for name, minutes in ended_at.items():
+        ended(shop, minutes, content=name, outcome=name.split("-")[0])
+    seen = views.workers(page_request(shop, **query))
+    assert " ".join(row.entry.content for row in seen["rows"]) == shown
+    assert counts in (None, {word: number for word, _, _, number in seen["chips"] if number or word == "All"})
+    assert (seen["older"], seen["filtered"]) == (1, not query.keys().isdisjoint({"state", "phase", "q"}))
+
+
 @pytest.mark.parametrize(
     ("filters", "matches"),
     [

@@ -212,7 +212,9 @@ def test_a_stop_is_shown_until_all_confirmed_and_two_minutes_more(shop: Workspac
 # Events
 
 
-def test_half_of_the_recent_events_are_of_people_where_there_are_so_many(shop: Workspace) -> None:
+def test_half_of_the_recent_events_are_of_people_where_there_are_so_many(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def record(by: Any, number: int, where: Workspace = shop) -> None:
         for _ in range(number):
             activity.record(where.pk, WorkspaceRenamed(before="a", after="b"), by=by)
@@ -227,7 +229,9 @@ def test_half_of_the_recent_events_are_of_people_where_there_are_so_many(shop: W
     record(ANA_HERSELF, 9, a_workspace(name="Other"))
     assert kinds(4) == "aahh" and kinds(8) == "aaahhhhh" and kinds(20) == "aaahhhhhh"
     record(MUSTER, 9)
-    assert kinds(4) == "aahh"
+    assert kinds(4) == "aahh" and kinds(5) == "aaahh" and kinds(10) == "aaaaahhhhh" and kinds(20) == "aaaaaaaaaaaahhhhhh"
+    monkeypatch.setattr(fragments, "MAX_LOOKED_AT", 13)
+    assert kinds(20) == "aaaaaaaaaaaah", "further back nobody is looked for"
 
 
 ANA_HERSELF = access.Caller("ana", user=object())
