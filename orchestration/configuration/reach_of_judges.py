@@ -7,8 +7,10 @@ from pathlib import Path
 
 from orchestration.configuration.config.fields import Command
 from orchestration.configuration.config.workspace import Config
-from orchestration.processes.programs import Finder
+from orchestration.processes.programs import Finder, link_target
 from orchestration.processes.sandbox import is_in
+
+MAX_PASSED = 40  # links may lead in a circle
 
 
 def problems(config: Config) -> dict[str, str]:
@@ -16,12 +18,12 @@ def problems(config: Config) -> dict[str, str]:
     if config.sandbox.mode == "none" or not config.sandbox.write:
         return {}
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
-    places = {place for path in config.sandbox.write for place in _both(os.path.normpath(finder.expanded(path)))}
+    places = {place for path in config.sandbox.write for place in _passed(finder.expanded(path))}
     sentences = {}
     for name, command in _commands(config):
         named = finder.named(command) | finder.of_commands([command])
         for path in sorted(map(str, named)):
-            if any(is_in(own, place) for own in _both(path) for place in places) and not _is_cache(name, path):
+            if any(is_in(own, place) for own in _passed(path) for place in places) and not _is_cache(name, path):
                 sentences[name] = (
                     f"{path} lies below sandbox.write: an agent could rewrite what judges its work. Keep it elsewhere"
                 )
@@ -39,5 +41,13 @@ def _is_cache(name: str, path: str) -> bool:
     return name.startswith("setup.") and not Path(path).is_file() and (Path(path).is_dir() or not Path(path).suffix)
 
 
-def _both(path: str) -> set[str]:
-    return {path, os.path.realpath(path)}
+def _passed(path: str) -> set[str]:
+    """The path, what it leads to, and what the links in it lead through: an agent that may replace one of these decides what is at the end."""
+    passed, waiting = {os.path.realpath(path)}, [os.path.normpath(path)]
+    while waiting and len(passed) < MAX_PASSED:
+        place = Path(waiting.pop())
+        targets = {folder: link_target(folder) for folder in (place, *place.parents)}
+        steps = {os.path.normpath(target / place.relative_to(link)) for link, target in targets.items() if target is not None}
+        waiting += steps - passed
+        passed.add(str(place))
+    return passed

@@ -106,7 +106,7 @@ class Finder:
         if depth > MAX_DEPTH or _in_system(path):
             return set()
         paths = {path} | self._installation(path)
-        target = _link_target(path)
+        target = link_target(path)
         if target is not None:
             return paths | self._of_file(target, depth + 1) | self._of_file(Path(os.path.realpath(path)), depth + 1)
         for interpreter in self._interpreter(path):
@@ -175,7 +175,8 @@ def _in_system(path: Path) -> bool:
     return any(is_in(str(path), folder) for folder in SYSTEM)
 
 
-def _link_target(path: Path) -> Path | None:
+def link_target(path: Path) -> Path | None:
+    """One step. None: it is no link."""
     try:
         return Path(os.path.normpath(path.parent / os.readlink(path)))
     except OSError:
