@@ -67,7 +67,7 @@ def begin_again_late() -> int:
     )
     away.filter(host_away_at__isnull=True).update(host_away_at=Now())
     late = Now() - timedelta(seconds=settings.LOST_HOST_S)
-    others = _online(Worker.objects.exclude(_its_host()).filter(host_id__gt="", slots__gt=0))
+    others = _online(Worker.objects.filter(host_id__gt="", slots__gt=0))
     watched = Worker.objects.filter(
         queue="control", started_at__lte=late, seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)
     )

@@ -71,6 +71,14 @@ def test_it_begins_again_from_what_was_shared_and_names_what_was_given_up(team: 
     assert not Conversation.objects.exists() and lost_work.begin_again_late() == 0
 
 
+def test_a_host_without_a_name_is_called_a_host(team: Workspace) -> None:
+    entry = only_there(team)
+    Session.objects.filter(entry=entry).update(host="")
+    assert lost_work.begin_again_late() == 1
+    assert "was on a host alone" in Round.objects.get(entry=entry).findings[-1]
+    assert Event.objects.get(verb="entry.work_given_up").data == {"round": 1, "host": "a host", "commit": "a" * 40}
+
+
 def test_it_waits_with_the_name_of_its_host_before(team: Workspace) -> None:
     entry = only_there(team, away_s=3500)
     assert lost_work.begin_again_late() == 0
@@ -84,10 +92,42 @@ def test_the_time_counts_from_the_first_tick_that_misses_the_host(team: Workspac
     reconcile.run()
     entry.refresh_from_db()
     assert entry.host_away_at is not None and entry.host_id == "host_1"
+    first_missed = entry.host_away_at
+    Worker.objects.filter(pk=a_host("host_1", "build-1").pk).update(seen_at=now() - timedelta(hours=1))
+    Worker.objects.filter(pk=a_host("host_1", "build-1").pk).update(queue="control")
+    reconcile.run()
+    entry.refresh_from_db()
+    assert entry.host_away_at == first_missed, "the time goes on, and no other process of that host can do its work"
     a_host("host_1", "build-1")
     reconcile.run()
     entry.refresh_from_db()
     assert entry.host_away_at is None
+
+
+def test_a_host_that_is_back_stops_the_time_of_its_own_work_alone_and_a_later_absence_counts_anew(team: Workspace) -> None:
+    mine, others = only_there(team, away_s=3500), only_there(team, host_id="host_3", away_s=3500)
+    back = a_host("host_1", "build-1")
+    assert lost_work.begin_again_late() == 0
+    mine.refresh_from_db()
+    before = others.host_away_at
+    others.refresh_from_db()
+    assert mine.host_away_at is None and others.host_away_at == before
+    back.delete()
+    Entry.objects.filter(pk=others.pk).update(host_away_at=now() - timedelta(seconds=3700))
+    assert lost_work.begin_again_late() == 1, "the other one alone has been away for so long"
+    mine.refresh_from_db()
+    assert mine.host_id == "host_1" and mine.host_away_at is not None and now() - mine.host_away_at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "where", [{"origin": "", "host_id": "home"}, {"host_id": "host_1"}, {"origin": "", "host_id": "host_2"}], ids=str
+)
+def test_work_is_given_up_wherever_the_repository_is_as_long_as_another_host_has_it(
+    team: Workspace, where: dict[str, str]
+) -> None:
+    only_there(team)
+    Workspace.objects.update(**where)
+    assert lost_work.begin_again_late() == 1
 
 
 def test_a_host_of_an_earlier_version_is_known_by_its_name(team: Workspace) -> None:
@@ -108,6 +148,8 @@ def test_a_host_of_an_earlier_version_is_known_by_its_name(team: Workspace) -> N
         lambda: Worker.objects.filter(queue="control").update(seen_at=now() - timedelta(hours=1)),
         lambda: Worker.objects.update(started_at=Case(When(queue="control", then=Now()), default=now() - timedelta(days=1))),
         lambda: Worker.objects.filter(host_id="host_2").update(slots=0),
+        lambda: Worker.objects.filter(host_id="host_2").update(host_id=""),
+        lambda: Worker.objects.filter(host_id="host_2").update(queue="control"),
         lambda: Entry.objects.update(is_shared=True),
         lambda: Workspace.objects.update(origin="", host_id="host_1"),
         lambda: Workspace.objects.update(host_id=""),
@@ -119,6 +161,8 @@ def test_a_host_of_an_earlier_version_is_known_by_its_name(team: Workspace) -> N
         "who watched is away",
         "only a host is old",
         "the other takes nothing",
+        "the other is of an earlier version",
+        "the other runs no sessions",
         "it is shared",
         "it has the repository",
         "one disk",
@@ -246,6 +290,29 @@ def test_a_deleted_entry_begins_nothing_again(team: Workspace) -> None:
     entry = only_there(team)
     Entry.objects.filter(pk=entry.pk).update(deleted_at=now())
     lost_work.begin_again_at_once(entry)
+    assert not Round.objects.filter(given_up=True).exists()
+
+
+def test_the_executor_and_the_pages_learn_that_it_begins_again(team: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    cycles, changes = list[str](), list[tuple[str, ...]]()
+    monkeypatch.setattr(lost_work.wake_ups, "enqueue_cycle", cycles.append)
+    monkeypatch.setattr(lost_work.wake_ups, "publish_change", lambda *change: changes.append(change))
+    entry = only_there(team)
+    cycles.clear()
+    assert lost_work.begin_again_late() == 1 and cycles == [team.pk]
+    assert (team.pk, "entries", "landing", "executor") in changes
+    lost_work.begin_again_at_once(entry)
+    assert cycles == [team.pk, team.pk]
+
+
+def test_one_that_lands_now_goes_on_where_no_host_can_have_its_work_any_more(team: Workspace) -> None:
+    entry = only_there(team, status="in_progress")
+    landing = queue.enqueue(entry, "a" * 40, round_=Round.objects.get())
+    intent = IntegrationCommit.objects.create(workspace=team, old="a" * 40, new="b" * 40, tree="c" * 40, subject="x")
+    Landing.objects.filter(pk=landing.pk).update(intent=intent)
+    lost_work.begin_again_at_once(entry)
+    entry.refresh_from_db()
+    assert (entry.status, entry.host_id, Landing.objects.get().state) == ("in_progress", "host_1", "queued")
     assert not Round.objects.filter(given_up=True).exists()
 
 
