@@ -60,7 +60,7 @@ def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[
         missing.read(line)
     neighbours = _next_to_scripts(agent, missing)
     imported = {name.split(".")[0].split("/")[0] for names in _IMPORTS.findall(output) for name in names if name}
-    needed = [path for path in neighbours if path.stem in imported or path.name in imported]
+    needed = [path for path in neighbours if path.stem in imported]
     sentences = [*missing.sentences()]
     sentences += [f"The sandbox does not show {path}: let it read this? Add it to sandbox.read in the config." for path in needed]
     if sentences:

@@ -1,16 +1,22 @@
 """What a sandbox hides from an agent is said before the first cent; and what may not lie where an agent writes."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.test import Client
 
-from orchestration.configuration import load, reach_of_judges, secrets
+from orchestration.configuration import Agent, load, reach_of_judges, secrets
+from orchestration.git.command import GitError
 from orchestration.models import LogChunk
+from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.sandbox.missing import Missing
 from orchestration.worker import agent_checks, trial_run
-from tests.factories import ANA, a_token
+from tests.factories import ANA, a_token, a_workspace
 from tests.orchestration.worker.sessions.shop import Shop
 
 Make = Callable[..., Shop]
@@ -92,6 +98,137 @@ def test_a_trial_that_does_not_end_is_ended(shop: Make, monkeypatch: pytest.Monk
     assert ok and "exit code" not in message
     ok, message = checked(shop("yes"))  # its output is bounded
     assert ok
+
+
+def judged(home: Path, output: str, *, code: int | None = 0, **agent: Any) -> tuple[bool, str]:
+    """What is said of an agent that printed this. Its sandbox shows the system and the agent's own file."""
+    (home / "agents/mine.py").write_text("")
+    shown = ["/usr", f"{home}/agents/mine.py"]
+    boxes: Any = SimpleNamespace(missing=lambda: Missing(str(home), shown, lambda path: path.endswith("/hidden")))
+    command = agent or {"command": f"python3 {home}/agents/mine.py"}
+    return trial_run._judged(Agent(**command), boxes, code, output)
+
+
+def needs(home: Path, *names: str) -> tuple[bool, str]:
+    shown = [
+        f"The sandbox does not show {home}/{name}: let it read this? Add it to sandbox.read in the config." for name in names
+    ]
+    return False, " ".join(["A trial run shows what its agent needs and does not see.", *shown])
+
+
+@pytest.mark.parametrize(
+    ("output", "named"),
+    [
+        ("ModuleNotFoundError: No module named 'helper'", ["agents/helper.py"]),
+        ("ModuleNotFoundError: No module named 'helper.deep'", ["agents/helper.py"]),
+        ("ModuleNotFoundError: No module named 'helpers.deep'", ["agents/helpers"]),
+        ("Error: Cannot find module './lib'\n\nRequire stack:\n- mine.js", ["agents/lib.js"]),
+        ("Error: Cannot find module './lib.js'", ["agents/lib.js"]),
+        ("Error: Cannot find module 'helpers/deep'", ["agents/helpers"]),
+        ("in `require': cannot load such file -- tool (LoadError)", ["agents/tool.rb"]),
+        ("No module named 'tool'\nCannot find module 'lib'\nNo module named 'lib'", ["agents/lib.js", "agents/tool.rb"]),
+        ("cat: ~/data.json: No such file or directory\nNo module named 'lib'", ["data.json", "agents/lib.js"]),
+        ("No such file or directory: '{home}/agents/lib.js'\nNo module named 'lib'", ["agents/lib.js"]),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 1, None])
+def test_a_file_that_it_looks_for_next_to_its_script_is_named_as_needed(
+    home: Path, output: str, named: list[str], code: int | None
+) -> None:
+    for name in ("agents/helper.py", "agents/lib.js", "agents/tool.rb", "agents/other.py", "data.json", "helper.py"):
+        (home / name).write_text("")
+    assert judged(home, output.format(home=home), code=code) == needs(home, *named)
+
+
+def test_a_module_from_elsewhere_caches_and_what_is_hidden_are_not_named(home: Path) -> None:
+    for name in ("__pycache__", ".git", ".venv", "node_modules", "hidden"):
+        (home / "agents" / name).mkdir()
+    (home / "agents/helpers/__init__.py").unlink()
+    (home / "agents/helpers").rmdir()
+    for output in ("", "No module named 'requests'", "No module named 'hidden'", "Cannot find module 'node_modules'"):
+        assert judged(home, output) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "words"),
+    [
+        (3, "one\nlast words\n\n", "A trial run without a network ended with exit code 3: last words."),
+        (3, " \n", "A trial run without a network ended with exit code 3: no output."),
+        (3, "x" * 300, f"A trial run without a network ended with exit code 3: {'x' * 200}."),
+        (0, "last words", ""),
+        (None, "last words", ""),
+    ],
+)
+def test_a_trial_that_fails_or_is_silent_is_a_remark(home: Path, code: int | None, output: str, words: str) -> None:
+    for name in "abcdef":
+        (home / f"agents/{name}.py").write_text("")
+    neighbours = f"what else lies in {home}/agents (a.py, b.py, c.py, d.py, e.py): add it to sandbox.read if needed."
+    assert judged(home, output, code=code) == (True, f"{words} The sandbox does not show {neighbours}".strip())
+    (home / "bin").mkdir()
+    (home / "bin/alone.py").write_text("")
+    answer = judged(home, output, code=code, command=[f"{home}/bin/none.py"], args=["--of", f"{home}/bin"])
+    assert answer == (True, words), "only files are scripts"
+    first = judged(home, output, code=code, command=["python3"], args=[f"{home}/agents/mine.py"])
+    assert first == (True, f"{words} The sandbox does not show {neighbours}".strip())
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What ran in the sandbox, which says that it needs nothing."""
+    calls: list[Any] = []
+
+    def run_inside(boxes: Boxes, command: list[str], variables: dict[str, str], *, folder: Path, timeout_s: float) -> Any:
+        calls.append((boxes, command, variables, {path.name: path.read_text() for path in folder.iterdir()}, timeout_s))
+        return 0, ""
+
+    monkeypatch.setattr(trial_run.host_faults, "run_inside", run_inside)
+    monkeypatch.setattr(Boxes, "missing", lambda boxes: Missing("/", ["/"], lambda path: True))
+    return calls
+
+
+def boxes_of(agent: Agent, *, confined: bool = True) -> Boxes:
+    config = load({"agent": agent.model_dump(), "sandbox": {"network": "open", "read": ["/srv/a"], "write": ["/srv/b"]}})
+    return Boxes(config, a_workspace(), Decision(confined), "check")
+
+
+@pytest.mark.django_db
+def test_a_trial_sees_all_that_a_round_sees_and_can_change_and_reach_nothing(
+    tried: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> str:
+        raise GitError("rev-parse", "no commit")
+
+    monkeypatch.setattr(trial_run.branch, "start_point", away)
+    agent = Agent(command="mine --fast", args=["--more"], env={"COLOUR": "red", "API_KEY": "own"})
+    boxes = boxes_of(agent)
+    secrets.put(boxes.workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
+    secrets.put(a_workspace(name="Other").pk, "OTHER_KEY", "sk-very-secret", by=ANA)
+    assert trial_run.of(agent, boxes, boxes.workspace) == (True, "")
+    [(strict, command, variables, files, timeout_s)] = tried
+    sandbox = boxes.config.sandbox.model_copy(update={"network": "none", "read": ["/srv/a", "/srv/b"], "write": []})
+    assert strict.config == boxes.config.model_copy(update={"sandbox": sandbox}) and boxes.config.sandbox.write == ["/srv/b"]
+    assert strict.decision == Decision(True, network="none") and command == ["sh", "-c", "mine --fast", "--more"]
+    spec = {"id": "trial", "content": trial_run.NOTHING_TO_DO, "spec": {}}
+    assert files == {"muster-trial.md": trial_run.NOTHING_TO_DO, "muster-trial.json": json.dumps(spec)} and timeout_s == 10
+    assert variables == {
+        "COLOUR": "red",
+        "API_KEY": "trial",
+        "MUSTER_TRIAL": "1",
+        "MUSTER_WORKSPACE_ID": boxes.workspace.pk,
+        "MUSTER_PHASE": "implementation",
+        "MUSTER_ROUND": "1",
+        "MUSTER_BUDGET_USD": "0.000000",
+        "MUSTER_PROMPT_FILE": "/work/check/muster-trial.md",
+        "MUSTER_SPEC_FILE": "/work/check/muster-trial.json",
+    }
+
+
+@pytest.mark.django_db
+def test_without_a_sandbox_or_a_command_nothing_is_tried(tried: list[Any]) -> None:
+    agent = Agent(command="mine")
+    boxes = boxes_of(agent, confined=False)
+    assert trial_run.of(agent, boxes, boxes.workspace) == (True, "")
+    assert trial_run.of(Agent(kind="codex"), boxes_of(agent), boxes.workspace) == (True, "") and tried == []
 
 
 def test_what_the_agents_own_command_names_stays_writable_below_write(shop: Make, tmp_path: Path) -> None:
