@@ -59,7 +59,12 @@ def test_it_begins_again_from_what_was_shared_and_names_what_was_given_up(team: 
     assert lost_work.begin_again_late() == 1
     entry.refresh_from_db()
     other.refresh_from_db()
-    assert (entry.status, entry.next_work, entry.host_id, entry.is_shared) == ("pending", "implement", "", True)
+    assert (entry.status, entry.next_work, entry.host_id, entry.is_shared) == (
+        "pending",
+        "implement",
+        "",
+        True,
+    ) and entry.host_away_at is None
     assert (other.next_work, other.host_id) == ("verify", "host_2")
     [lost] = Round.objects.filter(entry=entry)
     sentence = (
@@ -253,6 +258,7 @@ def test_the_host_of_a_round_is_known_by_its_id_or_else_by_its_name(
 ) -> None:
     monkeypatch.setattr(lost_work.hosts, "host_id", lambda: "here")
     monkeypatch.setattr(lost_work.socket, "gethostname", lambda: "this")
+    Worker.objects.filter(pk=a_host("", "build-2").pk).update(id="0")  # of an earlier version, and the first to be read
     entry = only_there(team)
     Session.objects.filter(entry=entry).update(host_id=host_id, host=name)
     round_ = Round.objects.select_related("session__workspace").get()

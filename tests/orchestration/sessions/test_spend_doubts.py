@@ -27,6 +27,14 @@ def a_burst(*, lines: int = 500, cost: str = "0.05", outcome: str = "out_of_mone
     return Session.objects.select_related("entry", "workspace").get(pk=session.pk)
 
 
+def a_session_beyond(*amounts: str) -> Session:
+    """A session at work, with $5 reserved, that has booked these amounts."""
+    session = a_session(an_entry(a_workspace(cap="1000", budget="1000"), budget="50"))
+    for number, amount in enumerate(amounts):
+        metering.record(session, metering.Usage(str(number), cost=usd(amount)))
+    return Session.objects.get(pk=session.pk)
+
+
 def money(session: Session) -> tuple[int, int]:
     account = Account.objects.get(pk=session.entry_id)
     assert audit.check(session.workspace_id).wrong == []
@@ -118,10 +126,70 @@ def test_what_a_person_has_taken_back_already_is_not_taken_back_again() -> None:
     assert money(session) == (usd(5), 0)
 
 
+def test_corrections_of_another_session_take_nothing_off_its_excess_and_more_than_all_is_taken_back_by_none() -> None:
+    session = a_session_beyond(*["0.2"] * 30)
+    other = a_session(an_entry(session.workspace, budget="50"))
+    metering.record(other, metering.Usage("1", cost=usd(4)))
+    corrections.correct(LedgerEntry.objects.get(session_ref=other.pk), -usd(3), by=ANA, reason="repeated", key="k")
+    assert session.hold is not None
+    excess = spend_doubts.of_hold(session.hold)
+    assert (excess.booked, excess.reserved, excess.amount) == (usd(6), usd(5), usd(1))
+    for number, row in enumerate(LedgerEntry.objects.filter(hold=session.hold_id)[:10]):
+        corrections.correct(row, -usd("0.2"), by=ANA, reason="repeated", key=f"k{number}")
+    Session.objects.filter(pk=session.pk).update(doubt="open")
+    assert spend_doubts.of_hold(session.hold).amount == -usd(1)
+    assert spend_doubts.answer(session, is_true=False, by=ANA, reason="it repeats itself") == 0
+    assert Account.objects.get(pk=session.entry_id).spent == usd(4)
+
+
+def test_a_doubt_begins_once_and_only_of_what_is_beyond_the_reservation_now() -> None:
+    session = a_session_beyond(*["1"] * 8)
+    large = a_session(an_entry(session.workspace, budget="50"))
+    metering.record(large, metering.Usage("1", cost=usd(4)))
+    excess = spend_doubts.open_if_due(session)
+    assert excess is not None and (excess.booked, excess.reserved) == (usd(8), usd(5))
+    assert spend_doubts.open_if_due(session) is None and Event.objects.filter(verb="session.doubted").count() == 1
+    event = Event.objects.get(verb="session.doubted")
+    assert (event.data["booked_usd"], event.data["reserved_usd"], event.data["entry"]) == (8, 5, session.entry_id)
+    for answered in ("true", "false"):
+        Session.objects.filter(pk=session.pk).update(doubt=answered)
+        assert spend_doubts.open_if_due(session) is None and Session.objects.get(pk=session.pk).doubt == answered
+        assert not spend_doubts.is_any_open(session.workspace_id)
+
+
+def test_a_run_a_session_without_a_reservation_and_one_within_it_are_never_doubted() -> None:
+    session = a_session_beyond(*["1"] * 8)
+    within = a_session_beyond(*["1"] * 5)
+    corrected = a_session_beyond(*["1"] * 8)
+    row = LedgerEntry.objects.filter(session_ref=corrected.pk).earliest("pk")
+    corrections.correct(row, -usd(1), by=ANA, reason="repeated", key="k")
+    unfunded = Session(pk="ses_none", workspace=session.workspace, entry=session.entry, attempt=1)
+    session.role = Session.Role.PLAN
+    assert [spend_doubts.open_if_due(each) for each in (session, within, corrected, unfunded)] == [None] * 4
+    assert not Session.objects.exclude(doubt="").exists()
+
+
+def test_an_answer_is_that_of_its_own_session_in_its_own_round_and_wakes_whatever_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = a_burst()
+    other = a_session_beyond("1")
+    Session.objects.filter(pk=other.pk).update(doubt="open")
+    Session.objects.filter(pk=session.pk).update(round_number=3, attempt=2)
+    cycles, changes = list[str](), list[tuple[str, ...]]()
+    monkeypatch.setattr(spend_doubts.wake_ups, "enqueue_cycle", cycles.append)
+    monkeypatch.setattr(spend_doubts.wake_ups, "publish_change", lambda *change: changes.append(change))
+    spend_doubts.answer(Session.objects.get(pk=session.pk), is_true=False, by=ANA, reason="no")
+    row = LedgerEntry.objects.get(price_source="manual")
+    assert (row.round, row.event_key) == (3, f"{session.pk}:2:denied")
+    assert session.workspace_id in cycles and (session.workspace_id, "budget", "workers", "entries") in changes
+    assert Session.objects.get(pk=other.pk).doubt == "open"
+
+
 def test_a_correction_needs_a_reason_and_a_doubt() -> None:
     with pytest.raises(Invalid):
         spend_doubts.answer(a_burst(), is_true=False, by=ANA, reason=" ")
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=spend_doubts.NOTHING):
         spend_doubts.answer(a_burst(lines=1), is_true=True, by=ANA)
 
 
@@ -130,6 +198,17 @@ def test_an_entry_that_a_person_moved_meanwhile_stays_there() -> None:
     Entry.objects.update(reason_message="Ana looks at it")
     spend_doubts.answer(session, is_true=True, by=ANA)
     assert status(session) == ("blocked", "human_hold")
+
+
+@pytest.mark.parametrize(
+    "moved", [{"status": "pending", "reason_code": ""}, {"status": "pending"}, {"reason_code": "budget_exceeded"}], ids=str
+)
+def test_only_an_entry_that_is_still_held_for_it_goes_on(moved: dict[str, str]) -> None:
+    session = a_burst()
+    Entry.objects.filter(pk=session.entry_id).update(**moved)
+    before = status(session)
+    spend_doubts.answer(Session.objects.get(pk=session.pk), is_true=True, by=ANA)
+    assert status(session) == before and not Event.objects.filter(verb="entry.released").exists()
 
 
 @pytest.mark.parametrize(("role", "answer"), [(Role.BUDGET, 200), (Role.OPERATOR, 403), (Role.VIEWER, 403)])

@@ -15,7 +15,7 @@ from tests.contract.api import Api
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, a_token
 from tests.orchestration.repeating import leaks
-from tests.orchestration.worker.sessions.shop import Shop, entry_of, reports, rounds_of
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, reports, rounds_of
 from workspaces.models import Event
 
 VALUE = "sk-very-secret-41"
@@ -149,17 +149,20 @@ def assert_kept_nowhere(session: Session) -> None:
         assert (page.status_code, VALUE in page.content.decode()) == (200, False), path
 
 
-def test_the_sessions_own_token_is_in_no_text_that_its_agent_printed(shop: Make, tmp_path: Path) -> None:
-    note = tmp_path / "note"
-    agent = (
-        f'env; env >&2; echo "me:$MUSTER_TOKEN" | base64 -w0; echo "at $MUSTER_TOKEN"; echo "$MUSTER_TOKEN" > {note}; touch ok'
+def test_the_sessions_own_token_is_in_no_text_that_its_agent_or_its_reviewer_printed(shop: Make, tmp_path: Path) -> None:
+    notes = [tmp_path / name for name in ("agent", "reviewer")]
+    agent, reviewer = (
+        f'env; env >&2; echo "me:$MUSTER_TOKEN" | base64 -w0; echo "at $MUSTER_TOKEN"; echo "$MUSTER_TOKEN" > {note}; '
+        for note in notes
     )
-    work = shop(agent)
+    work = shop(f"{agent} touch ok", interceptor={"agent": {"command": reviewer + gives("PASS")}})
     with leaks.logged() as written:
         session = work.run()
-    token = note.read_text().strip()
-    assert token.startswith("muster_") and session.outcome == "passed"
-    assert (leaks.columns_with(token.removeprefix("muster_")), leaks.in_log(token, written)) == ([], [])
+    assert session.outcome == "passed"
+    for note in notes:
+        token = note.read_text().strip()
+        assert token.startswith("muster_"), note.name
+        assert (leaks.columns_with(token.removeprefix("muster_")), leaks.in_log(token, written)) == ([], []), note.name
     assert "MUSTER_TOKEN=[secret token]" in str([chunk.lines for chunk in LogChunk.objects.filter(session=session)])
 
 

@@ -1,0 +1,217 @@
+"""One process of an agent from its start on: what it is started with, what is masked in its output, and why it may not start at all."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budget.models import LedgerEntry
+from orchestration.configuration import Agent, load, secrets
+from orchestration.dialogue.delivery import Mail
+from orchestration.models import LogChunk, Session, Worker
+from orchestration.processes.agent_process import Ended
+from orchestration.sessions import conversations, session_dir, supervise
+from orchestration.sessions.logs import chunks
+from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.sessions.supervise import SupervisedProcess
+from orchestration.worker import agents
+from orchestration.worker.agent_run import process
+from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agents import command
+from orchestration.worker.agents.shared.events import Failure
+from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
+from tests.factories import ANA, a_session, a_workspace, an_entry
+from workspaces.masking import Mask
+from workspaces.sealing import Sealed
+
+pytestmark = pytest.mark.django_db
+SECRET = "endpoint-secret-of-this-process"
+IMPLEMENT = Mail()
+
+
+@dataclass
+class Kind:
+    """An agent whose CLI resumes conversations. `launch`: what it runs; an error: why it refuses to."""
+
+    launch: Launch | Exception = field(default_factory=lambda: Launch(["mine", "--fast"], {"OWN": "1"}))
+    starts: list[str] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    TRAITS = replace(command.TRAITS, resumes=True, kill_sequence=(), ignored_prefixes=("{",))
+
+    def _runs(self, how: str, task: Task) -> Launch:
+        self.starts.append(how)
+        self.tasks.append(task)
+        if isinstance(self.launch, Exception):
+            raise self.launch
+        return self.launch
+
+    def start(self, task: Task) -> Launch:
+        return self._runs("start", task)
+
+    def resume(self, task: Task) -> Launch:
+        return self._runs("resume", task)
+
+    def reader(self, task: Task) -> Any:
+        return command.reader(task)
+
+
+class Room:
+    """A session whose agents run nowhere: `prints` is what a process writes, made from its environment."""
+
+    def __init__(self, session: Session, kind: Kind, folder: Path) -> None:
+        self.session, self.kind, self.folder = session, kind, folder
+        self.directory = session_dir.prepare(session, session.entry)
+        self.writer = chunks.Writer(session, limit=100_000, mask=Mask({}))
+        self.prints: Callable[[dict[str, str]], str] = lambda env: ""
+        self.supervised: list[SupervisedProcess] = []
+        self.served: list[Any] = []
+
+    def supervise(self, session: Session, directory: Any, supervised: Any, flags: Any, writer: Any, **reads: Any) -> Ended:
+        self.supervised.append(supervised)
+        for line in filter(None, self.prints(supervised.env).split("\n")):
+            writer.add("stdout", line)
+            reads["on_line"](line, "stdout")
+        reads["on_poll"]()
+        return Ended("exited", 0)
+
+    @contextmanager
+    def serve(self, *served: Any) -> Iterator[str]:
+        self.served.append(served[:5])
+        yield f"http://127.0.0.1:1/{SECRET}"
+        self.served.append("over")
+
+    def run(self, role: Role, *, mail: Mail | None = None, **more: Any) -> AgentRun:
+        config = load({})
+        boxes = Boxes(config, self.session.workspace, Decision(confined=False), "1")
+        agent = Agent(command="mine", timeout_s=70, idle_timeout_s=30, env={"KEY": "sk-of-the-agent"})
+        flags = StopFlags(self.session.pk, self.session.attempt)
+        given = {"prompt": "Do it", "cwd": self.folder, "boxes": boxes, "scratch": self.folder, "limit": 7, **more}
+        return process.run(self.session, flags, self.writer, agent, role, self.directory, mail=mail, **given)
+
+    @property
+    def log(self) -> list[str]:
+        self.writer.flush()
+        return [text for chunk in LogChunk.objects.filter(session=self.session) for _, _, text in chunk.lines]
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Room:
+    settings.DATA_DIR = tmp_path / "data"
+    kind = Kind()
+    a_session(an_entry(a_workspace(name="Other")))
+    room = Room(a_session(an_entry(a_workspace(), budget="9")), kind, tmp_path)
+    monkeypatch.setattr(agents, "for_kind", lambda _: kind)
+    monkeypatch.setattr(supervise, "run", room.supervise)
+    monkeypatch.setattr(process, "_telemetry_endpoint", room.serve)
+    return room
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(f"me:{text}".encode()).decode()
+
+
+@pytest.mark.parametrize(("role", "mail"), [("implement", IMPLEMENT), ("implement", None), ("review", None), ("verify", None)])
+def test_the_token_and_the_secret_of_its_endpoint_are_masked_in_each_role(room: Room, role: Role, mail: Mail | None) -> None:
+    room.prints = lambda env: "\n".join(
+        [env["MUSTER_TOKEN"].removeprefix("muster_"), encoded(env["MUSTER_TOKEN"]), SECRET, encoded(SECRET), "a word"]
+    )
+    assert room.run(role, mail=mail).ok
+    [supervised] = room.supervised
+    token = supervised.env["MUSTER_TOKEN"]
+    core = encoded(token)[4:-4]
+    assert core not in str(room.log) and SECRET not in str(room.log) and encoded(SECRET)[4:-4] not in str(room.log)
+    assert any("[secret MUSTER_TOKEN]" in line for line in room.log) and "[secret of the endpoint]" in room.log
+    assert room.writer.mask(f"{token} {SECRET}") == "[secret MUSTER_TOKEN] [secret of the endpoint]"
+    assert room.log[-1] == "a word"
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "mail", "category"),
+    [("implement", "", IMPLEMENT, "entry"), ("review", "review", None, "interceptor"), ("verify", "verify", None, "entry")],
+)
+def test_each_role_runs_with_the_limits_of_its_agent_and_is_booked_where_it_belongs(
+    room: Room, role: Role, name: str, mail: Mail | None, category: str
+) -> None:
+    room.prints = lambda env: json.dumps({"type": "usage", "id": "1", "cost_usd": 0.25})
+    secrets.put(room.session.workspace_id, "KEY", "sk-of-the-workspace", by=ANA)
+    run = room.run(role, mail=mail, limit=500_000)
+    [supervised], [task] = room.supervised, room.kind.tasks
+    assert (supervised.argv, supervised.cwd, supervised.name, supervised.role) == (
+        ["mine", "--fast"],
+        str(room.folder),
+        name,
+        role,
+    )
+    assert (supervised.wall_s, supervised.idle_s, supervised.ignored_prefixes) == (70, 30, ("{",))
+    assert (supervised.env["OWN"], supervised.env["KEY"]) == ("1", "sk-of-the-workspace") and room.kind.starts == ["start"]
+    assert (task.limit, task.prompt, task.endpoint, task.turn) == (500_000, "Do it", f"http://127.0.0.1:1/{SECRET}", 1)
+    assert task.prompt_file.read_text() == "Do it" and run.ok and run.cost_known and not run.asked
+    [row] = LedgerEntry.objects.all()
+    assert (row.amount, row.category, row.session_ref) == (250_000, category, room.session.pk)
+    record = json.loads(room.directory.agent_for(role).read_text())
+    assert record["command"] == "mine" and "env" not in record
+    assert [served[2] for served in room.served[:1]] == [role] and room.served[1:] == ["over"]
+
+
+def test_a_process_without_a_mailbox_has_no_questions(room: Room) -> None:
+    room.prints = lambda env: json.dumps({"type": "question", "text": "Which?"})
+    assert not room.run("review").asked and room.run("implement", mail=Mail()).asked
+
+
+def test_a_conversation_is_resumed_where_it_began_and_kept_from_its_start(room: Room) -> None:
+    entry, note = (
+        room.session.entry_id,
+        "The conversation began in another folder, inside or outside of a sandbox: a new one begins.",
+    )
+    room.kind.launch = Launch(["mine"], thread=Thread("first", {"cwd": str(room.folder)}))
+    room.run("implement")
+    assert conversations.find(entry, "implement", "command") == ("first", {"cwd": str(room.folder)})
+    room.kind.launch = Launch(["mine"])
+    room.run("implement", turn=2)
+    assert room.kind.starts == ["start", "resume"] and room.kind.tasks[1].thread == Thread("first", {"cwd": str(room.folder)})
+    assert (room.supervised[1].name, room.supervised[1].role) == ("", "implement-2")
+    assert room.directory.agent_for("implement-2").exists() and note not in room.log
+    room.run("review")
+    assert room.kind.starts[-1] == "start" and room.kind.tasks[-1].thread is None, "a reviewer has a conversation of its own"
+    conversations.keep(entry, "implement", "command", "first", {"cwd": "/work/1"})
+    room.run("implement")
+    assert room.log.count(note) == 1
+    conversations.keep(entry, "implement", "command", "first", {})
+    room.run("implement")
+    assert room.log.count(note) == 1, "of one that names no folder nothing is known"
+
+
+@pytest.mark.parametrize("problem", [ValueError("agent.command is not set"), Sealed("KEY is sealed")])
+def test_an_agent_that_cannot_be_started_fails_by_name_and_without_cost(
+    room: Room, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    if isinstance(problem, Sealed):
+
+        def sealed(_: str) -> dict[str, str]:
+            raise problem
+
+        monkeypatch.setattr(process.secrets, "for_agents", sealed)
+    else:
+        room.kind.launch = problem
+    run = room.run("review")
+    assert run == AgentRun(
+        Ended("start_failed", error=str(problem)), "", None, Failure("cli_refused", str(problem)), cost_known=True
+    )
+    assert room.supervised == [] and room.served[-1] == "over"
+
+
+def test_a_run_has_no_token_and_its_endpoint_is_masked_too(room: Room) -> None:
+    a_plan = Session.of_any_role.create(
+        id="run_1", workspace=room.session.workspace, role="plan", attempt=1, status="running", worker=Worker.objects.first()
+    )
+    room.session, room.directory = a_plan, session_dir.prepare_run(a_plan)
+    room.writer = chunks.Writer(a_plan, limit=100_000, mask=Mask({}))
+    room.run("plan")
+    [supervised] = room.supervised
+    assert "MUSTER_TOKEN" not in supervised.env and room.writer.mask(SECRET) == "[secret of the endpoint]"
