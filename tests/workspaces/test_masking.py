@@ -202,6 +202,14 @@ def test_a_process_knows_the_secrets_that_it_used_last_without_their_names(monke
     assert masking.without_known("secret-of-A secret-of-E") == "secret-of-A [secret]"
 
 
+def test_outside_of_every_block_the_secrets_that_were_used_are_known_in_all_their_forms() -> None:
+    Mask({"A": SECRET}).learn({"B": "another-secret"})
+    coded = base64.b64encode(b"user:another-secret").decode()
+    for form in (SECRET, quote(SECRET, safe=""), json.dumps(SECRET)[1:-1], html.escape(SECRET)):
+        assert masking.foreign(f"<{form}>") == masking.without_known(f"<{form}>") == "<[secret]>"
+    assert "[secret]" in masking.foreign(f"Basic {coded}") and coded[8:-4] not in masking.foreign(f"Basic {coded}")
+
+
 def test_every_text_in_a_value_is_masked_and_nothing_else_changes() -> None:
     Mask({"A": "secret-of-A"})
     value = {"secret-of-A": ["secret-of-A", ("x secret-of-A", 1, None)], 2: True, "deep": {"er": {"est": "secret-of-A"}}}

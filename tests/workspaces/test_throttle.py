@@ -1,6 +1,7 @@
 """Tries to log in: each counts by name and address, by name, and by address, and what is over is forgotten."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,6 +100,11 @@ def test_whoever_is_slowed_lets_the_next_one_wait_also_after_an_error(monkeypatc
             throttle.count_try("ana", "10.0.0.1")
     with throttle._slowed, throttle._slowed:
         assert throttle.count_try("ana", "10.0.0.1") == throttle.SLOW_S
+
+
+def test_tries_beyond_those_that_are_slowed_hold_no_thread_of_the_web_server() -> None:
+    with throttle._slowed, throttle._slowed, ThreadPoolExecutor() as threads:
+        assert threads.submit(throttle._is_slow_enough).result(timeout=20) is False
 
 
 def test_the_tries_of_all_names_are_deleted_once_their_window_is_over() -> None:

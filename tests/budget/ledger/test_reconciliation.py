@@ -183,7 +183,13 @@ def test_names_and_tokens_of_one_model_are_added_up_on_both_sides() -> None:
     names = ("claude-haiku-4-5-20251001", "claude-haiku-4-5", "")  # what names no model is in no provider's file
     for n, name in enumerate(names):
         at = datetime.combine(DAY, time(n), UTC)
-        counts = {"input_tokens": 1, "output_tokens": 20, "cache_read_tokens": 300, "cache_write_tokens": 4000}
+        counts = {
+            "input_tokens": 1,
+            "output_tokens": 20,
+            "cache_read_tokens": 300,
+            "cache_write_tokens": 4000,
+            "cache_write_1h_tokens": 3000,
+        }
         item = ledger.Charge(f"k{n}", usd(1), COMPUTED, category="orchestrator", model=name, at=at, **counts)  # type: ignore[arg-type]
         ledger.charge(project(workspace), item, actor="agent")
     file = [

@@ -115,6 +115,20 @@ def test_a_second_try_goes_on_where_the_refs_could_not_be_put_and_loads_nothing_
     assert list(restoring.restore(file)) == ["This backup is restored here already: nothing was changed"]
 
 
+def test_another_backup_is_refused_where_the_database_of_an_interrupted_restore_is(
+    shop: Workspace, backup: Callable[[], Backup], loaded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise Impossible("there is one already")
+
+    file, _ = backup()
+    monkeypatch.setattr(databases, "restored", lambda: ("another backup", False))
+    monkeypatch.setattr(databases, "refuse_if_used", refuse)
+    with pytest.raises(Impossible, match="there is one already"):
+        list(restoring.restore(file))
+    assert not loaded
+
+
 @pytest.mark.parametrize("folder", restoring.OF_WORK)
 def test_the_data_directory_of_a_muster_that_worked_is_left_alone(
     backup: Callable[[], Backup], data: Path, loaded: list[str], folder: str
