@@ -8,8 +8,9 @@ import pytest
 
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
-from orchestration.processes.shim import cgroup_limits
+from orchestration.processes.shim import cgroup_limits, cgroups
 from orchestration.processes.shim.cgroup_limits import Limits
+from orchestration.processes.shim.cgroups import DISABLED, Cgroup
 
 ASpec = Callable[..., Spec]
 
@@ -68,6 +69,23 @@ def test_where_no_group_can_be_had_nothing_is_in_force(nothing_mounted: None):
     assert limits.not_in_force == ["memory", "pids"]
     assert limits.sentences() == []
     assert limits.watched_mb == 1 and "limits.memory_mb is checked each second" in limits.warnings()[0]
+
+
+def test_the_kernel_keeps_memory_where_a_group_has_that_controller_and_not_where_one_can_only_be_made(
+    group: Path, nothing_mounted: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cgroups, "create", lambda _marker, _parent: Cgroup(str(group)))
+    assert cgroups.keeps_memory(str(group.parent)) and not cgroups.keeps_memory(DISABLED)
+    (group / "memory.max").unlink()  # not delegated: only its processes are counted
+    assert not cgroups.keeps_memory(str(group.parent))
+    monkeypatch.setattr(cgroups, "create", lambda _marker, _parent: None)
+    assert not cgroups.keeps_memory(str(group.parent))
+
+
+def test_a_trial_with_a_group_leaves_none_behind(tmp_path: Path, nothing_mounted: None, monkeypatch: pytest.MonkeyPatch):
+    (group := tmp_path / "muster-trial").mkdir()
+    monkeypatch.setattr(cgroups, "create", lambda _marker, _parent: Cgroup(str(group)))
+    assert not cgroups.keeps_memory(str(tmp_path)) and not group.exists()
 
 
 # The real kernel.
