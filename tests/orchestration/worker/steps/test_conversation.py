@@ -105,6 +105,15 @@ def test_an_answer_comes_first_and_a_conversation_that_goes_on_knows_its_task(
     assert "> This one" in text and text.endswith(end) and (end == TASK) is ("Task" in text)
 
 
+def test_what_people_wrote_between_two_rounds_comes_before_the_task_of_the_next_which_has_the_findings(talk: Talk) -> None:
+    talk.keep()
+    messages.instruct(talk.session.entry, "Hurry", by=ANA)
+    talk.session.has_mail = True
+    talk.run(result())
+    [(text, _)] = talk.prompts
+    assert "> Hurry" in text and text.endswith(TASK)
+
+
 def test_an_agent_that_cannot_resume_is_given_its_task_again(monkeypatch: pytest.MonkeyPatch) -> None:
     talk = Talk(monkeypatch, kind="command")
     conversations.keep(talk.session.owner_id, "implement", "command", "thread", {})
