@@ -163,27 +163,33 @@ def test_a_run_a_session_without_a_reservation_and_one_within_it_are_never_doubt
     corrected = a_session_beyond(*["1"] * 8)
     row = LedgerEntry.objects.filter(session_ref=corrected.pk).earliest("pk")
     corrections.correct(row, -usd(1), by=ANA, reason="repeated", key="k")
+    row = LedgerEntry.objects.filter(session_ref=within.pk).earliest("pk")
+    corrections.correct(row, usd(8), by=ANA, reason="a person knows of it", key="l")
     unfunded = Session(pk="ses_none", workspace=session.workspace, entry=session.entry, attempt=1)
     session.role = Session.Role.PLAN
     assert [spend_doubts.open_if_due(each) for each in (session, within, corrected, unfunded)] == [None] * 4
     assert not Session.objects.exclude(doubt="").exists()
 
 
-def test_an_answer_is_that_of_its_own_session_in_its_own_round_and_wakes_whatever_waited(
+def test_an_answer_is_that_of_its_own_session_in_its_own_round_and_reaches_all_that_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    session = a_burst()
-    other = a_session_beyond("1")
-    Session.objects.filter(pk=other.pk).update(doubt="open")
+    session = a_session_beyond(*["1"] * 8)
+    other = a_session(an_entry(session.workspace, budget="50"))
+    last = LedgerEntry.objects.filter(session_ref=session.pk).latest("at")
+    metering.record(other, metering.Usage("1", cost=usd(1)))
+    Session.objects.update(doubt="open")
     Session.objects.filter(pk=session.pk).update(round_number=3, attempt=2)
-    cycles, changes = list[str](), list[tuple[str, ...]]()
+    cycles, changes, announced = list[str](), list[tuple[str, ...]](), list[tuple[str, str]]()
     monkeypatch.setattr(spend_doubts.wake_ups, "enqueue_cycle", cycles.append)
     monkeypatch.setattr(spend_doubts.wake_ups, "publish_change", lambda *change: changes.append(change))
+    monkeypatch.setattr(spend_doubts.caps, "announce", lambda *money: announced.append(money))
     spend_doubts.answer(Session.objects.get(pk=session.pk), is_true=False, by=ANA, reason="no")
     row = LedgerEntry.objects.get(price_source="manual")
-    assert (row.round, row.event_key) == (3, f"{session.pk}:2:denied")
+    assert (row.amount, row.round, row.at, row.event_key) == (-usd(3), 3, last.at, f"{session.pk}:2:denied")
+    assert announced[-1] == (session.workspace_id, session.entry_id)
     assert session.workspace_id in cycles and (session.workspace_id, "budget", "workers", "entries") in changes
-    assert Session.objects.get(pk=other.pk).doubt == "open"
+    assert dict(Session.objects.values_list("pk", "doubt")) == {session.pk: "false", other.pk: "open"}
 
 
 def test_a_correction_needs_a_reason_and_a_doubt() -> None:

@@ -35,7 +35,14 @@ class Place:
         self.error: Exception = RuntimeError("a bug")
         self.fault, self.is_low, self.is_moved, self.broken = "", False, False, ""
 
-    def run(self, *_: object) -> Ending:
+    def run(self, session: Session, _: StopFlags) -> Ending:
+        if session.is_run:
+            pytest.fail("a run has no round")
+        raise self.error
+
+    def ask(self, session: Session, _: StopFlags) -> Ending:
+        if not session.is_run:
+            pytest.fail("a session is no run")
         raise self.error
 
     def publish(self, session: Session) -> None:
@@ -71,7 +78,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     a_session(an_entry(a_workspace(name="Other")))
     place = Place(a_session(an_entry(a_workspace())))
     monkeypatch.setattr(session_run, "_run", place.run)
-    monkeypatch.setattr(session_run.asking, "ask", place.run)
+    monkeypatch.setattr(session_run.asking, "ask", place.ask)
     monkeypatch.setattr(session_run.sharing, "publish", place.publish)
     monkeypatch.setattr(session_run.sessions, "conclude", lambda session, ending: place.calls.append(ending))
     monkeypatch.setattr(session_run.sandbox, "remove_scratch", lambda _: place.calls.append("tidied"))

@@ -206,12 +206,13 @@ def test_an_agent_that_cannot_be_started_fails_by_name_and_without_cost(
     assert room.supervised == [] and room.served[-1] == "over"
 
 
-def test_a_run_has_no_token_and_its_endpoint_is_masked_too(room: Room) -> None:
+def test_a_run_has_no_token_answers_by_its_output_and_its_endpoint_is_masked_too(room: Room) -> None:
     a_plan = Session.of_any_role.create(
         id="run_1", workspace=room.session.workspace, role="plan", attempt=1, status="running", worker=Worker.objects.first()
     )
     room.session, room.directory = a_plan, session_dir.prepare_run(a_plan)
     room.writer = chunks.Writer(a_plan, limit=100_000, mask=Mask({}))
-    room.run("plan")
+    room.prints = lambda env: "An answer\nof two lines"
+    assert room.run("plan").summary == "An answer\nof two lines"
     [supervised] = room.supervised
     assert "MUSTER_TOKEN" not in supervised.env and room.writer.mask(SECRET) == "[secret of the endpoint]"
