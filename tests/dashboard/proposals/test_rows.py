@@ -299,6 +299,7 @@ def test_a_form_has_the_proposed_values_and_else_those_of_the_entry(shop: Worksp
     ("kind", "typed", "problem"),
     [
         ("change", {"rounds": "many"}, "rounds: "),
+        ("change", {"rounds": "9" * 5000}, "rounds: "),
         ("change", {"priority": "urgent", "rounds": "5"}, "priority: "),
         ("change", {"depends_on": "#999, x"}, "`#999` is no other entry of the backlog"),
         ("change", {"priority": "medium", "depends_on": "", "rounds": "BEFORE"}, "The entry has all of these values already"),
@@ -318,12 +319,30 @@ def test_a_form_that_is_refused_comes_back_as_it_was_typed(
     otto, address = client_of("otto", "operator", shop), f"/w/{shop.pk}/entries/runs/{run.pk}/proposals/{proposal.pk}/"
     form = otto.get(address)
     assert (form.status_code, form.context["form_data"], form.context["problem"]) == (200, shown, "")
+    assert form.context["priorities"] == ["critical", "high", "medium", "low"]
     typed = {"priority": "low", "depends_on": f"#{second.seq}", "rounds": "7", "content": "Both"} | typed
     typed = {name: value.replace("BEFORE", str(first.budget_rounds)) for name, value in typed.items()}
     seen = otto.post(address, typed | {"reason": "has no field"})
     assert seen.status_code == 422 and seen.context["problem"].startswith(problem)
     assert seen.context["form_data"] == {name: typed[name].replace("\r\n", "\n") for name in shown}
     assert run.proposals.get().after == proposal.after
+
+
+def test_a_form_of_a_change_that_is_good_leads_back_to_its_run(shop: Workspace) -> None:
+    first, second, third = (an_entry(shop, content=title) for title in "ABC")
+    run = a_rearranging_run(
+        shop,
+        {"kind": "change", "entry": f"#{first.seq}", "priority": "high"},
+        {"kind": "merge", "entry": f"#{second.seq}", "with": f"#{third.seq}"},
+    )
+    otto, home = client_of("otto", "operator", shop), f"/w/{shop.pk}/entries/runs/{run.pk}/"
+    form = {"content": "Both\r\nof them", "priority": "low", "depends_on": f"{third.seq} #{second.seq}", "rounds": "7"}
+    for proposal in run.proposals.all():
+        seen = otto.post(f"{home}proposals/{proposal.pk}/", form)
+        assert (seen.status_code, seen.headers["Location"]) == (303, home)
+    change, merge = run.proposals.order_by("number")
+    assert change.after == {"priority": "low", "depends_on": sorted([second.pk, third.pk]), "rounds": 7}
+    assert merge.after["content"] == "Both\nof them" and {change.edited_by, merge.edited_by} == {"otto"}
 
 
 def test_a_proposed_entry_is_filled_in_with_the_numbers_of_this_workspace(shop: Workspace) -> None:

@@ -1,7 +1,9 @@
 """A session as a row, a tile and a line: its silence, steps, urgency, what it burns, and the place that it has in a list."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -181,7 +183,7 @@ def test_a_page_has_all_at_work_and_as_many_ended_ones_as_fit() -> None:
     mixed = [*over[:2], *at_work, *over[2:]]
     assert views._one_page(mixed, with_ended=False) == at_work
     assert views._one_page(mixed, with_ended=True) == at_work + over[: PAGE_SIZE - 3]
-    assert views._one_page([ROW] * (PAGE_SIZE + 5), with_ended=True) == [ROW] * (PAGE_SIZE + 5)
+    assert views._one_page([*over, *[ROW] * (PAGE_SIZE + 5)], with_ended=True) == [ROW] * (PAGE_SIZE + 5)
 
 
 # From the database
@@ -209,20 +211,37 @@ def test_the_grid_and_the_list_have_what_ended_within_the_hour_of_this_workspace
     assert [row.session.pk for row in views._recent(page_request(shop))] == [young.pk]
 
 
-ALL = {"All": 6, "Running": 2, "Quiet": 1}
+@pytest.fixture
+def hour(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Two sessions at work, five that ended within the hour and one before it. A page has room for four."""
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    other = Workspace.objects.get(name="Other")
+    for workspace, name, minutes, waiting_for in ((shop, "work", 1, "429"), (shop, "work-sort", 9, ""), (other, "theirs", 1, "")):
+        entry, at = an_entry(workspace, content=name), datetime.now(UTC) - timedelta(minutes=minutes)
+        fields = {"attempt": 1, "status": "running", "phase": "implementation", "claimed_at": at, "waiting_for": waiting_for}
+        Session.objects.bulk_create([Session(workspace=workspace, entry=entry, **fields)])
+    ended_at = {"failed-sort": 2, "passed": 3, "failed": 4, "passed-sort": 5, "passed-late": 6, "passed-old": 61}
+    for name, minutes in ended_at.items():
+        ended(shop, minutes, content=name, outcome=name.split("-")[0])
+    return shop
+
+
+ALL = {"All": 6, "Running": 2, "Quiet": 1, "Waiting for provider": 1}
+SORT = {"All": 3, "Running": 1, "Quiet": 1}
 
 
 @pytest.mark.parametrize(
     ("query", "shown", "counts"),
     [
-        ({}, "work-sort work failed-sort passed", ALL),
+        ({}, "work work-sort failed-sort passed", ALL),
         ({"sort": "-entry"}, "passed failed-sort work-sort work", ALL),
         ({"state": "passed"}, "passed passed-sort", ALL),
         ({"state": "failed"}, "failed-sort failed", ALL),
-        ({"state": "running"}, "work-sort work", ALL),
-        ({"q": "sort"}, "work-sort failed-sort passed-sort", {"All": 3, "Running": 1, "Quiet": 1}),
-        ({"q": "sort", "state": "passed"}, "passed-sort", {"All": 3, "Running": 1, "Quiet": 1}),
-        ({"phase": "implementation"}, "work-sort work", {"All": 2, "Running": 2, "Quiet": 1}),
+        ({"state": "waiting"}, "work", ALL),
+        ({"state": "stopping"}, "", ALL | {"Stopping": 0}),
+        ({"q": "sort"}, "work-sort failed-sort passed-sort", SORT),
+        ({"q": "sort", "state": "passed"}, "passed-sort", SORT),
+        ({"phase": "implementation"}, "work work-sort", ALL | {"All": 2}),
         ({"phase": "verification"}, "", {"All": 0}),
         ({"view": "grid"}, "work-sort work", ALL),
         ({"view": "grid", "state": "passed"}, "", ALL),
@@ -231,24 +250,68 @@ ALL = {"All": 6, "Running": 2, "Quiet": 1}
     ],
 )
 def test_a_page_is_cut_from_what_fits_a_filter_and_the_chips_count_all_that_fits(
-    shop: Workspace, monkeypatch: pytest.MonkeyPatch, query: dict[str, str], shown: str, counts: dict[str, int] | None
+    hour: Workspace, query: dict[str, str], shown: str, counts: dict[str, int] | None
 ) -> None:
-    monkeypatch.setattr(views, "PAGE_SIZE", 4)
-    for workspace, name, minutes in (
-        (shop, "work", 1),
-        (shop, "work-sort", 9),
-        (Workspace.objects.get(name="Other"), "theirs", 1),
-    ):
-        entry, at = an_entry(workspace, content=name), datetime.now(UTC) - timedelta(minutes=minutes)
-        row = Session(workspace=workspace, entry=entry, attempt=1, status="running", phase="implementation", claimed_at=at)
-        Session.objects.bulk_create([row])
-    ended_at = {"failed-sort": 2, "passed": 3, "failed": 4, "passed-sort": 5, "passed-late": 6, "passed-old": 61}
-    for name, minutes in ended_at.items():
-        ended(shop, minutes, content=name, outcome=name.split("-")[0])
-    seen = views.workers(page_request(shop, **query))
+    seen = views.workers(page_request(hour, **query))
     assert " ".join(row.entry.content for row in seen["rows"]) == shown
-    assert counts in (None, {word: number for word, _, _, number in seen["chips"] if number or word == "All"})
+    assert counts in (None, {word: number for word, _, _, number in seen["chips"]})
     assert (seen["older"], seen["filtered"]) == (1, not query.keys().isdisjoint({"state", "phase", "q"}))
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "shown"),
+    [
+        ({}, "workers", "work work-sort failed-sort passed failed passed-sort"),
+        ({"state": "passed", "sort": "entry"}, "workers-passed", "passed passed-sort"),
+        ({"state": "passed", "ended": "1"}, "workers-ended-passed", "passed passed-sort passed-late passed-old"),
+        ({"phase": "implementation"}, "workers-implementation", "work work-sort"),
+    ],
+)
+def test_the_file_of_the_list_has_all_that_fits_its_filter(hour: Workspace, query: dict[str, str], name: str, shown: str) -> None:
+    file = views._csv(page_request(hour, **query))
+    lines = list(csv.DictReader(b"".join(file.streaming_content).decode().splitlines()))  # type: ignore[attr-defined]
+    assert " ".join(line["title"] for line in lines) == shown and file.headers["Content-Disposition"].startswith(
+        f'attachment; filename="{name}-2'
+    )
+
+
+def test_links_of_the_list_keep_what_holds_in_the_other_view(shop: Workspace) -> None:
+    query = {
+        "state": "passed",
+        "phase": "verification",
+        "q": "x",
+        "sort": "-cost",
+        "view": "grid",
+        "ended": "1",
+        "session": "sess_1",
+    }
+    seen = views.workers(page_request(shop, **query))
+    links = {name: dict(parse_qsl(seen[name])) for name in ("with_ended", "without_ended", "as_table", "as_grid", "as_timeline")}
+    assert {name: query.keys() - link.keys() for name, link in links.items()} == {
+        "with_ended": {"state", "phase", "sort", "view"}, "without_ended": {"state", "ended"},
+        "as_table": {"view"}, "as_grid": {"sort", "ended"}, "as_timeline": {"sort", "ended"},
+    }  # fmt: skip
+    assert (links["as_grid"]["view"], links["as_timeline"]["view"]) == ("grid", "timeline")
+    assert dict(parse_qsl(seen["query"])) == {name: value for name, value in query.items() if name != "session"}
+    assert seen["kept"] == [("state", "passed"), ("sort", "-cost"), ("ended", "1"), ("view", "grid")]
+
+
+@pytest.mark.parametrize(
+    ("column", "sort", "now", "then"),
+    [
+        ("cost", "", "", "-cost"),
+        ("elapsed", "cost", "", "-elapsed"),
+        ("entry", "", "", "entry"),
+        ("output", "", "", "output"),
+        ("cost", "-cost", "descending", "cost"),
+        ("cost", "cost", "ascending", "-cost"),
+        ("entry", "-entry", "descending", "entry"),
+    ],
+)
+def test_a_column_sorts_by_what_matters_first_and_then_turns(
+    shop: Workspace, column: str, sort: str, now: str, then: str
+) -> None:
+    assert views.workers(page_request(shop, sort=sort, q="x"))["sorts"][column] == {"query": f"q=x&sort={then}", "now": now}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.utils.timezone import now
 
 from budget.amounts import usd
-from budget.models import Project
+from budget.models import Hold, Project
 from dashboard.budget import edits
 from dashboard.shared import confirmation, entry_state, event_text, fragments, labels, region_versions, stop_progress
 from dashboard.shared.labels import Link
@@ -23,7 +23,7 @@ from workspaces import access, activity
 from workspaces.access import MUSTER
 from workspaces.activity.events import WorkspaceRenamed
 from workspaces.errors import NotFound
-from workspaces.models import Role, Workspace
+from workspaces.models import Event, Role, Workspace
 
 NOW = now()
 
@@ -235,6 +235,54 @@ def test_half_of_the_recent_events_are_of_people_where_there_are_so_many(
 
 
 ANA_HERSELF = access.Caller("ana", user=object())
+
+
+def test_events_and_ids_lead_to_the_pages_that_there_are(shop: Workspace) -> None:
+    here, gone, theirs = an_entry(shop), an_entry(shop), an_entry(a_workspace(name="Other"))
+    Entry.objects.filter(pk=gone.pk).update(deleted_at=NOW)
+    base = f"/w/{shop.pk}"
+    links = {here.pk: Link("#1", f"{base}/entries/{here.pk}/"), gone.pk: Link("#2", "")}
+    assert fragments.entry_links(page_request(shop), {here.pk, gone.pk, theirs.pk, "sess_1", shop.pk}) == links
+    for object_id, data, about, session in (
+        (here.pk, {}, links[here.pk], ""),
+        (gone.pk, {}, links[gone.pk], ""),
+        ("sess_1", {"entry": here.pk}, links[here.pk], f"{base}/workers/sess_1/"),
+        ("sess_1", {}, None, f"{base}/workers/sess_1/"),
+        ("rev_1", {"number": 3, "entry": here.pk}, Link("review #3", f"{base}/budget/reviews/rev_1/"), ""),
+        ("rev_1", [], Link("review #?", f"{base}/budget/reviews/rev_1/"), ""),
+        ("", {}, None, ""),
+    ):
+        event = Event.objects.create(workspace=shop, actor="ana", actor_kind="human", verb="x.y", object_id=object_id, data=data)
+        row = fragments.with_entries(Event.objects.filter(pk=event.pk)).get()
+        assert (fragments._about(row), fragments._session(row)) == (about, session), object_id
+    for verb, why in (("session.passed", ""), ("session.failed", "It is red"), ("x.y", "It is red")):
+        event = Event.objects.create(workspace=shop, actor="ana", actor_kind="human", verb=verb, reason="It is red")
+        assert fragments.event_row(fragments.with_entries(Event.objects.filter(pk=event.pk)).get())["why"] == why
+
+
+@pytest.mark.parametrize(
+    ("fields", "quiet"),
+    [
+        ({"last_output_at": 4}, ""),
+        ({"last_output_at": 6}, "quiet"),
+        ({"last_output_at": 9}, "quiet"),
+        ({"last_output_at": 11}, "alarming"),
+        ({"last_output_at": 4, "started_at": 20}, ""),
+        ({"started_at": 6}, "quiet"),
+        ({}, "alarming"),
+    ],
+)
+def test_a_session_at_work_has_its_silence_and_its_money(fields: dict[str, int], quiet: str) -> None:
+    times = {name: now() - timedelta(minutes=minutes) for name, minutes in fields.items()}
+    session = Session(
+        status="running", phase="implementation", entry=Entry(seq=1), claimed_at=now() - timedelta(minutes=30), **times
+    )
+    assert fragments._worker(session) == {
+        "session": session, "entry": session.entry, "status": "running", "phase": labels.PHASES["implementation"],
+        "cost": 0, "hold": 0, "quiet": quiet,
+    }  # fmt: skip
+    session.hold = Hold(amount=9, drawn=4)
+    assert [fragments._worker(session)[name] for name in ("cost", "hold")] == [4, 9]
 
 
 # Caps
