@@ -108,7 +108,8 @@ def test_a_good_value_is_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> No
 def test_what_may_hold_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://me:hunter2@host/name")
     monkeypatch.setenv("MUSTER_EMAIL_URL", "imap://me:hunter2@host")
-    assert len(env.problems()) == 2
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://me:hunter2@host")
+    assert len(env.problems()) == 3
     assert "hunter2" not in "".join(env.problems())
 
 
@@ -147,6 +148,62 @@ def test_a_folder_that_is_named_by_a_link_is_the_folder_itself(monkeypatch: pyte
     (tmp_path / "link").symlink_to("src")
     monkeypatch.setenv("MUSTER_REPO_ROOTS", f"{tmp_path}/link")
     assert env.value("MUSTER_REPO_ROOTS") == [(tmp_path / "src").resolve()]
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("", env.MailServer()),
+        ("smtp://mail", env.MailServer("mail", 25)),
+        ("smtp://mail:587/?tls=1", env.MailServer("mail", 587, starttls=True)),
+        ("smtp://mail/?tls=0", env.MailServer("mail", 25)),
+        ("smtps://a%40b:c%2Fd%3A@mail", env.MailServer("mail", 465, "a@b", "c/d:", tls=True)),
+        ("smtps://me@mail:26", env.MailServer("mail", 26, "me", tls=True)),
+    ],
+)
+def test_the_address_of_a_mail_server_is_read_whole(url: str, server: env.MailServer) -> None:
+    assert env.mail_server(url) == server
+
+
+BASE = "http://127.0.0.1:8765"
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "base", "agent"),
+    [
+        ({}, {}, BASE, BASE),
+        ({"address": "http://up:1\n"}, {}, "http://up:1", "http://up:1"),
+        ({"address": "http://up:1\n", "agent-address": "http://up:2\n"}, {}, "http://up:1", "http://up:2"),
+        ({"address": "\n", "agent-address": "\n"}, {}, BASE, BASE),
+        ({"address": "http://up:1", "agent-address": "\n"}, {}, "http://up:1", "http://up:1"),
+        ({"address": "http://up:1", "agent-address": "http://up:2"}, {"BASE": "http://b"}, "http://b", "http://b"),
+        ({"address": "http://up:1", "agent-address": "http://up:2"}, {"AGENT": "http://a"}, "http://up:1", "http://a"),
+        ({"agent-address": "http://up:2"}, {"BASE": "http://b", "AGENT": "http://a"}, "http://b", "http://a"),
+    ],
+)
+def test_links_lead_to_the_address_of_a_variable_or_else_of_the_last_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, str], given: dict[str, str], base: str, agent: str
+) -> None:
+    monkeypatch.setenv("MUSTER_DATA_DIR", str(tmp_path))
+    for name in ("BASE", "AGENT"):
+        monkeypatch.delenv(f"MUSTER_{name}_URL", raising=False)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for name, text in given.items():
+        monkeypatch.setenv(f"MUSTER_{name}_URL", text)
+    assert (env.base_url(), env.agent_url()) == (base, agent)
+
+
+def test_repositories_lie_in_the_folders_that_are_given_or_at_home_and_in_the_data_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MUSTER_DATA_DIR", "~/data")
+    monkeypatch.setenv("MUSTER_REPO_ROOTS", "")
+    assert env.repo_roots() == [tmp_path.resolve(), (tmp_path / "data").resolve()]
+    monkeypatch.setenv("MUSTER_REPO_ROOTS", "~/src: /srv :")
+    assert env.repo_roots() == [tmp_path.resolve() / "src", Path("/srv").resolve()]
 
 
 def test_only_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

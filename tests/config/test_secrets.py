@@ -13,7 +13,7 @@ PASSWORD = "ab/cd+ef=@#%:"
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL", "MUSTER_SECRET_KEY"):
+    for name in ("DATABASE_URL", "REDIS_URL", "REDIS_HOST", "MUSTER_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -47,7 +47,7 @@ def test_each_secret_can_be_in_a_file_as_it_is_without_its_line_ends(
 ) -> None:
     (tmp_path / "secret").write_bytes(f" \tpass  word=\u00a0 {end}".encode())
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
-    assert env.read(name) == " \tpass  word=\u00a0 " and env.is_given(name)
+    assert env.read(name) == " \tpass  word=\u00a0 " and env.is_given("REDIS_HOST", name) and not env.is_given("REDIS_HOST")
     monkeypatch.setenv(name, " given ")
     assert env.read(name) == " given "
 

@@ -86,12 +86,23 @@ def test_lines_of_threads_do_not_mix() -> None:
         assert [line["message"] for line in records()] == ["theirs", "mine too"]
 
 
-def test_what_is_printed_is_information_and_what_python_keeps_as_its_streams_is_json_too() -> None:
+def test_what_is_printed_is_information_at_once_and_in_its_own_letters() -> None:
     with json_lines() as records:
         assert (sys.__stdout__, sys.__stderr__) == (sys.stdout, sys.stderr) and records() == []
         printed = sys.stdout._stream  # type: ignore[attr-defined]
-        print("hello")
-        assert (json.loads(printed.getvalue())["level"], sys.stdout.isatty(), sys.stdout.writable()) == ("info", False, True)
+        seen: list[str] = []
+        printed.flush = lambda: seen.append(printed.getvalue())
+        print("Größe")
+        [line] = seen
+        assert "Größe" in line and json.loads(line)["level"] == "info"
+        assert (sys.stdout.isatty(), sys.stdout.writable(), sys.stdout.encoding) == (False, True, "utf-8")
+
+
+def test_a_line_of_a_signals_handler_goes_past_the_streams(capfd: pytest.CaptureFixture[str]) -> None:
+    streams.write_at_once(" stopping\n", 15, None)
+    out, err = capfd.readouterr()
+    line = json.loads(err)
+    assert (out, err.count("\n"), line.pop("timestamp")[-1], line) == ("", 1, "Z", {"level": "info", "message": "stopping"})
 
 
 def test_a_copy_of_a_process_installs_nothing_anew() -> None:
