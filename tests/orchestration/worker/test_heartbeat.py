@@ -14,13 +14,14 @@ import pytest
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from budget.models import Hold
 from orchestration.executor import explain
 from orchestration.models import Session, Worker
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
 from orchestration.worker.heartbeat import Heartbeat
 from tests.factories import a_session, a_worker, a_workspace, an_entry
-from workspaces import hosts
+from workspaces import hosts, release
 
 pytestmark = pytest.mark.django_db
 
@@ -101,10 +102,15 @@ def test_the_lease_of_a_session_that_is_not_its_own_is_not_renewed(
 def test_a_look_finds_what_a_session_must_end_for(
     heartbeat: Heartbeat, session: Session, flags: StopFlags, fields: dict[str, Any], reason: str
 ) -> None:
+    ended: list[str] = []
+    flags.attach(SimpleNamespace(stop=lambda: ended.append("stop"), kill=lambda: ended.append("kill"), renew=lambda at: None))  # type: ignore[arg-type]
+    Hold.objects.filter(pk=session.hold_id).update(drawn=500_000)
     if fields:
         change(session, **fields)
-    heartbeat._read_requests()
-    assert (flags.reason, flags.money_left) == (reason, 2_000_000)
+    for _ in range(2):
+        heartbeat._read_requests()
+        assert (flags.reason, flags.money_left) == (reason, 1_500_000)
+    assert ended == {"": [], "stopped": ["stop"], "superseded": ["kill"]}[reason], "once"
 
 
 def test_a_kill_ends_what_runs_at_once(heartbeat: Heartbeat, session: Session, flags: StopFlags) -> None:
@@ -133,9 +139,12 @@ def test_a_session_whose_lease_was_not_renewed_in_time_is_fenced(
     sleeps: list[float] = []
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
     flags.clock = lambda: flags.renewed_at + seconds
+    beats: list[str] = []
+    monkeypatch.setattr(module.hosts, "beat", beats.append)
     with pytest.raises(Enough):
         heartbeat._fence_loop()
     assert flags.reason == reason and max(sleeps) <= 1, "it looks at least once a second"
+    assert beats == ["sessions"]
 
 
 def test_a_worker_whose_row_was_deleted_is_seen_again(heartbeat: Heartbeat) -> None:
@@ -150,7 +159,8 @@ def test_a_worker_that_shuts_down_interrupts_what_it_supervises_and_what_begins_
     heartbeat.end()
     assert flags.reason == "interrupted"
     with heartbeat.supervising(a_session(an_entry(session.workspace))) as late:
-        assert late.reason == "interrupted"
+        assert late.reason == "interrupted" and list(heartbeat.supervised.values()) == [flags, late]
+    assert list(heartbeat.supervised.values()) == [flags]
 
 
 def test_a_worker_that_gets_sigterm_offers_no_slots_and_lets_its_sessions_go_on_for_a_while(
@@ -226,6 +236,18 @@ def test_a_tick_and_an_orderly_end_are_of_this_process_alone(heartbeat: Heartbea
     assert list(Worker.objects.all()) == [other]
 
 
+@pytest.mark.parametrize(("queue", "agents"), [("sessions", {"codex": "1.2", "memory": "kernel"}), ("control", {})])
+def test_a_session_worker_records_once_what_its_host_has(
+    queue: str, agents: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(module.cli_versions, "installed", lambda: {"codex": "1.2"})
+    monkeypatch.setattr(module, "_of_host", lambda: {"memory": "kernel"})
+    mine, other = Heartbeat(queue, slots=2), a_worker(host=socket.gethostname())
+    mine._report_agents()
+    assert dict(Worker.objects.values_list("pk", "agents")) == {mine.worker.pk: agents, other.pk: {}}
+
+
 def test_a_control_worker_of_this_host_looks_after_it_while_it_is_online(settings: Any) -> None:
     assert not module.has_control_worker()
     mine = a_worker(queue="control", host=socket.gethostname())
@@ -238,6 +260,43 @@ def test_a_control_worker_of_this_host_looks_after_it_while_it_is_online(setting
     ):
         Worker.objects.filter(pk=mine.pk).update(**changed)
         assert module.has_control_worker() is looks
+
+
+def test_a_worker_registers_what_dispatch_asks_of_its_host(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LABELS = ["gpu", "eu"]
+    monkeypatch.setattr(module.draining, "drained_by", lambda: "ana")
+    monkeypatch.setattr(module.problems, "find", lambda: "no git")
+    monkeypatch.setattr(module.problems, "that_stops", lambda: "")
+    monkeypatch.setattr(module.disk, "free_mb_known", lambda: 77)
+    row = Heartbeat("sessions", slots=3).worker
+    row.refresh_from_db()
+    assert (row.queue, row.host, row.host_id, row.version) == ("sessions", socket.gethostname(), hosts.host_id(), release.NUMBER)
+    assert (row.labels, row.drain_by, row.problem, row.free_mb, row.slots, row.pid) == (
+        ["gpu", "eu"],
+        "ana",
+        "no git",
+        77,
+        3,
+        os.getpid(),
+    )
+    monkeypatch.setattr(module.problems, "that_stops", lambda: "no git")
+    assert Heartbeat("sessions", slots=3).worker.slots == 0
+
+
+def test_a_stop_of_the_process_is_a_drain_of_the_seconds_that_are_set(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DRAIN_S, drains = 7, list[float]()
+    for running in (None, SimpleNamespace(drain=drains.append)):
+        monkeypatch.setattr(module, "_heartbeat", running)
+        module.stop()
+    assert drains == [7]
+
+
+@pytest.mark.parametrize(("kept", "memory"), [(True, "kernel"), (False, "each second")])
+def test_a_host_names_who_limits_memory(kept: bool, memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.cgroups, "keeps_memory", lambda _: kept)
+    monkeypatch.setattr(module.sandbox_probe, "probe", lambda: "works")
+    monkeypatch.setattr(module.sandbox, "on_host", lambda setting, probed: f"{setting} {probed}")
+    assert module._of_host() == {"sandbox": f"{module.settings.SANDBOX} works", "memory": memory}
 
 
 def test_a_worker_that_comes_online_wakes_the_executors_that_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,10 @@ class Shared:
     def __init__(self) -> None:
         self.repo = self
         self.discarded: list[dict[str, str]] = []
+        self.without: set[str] = set()
 
     def under(self, prefix: str) -> dict[str, str]:
-        return {f"{prefix}{entry.pk}": COMMIT for entry in Entry.objects.all()}
+        return {f"{prefix}{entry.pk}": COMMIT for entry in Entry.objects.exclude(pk__in=self.without)}
 
     def discard(self, refs: dict[str, str]) -> None:
         self.discarded.append(refs)
@@ -50,6 +51,8 @@ def test_only_refs_of_what_is_done_or_long_deleted_are_removed(shared: Shared, s
     shop, other = a_workspace(), a_workspace(name="Other")
     done, open_, long_deleted, deleted, deleted_done, theirs = (an_entry(each) for each in (shop, shop, shop, shop, shop, other))
     Entry.objects.filter(pk__in=[done.pk, deleted_done.pk, theirs.pk]).update(**CLOSED)
+    shared.without.add((never_shared := an_entry(shop)).pk)
+    Entry.objects.filter(pk=never_shared.pk).update(**CLOSED)
     Entry.objects.filter(pk=long_deleted.pk).update(deleted_at=now() - timedelta(days=15))
     Entry.objects.filter(pk__in=[deleted.pk, deleted_done.pk]).update(deleted_at=now() - timedelta(days=13))
     sharing.tidy(shop)
