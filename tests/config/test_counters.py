@@ -118,8 +118,9 @@ def test_tokens_are_counted_by_model_and_kind() -> None:
     used(workspace, "2", "opus", input_tokens=100)
     used(workspace, "2", "opus", input_tokens=100)  # the same report again
     used(workspace, "3", "", output_tokens=1)
-    tokens = {key[2:]: number for key, number in counters(workspace).items() if key[0] == "muster_tokens_total"}
-    assert tokens == {
+    read = counters(workspace)
+    assert read["muster_spend_usd_total", "orchestrator"] == pytest.approx(0.3), "of all models together"
+    assert {key[2:]: number for key, number in read.items() if key[0] == "muster_tokens_total"} == {
         ("opus", "input"): 105,
         ("opus", "output"): 7,
         ("opus", "cache_read"): 11,

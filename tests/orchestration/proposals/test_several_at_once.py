@@ -20,7 +20,7 @@ from orchestration.verdicts.evidence import Cases, CheckRun
 from tests.factories import ANA, CLOSED, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, ids, states
 from tests.orchestration.proposals.test_change_answers import SEEN, a_picture
-from workspaces.errors import Conflict, Invalid
+from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.models import Event, Workspace
 
 Kind = Proposal.Kind
@@ -83,6 +83,14 @@ def test_a_decided_one_among_the_chosen_decides_nothing(shop: Workspace) -> None
     assert states(run) == ["open", "rejected", "open"] and not Entry.objects.exists()
     applying.apply(run, by=ANA, only=ids(run, 3))
     assert states(run) == ["open", "rejected", "applied"]
+
+
+def test_one_of_another_run_among_the_chosen_decides_nothing(shop: Workspace) -> None:
+    run, other = a_run(shop, "A", "B"), a_run(shop, "C")
+    for decide in (applying.apply, applying.reject):
+        with pytest.raises(NotFound, match="Proposal not found"):
+            decide(run, by=ANA, only=[*ids(run, 1), *ids(other, 1)])
+    assert states(run) == ["open", "open"] and states(other) == ["open"] and not Entry.objects.exists()
 
 
 def test_an_addition_whose_need_was_deleted_again_is_refused_and_one_that_is_there_is_waited_for(shop: Workspace) -> None:

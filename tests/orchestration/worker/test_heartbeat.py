@@ -64,6 +64,21 @@ def test_a_renewal_moves_the_lease_and_remembers_when(
     assert 30 < lease(session) < 41 and flags.renewed_at > 0
 
 
+def test_a_lease_counts_from_before_the_statement_that_renews_it(
+    heartbeat: Heartbeat, flags: StopFlags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([100.0, 130.0])
+
+    def end_after_a_slow_statement() -> Any:
+        next(times)
+        return Now()
+
+    flags.clock = lambda: next(times)
+    monkeypatch.setattr(module.sessions, "lease_end", end_after_a_slow_statement)
+    heartbeat._renew()
+    assert flags.renewed_at == 100.0
+
+
 def test_a_host_with_a_full_disk_offers_no_slots_until_there_is_space(
     heartbeat: Heartbeat, session: Session, settings: Any
 ) -> None:
