@@ -235,6 +235,27 @@ def test_a_session_is_taken_once_and_by_a_host_without_a_problem(place: Place, m
     assert (row.status, row.worker_id) == (Session.Status.RUNNING, heart.worker.pk) and place.calls == []
 
 
+@pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("closed"), RuntimeError("a bug")])
+def test_a_session_is_ended_later_only_where_the_database_was_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    heart: Any = Heart()
+    session, outages = a_claim(), list[Any]()
+
+    def away(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(session_run, "_run_to_end", away)
+    monkeypatch.setattr(session_run, "_end_after_outage", lambda session, flags, why: outages.append((session.pk, flags, why)))
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError):
+            session_run.run(session.pk, session.attempt, heart)
+        assert outages == []
+    else:
+        session_run.run(session.pk, session.attempt, heart)
+        assert outages == [(session.pk, heart.flags[0], error)]
+
+
 def test_a_session_whose_config_this_release_does_not_know_goes_to_another_host(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +326,7 @@ def test_a_round_that_passed_counts_again_while_it_is_the_newest_and_its_text_th
 ) -> None:
     """The next session, its fifth attempt, need not run the agent."""
     monkeypatch.setattr(session_run.here, "path", lambda workspace: Path("/repo"))
-    monkeypatch.setattr(session_run.here, "has", lambda repo, commit: (str(repo), commit) == ("/repo", COMMIT))
+    monkeypatch.setattr(session_run.here, "has", lambda repo, commit: str(repo) == "/repo" and commit in ("", COMMIT))
     entry = an_entry(a_workspace(), budget="9")
     passed, other = a_session(entry), a_session(an_entry(entry.workspace))
     Round.objects.filter(session=other).update(verdict="passed", commit=COMMIT)
