@@ -1,6 +1,7 @@
 """What is wrong with a host, as its page and the entries that wait show it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from orchestration.models import Worker, sql_dialect
 from orchestration.repositories import worker_tokens
 from orchestration.worker import new_version
 from tests.factories import a_worker
-from workspaces import release
+from workspaces import hosts, release
 
 pytestmark = pytest.mark.django_db
 WORKSPACE = "ws_00000000000000000001"
@@ -56,7 +57,7 @@ def test_a_clock_is_compared_with_the_databases(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     recorder = MigrationRecorder(connection)
     recorder.record_applied("an_app_that_was_removed", "0001_initial")
@@ -65,10 +66,12 @@ def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is
     assert problems.find() == problems.OLDER
     recorder.record_unapplied("orchestration", "9999_later")
     recorder.record_unapplied("orchestration", "0033_worker_problem")
+    settings.DATA_DIR = tmp_path
     shown: list[tuple[str, int, str]] = []
 
     def migrate(seconds: float) -> None:
         shown.extend(Worker.objects.values_list("queue", "slots", "problem"))
+        assert hosts.alive_file(tmp_path, "sessions").exists(), "a probe would end it"
         recorder.record_applied("orchestration", "0033_worker_problem")
 
     monkeypatch.setattr(new_version.time, "sleep", migrate)

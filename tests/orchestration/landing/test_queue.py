@@ -145,6 +145,13 @@ def test_why_work_waits_for_a_host_is_known_until_its_commit_has_come(shop: Work
     assert (away.not_before, away.message, queue.waiting_for_host([first.pk])) == (None, "", {})
 
 
+@pytest.mark.parametrize("state", Landing.UNDECIDED)
+def test_work_that_a_person_or_a_pull_request_decides_may_wait_for_a_host_too(shop: Workspace, state: State) -> None:
+    (entry,) = some_entries(shop, "a")
+    landing = a_landing(entry, state, not_before=now() + timedelta(seconds=60), message="build-7 is away")
+    assert list(queue.away(shop.pk)) == [landing] and queue.waiting_for_host([entry.pk]) == {entry.pk: "build-7 is away"}
+
+
 @pytest.mark.parametrize(
     ("ended", "limit"),
     [

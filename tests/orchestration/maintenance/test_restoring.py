@@ -181,7 +181,8 @@ def test_no_host_is_known_to_be_there_and_work_that_did_not_come_begins_again(
         Round.objects.filter(session=session).update(commit=commits[name], base_commit="0" * 40)
         Entry.objects.filter(pk=entry.pk).update(next_work="verify", host_id="host_1", is_shared=False, host_away_at=now())
     Entry.objects.filter(pk=entries["done"].pk).update(**CLOSED)
-    file, _ = backup()
+    file, manifest = backup()
+    assert manifest["workspaces"] == [shop.pk] and manifest["lacks"].keys() == {shop.pk}, "some work is in it, some is not"
     list(restoring.restore(file))
     assert not Worker.objects.exists()
     states = {e.content: (e.next_work, e.host_id, e.is_shared, e.host_away_at) for e in Entry.objects.all()}
