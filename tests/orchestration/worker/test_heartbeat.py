@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -209,6 +210,21 @@ def test_a_worker_that_gets_sigterm_ends_without_a_service_manager(heartbeat: He
     monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/notify")
     heartbeat.drain(600)
     assert heartbeat._stopping.is_set()
+
+
+@pytest.mark.parametrize("error", [DatabaseError("gone"), InterfaceError("closed")])
+def test_a_worker_that_gets_sigterm_ends_without_a_database(
+    heartbeat: Heartbeat, flags: StopFlags, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    closed: list[bool] = []
+
+    def fails(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: closed.append(True)))
+    monkeypatch.setattr(module, "Worker", SimpleNamespace(objects=SimpleNamespace(filter=fails)))
+    heartbeat.drain(0)
+    assert flags.reason == "interrupted" and closed == [True]
 
 
 def test_a_worker_that_gets_sigterm_twice_waits_no_longer(heartbeat: Heartbeat, flags: StopFlags) -> None:
