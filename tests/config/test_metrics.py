@@ -119,6 +119,19 @@ def test_a_large_backlog_is_counted_after_a_scrape_for_the_next_one(
         assert samples(client, secret)[pending] == number
 
 
+def test_who_may_see_one_workspace_gets_no_count_that_was_kept_for_others(
+    transactional_db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry_counts, "LARGE", 0)
+    first, second = a_workspace(), a_workspace(name="Second")
+    some_entries(first, "One")
+    some_entries(second, "Two", "Three")
+    for token, expected in ((None, {1, 2}), (first, {1}), (second, {2}), (None, {1, 2})):
+        read = samples(client, a_token(token, Role.VIEWER))
+        assert {number for (name, _), number in read.items() if name == "muster_entries"} == expected
+        _wait_for_counts()
+
+
 def test_a_backlog_that_is_small_again_is_counted_at_once(
     transactional_db: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,9 +277,12 @@ def test_open_sessions_are_counted_by_phase_and_host(db: None, client: Client) -
     for entry in (first, second):
         Session.objects.filter(pk=a_session(entry).pk).update(host="build")
     ended(a_session(third))
+    plan = Session.of_any_role.create(id="run_1", workspace=workspace, role="plan", attempt=1, status="running", host="build")
     read = samples(client, a_token(None, Role.VIEWER))
-    shown = {labels: n for (name, labels), n in read.items() if name == "muster_sessions"}
-    assert shown == {(("host", "build"), ("phase", "implementation"), ("role", "implement"), ("workspace", workspace.pk)): 2}
+    shown = {(dict(labels)["role"], dict(labels)["phase"]): n for (name, labels), n in read.items() if name == "muster_sessions"}
+    assert shown == {("implement", "implementation"): 2, ("plan", plan.phase): 1}
+    mine = (("host", "build"), ("phase", "implementation"), ("role", "implement"), ("workspace", workspace.pk))
+    assert read["muster_sessions", mine] == 2
 
 
 def test_circuit_breakers_are_shown_by_what_they_are_of(db: None, client: Client) -> None:

@@ -44,6 +44,9 @@ def test_the_same_question_is_noted_once(shop: Workspace) -> None:
     for _ in range(2):
         questions.ask(session, "1", "Which one?")
     assert Question.objects.count() == 1 == Event.objects.filter(verb="question.asked").count()
+    questions.answer(shop.pk, Question.objects.get().pk, "The first.", by=ANA)
+    questions.ask(session, "1", "Which one?")  # a lost worker's journal, read once more
+    assert Question.objects.get().answered_at and Event.objects.filter(verb="question.asked").count() == 1
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "x" * 4001])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -161,6 +161,25 @@ def test_a_session_whose_lease_was_not_renewed_in_time_is_fenced(
         heartbeat._fence_loop()
     assert flags.reason == reason and max(sleeps) <= 1, "it looks at least once a second"
     assert beats == ["sessions"]
+
+
+def test_leases_are_renewed_until_the_last_session_has_ended_also_once_the_worker_ends(
+    heartbeat: Heartbeat, session: Session, flags: StopFlags, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LEASE_S, settings.POLL_S = 0, 0.001
+    renewals: list[bool] = []
+
+    def renew() -> None:
+        renewals.append(heartbeat._stopping.is_set())
+        if len(renewals) == 3:
+            heartbeat.supervised.clear()
+
+    monkeypatch.setattr(heartbeat, "_renew", renew)
+    monkeypatch.setattr(module, "close_old_connections", lambda: None)
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None, cursor=connection.cursor))
+    heartbeat._stopping.set()
+    heartbeat._beat_loop()
+    assert renewals == [True] * 3
 
 
 def test_a_worker_whose_row_was_deleted_is_seen_again(heartbeat: Heartbeat) -> None:

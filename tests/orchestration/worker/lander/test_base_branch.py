@@ -43,6 +43,7 @@ def test_new_commits_of_a_remotes_base_branch_are_merged_and_a_remote_that_is_aw
     assert Integration.objects.get().due
     work.land()
     assert work.merged("from-remote") == "1"
+    assert work.git("rev-parse", "main").strip() == git(origin, "rev-parse", "HEAD"), "pages compare with the clone's own branch"
     subprocess.run(["rm", "-rf", str(origin)], check=True)
     base_branch._next_fetch.clear()
     work.land()
