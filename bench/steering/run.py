@@ -1,6 +1,6 @@
 """The value of steering: the same backlogs and the same money, shared in four ways; and the forecast compared with the outcome.
 
-`python -m bench steering [--seeds N] [--from SEED]`: 200 backlogs of each family, three amounts of money. Prints the tables of docs/explanation/steering.md
+`python -m bench steering [--seeds N] [--from SEED]`: 200 backlogs of each family, three amounts of money. Prints the tables of bench/steering/README.md
 and writes its picture. No database, no network; under three minutes on one core. The constants of budget/ were chosen on seeds from 1000 on,
 what is reported are the seeds from 0.
 """

@@ -16,7 +16,7 @@ MIN_ACTIVE_S = 30 * 60
 MANY_ROUNDS = 10  # say enough in a shorter time too: a fast backlog is done before half an hour has passed
 DRAWS = 300
 END_DRAWS = 100
-DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in docs/explanation/steering.md
+DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in bench/steering/README.md
 METHOD = (
     "Median spend per hour with a session at work, over the last 2 such hours; ranges are the 10 % to 90 % of 300 resamplings of those "
     "rounds. The backlog's end: how many rounds entries take here and what a round costs, drawn 100 times."
