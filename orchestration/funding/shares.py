@@ -1,4 +1,4 @@
-"""Shares of the plan for entries without their own budget, and the reaction to new money. A share says who goes first; it is no limit (ADR 28)."""
+"""Shares of the plan for entries without their own budget, and the reaction to new money. A share says who goes first; it is no limit (ADR 29)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
