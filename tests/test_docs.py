@@ -101,6 +101,19 @@ def test_every_path_of_the_code_in_a_document_exists() -> None:
     assert not gone, gone
 
 
+def test_architecture_names_every_package() -> None:
+    """By its path, or by its name in the point of the package that it is in."""
+    points = re.split(r"\n(?=- |\n)", (ROOT / "docs/explanation/architecture.md").read_text())
+    named = [set(re.findall(r"`([\w/]+/)`", point)) for point in points]
+    packages = [file.parent.relative_to(ROOT) for app in PRODUCT for file in (ROOT / app).rglob("__init__.py")]
+    assert {
+        str(package)
+        for package in packages
+        if not {"migrations", "stages"} & set(package.parts)
+        and not any(f"{package}/" in names or {f"{package.parent}/", f"{package.name}/"} <= names for names in named)
+    } == set()
+
+
 def test_reasons_lists_every_reason() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reference/reasons.md").read_text(), re.M)
     assert sorted(rows) == sorted(reasons.WORDS)
