@@ -40,7 +40,7 @@ def sample(type_: Any) -> Any:
 
 def filled(event: type[ActivityEvent]) -> ActivityEvent:
     types_ = get_type_hints(event)
-    return event(**{name: sample(types_[name]) for name in event.__dataclass_fields__})  # type: ignore[attr-defined]
+    return event(**{name: sample(types_[name]) for name in event.field_defaults})
 
 
 def shown(verb: str, data: Any) -> str:
@@ -54,7 +54,7 @@ def test_every_sentence_is_filled_from_what_its_writer_records() -> None:
                 event = filled(kind)
                 sentence = shown(verb, event.data())
                 assert sentence and "{" not in sentence and "None" not in sentence
-                assert kind.read(event.data()) == event
+                assert kind.read(event.data()).data() == event.data()
 
 
 @pytest.mark.parametrize("data", [{}, None, {"of": "another version"}])
