@@ -1,6 +1,8 @@
 """`./muster` itself: which requirements a command needs."""
 
 import runpy
+import subprocess
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -59,3 +61,31 @@ def test_it_prints_the_version(muster: ModuleType, monkeypatch: pytest.MonkeyPat
 
 def test_every_file_of_requirements_is_known(muster: ModuleType) -> None:
     assert muster.CONTENTS.keys() == {path.stem for path in (ROOT / "requirements").glob("*.txt")}
+
+
+def test_another_installer_is_tried_where_the_first_cannot_install(muster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(muster, "installers", lambda: [["uv"], ["pip"]])
+    monkeypatch.setattr(
+        muster, "run_installer", lambda command, *_: tried.append(command[0]) or ("no route" if command[0] == "uv" else None)
+    )
+    muster.run_installers("base", 0.0, None)
+    assert tried == ["uv", "pip"]
+
+
+def test_a_failed_installation_shows_what_the_last_installer_printed(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(muster, "installers", lambda: [["uv"], ["pip"]])
+    monkeypatch.setattr(muster, "run_installer", lambda command, *_: f"{command[0]} found no such version")
+    with pytest.raises(SystemExit, match=r"run \./muster again"):
+        muster.run_installers("base", 0.0, None)
+    assert capsys.readouterr().err.endswith("pip found no such version")
+
+
+def test_the_pip_that_comes_with_python_needs_no_pip_in_the_environment(muster: ModuleType) -> None:
+    [wheel] = muster.bundled_pips()
+    assert [sys.executable, f"{wheel}/pip"] == [sys.executable, *muster.installers()[-1][1:2]]
+    assert subprocess.run(
+        [sys.executable, f"{wheel}/pip", "--version"], capture_output=True, text=True, check=True
+    ).stdout.startswith("pip ")
