@@ -44,7 +44,8 @@ def of_clock() -> str:
 def clock_skew() -> float:
     """Seconds by which this host's clock is ahead of the database's."""
     before = time.time()
-    return (before + time.time()) / 2 - sql_dialect.database_time()
+    theirs = sql_dialect.database_time()
+    return (before + time.time()) / 2 - theirs
 
 
 def is_newer() -> bool:
