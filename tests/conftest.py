@@ -1,4 +1,4 @@
-"""What holds for every test: `slow` by folder, databases copied from a template, and a fast password hasher."""
+"""Rules for every test: `slow` by folder, databases copied from a template, and a fast password hasher."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +62,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 @pytest.fixture
 def stage() -> stages.Make | None:
-    """What the test's transaction begins with (tests/plugins/stages.py). A folder or file overrides it."""
+    """The stage that the test's transaction begins on (tests/plugins/stages.py). A folder or file overrides it."""
     return None
 
 

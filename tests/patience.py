@@ -1,4 +1,4 @@
-"""How long a slow test waits at most for what it means. A time limit only ends what hangs: it says nothing of Muster."""
+"""The factor of slow tests' time limits. A limit only ends what hangs, and is no measure of Muster."""
 
 import os
 

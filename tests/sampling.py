@@ -25,7 +25,7 @@ def sample(cases: Iterable[T], number: int) -> list[T]:
 
 
 def examples(number: int) -> int:
-    """How many examples hypothesis makes: `number` in a whole run, else a fifth."""
+    """The number of examples for hypothesis: `number` in a whole run, else a fifth."""
     return number if WHOLE else max(number // 5, 10)
 
 

@@ -1,4 +1,4 @@
-"""What the documents list is what there is."""
+"""The documents list exactly what there is."""
 
 import re
 import subprocess
@@ -208,7 +208,7 @@ def test_every_requirement_is_imported_by_the_product() -> None:
 
 
 def _modules() -> dict[str, set[str]]:
-    """What each installed distribution has to import."""
+    """The modules that each installed distribution provides."""
     modules: dict[str, set[str]] = {}
     for module, names in packages_distributions().items():
         for name in names:

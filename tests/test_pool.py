@@ -34,7 +34,7 @@ def test_beside(n): pass
 
 @pytest.fixture(params=["loadfile", "worksteal"])
 def log(tmp_path: Path, request: pytest.FixtureRequest) -> list[list[str]]:
-    """What four files of tests wrote: began or ended, in which process, and which test."""
+    """The log of four files of tests: began or ended, in which process, and which test."""
     for name in "abcd":
         (tmp_path / f"test_{name}.py").write_text(MODULE)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone: alone\n")

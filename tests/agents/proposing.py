@@ -78,8 +78,8 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Step:
-    """How far the runs get. `turns`: what the model does in each turn of the run, given the turn that answers as asked. `arrived`: the model
-    requests, or `plan`: the call (tests/faults/crashing), at which `act` ends them. `paid`: how many requests were answered."""
+    """The point that the runs reach. `turns`: what the model does in each turn of the run, given the turn that answers as asked. `arrived`:
+    the model requests, or `plan`: the call (tests/faults/crashing), at which `act` ends them. `paid`: how many requests were answered."""
 
     name: str
     turns: Callable[[dict[str, Any]], list[list[dict[str, Any]]]]

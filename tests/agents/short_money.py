@@ -25,7 +25,7 @@ def scenarios(*, latency_ms: float = 0, tasks: int = TASKS) -> dict[str, Any]:
 
 
 def entries(*, tasks: int = TASKS) -> list[dict[str, Any]]:
-    """As the API takes them: without budgets of their own, each with its place among them as its `ref`."""
+    """Entries as the API takes them: without budgets of their own, each with its index as its `ref`."""
     return [
         {
             "content": f"Task {n} [[scenario:task-{n}]]",

@@ -35,7 +35,7 @@ def threads(work: Bench, id_: str) -> list[str]:
 
 
 def ended(work: Bench, id_: str) -> float:
-    """When its last session ended, in seconds since the epoch."""
+    """The end of the entry's last session, in seconds since the epoch."""
     return datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
 
 

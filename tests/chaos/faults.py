@@ -1,4 +1,4 @@
-"""What `./muster chaos` does to a Muster at work. Each fault is healed by itself: after it, everything must go on."""
+"""The faults of `./muster chaos` in a Muster at work. Each fault is healed by itself: after it, everything must go on."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What must hold at every moment of `./muster chaos`, and at its end. Reads the database itself, so that no answer can hide a row."""
+"""The invariants of `./muster chaos`, at every moment and at its end. Reads the database itself, so that no answer can hide a row."""
 
 import collections
 import fnmatch

@@ -46,7 +46,7 @@ class SecondHost:
         return []
 
     def vanish(self) -> None:
-        """As without power: nothing of it says goodbye."""
+        """Kill all its processes as a loss of power would: none ends cleanly."""
         while alive := self.processes():
             for process in alive:
                 with suppress(psutil.Error):
@@ -69,7 +69,7 @@ class SecondHost:
         return pids
 
     def end(self) -> list[str]:
-        """As an owner stops it. Returns the commands of what is still alive."""
+        """Stop it as an owner does. Returns the commands of what is still alive."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):

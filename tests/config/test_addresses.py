@@ -1,4 +1,4 @@
-"""Where processes listen, and the folders and addresses that they share."""
+"""Processes listen where they can be reached, and share only folders that are closed to others."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What processes write: a line for people with its traceback below, or one JSON object a line."""
+"""Processes log a line for people with its traceback below, or one JSON object a line."""
 
 import json
 import logging

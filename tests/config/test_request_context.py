@@ -1,4 +1,4 @@
-"""What the logs of a request know: its own id and subjects, and nothing of the request before it."""
+"""The logs of a request have its own id and subjects, and nothing of the request before it."""
 
 import structlog
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""What `up` decides about children that end, without a server."""
+"""`up` restarts and reports children that end, and stops them in order. No server runs here."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ from config.up.supervisor import Stop, Supervisor
 
 
 class Ended:
-    """As much of a process as is looked at."""
+    """The part of a process that `up` looks at."""
 
     def __init__(self, returncode: int | None) -> None:
         self.returncode, self.pid, self.signals = returncode, 1, list[int]()

@@ -1,4 +1,4 @@
-"""How the web process is served: whose word it takes for where a request comes from."""
+"""The web process believes only named proxies about the client of a request."""
 
 import asyncio
 from typing import Any

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the command did before and beside its own work, in order."""
+    """The steps of the command before and beside its own work, in order."""
     steps: list[Any] = []
     monkeypatch.setattr(work.streams, "install", lambda: steps.append("streams"))
     monkeypatch.setattr(work.env, "exit_if_bad", lambda: steps.append("settings"))

@@ -146,7 +146,7 @@ MAY_CONFLICT = (
 
 
 def test_every_possible_status_is_documented_with_its_shape() -> None:
-    """What is really answered is compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
+    """Real answers are compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
     with all_cases() as case:
         for operation in OPERATIONS:
             with case(operation.name):

@@ -227,7 +227,7 @@ def count() -> tuple[int, ...]:
 
 
 def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
-    """What the operation needs to succeed, and the ids that it is called with."""
+    """Prepare what the operation needs to succeed, and return the ids that it is called with."""
     idle = an_entry(workspace, budget="3")
     if name == "executorReverifyEntry":
         ended(a_session(idle))

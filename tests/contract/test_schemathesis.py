@@ -65,7 +65,7 @@ def seeded(db: None) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _one_connection() -> Iterator[None]:
-    """As Django's own test client does: a request's end closes no connection, for the test's transaction is in it."""
+    """Close no connection at a request's end, as Django's own test client does: the test's transaction is in it."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)

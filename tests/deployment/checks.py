@@ -1,4 +1,4 @@
-"""What `./muster check --deploy` runs: the files of `deploy/`, read by the programs that they are written for."""
+"""The checks of `./muster check --deploy`: the files of `deploy/`, read by the programs that they are written for."""
 
 import sys
 

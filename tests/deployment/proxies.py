@@ -58,7 +58,7 @@ def nginx(folder: Path, port: int, upstream: int) -> tuple[list[str], list[str]]
 
 
 def caddy(folder: Path, port: int, upstream: int) -> tuple[list[str], list[str]]:
-    """As `nginx`. Its certificate is its own, since nobody vouches for the name here."""
+    """Caddy's commands, as those of `nginx`. Its certificate is its own, since nobody vouches for the name here."""
     text = (EXAMPLES / "Caddyfile").read_text().replace(UPSTREAM, f"127.0.0.1:{upstream}")
     text = text.replace(f"{NAME} {{", f"https://{NAME}:{port} {{\n\ttls internal")
     options = "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"

@@ -41,7 +41,7 @@ def both(step: str, n: int = 1, *, name: str = "", **more: Any) -> list[Point]:
 
 
 def settings(folder: Path, *, slots: int = 1) -> dict[str, str]:
-    """Of a Muster whose workers carry out the plans in `folder`/plans, with so many session slots each."""
+    """The settings of a Muster whose workers carry out the plans in `folder`/plans, with so many session slots each."""
     crashing = {"CRASH_PLANS": str(folder / "plans"), "PYTHONPATH": str(ROOT / "tests/faults/crashing")}
     return QUICK | crashing | {"MUSTER_SESSION_SLOTS": str(slots), "MUSTER_REPO_ROOTS": str(folder)}
 
@@ -62,6 +62,5 @@ class Workers:
 
 
 def rows(up: Running, sql: str, *values: object) -> list[Any]:
-    """What a Muster's database says."""
     with sqlite3.connect(up.data / "muster.sqlite3", timeout=20) as database:
         return database.execute(sql, values).fetchall()

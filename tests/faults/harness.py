@@ -119,7 +119,6 @@ class Client:
         return json.loads(self.text(method, path, body))
 
     def metrics(self) -> str:
-        """What Prometheus reads."""
         connection = self.up.connect(20)
         connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self._token}"})
         return connection.getresponse().read().decode()

@@ -81,7 +81,7 @@ class Place:
         return done.stdout.strip()
 
     def plan(self, text: str) -> None:
-        """What happens to its lander (crashing/sitecustomize.py)."""
+        """Set its lander's plan (crashing/sitecustomize.py)."""
         (self.site.plans / self.id).write_text(text.format(workspace=self.id))
 
     def add(self, *names: str) -> None:

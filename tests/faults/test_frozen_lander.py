@@ -51,7 +51,7 @@ def is_stopped(process: psutil.Process) -> bool:
 
 
 def are_frozen(site: Site) -> bool:
-    """Whether all are. One that was stopped within another thread's transaction goes on for a moment, since it has SQLite's only lock."""
+    """True if all are frozen. One stopped within another thread's transaction goes on for a moment, since it has SQLite's only lock."""
     late = frozen(site)
     try:
         with closing(sqlite3.connect(site.up.data / "muster.sqlite3", timeout=0.5, isolation_level=None)) as database:

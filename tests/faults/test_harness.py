@@ -1,4 +1,4 @@
-"""What the tests start does not outlive them, however they end."""
+"""The processes that tests start do not outlive them, however they end."""
 
 import signal
 import subprocess

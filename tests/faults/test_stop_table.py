@@ -1,4 +1,4 @@
-"""How long a stop takes, by what the agent does against it and by how it is stopped: printed as a table, with what the API answered.
+"""A stop leaves nothing alive within seconds, by each way, whatever the agent does: printed as a table, with what the API answered.
 
 A stopped worker, Valkey that is down: test_stopping.py. A full disk: test_full_disk.py.
 """
@@ -76,7 +76,7 @@ def _row(work: Shop, stop: str) -> str:
 
 
 def _stopped(work: Shop, entry: str, stop: str) -> str:
-    """What the API answered."""
+    """Stop the session, unless a limit does. Returns the API's answer in short."""
     if stop in ("time limit", "idle limit"):
         return ""
     if stop == "stop-all":

@@ -189,7 +189,7 @@ def free_port() -> int:
 
 
 def page_of_hosts(team: Team, workspace_id: str) -> str:
-    """As an admin sees it."""
+    """The page of hosts as an admin sees it."""
     code = PAGE.format(path=f"/w/{workspace_id}/executor/hosts/")
     return team.muster("shell", "-v0", "-c", code)
 

@@ -16,7 +16,7 @@ INSTALL_S = 300
 
 
 def folder() -> Path:
-    """Where the packages are. Raises RuntimeError where they cannot be installed."""
+    """The folder of the packages. Raises RuntimeError where they cannot be installed."""
     root = Path(os.environ.get("MUSTER_TEST_FORGES") or Path(tempfile.gettempdir()) / f"muster-test-forges-{os.getuid()}")
     root.mkdir(mode=0o700, exist_ok=True)
     done = root / "installed"

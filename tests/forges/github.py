@@ -181,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, {"sha": order["sha"], "merged": True, "message": "Pull Request successfully merged"})
 
     def _path(self) -> tuple[str, dict[str, list[str]]]:
-        """What is below the repository. It is noted."""
+        """Note the request. Returns its path below the repository, and its query."""
         address = urlsplit(self.path)
         _, _, owner, name, below = address.path.split("/", 4)
         self.repository, path = self.server.repositories[f"{owner}/{name}"], f"/{below}"
@@ -242,7 +242,7 @@ class Prism:
         return False
 
     def violations(self) -> list[str]:
-        """What the document does not allow, in Prism's words. It only warns of an answer's status that the document does not list, such as 404."""
+        """The document's violations, in Prism's words. It only warns of an answer's status that the document does not list, such as 404."""
         return [
             line.partition("Violation:")[2].strip()
             for line in self.log.read_text().splitlines()

@@ -71,7 +71,7 @@ class Team(Shop):
         return reasons[0]["code"], reasons[0]["message"]
 
     def post(self, event: str, payload: dict[str, Any]) -> None:
-        """What GitHub does: three times, since it repeats what it takes for lost."""
+        """Deliver the event three times, as GitHub repeats what it takes for lost."""
         for _ in range(3):
             assert self.deliver(event, payload) == 200
 

@@ -20,7 +20,7 @@ TASK = "Write a greeting"
 
 
 def payloads_about(work: Team) -> dict[str, tuple[str, dict[str, Any]]]:
-    """What GitHub posts around one pull request, made to be about this one."""
+    """The events that GitHub posts around one pull request, changed to be about this one."""
     pull = work.there.shown(NUMBER)
     head = pull["head"]["sha"]
     run = documents.payload("check_run", "completed")

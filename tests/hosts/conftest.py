@@ -53,7 +53,7 @@ class Site:
         return machine
 
     def hosts_page(self, shop: Shop) -> str:
-        """As the owner sees it."""
+        """The page of hosts as the owner sees it."""
         code = PAGE.format(host=self.server.machine.address, path=f"/w/{shop.path.split('/')[2]}/executor/hosts/")
         return unescape(self.server.muster("shell", "-v0", "-c", code))
 

@@ -92,7 +92,7 @@ class Machine:
             return False
 
     def end(self) -> None:
-        """As if its power was cut."""
+        """End it as a power cut does."""
         self._init.kill()
         self._init.wait()
 

@@ -92,5 +92,5 @@ def is_free(site: Site, workspace_id: str) -> bool:
 
 
 def late_push(host: SessionHost, session_id: str) -> str:
-    """What a round that was cut off would still publish from there."""
+    """Publish a late commit of a round that was cut off. Returns `shared` or `refused`."""
     return host.muster("shell", "-v0", "-c", LATE.format(id=session_id)).split()[-1]

@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package", autouse=True)
 def _static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """As in production: bytes and requests are measured."""
+    """Static files as in production: bytes and requests are measured."""
     with collected(tmp_path_factory.mktemp("static")):
         yield
 

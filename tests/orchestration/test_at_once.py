@@ -27,7 +27,7 @@ Act = Callable[[], Any]
 
 
 def an_action(name: str, shop: Workspace) -> tuple[Act, str, bool]:
-    """What a person does, the topics of pages that show it, and whether an entry may start by it."""
+    """A person's action, the topics of pages that show it, and whether an entry may start by it."""
     if name in ("instruct", "send", "answer"):
         return _dialogue(name, shop)
     if name in ("approve", "send back", "release locks of review"):

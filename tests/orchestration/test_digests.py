@@ -1,4 +1,4 @@
-"""What a digest says: of its workspace, of its period, and of what waits for a person now."""
+"""A digest is of its workspace, of its period, and of what waits for a person now."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is of one workspace counts in no other: queues, money, hosts and webhooks of several share their tables."""
+"""Rows of one workspace count in no other: queues, money, hosts and webhooks of several share their tables."""
 
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What the release before writes, the database of this one takes: a worker that was not restarted yet loses no charge and no round."""
+"""The database of this release takes what the release before writes: a worker that was not restarted yet loses no charge and no round."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ BEFORE = {"workspaces": 16, "budget": 19, "orchestration": 38}
 
 
 def state(loader: MigrationLoader, *, before: bool) -> ProjectState:
-    """Of the models after the migrations of the release before, or after all."""
+    """The models after the migrations of the release before, or after all."""
     leaves = {
         max(node for node in loader.graph.nodes if node[0] == app and (not before or int(node[1][:4]) <= BEFORE[app]))
         for app in APPS
@@ -38,7 +38,7 @@ def refused(before: ProjectState, after: ProjectState) -> Iterator[str]:
 
 
 def _is_needed(column: Field) -> bool:  # type: ignore[type-arg]
-    """Whether an INSERT that does not name the column is refused."""
+    """True if an INSERT that does not name the column is refused."""
     is_column = not isinstance(column, models.ManyToManyField) and not getattr(column, "primary_key", False)
     return is_column and not column.null and column.db_default is NOT_PROVIDED
 

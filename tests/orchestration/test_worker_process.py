@@ -1,4 +1,4 @@
-"""What a worker process does apart from its tasks, and what its tasks let pass."""
+"""A worker process does all its steps though one fails, and its tasks ignore an id that is none."""
 
 import socket
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Whether this machine lets us make namespaces: `python -m tests.plugins.namespaces` says so in a sentence.
+"""A probe for namespaces on this machine: `python -m tests.plugins.namespaces` prints the result in a sentence.
 
 A test of the sandbox carries `@pytest.mark.needs_namespaces`. It is skipped where the probe fails, and nowhere else.
 """
@@ -14,7 +14,7 @@ PROBE = [
 
 @cache
 def missing() -> str:
-    """Why there are none; empty when there are."""
+    """The reason why there are none; empty when there are."""
     try:
         done = subprocess.run(PROBE, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -67,7 +67,7 @@ def _freshen(make: Make, stage: _Stage) -> None:
 
 
 def row(make: Callable[[], Row]) -> Row:
-    """What `make` returns: read from the stage, or made now where the test runs without one."""
+    """The row that `make` returns: read from the stage, or created now where the test runs without one."""
     if _current is not make:
         return make()
     stored = _stages[make].row

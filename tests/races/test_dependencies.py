@@ -20,7 +20,7 @@ def attempt(first: Entry, second: Entry) -> bool:
 
 
 def counted(entry: Entry) -> bool:
-    """Whether the counter equals the rows."""
+    """True if the counter equals the rows."""
     unmet = entry.dependencies.exclude(depends_on__status="done").count()
     return Entry.objects.get(pk=entry.pk).unmet_dependencies == unmet
 

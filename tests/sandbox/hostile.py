@@ -249,7 +249,7 @@ def leave_a_process_behind() -> object:
 
 @attack
 def uncover_what_is_hidden() -> object:
-    """As root of a user namespace of its own: the last attack, since it leaves the process there."""
+    """Works as root of a user namespace of its own: the last attack, since it leaves the process there."""
     LIBC.unshare(0x10000000 | 0x00020000)
     return called(LIBC.umount2(FACTS["data_below_shown"].encode(), 2))
 

@@ -75,7 +75,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
 
 @pytest.fixture(scope="module")
 def results(host: Host) -> Iterator[dict[str, dict[str, Any]]]:
-    """What the hostile agent got, by attack: all in one sandbox, beside another session."""
+    """The results of the hostile agent, by attack: all in one sandbox, beside another session."""
     if namespaces.missing():
         pytest.skip(f"no namespaces: {namespaces.missing()}")
     with pytest.MonkeyPatch.context() as patch:

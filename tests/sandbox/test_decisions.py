@@ -1,4 +1,4 @@
-"""Which sandbox is in force, from the workspace, the host and what works; and what bubblewrap is told."""
+"""The sandbox in force follows from the workspace, the host and what works; and bubblewrap's options follow from it."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def box(*shown: str, hidden: tuple[str, ...] = (), files: tuple[str, ...] = (), 
 
 
 def after(options: list[str], *words: str) -> int:
-    """Where these words follow each other."""
+    """The index at which these words follow each other."""
     return next(n for n in range(len(options)) if tuple(options[n : n + len(words)]) == words)
 
 

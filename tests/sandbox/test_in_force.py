@@ -1,4 +1,4 @@
-"""What is said of the sandbox: of one host, and of all that run a workspace's sessions."""
+"""The sandbox in force is reported of one host, and of all that run a workspace's sessions."""
 
 import pytest
 

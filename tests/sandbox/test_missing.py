@@ -1,4 +1,4 @@
-"""What a sandbox does not show, and a process looked for, is named: by the check before the first cent, and in the log of a round."""
+"""A path that a sandbox hides and a process looked for is named: by the check before the first cent, and in the log of a round."""
 
 from collections.abc import Callable
 from pathlib import Path

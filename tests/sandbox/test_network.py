@@ -46,7 +46,7 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Of a server on the host's loopback."""
+    """The port of a server on the host's loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
@@ -87,7 +87,7 @@ def test_what_is_on_the_list_answers_and_the_proxy_ends_with_the_session(make: A
 
 
 def test_the_hosts_loopback_that_is_on_the_list_needs_no_client_that_knows_a_proxy(make: Any, port: int) -> None:
-    """As Muster's own endpoints, where a CLI reports its usage."""
+    """A CLI reaches Muster's own endpoints so, to report its usage."""
     output, _ = make(f"env -i PATH=$PATH ASK http://127.0.0.1:{port}/x > ok", f"127.0.0.1:{port}")
     assert "/x of 127.0.0.1" in output
 

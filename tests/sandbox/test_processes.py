@@ -1,4 +1,4 @@
-"""What holds for a process and its tree holds in a sandbox too: exit codes, signals, deadlines, and nothing that survives.
+"""A process and its tree behave in a sandbox as without one: exit codes, signals, deadlines, and nothing that survives.
 
 The tests of plain processes run again here, with a sandbox around each. Those that read pids which an agent printed do not: inside, every
 process has another number.

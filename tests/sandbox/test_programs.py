@@ -1,4 +1,4 @@
-"""What the commands of a workspace name is found where people install it, and nothing more is shown."""
+"""The programs of a workspace's commands are shown where people install them, and nothing more."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the sandboxes of a workspace show of the host, and what they never show; without a process."""
+"""The sandboxes of a workspace show what it needs of the host, and never what is hidden; without a process."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a sandbox hides from an agent is said before the first cent; and what may not lie where an agent writes."""
+"""A trial run names, before the first cent, what a sandbox hides; a judge that agents may write is refused."""
 
 import json
 import sys
@@ -101,7 +101,7 @@ def test_a_trial_that_does_not_end_is_ended(shop: Make, monkeypatch: pytest.Monk
 
 
 def judged(home: Path, output: str, *, code: int | None = 0, **agent: Any) -> tuple[bool, str]:
-    """What is said of an agent that printed this. Its sandbox shows the system and the agent's own file."""
+    """The trial's result for an agent that printed this. Its sandbox shows the system and the agent's own file."""
     (home / "agents/mine.py").write_text("")
     shown = ["/usr", f"{home}/agents/mine.py"]
     boxes: Any = SimpleNamespace(missing=lambda: Missing(str(home), shown, lambda path: path.endswith("/hidden")))
@@ -174,7 +174,7 @@ def test_a_trial_that_fails_or_is_silent_is_a_remark(home: Path, code: int | Non
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What ran in the sandbox, which says that it needs nothing."""
+    """The calls that run in the sandbox. Each succeeds and misses nothing."""
     calls: list[Any] = []
 
     def run_inside(boxes: Boxes, command: list[str], variables: dict[str, str], *, folder: Path, timeout_s: float) -> Any:

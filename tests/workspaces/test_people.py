@@ -1,4 +1,4 @@
-"""Who sees and may do what, by membership; changes of people, tokens, views and marks, each with its bound and its line of activity."""
+"""Membership decides what a person sees and does; changes of people, tokens, views and marks have a bound and a line of activity."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What a page shows to whom: the person's choice, else the browser's theme and the server's zone; and the API stays in UTC."""
+"""A page shows the person's choice, else the browser's theme and the server's zone; and the API stays in UTC."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ def _a_server_in_berlin(settings: Any) -> None:
 
 
 def shown(user: Any, path: str = "/", *, theme: str = "dark") -> tuple[PagePreferences | None, str]:
-    """What the page's templates read, and the zone of its times."""
+    """The page's preferences, and the zone of its times."""
     request = RequestFactory().get(path)
     request.user, request.COOKIES["theme"] = user, theme
     zones: list[str] = []

@@ -27,7 +27,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 def tries(*pairs: tuple[str, str]) -> list[bool]:
-    """Whether each try may be made."""
+    """True for each try that is allowed."""
     return [throttle.count_try(name, address) is None for name, address in pairs]
 
 

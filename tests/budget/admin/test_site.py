@@ -123,7 +123,7 @@ def test_spend_that_moved_since_the_dry_run_stops_the_correction(client: Client)
 
 
 def damage(workspace: Any) -> None:
-    """What a careless hand in the database could do."""
+    """Change the counters as a careless hand in the database could."""
     Project.objects.update(entry_spent=1, held=0, orchestrator_spent=7)
     Account.objects.update(spent=0, held=5, interceptor_spent=3)
     RoundSpend.objects.update(cost=9)

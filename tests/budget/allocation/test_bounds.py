@@ -1,4 +1,4 @@
-"""Where the rules of the allocation begin and end: pools, first rounds, small changes, entries that wait, and what is given back."""
+"""The rules of the allocation hold exactly to their bounds: pools, first rounds, small changes, entries that wait, and money given back."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an entry still needs, in figures that a person can check: rounds in micro-USD, scores from 0 to 1."""
+"""An entry's remaining need is estimated in figures that a person can check: rounds in micro-USD, scores from 0 to 1."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who gets the money that is left: what holds for every snapshot, and what people read."""
+"""The money that is left is shared by the same rules for every snapshot, with reasons for people."""
 
 import random
 from dataclasses import replace
@@ -61,7 +61,7 @@ def carried_out(snapshot: Snapshot) -> tuple[Allocation, Snapshot]:
 
 
 def shares(snapshot: Snapshot) -> dict[str, int]:
-    """What each open entry that is not locked has left afterwards, in their line."""
+    """The money left afterwards to each open entry that is not locked, in their line."""
     done, after = carried_out(snapshot)
     left = {row.id: row.left for row in after.rows}
     return {id_: left[id_] for id_ in done.order}

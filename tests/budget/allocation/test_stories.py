@@ -1,4 +1,4 @@
-"""What the allocation does in cases that a person would ask about."""
+"""The allocation decides as expected in cases that a person would ask about."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What charts say and where they put it: sentences of a forecast, labels of axes, and the bounds at which a colour or a word changes."""
+"""Charts have exact words and places: sentences of a forecast, labels of axes, and the bounds at which a colour or a word changes."""
 
 import re
 from datetime import UTC, datetime, timedelta

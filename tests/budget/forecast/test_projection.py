@@ -1,4 +1,4 @@
-"""What is to be expected, and what is said when there is too little to go by."""
+"""A forecast follows from the facts, and names what is missing when there is too little to go by."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What is allocated: alone, and read with the other sums of a backlog."""
+"""The allocated sum is the same alone and read with the other sums of a backlog."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What people set: each change is on record with who and why, nothing that somebody else changed is overwritten, and who waits hears of it."""
+"""A change of an amount is on record with who and why, overwrites nobody else's, and is announced to those who wait."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,7 +28,7 @@ def shop() -> Workspace:
 
 @pytest.fixture
 def received() -> Iterator[list[dict[str, Any]]]:
-    """What was sent with `caps.changed`."""
+    """The messages sent with `caps.changed`."""
     messages: list[dict[str, Any]] = []
     receiver = lambda signal, sender, **message: messages.append(message)  # noqa: E731
     caps.changed.connect(receiver, weak=False)

@@ -1,4 +1,4 @@
-"""Who changed an amount and when, in the reader's own time; which day counts; and who hears of a budget that is divided."""
+"""Changes of amounts have their person and local time; limits count their own days; a divided budget is announced."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Who may decide, on what, once; and what the last approval does."""
+"""A review is decided by those who may, once; the last approval applies its proposals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the database refuses, whoever writes by hand: a decision stands for what was looked at."""
+"""The database refuses edits by hand that would change what a decision stands for."""
 
 import pytest
 from django.db import IntegrityError, transaction

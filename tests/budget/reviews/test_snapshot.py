@@ -1,4 +1,4 @@
-"""What a review froze stays so, whatever is spent or changed afterwards and whoever asks."""
+"""A review's snapshot stays as it was frozen, whatever is spent or changed afterwards."""
 
 from datetime import date
 from typing import Any

@@ -17,7 +17,7 @@ from workspaces.models import Event, Workspace
 
 
 def rows(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
-    """As the CSV has them, the oldest first."""
+    """The rows of the CSV, the oldest first."""
     response = client.get(f"/w/{workspace.pk}/activity/", {"format": "csv", **query})
     content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
     return list(csv.DictReader(io.StringIO(content.decode().lstrip("\ufeff"))))

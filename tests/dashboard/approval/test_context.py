@@ -1,4 +1,4 @@
-"""What a reviewer sees and decides: the work that waits, its spans, who may decide, since when its locks may go, and the words afterwards."""
+"""A reviewer sees the work that waits, its spans, who may decide, when its locks may go, and the words after a decision."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a form without script gets back: the result line that the next page shows, or the question that it asks first."""
+"""The reply to a form without script: the result line that the next page shows, or the question before it acts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the forms of the money do, for whom, and what they ask first."""
+"""The forms of the money act for those who may use them, and ask first where needed."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""How much of a diff a page shows, at each bound and one beyond it; what is marked, numbered and hidden; and what git's output means."""
+"""A page shows a diff up to exact bounds, with its marks, numbers and hidden parts, and reads git's output right."""
 
 from typing import Any
 

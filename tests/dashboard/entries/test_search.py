@@ -1,4 +1,4 @@
-"""How entries are found: the language of the search, and what waits for what as a graph."""
+"""The search of entries has a language of its own, and a graph shows what waits for what."""
 
 import pytest
 from django.test import Client

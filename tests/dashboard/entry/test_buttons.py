@@ -1,4 +1,4 @@
-"""What an entry's page offers to do: what its state allows, and this role."""
+"""An entry's page offers only what its state and the reader's role allow."""
 
 from typing import Any
 

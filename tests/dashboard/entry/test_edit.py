@@ -22,7 +22,7 @@ def address(row: Entry, tail: str = "edit/") -> str:
 
 
 def fields(page: str) -> dict[str, str]:
-    """What a browser would send of the form."""
+    """The fields that a browser would send of the form."""
     inputs = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', page))
     texts = dict(re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>\n([^<]*)</textarea>', page, re.S))
     return inputs | texts

@@ -1,4 +1,4 @@
-"""What the search finds of entries, sessions and files: by which words, of which workspace, in which order."""
+"""The search has entries, sessions and files by their words or number, of this workspace alone, in a fixed order."""
 
 import pytest
 from django.utils.timezone import now

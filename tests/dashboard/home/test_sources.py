@@ -1,4 +1,4 @@
-"""What each source of the queue names, of which workspace, for whom, and how urgent it is; and the figures of the cards."""
+"""Each source of the queue names its items, by workspace, person and urgency; the cards have exact figures."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the page of hosts says of each: its state, its slots, what it does, and what it has not said yet."""
+"""The page of hosts shows of each its state, its slots, what it does, and what it has not reported yet."""
 
 from datetime import timedelta
 from typing import Any

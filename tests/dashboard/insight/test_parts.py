@@ -1,4 +1,4 @@
-"""What insight draws, links to, sorts and exports; and how other workspaces and times stay out of it."""
+"""Insight draws, links, sorts and exports exact figures, of one workspace and one span of time."""
 
 import itertools
 import re

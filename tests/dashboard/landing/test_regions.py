@@ -1,4 +1,4 @@
-"""What the page of landings shows of the branch, the queue, the history and the way out."""
+"""The page of landings shows the branch, the queue, the history and the way out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a page that stays open gets: the regions that changed, together."""
+"""A page that stays open gets the regions that changed, together."""
 
 from dataclasses import replace
 from typing import Any

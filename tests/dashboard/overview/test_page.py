@@ -1,4 +1,4 @@
-"""What the pages show."""
+"""The pages show what needs attention and how the work goes."""
 
 import re
 from datetime import timedelta

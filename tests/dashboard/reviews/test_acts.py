@@ -1,4 +1,4 @@
-"""What a person sends about a review arrives whole: title and date, proposals with their lock, comments on an entry, the version seen."""
+"""A person's input to a review arrives whole: title and date, proposals with their lock, comments on an entry, the version seen."""
 
 import csv
 import io

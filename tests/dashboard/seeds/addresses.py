@@ -35,7 +35,7 @@ def every() -> list[Address]:
 
 
 def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
-    """What stands for each part of a path: one of each kind that there is in the workspace."""
+    """A value for each part of a path: a row of the workspace where it has one of that kind."""
     member, row = (
         Membership.objects.filter(workspace=workspace).first(),
         LedgerEntry.objects.filter(project_id=workspace.pk).first(),

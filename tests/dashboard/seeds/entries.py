@@ -169,7 +169,7 @@ def _until_done(workspace: Workspace, entry: Entry, rounds: list[tuple[float, st
 
 
 def count_unmet(entries: QuerySet[Entry]) -> None:
-    """What each of them depends on and is not done yet, counted anew: few statements, for every test of a page runs this."""
+    """Count anew the dependencies of each entry that are not done yet. Few statements, for every test of a page runs this."""
     unmet = Count("dependencies", filter=~Q(dependencies__depends_on__status="done"))
     alike: defaultdict[int, list[str]] = defaultdict(list)
     for pk, number in entries.annotate(unmet=unmet).values_list("pk", "unmet"):

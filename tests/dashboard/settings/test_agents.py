@@ -1,4 +1,4 @@
-"""What the pages say of agents: whether they can work, what they get, and what was found in their work."""
+"""The pages about agents show whether they can work, what they get, and the evidence of their rounds."""
 
 from django.test import Client
 from django.utils.timezone import now

@@ -1,4 +1,4 @@
-"""Who may let others in and out of a workspace, and what is said before the last admin goes."""
+"""Admins let others in and out of a workspace, and a question comes before the last admin goes."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Who belongs to a workspace: added, changed and removed by its admins, and never without one."""
+"""The members of a workspace are added, changed and removed by its admins, one of whom always stays."""
 
 import re
 

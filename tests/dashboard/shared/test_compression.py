@@ -1,4 +1,4 @@
-"""What goes out is small; what streams is left alone."""
+"""Pages go out compressed; the API is left alone."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""What the pages' forms do, for whom, and what they answer with and without htmx."""
+"""The pages' forms act for those who may use them, and answer with and without htmx."""
 
 from django.http import HttpResponse
 from django.test import Client

@@ -1,4 +1,4 @@
-"""What pages share: states, words, confirmations, versions of regions, the progress of a stop, and recent events."""
+"""Shared parts of pages are exact: states, words, confirmations, versions of regions, progress of a stop, and recent events."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What every answer tells the browser not to allow."""
+"""Every answer allows the browser only what is the site's own."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""How templates lie and are written: a folder for each section, lines that can be read, none that nobody uses."""
+"""Templates lie in the folder of a section, have lines that can be read, and are all used."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How things are called on pages: pure words."""
+"""Pages word ages and durations exactly. Pure functions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a fix would change and what it keeps, for an entry in every state at once; and where the admin's links lead."""
+"""A fix foresees what it changes and keeps, for an entry in every state at once; the admin's links lead to pages that exist."""
 
 from typing import Any
 

@@ -30,5 +30,5 @@ def asked_again(entry: Entry, commit: str, *, tip: str = "") -> Landing:
 
 
 def entry_of(landing: Landing) -> Entry:
-    """As it is now."""
+    """The landing's entry as it is now."""
     return Entry.objects.select_related("account", "workspace").get(pk=landing.entry_id)

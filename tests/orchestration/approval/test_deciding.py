@@ -1,4 +1,4 @@
-"""What each decision changes, and what it leaves alone."""
+"""Each decision changes what it is about, and leaves the rest alone."""
 
 from collections.abc import Callable
 from datetime import timedelta

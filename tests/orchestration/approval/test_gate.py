@@ -1,4 +1,4 @@
-"""Which facts decide whether work lands without a person: of all that lands with it."""
+"""The gate decides whether work lands without a person by the facts of all that lands with it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who decides about work that waits: people, and of these the approvers that the config names."""
+"""People decide about work that waits, and of these the approvers that the config names."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Which work needs a person: the rules, and what the commits and the tables say."""
+"""The rules of approval decide which work needs a person, from its commits and the tables."""
 
 from decimal import Decimal
 

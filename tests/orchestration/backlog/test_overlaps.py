@@ -101,7 +101,7 @@ def steps(entry: Entry) -> int:
 
 
 def rows_read() -> int:
-    """Of the table of locks, in this transaction."""
+    """The rows read of the table of locks, in this transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'orchestration_filelock'"

@@ -1,4 +1,4 @@
-"""What becomes of work around unproven work, in the tables alone (lander/test_chains.py has the commits)."""
+"""Work around unproven work follows what becomes of it, in the tables alone (lander/test_chains.py has the commits)."""
 
 from typing import Any
 

@@ -207,6 +207,6 @@ def test_only_an_agent_that_was_to_do_it_finds_out_that_nothing_is_to_be_done(sh
 def test_a_round_has_a_diff_if_its_commit_is_another_one_with_other_files(
     shop: Workspace, commit: str, files: int | None, has_diff: bool
 ) -> None:
-    """Where its worker was lost, only its commit may be known."""
+    """A round whose worker was lost may have its commit alone."""
     entry = worked(an_entry(shop), commit, diffstat={} if files is None else {"files": files})
     assert newest_work.has_diff(Round.objects.get(entry=entry)) is has_diff

@@ -73,7 +73,7 @@ def test_each_refusal_in_a_row_doubles_the_wait_up_to_five_minutes(times: int, s
 
 
 def is_after(seconds: float, moment: Any, *, began: Any) -> bool:
-    """Whether the moment was so many seconds away at some time between `began` and now, to a tenth of a second of the database's clock."""
+    """True if the moment was so many seconds away at some time between `began` and now, to a tenth of a second of the database's clock."""
     least, most = (moment - now()).total_seconds(), (moment - began).total_seconds()
     return bool(least <= seconds + 0.1 and most >= seconds - 0.1)
 

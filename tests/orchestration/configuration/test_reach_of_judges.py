@@ -1,4 +1,4 @@
-"""Which setup and verify commands name something that an agent may write."""
+"""A setup or verify command that names something that an agent may write is a problem."""
 
 import os
 import sys
@@ -74,7 +74,7 @@ THROUGH = ["~/shared/away", "~/link/away", "~/far", "~/shared/aside/sh", "~/link
 @pytest.mark.parametrize("write", ["~/shared", "{home}/shared/", "{home}/link"])
 @pytest.mark.parametrize("run", [*RUNS, *THROUGH])
 def test_a_path_is_followed_link_by_link_however_it_is_written(place: Path, write: str, run: str) -> None:
-    """Who may write in a folder may also replace the links in it, wherever they lead."""
+    """An agent that may write in a folder may also replace the links in it, wherever they lead."""
     home = place.parent
     links = {
         "link": place,

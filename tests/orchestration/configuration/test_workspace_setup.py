@@ -93,7 +93,7 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
 
 
 def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(settings: Any, tmp_path: Path) -> None:
-    """Whether the second is made there, or is set to it later."""
+    """The second is refused when it is created there and when it is set to it later."""
     settings.REPO_ROOTS = [tmp_path]
     repo, elsewhere = a_repository(tmp_path / "one"), a_repository(tmp_path / "two")
     other = a_workspace(name="Other", repo=str(repo.resolve()), integration_branch="muster/a")

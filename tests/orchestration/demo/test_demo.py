@@ -23,7 +23,7 @@ BY_REF = {entry["ref"]: entry for entry in ENTRIES}
 
 @dataclass
 class Report:
-    """What one round came to."""
+    """The result of one round."""
 
     score: float
     findings: list[str]
@@ -76,7 +76,7 @@ def run(argv: list[str], cwd: Path, env: dict[str, str]) -> subprocess.Completed
 
 
 def spent_in(events: list[dict]) -> float:
-    """As Muster prices it: requests once each."""
+    """The cost as Muster prices it: requests once each."""
     usage = {event["id"]: event for event in events if event["type"] == "usage"}
     return sum(price({name: number for name, number in event.items() if name.endswith("_tokens")}) for event in usage.values())
 

@@ -1,4 +1,4 @@
-"""What an agent gets of people: each word once, of its own entry, oldest first."""
+"""An agent gets each word of people once, of its own entry, oldest first."""
 
 import pytest
 from django.utils.timezone import now

@@ -1,4 +1,4 @@
-"""What people and agents said, as pages and the API list it, and which of it counts for whom."""
+"""Pages and the API list what people and agents wrote; each word counts for its own session and entry."""
 
 import pytest
 from django.utils.timezone import now

@@ -1,4 +1,4 @@
-"""What a cycle leaves beside its claims: messages, records, and the state of what its entries belong to."""
+"""A cycle leaves messages, records, and the state of what its entries belong to, beside its claims."""
 
 from typing import Any
 

@@ -331,7 +331,7 @@ def test_of_a_host_that_takes_nothing_its_problem_is_the_reason_whatever_else_it
 
 
 def only(world: World, entry: Waiting) -> Any:
-    """Why the entry does not start; None: it does."""
+    """The reason why the entry does not start; None: it starts."""
     [decision] = plan(world, [entry])
     return None if isinstance(decision, Start) else decision.why
 

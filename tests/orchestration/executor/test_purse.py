@@ -1,4 +1,4 @@
-"""What a start reserves while money is short, and the sentence of what waits for it."""
+"""A start reserves its part while money is short, and a sentence names what the others wait for."""
 
 from typing import Any
 

@@ -42,7 +42,7 @@ def on(host: str, rows: list[Entry]) -> None:
 
 
 def in_a_cycle(workspace: Workspace) -> int:
-    """How many statements one takes."""
+    """The number of statements that a cycle takes."""
     with CaptureQueriesContext(
         connection,
     ) as statements:

@@ -1,4 +1,4 @@
-"""How many sessions may start: as many as live workers have slots, over all workspaces."""
+"""Sessions start as far as live workers have slots, over all workspaces."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a cycle reads: the entries that are in line, and the world around them, of one workspace."""
+"""A cycle reads the entries that are in line, and the world around them, of one workspace."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

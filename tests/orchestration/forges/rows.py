@@ -40,7 +40,7 @@ def opened(team: Workspace, head: str = HEAD, **more: Any) -> PullRequest:
 
 
 def propose(entry: Entry, head: str, *, stack: bool = False) -> bool:
-    """As a lander does once the merge is judged."""
+    """Propose the entry's work as a lander does once the merge is judged."""
     with transaction.atomic():
         entry_state.move(entry_state.lock(entry), LANDING)
         landing = queue.enqueue(entry, head, round_=Round.objects.filter(entry=entry).last())
@@ -48,5 +48,5 @@ def propose(entry: Entry, head: str, *, stack: bool = False) -> bool:
 
 
 def fresh(row: PullRequest) -> PullRequest:
-    """As it is now, with its entry."""
+    """The row as it is now, with its entry."""
     return PullRequest.objects.select_related("entry__account", "entry__workspace").get(pk=row.pk)

@@ -48,7 +48,7 @@ class Team:
         self.work.land()
 
     def look(self) -> None:
-        """What the control worker does, a minute later. The forge shows the branch as it is in the remote."""
+        """Act as the control worker does, a minute later. The forge shows the branch as it is in the remote."""
         for pull in list(self.forge.pulls.values()):
             if pull.state == "open":
                 self.forge.change(pull.number, head=self.at(pull.branch))

@@ -1,4 +1,4 @@
-"""What follows from what a forge shows."""
+"""The state of a pull request on its forge decides the next step."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a pull request is looked at, and what an error puts off."""
+"""A pull request is looked at when it is due, and an error puts off as little as it must."""
 
 from datetime import timedelta
 from typing import Any

@@ -22,7 +22,7 @@ from tests.orchestration.worker.sessions.shop import Shop, entry_of
 
 
 class Gitea(ThreadingHTTPServer):
-    """Of one repository, whose branches are those of `remote`."""
+    """A Gitea with one repository, whose branches are those of `remote`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

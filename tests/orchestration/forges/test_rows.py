@@ -1,4 +1,4 @@
-"""What each step makes of a pull request's row and of its entry; a second time it changes nothing."""
+"""Each step changes a pull request's row and its entry once; a second time it changes nothing."""
 
 from datetime import UTC, datetime
 from typing import Any

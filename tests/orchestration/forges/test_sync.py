@@ -1,4 +1,4 @@
-"""What happens twice, half-way, or not at all."""
+"""The sync survives what happens twice, half-way, or not at all."""
 
 from collections.abc import Callable
 from datetime import timedelta

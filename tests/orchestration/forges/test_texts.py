@@ -1,4 +1,4 @@
-"""What others read on the forge."""
+"""Texts for the forge have their evidence, a bound, and no mention or marker of an agent's."""
 
 from orchestration.forges import texts
 from orchestration.forges.texts import Facts

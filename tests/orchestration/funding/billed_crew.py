@@ -83,7 +83,7 @@ class BilledCrew(Crew):
             self._cut(session, price)
 
     def _stopped_by_itself(self, session: Session, price: int) -> None:
-        """As `conversation.run` goes on."""
+        """Continue or cut the session, as `conversation.run` does."""
         run: Any = SimpleNamespace(finished=Finished(False, out_of_money=True), cost_known=True)
         if session.pk not in self._contexts:
             config = configuration.load(Executor.objects.get(pk=self.workspace.pk).config)
@@ -101,7 +101,7 @@ class BilledCrew(Crew):
         sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "out of money"))
 
     def _pay_again(self, session: Session, price: int | None) -> None:
-        """What the next process begins with: the conversation so far is sent once more."""
+        """Repeat its last request: the next process sends the conversation so far once more."""
         again = price if price is not None else self.open[session.entry.seq][0]
         self.open[session.entry.seq].insert(0, again)
         self.paid_again += again

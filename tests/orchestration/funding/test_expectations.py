@@ -1,4 +1,4 @@
-"""What an agent estimated, beside what happened to its entries; and what of it the allocation uses."""
+"""An agent's estimates are compared with what happened to its entries, and the allocation uses the good ones."""
 
 from decimal import Decimal
 from typing import Any

@@ -330,7 +330,7 @@ def test_the_spare_money_gives_a_round_each_in_line(shop: Workspace) -> None:
 
 
 def test_first_rounds_come_from_shares_that_pay_for_several_and_only_for_those_without_any(shop: Workspace) -> None:
-    """Who has used up a first round waits for money that is spare."""
+    """An entry that has used up a first round waits for money that is spare."""
     Account.objects.all().update(budget=0)
     used, new, rich = shares(shop, 1, 0, 19)
     a_charge(Entry.objects.get(pk=used.pk), "1")

@@ -1,4 +1,4 @@
-"""What commits changed: every file, link and line, whatever the repository's attributes say."""
+"""Every file, link and line that commits changed is read, whatever the repository's attributes are."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a remote may repeat of a git command: passwords of addresses and credentials of headers."""
+"""Passwords of addresses and credentials of headers are masked in what a remote may repeat of a git command."""
 
 import base64
 

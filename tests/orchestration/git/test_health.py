@@ -1,4 +1,4 @@
-"""What keeps a repository from being used at all, found by looking at it."""
+"""A look at a repository shows what keeps it from being used at all."""
 
 import os
 import shutil

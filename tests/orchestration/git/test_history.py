@@ -1,4 +1,4 @@
-"""What is read from the commits' own files is what git says, and git is asked where they cannot be read."""
+"""Commits are read from their own files as git reads them, and git is asked where they cannot be read."""
 
 import random
 from pathlib import Path

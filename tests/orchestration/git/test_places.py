@@ -1,4 +1,4 @@
-"""Where git keeps its files: read from the disk, and the same as git's own answer."""
+"""The places of git's files are read from the disk, and are the same as in git's own answer."""
 
 import subprocess
 from pathlib import Path

@@ -44,7 +44,7 @@ def move_pin(repo: Path, library: Path) -> None:
 
 
 def only_by_address(repo: Path, url: str) -> None:
-    """As in a clone whose submodules were never initialised."""
+    """Keep only the submodule's address, as in a clone that never initialised it."""
     git(repo, "config", "-f", str(repo / ".gitmodules"), "submodule.lib.url", url)
     git(repo, "commit", "-qam", "another address")
     git(repo, "branch", "-f", "integration", "main")

@@ -1,4 +1,4 @@
-"""Which host runs an entry's next session, and the sentence where none does."""
+"""An entry's next session has the host that fits best, or a sentence where none does."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is wrong with a host, as its page and the entries that wait show it."""
+"""The problems of a host are named, as its page and the entries that wait show them."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a lander has to look, who looks, and what a lander that lost its lease may write."""
+"""A lander looks where something is due, one at a time, and writes nothing once it lost its lease."""
 
 from datetime import timedelta
 from typing import Any

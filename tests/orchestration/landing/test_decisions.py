@@ -1,4 +1,4 @@
-"""What a person decides about the integration branch: it moves only as far as was seen, and nothing is lost."""
+"""A person's decision about the integration branch moves it only as far as was seen, and loses nothing."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What waits to land, in the tables alone (lander/test_queue.py lands it)."""
+"""The queue keeps each entry's newest work, in the tables alone (lander/test_queue.py lands it)."""
 
 from datetime import timedelta
 from typing import Any

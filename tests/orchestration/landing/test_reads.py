@@ -1,4 +1,4 @@
-"""What pages and the API show of an integration branch and its queue."""
+"""Pages and the API show an integration branch and its queue."""
 
 from datetime import timedelta
 from typing import Any

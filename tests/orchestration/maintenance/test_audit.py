@@ -1,4 +1,4 @@
-"""What `./muster ledger check` calls an error and what only unusual: reservations, thresholds and caps of one workspace."""
+"""`./muster ledger check` keeps errors apart from what is only unusual: reservations, thresholds and caps of one workspace."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a backup has of a workspace's work, and what it says that it lacks."""
+"""A backup has a workspace's work, and names what it lacks."""
 
 from datetime import timedelta
 from pathlib import Path

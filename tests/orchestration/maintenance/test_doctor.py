@@ -1,4 +1,4 @@
-"""What doctor says of this host, and of the others."""
+"""Doctor names the problems of this host, and of the others."""
 
 import threading
 from collections.abc import Iterator

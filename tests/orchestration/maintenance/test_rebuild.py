@@ -1,4 +1,4 @@
-"""What entries wait for, compared with their dependencies, children and locks; corrected on record."""
+"""The waits of entries are compared with their dependencies, children and locks, and corrected on record."""
 
 from typing import Any
 

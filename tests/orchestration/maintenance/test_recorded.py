@@ -1,4 +1,4 @@
-"""What was set by SQL stands out: caps, limits, budgets and tokens are compared with the records of who set them."""
+"""Values that were set by SQL stand out: caps, limits, budgets and tokens are compared with the records of who set them."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the database gives up after some time, and what it keeps for good."""
+"""Old logs, results and events are given up; what people did and what was paid stays."""
 
 import time
 from datetime import timedelta

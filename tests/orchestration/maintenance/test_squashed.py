@@ -86,7 +86,7 @@ def _sqlite(data: Path) -> Iterator[tuple[str, str]]:
 
 
 def _parts(table: str) -> Iterator[str]:
-    """What stands between the commas of a CREATE TABLE."""
+    """The parts between the commas of a CREATE TABLE."""
     depth, quote, part = 0, "", ""
     for character in table.partition("(")[2].rpartition(")")[0]:
         quote = "" if character == quote else quote or (character if character in "'\"" else "")

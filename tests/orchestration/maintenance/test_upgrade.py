@@ -1,4 +1,4 @@
-"""What an upgrade says before it changes anything."""
+"""An upgrade names what is in its way before it changes anything."""
 
 import os
 from io import StringIO

@@ -1,4 +1,4 @@
-"""What of a plan is new, changed or kept, against all that was imported before: as values, without a database."""
+"""A plan's entries are new, changed or kept against all that was imported before: as values, without a database."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ def compared(text: str, *known: Known, restore: bool = False) -> Difference:
 def known(
     seq: int, title: str, *, ref: str = "", needs: tuple[str, ...] = (), edited: dict[str, Any] | None = None, **more: Any
 ) -> Known:
-    """As it was imported under the heading Dates. `edited`: what a person changed since."""
+    """An entry as imported under the heading Dates. `edited`: what a person changed since."""
     values = content.fields(
         content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=()
     )

@@ -1,4 +1,4 @@
-"""What a plan is compared with: the entries of its own name in its own workspace, and what may not change of them now."""
+"""A plan is compared with the entries of its own name in its own workspace, and with what may not change of them now."""
 
 import pytest
 

@@ -18,7 +18,7 @@ ASpec = Callable[..., Spec]
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in production, only sooner."""
+    """Shorten the silence that ends a worker's trust."""
     monkeypatch.setattr(shim_watch, "SILENCE_S", 2.5)
     monkeypatch.setattr(shim_watch, "MARGIN_S", 1.0)
 

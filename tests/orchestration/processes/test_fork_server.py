@@ -110,7 +110,7 @@ def test_a_shim_that_is_killed_after_its_server_is_no_end_of_its_own(a_spec: ASp
 
 
 def test_a_stop_of_all_processes_at_once_is_believed(a_spec: ASpec) -> None:
-    """As a service manager does it."""
+    """A service manager stops all processes so."""
     with agent_process.start(a_spec("sleep")) as process:
         wait_for(process, "sleeping")
         for pid in (parent_of(process), process.identity.pid):

@@ -12,7 +12,7 @@ from orchestration.processes.shim.memory_watch import MemoryWatch
 def memory_of(
     monkeypatch: pytest.MonkeyPatch, limit_mb: int, resident_mb: Iterable[int], shares_mb: Iterable[int]
 ) -> MemoryWatch:
-    """Of processes with so much resident memory, and so much of it by their share of common pages."""
+    """A watch of processes with so much resident memory, and so much of it by their share of common pages."""
     resident, shares = ({pid: mb * 1024 for pid, mb in enumerate(each)} for each in (resident_mb, shares_mb))
     monkeypatch.setattr(memory_watch, "whole_kb", resident.__getitem__)
     monkeypatch.setattr(memory_watch, "share_kb", shares.__getitem__)

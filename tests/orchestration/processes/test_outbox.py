@@ -1,4 +1,4 @@
-"""What a shim keeps of an agent's output while its worker is slow: events all, text as far as there is room, in order."""
+"""A shim keeps an agent's output while its worker is slow: events all, text as far as there is room, in order."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is read of processes and of a shim's pipe: byte by byte, of this process's own /proc, and of files that a dead worker left."""
+"""Processes and a shim's pipe are read byte by byte, from this process's own /proc, and from files that a dead worker left."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""When a worker stops to trust its shim: by its own clock, which counts only the time in which it looked."""
+"""A worker stops trusting its shim by its own clock, which counts only the time in which it looked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is added without a person: nothing, what is safe, or all; never a duplicate."""
+"""Proposals are added without a person: none, the safe ones, or all; never a duplicate."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which entries an expander is asked about by itself: too large, not looked at before, and nobody's business otherwise."""
+"""An expander is asked by itself about entries that are too large, were not looked at before, and are nobody's business otherwise."""
 
 from typing import Any
 

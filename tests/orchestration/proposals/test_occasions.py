@@ -1,4 +1,4 @@
-"""Which events ask the orchestrator, how often, and what happens where money refuses it."""
+"""Events ask the orchestrator, once in a cooldown, and a refusal for lack of money is recorded."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the tests of a proposed entry say before its work: red is right, everything else is a sentence."""
+"""The tests of a proposed entry are judged before its work: red is right, everything else is a sentence."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an orchestrator reads of a backlog: all that is open of its own workspace, the worst first, and the money that is left."""
+"""An orchestrator reads all that is open of its own workspace, the worst first, and the money that is left."""
 
 import json
 from typing import Any

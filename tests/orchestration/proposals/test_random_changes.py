@@ -53,7 +53,7 @@ def a_backlog(dice: random.Random) -> Workspace:
 
 
 def some_changes(workspace: Workspace, dice: random.Random) -> list[dict[str, Any]]:
-    """As many random changes as are good together."""
+    """Up to twelve random changes that are good together."""
     chosen: list[dict[str, Any]] = []
     seen, _ = overview.read(workspace.pk)
     for _ in range(12):
@@ -116,7 +116,7 @@ def own_budgets(workspace: Workspace) -> dict[str, int]:
 
 
 def given(workspace: Workspace) -> dict[str, int]:
-    """What people gave to each entry of the top, with all below it."""
+    """The money that people gave to each entry of the top, with all below it."""
     top = Account.objects.filter(project_id=workspace.pk, own_budget=True, entry__parent=None)
     return {account.pk: dividing.total(account) for account in top}
 
@@ -137,7 +137,7 @@ def untouchable(workspace: Workspace, run: Run) -> set[str]:
 
 
 def locked_budgets(workspace: Workspace) -> dict[str, int]:
-    """Of entries that people locked; what an entry has that is split is its children's."""
+    """The budgets of entries that people locked; what an entry has that is split is its children's."""
     alive = Account.objects.filter(project_id=workspace.pk, human_locked=True, entry__is_container=False, entry__deleted_at=None)
     return dict(alive.values_list("pk", "budget"))
 

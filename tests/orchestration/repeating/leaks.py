@@ -1,4 +1,4 @@
-"""Where a secret has gone: every column of the database, and every line of the logs, in both forms."""
+"""A search for a secret that leaked: every column of the database, and every line of the logs, in both forms."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ TEXTS = (models.CharField, models.TextField, models.JSONField)
 
 
 def forms(secret: str) -> set[str]:
-    """As it is, quoted, and what any base64 of it contains."""
+    """The forms of a secret: as it is, quoted, its ends, and what any base64 of it contains."""
     cores = {base64.b64encode(b"u" * n + secret.encode()).decode()[4:-4] for n in range(3)}
     return {secret, quote(secret, safe=""), secret[:12], secret[-12:], *cores}
 
@@ -43,7 +43,7 @@ def columns_with(secret: str) -> list[str]:
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """What the processes would write, as text and as JSON."""
+    """The lines that the processes would write, as text and as JSON."""
     written, handlers = io.StringIO(), []
     for kind in ("text", "json"):
         formatter = dict(logs.configure("DEBUG", kind)["formatters"]["line"])

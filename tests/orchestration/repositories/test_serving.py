@@ -107,7 +107,7 @@ def test_a_ref_is_compared_byte_by_byte(workspace: Workspace, url: str, more: st
 
 
 def answer(path: str, header: str, *, body: bytes = b"", method: str = "GET") -> tuple[int, str]:
-    """Of one request, past the network."""
+    """The answer to one request, past the network."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

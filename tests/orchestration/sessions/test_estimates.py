@@ -1,4 +1,4 @@
-"""What a session may have spent since its last report: by its own reports, else by those of others in the same role."""
+"""A session's spend since its last report is estimated by its own reports, else by those of others in the same role."""
 
 from datetime import datetime, timedelta
 from typing import Any

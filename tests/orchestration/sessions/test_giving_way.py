@@ -1,4 +1,4 @@
-"""Which sessions end when money runs out among those at work. Pure: amounts are plain numbers."""
+"""Later sessions give way when money runs out among those at work, the one that has spent least first. The choice itself is pure."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from workspaces.models import Event
 
 
 def at_work(left: int, drawn: int, *, request: int = 10, ends: bool = False) -> AtWork:
-    """As with an unknown cost: it may need as much again as it has spent."""
+    """A session of unknown cost: it may need as much again as it has spent."""
     return AtWork(left, drawn, max(drawn - left, 0), request, ends)
 
 
@@ -73,7 +73,7 @@ def test_the_first_in_line_does_not_wait_until_the_others_have_less_than_it_lack
 @pytest.mark.django_db
 @pytest.mark.parametrize("how", ["set", "locked"])
 def test_money_that_a_person_gave_one_entry_is_not_taken_for_another(how: str) -> None:
-    """What comes back of it stays that entry's: nothing is gained."""
+    """Money that comes back of it stays that entry's: nothing is gained."""
     shop = a_workspace()
     share, own = (a_session(entry) for entry in some_entries(shop, "share", "own"))
     fields = {"own_budget": True} if how == "set" else {"human_locked": True}

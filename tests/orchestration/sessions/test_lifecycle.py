@@ -305,7 +305,7 @@ def test_a_verdict_ends_the_waits_for_a_provider(session: Session) -> None:
 
 
 def test_a_session_shows_the_model_that_most_was_paid_for(session: Session) -> None:
-    """What the config names may be an alias."""
+    """The config may name an alias."""
     sessions.write(session, model="best")
     for model, cost in (("claude-haiku-4-5", 10), ("claude-opus-4-1", 900), ("claude-haiku-4-5", 20)):
         metering.record(session, metering.Usage(f"{model} {cost}", cost=cost, model=model))

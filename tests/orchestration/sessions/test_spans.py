@@ -1,4 +1,4 @@
-"""What a trace consists of, from the rows of a session, a run and a landing."""
+"""A trace consists of spans from the rows of a session, a run and a landing."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

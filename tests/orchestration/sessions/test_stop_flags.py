@@ -1,4 +1,4 @@
-"""What a supervisor must know: the harder reason wins, and without a renewal it may act for three quarters of its lease."""
+"""The harder reason to stop wins, and without a renewal a supervisor may act for three quarters of its lease."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whether a tree passes, compared with its base: each rule by itself."""
+"""A tree passes by comparison with its base: each rule by itself."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which checks look at the variables of their entry: what was found out holds for one workspace, and as long as its checks are the same."""
+"""Checks that look at the variables of their entry are known for one workspace, and as long as its checks are the same."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How the names in an entry's spec find test cases of a report."""
+"""The names in an entry's spec match test cases of a report."""
 
 import pytest
 

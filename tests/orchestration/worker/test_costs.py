@@ -1,5 +1,5 @@
-"""What one landed entry costs in processes and statements, from its dispatch to its landing. Counts, since no noise touches them: they may
-fall, and whoever lets one grow says why."""
+"""One landed entry has a bounded cost in processes and statements, from its dispatch to its landing. Counts, since no noise touches them:
+they may fall, and a change that raises one gives its reason."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def work(shop: Callable[..., Shop]) -> Shop:
-    """Where an entry has landed before: what is read once in a process has been read."""
+    """A shop in which an entry has landed before: what is read once in a process has been read."""
     place = shop(AGENT, verify=[{"name": "nothing", "run": "true"}])
     assert entry_of(place.run(content="first")).status == "done"
     return place

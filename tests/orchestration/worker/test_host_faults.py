@@ -1,4 +1,4 @@
-"""When a failed session is its host's fault, and which program a command starts with."""
+"""A failed session's host is examined where the program of its command did not start."""
 
 from types import SimpleNamespace
 from typing import Any, cast

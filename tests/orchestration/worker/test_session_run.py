@@ -1,4 +1,4 @@
-"""How a session ends by what befalls it: whose fault it is, and whether its work is done and only needs to be verified. No agent runs here."""
+"""A session's end names whose fault it is, and whether its work is done and only needs to be verified. No agent runs here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ OVER = Ending(Outcome.TIMED_OUT, "Too long", exit_code=3, findings=("a finding",
 
 
 class Place:
-    """What a session meets: what its round raises, and the state of its host. `calls`: what it did about its end, in order."""
+    """A session's surroundings: the error of its round and the state of its host. `calls`: what it did about its end, in order."""
 
     def __init__(self, session: Session) -> None:
         self.session, self.calls, self.by_git = session, list[Any](), list[bool]()
@@ -55,7 +55,7 @@ class Place:
         return replace(ending, outcome=Outcome.INTERRUPTED, message=self.broken) if self.broken else ending
 
     def end(self, error: Exception, reason: str = "") -> Ending | None:
-        """How it ends, if it does, after everything was done in the right order."""
+        """The ending of the session, if it ends, after everything was done in the right order."""
         self.error, self.calls, self.by_git = error, [], []
         flags = StopFlags(self.session.pk, self.session.attempt)
         if reason:

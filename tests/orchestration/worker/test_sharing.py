@@ -1,4 +1,4 @@
-"""What this host lets the others have of its work, on request too, and which shared refs it removes."""
+"""This host shares its work with the others, on request too, and removes the shared refs of what is done."""
 
 import socket
 from datetime import timedelta

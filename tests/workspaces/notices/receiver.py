@@ -27,7 +27,7 @@ class Receiver:
     pause_s: float = 0.0
 
     def verified(self, secret: str) -> list[Any]:
-        """What was heard, each checked by the library that a receiver would use."""
+        """The messages received, each checked by the library that a receiver would use."""
         return [Webhook(secret).verify(body, headers) for headers, body in self.received]
 
     def ids(self) -> list[str]:
@@ -66,7 +66,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
 
 def certified(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """What a server of this name speaks TLS with, and the file by which a client knows it."""
+    """A TLS context for a server of this name, and the file by which a client knows it."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

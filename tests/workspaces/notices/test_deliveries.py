@@ -49,7 +49,7 @@ def blocked(workspace: Workspace, event: ActivityEvent | None = None) -> None:
 
 
 def come_due() -> None:
-    """As if the time until the next attempt had passed."""
+    """Let the time until the next attempt pass."""
     Delivery.objects.filter(state="pending").update(due_at=Now() - timedelta(seconds=1))
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Post:
-    """What arrived; `refuse` is what it says instead of taking it."""
+    """A mail server's handler. `refuse`: its answer instead of taking a mail."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

@@ -1,4 +1,4 @@
-"""What a receiver gets, word for word: the payload, the mail and the chat of an event, of a question, of a report and of a test."""
+"""A receiver gets exact words: the payload, the mail and the chat of an event, of a question, of a report and of a test."""
 
 import json
 from datetime import UTC, datetime

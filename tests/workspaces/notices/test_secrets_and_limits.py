@@ -1,4 +1,4 @@
-"""What a channel's receiver may repeat is masked, and each bound of a channel holds; without a receiver."""
+"""Secrets that a channel's receiver may repeat are masked, and each bound of a channel holds; without a receiver."""
 
 import contextlib
 import http.client

@@ -13,7 +13,7 @@ class Stopped(BaseException):
 
 
 def run(monkeypatch: pytest.MonkeyPatch, turns: list[tuple[float, Exception | None]]) -> list[str]:
-    """What the thread does in turns at these seconds, each with the error that it meets."""
+    """The steps of the thread in turns at these seconds, each with the error that it meets."""
     done: list[str] = []
     moments, errors = iter([at for at, _ in turns]), iter([error for _, error in turns])
     clock = SimpleNamespace(now=0.0)

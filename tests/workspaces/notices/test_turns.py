@@ -40,7 +40,7 @@ def test_the_oldest_of_each_channel_come_first_and_so_many_at_most(monkeypatch: 
 
 
 def turn(monkeypatch: pytest.MonkeyPatch, *results: Result | None) -> tuple[int, list[int], bool]:
-    """How many arrived, which were tried, and whether another turn comes at once."""
+    """The number that arrived, those tried, and whether another turn comes at once."""
     tried: list[int] = []
 
     def attempt(delivery_id: int) -> Result | None:
@@ -203,7 +203,7 @@ def test_a_digest_is_claimed_once_by_a_channel_that_is_still_on() -> None:
     "zone", ["UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Honolulu"]
 )
 def test_the_turns_next_to_each_hour_are_those_of_the_zones_calendar(zone: str) -> None:
-    """Of a week with a change of the clocks, against all turns of a month."""
+    """Each hour of a week with a change of the clocks, against all turns of a month."""
     here = ZoneInfo(zone)
     calendar = [datetime(2026, 3, 16, 8, tzinfo=here) + timedelta(days=n) for n in range(30)]
     turns = [turn.astimezone(UTC) for turn in calendar]

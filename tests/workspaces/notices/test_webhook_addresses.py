@@ -1,4 +1,4 @@
-"""Where a webhook may not go: nothing inside, by no spelling, by no trick of the resolver."""
+"""A webhook reaches nothing inside, by no spelling, by no trick of the resolver."""
 
 import socket
 import threading

@@ -14,7 +14,7 @@ def _read_anew() -> None:
 
 
 def settings_in(text: str, folder: Path) -> dict[str, str]:
-    """As git reads that text."""
+    """The settings of the text, as git reads them."""
     (folder / "text").write_text(text)
     listed = git(folder, "config", "--file", str(folder / "text"), "--list", "-z")
     return dict(item.partition("\n")[::2] for item in listed.split("\0") if item)

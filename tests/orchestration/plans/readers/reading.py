@@ -6,7 +6,7 @@ from orchestration.plans.checking import Checked
 
 
 def read(text: str, format: str) -> Checked:
-    """As guessed: every example must be known for what it is."""
+    """The plan as guessed: every example must be known for what it is."""
     result = checking.check(formats.parse(text), [])
     assert result.plan.format == format, result.plan
     return result

@@ -7,7 +7,7 @@ from tests.orchestration.plans.readers.reading import good, messages, needs, rea
 
 
 def issue(id_: str, title: str, *, links: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    """As `bd export` writes it. `links`: an id, and the type of the link."""
+    """An issue as `bd export` writes it. `links`: an id, and the type of the link."""
     dependencies = [
         {"issue_id": id_, "depends_on_id": on, "type": type_, "created_at": "2025-12-17T21:19:11Z", "created_by": "daemon"}
         for on, type_ in (links or {}).items()

@@ -1,4 +1,4 @@
-"""What the files of tools mean beyond their plain cases: order through groups, what is set aside, and lines of the whole text."""
+"""The files of tools are read beyond their plain cases: order through groups, what is set aside, and lines of the whole text."""
 
 import json
 from typing import Any

@@ -51,7 +51,7 @@ def make(session: Session, tmp_path: Path, clock: Clock) -> Make:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
-    """What it asks for when no money is there: more, and room, which another makes at the second time alone."""
+    """The calls for more money, of which there is none, and for room, which another session makes at the second call alone."""
     calls: dict[str, list[Any]] = {"extend": [], "room": []}
     monkeypatch.setattr(reservations, "extend", lambda _, by: calls["extend"].append(by) or 0)
     monkeypatch.setattr(giving_way, "make_room", lambda _: calls["room"].append(1) or len(calls["room"]) == 2)

@@ -50,7 +50,7 @@ def test_both_turns_of_a_dead_planner_are_booked_once_each(tmp_path: Path, setti
 
 
 def left(session: Session, name: str, *rows: dict[str, Any], whole: bool = True, agent: dict[str, Any] | None = None) -> Any:
-    """What a process of the session left."""
+    """Write what a process of the session leaves. Returns its record."""
     directory = session_dir.for_session(session.pk)
     record = directory.record_for(name)
     record.journal.write_text("".join(f"{json.dumps(row)}\n" for row in rows))

@@ -1,4 +1,4 @@
-"""What one process of an agent asks, and what it gets from people: each once, and nothing is lost while the database is away."""
+"""A process of an agent asks, and gets what people wrote, each once, and nothing is lost while the database is away."""
 
 import os
 from collections.abc import Callable

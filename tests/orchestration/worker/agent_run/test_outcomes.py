@@ -1,4 +1,4 @@
-"""How a session ends whose agent did not finish: by whom, why, and what happens next."""
+"""A session whose agent did not finish ends with who ended it, why, and what happens next."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a process of an agent came to: why it ended, its failure, and whether its whole cost is known."""
+"""The result of an agent's process has why it ended, its failure, and whether its whole cost is known."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What an agent's events do to its session: usage is booked, failures and waits are noted, and money stops it."""
+"""An agent's events change its session: usage is booked, failures and waits are noted, and money stops it."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the recipe's agent does in a copy of the repository (test_adding_an_agent.py runs it there): not part of the suite."""
+"""The recipe's agent works in a copy of the repository (test_adding_an_agent.py runs it there): not part of the suite."""
 
 import subprocess
 from pathlib import Path

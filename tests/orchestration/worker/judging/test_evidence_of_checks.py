@@ -1,4 +1,4 @@
-"""What is read of a check's run: which runs a second time, which part of its output counts, and each case of its report."""
+"""The evidence of a check's run: which checks run a second time, which part of the output counts, and each case of the report."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What lands together and what it is asked, in the tables alone: the head of the queue, its batch, and the ends of landings."""
+"""The lander chooses in the tables alone what lands together and what it is asked, and ends landings."""
 
 from collections.abc import Sequence
 from datetime import timedelta

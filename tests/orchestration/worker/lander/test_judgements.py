@@ -1,4 +1,4 @@
-"""What checks say in a round and at a landing: those that look at their entry, flaky cases, reports that disappear, tests that are rightly deleted."""
+"""Checks judge rounds and landings: those that look at their entry, flaky cases, lost reports, and tests that are rightly deleted."""
 
 from collections.abc import Callable
 

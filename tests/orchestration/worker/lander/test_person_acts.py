@@ -61,7 +61,7 @@ def work(shop: Make) -> Shop:
 
 
 def landed(work: Shop, entry: Entry) -> int:
-    """How many commits of the branch's first-parent line land this entry."""
+    """The number of commits of the branch's first-parent line that land this entry."""
     subjects = work.git("log", "--first-parent", "--format=%s", f"main..{BRANCH}").split("\n")
     return subjects.count(f"#{entry.seq} {entry.title}")
 

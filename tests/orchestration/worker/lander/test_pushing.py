@@ -1,4 +1,4 @@
-"""What landed is pushed: a remote that fails is left alone for a while, unless a person asks, and each change of its state is recorded once."""
+"""Landed work is pushed: a failing remote is left alone for a while, unless a person asks, and its changes of state are recorded once."""
 
 from collections.abc import Iterator
 from pathlib import Path

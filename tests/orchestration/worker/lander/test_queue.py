@@ -60,7 +60,7 @@ def test_merges_and_reverts_come_first_then_entries_by_priority_and_number() -> 
 
 @pytest.mark.django_db
 def test_newer_work_of_an_entry_takes_the_place_of_older() -> None:
-    """Of what waits for approval too; what is being written stays."""
+    """Work that waits for approval is replaced too; what is being written stays."""
     entry, other = (an_entry(workspace) for workspace in [a_workspace()] * 2)
     states = Landing.State.QUEUED, Landing.State.WAITING, Landing.State.QUEUED
     first, second, third = (queue.enqueue(entry, f"{n}" * 40, round_=None, state=state) for n, state in enumerate(states))

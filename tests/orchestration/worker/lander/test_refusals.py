@@ -1,4 +1,4 @@
-"""What a refused landing leaves: its entry with the finding and one round more, or with a person; its branch with the reason."""
+"""A refused landing leaves its entry with the finding and one round more, or with a person; its branch with the reason."""
 
 from datetime import timedelta
 from types import SimpleNamespace

@@ -48,7 +48,7 @@ class Shop:
         return session
 
     def land(self) -> None:
-        """What a lander does: everything that is due."""
+        """Land everything that is due, as a lander does."""
         branch.wake(self.workspace.pk)
         Service(self.heartbeat.worker).run_due()
 
@@ -75,7 +75,6 @@ class Shop:
         return text if code == 0 else None
 
     def flags(self, session: Session) -> StopFlags:
-        """Of a session that is supervised now."""
         return self.heartbeat.supervised[session.pk]
 
     def others_merge(self, name: str, text: str) -> None:

@@ -77,7 +77,7 @@ def test_a_check_that_froze_its_shim_fails_with_that_finding(shop: Make) -> None
 
 
 def test_a_session_stays_open_while_a_process_outlives_its_kill(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one that sleeps in a driver does."""
+    """A process that sleeps in a driver outlives its kill."""
     work = shop("kill -KILL $PPID; exec sleep 600")
     session = work.claim()
     end, survivors = leftovers.end_marked, [1, 1, 0]

@@ -22,7 +22,7 @@ AGENT = f"echo turn >> ../turns; echo yes > ok; {spends(0.2)}"
 
 
 def turns(work: Shop) -> int:
-    """How often the implementing agent ran."""
+    """The number of the implementing agent's runs."""
     return sum(len(path.read_text().split()) for path in work.repo.parent.parent.rglob("turns"))
 
 

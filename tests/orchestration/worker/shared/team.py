@@ -29,7 +29,7 @@ class Host:
 
     @contextmanager
     def acts(self) -> Iterator[None]:
-        """What happens in this block happens on this host."""
+        """Run everything in this block on this host."""
         before, self.settings.DATA_DIR = self.settings.DATA_DIR, self.data
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a worker shows to a shared repository is for its git processes alone: no agent sees it."""
+"""A worker's credentials for a shared repository are for its git processes alone: no agent sees them."""
 
 import base64
 from collections.abc import Callable

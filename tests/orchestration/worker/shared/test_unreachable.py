@@ -37,7 +37,7 @@ def looks_again(host: Host, work: Team) -> bool:
 
 
 def why(work: Team, entry: Entry) -> str:
-    """Why it waits, as the page and the API show it."""
+    """The reason why the entry waits, as the page and the API show it."""
     Worker.objects.filter(seen_at__gt=Now() - timedelta(hours=1)).update(seen_at=Now(), drain_by="")
     failed = explain.reasons(work.workspace.pk, [entry.pk])[entry.pk].why
     assert failed is not None

@@ -1,4 +1,4 @@
-"""What an agent's work must show, and what is known of the tree that it started from."""
+"""An agent's work must show its targets, given what is known of the tree that it started from."""
 
 from datetime import timedelta
 from types import SimpleNamespace
