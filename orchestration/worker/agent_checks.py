@@ -43,7 +43,7 @@ def run_due(worker: Worker) -> int:
 
 
 def _masked_check(workspace_id: str) -> tuple[bool, str]:
-    """What a CLI prints may contain its key."""
+    """Run `check`, and mask its message: the output of a CLI may contain its key."""
     config = configuration.load(Executor.objects.get(pk=workspace_id).config)
     with masking.hiding(secrets.mask_for(workspace_id, configuration.envs(config))):
         ok, message = check(workspace_id)
@@ -51,7 +51,7 @@ def _masked_check(workspace_id: str) -> tuple[bool, str]:
 
 
 def check(workspace_id: str) -> tuple[bool, str]:
-    """Whether the agents can work here, and why, in sentences."""
+    """Check whether the agents can work here. Returns the answer, and sentences that explain it."""
     config = configuration.load(Executor.objects.get(pk=workspace_id).config)
     try:
         values = secrets.for_agents(workspace_id)
@@ -103,7 +103,7 @@ def _version(traits: Traits, variables: Mapping[str, str], boxes: Boxes) -> tupl
 
 
 def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
-    """Whether the command's first word is there. What lies in the repository cannot be known: it is run in a working copy."""
+    """Check the command's first word. A program in the repository counts as there: it is run in a working copy."""
     program = host_faults.program_of(agent.command or "")
     if not program or ("/" in program and not program.startswith(("/", "~"))):
         return True, "The command runs in the entry's working copy."
@@ -118,12 +118,12 @@ def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -
 
 
 def _problem(boxes: Boxes, code: int | None, output: str) -> str:
-    """What a program says that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
+    """The problem of a program that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
     return boxes.explained(output)[-400:] or f"exit code {code}" if code else ""
 
 
 def _login_problem(status: tuple[str, ...]) -> str:
-    """What the CLI's own status command says against its login; empty: nothing, or it has no such command."""
+    """The login problem that the CLI's own status command reports; empty: none is known."""
     if not status:
         return ""
     try:

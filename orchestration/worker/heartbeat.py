@@ -207,7 +207,7 @@ class Heartbeat:
 
 
 def _of_host() -> dict[str, str]:
-    """What is in force on this host, beside the programs that it has."""
+    """The sandbox and the memory limit in force on this host."""
     kept = cgroups.keeps_memory(settings.CGROUP_PARENT)
     return {"sandbox": sandbox.on_host(settings.SANDBOX, sandbox_probe.probe()), "memory": "kernel" if kept else "each second"}
 
@@ -252,7 +252,7 @@ def record_tick() -> None:
 
 
 def has_control_worker() -> bool:
-    """Whether a control worker of this host is online, which looks after the host."""
+    """True if a control worker of this host is online, which looks after the host."""
     here = Worker.objects.filter(queue="control", host=socket.gethostname(), host_id=hosts.host_id())
     return here.filter(seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
 

@@ -35,7 +35,7 @@ def behind(session: Session, ending: Ending, *, by_host: bool) -> str:
 
 
 def problem(workspace: Workspace) -> str:
-    """Why this host cannot run the workspace's processes, as a sentence; empty: it can."""
+    """The reason why this host cannot run the workspace's processes, as a sentence; empty: it can."""
     stored = Executor.objects.get(pk=workspace.pk).config
     if sentence := of_config(stored):
         return sentence
@@ -74,7 +74,7 @@ def not_on_path(agent: Agent) -> str:
 
 
 def is_known(program: str, variables: Mapping[str, str]) -> bool:
-    """Whether a shell on this host finds it: a built-in is known too."""
+    """True if a shell on this host finds the program; built-ins count."""
     known = subprocess.run(
         ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())],
         env={**session_dir.inherited(), **variables},

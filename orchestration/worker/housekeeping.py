@@ -75,7 +75,7 @@ def remove_landed() -> None:
 
 
 def _is_of_nothing(record: Path) -> bool:
-    """Whether the working copy of this record is gone, and the store alone has none of its work."""
+    """True if the working copy of this record is gone, and the store alone has none of its work."""
     state = Record(record).read()
     return not os.path.lexists(session_dir.worktrees() / record.name) and (state is None or state.tip == state.delivered)
 

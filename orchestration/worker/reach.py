@@ -40,7 +40,7 @@ def lost_here() -> set[str]:
 
 
 def is_lost(workspace_id: str) -> bool:
-    """Whether this process could not use the workspace's shared repository, and has not reached it since."""
+    """True if this process could not use the workspace's shared repository, and has not reached it since."""
     return workspace_id in _next
 
 

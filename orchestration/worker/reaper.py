@@ -92,7 +92,7 @@ def _here() -> Q:
 
 
 def _is_worker_alive(worker: Worker | None) -> bool:
-    """Whether the process that registered still runs; a reused pid or a process before a reboot does not count."""
+    """True if the process that registered still runs; a reused pid or a process before a reboot does not count."""
     if worker is None:
         return False
     return leftovers.is_alive(leftovers.Identity(worker.pid, worker.started_ticks, worker.boot_id))
@@ -108,7 +108,8 @@ def _end_session(session: Session) -> bool:
 
 
 def _ending_here(session: Session) -> Ending:
-    """Where not all of its cost is known, one request may have been under way, whose report was lost with its process."""
+    """The ending of a session of this host. With a cost that is not fully known, one request may have been under way, whose report was lost
+    with its process."""
     ending = _ending(session, _collect(session), is_here=True)
     pace = estimates.pace(session) if ending.cost_unknown else None
     return replace(ending, at_most=pace.request) if pace else ending
@@ -145,7 +146,7 @@ def _collect(session: Session) -> bool:
 
 
 def _is_proven_dead(session: Session) -> bool:
-    """Whether all processes of the session are dead. After a reboot they are."""
+    """End the session's processes that are left. Returns True if all are dead; after a reboot they are."""
     if session.boot_id != leftovers.boot_id():
         return True
     if survivors := leftovers.end_marked(session.pk, SHIM_GRACE_S):

@@ -97,7 +97,7 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
 
 
 def _end_after_outage(session: Session, stop_flags: StopFlags, error: Exception) -> None:
-    """As soon as the database answers again. If it does not within the lease, the reaper ends the session later."""
+    """End the session as soon as the database answers again. If it does not within the lease, the reaper ends the session later."""
     log.warning("session.database_unavailable", error=str(error).split("\n")[0])
     while stop_flags.may_act and stop_flags.reason not in ("superseded", "fenced"):
         connection.close()
@@ -123,7 +123,7 @@ def _is_done(session: Session) -> bool:
 
 
 def _is_published(session: Session) -> bool:
-    """Whether the other hosts may have the work. False: a newer attempt has it."""
+    """Publish the work to the other hosts. False: a newer attempt has it."""
     try:
         sharing.publish(session)
     except Superseded:
@@ -281,7 +281,7 @@ def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) 
 
 
 def _without_work(context: RoundContext, verdict: Verdict) -> Ending:
-    """What was verified has nothing of the entry's newest work: that is no pass, whatever the checks say of the base."""
+    """The ending where the verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
     newest = newest_work.of(context.entry.pk)
     lacks = (
         f"the work of round {newest.round.number} is not on {context.entry.branch}" if newest else "its rounds have made no work"

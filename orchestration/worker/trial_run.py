@@ -35,7 +35,7 @@ _SKIPPED = ("__pycache__", ".git", ".venv", "node_modules")
 
 
 def of(agent: Agent, boxes: Boxes, workspace: Workspace) -> tuple[bool, str]:
-    """Whether it sees what it needs, as far as a trial shows it, and sentences; empty where there is nothing to say."""
+    """Run the agent for a trial. Returns False if it lacks something that it needs, and sentences; empty where there is nothing to say."""
     if not boxes.decision.confined or agent.command is None:
         return True, ""
     strict = _strict(boxes)
@@ -78,7 +78,7 @@ def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[
 
 
 def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
-    """What lies beside the scripts that the command names, and the sandbox does not show."""
+    """The files and folders beside the scripts that the command names, as far as the sandbox does not show them."""
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
     scripts = [path for path in finder.named(agent.command or "") | finder.named(agent.args) if path.is_file()]
     neighbours: list[Path] = []
@@ -107,7 +107,8 @@ def _folder(workspace: Workspace, boxes: Boxes) -> Iterator[Path]:
 
 
 def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> dict[str, str]:
-    """Of a round, without a value of any secret, a token or money. `seen`: the folder, as the agent sees it."""
+    """Write the prompt and the entry. Returns the variables of a round, without a value of any secret, a token or money. `seen`: the
+    folder, as the agent sees it."""
     (folder / PROMPT).write_text(NOTHING_TO_DO)
     (folder / SPEC).write_text(json.dumps({"id": "trial", "content": NOTHING_TO_DO, "spec": {}}))
     return {

@@ -25,7 +25,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    """What one process of a session left. `is_whole`: its shim saw its end. `agent` None: nobody knows which agent it was."""
+    """The events that one process of a session left. `is_whole`: its shim saw its end. `agent` None: nobody knows which agent it was."""
 
     role: Role
     name: str

@@ -1,4 +1,4 @@
-"""What one process of an agent asks people, and what it gets from them while it works.
+"""The mail between one process of an agent and people: its questions, and what it gets from them while it works.
 
 The agent leaves a question as a file in a folder of its own, or as a line of its output: both outlive a killed worker, and the reaper reads
 them again. Nothing in that folder is trusted: it has one kind of file, of bounded size and number.
@@ -91,7 +91,7 @@ class Mailbox:
         return True
 
     def _note(self, name: str, text: str) -> tuple[bool, str] | None:
-        """Whether it is noted, and the sentence for the agent; None: the database is away."""
+        """Store a question. Returns True if it is noted, and the sentence for the agent. None: the database is away."""
         refusals: list[str] = []
 
         def ask() -> None:
@@ -151,7 +151,7 @@ def collect_left(session: Session, folder: Path, mask: Mask, *, record: str, eve
 
 
 def _names(folder: Path) -> list[str]:
-    """Of the questions there, oldest first."""
+    """The names of the questions there, oldest first."""
     files: list[tuple[float, str]] = []
     try:
         with os.scandir(folder) as entries:

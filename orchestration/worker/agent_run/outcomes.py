@@ -57,7 +57,7 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending 
 
 
 def _how(ended: Ended) -> str:
-    """What to add where the worker had to end the processes itself."""
+    """The text to add to a message where the worker had to end the processes itself."""
     return "" if ended.complete else f"; {ended.error}"
 
 

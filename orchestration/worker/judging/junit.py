@@ -63,7 +63,7 @@ def read(path: Path, checkout: Path | None = None) -> Report:
 
 
 def _by_name(cases: list[Element]) -> Cases:
-    """Of several cases with one name, a failure counts before a pass, and a pass before a skip."""
+    """Sort cases by result. Of several with one name, a failure counts before a pass, and a pass before a skip."""
     failed = {_name(case): _message(trouble) for case in cases if (trouble := _trouble(case)) is not None}
     skipped = {_name(case) for case in cases if case.find("skipped") is not None}
     passed = {_name(case) for case in cases if case.find("skipped") is None} - set(failed)

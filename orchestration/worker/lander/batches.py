@@ -126,7 +126,7 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Land
 
 
 def _is_awaited(entry: Entry) -> bool:
-    """Whether others wait for it, or for its files."""
+    """True if other entries wait for this entry, or for its files."""
     return entry.dependents.exists() or entry.waiters.exists()
 
 

@@ -36,7 +36,7 @@ class Judged:
 
 
 def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, CheckRun]:
-    """What the checks say of the tip, made now if it is not known. Raises CannotJudge."""
+    """The checks' results on the tip; the checks run now if these are not known. Raises CannotJudge."""
     if not lease.config.verify:
         return {}
     verdict = None if anew else known(lease, commit)
@@ -194,7 +194,7 @@ def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
 
 
 def _is_doubtful(lease: Lease, tip: str) -> bool:
-    """Whether the tip's verdict is old, or was made for one entry: it refuses nothing before it is made anew."""
+    """True if the tip's verdict is old, or was reached for one entry: the checks run again before it refuses work."""
     verdict = known(lease, tip)
     if verdict is None:
         return False

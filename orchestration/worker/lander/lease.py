@@ -1,4 +1,4 @@
-"""What one lander holds while it works on a workspace: the fence of its lease, the repository, the config."""
+"""The state of one lander while it works on a workspace: the fence of its lease, the repository, the config."""
 
 import time
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class Lease:
 
     @property
     def folder(self) -> Path:
-        """Where the lander's working copies are."""
+        """The folder of the lander's working copies."""
         return session_dir.worktrees()
 
     @property
@@ -94,21 +94,21 @@ class Lease:
 
     @property
     def approval_rules(self) -> Approve:
-        """As they were at the last `refresh`, which is before each batch: a person who has just asked for approvals counts on them."""
+        """The rules at the last `refresh`, which is before each batch: a person who has just asked for approvals counts on them."""
         return configuration.load(self.row().workspace.executor.config).approve
 
     @property
     def has_waiting(self) -> bool:
-        """Whether work waited for approval, or as a pull request, at the last `refresh`."""
+        """True if work waited for approval, or as a pull request, at the last `refresh`."""
         return bool(self.row().has_waiting)  # type: ignore[attr-defined]
 
     @property
     def has_pull_requests(self) -> bool:
-        """Whether pull requests were open at the last `refresh`, or merged and not ended."""
+        """True if pull requests were open at the last `refresh`, or merged and not ended."""
         return bool(self.row().has_pull_requests)  # type: ignore[attr-defined]
 
     def row(self) -> Integration:
-        """As it was at the last `refresh`, with what this lander has written since."""
+        """The row at the last `refresh`, with what this lander has written since."""
         if self._row is None:
             undecided = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.UNDECIDED)
             is_open = Q(state__in=PullRequest.UNDECIDED) | Q(state=PullRequest.State.MERGED, ended_at__isnull=True)

@@ -39,7 +39,7 @@ ELSEWHERE = "This host has no remote of the repository: a session worker on the 
 
 
 def is_for(lease: Lease, landing: Landing) -> bool:
-    """Whether it lands by pull request: also one that is open, where the config has changed since."""
+    """True if the work lands by pull request. An open pull request counts even where the config has changed since."""
     return landing.entry_id is not None and (lease.config.land_by == "pull_request" or landing.state == Landing.State.PROPOSED)
 
 
@@ -58,7 +58,7 @@ def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
 
 
 def settle(lease: Lease) -> None:
-    """What forges have shown since: merged work is done, and what others pushed is queued. What was not pushed yet is pushed."""
+    """End merged work, queue what others pushed, and push what was not pushed yet."""
     if not lease.has_pull_requests:
         return
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id).select_related("entry")
@@ -116,7 +116,7 @@ def _show(row: PullRequest, problem: str) -> None:
 
 
 def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
-    """Why it could not be pushed; empty: it is there."""
+    """Push the branch. Returns the reason why that failed; empty: it is there."""
     ref = f"refs/heads/{row.branch}"
     command = ("push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{row.pushed}", remote, f"{row.head}:{ref}")
     try:

@@ -44,7 +44,7 @@ def deliver(lease: Lease, commit: str, *, here: str = "") -> None:
 
 
 def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
-    """As `deliver`. Returns what is to be written to the row."""
+    """Let the named branch follow, as `deliver` does. Returns the fields to write to the row."""
     name, row = lease.branch_name, lease.row()
     here = here or branches.tip(lease.repo, name) or ""
     delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
@@ -61,7 +61,7 @@ def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
 
 
 def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
-    """Whether the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
+    """True if the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
     if not here or here in (delivered, tip):
         return bool(here)
     return bool(delivered) and contains(lease, here, delivered) and contains(lease, tip, here)

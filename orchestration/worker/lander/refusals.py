@@ -89,7 +89,7 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
 
 
 def _partners(landing: Landing, together_with: Sequence[Landing]) -> list[str]:
-    """What landed since the work's base, newest first, and what would have landed just before it."""
+    """The entries that would have landed just before it, and those that landed since the work's base, newest first."""
     named = [f"#{other.entry.seq}" for other in together_with if other.entry is not None]
     since = Landing.objects.filter(workspace_id=landing.workspace_id, state=Landing.State.LANDED, entry__isnull=False)
     if landing.round is not None:

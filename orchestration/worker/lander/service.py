@@ -84,7 +84,7 @@ class Service:
             sharing.tidy_all(but=reach.lost_here())
 
     def _wake_unusable(self) -> None:
-        """What kept the checks from running may be over: a disk is no longer full, a program is installed."""
+        """Try again where the checks could not run: the cause may be over, as a disk is no longer full, or a program is installed."""
         unusable = set(Integration.objects.filter(state=Integration.State.UNUSABLE).values_list("pk", flat=True))
         for workspace_id in self._check_at.keys() - unusable:
             self._check_at.pop(workspace_id)
@@ -164,7 +164,7 @@ class Service:
 
 
 def _is_dead(holder: Integration, worker: Worker) -> bool:
-    """Whether the lease is still a process's that has died: one of this host, or one whose row is gone, as it is after its death or end."""
+    """True if a dead process still has the lease: one of this host, or one whose row is gone, as it is after its death or end."""
     other = holder.worker
     if other is None:
         return holder.lease_until is not None

@@ -1,4 +1,4 @@
-"""What a lander has of the repository that several hosts share: its branches at the start of each batch, and the work that is to land."""
+"""A lander's view of the repository that several hosts share: its branches at the start of each batch, and the work that is to land."""
 
 from collections.abc import Sequence
 

@@ -165,7 +165,7 @@ def proofs(lease: Lease, landings: Sequence[Landing], tip: str) -> dict[str, Don
 
 
 def _of_others(landing: Landing, tip: str) -> Done | None:
-    """What people pushed in place of all that Muster's rounds had made, landed as their last one."""
+    """The proof of work that people pushed in place of all that Muster's rounds had changed: it lands as the last round's."""
     if landing.round_id is not None or newest_work.of(landing.entry_id or "") is not None:
         return None
     last = Round.objects.filter(entry_id=landing.entry_id).order_by("-number").values_list("number", flat=True).first()

@@ -187,7 +187,7 @@ def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: st
 
 
 def _is_at_work(lease: Lease, here: str) -> bool:
-    """Whether an agent could have written this tip: one runs that did not start from it."""
+    """True if an agent could have written this tip: a session runs that did not start from it."""
     running = Session.objects.filter(workspace_id=lease.workspace_id, status=Session.Status.RUNNING, rounds__isnull=False)
     return running.exclude(rounds__base_commit=here).exists()
 

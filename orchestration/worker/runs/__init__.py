@@ -1,3 +1,3 @@
-"""What the agents of runs do between the start and the end of their session. `asking` runs the agent of any role: one answer, and one more
-when the first cannot be used. `planner` and the others like it say what their agent is asked, and how its answer is read.
+"""The work of a run's agent between the start and the end of its session. `asking` runs the agent of any role: one answer, and one more
+when the first cannot be used. `planner` and its like have the agent's question, and the reader of its answer.
 """

@@ -42,8 +42,8 @@ def examined(place: Place, answer: Answer) -> Answer:
 
 
 def _entries(answer: Answer) -> Iterator[tuple[int, ProposedEntry]]:
-    """What its proposals would have agents work on, in the order of the answer, each with the place of its proposal: new entries, the children
-    of a split, or a better description of an entry."""
+    """The entries that the proposals would have agents work on, in the order of the answer, each with the place of its proposal: new
+    entries, the children of a split, or a better description of an entry."""
     for n, each in enumerate(answer.proposed):
         for entry in each.after.get("entries") or [each.after]:
             if "content" in entry:
@@ -90,7 +90,7 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
 
 
 def _before(place: Place) -> list[CheckRun]:
-    """What the checks said of the base alone; empty while it is not known."""
+    """The checks' results on the base alone; empty while they are not known."""
     tree = changes.tree_of(place.repo, place.commit)
     verdict = store.newest(place.session.workspace_id, tree, checks_hash.of(place.config))
     return list(store.runs_of(verdict).values()) if verdict else []

@@ -1,4 +1,4 @@
-"""What an expander is asked: an entry with its rounds and their findings, beside the backlog and the files of the commit that it reads."""
+"""The question to an expander: an entry with its rounds and their findings, beside the backlog and the files of its commit."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What an orchestrator is asked: how the backlog should go on. It reads states, reasons, scores and costs, and no repository."""
+"""The question to an orchestrator: how the backlog should go on. It reads states, reasons, scores and costs, and no repository."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Where and with what the agent of a run works."""
+"""The place where the agent of a run works, and its tools."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Place:
         return session_dir.store(self.session.workspace_id, self.repo)
 
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
-        """How a command of the workspace starts in this working copy."""
+        """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
         directory = session_dir.for_session(self.session.pk)
         return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
 

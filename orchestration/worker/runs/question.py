@@ -1,4 +1,4 @@
-"""What the agent of a run is asked. Each role has a module with a function `question` of the shape `Ask`."""
+"""The question to the agent of a run. Each role has a module with a function `question` of the shape `Ask`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the checks say of the tree that a round started from: read from the database, or found out in this session."""
+"""The checks' results on the tree that a round started from: read from the database, or from a run in this session."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -68,7 +68,7 @@ class RoundContext:
             raise SessionOver(outcomes.requested_end(self.stop_flags.reason, self.session))
 
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
-        """How a command of the workspace starts in this working copy."""
+        """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
         directory = session_dir.for_session(self.session.pk)
         return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
 

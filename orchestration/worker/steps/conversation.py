@@ -46,7 +46,7 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
 
 
 def _goes_on(context: RoundContext) -> bool:
-    """Whether its next process continues its conversation: it knows its task then."""
+    """True if the agent's next process continues its conversation: it knows its task then."""
     kind = context.config.agent.kind
     return agents.for_kind(kind).TRAITS.resumes and conversations.find(context.entry.pk, "implement", kind) is not None
 

@@ -60,7 +60,7 @@ def findings_for(places: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _leads_to(entry_id: str, holder: str) -> bool:
-    """Whether the holder waits for the entry, directly or behind others."""
+    """True if the holder waits for the entry, directly or behind others."""
     seen, frontier = {holder}, {holder}
     for _ in range(MAX_DEPTH):
         if entry_id in frontier:
@@ -87,7 +87,8 @@ def _waited_for(ids: Collection[str]) -> set[str]:
 
 
 def _gives_way(rival: Entry, entry: Entry) -> bool:
-    """Whether the other that waits for the entry is behind it in line: then that one undoes its changes, at once."""
+    """Have the rival undo its changes to the entry's files at once, if it is behind the entry in line and waits for nothing else of it.
+    False: it does not give way."""
     own = list(FileLock.objects.filter(entry=entry).values_list("path", flat=True))
     contested = [path for path in rival.taken_paths if _overlaps(path, own)]
     waits_only_so = not any(_overlaps(path, own) for path in rival.paths) and not _depends(rival, entry)

@@ -32,7 +32,7 @@ def put(files: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _stands(folder: Path, name: str, text: str) -> bool:
-    """Whether the file is there with this text. One behind a link is not."""
+    """True if the file is there with this text. A file behind a link does not count."""
     path = folder / name
     if path.resolve() != folder.resolve() / name:
         return False

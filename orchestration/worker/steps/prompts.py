@@ -108,7 +108,7 @@ def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequ
 
 
 def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
-    """What is wrong with an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
+    """The prompt with the problems of an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
     text = REPAIR.format(problems=_text(list(problems)))
     return f"{prompt}\n# Your answer was\n\n{answer}\n{text}" if prompt else text.lstrip()
 

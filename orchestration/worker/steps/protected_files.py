@@ -89,7 +89,7 @@ def restore(store: Store, checkout: Path, base: str, names: Sequence[str]) -> No
 
 
 def _configures(pattern: str) -> bool:
-    """Whether the pattern names a file that configures how all tests run. A new one could make any test pass; new tests are welcome."""
+    """True if the pattern names a file that configures how all tests run. A new one could make any test pass; new tests are welcome."""
     return "*" not in pattern.rpartition("/")[2]
 
 

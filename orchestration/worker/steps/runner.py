@@ -20,7 +20,7 @@ OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC
 
 
 class CommandContext(Protocol):
-    """What a session's commands need of it: a round's context, or a run's place."""
+    """The parts of a round's context, or of a run's place, that a session's commands need."""
 
     @property
     def session(self) -> Session: ...

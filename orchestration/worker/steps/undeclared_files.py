@@ -18,8 +18,8 @@ MAX_FILES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Undeclared:
-    """What to lock for the entry; or the findings that keep all of it from being locked, or the files that others have: by file, the lock in
-    its way and the entry that has it."""
+    """The paths to lock for the entry; or the findings that keep all of it from being locked, or the files that others have: by file, the
+    lock in its way and the entry that has it."""
 
     to_lock: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)

@@ -41,7 +41,7 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
 
 
 def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Question:
-    """What an entry's work must show."""
+    """The requirements on an entry's work."""
     tests = entry.spec.get("tests")
     targets = tuple(str(pattern) for pattern in tests) if isinstance(tests, list) else ()
     text = "\n".join([entry.content, *(str(value) for key, value in entry.spec.items() if key not in ("tests", "test_files"))])

@@ -199,7 +199,7 @@ class Costs:
 
 
 def is_own(model: str) -> bool:
-    """Whether it is an Anthropic model, from any provider. Claude Code prices all others at $5 and $25 per million tokens, which is wrong."""
+    """True for an Anthropic model, from any provider. Claude Code prices all others at $5 and $25 per million tokens, which is wrong."""
     return "claude" in model.lower()
 
 

@@ -83,7 +83,7 @@ def _model(task: Task) -> str:
 
 
 def _is_free(task: Task) -> bool:
-    """Whether the workspace's config sets a price of 0 for the model. Any other cost of 0 may mean an unknown price."""
+    """True if the workspace's config sets a price of 0 for the model. Any other cost of 0 may mean an unknown price."""
     provider, _, model = _route(task).partition("/")
     prices = nested(task.agent.settings, "provider", provider, "models", model, "cost")
     return isinstance(prices, dict) and "input" in prices and not any(number(price) for price in prices.values())

@@ -68,7 +68,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start."""
+    """A command to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start."""
 
     argv: list[str]
     env: dict[str, str] = field(default_factory=dict)
