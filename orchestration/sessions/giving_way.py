@@ -1,4 +1,4 @@
-"""When money runs out among sessions at work, one ends where least is lost, so that the first in line can finish."""
+"""A shortage of money among sessions at work: one ends where least is lost, so that the first in line can finish."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

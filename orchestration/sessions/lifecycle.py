@@ -35,10 +35,11 @@ class Superseded(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged, or `at_most` micro-USD of
-    the rest. `awaits_host`: the rest stays reserved until that host has said what was spent. `failure`: the name of the agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
-    verified commit, which is queued for its landing; `done`: the way in which the entry is done without one. `on_hold`: why the entry waits for a person, as a sentence.
-    """
+    """The end of a session. `cost_unknown`: its spend is not known in full, so the whole reservation is charged, or `at_most` micro-USD of
+    the rest. `awaits_host`: the rest stays reserved until that host has reported the spend. `failure`: the name of the agent's failure.
+    `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the verified commit,
+    which is queued for its landing; `done`: the way in which the entry is done without one. `on_hold`: why the entry waits for a person, as
+    a sentence."""
 
     outcome: Session.Outcome
     message: str = ""
@@ -274,7 +275,7 @@ def unknown_key(session: Session) -> str:
 
 
 def _end_run(session: Session, ending: Ending) -> events.RunEnded:
-    """What a run did not spend is free for entries."""
+    """Free for entries what the run did not spend. Returns the run's event."""
     funding.mark_due(session.workspace_id)
     return events.RunEnded(role=session.role, outcome=ending.outcome)
 
@@ -356,13 +357,13 @@ def _counted(ending: Ending) -> dict[str, Any]:
 
 
 def _losses(entry: Entry) -> int:
-    """How many of the entry's counted crashes were lost workers."""
+    """The number of lost workers among the entry's counted crashes."""
     failed = Session.objects.filter(entry=entry, outcome__in=FAILURES).order_by("-attempt")
     return list(failed.values_list("outcome", flat=True)[: entry.crashes]).count(Session.Outcome.LOST)
 
 
 def _conflicts_in_a_row(entry: Entry) -> int:
-    """How many of the entry's newest sessions in a row ended in a merge conflict."""
+    """Count the entry's newest sessions in a row that ended in a merge conflict, up to 5."""
     newest = (
         Session.objects.filter(entry=entry, status=Session.Status.ENDED)
         .order_by("-attempt")

@@ -44,7 +44,7 @@ def reading(path: Path) -> BinaryIO:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether this is a file, and no link, pipe or device."""
+    """True if this is a file, and no link, pipe or device."""
     try:
         reading(path).close()
     except OSError:

@@ -30,7 +30,7 @@ class Growth:
     is_fixed: bool = False
 
     def ahead(self, drawn: int) -> int:
-        """What a session that grows by need may still need: the rest of a usual round, and beyond it some more; with an unknown cost as much
+        """The amount that a session growing by need may still need: the rest of a usual round, and some more; with an unknown cost as much
         again as it has spent."""
         if self.usual is None:
             return drawn
@@ -44,23 +44,23 @@ class Growth:
         return self.is_short or amount - drawn < self.step / 4
 
     def next_step(self, *, amount: int, drawn: int) -> int:
-        """How much to request; 0 for no request. Another step once less than half a step is left; by need, what it lacks. Never past the
-        ceiling."""
+        """The amount to request; 0: none. Another step once less than half a step is left; by need, the amount that it lacks.
+        Never past the ceiling."""
         if not self.is_low(amount=amount, drawn=drawn):
             return 0
         request = max(self.ahead(drawn) - (amount - drawn), self.step // 8, 1) if self.is_short else self.step
         return max(min(request, self.ceiling - amount), 0)
 
     def wants(self, *, amount: int, drawn: int) -> int:
-        """What it may request before long: no new session starts on this money."""
+        """The amount that it may request before long: no new session starts on this money."""
         if not self.is_short or self.usual is not None:
             return self.next_step(amount=amount, drawn=drawn)
         return max(min(3 * drawn, self.ceiling) - amount, 0)
 
 
 def growth(config: Config, *, first: int | None = None, usual: int | None = None) -> Growth | None:
-    """How a session with the `first` reservation grows (None: the ceiling). `usual`: what a round usually costs here, if that is known.
-    None: its agent keeps the limit of its start and cannot be resumed, so that its reservation does not grow."""
+    """The growth of a session with the `first` reservation (None: the config's). `usual`: the usual cost of a round here, if that is known.
+    Returns None where the agent keeps the limit of its start and cannot be resumed, so that its reservation does not grow."""
     if config.keeps_first_limit:
         return None
     most = min(config.initial_reservation or config.round_ceiling, config.round_ceiling)

@@ -110,8 +110,8 @@ def record_agent_done(opened: Round, summary: str) -> None:
 
 
 def is_work_done(session: Session, *, is_here: bool = True) -> bool:
-    """Whether the agent's work is complete and without findings: only its review, its verification or the merge is missing. `is_here`: its
-    host is this one; what a host that is away did not commit, no other host has."""
+    """True if the agent's work is complete and without findings: only its review, its verification or the merge is missing. `is_here`: its
+    host is this one; no other host has what a host that is away did not commit."""
     newest = Round.objects.filter(session=session).order_by("-number").first()
     if newest is None or not (is_here or newest.commit):
         return False
@@ -171,7 +171,7 @@ def improvements(entry: Entry) -> list[float]:
 
 
 def unchanged_in_a_row(entry: Entry) -> int:
-    """How many of the newest rounds, since they were last reset, changed nothing."""
+    """Count the newest rounds in a row that changed nothing, since they were last reset."""
     newest_first = _completed(entry).values_list("verdict", flat=True)[: entry.rounds_completed]
     return len(list(takewhile(lambda verdict: verdict == Round.Verdict.NO_CHANGE, newest_first)))
 

@@ -63,7 +63,7 @@ class SessionDir:
 
     @property
     def questions(self) -> Path:
-        """Where its agent leaves questions: the agent writes here too."""
+        """The folder where its agent leaves questions: the agent writes here too."""
         return self.folder / "questions"
 
     @property
@@ -72,7 +72,7 @@ class SessionDir:
 
     @property
     def files(self) -> list[Path]:
-        """What the session's processes may read: the entry and the prompts."""
+        """The files that the session's processes may read: the entry and the prompts."""
         return [self.spec, *self.folder.glob("*.md")]
 
     def record_for(self, role: str) -> "Record":
@@ -81,7 +81,7 @@ class SessionDir:
         return Record(*(self.folder / f"{prefix}{name}" for name in ("status.json", "journal", "telemetry")))
 
     def agent_for(self, record: str) -> Path:
-        """Which agent a process was, without its environment: what reads the record of a dead one."""
+        """The file with the agent of a process, without its environment: the record of a dead process is read with it."""
         return self.folder / f"{record}-agent.json"
 
 
@@ -176,7 +176,7 @@ def prepare_run(run: Session) -> SessionDir:
 
 
 def inherited() -> dict[str, str]:
-    """What every process gets of the server's environment, and git's identity."""
+    """The server's variables that every process gets, and git's identity."""
     return {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ} | git.IDENTITY
 
 

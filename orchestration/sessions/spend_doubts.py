@@ -43,7 +43,7 @@ class Excess:
 
 
 def of_hold(hold: Hold) -> Excess:
-    """What is booked beyond it, corrections included."""
+    """The amounts booked on a hold, corrections included, and reserved."""
     corrected = LedgerEntry.objects.filter(corrects__hold=hold).aggregate(sum=Sum("amount"))["sum"] or 0
     return Excess(int(hold.drawn + corrected), int(hold.amount))
 

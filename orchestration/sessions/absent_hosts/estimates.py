@@ -22,7 +22,7 @@ class Pace:
 
     @property
     def silent(self) -> int:
-        """What may have been spent since the last report, and one request more."""
+        """The likely spend since the last report, and one request more."""
         return round(self.rate * self.silent_s) + self.request
 
 
@@ -39,7 +39,7 @@ def pace(session: Session) -> Pace | None:
 
 
 def _reports(rows: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
-    """Of requests: no estimates, and no corrections."""
+    """The rows that report requests: no estimates, and no corrections."""
     return rows.filter(Q(reported__isnull=False) | Q(computed__isnull=False))
 
 

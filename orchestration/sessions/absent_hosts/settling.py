@@ -24,7 +24,7 @@ from workspaces.access import MUSTER, Caller
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a host says of a session: usage with its category and the name of its process. `is_whole`: nothing can be missing."""
+    """A host's report of a session: usage with its category and the name of its process. `is_whole`: nothing can be missing."""
 
     usages: tuple[tuple[Usage, Category, str], ...]
     is_whole: bool
@@ -76,7 +76,7 @@ def give_up_overdue() -> int:
 
 
 def give_up_host(host_id: str, *, by: Caller) -> int:
-    """As above, for all sessions of a host that a person gives up."""
+    """Charge an estimate for each silent session of a host that a person gives up. Returns how many."""
     waiting = silent().filter(hold__state=Hold.State.AWAITING, host_id=host_id)
     return sum(_give_up(session, f"{by.name} gave up its host", by=by) for session in waiting)
 

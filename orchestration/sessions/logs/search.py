@@ -73,7 +73,7 @@ def line_filter(shown: str) -> Callable[[Line], bool] | None:
 
 
 def _may_contain(lines: Sequence[Sequence[Any]], needles: Sequence[str]) -> bool:
-    """Whether to search a chunk line by line: a cheap test on its whole text. Control characters may hide text, so they count as a match."""
+    """A cheap test on a chunk's whole text. False: no line can match. Control characters may hide text, so they count as a match."""
     text = "\n".join([line[2] for line in lines])
     if _HIDING.search(text):
         return True

@@ -76,7 +76,7 @@ def find_line(session: Session, seq: int) -> Line | None:
 
 
 def _reach(sizes: Sequence[tuple[int, int]], limit: int) -> int:
-    """Where to begin, going back from the newest chunk, for so many lines and at most MAX_BYTES of text."""
+    """The first line to read, going back from the newest chunk, for so many lines and at most MAX_BYTES of text."""
     start, taken = sizes[0][0], sizes[0][1]
     newest = start
     for first, size in sizes[1:]:
@@ -87,7 +87,7 @@ def _reach(sizes: Sequence[tuple[int, int]], limit: int) -> int:
 
 
 def _reaches(session: Session, seq: int) -> bool:
-    """Whether this line or a later one exists."""
+    """True if the log has this line or a later one."""
     newest = LogChunk.objects.filter(session=session).order_by("-first_seq").first()
     return newest is not None and newest.first_seq + len(newest.lines) > seq
 

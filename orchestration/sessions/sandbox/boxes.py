@@ -28,7 +28,7 @@ from workspaces.models import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How a process starts: `sandbox` None: as the worker's user. `env`: its whole environment. `limits`: of its control group."""
+    """The environment and confinement of a process. `sandbox` None: as the worker's user. `env`: all of it. `limits`: of its control group."""
 
     env: dict[str, str]
     sandbox: Sandboxed | None = None

@@ -1,4 +1,4 @@
-"""Which confinement is in force: from the workspace's config, the host's setting, and whether bubblewrap works. Pure."""
+"""The confinement in force: decided from the workspace's config, the host's setting, and whether bubblewrap works. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ class Decision:
 
 
 def on_host(host: str, probe: Probe) -> str:
-    """What a worker reports of its host: `bubblewrap 0.12.0`, or `none` with the reason."""
+    """A worker's report on its host's sandbox: `bubblewrap 0.12.0`, or `none` with the reason."""
     if host == "none":
         return "none: MUSTER_SANDBOX is none on this host"
     return f"{BUBBLEWRAP} {probe.version}".strip() if probe.works else f"none: {probe.problem}"
 
 
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
-    """Whether all processes of a workspace are confined, and a sentence, from what the workers of these hosts report."""
+    """True if all processes of a workspace are confined, and a sentence, from the reports of these hosts' workers."""
     bare = {host: report for host, report in hosts.items() if not report.startswith(BUBBLEWRAP)}
     must = config.required or config.mode == "bubblewrap" or config.network != "open"
     if config.mode == "none":

@@ -1,4 +1,4 @@
-"""What a process looked for and its sandbox does not show: read from its complaints, for a sentence that says what to do."""
+"""The paths that a process looked for and its sandbox does not show: read from its complaints, for a sentence with the remedy."""
 
 import os
 import re

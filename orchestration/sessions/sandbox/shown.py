@@ -1,4 +1,4 @@
-"""What the sandboxes of a workspace show of the host, apart from the system, since its config names it; and what they never show."""
+"""The parts of the host, beside the system, that a workspace's sandboxes show as its config names them; and those that they never show."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ WORK = "/work"
 
 
 def by_config(config: Config, programs: Iterable[str]) -> tuple[Mount, ...]:
-    """What the config names, with the programs of its commands. Resolved: a link and what it leads to are both there."""
+    """The mounts of what the config names, with the programs of its commands. Resolved: a link and its target are both there."""
     home = os.environ.get("HOME", "")
     finder = Finder(home, os.environ.get("PATH", ""))
     own = finder.of_path() | finder.of_commands(_of_agents(config)) | {Path(path) for path in _named_in_env(config)}
@@ -48,7 +48,7 @@ def _of_agents(config: Config) -> list[str | Sequence[str]]:
 
 
 def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:
-    """Whether it lies in a folder that may be written: there it is no mount of its own, so that it can be replaced."""
+    """True if it lies in a writable folder: there it is no mount of its own, so that it can be replaced."""
     return any(
         sandbox.is_in(mount.target, folder.target)
         and mount.source == folder.source.rstrip("/") + mount.target[len(folder.target.rstrip("/")) :]
@@ -77,7 +77,7 @@ def mounts(paths: Iterable[Path], *, writable: bool) -> list[Mount]:
 
 
 def _is_there(mount: Mount, shown: Iterable[Mount]) -> bool:
-    """Whether one of the others shows it, as it is on the host: a link as a link."""
+    """True if another mount shows it, as it is on the host: a link as a link."""
     return any(sandbox.is_in(mount.target, other.target) for other in shown if mount.target != other.target)
 
 

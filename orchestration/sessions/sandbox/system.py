@@ -93,5 +93,5 @@ def _python_settings() -> list[str]:
 
 
 def is_shown(path: str) -> bool:
-    """Whether a path lies in what every sandbox shows."""
+    """True if every sandbox shows this path."""
     return any(is_in(path, item.target) for item in mounts() if isinstance(item, Mount))

@@ -36,7 +36,7 @@ def for_config(config: Config, *more: str) -> list[str]:
 
 
 def _gateways(agent: Agent) -> Iterator[str]:
-    """What the config itself says of where the agent's provider is: in variables, in the CLI's settings or on its command line."""
+    """The places of the agent's provider that the config names: in variables, in the CLI's settings or on its command line."""
     texts = [value for name, value in agent.env.items() if name.endswith(ADDRESSES)]
     texts += [*_strings(agent.settings), *(url for argument in agent.args for url in URL.findall(argument))]
     yield from filter(None, map(_place, texts))

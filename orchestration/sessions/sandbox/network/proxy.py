@@ -73,7 +73,7 @@ class Proxy:
         return self._refusals.take()
 
     def variables(self) -> dict[str, str]:
-        """What tells clients of the proxy. Servers that a process starts itself are on its own loopback."""
+        """The variables that point clients to the proxy. Servers that a process starts itself are on its own loopback."""
         url, own = f"http://127.0.0.1:{self.ports[0]}", "localhost,127.0.0.1,::1"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         return {**dict.fromkeys(names, url), "NO_PROXY": own, "no_proxy": own, "NODE_USE_ENV_PROXY": "1"}

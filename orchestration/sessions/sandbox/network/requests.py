@@ -1,4 +1,4 @@
-"""What a client asks of the proxy, and the proxy's own answers. Pure."""
+"""A client's request to the proxy, and the proxy's own answers. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def parse(head: bytes) -> Request:
 
 
 def _length(fields: list[str]) -> int:
-    """Of the body. Raises ValueError for what two servers could read in two ways."""
+    """The length of the body. Raises ValueError for fields that two servers could read in two ways."""
     names = [field.partition(":")[0].lower() for field in fields]
     if any(not _NAME.fullmatch(name) for name in names) or any(c in field for field in fields for c in "\r\n\0"):
         raise ValueError("The proxy takes header fields of one line each, without blanks in their names")

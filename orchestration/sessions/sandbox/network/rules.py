@@ -1,4 +1,4 @@
-"""Which hosts the processes of a sandbox may reach. Pure.
+"""The hosts that the processes of a sandbox may reach. Pure.
 
 An entry with a port permits this port, wherever its host leads. An entry without one permits 80 and 443, at public addresses.
 """
