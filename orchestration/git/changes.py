@@ -1,4 +1,4 @@
-"""What commits changed, read from a repository that Muster trusts."""
+"""The changes of commits, read from a repository that Muster trusts."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -37,7 +37,7 @@ def submodules(repo: Path, commit: str, *, env: Mapping[str, str] | None = None)
 
 
 class _Where:
-    """Where a tree is read if it is not remembered; no part of what is remembered."""
+    """The place to read a tree from that is not cached. All are equal: it is no part of the cache's key."""
 
     def __init__(self, repo: Path, env: Mapping[str, str] | None) -> None:
         self.repo, self.env = repo, env

@@ -1,4 +1,4 @@
-"""What a git command of the network knows that its remote may repeat: its answers are masked where they are read."""
+"""The credentials of a git command of the network, which its remote may repeat: its answers are masked where they are read."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Whether a workspace's repository can be used at all: it is there, takes writes, is not locked, and its newest commit can be read.
+"""The health of a workspace's repository: it is there, takes writes, is not locked, and its newest commit can be read.
 
 What is wrong here is wrong for every entry, and no fault of any: `configuration/repository_breaker.py` keeps them waiting meanwhile.
 """
@@ -28,7 +28,7 @@ class Trouble:
 
 
 def find(repo: Path, integration_branch: str, *, lock_age_s: float = OLD_LOCK_S, all_objects: bool = False) -> Trouble | None:
-    """What is wrong with the repository. `all_objects`: look at each file of the newest commit."""
+    """Find the trouble with the repository; None: there is none. `all_objects`: look at each file of the newest commit."""
     if not repo.is_dir():
         return Trouble("missing", f"The repository {repo} is missing: put it back.")
     try:

@@ -21,7 +21,7 @@ class _Unknown(Exception):
 
 
 def contains(repo: Path, tip: str, commit: str, *, env: Mapping[str, str] | None = None) -> bool:
-    """Whether `tip` is the commit, or comes after it. `env`: added to git's environment. Raises GitError."""
+    """True if `tip` is the commit, or comes after it. `env`: added to git's environment. Raises GitError."""
     if tip == commit:
         return True
     with suppress(_Unknown):
@@ -33,7 +33,7 @@ def contains(repo: Path, tip: str, commit: str, *, env: Mapping[str, str] | None
 
 
 def may_mention(repo: Path, since: str, until: str, word: str) -> bool:
-    """Whether a commit after `since`, up to `until`, has the word in its message; True also where git must be asked."""
+    """True if a commit after `since`, up to `until`, has the word in its message; True also where git must be asked."""
     with suppress(_Unknown):
         objects = _objects(repo, until, since)
         new = _walk(objects, until, beyond={since, *_before(objects, since)})

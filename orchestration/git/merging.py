@@ -54,13 +54,12 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
 
 
 def contains(repo: Path, branch: str, sha: str) -> bool:
-    """Whether the branch contains the commit."""
     tip = branches.tip(repo, branch)
     return tip is not None and history.contains(repo, tip, sha)
 
 
 def is_merged(repo: Path, branch: str, into: str) -> bool:
-    """Whether `into` contains all of the branch. A branch without own commits counts as merged; a missing branch does not."""
+    """True if `into` contains all of the branch. A branch without own commits counts as merged; a missing branch does not."""
     theirs, ours = branches.tip(repo, branch), branches.tip(repo, into)
     return bool(theirs and ours) and history.contains(repo, str(ours), str(theirs))
 

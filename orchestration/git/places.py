@@ -1,4 +1,4 @@
-"""Where git keeps its own files of a repository and of a working copy, read from the disk; git itself is asked only about unusual layouts."""
+"""The places of git's own files in a repository and in a working copy, read from the disk; git is asked only about unusual layouts."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def common_dir(path: Path) -> Path:
 
 
 def ref(repo: Path, name: str) -> str | None:
-    """What a ref of the user's repository points at; empty: there is none of this name. None: git must be asked."""
+    """The object that a ref of the user's repository points at; empty: there is no such ref. None: git must be asked."""
     common = common_dir(repo)
     if (common / "reftable").exists() or not _REF.fullmatch(name):
         return None
@@ -42,7 +42,7 @@ def ref(repo: Path, name: str) -> str | None:
 
 
 def has_loose(repo: Path, sha: str) -> bool:
-    """Whether a commit is there as an object of its own, as new ones are. False: git must be asked."""
+    """True if the commit is a loose object, as new ones are. False: git must be asked."""
     return bool(_SHA.fullmatch(sha)) and (common_dir(repo) / "objects" / sha[:2] / sha[2:]).is_file()
 
 

@@ -1,4 +1,4 @@
-"""What a session gets to work in."""
+"""A session's working copy, and the commit of its work."""
 
 from dataclasses import dataclass
 from pathlib import Path

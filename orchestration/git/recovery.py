@@ -15,7 +15,7 @@ def release_branch_lock(repo: Path, branch: str) -> None:
 
 
 def release_old_lock(repo: Path, ref: str, *, after_s: float) -> None:
-    """Of a ref that belongs to Muster: no git of Muster's lives as long as `after_s`."""
+    """Remove an old lock of a ref that belongs to Muster: no git of Muster's lives as long as `after_s`."""
     lock = git_path(repo, f"{ref}.lock")
     with suppress(FileNotFoundError):
         if time.time() - lock.stat().st_mtime > after_s:

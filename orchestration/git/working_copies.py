@@ -65,7 +65,7 @@ class WorkingCopy:
         return entry_clones.discard(self._clone)
 
     def is_set_up(self, home: str) -> bool:
-        """Whether the workspace's setup commands completed in this folder, with this home: an interrupted setup is repeated."""
+        """True if the workspace's setup commands completed in this folder, with this home: an interrupted setup is repeated."""
         return Record.of(self.path).is_set_up(home)
 
     def mark_set_up(self, home: str) -> None:
@@ -82,7 +82,7 @@ def checkout(store: Store, root: Path, name: str, commit: str) -> AbstractContex
 
 
 def names_in(root: Path, pattern: str) -> list[str]:
-    """Of working copies, also those of which a kill left only the record."""
+    """The names of working copies, also of those of which a kill left only the record."""
     return sorted({path.name for folder in (root, root / RECORDS) for path in folder.glob(pattern)})
 
 

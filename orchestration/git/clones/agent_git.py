@@ -1,4 +1,4 @@
-"""What the .git of a clone says of the agent's work: read as files, without git, and believed only as far as an import confirms it."""
+"""The state of the agent's work in the .git of a clone: read as files, without git, and believed only as far as an import confirms it."""
 
 import re
 from collections.abc import Iterator

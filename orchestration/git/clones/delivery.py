@@ -40,8 +40,8 @@ def move_branch(store: Store, path: Path, branch: str, tip: str, *, before: str,
 
 
 def refusal(store: Store, tip: str, *, kept: Sequence[str]) -> str:
-    """Why the user's repository must not get the commit: git's strict check found something in it that could harm other gits. Empty: it has the
-    commit now. Raises GitError."""
+    """Deliver the commit to the user's repository. Returns the defect by which git's strict check refused it, since it could harm other
+    gits. Empty: the repository has the commit now. Raises GitError."""
     try:
         stores.deliver(store, tip, kept=[commit for commit in kept if commit])
     except GitError as problem:

@@ -55,8 +55,8 @@ def record_all(store: Store, path: Path, commit: str, max_bytes: int) -> tuple[s
 
 
 def _add(store: Store, path: Path, max_bytes: int) -> tuple[bool, str]:
-    """Whether a repository inside stands in the way: it would be committed as a bare link, and an empty one makes git fail. And what git says of
-    files that no commit can hold, in one line."""
+    """Add all files to the index. Returns True if a repository inside stands in the way: it would be committed as a bare link, and an empty
+    one makes git fail. Also returns git's errors on files that no commit can hold, in one line."""
     large = large_files.over(path, others(store, path, "--modified"), max_bytes)
     command, text = large_files.add_all(large)
     code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
@@ -110,7 +110,7 @@ def _without_git(store: Store, path: Path, commit: str) -> Iterator[None]:
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether the folder is reached from `path` without a link."""
+    """True if the folder is reached from `path` without a link."""
     return folder.resolve() == path.resolve() / folder.relative_to(path)
 
 

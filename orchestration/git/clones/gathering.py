@@ -55,7 +55,7 @@ def gather(store: Store, path: Path, branch: str, state: State, message: str, wr
 
 
 def _taken_over(store: Store, path: Path, branch: str, state: State, wrap: Wrap) -> tuple[AgentGit, tuple[str, ...]]:
-    """What the agent's .git says, once the store has those commits. If they are refused, only the files count."""
+    """Take the agent's own commits into the store. Returns the state of its .git, and findings. If they are refused, only the files count."""
     theirs = agent_git.read(path, branch)
     known = list(dict.fromkeys([state.tip, state.base]))
     findings: tuple[str, ...] = ()

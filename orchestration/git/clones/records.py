@@ -1,4 +1,4 @@
-"""What Muster keeps of a working copy: in a folder beside it that no agent is given, so that nothing in it has to be doubted."""
+"""Muster's record of a working copy: in a folder beside it that no agent is given, so that nothing in it has to be doubted."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -63,7 +63,7 @@ class Record:
         new.replace(self.folder / "state.json")
 
     def release_lock(self) -> None:
-        """Of a git that was killed: only Muster's git writes this index, and only one at a time."""
+        """Remove the lock of a git that was killed: only Muster's git writes this index, and only one at a time."""
         (self.folder / "index.lock").unlink(missing_ok=True)
 
     def remove(self) -> None:

@@ -112,5 +112,5 @@ def _place(store: Store, folder: Path, sha: str, place: Path) -> None:
 
 
 def _is_free(path: Path, folder: Path) -> bool:
-    """Whether a folder can be there, reached without a link."""
+    """True if a folder can be there, reached without a link."""
     return files.is_below(path, folder) and (untrusted.is_folder(folder) or not os.path.lexists(folder))

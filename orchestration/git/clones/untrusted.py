@@ -40,7 +40,7 @@ def read(top: Path, name: str, *, limit: int) -> bytes | None:
 
 
 def holds(top: Path, name: str) -> bool:
-    """Whether there is a folder of this name right in `top`."""
+    """True if there is a folder of this name right in `top`."""
     return is_folder(top) and is_folder(top / name)
 
 

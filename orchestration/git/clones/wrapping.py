@@ -1,4 +1,4 @@
-"""How git is started where it reads objects that an agent wrote."""
+"""The command line of git where it reads objects that an agent wrote."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -48,8 +48,8 @@ class Store:
         return f"{self.objects}\n"
 
     def env(self, *, index: Path | None = None, tree: Path | None = None, objects: Path | None = None) -> dict[str, str]:
-        """What makes git use this repository and obey no configuration but the store's. `index`, `tree`: of a working copy. `objects`: where
-        new objects go, instead of into the store."""
+        """The variables that make git use this repository and obey no configuration but the store's. `index`, `tree`: of a working copy.
+        `objects`: the folder of new objects, instead of the store's."""
         env = {
             "GIT_DIR": str(self.path),
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -127,7 +127,7 @@ def remember(store: Store, *commits: str) -> None:
 
 
 def forget(store: Store) -> None:
-    """Of no commit it is certain that both have it: what is sent next is sent in whole."""
+    """Forget which commits both have, as none of them is certain: what is sent next is sent in whole."""
     (store.path / "known").unlink(missing_ok=True)
 
 
@@ -173,7 +173,7 @@ def index_packs(path: Path) -> bool:
 
 
 def follow_excluded(store: Store) -> None:
-    """What the user leaves out of commits besides .gitignore (info/exclude) is left out of entries' commits as well."""
+    """Leave out of entries' commits what the user leaves out besides .gitignore (info/exclude)."""
     try:
         theirs = (common_dir(store.repo) / "info" / "exclude").read_text(errors="surrogateescape")
     except OSError:
@@ -184,7 +184,7 @@ def follow_excluded(store: Store) -> None:
 
 
 def _follow_shallow(store: Store) -> None:
-    """Where the user's repository ends without its older commits, the store ends as well."""
+    """End the store's history where the user's repository ends without its older commits."""
     try:
         theirs = (common_dir(store.repo) / "shallow").read_text().split()
     except FileNotFoundError:
