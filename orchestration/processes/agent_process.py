@@ -34,8 +34,8 @@ Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "
 
 @dataclass(frozen=True, slots=True)
 class Sandboxed:
-    """How a process starts in a sandbox: by `bwrap` with `options` (sandbox.py), under `init`. `env`: for the first process alone. `limits`:
-    soft and hard, by the name of the resource. `way_out`: of a network of its own; None: it has the host's, or none."""
+    """A start in a sandbox: by `bwrap` with `options` (sandbox.py), under `init`. `env`: for the first process alone. `limits`: soft and
+    hard, by the name of the resource. `way_out`: of a network of its own; None: it has the host's, or none."""
 
     bwrap: str
     options: list[str]
@@ -47,7 +47,7 @@ class Sandboxed:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What to run and within which bounds. `env` is the whole environment: the agent inherits none of the worker's.
+    """The command of a process, and its bounds. `env` is the whole environment: the agent inherits none of the worker's.
 
     `marker` names the session and must be unique to it: every process that carries it is killed with the session.
     `lease_s`: how long it lives without a renewal, the first of which was at `renewed_at` (monotonic clock); 0: for ever.
@@ -85,7 +85,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the process ended. `events_cut`: lines that may have said what a request cost. Not `complete`: the shim died or did not do its work, and the worker ended the tree; `error` says so."""
+    """The end of a process. `events_cut`: lines that may have had the cost of a request. Not `complete`: the shim died or did not do its
+    work, and the worker ended the tree; `error` has the reason."""
 
     cause: Cause
     exit_code: int | None = None
@@ -187,7 +188,7 @@ class Process:
                 self._take_over(overdue)
 
     def _may_be_ending(self) -> bool:
-        """Whether the shim can be at its last task: the tree is dead, and a slow disk takes its time with journal and status."""
+        """True if the shim can be at its last task: the tree is dead, and a slow disk takes its time with journal and status."""
         if self._watch.silent_s > shim_watch.ENDING_S or procfs.is_frozen(self._shim.pid):
             return False
         return not leftovers.tree(self._spec.marker, but=self.identity)[0]

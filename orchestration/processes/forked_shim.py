@@ -33,7 +33,7 @@ MAX_REPLY_BYTES = 40
 
 
 class ShimProcess(Protocol):
-    """As subprocess.Popen. `returncode`: None: it has not ended, or nobody knows how."""
+    """A process with the interface of subprocess.Popen. `returncode` None: it has not ended, or nobody knows how."""
 
     @property
     def pid(self) -> int: ...

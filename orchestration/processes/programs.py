@@ -1,4 +1,4 @@
-"""Where the programs of a workspace's commands are installed: people keep their tools at home, and a sandbox shows what is named.
+"""The installations of the programs of a workspace's commands: people keep their tools at home, and a sandbox shows what is named.
 
 Reads the file system, and changes nothing.
 """
@@ -45,7 +45,7 @@ class Finder:
         return {Path(os.path.normpath(word)) for word in words if os.path.isabs(word) and "\0" not in word and len(word) <= 4000}
 
     def of_path(self) -> set[Path]:
-        """What PATH names outside of the system's own folders."""
+        """The folders of PATH outside of the system's own, with their installations."""
         paths: set[Path] = set()
         for folder in self.folders:
             if os.path.isdir(folder) and not _in_system(folder):

@@ -19,7 +19,7 @@ Network = Literal["open", "proxy", "none"]
 
 
 class WayOut(Protocol):
-    """What a process with a network of its own may reach. `ports`: of its loopback, where its first process listens on behalf of this."""
+    """The way out of a process with a network of its own. `ports`: of its loopback, where its first process listens on behalf of this."""
 
     ports: list[int]
 
@@ -104,7 +104,7 @@ def allowed(shown: Iterable[Mount], hidden: Iterable[str]) -> list[Mount]:
 
 
 def covers(shown: Sequence[Mount], hidden: Iterable[str]) -> list[tuple[str, str]]:
-    """What is hidden below the shown folders: its path on the host, and where the process would see it."""
+    """The hidden paths below the shown folders: each path on the host, and the path where the process would see it."""
     return [
         (path, mount.target.rstrip("/") + path[len(mount.source.rstrip("/")) :])
         for mount in shown

@@ -1,4 +1,4 @@
-"""Whether bubblewrap works on this host: tried once by a real run, and kept."""
+"""A probe of bubblewrap on this host: a real run, whose result is kept."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ def python() -> tuple[str, dict[str, str]]:
 
 
 def machinery() -> tuple[Mount, ...]:
-    """What the first process needs: its file, and its interpreter where that is no part of the system."""
+    """The mounts that the first process needs: its file, and its interpreter where that is no part of the system."""
     interpreter = os.path.realpath(sys.base_prefix)
     shown = [interpreter, *(os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))]
     extra = [path for path in shown if os.path.isabs(path) and Path(path).is_dir() and not _is_system(path)]

@@ -1,4 +1,4 @@
-"""Whether a shim still does its work, as its worker judges it: an agent of the same user can freeze its shim, or send it signals.
+"""A worker's watch over its shim: an agent of the same user can freeze its shim, or send it signals.
 
 A clock of its own counts only time in which the worker looked at the shim's frames: a worker that was frozen itself, or kept busy, does
 not take its own pause for the shim's.
@@ -15,7 +15,7 @@ Request = Literal["", "stopped", "killed"]
 
 
 class Overdue(NamedTuple):
-    """What the shim has failed to do, as a sentence. `cause`: of the end, which is now the worker's to bring about."""
+    """The failure of a shim, as a sentence. `cause`: of the end, which is now the worker's to bring about."""
 
     cause: Literal["stopped", "killed", "wall_timeout", "idle_timeout"]
     sentence: str

@@ -20,7 +20,7 @@ EVENTS = {MEMORY: (("memory.events", "oom_kill"), ("memory.oom_control", "oom_ki
 
 
 class Limits:
-    """What holds for the group `name` (None: no group may be made), whose folder in cgroup v2 is `group`, if it has one."""
+    """The limits of the group `name` (None: no group may be created), whose folder in cgroup v2 is `group`, if it has one."""
 
     def __init__(self, name: str | None, group: str | None, *, memory_mb: int = 0, processes: int = 0) -> None:
         self.wanted = {controller: number for controller, number in ((MEMORY, memory_mb), (PROCESSES, processes)) if number}
@@ -44,11 +44,11 @@ class Limits:
         return self.wanted[MEMORY] if MEMORY in self.not_in_force else 0
 
     def warnings(self) -> list[str]:
-        """What the kernel does not keep. Of processes none: in a sandbox, prlimit keeps that limit too."""
+        """Sentences on limits that the kernel does not keep. The limit of processes needs none: in a sandbox, prlimit keeps it too."""
         return [EACH_SECOND] if self.watched_mb else []
 
     def sentences(self) -> list[str]:
-        """What the kernel did to keep the limits, so far."""
+        """Sentences on what the kernel did to keep the limits, so far."""
         return [
             SENTENCES[controller].format(self.wanted[controller])
             for controller, folder in self._at.items()
@@ -84,7 +84,7 @@ def remove_groups(top: str) -> None:
 
 
 def write(path: str, value: str) -> bool:
-    """Whether the kernel took it."""
+    """Write to a control file. False: the kernel did not take it."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
@@ -107,7 +107,7 @@ def lines(path: str) -> Iterator[str]:
 
 
 def _enable(group: str, controller: str) -> bool:
-    """Whether the group has this controller. It must be switched on in the group above, which may then have no processes of its own."""
+    """Switch the controller on in the group above, which may then have no processes of its own. False: the group does not get it."""
     file = f"{group}/{V2_FILES[controller][0]}"
     return os.path.exists(file) or (
         write(f"{os.path.dirname(group)}/cgroup.subtree_control", f"+{controller}") and os.path.exists(file)

@@ -33,7 +33,7 @@ class Cgroup:
 
     @property
     def populated(self) -> bool:
-        """Whether a process lives in the group or in one below it."""
+        """True if a process lives in the group or in a group below it."""
         try:
             with open(f"{self.folder}/cgroup.events", "rb") as file:
                 return b"populated 1" in file.read().split(b"\n")
@@ -71,7 +71,7 @@ def limited(marker: str, group: Cgroup | None, parent: str, limits: Mapping[str,
 
 
 def keeps_memory(parent: str) -> bool:
-    """Whether the kernel of this host limits the memory of a session's processes: tried with an empty group."""
+    """True if the kernel of this host limits the memory of a session's processes: tried with an empty group."""
     marker = f"trial-{os.getpid()}"
     group = create(marker, parent)
     limits = limited(marker, group, parent, {"memory_mb": 1024})

@@ -33,7 +33,7 @@ def read_process(pid: int) -> ProcessInfo | None:
 
 
 def exit_code(process: ProcessInfo) -> int | None:
-    """Of a process that has ended and that its parent has not waited for; negative: the signal that ended it. None: it runs, or is gone."""
+    """The exit code of an ended process that its parent has not waited for; negative: the signal that ended it. None: it runs, or is gone."""
     fields = _read(f"/proc/{process.pid}/stat").rpartition(b")")[2].split()
     if len(fields) < 50 or fields[0] != b"Z" or int(fields[19]) != process.started:
         return None
@@ -41,7 +41,7 @@ def exit_code(process: ProcessInfo) -> int | None:
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether a signal has stopped it: it runs nothing until it gets SIGCONT."""
+    """True if a signal has stopped the process: it runs nothing until it gets SIGCONT."""
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] in ([b"T"], [b"t"])
 
 

@@ -251,7 +251,7 @@ class Shim:
         self.note_report()
 
     def note_report(self) -> None:
-        """What the sandbox's first process said of the agent's end."""
+        """Note the agent's end as the sandbox's first process has reported it."""
         assert self.sandbox
         if self.sandbox.failed and not self.exited:
             self.cause = self.cause or "start_failed"
