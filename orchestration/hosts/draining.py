@@ -21,7 +21,7 @@ def resume(*, host_id: str = "") -> int:
 
 
 def drained_by() -> str:
-    """Who drained this host; a worker that starts while another one there is drained is drained too."""
+    """The name of the person who drained this host; a worker that starts while another one there is drained is drained too."""
     return _of("").exclude(drain_by="").values_list("drain_by", flat=True).first() or ""
 
 

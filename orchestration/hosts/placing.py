@@ -24,14 +24,14 @@ class Host:
 
     @property
     def takes(self) -> bool:
-        """Whether it takes sessions of the workspace, once it has a free slot."""
+        """True if it takes sessions of the workspace, once it has a free slot."""
         return not self.is_draining and not self.problem
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a session needs of its host. `host`: the one that has the entry's newest work and its conversation. `is_shared`: the others can have
-    that work as well."""
+    """The requirements of a session on its host. `host`: the one that has the entry's newest work and its conversation. `is_shared`: the
+    others can have that work as well."""
 
     agents: frozenset[str] = ANY
     labels: frozenset[str] = ANY
@@ -57,7 +57,7 @@ def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:
 
 
 def why_none(hosts: Sequence[Host], need: Need) -> str:
-    """Why no host fits, as a sentence."""
+    """The reason why no host fits, as a sentence."""
     if need.host and not need.is_shared and (sentence := _why_not_there(hosts, need.host, need.host_name)):
         return sentence
     for agent in sorted(need.agents):
@@ -75,7 +75,7 @@ def why_none(hosts: Sequence[Host], need: Need) -> str:
 
 
 def _why_not_there(hosts: Sequence[Host], host_id: str, name: str) -> str:
-    """Of the one host that has an entry's newest work."""
+    """The reason why the host with an entry's newest work does not take it, as a sentence; empty: there is none."""
     there = next((host for host in hosts if host.id == host_id), None)
     if there is None:
         subject = f"{name}, the host that has its newest work," if name else "The host that has its newest work"
@@ -86,5 +86,5 @@ def _why_not_there(hosts: Sequence[Host], host_id: str, name: str) -> str:
 
 
 def are_shared(hosts: Iterable[Host], home: str) -> bool:
-    """Whether several hosts share a workspace's work: those that are online, and `home`, the one that has its repository."""
+    """True if several hosts share a workspace's work: those that are online, and `home`, the one that has its repository."""
     return len({host.id for host in hosts} | ({home} if home else set())) > 1

@@ -1,4 +1,4 @@
-"""What is wrong with this host, as a sentence for the page of hosts and for entries that wait for one."""
+"""The problems of this host, as sentences for the page of hosts and for entries that wait for one."""
 
 import time
 from functools import lru_cache
@@ -49,17 +49,17 @@ def clock_skew() -> float:
 
 
 def is_newer() -> bool:
-    """Whether the database lacks a migration of this Muster."""
+    """True if the database lacks a migration of this Muster."""
     return lacking() > 0
 
 
 def lacking() -> int:
-    """How many migrations of this Muster the database lacks."""
+    """The number of migrations of this Muster that the database lacks."""
     return len(known_migrations() - _applied())
 
 
 def is_older() -> bool:
-    """Whether the database has a migration that this Muster does not have. It works on, as far as its code still fits."""
+    """True if the database has a migration that this Muster does not have. Muster works on, as far as its code still fits."""
     labels = {app for app, _ in known_migrations()}
     return any(app in labels for app, _ in _applied() - known_migrations())
 

@@ -1,4 +1,4 @@
-"""Where a workspace's repository is on this host, and what all hosts share."""
+"""The place of a workspace's repository on this host, and the repository that all hosts share."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -25,12 +25,12 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def is_home(workspace: Workspace) -> bool:
-    """Whether the workspace's repository is on this host, or at the same path on every host."""
+    """True if the workspace's repository is on this host, or at the same path on every host."""
     return workspace.host_id in ("", hosts.host_id())
 
 
 def is_authority(workspace: Workspace) -> bool:
-    """Whether the repository on this host is the one where work lands: its refs are read from the disk."""
+    """True if work lands in the repository on this host: its refs are read from the disk."""
     repo = path(workspace)
     return is_home(workspace) and repo.is_dir() and not (workspace.origin and are_several(workspace))
 
@@ -41,7 +41,7 @@ def path(workspace: Workspace) -> Path:
 
 
 def authority_of(workspace: Workspace) -> Authority | None:
-    """What the hosts share. None: only this host works on the workspace, or all have the repository at the same path."""
+    """The repository that the hosts share. None: only this host works on the workspace, or all have the repository at the same path."""
     if workspace.host_id == "":
         return None
     if is_home(workspace):
@@ -52,13 +52,13 @@ def authority_of(workspace: Workspace) -> Authority | None:
 
 
 def are_several(workspace: Workspace) -> bool:
-    """Whether another host than the one that has its repository may run its sessions."""
+    """True if another host than the one that has its repository may run its sessions."""
     others = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - FORGOTTEN_AFTER)
     return others.exclude(host_id__in=("", workspace.host_id)).exists()
 
 
 def has_all(workspace: Workspace) -> bool:
-    """Whether the repository on this host is the only one that the workspace has."""
+    """True if the repository on this host is the only one that the workspace has."""
     return is_home(workspace) and not workspace.origin
 
 
@@ -82,7 +82,7 @@ def ensure(workspace: Workspace) -> Path:
 
 
 def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
-    """Whether this host has the commit, once the shared refs that may contain it are fetched. Raises Unreachable."""
+    """Fetch the shared refs that may contain the commit, unless it is here. Returns True if this host has it. Raises Unreachable."""
     repo = ensure(workspace)
     if has(repo, commit):
         return True

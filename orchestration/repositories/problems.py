@@ -1,4 +1,4 @@
-"""What to do when a remote could not be used, from what git printed."""
+"""Advice for a remote that could not be used, from git's output."""
 
 import re
 

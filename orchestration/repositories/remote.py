@@ -54,7 +54,6 @@ class Remote:
         return {by_name[there]: sha for there, sha in self._listed(*by_name).items() if there in by_name}
 
     def under(self, prefix: str) -> dict[str, str]:
-        """As of `Authority`."""
         there = self._there(prefix)
         return {prefix + name.removeprefix(there): sha for name, sha in self._listed(f"{there}*").items()}
 
@@ -183,7 +182,7 @@ def _batches(items: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 
 
 def _refused(output: str) -> list[str]:
-    """What git says of each ref that did not move."""
+    """Git's answer for each ref that did not move."""
     return [line.partition("\t")[2].partition("\t")[2] for line in output.splitlines() if line.startswith("!")]
 
 

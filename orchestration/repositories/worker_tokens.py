@@ -1,5 +1,5 @@
-"""What a worker shows to the host that serves a repository: signed with the key that all hosts share, for one workspace, what it may move there,
-and some minutes.
+"""The token that a worker shows to the host that serves a repository: signed with the key that all hosts share, for one workspace, the refs
+that it may move there, and some minutes.
 
 It stays in the environment of the git process that uses it: no session ever gets it. Its time is the database's: clocks of hosts differ.
 """
@@ -22,7 +22,7 @@ def header(workspace_id: str, scope: str = "refs/muster/") -> str:
 
 
 def scope_of(authorization: str, workspace_id: str) -> str | None:
-    """What a request with this `Authorization` may move. None: it is no worker's of this workspace."""
+    """The refs that a request with this `Authorization` may move. None: it comes from no worker of this workspace."""
     scheme, _, token = authorization.partition(" ")
     try:
         known, scope, at = signing.loads(token, salt=SALT)
@@ -33,5 +33,5 @@ def scope_of(authorization: str, workspace_id: str) -> str | None:
 
 
 def covers(scope: str, refs: Collection[str]) -> bool:
-    """Whether all these refs may be moved."""
+    """True if all these refs may be moved."""
     return all(ref == scope or (scope.endswith("/") and ref.startswith(scope)) for ref in refs)
