@@ -74,7 +74,7 @@ def observe(workspace_id: str) -> str:
 
 
 def _moved(row: Integration, config: configuration.Config) -> tuple[bool, bool]:
-    """Whether somebody else moved the integration branch, and whether the base branch has moved. Reads two files of the repository."""
+    """Two answers: somebody else moved the integration branch, and the base branch has moved. Reads two files of the repository."""
     name, base = config.integration_branch, row.workspace.base_branch
     try:
         heads = branches.heads(here.path(row.workspace), name, base)
@@ -129,7 +129,7 @@ def due(worker: Worker) -> list[str]:
 
 
 def others_wait(workspace_id: str) -> bool:
-    """Whether another workspace is due and no lander works on it: a long queue gives way to it after each batch."""
+    """True if another workspace is due and no lander works on it: a long queue gives way to it after each batch."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     return Integration.objects.filter(free, due=True, workspace__deleted_at__isnull=True).exclude(pk=workspace_id).exists()
 

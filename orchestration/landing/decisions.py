@@ -1,4 +1,4 @@
-"""What a person decides about the integration branch: accept a tip, put the branch back, check again, revert a commit, merge it into the base.
+"""A person's decisions on the integration branch: accept a tip, put the branch back, check again, revert a commit, merge it into the base.
 
 Each takes the commit that the person saw, and raises Conflict when another one is there now.
 """

@@ -57,7 +57,7 @@ def to_land(workspace_id: str) -> QuerySet[Landing]:
 
 
 def is_waiting(workspace_id: str) -> bool:
-    """Whether anything could land now."""
+    """True if anything could land now."""
     return Landing.objects.filter(MAY_BEGIN, workspace_id=workspace_id, state__in=Landing.OPEN).exists()
 
 
@@ -79,7 +79,7 @@ def away(workspace: str | OuterRef) -> QuerySet[Landing]:
 
 
 def waiting_for_host(entry_ids: Collection[str]) -> dict[str, str]:
-    """Why the landings of these entries wait for a host, by entry. One query."""
+    """The reasons why the landings of these entries wait for a host, by entry. One query."""
     away = Landing.objects.filter(entry_id__in=entry_ids, state__in=Landing.NOT_ENDED, not_before__isnull=False)
     return {str(entry_id): message for entry_id, message in away.values_list("entry_id", "message")}
 
@@ -99,7 +99,7 @@ def stop_waiting(entry_ids: Sequence[str]) -> None:
 
 
 def waiting(entry_ids: Collection[str]) -> set[str]:
-    """Which of these entries have an open landing."""
+    """The ids of those entries that have an open landing."""
     return set(Landing.objects.filter(entry_id__in=entry_ids, state__in=Landing.OPEN).values_list("entry_id", flat=True))
 
 
@@ -119,13 +119,13 @@ def withdraw(entries: Sequence[Entry], message: str) -> set[str]:
 
 
 def was_withdrawn(entry_id: str) -> bool:
-    """Whether the newest landing of an entry was withdrawn: its verified work can be queued again without an agent."""
+    """True if the newest landing of an entry was withdrawn: its verified work can be queued again without an agent."""
     newest = Landing.objects.filter(entry_id=entry_id).order_by("-pk").values_list("state", flat=True).first()
     return newest == Landing.State.WITHDRAWN
 
 
 def batch_limit(workspace_id: str, most: int) -> int:
-    """How many may be judged together: after a refusal one, then as many as have landed since."""
+    """The largest batch to judge together: after a refusal one, then as many as have landed since."""
     ended = Landing.objects.filter(workspace_id=workspace_id, kind=Landing.Kind.ENTRY)
     refused_at = ended.filter(state=Landing.State.REFUSED).aggregate(at=Max("ended_at"))["at"]
     if refused_at is None:
@@ -134,7 +134,7 @@ def batch_limit(workspace_id: str, most: int) -> int:
 
 
 def refusals(entry_id: str) -> int:
-    """How often the entry's work was refused in combination with others since it last landed."""
+    """Count how often the entry's work was refused in combination with others since it last landed."""
     landed = (
         Landing.objects.filter(entry_id=entry_id, state=Landing.State.LANDED).order_by("-pk").values_list("pk", flat=True).first()
     )

@@ -1,4 +1,4 @@
-"""What the page and the API show of a workspace's integration branch and landing queue."""
+"""The state of a workspace's integration branch and landing queue, for the page and the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MAX_RECENT = 1_000
 
 @dataclass(frozen=True)
 class Distance:
-    """Of the integration branch from the base branch, in commits. None: git cannot say."""
+    """The distance of the integration branch from the base branch, in commits. None: git cannot say."""
 
     ahead: int | None = None
     behind: int | None = None
@@ -32,7 +32,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a verdict says in figures. Of several checks, the sums. `failing`: names of failing cases, the first ones."""
+    """A verdict in figures. Of several checks, the sums. `names`: of the failing cases, the first ones of each check."""
 
     passing: int = 0
     failing: int = 0
@@ -51,7 +51,7 @@ def integration(workspace_id: str) -> Integration:
 
 
 def landed_since(at: datetime, workspace: str | OuterRef) -> QuerySet[Landing]:
-    """What landed and has stayed so, of a workspace or of that of an outer query: an entry may be there twice."""
+    """The landings since a time that have stayed so, of a workspace or of that of an outer query: an entry may be there twice."""
     of_workspace = {"workspace": workspace if isinstance(workspace, str) else OuterRef("workspace")}
     newest = Landing.objects.filter(**of_workspace).order_by("-id").values("pk")[:MAX_RECENT]
     landed = Landing.objects.filter(workspace=workspace, kind=Landing.Kind.ENTRY, state=Landing.State.LANDED, ended_at__gte=at)
@@ -70,7 +70,7 @@ def with_people(workspace_id: str) -> list[Landing]:
 
 
 def history(workspace_id: str, *, limit: int, before: int | None = None) -> list[IntegrationCommit]:
-    """What Muster wrote on the branch, newest first."""
+    """Muster's commits on the branch, newest first."""
     rows = IntegrationCommit.objects.filter(workspace_id=workspace_id, state=IntegrationCommit.State.DONE)
     if before is not None:
         rows = rows.filter(pk__lt=before)
@@ -78,7 +78,7 @@ def history(workspace_id: str, *, limit: int, before: int | None = None) -> list
 
 
 def distance(workspace: Workspace, tip: str) -> Distance:
-    """How far the tip is from the base branch. One git process."""
+    """Count the commits between the tip and the base branch. One git process."""
     if not tip:
         return Distance()
     try:

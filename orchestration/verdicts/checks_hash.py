@@ -1,4 +1,4 @@
-"""What decides what the checks say of a tree, as one value: a verdict counts for another tree only when it is the same."""
+"""The hash of all that decides the checks' results on a tree: a verdict counts for another tree only when it is the same."""
 
 import hashlib
 import json

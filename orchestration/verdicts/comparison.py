@@ -1,4 +1,4 @@
-"""Whether a tree passes, compared with the tree it started from, with its score and the base's in the same measure. Pure.
+"""The comparison of a tree with the tree it started from: whether it passes, its score and the base's in the same measure. Pure.
 
 `no_regression`: nothing that passed on the base fails or is missing, and the entry's target tests pass. On a base that is not green, without
 targets, work is unproven unless at least one case that failed there passes. `all_green`: every check passes.
@@ -18,10 +18,10 @@ MAX_SHOWN = 50
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a tree. `targets`: patterns of the tests that must pass. `text`: the entry's text, which may name tests to remove.
-    `needs_gain`: on a base that is not green, without targets, something that failed must pass, else it is unproven (a round; at a landing the round showed it).
-    `only_regressions`: what was bad on the base may stay bad (commits of people, merges of the base branch).
-    """
+    """The requirements on a tree. `targets`: patterns of the tests that must pass. `text`: the entry's text, which may name tests to
+    remove. `needs_gain`: on a base that is not green, without targets, something that failed must pass, else it is unproven (a round; at a
+    landing the round showed it). `only_regressions`: what was bad on the base may stay bad (commits of people, merges of the base
+    branch)."""
 
     policy: Policy = "no_regression"
     targets: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
 
 
 def _with_cases(files: frozenset[str], names: frozenset[str]) -> frozenset[str]:
-    """Which have cases among the names. pytest reports a file that it cannot import as one failed case, named after the file."""
+    """The files that have cases among the names. pytest reports a file that it cannot import as one failed case, named after the file."""
     return frozenset(file for file in files if any(name.startswith(f"{file}.") for name in names))
 
 

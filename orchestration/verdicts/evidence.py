@@ -1,4 +1,4 @@
-"""What one check said of one tree. Of a check that ran twice, what differs between its runs is flaky. Pure."""
+"""The evidence of one check on one tree. Of a check that ran twice, what differs between its runs is flaky. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -61,7 +61,7 @@ class CheckRun:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether this is evidence about the tree. A program that is not there is: the tree may not contain it yet."""
+        """True if this is evidence about the tree. A program that is not there is evidence too: the tree may not contain it yet."""
         return self.cause in ("exited", "start_failed")
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is wrong with the cases of a report, compared with the base's, as sentences for an agent: causes before consequences. Pure."""
+"""The problems of a report's cases, compared with the base's, as sentences for an agent: causes before consequences. Pure."""
 
 from collections.abc import Collection, Iterable
 

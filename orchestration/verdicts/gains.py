@@ -1,4 +1,5 @@
-"""What rounds made pass. At a landing it must still pass, together with what landed meanwhile; on a red base nothing else would show it."""
+"""The cases that rounds turned green. At a landing they must still pass, with all that landed meanwhile; on a red base nothing else
+would show it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which checks look at the variables of their entry: those have no base, and a tree has no verdict of theirs that counts for others.
+"""The checks that look at the variables of their entry: those have no base, and a tree has no verdict of theirs that counts for others.
 
 A check of scope `auto` is found out when it matters; the answer is kept with the hash of the checks.
 """
@@ -24,14 +24,14 @@ def entry_scoped(workspace_id: str, config: Config) -> set[str]:
 
 
 def among(config: Config, kept: Mapping[str, list[str]]) -> set[str]:
-    """As `entry_scoped`. `kept`: what was found out, from the row of the integration branch."""
+    """The names of the checks of scope `entry`, configured or detected. `kept`: those detected, from the integration branch's row."""
     names = {check.name for check in config.verify if check.scope == "entry"}
     automatic = {check.name for check in config.verify if check.scope == "auto"}
     return names | (automatic & set(kept.get(checks_hash.of(config), [])))
 
 
 def may_mislead(verdict: TreeVerdict, config: Config) -> bool:
-    """Whether a verdict is no base to refuse work by: it was made with the variables of one entry, and checks of scope `auto` may look at them."""
+    """True if a verdict is no base to refuse work by: it had the variables of one entry, and checks of scope `auto` may look at them."""
     return verdict.kind not in _WITHOUT_ENTRY and any(check.scope == "auto" for check in config.verify)
 
 

@@ -83,7 +83,7 @@ def runs_of(verdict: TreeVerdict) -> dict[str, CheckRun]:
 
 
 def is_green(verdict: TreeVerdict) -> bool:
-    """Whether every check passes by itself, without a comparison."""
+    """True if every check passes by itself, without a comparison."""
     return all(check.get("raw_passed", check["passed"]) for check in verdict.checks)
 
 

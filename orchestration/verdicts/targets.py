@@ -91,7 +91,7 @@ def files(patterns: Iterable[str]) -> set[str]:
 
 
 def names_case(text: str, name: str) -> bool:
-    """Whether a text names a case: by its last part, as a word of its own."""
+    """True if a text names a case: by its last part, as a word of its own."""
     word = _plain(name).rsplit(".", 1)[-1]
     return len(word) > 3 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
@@ -106,8 +106,8 @@ def by_word(failed: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def proposed(cases: Mapping[str, set[str]], number: int, *, title: str, files: Iterable[str]) -> list[str]:
-    """Of `number` failing cases (`by_word`) those that an entry is likely about: whose name or message names one of its files or a word of its
-    title. Words that most of the cases have in common say nothing, unless there are no others."""
+    """The cases, of `number` failing ones (`by_word`), that an entry is likely about: their name or message names one of its files or a
+    word of its title. Words that most of the cases have in common say nothing, unless there are no others."""
     words = _words(title).union(*(_words(PurePosixPath(path).stem) for path in files)) - COMMON_WORDS
     matches = {word: cases[word] for word in words if word in cases}
     distinctive = {word: names for word, names in matches.items() if len(names) <= max(number // 2, 1)}
