@@ -268,7 +268,7 @@ def _move_entries(world: World, starts: _Claims, blocks: Sequence[Block], parks:
 
 
 def _stays_shared(world: World, start: Start) -> bool:
-    """Whether other hosts can have the entry's newest work; a session that shares what was not shared says so itself."""
+    """True if other hosts can have the entry's newest work. A session that shares what was not shared sets this itself."""
     return world.are_several and (start.entry.is_shared or not start.entry.has_rounds)
 
 

@@ -1,4 +1,4 @@
-"""Which workspaces a tick must look at: an idle one costs nothing, however many there are."""
+"""The workspaces that a tick must look at: an idle one costs nothing, however many there are."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 

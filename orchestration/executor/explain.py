@@ -1,4 +1,4 @@
-"""Why each entry waits, from the same checks that the cycle uses (invariant 10)."""
+"""The reason why each entry waits, from the same checks that the cycle uses (invariant 10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -15,7 +15,7 @@ class SpendLimit:
     left: int
 
     def sentence(self, needed: int) -> str:
-        """Why a session that needs `needed` micro-USD waits, and when it can start."""
+        """The reason why a session that needs `needed` micro-USD waits, and when it can start."""
         scope = "" if self.category == "total" else " for entries"
         name = (
             f"oday's limit of {exact_usd(self.limit)}{scope}"

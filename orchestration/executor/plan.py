@@ -1,4 +1,4 @@
-"""Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
+"""The entries that start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -122,7 +122,7 @@ class World:
 
     @property
     def are_several(self) -> bool:
-        """Whether several hosts share the work."""
+        """True if several hosts share the work."""
         return self.is_shared or placing.are_shared(self.hosts, self.home)
 
 
@@ -366,7 +366,7 @@ def _executor(capacity: Capacity) -> Check:
 
 
 def _worker(capacity: Capacity) -> Check:
-    """Of hosts that are online and take nothing, `_host` says why."""
+    """Check that there are slots. For hosts that are online and take nothing, `_host` has the reason."""
     hosts = capacity.world.hosts
     slots = max(capacity.world.worker_slots, sum(host.slots for host in hosts))
     idle = next((f"{host.name}: {host.problem}" for host in hosts if host.problem), "")
@@ -380,7 +380,7 @@ def session_agents(world: World) -> frozenset[str]:
 
 
 def need(entry: Waiting, world: World) -> Need:
-    """What its next session needs of its host."""
+    """The requirements of the entry's next session on its host."""
     agents = placing.ANY if entry.verify_only else session_agents(world)
     return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
 
@@ -483,7 +483,7 @@ def _needed(entry: Waiting, capacity: Capacity) -> int:
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
-    """What blocks an entry for money: its own budget, or, without one, a plan that is spent. Reserved money is not spent."""
+    """Check the entry's own budget, or, without one, that the plan is not spent. Reserved money is not spent."""
     needed, left = _needed(entry, capacity), entry.headroom
     code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:

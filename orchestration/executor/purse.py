@@ -9,7 +9,7 @@ ROOMY = 2  # a first reservation, where money is short and the cost of a round i
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an entry brings to the purse. `left`: what its own budget or its share still allows. `is_share`: it has no budget of its own.
+    """An entry's claim to the purse. `left`: what its own budget or its share still allows. `is_share`: it has no budget of its own.
     `is_begun`: its round has begun in an earlier session, and may need little more."""
 
     left: int
@@ -57,7 +57,7 @@ class Purse:
         self.whole = not self.is_known and 2 * money > starts * self.ceiling and starts - money // self.ceiling > 1
 
     def left(self, claim: Claim) -> int:
-        """What the start of this entry may reserve at most."""
+        """The most that the start of this entry may reserve."""
         if not claim.is_share:
             return min(self.cap, claim.left)
         if claim.is_funded:
@@ -95,7 +95,7 @@ class Purse:
             self.set_aside -= min(reservation, self.set_aside)
 
     def sentence(self, left: int, claim: Claim, needed: int) -> str:
-        """What an entry with `left` waits for, if sessions or other budgets have what it needs; empty: nobody has it."""
+        """A sentence on the money that an entry with `left` waits for, if sessions or other budgets have enough; empty: nobody has."""
         if self.reserved and left + self.reserved >= needed:
             return f"Waiting for {exact_usd(self.reserved)} reserved by sessions at work"
         if self.at_work and left + self.reserved + self.at_work >= needed:

@@ -156,7 +156,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
 
 
 class _Slots(NamedTuple):
-    """Of the hosts that take sessions. `elsewhere`: taken by other workspaces; `away`: this workspace's sessions on other hosts."""
+    """The slots of hosts that take sessions. `elsewhere`: other workspaces have them; `away`: this workspace's sessions on other hosts."""
 
     all: int
     free: int

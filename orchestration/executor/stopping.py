@@ -1,4 +1,4 @@
-"""Whether the sessions that were asked to stop have ended: a session ends only once its processes are proven dead (invariant 9)."""
+"""Waiting for sessions with a stop request to end: a session ends only once its processes are proven dead (invariant 9)."""
 
 import threading
 import time

@@ -1,5 +1,5 @@
-"""How good an agent's estimates are: chances by the Brier score, costs by their median relative error, each beside what the workspace's own
-medians would have given. Pure. Money in micro-USD."""
+"""The quality of an agent's estimates: chances by the Brier score, costs by their median relative error, each beside what the workspace's
+own medians would have given. Pure. Money in micro-USD."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to an entry. `passed_after`: the round that passed; None: none yet. `cost`: the mean of its rounds."""
+    """The outcome of an entry. `passed_after`: the round that passed; None: none yet. `cost`: the mean of its rounds."""
 
     rounds: int
     passed_after: int | None
     cost: int
 
     def after(self, rounds: int) -> bool | None:
-        """Whether it had passed after so many rounds. None: it has not had them."""
+        """True if it had passed after so many rounds. None: it has not had them."""
         if self.passed_after is not None:
             return self.passed_after <= rounds
         return False if self.rounds >= rounds else None
@@ -58,7 +58,7 @@ class Calibration:
 
     @property
     def counts(self) -> bool:
-        """Whether the allocation uses the agent's estimates."""
+        """True if the allocation uses the agent's estimates."""
         if self.cost_error is None or self.usual_cost_error is None:
             return False
         return self.is_comparable and self.brier < self.usual_brier and self.cost_error < self.usual_cost_error

@@ -58,7 +58,7 @@ def _by_agent(workspace_id: str) -> tuple[dict[str, list[Expected]], dict[str, O
 
 
 def _outcomes(workspace_id: str) -> dict[str, Outcome]:
-    """Of every entry with a judged round, by entry."""
+    """The outcomes of all entries with a judged round, by entry."""
     ended = Round.objects.filter(entry__workspace_id=workspace_id).filter(
         verdict__in=(Round.Verdict.PASSED, Round.Verdict.FAILED)
     )

@@ -1,4 +1,4 @@
-"""What the plan still has for entries without their own budget. Each is one statement: between two, a charge would count in both."""
+"""The plan's money for entries without their own budget. Each amount is one statement: between two, a charge would count in both."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +24,12 @@ class Plan:
 
     @property
     def free(self) -> int:
-        """What entries without a budget may reserve."""
+        """The amount that entries without a budget may reserve."""
         return self.left - self.held - self.set_aside
 
 
 def plan(workspace_id: str) -> Plan:
-    """What entries without a budget share."""
+    """The money that entries without a budget share."""
     project = _with_sum(workspace_id, _open_with_money().filter(Q(own_budget=True) | Q(human_locked=True)))
     return Plan(project.plan_left, int(project.held), int(project.budgeted))
 

@@ -39,7 +39,7 @@ def raise_shares(workspace_id: str, reservations: Mapping[str, int]) -> None:
 
 
 def _missing(workspace_id: str, accounts: Iterable[Account], reservations: Mapping[str, int]) -> int:
-    """What shares lack of their reservations beyond the plan's spare money."""
+    """The amount that shares lack of their reservations beyond the plan's spare money."""
     shares = [account for account in accounts if not account.own_budget and not account.human_locked]
     lacking = sum(max(reservations[account.pk] - max(account.headroom, 0), 0) for account in shares)
     return lacking - pool.spare(workspace_id)

@@ -97,8 +97,8 @@ def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: boo
 
 
 def _take_back(workspace_id: str) -> None:
-    """What entries on a plateau or on hold have left, and what shares have beyond the plan since it was lowered or spent elsewhere. It
-    looks before it locks: what comes meanwhile is due again."""
+    """Take back what entries on a plateau or on hold have left, and what shares have beyond the plan since it was lowered or spent
+    elsewhere. It looks before it locks: what comes meanwhile is due again."""
     if raising.idle(workspace_id).exists():
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=workspace_id)
