@@ -33,7 +33,7 @@ def read_process(pid: int) -> ProcessInfo | None:
 
 
 def exit_code(process: ProcessInfo) -> int | None:
-    """The exit code of an ended process that its parent has not waited for; negative: the signal that ended it. None: it runs, or is gone."""
+    """The exit code of an ended process that its parent has not reaped; negative: the signal that ended it. None: it runs or is gone."""
     fields = _read(f"/proc/{process.pid}/stat").rpartition(b")")[2].split()
     if len(fields) < 50 or fields[0] != b"Z" or int(fields[19]) != process.started:
         return None
