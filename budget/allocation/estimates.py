@@ -1,4 +1,4 @@
-"""What an entry still needs, estimated from its own rounds and those of its workspace. Pure. Money in micro-USD, scores from 0 to 1."""
+"""Estimates of what an entry still needs, from its own rounds and those of its workspace. Pure. Money in micro-USD, scores from 0 to 1."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Typical:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What an entry is expected to need before it has rounds of its own: the cost of a round, and how many."""
+    """The expected need of an entry before it has rounds of its own: the cost of a round, and their number."""
 
     round: int
     rounds: float
@@ -38,8 +38,8 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What an entry may still cost (`need`), and the same after fruitless rounds (`rank`: smaller is better). `gained` for `paid`: in
-    its last `rounds` verified rounds, at most two. `stuck`: on a plateau."""
+    """The expected remaining cost of an entry (`need`), and the same after fruitless rounds (`rank`: smaller is better). `gained` for
+    `paid`: in its last `rounds` verified rounds, at most two. `stuck`: on a plateau."""
 
     need: int
     rank: float

@@ -104,7 +104,7 @@ def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> S
 
 
 def usual_round(workspace_id: str, *, min_round: int, max_round: int) -> int | None:
-    """What a verified round usually costs in this workspace (micro-USD), by its newest entries; None before the first."""
+    """The usual cost of a verified round in this workspace (micro-USD), by its newest entries; None before the first."""
     newest = Hold.objects.filter(project_id=workspace_id).order_by("-id").values("account_id")[:HISTORY]
     costs = RoundSpend.objects.filter(account_id__in=newest, cost__gt=0, improvement_score__isnull=False)
     rounds = [Round(cost, None) for cost in costs.order_by().values_list("cost", flat=True)]

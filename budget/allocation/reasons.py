@@ -5,7 +5,7 @@ from budget.amounts import format_usd
 
 
 def explain(ahead: Outlook, *, rounds_left: int, has_rounds: bool, want: int, given: int) -> str:
-    """Why an open entry that needs `want` more has `given` left now."""
+    """The reason why an open entry that needs `want` more has `given` left now."""
     if rounds_left <= 0:
         return "all of its rounds are used up"
     if ahead.stuck:

@@ -1,4 +1,5 @@
-"""Which entries get the remaining money. Pure: no database, no clock; the same snapshot gives the same result, in any order of its rows.
+"""Divides the remaining money among the entries. Pure: no database, no clock; the same snapshot gives the same result, in any order of its
+rows.
 
 1. The pool is min(plan, cap) - spent - held - what locked entries have left. A locked entry is never changed, and no budget is set below
    spent + held.
@@ -160,7 +161,7 @@ def _age(row: Row) -> tuple[int, str]:
 
 
 def _first_round(snapshot: Snapshot, amount: int, usual: Typical) -> int:
-    """What an entry without a usual cost gets for its first round: the ceiling, or where the pool does not have that for each, an equal
+    """The amount for the first round of an entry without a usual cost: the ceiling, or where the pool does not have that for each, an equal
     part, so that they can start side by side."""
     idle = (*ENDED, "running", "waiting")
     new = sum(row.ready and not row.locked and row.rounds_left > 0 and row.status not in idle for row in snapshot.rows)

@@ -29,7 +29,7 @@ def from_json(value: Any) -> int:
 
 
 def signed_from_json(value: Any) -> int:
-    """As `from_json`, for amounts that may be negative, such as a refund."""
+    """Like `from_json`, for amounts that may be negative, such as a refund."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise NotMoney("must be a number")
     try:

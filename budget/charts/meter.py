@@ -1,4 +1,4 @@
-"""When spent is near its limit: the bar `{% meter %}` and the chart `bullet` change their colour at the same shares.
+"""The shares of a limit at which the bar `{% meter %}` and the chart `bullet` change their colour.
 
 The bar itself is markup of the dashboard (`dashboard/templatetags/muster.py`).
 """

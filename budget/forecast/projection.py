@@ -83,7 +83,7 @@ class _Usual:
 
 
 def finish(seen: Forecast, *, spent: int, at: datetime) -> datetime | None:
-    """When the open backlog is done at the present rate of spend. None: not known, no session starts, or longer than a year."""
+    """The time when the open backlog is done at the present rate of spend. None: not known, no session starts, or longer than a year."""
     if seen.paused or not seen.enough or seen.end_spend is None or seen.rate <= 0:
         return None
     left = timedelta(hours=max(seen.end_spend - spent, 0) / seen.rate)

@@ -25,7 +25,7 @@ class Life:
 
 
 def is_ahead(life: Life) -> bool:
-    """Whether it may cost something yet."""
+    """True if the entry may still cost something."""
     return not life.over and life.left > 0
 
 
@@ -62,7 +62,7 @@ def _once(ahead: Sequence[Life], seen: Sequence[Life], dice: random.Random) -> i
 
 
 def _rounds(life: Life, chance: Sequence[float], usual: float, dice: random.Random) -> int:
-    """How many more rounds it takes: at least one, then at random."""
+    """Draw the number of rounds that the entry still takes, at least one."""
     more = 1
     while more < life.left:
         number = life.rounds + more

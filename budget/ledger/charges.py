@@ -74,7 +74,7 @@ def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "char
 
 
 def _same(row: LedgerEntry, item: booking.Charge, account: Account | None, round_number: int | None) -> bool:
-    """Whether the row has the same report. Computed prices are ignored: the price table may have changed between the calls."""
+    """True if the row has the same report. Computed prices are ignored: the price table may have changed between the calls."""
     fields = ("category", "reported", "model", "reason")
     tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     same = all(getattr(row, name) == getattr(item, name) for name in (*fields, *tokens))

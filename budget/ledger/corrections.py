@@ -16,7 +16,8 @@ from workspaces.errors import Invalid
 
 @dataclass(frozen=True)
 class Effect:
-    """What a correction would change, in micro-USD before and after. The account's amounts are None for spend without an entry."""
+    """The amounts that a correction would change, in micro-USD before and after. The account's amounts are None for spend without an
+    entry."""
 
     row: tuple[int, int]
     project_spent: tuple[int, int]
@@ -66,7 +67,7 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
 
 
 def correct_once(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str | None) -> LedgerEntry:
-    """As `correct`, by the API caller's own key. Returns the correction's row. Raises Invalid for a key used with another one."""
+    """Like `correct`, but by the API caller's own key. Returns the correction's row. Raises Invalid for a key used with another one."""
     name = charges.event_key(row.project_id, by.name, key, kind="adjust")
     correct(row, amount, by=by, reason=reason, key=name)
     correction = LedgerEntry.objects.get(event_key=name)

@@ -97,7 +97,7 @@ def expire() -> int:
 def refusal_sentence(
     workspace_id: str, account: Account | None, category: str, amount: int, refusal: str, *, asks: str = "the permit asks for"
 ) -> str:
-    """What refused a reservation, by the database's own words `refusal`: the entry's budget, the cap or a limit."""
+    """A sentence for what refused a reservation, by the database's own words `refusal`: the entry's budget, the cap or a limit."""
     requested = amounts.format_usd(amount)
     if "entry budget" in refusal and account is not None:
         account.refresh_from_db()

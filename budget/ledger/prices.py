@@ -1,4 +1,4 @@
-"""What tokens cost, from genai-prices, per request. A model without a price is unpriced: never zero."""
+"""The cost of tokens, from genai-prices, per request. A model without a price is unpriced: never zero."""
 
 from dataclasses import dataclass
 from decimal import Decimal

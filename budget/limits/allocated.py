@@ -1,4 +1,4 @@
-"""What is allocated: what ended entries spent, plus what open ones may still spend. Money comes back by itself from what has ended."""
+"""The allocated money: the spend of ended entries, plus what open ones may still spend. Money comes back by itself from what has ended."""
 
 from django.db.models import Case, Count, F, Sum, When
 from django.db.models.expressions import RawSQL

@@ -169,7 +169,7 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
 
 
 def who_changed(project: Project, field: str, now: int | None, account: Account | None = None) -> str:
-    """Who last changed this amount, and when. `field`: the name in BudgetChange."""
+    """A sentence about the last change of this amount: its actor and its time. `field`: the name in BudgetChange."""
     last = BudgetChange.objects.filter(project=project, account=account, field=field).order_by("-id").first()
     if last is None:
         return f"It is {_text(now)} now"

@@ -19,8 +19,8 @@ ENDED = ("done", "failed")
 
 
 def parts(left: int, asked: Sequence[int | None]) -> list[int]:
-    """What each child gets of `left`: what was asked for it, and the others equal parts of the rest, to the micro-dollar. Raises Invalid
-    where that is not all of it."""
+    """Divide `left` among the children: each gets what was asked for it, and the others equal parts of the rest, to the micro-dollar.
+    Raises Invalid where that is not all of it."""
     own = sum(amount or 0 for amount in asked)
     without = sum(amount is None for amount in asked)
     if left <= 0:
@@ -51,7 +51,7 @@ def equal(amount: int, number: int) -> list[int]:
 
 
 def less(amount: int, free: Mapping[str, int]) -> dict[str, int]:
-    """What each account gives of `amount`, in proportion to what is free in it. `amount` is at most all that is free."""
+    """The part of `amount` that each account gives, in proportion to what is free in it. `amount` is at most all that is free."""
     total, given = sum(free.values()), dict[str, int]()
     for account_id, has in free.items():
         given[account_id] = amount * has // total if total else 0
@@ -69,7 +69,7 @@ def below(account_id: str) -> QuerySet[Account]:
 
 
 def total(account: Account) -> int:
-    """What its owner gave it: its own account's budget, and those of its children."""
+    """The sum that its owner gave it: its own account's budget, and those of its children."""
     return int(account.budget + (below(account.pk).aggregate(sum=Sum("budget"))["sum"] or 0))
 
 
@@ -143,8 +143,8 @@ def _set_lock(rows: Sequence[Account], lock: Mapping[str, Any], *, by: Caller, r
 
 
 def return_from(gone: Sequence[Account], siblings: Sequence[Account], parent: Account, *, by: Caller) -> dict[str, int]:
-    """What deleted children have left goes to those of their siblings that are open, or back to the entry above them. A budget that a person
-    locked grows only where those of the deleted ones were locked, too. Returns by how much each budget changed."""
+    """Give what deleted children have left to those of their siblings that are open, or back to the entry above them. A budget that a
+    person locked grows only where those of the deleted ones were locked, too. Returns by how much each budget changed."""
     ids = sorted({account.pk for account in [*gone, *siblings, parent]})
     rows = {row.pk: row for row in Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")}
     left = {account.pk: max(rows[account.pk].headroom, 0) for account in gone}

@@ -66,12 +66,12 @@ class Project(models.Model):
 
     @property
     def steering_spent(self) -> int:
-        """What did not go into entries themselves: planning, splitting, reviewing."""
+        """Spend that did not go into entries themselves: planning, splitting, reviewing."""
         return self.orchestrator_spent + self.expansion_spent + self.interceptor_spent
 
     @property
     def steering_share(self) -> float:
-        """Of all spend, from 0 to 1."""
+        """Steering's share of all spend, from 0 to 1."""
         return self.steering_spent / self.total_spent if self.total_spent > 0 else 0.0
 
     @property
@@ -81,7 +81,7 @@ class Project(models.Model):
 
     @property
     def is_used_up(self) -> bool:
-        """Whether the cap is spent. While money is only reserved, sessions give back what they do not need."""
+        """True if the cap is spent. While money is only reserved, sessions give back what they do not need."""
         return bool(self.total_spent >= self.max_project_spend)
 
     @property
@@ -147,7 +147,8 @@ class RoundSpend(models.Model):
 
 
 class UsageTotal(models.Model):
-    """What the ledger has booked for one model and category. It never falls: what corrections take back is not in it. The ledger's trigger keeps it.
+    """The sum that the ledger has booked for one model and category. It never falls: what corrections take back is not in it. The ledger's
+    trigger keeps it.
 
     `model` is `none` where a row names none, and `other` for each model after the first fifty of a project: agents may report any name.
     """

@@ -7,7 +7,7 @@ from budget.models.accounts import Account, Project
 
 
 class BudgetChange(models.Model):
-    """Who changed what from what to what, and why."""
+    """One change of an amount, with who changed it, from what to what, and why."""
 
     class Source(models.TextChoices):
         HUMAN = "human"

@@ -47,7 +47,7 @@ def approvals(review: Review) -> int:
 
 
 def why_not(review: Review, caller: Caller) -> str:
-    """Why this caller cannot decide on it now; empty when they can."""
+    """The reason why this caller cannot decide on the review now; empty when they can."""
     if caller.token is not None:
         return "Only a person may decide: log in to decide"
     if is_author(review, caller):

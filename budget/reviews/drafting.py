@@ -24,7 +24,7 @@ MAX_PROPOSALS = 500
 
 @dataclass(frozen=True)
 class Draft:
-    """What a review is about. `required_approvals`: 1, or 2 for the two-person rule."""
+    """The properties of a review that its author sets. `required_approvals`: 1, or 2 for the two-person rule."""
 
     title: str
     period_from: date
@@ -170,7 +170,7 @@ def _record_changed(review: Review, *, by: Caller) -> None:
 
 
 def is_author(review: Review, caller: Caller) -> bool:
-    """Whether the caller is its author, by themselves or through a token that they created, on either side."""
+    """True if the caller is the author, by themselves or through a token that they created, on either side."""
     behind = {caller.name} | ({caller.token.created_by} if caller.token and caller.token.created_by else set())
     return not behind.isdisjoint({review.author, review.author_behind} - {""})
 
