@@ -73,7 +73,7 @@ def _base(page_request: PageRequest, landing: Landing) -> str:
 
 
 def _verdict(landing: Landing | None) -> landing_reads.Summary | None:
-    """What the checks say of the merge."""
+    """The checks' verdict on the merge."""
     verdict = landing.tried_verdict if landing is not None else None
     return landing_reads.summary(verdict) if verdict is not None else None
 

@@ -155,7 +155,7 @@ def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Led
 
 
 def _totals(page_request: PageRequest, chosen: dict[str, Any], rows: QuerySet[LedgerEntry]) -> dict[str, Any]:
-    """Of a whole ledger without reading it: its sum by day is kept, and counting stops at COUNTED_TO."""
+    """The number and the sum of the rows. A whole ledger is not read for it: its sum by day is kept, and counting stops at COUNTED_TO."""
     if any(chosen[name] for name in ("entry", "session", "since", "until")):
         totals = rows.aggregate(rows=Count("*"), amount=Sum("amount", default=0))
     else:

@@ -231,7 +231,7 @@ REGIONS = {
 
 
 def _ahead(forecast: Forecast, span: timedelta, figures: Figures) -> timedelta:
-    """How far the chart extends beyond now: to where the cap is reached if near, at most half of the past."""
+    """The time by which the chart extends beyond now: to where the cap is reached if near, at most half of the past."""
     minimum, maximum = span / 5, span / 2
     if forecast.paused or not forecast.enough or forecast.cap_at is None:
         return minimum

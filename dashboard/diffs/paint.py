@@ -137,7 +137,7 @@ def _differing(old: str, new: str) -> tuple[tuple[int, int], tuple[int, int]] | 
 
 
 def _in_word(old: str, new: str, at: int) -> bool:
-    """Whether this position is inside a word of either line."""
+    """True if this position is inside a word of either line."""
     return any(
         abs(at) < len(text) and (text[at - 1].isalnum() or text[at - 1] == "_") and (text[at].isalnum() or text[at] == "_")
         for text in (old, new)

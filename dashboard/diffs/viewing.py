@@ -1,4 +1,4 @@
-"""What a page shows of a diff: which files, how much of each, and where the remaining lines are."""
+"""The parts of a diff that a page shows: which files, how much of each, and where the remaining lines are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

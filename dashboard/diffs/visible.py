@@ -28,7 +28,7 @@ def shortened(text: str) -> str:
 
 
 def misleads(text: str) -> bool:
-    """Whether its appearance differs from its content."""
+    """True if the text's appearance differs from its content."""
     return not text.isascii() and _MISLEADS.search(JOINED.sub("", text)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What the selection bar of the list can do, each with its words, its needs, and the verb below that does it."""
+"""The actions of the list's selection bar, each with its words, its needs, and the verb below that does it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

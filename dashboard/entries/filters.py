@@ -254,5 +254,5 @@ def _by_file(path: str) -> Q:
 
 
 def _quoted(path: str) -> str:
-    """As stored in the JSON column: SQLite's JSON is ASCII."""
+    """The path as the JSON column stores it: SQLite's JSON is ASCII."""
     return json.dumps(path, ensure_ascii=connection.vendor == "sqlite")[1:-1]

@@ -57,7 +57,7 @@ class Counts:
 
 
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
-    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement, and one more while an agent waits for an answer."""
+    """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, and one more while an agent waits for an answer."""
     entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
     with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(

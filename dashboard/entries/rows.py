@@ -204,7 +204,7 @@ def sentence(
 
 
 def _repeats(chip: str, code: str, why: Pieces) -> bool:
-    """Whether the sentence has no more than the chip's words, or the code's."""
+    """True if the sentence has no more than the chip's words, or the code's."""
     words = "".join(text for text, _ in why).strip(" .").casefold()
     return words in (chip.casefold(), reasons.plain(code).casefold())
 

@@ -55,7 +55,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 
 
 def _common_reason(common: Sequence[Check]) -> str:
-    """Why no entry starts at all. A missing slot is left out if another reason applies."""
+    """The reasons why no entry starts at all. A missing slot is left out if another reason applies."""
     checks = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in checks)
 

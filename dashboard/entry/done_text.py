@@ -1,4 +1,4 @@
-"""How an entry became done, as a sentence."""
+"""A sentence about how an entry became done."""
 
 from orchestration.models import Entry
 

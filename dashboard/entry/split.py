@@ -27,7 +27,7 @@ from workspaces.errors import Conflict, Invalid
 
 @dataclass(frozen=True)
 class Typed:
-    """What was typed, as children or as problems."""
+    """The typed text, as children or as problems."""
 
     text: str = ""
     children: tuple[Draft, ...] = ()

@@ -50,7 +50,7 @@ def _pull_request(page_request: PageRequest, entry: Entry) -> PullRequest | None
 
 
 def _ci(pull_request: PullRequest | None) -> str:
-    """What CI says of its head, in numbers: `2 passed, 1 failed`."""
+    """CI's outcomes for the head of a pull request, in numbers: `2 passed, 1 failed`."""
     outcomes = Counter(check["outcome"] for check in pull_request.checks) if pull_request else Counter[str]()
     return ", ".join(f"{outcomes[name]} {name}" for name in ("passed", "failed", "pending", "neutral") if outcomes[name])
 

@@ -69,7 +69,7 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
 
 
 def waiting(page_request: PageRequest) -> dict[str, Any]:
-    """Why each entry waits: its first failing check, and how many entries share it. The checks are the plan's own."""
+    """The reason why each entry waits: its first failing check, and how many entries share it. The checks are the plan's own."""
     _, explanations = explain.explain(page_request.workspace.pk, limit=MAX_CHECKED)
     why = [explanation for explanation in explanations if explanation.why]
     tally = Counter(explanation.why.code for explanation in why if explanation.why)
@@ -169,7 +169,7 @@ def _online(page_request: PageRequest) -> list[Worker]:
 
 
 def _slots(workers: list[Worker]) -> int:
-    """As the plan counts them (snapshot.py): of the hosts that take sessions, seen within half a lease."""
+    """The slots of the hosts that take sessions, seen within half a lease, as the plan counts them (snapshot.py)."""
     fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
     able = (worker for worker in workers if worker.queue == "sessions" and worker.version in release.COMPATIBLE)
     return sum(worker.slots for worker in able if worker.seen_at > fresh and not worker.drain_by)

@@ -1,4 +1,4 @@
-"""What the person may do, each as the form or the link that its page has. What destroys leads to its confirmation."""
+"""The actions that the person may take, each as the form or the link that its page has. One that destroys leads to its confirmation."""
 
 from collections.abc import Iterator
 

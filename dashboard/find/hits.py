@@ -27,7 +27,7 @@ class Group:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """What was typed, as words. A NUL reaches no database."""
+    """The typed text, as words. A NUL reaches no database."""
     return tuple(text[:MAX_LENGTH].replace("\x00", " ").split()[:MAX_WORDS])
 
 

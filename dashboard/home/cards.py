@@ -1,4 +1,4 @@
-"""How far each workspace is, what runs, what today costs, and when the backlog is done."""
+"""A card for each workspace: how far it is, what runs, what today costs, and when the backlog is done."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What may need a person, by kind. Each source is a function of one shape: it reads the workspaces in view with a fixed number of queries.
+"""Items that may need a person, by kind. Each source is a function of one shape: it reads the workspaces in view with a fixed number of
+queries.
 
 A new kind is a function here and a line in SOURCES.
 """
@@ -159,7 +160,7 @@ def approvals(scope: Scope) -> Iterable[Item]:
 
 
 def questions(scope: Scope) -> Iterable[Item]:
-    """What agents ask, where the person may answer. One query."""
+    """The questions of agents that the person may answer. One query."""
     for asked in dialogue.unanswered(scope.where_one_may(Need.OPERATE), limit=MAX_ENTRIES):
         here = reverse("entry", args=[asked.workspace_id, asked.entry_id])
         subject, key = f"#{asked.seq} {asked.title}", f"question:{asked.question_id}"

@@ -66,7 +66,7 @@ def act(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 def _until(choice: str) -> tuple[datetime, str]:
-    """When the item comes back, and how to say so. Raises Invalid."""
+    """The time when the item comes back, and a sentence for it. Raises Invalid."""
     at, zone = timezone.localtime(), timezone.get_current_timezone()
     if choice == "done":
         return at + FOR_GOOD, "Done: it comes back if it changes"

@@ -78,7 +78,7 @@ class Host:
 
     @property
     def slots(self) -> int:
-        """Of its workers that are online, or were at last, and are of a release that may run beside this one."""
+        """The slots of its workers that are online, or were at last, and are of a release that may run beside this one."""
         return sum(worker.slots for worker in self.online or self.workers if worker.version in release.COMPATIBLE)
 
     @property

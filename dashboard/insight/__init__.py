@@ -1,1 +1,1 @@
-"""What each agent, model, group, person and day brought, and what it cost."""
+"""The results and the cost of each agent, model, group, person and day."""

@@ -63,7 +63,7 @@ def _bar(figures: Figures, middle: float, wide: float, y: scales.Scale) -> list[
 
 
 def _labelled(middles: Sequence[float], days: Sequence[Day]) -> list[tuple[float, Day]]:
-    """As many labels as there is room for, the last day always."""
+    """Keep as many labels as there is room for, the last day always."""
     kept: list[tuple[float, Day]] = []
     for middle, day in reversed(list(zip(middles, days, strict=True))):
         if not kept or kept[-1][0] - middle >= 64:

@@ -1,4 +1,4 @@
-"""How long entries waited for their first session: percentiles by nearest rank, found by the database in one query."""
+"""The time that entries waited for their first session: percentiles by nearest rank, computed by the database in one query."""
 
 from collections import defaultdict
 from collections.abc import Hashable

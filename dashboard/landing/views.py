@@ -57,7 +57,7 @@ def _badge(row: Integration, summary: reads.Summary | None) -> str:
 
 
 def queue_region(page_request: PageRequest) -> dict[str, Any]:
-    """What waits to land, for Muster or for people, and what is done now."""
+    """The work that waits to land, for Muster or for people, and what is done now."""
     workspace_id = page_request.workspace.pk
     return {
         "queued": reads.queued(workspace_id),
@@ -67,7 +67,7 @@ def queue_region(page_request: PageRequest) -> dict[str, Any]:
 
 
 def history_region(page_request: PageRequest) -> dict[str, Any]:
-    """What Muster wrote on the branch, newest first."""
+    """The commits that Muster wrote on the branch, newest first."""
     rows = reads.history(page_request.workspace.pk, limit=MAX_HISTORY + 1)
     return {"landed": [_landed(row) for row in rows[:MAX_HISTORY]], "more_landed": len(rows) > MAX_HISTORY}
 

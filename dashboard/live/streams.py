@@ -125,7 +125,7 @@ def _person(request: HttpRequest) -> Caller:
 
 
 def _program(request: HttpRequest) -> Caller:
-    """As `config.http.api`: an invalid token is refused even with a valid session cookie."""
+    """The caller of a program, as in `config.http.api`: an invalid token is refused even with a valid session cookie."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return _person(request)

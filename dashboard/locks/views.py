@@ -187,7 +187,7 @@ def _waits_since(entry: Entry) -> datetime:
 
 
 def _wants(entry: Entry, path: str) -> bool:
-    """Whether one of its paths equals, contains or is inside this one."""
+    """True if one of the entry's paths equals, contains or is inside this one."""
     mine = path.rstrip("/")
     return any(
         (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/")

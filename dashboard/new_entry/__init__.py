@@ -1,1 +1,1 @@
-"""How one entry comes in by a form: the page, its fields, and the check before it is added."""
+"""The form by which one entry comes in: the page, its fields, and the check before it is added."""

@@ -32,7 +32,7 @@ LINES = {name: FIELDS.index(field) + 1 for name, field in FIELD_OF.items()}
 
 
 def submitted(post: Any) -> dict[str, str]:
-    """What was typed. The failing cases that were chosen as targets join the tests."""
+    """The typed values. The failing cases that were chosen as targets join the tests."""
     form_data = {name: post.get(name, "") for name in FIELDS}
     typed = lines(form_data["tests"])
     chosen = [name for name in post.getlist("target") if name not in typed]
@@ -46,7 +46,7 @@ def spec(form_data: dict[str, str]) -> dict[str, Any]:
 
 
 def written(form_data: dict[str, str]) -> dict[str, Any]:
-    """What an edit changes, in the API's shape."""
+    """The changes of an edit, in the API's shape."""
     return {
         "content": _text(form_data["content"]),
         "spec": {name: item for name, item in spec(form_data).items() if item} or None,

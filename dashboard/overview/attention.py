@@ -57,7 +57,7 @@ def load(page_request: PageRequest, *, stuck: int, unfunded: int, asked: int) ->
 
 
 def _questions(page_request: PageRequest) -> list[Item]:
-    """What agents ask, oldest first: each entry waits for the answer."""
+    """The questions of agents, oldest first: each entry waits for the answer."""
     items = []
     for question in dialogue.unanswered([page_request.workspace.pk], limit=MAX_ITEMS):
         here = reverse("entry", args=[question.workspace_id, question.entry_id])
@@ -128,7 +128,7 @@ def _orphans(page_request: PageRequest) -> list[Item]:
 
 
 def _alerts(page_request: PageRequest) -> list[Item]:
-    """What the banner says, and an open circuit breaker, so that the list is empty only where no banner asks for a person."""
+    """The alerts of the banner, and an open circuit breaker, so that the list is empty only where no banner asks for a person."""
     symbols = {"bad": "failed", "warn": "warn", "odd": "unknown"}
     items = [
         Item(alert.tone, symbols[alert.tone], [(alert.sentence, "")], None, alert.words, alert.link)

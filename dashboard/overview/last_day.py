@@ -1,4 +1,4 @@
-"""What landed lately, and how much in each of the last 24 hours."""
+"""The newest landings, and their number in each of the last 24 hours."""
 
 from datetime import timedelta
 from typing import Any

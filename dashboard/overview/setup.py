@@ -1,4 +1,5 @@
-"""What stands between a young workspace and its first landing: the agents' programs and keys, a remote, and what the checks say of the base."""
+"""The steps between a young workspace and its first landing: the agents' programs and keys, a remote, and the checks' verdict on the
+base."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def _alive(workspace: Workspace) -> QuerySet[Entry]:
 
 
 def _shown(workspace: Workspace, at: datetime) -> dict[str, QuerySet[Any]]:
-    """What is only shown: counting stops at COUNTED_TO."""
+    """Rows whose number is only shown: counting stops at COUNTED_TO."""
     alive = _alive(workspace)
     blocked = alive.filter(status=Entry.Status.BLOCKED)
     ended = Session.objects.filter(workspace=workspace, ended_at__gte=at - DAY)
@@ -74,7 +74,7 @@ def _shown(workspace: Workspace, at: datetime) -> dict[str, QuerySet[Any]]:
 
 
 def _reckoned_with(workspace: Workspace) -> dict[str, QuerySet[Any]]:
-    """What other numbers follow from: counted to the end."""
+    """Rows whose number other numbers follow from: counted to the end."""
     alive = _alive(workspace)
     return {
         "failed": alive.filter(status=Entry.Status.FAILED),
@@ -97,7 +97,7 @@ def _spent(workspace: Workspace, at: datetime) -> dict[str, QuerySet[LedgerEntry
 
 
 def _move_asked(workspace: Workspace, row: dict[str, Any]) -> None:
-    """What waits for an answer is in review, and not ready: columns of the entry do not say so."""
+    """Count entries that wait for an answer as in review, and not as ready: columns of the entry do not show it."""
     unanswered = _alive(workspace).filter(status_groups.WAITING_FOR_ANSWER)
     n = unanswered.aggregate(all=Count("pk"), ready=Count("pk", filter=status_groups.STORED_KINDS["ready"]))
     row["review"] += n["all"]

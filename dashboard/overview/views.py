@@ -136,7 +136,7 @@ def trouble(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _lists(page_request: PageRequest, counts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Where all are that the attention list has no room for: each with the number that its page shows, and its link."""
+    """Links to all that the attention list has no room for, each with the number that its page shows."""
     entries, workers = (reverse(name, args=[page_request.workspace.pk]) for name in ("entries", "workers"))
     numbers = [
         (counts["blocked"] + counts["failed"], "blocked or failed", f"{entries}?status=stuck"),

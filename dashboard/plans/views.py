@@ -29,7 +29,7 @@ MAX_NAME = 200
 
 @dataclass(frozen=True)
 class Form:
-    """What the form carries. `file`: the name of the only upload; `problem`: why the text did not arrive."""
+    """The submitted form. `file`: the name of the only upload; `problem`: why the text did not arrive."""
 
     text: str
     format: str

@@ -59,7 +59,7 @@ def _filled(page_request: PageRequest, proposal: Proposal) -> dict[str, str]:
 
 
 def _after(proposal: Proposal, form_data: dict[str, str]) -> dict[str, Any]:
-    """What the form has no field for stays."""
+    """The proposal's values after the edit. Values that the form has no field for stay."""
     typed = entry_form.written(form_data)
     before = proposal.after.get("spec") or {}
     others = {name: value for name, value in before.items() if name not in entry_form.SPEC_OF.values()}

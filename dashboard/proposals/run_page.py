@@ -107,7 +107,7 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _again(page_request: PageRequest, run: Run) -> str:
-    """Where the same can be asked again."""
+    """The address of the page where the same can be requested again."""
     goal = reverse("goal", args=[page_request.workspace.pk])
     if run.subject_id:
         return f"{reverse('entry', args=[page_request.workspace.pk, run.subject_id])}?tab=children"
@@ -121,13 +121,13 @@ def _executor_runs(page_request: PageRequest) -> bool:
 
 
 def _has_started(proposal: Proposal) -> bool:
-    """Whether its entry has had a session since: undoing it is refused."""
+    """True if its entry has had a session since: undoing it is refused."""
     before = (proposal.before or {}).get("attempts", 0)
     return proposal.entry is not None and proposal.entry.attempts != before
 
 
 def _applied(proposals: Sequence[Proposal]) -> str:
-    """What was done to how many entries, by kind."""
+    """The number of applied proposals of each kind, in words."""
     counts = Counter(proposal.kind for proposal in proposals)
     parts = [f"{_entries(counts[kind])} {_is(counts[kind])} {word.lower()}" for kind, word in APPLIED.items() if counts[kind]]
     return ", ".join(parts) or "Nothing is applied"

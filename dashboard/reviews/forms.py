@@ -20,7 +20,7 @@ class NewReviewForm(ReviewForm):
 
 
 class TargetForm(forms.Form):
-    """What a proposal is about: an entry's id, or the name of one of the project's amounts."""
+    """The subject of a proposal: an entry's id, or the name of one of the project's amounts."""
 
     target = forms.CharField(max_length=60, error_messages={"required": "Choose a budget"})
 

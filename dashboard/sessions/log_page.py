@@ -110,7 +110,7 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 
 def _chosen(page_request: PageRequest) -> tuple[dict[str, Any], list[str]]:
-    """What the address selects; for a page that stays open, the lines after the last one that it shows."""
+    """The filter that the address selects; for a page that stays open, the lines after the last one that it shows."""
     if not page_request.live:
         return filters.read(LogFilter, page_request)
     named = {name: page_request.request.GET.get(f"log_{name}", "") for name in ("after", "level", "count")}
@@ -120,7 +120,7 @@ def _chosen(page_request: PageRequest) -> tuple[dict[str, Any], list[str]]:
 
 
 def _is_old(session: Session) -> bool:
-    """Whether its log is no longer kept."""
+    """True if the session's log is no longer kept."""
     return session.ended_at is not None and session.ended_at < now() - timedelta(days=settings.KEEP_LOGS_DAYS)
 
 
@@ -206,5 +206,5 @@ def _newest(session: Session) -> int:
 
 
 def _is_part(page_request: PageRequest) -> bool:
-    """Whether the script requests lines; it searches separately."""
+    """True if the script requests lines; it searches separately."""
     return page_request.asks_for("log")

@@ -85,7 +85,7 @@ def steps_of(session: Session, config: Config) -> tuple[list[tuple[str, str]], i
 
 
 def urgency(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
-    """How urgently a person should look at it: smaller is more urgent."""
+    """The urgency of the session for a person: smaller is more urgent."""
     if over:
         return 20
     if session.stop_wanted_at is not None and at - session.stop_wanted_at > UNANSWERED_AFTER:

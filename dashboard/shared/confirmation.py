@@ -28,7 +28,7 @@ def token(page_request: PageRequest, action: str, subject: object = "") -> str:
 
 
 def is_confirmed(page_request: PageRequest, action: str, subject: object = "") -> bool:
-    """Whether the posted form carries a valid token for this action and subject."""
+    """True if the posted form carries a valid token for this action and subject."""
     try:
         payload = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
     except signing.BadSignature:

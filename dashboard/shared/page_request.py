@@ -38,7 +38,7 @@ class PageRequest:
         return need in GRANTS[self.role]
 
     def asks_for(self, region: str) -> bool:
-        """Whether the request is for this part of the page, alone or with others."""
+        """True if the request is for this part of the page, alone or with others."""
         return self.request.GET.get("fragment") == region or region in self.live
 
     @cached_property
@@ -105,7 +105,7 @@ class PageRequest:
 
     @property
     def ticked_at(self) -> datetime | None:
-        """When the executor last ticked; None: never."""
+        """The time of the executor's last tick; None: never."""
         return cast("datetime | None", self.executor.ticked_at)  # type: ignore[attr-defined]
 
     @property

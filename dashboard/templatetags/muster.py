@@ -79,8 +79,8 @@ def duration(span: timedelta | float | None) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString:
-    """How long ago, or the date if older than a day. The exact time is in the title and, for relative times, in print.
-    A script keeps it counting while the page is live."""
+    """The time since the moment, or the date if older than a day. The exact time is in the title and, for relative times, in print. A
+    script keeps it counting while the page is live."""
     if moment is not None and now() - moment >= times.DAY:
         return _time(moment, times.brief(moment, _zone()))
     return _clock(moment, "ago", labels.age, never)

@@ -1,4 +1,4 @@
-"""What people say to an entry's agents and what those ask: the tab, and its forms."""
+"""The instructions for an entry's agents and the questions of those: the tab, and its forms."""
 
 from typing import Any
 

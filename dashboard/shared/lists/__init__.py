@@ -1,1 +1,1 @@
-"""What every list shares: filters in the URL, keyset pagination, and the list of ignored filters."""
+"""The common parts of every list: filters in the URL, keyset pagination, and the list of ignored filters."""
