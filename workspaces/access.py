@@ -50,7 +50,7 @@ class Caller:
 
     @property
     def everywhere(self) -> bool:
-        """Whether the caller sees every workspace: a superuser, or a token without a workspace."""
+        """True if the caller sees every workspace: a superuser, or a token without a workspace."""
         if self.token:
             return self.token.workspace_id is None and not self.session_ref
         return bool(self.user and self.user.is_superuser)
@@ -130,7 +130,7 @@ def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> 
 
 
 def workspace_and_role(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[Workspace, Role]:
-    """As `workspace_for`, with the caller's role there. One query."""
+    """Like `workspace_for`, with the caller's role there. One query."""
     workspace, role = _load(caller, workspace_id) if ids.is_id(workspace_id) else (None, None)
     if workspace is None or role is None:
         raise NotFound("Workspace not found")

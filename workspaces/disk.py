@@ -38,12 +38,12 @@ def free_mb_known() -> int | None:
 
 
 def is_low() -> bool:
-    """Whether nothing new may start on this host."""
+    """True if nothing new may start on this host."""
     return bool(free_mb() < settings.DISK_RESERVE_MB)
 
 
 def is_full(error: BaseException | str) -> bool:
-    """Whether an error, or its text, says so: of a database, of the system, or of git, which names the file and no reason."""
+    """True if an error, or its text, reports a full disk: of a database, of the system, or of git, which names the file and no reason."""
     text = str(error).lower()
     return any(words in text for words in ("disk is full", "no space left", "unable to write file"))
 

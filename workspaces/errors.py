@@ -22,7 +22,7 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """What the caller saw has changed meanwhile: 409. Nothing was overwritten."""
+    """The state that the caller saw has changed meanwhile: 409. Nothing was overwritten."""
 
 
 class Invalid(Refused):

@@ -63,7 +63,7 @@ def take(folder: Path) -> IO[str] | None:
 
 
 def is_taken(folder: Path) -> bool:
-    """Whether `up`, or a restore, works with this data directory."""
+    """True if `up`, or a restore, works with this data directory."""
     try:
         with open(folder / "up.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -124,7 +124,7 @@ def _remember(parts: Mapping[str, str]) -> None:
 
 
 def forget() -> None:
-    """As in a new process."""
+    """Forget all secrets, as in a new process."""
     global _seen
     with _lock:
         _known.clear()
@@ -142,7 +142,7 @@ def _matches(text: str, names: Mapping[str, str]) -> list[str]:
 
 
 def _pattern(text: str, names: Mapping[str, str]) -> str:
-    """Of those that the text contains, the longest first; looking for each is faster than one pattern of all."""
+    """A pattern of the secrets that the text contains, the longest first; looking for each is faster than one pattern of all."""
     return "|".join(re.escape(part) for part in sorted((part for part in names if part in text), key=len, reverse=True))
 
 

@@ -33,7 +33,8 @@ def number() -> str:
 
 
 def why_incompatible(other: str, mine: str = NUMBER) -> str:
-    """Why a worker of the release `other` gets nothing from a server of this one, and what to do, as a sentence. Empty: it may work."""
+    """The reason why a worker of the release `other` gets nothing from a server of this one, and what to do, as a sentence. Empty: it may
+    work."""
     if other in compatible_with(mine):
         return ""
     theirs, ours = _parsed(other), _parsed(mine)

@@ -110,7 +110,7 @@ def hour_of(at: datetime, zone: tzinfo) -> datetime:
 
 
 def hours_are_whole(zone: tzinfo, *moments: datetime) -> bool:
-    """Whether hours in the zone start with those of UTC, at these moments and half a year before each."""
+    """True if hours in the zone start with those of UTC, at these moments and half a year before each."""
     checked = [at - half for at in moments for half in (timedelta(0), 182 * DAY)]
     return all(
         (at.utcoffset() or timedelta(0)) % timedelta(hours=1) == timedelta(0) for at in (a.astimezone(zone) for a in checked)

@@ -142,7 +142,7 @@ def revoke(token: ApiToken, *, by: Caller, reason: str) -> None:
 
 
 def why_kept(token: ApiToken) -> str:
-    """Why a person may not change a token; empty when they may."""
+    """The reason why a person may not change a token; empty when they may."""
     if token.session_ref:
         return "It belongs to a session and ends with it: stop the session"
     return "It is revoked already" if token.revoked_at else ""

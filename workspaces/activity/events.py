@@ -95,7 +95,7 @@ class ActivityEvent:
             setattr(self, name, values.get(name, _default(default)))
 
     def data(self) -> dict[str, Any]:
-        """What the log stores."""
+        """The values that the log stores."""
         values = {name: getattr(self, name) for name in self.field_defaults}
         return {name: value for name, value in values.items() if not self._is_left_out(name, value)}
 

@@ -1,6 +1,5 @@
-"""What every page of the admin site has in common: history is read-only; other rows change by the same functions as everywhere else,
-with a reason. No form deletes rows: where deletion is allowed, an action with a dry run does it (fixes.py).
-"""
+"""The common parts of all pages of the admin site: history is read-only; other rows change by the same functions as everywhere else, with a
+reason. No form deletes rows: where deletion is allowed, an action with a dry run does it (fixes.py)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

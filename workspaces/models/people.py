@@ -1,4 +1,4 @@
-"""Who may see and do what."""
+"""Workspaces, roles in them, and API tokens: who may see and do what."""
 
 from django.conf import settings
 from django.db import models

@@ -1,4 +1,4 @@
-"""How a person wants to see pages, what they have read there; and failed logins."""
+"""A person's preferences for pages, and the items that they have read there; and failed logins."""
 
 from django.conf import settings
 from django.db import models

@@ -1,6 +1,5 @@
-"""Where a webhook may go: https, to a public address, resolved once. Hosts in MUSTER_WEBHOOK_ALLOW may also be private, and plain http.
-The connection uses the resolved address, so that the name cannot change its meaning in between.
-"""
+"""The addresses that a webhook may go to: https, public, resolved once. Hosts in MUSTER_WEBHOOK_ALLOW may also be private, and plain http.
+The connection uses the resolved address, so that the name cannot change its meaning in between."""
 
 import ipaddress
 import re
@@ -73,7 +72,7 @@ def resolve(url: str) -> Destination:
 
 
 def is_public(address: _Address) -> bool:
-    """Whether it is an address on the public internet. A mapped IPv4 address counts as that address."""
+    """True if it is an address on the public internet. A mapped IPv4 address counts as that address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)

@@ -55,7 +55,8 @@ def channel_for(workspace_id: str, channel_id: str) -> Channel:
 
 
 def mask_of(channel: Channel) -> Mask:
-    """What its receiver knows and may repeat: the secret parts of its address, which is the only secret of a chat, and its signing secret."""
+    """The mask of the secrets that the channel's receiver knows and may repeat: the secret parts of its address, which is the only secret
+    of a chat, and its signing secret."""
     secrets = {}
     if channel.kind != Channel.Kind.EMAIL:
         parts = urlsplit(channel.target)

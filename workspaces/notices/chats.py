@@ -25,7 +25,7 @@ class Message:
 
 
 def slack(message: Message) -> dict[str, Any]:
-    """As plain text in blocks; `text` is what a phone shows of it."""
+    """A message as plain text in blocks; `text` is what a phone shows of it."""
     lines = _cut("\n".join(message.lines))
     blocks: list[dict[str, Any]] = [_section(message.title)]
     if lines:

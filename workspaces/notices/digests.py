@@ -35,7 +35,7 @@ class DigestSettings:
 
 @dataclass(frozen=True)
 class Period:
-    """What one digest is about. `following`: when the next one is due."""
+    """The period of one digest. `following`: when the next one is due."""
 
     since: datetime
     until: datetime

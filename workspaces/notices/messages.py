@@ -37,7 +37,7 @@ def payload(delivery: Delivery) -> dict[str, Any]:
 
 
 def body(delivery: Delivery) -> str:
-    """What is posted. A chat gets a message in its own form (chats.py), every other receiver the payload."""
+    """The posted body. A chat gets a message in its own form (chats.py), every other receiver the payload."""
     form = chats.FORMS.get(Channel.Kind(delivery.channel.kind))
     content = form(_message(delivery)) if form else payload(delivery)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

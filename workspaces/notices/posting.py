@@ -21,7 +21,7 @@ MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """Of HTTP. `headers`: their names in lower case. `content`: its first bytes."""
+    """An HTTP response. `headers`: their names in lower case. `content`: its first bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -123,7 +123,7 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 
 
 def why(error: Exception, took: float, timeout_s: float) -> str:
-    """What went wrong, as a sentence."""
+    """The error, as a sentence."""
     if isinstance(error, TimeoutError) or took >= timeout_s:
         return f"No response within {timeout_s:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""When a digest is due: every day at an hour of its time zone, or every Monday. Pure.
+"""The times when a digest is due: every day at an hour of its time zone, or every Monday. Pure.
 
 An hour that the clocks skip is the one after it; of an hour that occurs twice, the first counts.
 """

@@ -67,6 +67,6 @@ def _user_of(token: str) -> User | None:
 
 
 def _claim_login(user: User) -> bool:
-    """Of two clicks at once, only one logs in."""
+    """True for only one of two clicks at once: it logs in."""
     unused = User.objects.filter(pk=user.pk, last_login=user.last_login)
     return unused.update(last_login=now()) == 1

@@ -1,4 +1,5 @@
-"""Who may log in, and who is an admin of the whole server. Recorded in each affected workspace. No one is deleted: history names them."""
+"""Changes to who may log in, and who is an admin of the whole server. Recorded in each affected workspace. No one is deleted: history names
+them."""
 
 from typing import Any
 

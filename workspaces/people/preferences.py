@@ -35,7 +35,7 @@ class Backend(ModelBackend):
 
 @dataclass(frozen=True)
 class PagePreferences:
-    """What the templates read as `preferences`: every value chosen or defaulted."""
+    """The templates' `preferences`: every value chosen or defaulted."""
 
     theme: str = Preferences.Theme.SYSTEM.value
     zone: str = "UTC"

@@ -1,4 +1,5 @@
-"""What a person has read, and put aside, in the queue on their home page. An item's key changes with its cause, so a mark ends with it."""
+"""A person's marks in the queue on their home page: what they have read, and put aside. An item's key changes with its cause, so a mark
+ends with it."""
 
 from collections.abc import Iterable
 from datetime import datetime
