@@ -1,4 +1,5 @@
-"""Where the database and the broker are: as one address each, or in parts, which need no encoding. Standard library only, since `up` imports it."""
+"""The addresses of the database and the broker: one address each, or in parts, which need no encoding. Standard library only, since `up`
+imports it."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from config import env
 
 
 def broker() -> str:
-    """Of Redis or Valkey. Empty: the embedded one."""
+    """The address of Redis or Valkey. Empty: the embedded one."""
     host = env.read("REDIS_HOST")
     if not host:
         return env.read("REDIS_URL")
@@ -18,7 +19,7 @@ def broker() -> str:
 
 
 def database_parts() -> dict[str, Any] | None:
-    """Of PostgreSQL, as Django names them. None: DATABASE_HOST is not set."""
+    """The parts of PostgreSQL's address, as Django names them. None: DATABASE_HOST is not set."""
     if not env.read("DATABASE_HOST"):
         return None
     return {

@@ -1,4 +1,4 @@
-"""What uvicorn serves: event streams through Django's async handler, everything else at WSGI speed in threads."""
+"""The application that uvicorn serves: event streams through Django's async handler, everything else at WSGI speed in threads."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""How long a connection to PostgreSQL may be silent: a host that is cut off neither waits for hours, nor holds its locks for hours."""
+"""Limits on the silence of a connection to PostgreSQL: a host that is cut off neither waits for hours, nor holds its locks for hours."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ PROBES = 3
 
 
 def options(lease_s: float) -> dict[str, int]:
-    """Of libpq, for this end of a connection. Shorter than the time for which a worker may act without a renewal of its leases."""
+    """The options of libpq for this end of a connection. Its times are shorter than that for which a worker may act without a renewal of
+    its leases."""
     silence = _silence_s(lease_s)
     return {
         "connect_timeout": max(silence, 2),

@@ -397,7 +397,7 @@ def read(name: str) -> str:
 
 
 def is_given(*names: str) -> bool:
-    """Whether one of these has a text."""
+    """True if one of these has a text."""
     return any(read(name) for name in names)
 
 
@@ -475,7 +475,8 @@ def base_url() -> str:
 
 
 def agent_url() -> str:
-    """Where agents reach the API: the variable, or the agents' address of the last `up` on this data directory, or that of people."""
+    """The address at which agents reach the API: the variable, or the agents' address of the last `up` on this data directory, or that of
+    people."""
     address = data_dir() / "agent-address"
     if not read("MUSTER_AGENT_URL") and "MUSTER_BASE_URL" not in os.environ and address.exists():
         return address.read_text().strip() or base_url()

@@ -1,4 +1,4 @@
-"""What the processes write to stderr: a line for people, with tracebacks below it; or JSON, one object a line, for what collects logs."""
+"""The log lines on stderr: for people, with tracebacks below them; or JSON, one object a line, for log collectors."""
 
 from typing import Any
 

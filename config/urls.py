@@ -1,4 +1,4 @@
-"""Where every address of the site is mounted."""
+"""All addresses of the site."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView

@@ -1,1 +1,1 @@
-"""What every HTTP request meets: the API's front, errors, middleware, compression."""
+"""The layers that every HTTP request passes: the API's front, errors, middleware, compression."""

@@ -1,4 +1,4 @@
-"""Whether this process works, and whether the whole can: for load balancers and orchestrators. Says nothing about versions: anyone may ask."""
+"""Health checks of this process, and of the whole, for load balancers and orchestrators. They show no versions: anyone may ask."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What `up` prints."""
+"""The messages that `up` prints."""
 
 import signal
 from pathlib import Path

@@ -68,7 +68,7 @@ class Supervisor:
             raise Stop
 
     def _is_second_ctrl_c(self, sig: int) -> bool:
-        """Whether it is a new Ctrl-C: some programs signal the process and then its group."""
+        """True if it is a new Ctrl-C: some programs signal the process and then its group."""
         return sig == signal.SIGINT and time.monotonic() - self.stopping_since > 0.3
 
     def _lock(self) -> IO[str]:

@@ -48,7 +48,7 @@ def command(socket_path: Path, folder: Path, *, password_file: Path | None = Non
 
 
 def answers(socket_path: Path, password: str = "") -> bool:
-    """Whether it takes commands: a server that still loads its file answers PING with -LOADING."""
+    """True if the server takes commands: one that still loads its file answers PING with -LOADING."""
     login = f"AUTH {password}\r\n".encode() if password else b""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(1)
