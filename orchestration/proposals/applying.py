@@ -132,7 +132,7 @@ def _chosen(run: Run, only: Collection[int] | None, state: Proposal.State = Stat
 
 
 def _sort_out(backlog: Backlog, chosen: Sequence[Proposal]) -> tuple[Outcome, list[Proposal]]:
-    """Which of the chosen are outdated, which wait for those, and which can be applied now, in their order."""
+    """Sort the chosen proposals: which are outdated, which wait for those, and which can be applied now, in their order."""
     outcome = Outcome()
     for proposal in chosen:
         if sentence := KINDS[proposal.kind].outdated(proposal, backlog):

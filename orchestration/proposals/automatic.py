@@ -1,4 +1,4 @@
-"""What a workspace lets its agents apply without a person."""
+"""The changes that a workspace lets its agents apply without a person."""
 
 from collections.abc import Sequence
 from typing import Literal

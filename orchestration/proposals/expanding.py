@@ -1,4 +1,5 @@
-"""When an expander is asked about an entry: by a person, or once by itself where the entry is too large (config `expander.on`)."""
+"""Runs of the expander about an entry: a person requests one, or one starts by itself where the entry is too large (config
+`expander.on`)."""
 
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -63,7 +64,7 @@ def _candidates(workspace_id: str, expander: Expander) -> list[Entry]:
 
 
 def _too_large(entry: Entry, expander: Expander) -> bool:
-    """What has begun is only looked at when it is stuck; so is a child, or splits would lead to splits."""
+    """True if the entry is too large. Once it has begun, only being stuck counts; for a child, too, or splits would lead to splits."""
     if entry.parent_id is None and entry.attempts == 0 and entry.status == Entry.Status.PENDING:
         many = len(entry.spec.get("acceptance_criteria") or ()) > expander.max_criteria
         return ("no_files" in expander.on and not entry.paths) or ("criteria" in expander.on and many)

@@ -30,8 +30,8 @@ class Proposed:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an agent's answer proposes. With problems, which are sentences, nothing of it is used. `doubts`: sentences that the agent gets too
-    if it has another turn; if not, the proposals are marked with them."""
+    """The changes that an agent's answer proposes. With problems, which are sentences, nothing of it is used. `doubts`: sentences that the
+    agent gets too if it has another turn; if not, the proposals are marked with them."""
 
     proposed: Sequence[Proposed] = ()
     problems: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Which event of the backlog asks the orchestrator. Pure: what happened is read by the caller."""
+"""The events of the backlog that start a run of the orchestrator. Pure: the caller reads what happened."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Trigger = Run.Trigger
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a workspace whose executor runs, since its last run. `last`: when that was asked for, or refused. `stuck`, `on_plateau`: entries that
+    """A workspace whose executor runs, since its last run. `last`: when that was requested, or refused. `stuck`, `on_plateau`: entries that
     were blocked or failed since. `rounds`: that ended since. `is_idle`: nothing is at work or can start, though there is money and work.
     `has_changed`: an entry was added, or a session ended. `is_open`: a run is at work."""
 

@@ -1,4 +1,4 @@
-"""What the tests of proposed entries say on the commit where their work starts: there they must run, and fail. Pure."""
+"""The results of proposed entries' tests on the commit where their work starts: there they must run, and fail. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ def judge(entries: Mapping[int, ProposedEntry], runs: Sequence[CheckRun], before
 
 
 def together(judged: Sequence[tuple[str, OnBase]]) -> OnBase:
-    """Of the children of a split, by their titles: the worst state, and all that is wrong."""
+    """Join the results of a split's children, by their titles: the worst state, and all that is wrong."""
     state = min((each.state for _, each in judged), key=WORST_FIRST.index)
     failing = {name: message for _, each in judged for name, message in each.failing.items()}
     problems = [f"{title}: {each.problem}" for title, each in judged if each.problem]

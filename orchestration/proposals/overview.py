@@ -1,4 +1,4 @@
-"""What an orchestrator reads: the open entries with their states, reasons, scores and costs, and the money that is left."""
+"""The backlog as an orchestrator reads it: the open entries with their states, reasons, scores and costs, and the money that is left."""
 
 import json
 from collections.abc import Mapping

@@ -87,7 +87,7 @@ def _picture(row: Any, needs: list[str]) -> Picture:
 
 
 def untouchable(now: Picture) -> str:
-    """Why no proposal may change this entry, in a sentence; empty: one may."""
+    """The reason why no proposal may change this entry, as a sentence; empty: one may."""
     if now.status == Entry.Status.DONE:
         return f"{now.name} is done"
     if now.status == Entry.Status.IN_PROGRESS:
@@ -102,20 +102,20 @@ def untouchable(now: Picture) -> str:
 
 
 def outdated(before: Stored, now: Picture | None) -> str:
-    """Why a proposal about an entry that was read as `before` cannot be applied, in a sentence; empty: it can."""
+    """The reason why a proposal about an entry that was read as `before` cannot be applied, as a sentence; empty: it can."""
     if now is None:
         return f"#{before['seq']} {title(before)} was deleted since"
     return untouchable(now) or changed(before, now)
 
 
 def changed(before: Stored, now: Picture) -> str:
-    """What of these values differs now, in a sentence; empty: nothing. Values that are not stored do not count."""
+    """The values that differ now, as a sentence; empty: none. Values that are not stored do not count."""
     names = [name for key, name in NAMES.items() if key in before and before[key] != now.values[key]]
     return f"{now.name} was changed since: {', '.join(names)}" if names else ""
 
 
 def as_read(stored: Stored) -> dict[str, Any]:
-    """What the run read, without what applying noted for an undo; also of the other entry of a merge."""
+    """The values that the run read, without what applying noted for an undo; also of the other entry of a merge."""
     names = {"seq", "status", "reason", "message", *NAMES}
     other = {"other": as_read(stored["other"])} if "other" in stored else {}
     return {name: value for name, value in stored.items() if name in names} | other

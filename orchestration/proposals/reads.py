@@ -45,8 +45,8 @@ def counts(run_ids: Collection[str]) -> dict[str, dict[str, int]]:
 
 
 def outrun(workspace_id: str, proposals: Iterable[Proposal]) -> dict[int, str]:
-    """Of open proposals about entries: id to why they cannot be applied now, in a sentence. An addition is compared with the whole backlog
-    only when it is applied. Two queries, or none."""
+    """The open proposals about entries that cannot be applied now: id to the reason, as a sentence. An addition is compared with the whole
+    backlog only when it is applied. Two queries, or none."""
     about = [p for p in proposals if p.state == Proposal.State.OPEN and p.kind != Proposal.Kind.ADD]
     now = pictures.read(workspace_id, {pk for p in about for pk in (p.subject_id, p.after.get("with")) if pk}) if about else {}
     sentences = {}

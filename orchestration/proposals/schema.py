@@ -46,7 +46,7 @@ class ProposedEntry(Strict):
         return dict((self.spec and self.spec.test_files) or {})
 
     def stored(self) -> dict[str, Any]:
-        """As JSON, without what was not set."""
+        """The values as JSON, without those that were not set."""
         return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""What undoing proposals restores, in words for the activity log."""
+"""The state that undoing proposals restores, in words for the activity log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

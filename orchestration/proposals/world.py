@@ -1,4 +1,5 @@
-"""What a run may refer to: the files of the commit that it reads, and the entries of the backlog. Values only, so that checks are pure."""
+"""The files and entries that a run may refer to: those of the commit that it reads, and of the backlog. Values only, so that checks are
+pure."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -70,7 +70,7 @@ def _without_tag(detail: Any) -> dict[str, Any]:
 
 
 def _problems(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
-    """Of each change by itself, and of two about one entry."""
+    """The problems of each change by itself, and of two about one entry."""
     named = Counter[str]()
     for n, change in enumerate(changes, start=1):
         for name in [change.entry, *([change.other] if isinstance(change, Merge) else [])]:
@@ -103,7 +103,7 @@ def _problems_of_values(change: Change, seen: Seen) -> Iterator[str]:
 
 
 def _problems_together(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
-    """Of the backlog that all of them would make."""
+    """The problems of the backlog that all changes together would leave."""
     needs = {pk: list(picture.values["depends_on"]) for pk, picture in seen.open.items()}
     for change in changes:
         if isinstance(change, Change) and change.depends_on is not None:

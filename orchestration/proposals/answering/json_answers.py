@@ -67,7 +67,7 @@ def problem(where: str, detail: Any) -> str:
 
 
 def first(problems: list[str]) -> list[str]:
-    """As many as an agent can repair at once."""
+    """The first problems: as many as an agent can repair at once."""
     more = len(problems) - MAX_PROBLEMS
     return [*problems[:MAX_PROBLEMS], *([f"And {more} more problems"] if more > 0 else [])]
 

@@ -1,1 +1,1 @@
-"""What applying a proposal does, and how that is undone: a module for each kind, of the shape in `interface`."""
+"""The effects of proposals, and how each is undone: a module for each kind, of the shape in `interface`."""

@@ -27,7 +27,7 @@ def outdated(proposal: Proposal, backlog: Backlog) -> str:
 
 
 def waiting(ready: Sequence[Proposal], outrun: Sequence[Proposal]) -> list[Proposal]:
-    """Of these additions, those that depend on an outdated one, directly or behind others."""
+    """The additions that depend on an outdated one, directly or behind others."""
     held, behind = {_entry(proposal).ref or "" for proposal in outrun}, list[Proposal]()
     while blocked := [p for p in ready if p not in behind and held.intersection(_entry(p).depends_on)]:
         behind += blocked

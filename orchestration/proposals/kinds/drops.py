@@ -23,7 +23,7 @@ def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> Non
 
 
 def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
-    """What waits for others of them is restored after those."""
+    """Restore the entries, each after those of them that it waits for."""
     notes = [restoring.deleted(restoring.before(proposal), proposal.title) for proposal in proposals]
     left = {str(proposal.subject_id): proposal for proposal in proposals}
     while left:

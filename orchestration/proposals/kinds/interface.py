@@ -23,7 +23,7 @@ class Kind(Protocol):
     """Each function is called in a transaction that holds the executor's row, with proposals of this kind in their order."""
 
     def outdated(self, proposal: Proposal, backlog: Backlog) -> str:
-        """Why it cannot be applied to the backlog as it is now, in a sentence; empty: it can."""
+        """The reason why it cannot be applied to the backlog as it is now, as a sentence; empty: it can."""
 
     def apply(self, proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:
         """Change the backlog, and set `entry` of each. Raises Refused where the backlog refuses one of them: nothing is changed then."""

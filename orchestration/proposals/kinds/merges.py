@@ -30,7 +30,7 @@ def outdated(proposal: Proposal, backlog: Backlog) -> str:
 
 
 def _kept_waiting(proposal: Proposal, other_id: str, backlog: Backlog) -> str:
-    """Why an entry that waits for the other one must not be made to wait for this one, in a sentence; empty: all may."""
+    """The reason why an entry that waits for the other one must not wait for this one instead, as a sentence; empty: all may."""
     links = Dependency.objects.filter(depends_on=other_id, entry__deleted_at__isnull=True).exclude(entry=proposal.subject_id)
     now = pictures.read(backlog.run.session.workspace_id, list(links.values_list("entry_id", flat=True)))
     read = {each.subject_id: restoring.before(each) for each in backlog.run.proposals.filter(subject__in=now)}
@@ -79,13 +79,13 @@ def _needs(entry: Entry) -> set[str]:
 
 
 def _waiting(other: Entry, entry: Entry) -> list[tuple[Entry, set[str]]]:
-    """What waits for `other`, but for `entry`, each with all that it waits for."""
+    """The entries that wait for `other`, except `entry`, each with all that it waits for."""
     links = Dependency.objects.filter(depends_on=other, entry__deleted_at__isnull=True).exclude(entry=entry)
     return [(link.entry, _needs(link.entry)) for link in links.select_related("entry").order_by("entry__seq")]
 
 
 def _as_left(proposal: Proposal, waiting: Mapping[str, list[str]], other_id: str) -> list[tuple[Entry, list[str]]]:
-    """What waited for the dropped entry, each with what it waited for. Raises Conflict where that was changed since."""
+    """The entries that waited for the dropped one, each with what it waited for. Raises Conflict where that was changed since."""
     rows = Entry.objects.in_bulk(waiting.keys())
     for pk, needs in waiting.items():
         row = rows[pk]

@@ -1,4 +1,4 @@
-"""What undoing has in common: an entry is restored only while it is as the proposal left it."""
+"""The common parts of undoing: an entry is restored only while it is as the proposal left it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ def before(proposal: Proposal) -> dict[str, Any]:
 
 
 def deleted(stored: Mapping[str, Any], title: str) -> Mapping[str, Any]:
-    """What `delete` returned. Raises Conflict where an earlier version of Muster applied the proposal, which kept less."""
+    """The notes that `delete` returned. Raises Conflict where an earlier version of Muster applied the proposal, which kept less."""
     notes: Mapping[str, Any] | None = stored.get("deleted")
     if notes is None:
         raise Conflict(
