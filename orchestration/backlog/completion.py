@@ -1,4 +1,5 @@
-"""When a backlog becomes idle: no session is open and no entry can start by itself. Each time is recorded once (`backlog.finished`).
+"""Records when a backlog becomes idle: no session is open and no entry can start by itself. Each time is recorded once
+(`backlog.finished`).
 
 `finished`: every entry is done or failed. `stuck`: the remaining entries wait for a person, directly or behind others. The caller holds
 the executor's row, so of two sessions that end at once exactly one is the last.
@@ -23,7 +24,7 @@ GOING = Q(status=Entry.Status.IN_PROGRESS) | (
 
 
 def can_progress(entry: Entry) -> bool:
-    """Whether an entry keeps the backlog going: `GOING`, for one in memory."""
+    """True if the entry keeps the backlog going: `GOING`, for an entry in memory."""
     is_in_line = entry.unmet_dependencies == 0 and entry.reason_code not in OUT_OF_LINE
     return entry.status == Entry.Status.IN_PROGRESS or (entry.status == Entry.Status.PENDING and is_in_line)
 

@@ -1,6 +1,5 @@
-"""What a person writes about an entry: its text, its spec, its group, its dependencies, the labels that it requires. One edit of it, refused when the entry has changed
-since that person read it; and hashes by which an import sees what a person has changed.
-"""
+"""The parts of an entry that a person writes: its text, its spec, its group, its dependencies, the labels that it requires. One edit of
+them, refused when the entry has changed since that person read it; and hashes by which an import sees what a person has changed."""
 
 import hashlib
 import json
@@ -111,7 +110,7 @@ def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: st
 
 
 def changed_since(entry: Entry, moment: datetime) -> bool:
-    """Whether its text or its spec was changed after this moment: work that was verified before was made for something else."""
+    """True if the entry's text or spec was changed after this moment: work that was verified before was for something else."""
     verbs = (events.EntryEdited.verb, events.EntrySpecSet.verb)
     edits = Event.objects.filter(workspace_id=entry.workspace_id, object_id=entry.pk, verb__in=verbs, at__gt=moment)
     return any(not {"content", *SPEC_FIELDS}.isdisjoint(edit.data.get("fields", SPEC_FIELDS)) for edit in edits)

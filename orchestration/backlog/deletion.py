@@ -94,8 +94,8 @@ def _return_to_parent(row: Entry, *, by: Caller) -> None:
 
 
 def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> dict[str, int]:
-    """What deleted children and all below them have left goes to their siblings; a parent whose last child is deleted is an entry again, as it
-    was before. Returns by how much each budget changed."""
+    """Give what deleted children and all below them have left to their siblings; a parent whose last child is deleted is an entry again, as
+    it was before. Returns by how much each budget changed."""
     changed = Counter[str]()
     above = {row.pk: row.parent_id for row in rows}
     orphaned: dict[str, list[Entry]] = defaultdict(list)

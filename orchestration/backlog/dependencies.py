@@ -108,7 +108,7 @@ def _replace_one(row: Entry, needs: Collection[str], *, by: Caller, reason: str)
 
 
 def before_ids(row: Entry) -> list[str]:
-    """What it waits for, in the order in which that was added."""
+    """The ids of the entries that it waits for, in the order in which they were added."""
     return list(row.dependencies.order_by("id").values_list("depends_on_id", flat=True))
 
 

@@ -26,7 +26,7 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
 
 
 def child_from_request(item: schemas.EntryIn, parent: Entry) -> entries.Draft:
-    """What it does not say about its place in line is as its parent's."""
+    """The draft of a child: the request's, with its place in line as its parent's where the request does not give it."""
     return as_child(from_request(item), item.model_fields_set, parent)
 
 

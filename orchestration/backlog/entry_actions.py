@@ -169,7 +169,7 @@ def _ready(entries: Sequence[Entry], *, unless: set[str], of_children: set[str] 
 
 
 def in_progress(row: Entry) -> str:
-    """Why it refuses. A child is named: the person may have acted on the entry above it."""
+    """The refusal of an entry in progress. A child is named: the person may have acted on the entry above it."""
     return f"{f'#{row.seq}' if row.parent_id else 'The entry'} is in progress: stop its session first"
 
 

@@ -95,8 +95,8 @@ def end_reviews(entries: Sequence[Entry]) -> None:
 
 
 def open_to_dependents(entry: Entry, commit: str) -> None:
-    """What depends on it may start from the commit of its open pull request, until it is in another state. The caller's transaction holds
-    the executor's row."""
+    """Let entries that depend on it start from the commit of its open pull request, until it is in another state. The caller's transaction
+    holds the executor's row."""
     if not entry.is_met:
         _count_unmet([entry.pk], -1)
     entry.open_head = commit
@@ -141,7 +141,7 @@ def _check_way(entry: Entry, done: Done) -> None:
 
 
 def _is_of_others(entry: Entry) -> bool:
-    """What landed last is what people pushed in place of all that its rounds had made."""
+    """True if people pushed what landed last, in place of all that its rounds had produced."""
     last = Landing.objects.filter(entry=entry, state=Landing.State.LANDED).order_by("-ended_at", "-pk").first()
     return last is not None and last.round_id is None
 

@@ -90,7 +90,7 @@ def _begin_again_in(workspace_id: str, lost: QuerySet[Entry]) -> int:
 
 
 def _its_host() -> Q:
-    """Of an entry: a worker on the host that has its work. One of an earlier version is known by its name."""
+    """A filter for a worker on the host that has the entry's work. A host of an earlier version is known by its name."""
     return Q(host_id=OuterRef("host_id")) | Q(host=OuterRef("host_id"))
 
 

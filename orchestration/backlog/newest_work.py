@@ -34,7 +34,7 @@ def of(entry_id: str) -> Newest | None:
 
 
 def has_diff(round_: Round) -> bool:
-    """Of a round whose worker was lost only the commit may be known."""
+    """True if the round has a diff. If its worker was lost, only its commit may be known."""
     return round_.commit not in ("", round_.base_commit) and round_.diffstat.get("files") != 0
 
 
@@ -50,7 +50,7 @@ def proof(entry_id: str, repo: Path, tip: str) -> Done | None:
 
 
 def is_on(repo: Path, tip: str, commit: str) -> bool:
-    """Whether the commit is part of a tip. One that is not in this repository is part of none. Raises GitError."""
+    """True if the commit is part of a tip. One that is not in this repository is part of none. Raises GitError."""
     try:
         return history.contains(repo, tip, commit)
     except GitError:

@@ -37,7 +37,7 @@ def normalise(path: str) -> str:
 
 
 def deceives(path: str) -> str:
-    """Why a person may take a new path for another one; empty: nothing speaks for it. A file that is there already may have any name."""
+    """The reason why a person may take a new path for another one; empty: none. A file that is there already may have any name."""
     if any(unicodedata.category(c) == "Cf" for c in path):
         return "it contains characters that are not seen, or that turn the direction of text"
     parts = path.strip("/").split("/")
@@ -73,7 +73,7 @@ def ancestors(path: str) -> Iterator[str]:
 
 
 def covers(lock: str, path: str) -> bool:
-    """Whether a lock on `lock` allows changes to `path`."""
+    """True if a lock on `lock` allows changes to `path`."""
     name = lock.rstrip("/")
     return path.rstrip("/") == name or path.startswith(name + "/")
 
@@ -97,7 +97,7 @@ class LockTable:
         return self._holders.get(path.rstrip("/")) == owner
 
     def allows(self, path: str, owner: str) -> bool:
-        """Whether a lock of `owner` covers the path."""
+        """True if a lock of `owner` covers the path."""
         name = path.rstrip("/")
         return any(self._holders.get(locked) == owner for locked in (name, *ancestors(name)))
 

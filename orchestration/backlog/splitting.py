@@ -81,7 +81,7 @@ def _refuse(row: Entry, drafts: Sequence[Draft]) -> None:
 
 
 def _inherited(row: Entry, drafts: Sequence[Draft]) -> list[Draft]:
-    """What it waits for, its children wait for."""
+    """Let the children wait for what the entry waits for, and be in its group if they have none."""
     needs = list(row.dependencies.order_by("id").values_list("depends_on_id", flat=True))
     return [
         replace(draft, depends_on=tuple(dict.fromkeys([*draft.depends_on, *needs])), group=draft.group or row.group)

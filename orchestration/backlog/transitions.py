@@ -1,4 +1,4 @@
-"""Where an entry goes when a session ends: pure, one table (docs/reference/states.md shows it)."""
+"""The next state of an entry when a session ends: pure, one table (docs/reference/states.md shows it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ OPEN = Q(status__in=[Entry.Status.PENDING, Entry.Status.IN_PROGRESS], deleted_at
 
 
 def is_accepted(entry: Entry, commit: str) -> bool:
-    """Whether a person has let exactly this commit land."""
+    """True if a person has let exactly this commit land."""
     return Approval.objects.filter(entry=entry, commit=commit, void_at__isnull=True).exists()
 
 
@@ -69,7 +69,7 @@ def settle(workspace_id: str) -> bool:
 
 
 def _follow(entry: Entry) -> Literal["", "back", "reason"]:
-    """What changed."""
+    """Change the entry where its landing or its reason has changed, and return which."""
     if not Landing.objects.filter(entry=entry, state=Landing.State.UNPROVEN).exists():
         return ""  # it lands now
     if below(entry.pk) is None:
@@ -138,7 +138,7 @@ def passing_on(entry_ids: Collection[str], holders: Collection[str]) -> dict[str
 
 
 def _needs(ids: set[str]) -> dict[str, set[str]]:
-    """What is not done and these entries wait for, directly or behind others."""
+    """For each of these entries and all behind them, the entries that it waits for and that are not done."""
     needs: dict[str, set[str]] = {}
     frontier = ids
     for _ in range(MAX_CHAIN):

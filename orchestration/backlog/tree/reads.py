@@ -23,7 +23,7 @@ def children(entry_ids: Collection[str]) -> dict[str, list[Entry]]:
 
 
 def progress(entry_ids: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Of each of these entries that are split, how many children are done, and how many there are. One query."""
+    """For each of these entries that are split, the number of children that are done, and of all children. One query."""
     if not entry_ids:
         return {}
     rows = Entry.objects.filter(parent_id__in=list(entry_ids), deleted_at__isnull=True).order_by().values_list("parent_id")
@@ -32,7 +32,7 @@ def progress(entry_ids: Collection[str]) -> dict[str, tuple[int, int]]:
 
 
 def budgets(entry_ids: Collection[str]) -> dict[str, int]:
-    """What was given to each of these entries that are split, in micro-USD: what it spent itself and the budgets of all below it. Deleted
+    """The amount given to each of these entries that are split, in micro-USD: what it spent itself and the budgets of all below it. Deleted
     children count with what they spent."""
     if not entry_ids:
         return {}
@@ -42,7 +42,7 @@ def budgets(entry_ids: Collection[str]) -> dict[str, int]:
 
 
 def make_whole(entries: Iterable[Entry]) -> None:
-    """As `whole`, for the accounts of those that are split. Three queries, none without one."""
+    """Like `whole`, for the accounts of the entries that are split. Three queries, none without one."""
     containers = [entry for entry in entries if entry.is_container]
     under = _amounts_below([entry.pk for entry in containers])
     for entry in containers:

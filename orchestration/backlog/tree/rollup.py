@@ -13,7 +13,7 @@ ENDED = ("done", "failed")
 
 
 class Child(Protocol):
-    """What of an entry counts. `unmet_dependencies`: for how many it waits."""
+    """The fields of a child that count for the entry above it. `unmet_dependencies`: for how many it waits."""
 
     seq: int
     status: str
