@@ -28,7 +28,7 @@ def forge_of(workspace_id: str, config: Config) -> Forge:
 
 
 def trial(workspace_id: str, base: str) -> str:
-    """Why the forge cannot be used, as a sentence; empty: it lists pull requests. One request."""
+    """The reason why the forge cannot be used, as a sentence; empty: it lists pull requests. One request."""
     config = config_of(workspace_id)
     try:
         forge_of(workspace_id, config).list_for("muster/trial", base)

@@ -1,4 +1,4 @@
-"""What follows from what a forge shows of a pull request: pure."""
+"""Decisions that follow from what a forge shows of a pull request: pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ Decision = Merged | Closed | Adopt | SendBack | Merge | Wait
 
 
 def decide(view: View) -> Decision:
-    """What to do now. Checks count for exactly the head that was verified."""
+    """Decide what to do now. Checks count for exactly the head that was verified."""
     pull = view.pull
     if pull.state == "merged":
         return Merged(pull.merge_commit or pull.head, pull.ended_by)
@@ -86,7 +86,7 @@ def decide(view: View) -> Decision:
 
 
 def counts(comment: Comment) -> bool:
-    """Whether a comment may become a finding: strangers start no paid work, and put no words into a prompt."""
+    """True if a comment may become a finding: strangers start no paid work, and put no words into a prompt."""
     return comment.is_trusted and bool(comment.text.strip())
 
 

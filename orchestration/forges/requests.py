@@ -50,7 +50,8 @@ def propose(landing: Landing, *, base: str, tip: str, commit: str, verdict: Tree
 
 
 def _rejected_meanwhile(entry: Entry) -> Next | None:
-    """Where the entry goes if its pull request was closed while it was at work, or one that its work contains: a person has decided against it."""
+    """The entry's next state if its pull request was closed while it was at work, or one that its work contains: a person has decided
+    against it."""
     last = PullRequest.objects.filter(entry=entry, state=State.CLOSED, ended_at__isnull=True).first()
     if last is None:
         return stacking.rejected_below(entry.pk)
@@ -219,7 +220,7 @@ def _comment(row: PullRequest, comment: Comment) -> ReviewComment:
 
 
 def _name(row: PullRequest, comment: Comment) -> str:
-    """Of one pull request: another forge may give the same ids."""
+    """Comment ids are unique per pull request only: another forge may give the same ones."""
     return f"{row.pk}:{comment.id}"[:60]
 
 

@@ -1,4 +1,4 @@
-"""What all forges have in common. An adapter translates; it decides nothing."""
+"""The common shape of all forges. An adapter translates; it decides nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Method = Literal["merge", "squash", "rebase"]
 
 
 class Problem(StrEnum):
-    """Why a forge does not do what Muster asks."""
+    """The reasons why a forge does not do what Muster requests."""
 
     AUTH = "auth"
     PROTECTED_BRANCH = "protected_branch"
@@ -58,7 +58,7 @@ class ForgeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a pull request is to be."""
+    """A pull request that is to be opened."""
 
     branch: str
     base: str
@@ -84,7 +84,7 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What CI says of one commit. `log`: the adapter's name of its log; empty: it has none. `detail`: the forge's own words."""
+    """CI's outcome for one commit. `log`: the adapter's name of its log; empty: it has none. `detail`: the forge's own words."""
 
     name: str
     outcome: Outcome
@@ -113,7 +113,7 @@ class Forge(Protocol):
     """One repository of a forge. Every method raises ForgeError."""
 
     def list_for(self, branch: str, base: str) -> Sequence[PullRequest]:
-        """Of this branch, open ones first, then newest first."""
+        """The pull requests of this branch, open ones first, then newest first."""
         ...
 
     def create(self, draft: Draft) -> PullRequest: ...
@@ -131,8 +131,8 @@ class Forge(Protocol):
     def comments(self, number: int) -> Sequence[Comment]: ...
 
     def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
-        """Whether a person of the repository approved this head, and nobody requests changes. `since`: when it was pushed, for a forge that
-        does not say which commit was approved."""
+        """True if a person of the repository approved this head, and nobody requests changes. `since`: when it was pushed, for a forge that
+        does not name the commit that was approved."""
         ...
 
     def merge(self, number: int, *, head: str, method: Method) -> None:

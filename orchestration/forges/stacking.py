@@ -8,7 +8,8 @@ from orchestration.reasons import Reason
 
 
 def begin(entry_id: str) -> list[Entry]:
-    """What the entry depends on and is not merged yet, in the order of their numbers: its work starts from their heads, which is noted."""
+    """The entries that it depends on and that are not merged yet, in the order of their numbers: its work starts from their heads, which is
+    noted."""
     edges = Dependency.objects.filter(entry=entry_id, depends_on__open_head__gt="")
     below = list(Entry.objects.filter(dependents__in=edges).order_by("seq"))
     Dependency.objects.filter(entry=entry_id, depends_on__in=below, is_stacked=False).update(is_stacked=True)
@@ -23,7 +24,7 @@ def unmerged_below(entry_id: str) -> list[PullRequest]:
 
 
 def rejected_below(entry_id: str) -> Next | None:
-    """Where work goes that contains a pull request which was closed: a person has decided against that part."""
+    """The next state of work that contains a pull request which was closed: a person has decided against that part."""
     below = Dependency.objects.filter(entry=entry_id, is_stacked=True).exclude(depends_on__status=Entry.Status.DONE)
     closed = (
         below.filter(depends_on__reason_code=Reason.MERGE_REJECTED)

@@ -138,7 +138,7 @@ def _carry_out(row: PullRequest, forge: Forge, config: Config, view: View, decis
 
 
 def _merge(row: PullRequest, forge: Forge, config: Config) -> None:
-    """What it became is read at the next look: the answer to this one may be lost."""
+    """Merge the pull request. Its new state is read at the next look: the answer to this request may be lost."""
     assert config.forge is not None and row.number is not None
     try:
         forge.merge(row.number, head=row.head, method=config.forge.method)
@@ -149,7 +149,7 @@ def _merge(row: PullRequest, forge: Forge, config: Config) -> None:
 
 
 def _last_comment(forge: Forge, row: PullRequest) -> str:
-    """What a person wrote last there, most likely why it was closed."""
+    """The newest comment of a person there, most likely why it was closed."""
     comments = [each for each in forge.comments(row.number or 0) if deciding.counts(each)]
     return max(comments, key=lambda each: each.at).text.strip()[:400] if comments else ""
 
@@ -198,7 +198,7 @@ def _facts(row: PullRequest, config: Config) -> texts.Facts:
 
 
 def _evidence(entry: Entry) -> Iterator[str]:
-    """Of the merge into the base, as Muster judged it."""
+    """The results of the checks on the merge into the base, as Muster judged it."""
     landing = requests.proposed(entry.pk)
     if landing is None or landing.tried_verdict is None:
         return

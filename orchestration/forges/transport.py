@@ -46,7 +46,7 @@ class Client:
 
     @cached_property
     def _mask(self) -> Mask:
-        """Of what is sent as credentials, which an answer may repeat."""
+        """Masks the credentials that are sent, which an answer may repeat."""
         return Mask({name: value.rpartition(" ")[2] for name, value in self.headers.items() if name in CREDENTIALS})
 
     def get(self, path: str, **query: Any) -> Any:
@@ -145,7 +145,7 @@ def message_of(content: bytes) -> str:
 
 
 def _retry_at(headers: Mapping[str, str]) -> datetime:
-    """When a forge may be asked again: in a minute where it does not say."""
+    """The time when a forge may be asked again: in a minute where it gives none."""
     after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset") or headers.get("ratelimit-reset") or ""
     if after.isdigit():
         return now() + timedelta(seconds=min(int(after), 3600))

@@ -1,5 +1,5 @@
-"""What a forge posts: pure. Only its signature and what it is about are read: what happened is asked of the forge itself, so that a forged or
-repeated request changes nothing but when Muster looks."""
+"""Requests that a forge posts: pure. Only their signature and their subject are read: what happened is asked of the forge itself, so that a
+forged or repeated request changes nothing but when Muster looks."""
 
 import hashlib
 import hmac

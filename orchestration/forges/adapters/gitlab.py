@@ -74,15 +74,15 @@ class GitLab:
         return [replace(_comment(row), is_trusted=writers.get(_author(row), False)) for row in by_people]
 
     def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
-        """As many approvals as the project's rules ask for, and one that is newer than the push: none names its commit. Where a GitLab is too old
-        to give their time, the project must remove them when commits are added, as it does unless it was changed."""
+        """True if there are as many approvals as the project's rules ask for, and one is newer than the push: none names its commit. Where
+        a GitLab is too old to give their time, the project must remove them when commits are added, as it does unless it was changed."""
         answer = self.client.get(f"/merge_requests/{number}/approvals")
         given = at(answer, "approved_by")
         newer = [row for row in given if moment(row, "approved_at") >= since] if isinstance(given, list) else []
         return bool(at(answer, "approved")) and bool(newer)
 
     def merge(self, number: int, *, head: str, method: Method) -> None:
-        """Whether a merge is a rebase is the project's setting there."""
+        """The project's setting there decides whether a merge is a rebase."""
         try:
             self.client.send("PUT", f"/merge_requests/{number}/merge", {"sha": head, "squash": method == "squash"})
         except ForgeError as error:

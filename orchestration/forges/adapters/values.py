@@ -43,7 +43,7 @@ def moment(value: Any, *keys: str) -> datetime:
 
 
 def pull_request(row: Any, *, is_merged: bool) -> PullRequest:
-    """Of GitHub, and of Gitea, which has the same names."""
+    """A pull request of GitHub, or of Gitea, which has the same names."""
     state: State = "merged" if is_merged else "closed" if text(row, "state") == "closed" else "open"
     return PullRequest(
         id=str(required(row, "id")),
@@ -60,5 +60,5 @@ def pull_request(row: Any, *, is_merged: bool) -> PullRequest:
 
 
 def asks_muster(comment: str) -> bool:
-    """Whether a comment that is on no line is addressed to Muster."""
+    """True if a comment that is on no line is addressed to Muster."""
     return comment.lstrip().lower().startswith("/muster")
