@@ -1,4 +1,4 @@
-"""What the digest of a channel says: what landed and failed in its period, what waits for a person, and the money. Sent by the tick."""
+"""The digest of a channel: what landed and failed in its period, what waits for a person, and the money. Sent by the tick."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -88,7 +88,7 @@ def _entry(entry: Entry) -> dict[str, str]:
 
 
 def _waits(workspace: Workspace, project: Project) -> Iterator[dict[str, str]]:
-    """What is about no single entry, and lets nothing start or waits for a decision."""
+    """Facts about no single entry that let nothing start, or wait for a decision."""
     integration = Integration.objects.filter(pk=workspace.pk, state__in=branch.STOPS_DISPATCH).first()
     if integration is not None:
         yield {"words": f"Nothing can start: {integration.message}"[:200], "page": "landing"}

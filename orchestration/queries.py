@@ -57,7 +57,7 @@ def executor_for(workspace_id: str) -> Executor:
 
 
 def agent_state(workspace_id: str) -> dict[str, Any]:
-    """Whether the workspace's agents can work, with the versions of their programs. Two queries."""
+    """The state of the workspace's agents: if they can work, with the versions of their programs. Two queries."""
     executor = executor_for(workspace_id)
     config = configuration.load(executor.config)
     able = online.able(within_s=settings.LEASE_S).order_by("host")
@@ -81,7 +81,7 @@ OF_HOST = ("sandbox", "memory")
 
 
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
-    """Whether all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
+    """True if all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
     able = online.able(within_s=settings.LEASE_S)
     reports = {host: programs["sandbox"] for host, programs in able.values_list("host", "agents") if "sandbox" in programs}
     confined, sentence = sandbox.in_force(config.sandbox, reports)
@@ -94,7 +94,7 @@ def _versions(programs: dict[str, str]) -> dict[str, str]:
 
 
 def memory_limit() -> str:
-    """Who keeps `limits.memory_mb` on the hosts that are online, as a sentence. One query."""
+    """A sentence about who keeps `limits.memory_mb` on the hosts that are online. One query."""
     able = online.able(within_s=settings.LEASE_S)
     reports = {host: programs["memory"] for host, programs in able.values_list("host", "agents") if "memory" in programs}
     watched = sorted(host for host, report in reports.items() if report != "kernel")

@@ -1,4 +1,4 @@
-"""Why an entry does not move: every reason code, its short names, and what a person can do about it. Pure: no Django.
+"""The reasons why an entry does not move: every reason code, its short names, and what a person can do about it. Pure: no Django.
 
 The sentence with amounts and names is written by the check itself, in `executor/plan.py`.
 """
@@ -60,7 +60,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How pages name a reason.
+    """The names of a reason on pages.
 
     `check`: as one of the executor's checks. `listed`: in a list without numbers, "In the way: ...". `group`: after a number of entries.
     `filter`: in the list of filters. `search`: after "waiting for". `aliases`: what else the search takes after `reason:`.
@@ -404,7 +404,7 @@ def list_sentence(codes: Iterable[str]) -> str:
 
 
 def group(code: str) -> str:
-    """What entries with this reason are, after their number."""
+    """The words for entries with this reason, after their number."""
     known = words(code)
     return known.group if known else plain(code)
 
@@ -425,6 +425,6 @@ def filter_label(code: str) -> str:
 
 
 def waiting_for(code: str) -> str:
-    """What an entry with this reason waits for, after "waiting for"."""
+    """The words for what an entry with this reason waits for, after "waiting for"."""
     known = words(code)
     return known.search if known else plain(code)

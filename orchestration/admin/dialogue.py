@@ -1,4 +1,4 @@
-"""What people and agents said to each other, on the admin site: the entry's page of the dashboard acts on it."""
+"""Messages and questions of people and agents, on the admin site: the entry's page of the dashboard acts on them."""
 
 from django.contrib import admin
 

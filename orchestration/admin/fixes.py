@@ -16,7 +16,7 @@ from workspaces.admin.fixes import Fix, Line, Outlook
 
 
 def _lock_executors(workspace_ids: Iterable[str]) -> None:
-    """As a cycle does, so that no session is claimed or ended meanwhile. Sorted, so that two fixes never deadlock."""
+    """Lock the executors as a cycle does, so that no session is claimed or ended meanwhile. Sorted, so that two fixes never deadlock."""
     list(Executor.objects.select_for_update().filter(pk__in=set(workspace_ids)).order_by("pk"))
 
 
@@ -233,7 +233,7 @@ class Reap(Fix):
 
 
 def _why_untouchable(entry: Entry) -> str:
-    """Why no fix may change an entry; empty when a fix may."""
+    """The reason why no fix may change an entry; empty when a fix may."""
     if entry.deleted_at is not None:
         return "It was taken off the backlog"
     if entry.workspace.deleted_at is not None:

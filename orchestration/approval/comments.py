@@ -1,4 +1,4 @@
-"""What people write on lines of work that waits for approval. Once the work is sent back, each comment is a finding."""
+"""Comments of people on lines of work that waits for approval. Once the work is sent back, each comment is a finding."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def _quote(entry: Entry, landing: Landing, path: str, line: int | None, side: Si
 
 
 def _lines(repo: Path, commit: str, path: str) -> list[str]:
-    """Of a file at a commit; none where it is not there."""
+    """The lines of a file at a commit; none where it is not there."""
     if git.attempt(repo, "cat-file", "-e", f"{commit}:{path}")[0]:
         return []
     text, _ = git.read_start(repo, "cat-file", "blob", f"{commit}:{path}", limit_bytes=MAX_FILE_BYTES)

@@ -1,4 +1,4 @@
-"""What a person decides about work that waits for approval. Each decision names the commit that the person saw."""
+"""A person's decisions about work that waits for approval. Each names the commit that the person saw."""
 
 from collections.abc import Sequence
 from datetime import timedelta

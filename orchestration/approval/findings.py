@@ -1,4 +1,4 @@
-"""What people write of work that they send back, as its agent reads it. Pure."""
+"""The text that people write about work that they send back, as its agent reads it. Pure."""
 
 from orchestration.models import ReviewComment
 

@@ -12,9 +12,9 @@ from orchestration.models import Approval, Entry, Landing
 
 
 def missing(rules: Approve, landing: Landing, repo: Path, tip: str, *, under: Sequence[Landing] = ()) -> str:
-    """Why a person must approve this landing first, as a sentence; empty: it may land. An approval of the same commit, given before its
-    landing was withdrawn, still counts. `under`: work that its commit contains and that lands with it, so that its approval is theirs.
-    Raises GitError."""
+    """The reason why a person must approve this landing first, as a sentence; empty: it may land. An approval of the same commit, given
+    before its landing was withdrawn, still counts. `under`: work that its commit contains and that lands with it, so that its approval is
+    theirs. Raises GitError."""
     if landing.entry is None or landing.approval_id is not None:
         return ""
     works = [(each.entry, each.commit) for each in (landing, *under) if each.entry is not None]

@@ -1,4 +1,4 @@
-"""Who may decide about work that waits for approval."""
+"""The people who may decide about work that waits for approval."""
 
 from orchestration.configuration import Approve
 from workspaces.access import Caller

@@ -1,5 +1,5 @@
-"""Which verified work needs a person's approval: pure. The facts are read from the commits and from Muster's tables, never from what an agent
-says of its work."""
+"""The verified work that needs a person's approval: pure. The facts are read from the commits and from Muster's tables, never from an
+agent's words about its work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Facts:
 
 
 def why(rules: Rules, facts: Facts) -> str:
-    """Why a person must approve this work, as a sentence. Empty: nobody must."""
+    """The reason why a person must approve this work, as a sentence. Empty: nobody must."""
     if rules.mode == "never":
         return ""
     if rules.mode == "always":

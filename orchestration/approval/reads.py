@@ -1,4 +1,4 @@
-"""What the pages and the API show of work that waits for approval."""
+"""Work that waits for approval, as the pages and the API show it."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Review:
-    """What a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `notes`: the number of a round, and
-    what people wrote of its work as a whole when they sent it back, the oldest first. `locks_free_at`: from when on a
+    """The work that a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `notes`: the number
+    of a round, and what people wrote of its work as a whole when they sent it back, the oldest first. `locks_free_at`: from when on a
     person may release the locks."""
 
     landing: Landing | None

@@ -26,7 +26,8 @@ MAX_REQUESTED_WAIT_S = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a session found no provider. setup: no session can work until a person acts. `retry_at`: as the provider requests, epoch seconds."""
+    """The reason why a session had no provider. setup: no session can work until a person acts. `retry_at`: as the provider requests, epoch
+    seconds."""
 
     code: str
     message: str

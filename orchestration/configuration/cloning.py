@@ -131,7 +131,7 @@ def _write(token: str, note: dict[str, Any]) -> None:
 
 
 def _is_cloning(note: dict[str, Any]) -> bool:
-    """Whether the clone still runs: one of a dead server counts neither as running nor against MAX_AT_ONCE."""
+    """True if the clone still runs: one of a dead server counts neither as running nor against MAX_AT_ONCE."""
     return note.get("state") == "cloning" and _alive(note["pid"]) and time.time() - note["since"] <= TIMEOUT_S + 60
 
 

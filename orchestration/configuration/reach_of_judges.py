@@ -1,5 +1,5 @@
-"""What judges the work must lie where no agent writes: a program or a file of setup or verify below `sandbox.write` could be rewritten by the agent
-that it judges."""
+"""Programs and files that judge the work must lie where no agent writes: one of setup or verify below `sandbox.write` could be rewritten by
+the agent that it judges."""
 
 import os
 from collections.abc import Iterator

@@ -55,5 +55,5 @@ def closed(workspace_id: str) -> bool:
 
 
 def was_open_since(workspace_id: str, moment: datetime | None) -> bool:
-    """Whether the repository could not be used at some time since then: what failed meanwhile may have failed for that."""
+    """True if the repository could not be used at some time since then: what failed meanwhile may have failed for that."""
     return moment is not None and Executor.objects.filter(pk=workspace_id, repository_seen_at__gte=moment).exists()

@@ -61,7 +61,7 @@ def for_agents(workspace_id: str) -> dict[str, str]:
 
 
 def names(workspace_id: str) -> list[str]:
-    """Of the secrets that agents get."""
+    """The names of the secrets that agents get."""
     rows = Secret.objects.filter(workspace_id=workspace_id).exclude(name__in=MUSTERS_OWN)
     return list(rows.order_by("name").values_list("name", flat=True))
 

@@ -74,7 +74,8 @@ def create(
 
 
 def _taken_by(workspace: Workspace, integration_branch: str) -> str:
-    """Why the workspace cannot land on this branch, if another one lands there: each would take the other's landings for somebody else's commits."""
+    """The reason why the workspace cannot land on this branch, if another one lands there: each would take the other's landings for
+    somebody else's commits."""
     same = Executor.objects.filter(workspace__repo=workspace.repo, workspace__deleted_at__isnull=True)
     for other in same.exclude(pk=workspace.pk).select_related("workspace"):
         if configuration.load(other.config).integration_branch == integration_branch:

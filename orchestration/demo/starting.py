@@ -75,6 +75,6 @@ def at_first_login() -> Workspace | None:
 
 
 def is_demo(workspace: Workspace) -> bool:
-    """Whether it is a run of the demo, by its repository."""
+    """True if the workspace is a run of the demo, by its repository."""
     repo = Path(workspace.repo)
     return repo.parent == settings.DATA_DIR and repo.name.startswith("demo-")

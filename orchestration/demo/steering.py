@@ -1,4 +1,4 @@
-"""What the demo's agent answers when it plans, splits an entry, or reviews. It knows one goal. Standard library only, as the agent."""
+"""The demo agent's answers when it plans, splits an entry, or reviews. It knows one goal. Standard library only, as the agent."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def children() -> list[dict[str, Any]]:
 
 
 def changes(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of the first of `WAITING` that may be changed, or of another entry."""
+    """Change the first of `WAITING` that may be changed, or another entry."""
     free = [entry for entry in entries if not entry["why_not"]]
     chosen = next((entry for title in WAITING for entry in free if entry["title"] == title), next(iter(free), None))
     if chosen is None:

@@ -1,4 +1,4 @@
-"""What an agent gets of people: answers, instructions and messages, until an agent is known to have got them."""
+"""The mail of people for an agent: answers, instructions and messages, until an agent is known to have got them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ GO_ON = "Continue the task where you stopped, and finish it."
 
 @dataclass(frozen=True)
 class Mail:
-    """What has not arrived yet. Empty: nothing waits."""
+    """The mail that has not arrived yet. Empty: nothing waits."""
 
     messages: Sequence[Message] = ()
     answers: Sequence[Question] = ()
@@ -27,7 +27,7 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """As a prompt has it, oldest first."""
+        """The text for a prompt, oldest first."""
         parts = (
             [FIRST, *(f"{_quoted(message.text)}\n\n({message.sent_by})\n" for message in self.messages)] if self.messages else []
         )
@@ -44,7 +44,7 @@ class Mail:
 
 
 def waiting(entry_id: str) -> Mail:
-    """What the entry's next prompt has to say."""
+    """The mail for the entry's next prompt."""
     return Mail(
         list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)),
         list(Question.objects.filter(entry_id=entry_id, answered_at__isnull=False, delivered_at__isnull=True)),
@@ -52,12 +52,12 @@ def waiting(entry_id: str) -> Mail:
 
 
 def messages_of(entry_id: str) -> Mail:
-    """What people wrote since the entry's agent got its prompt."""
+    """The messages that people wrote since the entry's agent got its prompt."""
     return Mail(list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)))
 
 
 def for_session(session: Session, *, unless: Collection[int]) -> Mail:
-    """What was written to the session itself, and has not arrived. `unless`: ids of messages that its prompt has."""
+    """The messages to the session itself that have not arrived. `unless`: ids of messages that its prompt has."""
     messages = Message.objects.filter(entry_id=session.entry_id, session=session, delivered_at__isnull=True)
     return Mail([message for message in messages if message.pk not in unless])
 

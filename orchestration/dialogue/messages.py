@@ -1,4 +1,4 @@
-"""What people say to agents: an instruction for the entry's next prompt, or a message to an agent at work."""
+"""Messages of people to agents: an instruction for the entry's next prompt, or a message to an agent at work."""
 
 import hashlib
 from typing import Any, Literal

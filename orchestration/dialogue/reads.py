@@ -1,4 +1,4 @@
-"""What people and agents said, for pages and the API, each in one query."""
+"""The texts of people and agents, for pages and the API, each in one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ def questions(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None
 
 
 def messages(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None) -> list[Message]:
-    """What people said to the entry's agents, newest first: instructions, and messages to sessions. `before`: the id of one of them."""
+    """The messages of people to the entry's agents, newest first: instructions, and messages to sessions. `before`: the id of one of
+    them."""
     rows = Message.objects.filter(entry=entry).select_related("round").order_by("-id")
     return list((rows if before is None else rows.filter(pk__lt=before))[:limit])

@@ -1,4 +1,4 @@
-"""What this host lacks, in sentences that say what to do."""
+"""Problems of this host, in sentences with what to do."""
 
 import shutil
 import urllib.error

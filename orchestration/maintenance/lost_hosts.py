@@ -37,7 +37,7 @@ def forget(host_id: str, *, by: Caller) -> int:
 
 
 def only_there(host_id: str) -> int:
-    """How many entries have work on it that no other host has."""
+    """The number of entries with work on this host that no other host has."""
     return lost_work.only_on(host_id).count()
 
 
@@ -55,7 +55,7 @@ def forget_all() -> None:
 
 
 def _is_here(workspace: Workspace, entry: Entry) -> bool:
-    """Whether what its next session would verify, or a lander would land, is in the restored repository."""
+    """True if the restored repository has what the entry's next session would verify, or a lander would land."""
     newest = newest_work.of(entry.pk)
     return newest is None or not newest.has_diff or here.has(here.path(workspace), newest.round.commit)
 

@@ -1,5 +1,5 @@
-"""What the database gives up after some time, by stated rules, so that one that ran for months stays small. Money, decisions of people, and the
-results of what landed are kept for good.
+"""Removes old rows by stated rules, so that a database that ran for months stays small. Money, decisions of people, and the results of what
+landed are kept for good.
 
 Rows go in small batches, so that nothing waits for a deletion.
 """
@@ -73,7 +73,7 @@ def _prompts() -> QuerySet[Round]:
 
 
 def _verdicts() -> QuerySet[TreeVerdict]:
-    """Of work that did not land. What was judged for an entry that is not done yet stays: its next round is compared with it."""
+    """Verdicts on work that did not land. One for an entry that is not done yet stays: its next round is compared with it."""
     landed = IntegrationCommit.objects.filter(workspace=OuterRef("workspace"), tree=OuterRef("tree"))
     at_work = ~Q(round__entry__status__in=[Entry.Status.DONE, Entry.Status.FAILED]) & Q(round__isnull=False)
     judged = TreeVerdict.objects.filter(at__lt=_days_ago(settings.KEEP_VERDICTS_DAYS), landed__isnull=True)

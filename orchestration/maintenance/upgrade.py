@@ -1,4 +1,5 @@
-"""What an upgrade to this version will change, and what stands in its way. Each version's migrations let workers of the version before go on."""
+"""The changes of an upgrade to this version, and what stands in its way. Each version's migrations let workers of the version before go
+on."""
 
 import shutil
 from collections.abc import Iterator

@@ -47,7 +47,7 @@ def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callabl
 
 
 def _agent_check(workspace: Workspace, *, timeout_s: float) -> AgentCheck | None:
-    """What a session worker finds of the agents' programs and keys. None: it takes too long."""
+    """A session worker's check of the agents' programs and keys. None: it takes too long."""
     agent_checks.request(workspace.pk)
     give_up_at = time.monotonic() + timeout_s
     while time.monotonic() < give_up_at:

@@ -1,4 +1,4 @@
-"""What the commands share: who acts, and on which workspace."""
+"""The common parts of the commands: who acts, and on which workspace."""
 
 from django.core.management.base import CommandError
 

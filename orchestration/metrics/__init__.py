@@ -1,4 +1,4 @@
-"""What Prometheus reads: `families` lists the metrics, `collector` fills them when they are scraped, `entry_counts` counts entries,
+"""The metrics for Prometheus: `families` lists them, `collector` fills them when they are scraped, `entry_counts` counts entries,
 `outcome_counts` has the counters of what ended, `hosts` those of hosts and their workers, `backups` that of the last backup."""
 
 from orchestration.metrics.collector import Collector

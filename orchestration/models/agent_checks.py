@@ -1,4 +1,4 @@
-"""Whether the agents of a workspace can work."""
+"""Checks of a workspace's agents: whether they can work."""
 
 from django.db import models
 

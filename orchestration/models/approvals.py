@@ -1,4 +1,4 @@
-"""What people decide about verified work before it lands."""
+"""Decisions of people about verified work before it lands."""
 
 from django.conf import settings
 from django.db import models
@@ -26,7 +26,7 @@ class Approval(models.Model):
 
 
 class ReviewComment(models.Model):
-    """What a person says of a line that waits for approval. The agent reads it once the work was sent back."""
+    """A person's comment on a line that waits for approval. The agent reads it once the work was sent back."""
 
     class Side(models.TextChoices):
         """new: the line as it would land. old: as it was, which the work removes."""

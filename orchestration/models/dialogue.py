@@ -1,4 +1,4 @@
-"""What people say to agents, and what agents ask them."""
+"""Messages of people to agents, and questions of agents to people."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ class Message(models.Model):
 
     @classmethod
     def waits(cls, entry_id: Any) -> Exists:
-        """Whether no agent of the entry has got one of them."""
+        """True if a message for the entry has not reached an agent."""
         return Exists(cls.objects.filter(entry_id=entry_id, delivered_at__isnull=True))
 
 
@@ -93,5 +93,5 @@ class Question(models.Model):
 
     @classmethod
     def waits(cls, entry_id: Any) -> Exists:
-        """Whether no agent of the entry has got one of the answers."""
+        """True if an answer for the entry has not reached an agent."""
         return Exists(cls.objects.filter(entry_id=entry_id, answered_at__isnull=False, delivered_at__isnull=True))

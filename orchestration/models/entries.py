@@ -31,7 +31,7 @@ class Entry(models.Model):
         LOW = 3
 
     class DoneBy(models.TextChoices):
-        """How it became done (`backlog/ways.py`). unknown: before ways were recorded."""
+        """The way in which it became done (`backlog/ways.py`). unknown: before ways were recorded."""
 
         LANDED = "landed"
         MERGED = "merged"
@@ -41,7 +41,7 @@ class Entry(models.Model):
         UNKNOWN = "unknown"
 
     class Work(models.TextChoices):
-        """What the next session does: the agent and then verification, or verification alone (reverify)."""
+        """The next session's work: the agent and then verification, or verification alone (reverify)."""
 
         IMPLEMENT = "implement"
         VERIFY = "verify"
@@ -248,7 +248,7 @@ class Entry(models.Model):
 
     @property
     def is_met(self) -> bool:
-        """Whether those that depend on it may start."""
+        """True if entries that depend on it may start."""
         return self.status == self.Status.DONE or bool(self.open_head)
 
     @property

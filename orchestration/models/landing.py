@@ -1,4 +1,4 @@
-"""What was judged and what was landed: verdicts on trees, the landing queue, and the commits that Muster writes on integration branches."""
+"""Verdicts on trees, the landing queue, and the commits that Muster writes on integration branches."""
 
 from django.db import models
 from django.db.models import Q, Value
@@ -14,10 +14,10 @@ from workspaces.models import Workspace
 
 
 class TreeVerdict(models.Model):
-    """What the checks said of one git tree. The newest of a tree and `checks_hash` counts; rows never change."""
+    """The checks' verdict on one git tree. The newest of a tree and `checks_hash` counts; rows never change."""
 
     class Kind(models.TextChoices):
-        """Why the checks ran. accepted: a person declared a tip good."""
+        """The reason why the checks ran. accepted: a person declared a tip good."""
 
         BASELINE = "baseline"
         ROUND = "round"

@@ -10,10 +10,10 @@ from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 
 
 class Run(models.Model):
-    """What a run was asked, and what it answered. Its state, cost and log are its session's, which has the same id."""
+    """The request to a run, and its answer. Its state, cost and log are its session's, which has the same id."""
 
     class Trigger(models.TextChoices):
-        """What started it: a person, or an event of the backlog."""
+        """The cause of a run: a person, or an event of the backlog."""
 
         PERSON = "person"
         STUCK = "stuck"

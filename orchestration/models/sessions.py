@@ -49,8 +49,9 @@ class Session(models.Model):
         ORCHESTRATION = "orchestration"
 
     class Outcome(models.TextChoices):
-        """How it ended. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its answer could
-        not be used. no_change: its agent changed nothing. unavailable: the provider was. asked: its agent asked a question, and the entry waits for the answer."""
+        """The result of a session. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its
+        answer could not be used. no_change: its agent changed nothing. unavailable: the provider was. asked: its agent asked a question,
+        and the entry waits for the answer."""
 
         PASSED = "passed"
         FAILED = "failed"

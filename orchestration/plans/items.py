@@ -51,7 +51,7 @@ class Plan:
 
 
 def path(headings: Iterable[str], title: str) -> str:
-    """How an entry without an id is known in its plan."""
+    """The name by which an entry without an id is known in its plan."""
     return " / ".join([*headings, title])[:500]
 
 

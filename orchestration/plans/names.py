@@ -47,7 +47,7 @@ class Row:
 
 
 class Names:
-    """What the names in `depends_on` mean."""
+    """The meaning of the names in `depends_on`."""
 
     def __init__(self, refs: Mapping[str, Row], by_name: Mapping[str, Existing], plan: Plan) -> None:
         self.refs, self.doubts = refs, list[Problem]()

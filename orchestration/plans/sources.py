@@ -29,7 +29,7 @@ def read(name: str) -> str:
 
 
 def default_name(name: str) -> str:
-    """What a plan without a name of its own is called: its file's name, unless every plan's file is called so."""
+    """The name of a plan without one of its own: its file's name, unless every plan's file is called so."""
     stem = Path(name).stem
     return "" if stem in GENERIC else stem
 

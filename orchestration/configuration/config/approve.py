@@ -1,4 +1,4 @@
-"""Which verified work a person approves before it lands."""
+"""The rules for which verified work a person approves before it lands."""
 
 from typing import Annotated, Literal
 

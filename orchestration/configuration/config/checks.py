@@ -1,4 +1,4 @@
-"""How a round is checked: verify commands, and patterns of files that judge the work."""
+"""The checks of a round: verify commands, and patterns of files that judge the work."""
 
 from typing import Annotated, Literal
 

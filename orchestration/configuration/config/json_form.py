@@ -26,7 +26,7 @@ def unknown(stored: dict[str, Any]) -> list[str]:
 
 
 def as_json(config: Config) -> dict[str, Any]:
-    """As JSON: amounts as numbers, unset keys left out."""
+    """The config as JSON: amounts as numbers, unset keys left out."""
     numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
     return numbers
 

@@ -1,4 +1,4 @@
-"""What the processes of a workspace may see and use: the sandbox around them, and their limits."""
+"""The sandbox around the processes of a workspace, and their limits: what they may see and use."""
 
 from typing import Annotated, Literal, Self
 

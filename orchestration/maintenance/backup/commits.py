@@ -30,7 +30,7 @@ def of(workspace: Workspace) -> Mapping[str, set[str]]:
 
 
 def _newest_rounds(workspace: Workspace) -> list[tuple[str, int, str, bool]]:
-    """Of each entry that is not done, the newest round that made a commit."""
+    """The newest round with a commit, of each entry that is not done."""
     unfinished = Round.objects.filter(entry__workspace=workspace, entry__deleted_at__isnull=True).exclude(commit="")
     rows = unfinished.exclude(entry__status=Entry.Status.DONE).order_by("entry_id", "number")
     values = rows.values_list("entry_id", "commit", "entry__seq", "entry__host_id", "entry__is_shared")

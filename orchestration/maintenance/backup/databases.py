@@ -31,7 +31,7 @@ LOCK = 20261128
 
 
 class Impossible(Exception):
-    """Why it cannot be done, as a sentence that says what to do."""
+    """The reason why it cannot be done, as a sentence with what to do."""
 
 
 def save(target: Path) -> None:

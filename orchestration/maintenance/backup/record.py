@@ -1,4 +1,4 @@
-"""Which backups were written, for the metric of the last one."""
+"""Records the backups that were written, for the metric of the last one."""
 
 import socket
 

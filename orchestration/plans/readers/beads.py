@@ -84,7 +84,7 @@ def _type(issue: dict[str, Any]) -> str:
 
 
 def _why_not(issue: dict[str, Any]) -> str | None:
-    """Why it is no entry, in words."""
+    """The reason why it is no entry, in words."""
     if _status(issue) in DONE or _status(issue) in ASIDE:
         return "deleted" if _status(issue) == "tombstone" else _status(issue)
     if issue.get("is_template") or issue.get("ephemeral"):
@@ -95,7 +95,7 @@ def _why_not(issue: dict[str, Any]) -> str | None:
 
 
 class _Graph:
-    """What blocks each issue, and what belongs to each epic."""
+    """The blockers of each issue, and the issues of each epic."""
 
     def __init__(self, issues: dict[str, tuple[int, dict[str, Any]]]) -> None:
         self.issues = issues

@@ -20,7 +20,7 @@ MAX_PROPOSAL = 8000
 
 
 def is_tasks(text: str) -> bool:
-    """Whether every task has a number, in numbered sections."""
+    """True if every task has a number, in numbered sections."""
     boxes = _BOX.findall(text)
     return bool(boxes) and all(map(_NUMBER.match, boxes)) and _SECTION.search(text) is not None
 

@@ -48,7 +48,7 @@ def read(text: str) -> tuple[str, Any] | None:
 
 
 def has_word(text: str) -> bool:
-    """Whether it begins with a word and a colon, like a setting."""
+    """True if the text begins with a word and a colon, like a setting."""
     return _LIKE_A_PAIR.match(text) is not None
 
 
@@ -80,6 +80,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def bracket(title: str, end: int) -> int:
-    """Where the bracket begins that ends at `end`; -1: there is none. Without a regular expression: it would begin anew at every space of a long line."""
+    """The start of the bracket that ends at `end`; -1: there is none. Without a regular expression: it would begin anew at every space of a
+    long line."""
     start = title.rfind("(", 0, end) if title[end - 1 : end] == ")" else -1
     return start if start >= 0 and ")" not in title[start : end - 1] else -1

@@ -1,4 +1,4 @@
-"""What several readers take out of free text: paths, criteria, sections."""
+"""The parts of free text that several readers need: paths, criteria, sections."""
 
 import re
 

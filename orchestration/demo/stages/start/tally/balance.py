@@ -1,4 +1,4 @@
-"""What is on each account."""
+"""The balance of each account."""
 
 from datetime import date
 
