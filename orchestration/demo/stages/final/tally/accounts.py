@@ -4,7 +4,7 @@ NAME = re.compile(r"[^\W_][\w-]*(?: [\w-]+)*(?::[^\W_][\w-]*(?: [\w-]+)*)*")
 
 
 def valid(name: str) -> bool:
-    """True if this can be the name of an account: words of letters and digits, joined by colons."""
+    """Whether this can be the name of an account: words of letters and digits, joined by colons."""
     return NAME.fullmatch(name) is not None
 
 

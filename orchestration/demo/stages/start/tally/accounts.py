@@ -2,7 +2,7 @@
 
 
 def valid(name: str) -> bool:
-    """True if this can be the name of an account."""
+    """Whether this can be the name of an account."""
     return ":" in name
 
 

@@ -1,4 +1,4 @@
-"""The balance of each account."""
+"""What is on each account."""
 
 from datetime import date
 

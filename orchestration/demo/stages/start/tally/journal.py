@@ -14,6 +14,8 @@ class Posting:
 
 @dataclass(frozen=True)
 class Transaction:
+    """What happened on a day."""
+
     day: date
     text: str
     postings: tuple[Posting, ...]
