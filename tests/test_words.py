@@ -49,10 +49,24 @@ def test_no_docstring_uses_a_banned_phrase() -> None:
         f"{path.relative_to(ROOT)}: {phrase}"
         for path in figures.product_files(ROOT)
         if not {"api", "schemas"} & set(path.parts)  # these are published in openapi.json, which keeps its words
-        for docstring in docstrings(ast.parse(path.read_text()))
+        for docstring, _ in words.docstrings(ast.parse(path.read_text()))
         for phrase in words.banned_phrases(docstring)
     }
     assert not dialect
+
+
+def test_docstrings_begin_with_their_subject() -> None:
+    served = ("api", "schemas", "api.py", "schemas.py")  # openapi.json keeps its words
+    files = [
+        path for path in (*figures.product_files(ROOT), *(ROOT / "tests").rglob("*.py")) if not set(served) & set(path.parts)
+    ]
+    without = [
+        f"{path.relative_to(ROOT)}:{line} {docstring[:60]}"
+        for path in files
+        for docstring, line in words.docstrings(ast.parse(path.read_text()))
+        if words.has_no_subject(docstring)
+    ]
+    assert len(without) <= 5, without  # classes whose docstrings are descriptions in openapi.json
 
 
 def visible_text(template: str) -> str:
@@ -65,8 +79,3 @@ def visible_text(template: str) -> str:
 def prose(document: str) -> str:
     """A document without its code."""
     return re.sub(r"```.*?```|`[^`]*`", " ", document, flags=re.DOTALL)
-
-
-def docstrings(tree: ast.AST) -> list[str]:
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds)]

@@ -119,3 +119,21 @@ BANNED_PHRASES = {
 def banned_phrases(text: str) -> list[str]:
     """The banned phrases in this text, as they stand in it."""
     return [match.group(0) for phrase in BANNED_PHRASES for match in re.finditer(phrase, text, re.IGNORECASE)]
+
+
+# A docstring that begins so has no subject: its reader guesses what it is about.
+_WITHOUT_SUBJECT = re.compile(r"(What|Whether|How|As|Of|Where|Which|Who|When|That|Whom|Whose|Why)\b")
+
+
+def docstrings(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The docstrings of a module, with their lines."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        text = ast.get_docstring(node)
+        if text:
+            yield text, node.body[0].lineno
+
+
+def has_no_subject(docstring: str) -> bool:
+    return bool(_WITHOUT_SUBJECT.match(docstring))
