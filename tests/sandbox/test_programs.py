@@ -71,6 +71,16 @@ def test_path_shows_a_manager_of_versions_whole_and_of_cargo_the_programs_alone(
     assert {os.path.relpath(path, home) for path in finder.of_path()} == {".pyenv", ".cargo/bin", ".rustup", "bin"}
 
 
+def test_a_folder_of_path_that_may_not_be_listed_stops_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "bin").mkdir()
+
+    def refuse(_: Path) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert Finder(str(home), f"{home}/bin:{home}/gone").of_path() == {home / "bin"}
+
+
 @pytest.mark.parametrize(
     "command", ["ls ~/", "cat /etc/../root", "ls / /home /etc /usr/bin", "echo ~", "cat ~/missing", "x\0y", "'"]
 )

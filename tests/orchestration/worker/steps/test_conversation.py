@@ -12,7 +12,7 @@ from orchestration.dialogue import messages, questions
 from orchestration.dialogue.delivery import GO_ON
 from orchestration.models import Question, Round, Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import conversations
+from orchestration.sessions import conversations, metering
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
@@ -68,6 +68,7 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
 
 
 TASK = "Task" + conversation.HOW_TO_ASK
+RUN_AGENT = conversation._run_agent
 
 
 def test_a_round_is_one_process_with_the_task_and_how_to_ask(talk: Talk) -> None:
@@ -189,3 +190,23 @@ def test_an_agent_that_cannot_resume_does_not_go_on(monkeypatch: pytest.MonkeyPa
     talk = Talk(monkeypatch, kind="command")
     talk.run(spends(talk, "1"))
     assert len(talk.prompts) == 1
+
+
+def test_each_process_of_a_round_may_spend_what_is_left_and_grow(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[dict[str, Any]] = []
+
+    def run(*_: object, **task: Any) -> AgentRun:
+        ran.append(task)
+        return result(has_mail=len(ran) == 1)
+
+    monkeypatch.setattr(conversation, "_run_agent", RUN_AGENT)
+    monkeypatch.setattr(conversation.process, "run", run)
+    monkeypatch.setattr(conversation, "scratch", lambda *_: None)
+    monkeypatch.setattr(conversation.session_dir, "for_session", lambda _: None)
+    vars(talk.context).update(writer=None, boxes=None, worktree=SimpleNamespace(path=None))
+    messages.instruct(talk.session.entry, "Hurry", by=ANA)
+    talk.session.has_mail = False
+    conversation.run(talk.context, "Task", starts_anew=False)
+    left = metering.left(talk.session)
+    assert [(task["turn"], task["limit"], len(task["mail"].messages)) for task in ran] == [(1, left, 0), (2, left, 1)]
+    assert ran[0]["growth"] == ran[1]["growth"] is not None
