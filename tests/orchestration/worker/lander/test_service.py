@@ -99,6 +99,17 @@ def test_one_workspace_that_fails_keeps_no_other_waiting(
     assert lander.run_due() == 2 and sorted(seen) == sorted([shop.pk, other.pk])
 
 
+def test_a_workspace_whose_repository_is_away_keeps_no_other_waiting(
+    shop: Workspace, lander: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch.wake(a_workspace(name="Other").pk)
+    in_line, seen = branch.due(lander.worker), list[str]()
+    monkeypatch.setattr(reach, "is_lost", lambda workspace_id: workspace_id == in_line[0])
+    works(monkeypatch, lambda lease: seen.append(lease.workspace_id))
+    assert lander.run_due() == 1 and seen == in_line[1:]
+    assert Integration.objects.get(pk=in_line[0]).due, "it is looked at again once its repository is back"
+
+
 def test_after_a_stop_of_all_it_is_no_failure_and_at_a_shutdown_another_process_goes_on(
     shop: Workspace, lander: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
