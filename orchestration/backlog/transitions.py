@@ -66,6 +66,8 @@ LANDING = Next("in_progress")
 def after(facts: Facts) -> Next:
     """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
     following = _after(facts)
+    if facts.stopped_for_good and following == PENDING:  # however it ended: its worker may have died meanwhile
+        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
     if facts.hold_after_by and following == PENDING:
         return Next(
             "blocked", Reason.HUMAN_HOLD, f"On hold after its round, as {facts.hold_after_by} asked: resume it to continue"
@@ -78,8 +80,6 @@ def _after(facts: Facts) -> Next:
         return Next("blocked", Reason.HUMAN_HOLD, facts.on_hold)
     if facts.outcome == "passed":
         return LANDING if facts.lands else Next("done", done=facts.done)
-    if facts.outcome == "stopped" and facts.stopped_for_good:
-        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
     if facts.outcome in ("stopped", "interrupted", "unavailable", "asked"):
         return PENDING
     if facts.outcome == "out_of_money":
