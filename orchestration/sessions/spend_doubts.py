@@ -91,7 +91,7 @@ def answer(session: Session, *, is_true: bool, by: Caller, reason: str = "") -> 
         recorded = event(entry=row.owner_id, amount_usd=amounts.number(corrected))
         activity.record(row.workspace_id, recorded, by=by, object_id=row.pk, reason=reason)
         caps.announce(row.workspace_id, row.entry.account_id)
-    _resume(row.entry, by=by)
+        _resume(row.entry, by=by)
     wake_ups.enqueue_cycle(session.workspace_id)
     wake_ups.publish_change(session.workspace_id, "budget", "workers", "entries")
     return corrected
@@ -117,8 +117,8 @@ def _take_back(session: Session, *, by: Caller, reason: str) -> int:
 
 
 def _resume(entry: Entry, *, by: Caller) -> None:
-    """Unless a person has moved it meanwhile."""
+    """Unless a person has moved it meanwhile, or deleted it."""
     fresh = Entry.objects.get(pk=entry.pk)
-    held = fresh.status == Entry.Status.BLOCKED and fresh.reason_code == Reason.HUMAN_HOLD
+    held = fresh.deleted_at is None and fresh.status == Entry.Status.BLOCKED and fresh.reason_code == Reason.HUMAN_HOLD
     if held and fresh.reason_message.endswith("whether that is true"):
         entry_actions.resume(fresh, by=by)

@@ -1,11 +1,14 @@
 """An agent that reports far more than its session had reserved: it counts, nothing more starts with it, and a person says whether it is true."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from budget.amounts import usd
 from budget.ledger import corrections
 from budget.models import Account, LedgerEntry, Project
 from orchestration import sessions
+from orchestration.backlog import deletion, entry_actions
 from orchestration.executor import dispatch, explain
 from orchestration.maintenance import audit
 from orchestration.models import Entry, Executor, Session
@@ -116,6 +119,24 @@ def test_if_it_is_not_one_row_takes_it_back_once() -> None:
     assert money(session) == (usd(5), 0) and status(session) == ("pending", "")
     with pytest.raises(Conflict, match="ana has answered"):
         spend_doubts.answer(session, is_true=True, by=ANA)
+
+
+def test_an_answer_counts_also_where_its_entry_was_deleted_meanwhile() -> None:
+    session = a_burst()
+    deletion.delete_all([session.entry], by=ANA)
+    assert spend_doubts.answer(session, is_true=False, by=ANA, reason="it repeats itself") == -usd(20)
+    assert money(session) == (usd(5), 0) and not spend_doubts.is_any_open(session.workspace_id)
+
+
+def test_an_answer_is_not_taken_without_letting_the_entry_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = a_burst()
+    with monkeypatch.context() as killed:
+        killed.setattr(entry_actions, "resume", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            spend_doubts.answer(session, is_true=True, by=ANA)
+    assert spend_doubts.is_any_open(session.workspace_id)
+    spend_doubts.answer(session, is_true=True, by=ANA)
+    assert status(session) == ("pending", "")
 
 
 def test_what_a_person_has_taken_back_already_is_not_taken_back_again() -> None:
