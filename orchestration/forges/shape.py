@@ -1,6 +1,6 @@
 """The common shape of all forges. An adapter translates; it decides nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -140,11 +140,12 @@ class Forge(Protocol):
         ...
 
 
-def find_or_create(forge: Forge, draft: Draft, marker: str) -> PullRequest:
+def find_or_create(forge: Forge, draft: Draft, marker: str, *, earlier: Collection[str] = ()) -> PullRequest:
     """The open pull request of this branch that has the marker, updated, or a new one. One that was merged is found too: a process may have
-    ended between the creation and its note. Raises ForgeError, `exists` for a pull request that somebody else opened."""
+    ended between the creation and its note. `earlier`: ids of those that ended before this work. Raises ForgeError, `exists` for a pull
+    request that somebody else opened."""
     known = forge.list_for(draft.branch, draft.base)
-    ours = [each for each in known if marker in each.body and each.state != "closed"]
+    ours = [each for each in known if marker in each.body and each.state != "closed" and each.id not in earlier]
     if ours:
         return ours[0] if ours[0].state == "merged" else forge.update(ours[0].number, title=draft.title, body=draft.body)
     if others := [each for each in known if each.state == "open"]:

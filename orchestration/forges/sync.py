@@ -113,7 +113,9 @@ def _open(row: PullRequest, forge: Forge, config: Config) -> None:
     facts = _facts(row, config)
     draft = Draft(row.branch, row.base, texts.title(facts), texts.body(facts))
     if row.number is None:
-        pull = shape.find_or_create(forge, draft, texts.marker(row.entry_id))
+        others = PullRequest.objects.filter(entry=row.entry_id).exclude(pk=row.pk)
+        earlier = set(others.values_list("forge_id", flat=True))
+        pull = shape.find_or_create(forge, draft, texts.marker(row.entry_id), earlier=earlier)
     else:
         pull = forge.update(row.number, title=draft.title, body=draft.body)
     requests.opened(row, forge_id=pull.id, number=pull.number, url=pull.url)

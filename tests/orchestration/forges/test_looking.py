@@ -168,6 +168,18 @@ def test_a_head_that_moved_while_it_was_merged_is_looked_at_again(
     assert (look(row).problem, fresh(row).due) == (noted, True)
 
 
+@pytest.mark.parametrize("ending", ["merged", "closed"])
+def test_work_after_the_end_of_a_pull_request_gets_one_of_its_own(forge: Asked, ending: str) -> None:
+    forge.head = HEAD
+    row = look(proposed(a_team()))
+    forge.change(state=ending, merge_commit="f" * 40)
+    PullRequest.objects.filter(pk=row.pk).update(state=ending, merge_commit="f" * 40, ended_at=LONG_AGO)
+    forge.head = "2" * 40
+    again = look(proposed(row.entry.workspace, forge.head, entry=row.entry))
+    assert (row.number, again.number, again.state) == (1, 2, "open")
+    assert fresh(row).state == ending and len(forge.pulls) == 2
+
+
 def test_the_reason_of_a_closed_one_is_the_newest_comment_of_its_people(forge: Asked) -> None:
     row = opened(a_team())
     there(forge, row, state="closed", ended_by="ana")
