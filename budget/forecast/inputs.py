@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.allocation import Row, Snapshot, estimates, policy, reallocation
@@ -27,8 +28,10 @@ def forecast(
     it already. Without `with_backlog` the cost at the backlog's end is not known, and no entry is read."""
     at_present = policy.load(workspace_id) if with_backlog or paused is None else None
     project = project or Project.objects.get(pk=workspace_id)
-    settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
-    newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MAX_SESSIONS]
+    # No permits: they may be open for a day. A session on a host that went away ended long before its reservation.
+    settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0, expires_at__isnull=True)
+    columns = ("drawn", "opened_at", Coalesce("session__ended_at", "settled_at"), "amount")
+    newest = settled.order_by("-id").values_list(*columns)[:MAX_SESSIONS]
     worked = tuple(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )

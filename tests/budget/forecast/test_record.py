@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from budget.amounts import usd
 from budget.forecast import Forecast, inputs, record
-from budget.models import ForecastRecord, Hold, Project, RoundSpend
+from budget.ledger import permits
+from budget.models import Category, ForecastRecord, Hold, Project, RoundSpend
 from orchestration.models import Entry, Executor
 from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, ended, project
 from workspaces import activity
@@ -62,6 +63,24 @@ def test_before_the_first_row_only_the_end_of_the_backlog_is_unknown() -> None:
     first, full = record.current(shop.pk, at=at), inputs.forecast(shop.pk, at=at)
     assert full.end_spend is not None and first.enough
     assert first == replace(full, end_spend=None, end_low=None, end_high=None)
+
+
+def test_a_permit_is_no_session_however_long_it_was_open() -> None:
+    shop = a_workspace()
+    worked(shop)
+    at, before = timezone.now(), inputs.forecast(shop.pk)
+    permit = permits.open_permit(project(shop), None, category=Category.ORCHESTRATOR, amount=usd(1), by=ANA)
+    permits.close(permit, by=ANA)
+    Hold.objects.filter(pk=permit.pk).update(drawn=usd("0.5"), opened_at=at - timedelta(hours=12))
+    assert before.enough and inputs.forecast(shop.pk, at=at).rate == before.rate
+
+
+def test_a_session_ends_with_its_work_and_not_when_its_host_has_reported_its_spend() -> None:
+    shop = a_workspace()
+    worked(shop)
+    at, before = timezone.now(), inputs.forecast(shop.pk)
+    Hold.objects.update(settled_at=F("settled_at") + timedelta(hours=5))
+    assert before.enough and inputs.forecast(shop.pk, at=at).rate == before.rate
 
 
 def test_a_tick_computes_it_again_when_money_moved_and_not_more_often_than_each_ten_seconds() -> None:
