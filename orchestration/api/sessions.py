@@ -9,11 +9,12 @@ from ninja import Path, Query, Router
 
 from budget import amounts
 from budget.reads.queries import session_spend
-from orchestration import queries, schemas, sessions
+from orchestration import configuration, queries, schemas, sessions
+from orchestration.configuration import secrets
 from orchestration.models import Session
 from orchestration.sessions import metering, spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
-from workspaces import access
+from workspaces import access, masking
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid, NotFound
 from workspaces.schemas import extra_content, responses
@@ -101,8 +102,10 @@ def answer_spend(request: Request, workspaceID: Path[str], sessionID: str, body:
 def post_progress(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.ProgressIn) -> Any:
     """One line on what the agent is doing, shown beside its session. With the session's own token."""
     session = _own(request, workspaceID, sessionID)
+    config = configuration.load(queries.executor_for(workspaceID).config)
     try:
-        sessions.write(session, progress=body.text)
+        with masking.hiding(secrets.mask_for(workspaceID, configuration.envs(config))):
+            sessions.write(session, progress=body.text)
     except sessions.Superseded:
         raise NotFound("Worker session not found") from None
     return {"ok": True}

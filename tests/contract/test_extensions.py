@@ -15,6 +15,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.limits import caps
 from budget.models import LedgerEntry
+from orchestration.configuration import secrets
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
@@ -479,6 +480,16 @@ def test_progress_is_shown_with_the_session(workspace: Workspace, shop: Api) -> 
     session = a_session(an_entry(workspace))
     assert tuple(the_agents(session).post(f"/executor/sessions/{session.pk}/progress", {"text": "half"})) == (200, {"ok": True})
     assert shop.get(f"/executor/sessions/{session.pk}").json["progress"] == "half"
+
+
+def test_progress_shows_neither_a_secret_nor_the_sessions_token(workspace: Workspace, shop: Api) -> None:
+    secrets.put(workspace.pk, "API_KEY", "sk-0123456789abcdef", by=ANA)
+    session = a_session(an_entry(workspace))
+    token = tokens.create("agent", workspace=workspace, session_ref=session.pk)
+    text = f"calls with sk-0123456789abcdef and {token}"
+    assert Api(workspace, token).post(f"/executor/sessions/{session.pk}/progress", {"text": text}).status == 200
+    shown = shop.get(f"/executor/sessions/{session.pk}").json["progress"]
+    assert shown == "calls with [secret API_KEY] and [secret token]"
 
 
 def test_only_its_own_agent_reports_for_a_session(workspace: Workspace, shop: Api) -> None:
