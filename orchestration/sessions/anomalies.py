@@ -53,7 +53,7 @@ def judge(now: Pace, rate: float | None, *, from_own_rounds: bool) -> str:
 
 
 def flag(at: datetime | None = None) -> int:
-    """Check the running sessions of all workspaces, in three queries. Returns how many were flagged."""
+    """Check the running sessions of all workspaces, in two queries and one for each workspace. Returns how many were flagged."""
     at = at or timezone.now()
     running = Session.objects.filter(
         status=Session.Status.RUNNING, anomaly="", started_at__isnull=False, hold__drawn__gte=MIN_SPENT
@@ -77,7 +77,7 @@ _Paces = dict[str, list[Pace]]
 
 
 def _history(entry_ids: Collection[str], workspace_ids: Collection[str]) -> tuple[_Paces, _Paces]:
-    """The paces of ended sessions: of these entries, and the newest of these workspaces."""
+    """The paces of ended sessions: of these entries, and the newest of each of these workspaces."""
     done = Session.objects.filter(
         Q(ended_at__gt=F("started_at")), status=Session.Status.ENDED, started_at__isnull=False, hold__drawn__gt=0
     ).order_by("-claimed_at")
@@ -85,8 +85,9 @@ def _history(entry_ids: Collection[str], workspace_ids: Collection[str]) -> tupl
     own, others = defaultdict(list), defaultdict(list)
     for entry, _, drawn, began, ended in done.filter(entry_id__in=entry_ids).values_list(*columns)[:MAX_HISTORY]:
         own[entry].append(Pace(drawn, (ended - began).total_seconds()))
-    for _, workspace, drawn, began, ended in done.filter(workspace_id__in=workspace_ids).values_list(*columns)[:MAX_HISTORY]:
-        others[workspace].append(Pace(drawn, (ended - began).total_seconds()))
+    for workspace_id in workspace_ids:
+        for _, _, drawn, began, ended in done.filter(workspace_id=workspace_id).values_list(*columns)[:MAX_HISTORY]:
+            others[workspace_id].append(Pace(drawn, (ended - began).total_seconds()))
     return own, others
 
 

@@ -105,6 +105,18 @@ def test_an_entrys_own_rounds_are_not_crowded_out_by_newer_ones_of_others(monkey
 
 
 @pytest.mark.django_db
+def test_the_sessions_of_a_workspace_are_not_crowded_out_by_newer_ones_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    for workspace in (a_workspace(), a_workspace(name="Busy")):
+        for _ in range(anomalies.MIN_SESSIONS):
+            an_expensive_session(workspace, spent="0.01", minutes=2)
+        session = a_session(an_entry(workspace, budget="50"))
+        metering.record(session, metering.Usage(id="1", cost=usd(2)))
+        Session.objects.filter(pk=session.pk).update(started_at=timezone.now() - timedelta(minutes=2))
+    monkeypatch.setattr(anomalies, "MAX_HISTORY", anomalies.MIN_SESSIONS)
+    assert anomalies.flag() == 2
+
+
+@pytest.mark.django_db
 def test_many_running_sessions_take_as_many_queries_as_few(django_assert_num_queries: object) -> None:
     workspace = a_workspace(max_workers=20)
     for _ in range(6):
