@@ -17,17 +17,23 @@ _NO_SESSION = "No new session is admitted; running sessions continue within thei
 _CHARGES = (
     "Permits are refused. Charges are spent already, so they are still booked, and their response says that the limit is reached"
 )
-_SKIPPED = "Reviews are skipped, and the round says so; rounds continue"
+_NO_REVIEW = (
+    "Reviews get no money: a required one puts its entry on hold, and its work is kept; "
+    "with interceptor.required: false they are skipped, and the round says so"
+)
 _STOPS = {
     "total": _NO_SESSION,
     "entry": _NO_SESSION,
     "orchestrator": _CHARGES,
     "expansion": _CHARGES,
-    "interceptor": _SKIPPED,
+    "interceptor": _NO_REVIEW,
 }
 _ROUND = {
     "total": "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session continues",
-    "interceptor": "The review ends there without objections, and the round says so",
+    "interceptor": (
+        "The review ends there without a verdict: a required one is made again in the next session; "
+        "with interceptor.required: false the round goes on, and says so"
+    ),
 }
 
 

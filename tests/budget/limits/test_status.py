@@ -124,6 +124,14 @@ def test_standing_names_every_cap_with_what_stops() -> None:
     assert all(limit.stops.endswith(".") for limit in shown.values()) and len(shown) == 11
 
 
+def test_a_limit_of_reviews_names_what_becomes_of_required_reviews_and_of_others() -> None:
+    shown = limits.statuses(a_workspace().pk, rounds={"interceptor": usd(1)})
+    ends = {row.period: row.stops for row in shown if row.category == "interceptor"}
+    for period in ("all", "day"):
+        assert "a required one puts its entry on hold" in ends[period] and "required: false they are skipped" in ends[period]
+    assert "a required one is made again in the next session" in ends["round"] and "without objections" not in ends["round"]
+
+
 def test_a_day_that_drifted_is_found_and_repaired() -> None:
     workspace = a_workspace()
     a_charge(an_entry(workspace), "2")

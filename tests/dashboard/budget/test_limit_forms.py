@@ -19,7 +19,7 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
     seen = text_of(bea, at(day, "changes/"))
     assert "Limit of interceptor per day" in seen and "fewer reviews" in seen and "$900.00" in seen
     seen = text_of(bea, at(day), fragment="caps")
-    assert "<strong>Interceptor per day (UTC)</strong> $900.00" in seen and "When reached: Reviews are skipped" in seen
+    assert "<strong>Interceptor per day (UTC)</strong> $900.00" in seen and "When reached: Reviews get no money" in seen
 
 
 def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspace) -> None:
