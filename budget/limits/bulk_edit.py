@@ -7,7 +7,7 @@ from typing import Literal
 
 from django.db import transaction
 
-from budget.limits import allocated, caps
+from budget.limits import allocated, caps, dividing
 from budget.models import Account, Project
 from workspaces.access import Caller
 from workspaces.errors import Invalid
@@ -43,8 +43,15 @@ class Order:
 
 def preview(project: Project, order: Order) -> int:
     """The allocated sum afterwards, from the budgets as the person saw them: `carry_out` refuses others."""
-    change = sum(order.after(wish.seen) - wish.seen for wish in order.wishes)
-    return allocated.allocated(project.pk) + (change if order.do in ("set", "percent") else 0)
+    return allocated.allocated(project.pk) + (_more_allocated(project, order) if order.do in ("set", "percent") else 0)
+
+
+def _more_allocated(project: Project, order: Order) -> int:
+    """Ended entries allocate what they spent, open ones no less than they have spent or reserved."""
+    seen = {wish.account_id: wish.seen for wish in order.wishes}
+    open_ones = Account.objects.filter(pk__in=seen, project=project).exclude(entry__status__in=dividing.ENDED)
+    used = {pk: spent + held for pk, spent, held in open_ones.values_list("pk", "spent", "held")}
+    return sum(max(order.after(seen[pk]), least) - max(seen[pk], least) for pk, least in used.items())
 
 
 def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -> int:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from budget.amounts import usd
-from budget.limits import bulk_edit, caps
+from budget.limits import allocated, bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from budget.models import Account, BudgetChange
-from orchestration.backlog import deletion, splitting
+from orchestration.backlog import deletion, entry_actions, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
-from tests.factories import ANA, a_workspace, an_entry, project, some_entries
+from tests.factories import ANA, a_charge, a_workspace, an_entry, project, some_entries
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
@@ -72,6 +72,18 @@ def test_a_preview_is_what_is_allocated_afterwards(three: list[Account]) -> None
         (Order("unlock", wishes, amount=usd(5)), 6),
     ):
         assert bulk_edit.preview(where, order) == usd(total)
+
+
+def test_a_preview_counts_no_ended_entry_and_no_budget_below_what_is_spent(three: list[Account]) -> None:
+    entry_actions.mark_done(three[0].entry, by=ANA)
+    a_charge(three[1].entry, "1.5")
+    where = three[0].project
+    for dollars in (9, 1):
+        wishes = [Wish(account.pk, seen) for account, seen in zip(three, budgets(three), strict=True)]
+        order = Order("set", wishes, amount=usd(dollars))
+        before = bulk_edit.preview(where, order)
+        bulk_edit.carry_out(where, order, by=ANA)
+        assert before == allocated.allocated(where.pk)
 
 
 def test_each_chosen_budget_changes_with_the_reason_and_no_other_does(three: list[Account]) -> None:
