@@ -10,7 +10,7 @@ from budget import amounts, limits, schemas
 from budget.api.limits import limit_row
 from budget.ledger import charges, corrections, export, permits, reconciliation
 from budget.ledger.prices import Tokens
-from budget.models import Category, Hold, LedgerEntry
+from budget.models import Account, Category, Hold, LedgerEntry
 from budget.reads import queries
 from budget.schemas import Day
 from budget.schemas import limits as limit_schemas
@@ -101,7 +101,8 @@ def charge(
     It is spent already, so it is booked whatever a limit says; `limit` in the answer tells how its tightest limit stands.
     """
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
+    permit = permits.find(workspace.pk, body.permit_id) if body.permit_id is not None else None
+    account = _charged(workspace.pk, body.entry_id, permit)
     report = charges.Report(
         category=Category(body.category),
         amount=body.amount_usd,
@@ -116,7 +117,6 @@ def charge(
         reason=body.reason,
         round_number=body.round,
     )
-    permit = permits.find(workspace.pk, body.permit_id) if body.permit_id is not None else None
     project = queries.project_of(workspace.pk)
     row = charges.book(project, account, report, actor=request.auth.name, key=idempotency_key, permit=permit)
     tight = limits.tightest(workspace.pk, row.category)
@@ -158,6 +158,14 @@ def reconcile(request: Request, workspaceID: Path[str], body: schemas.Reconcilia
     lines = reconciliation.compare(workspace.pk, reported)
     booked = reconciliation.apply(workspace.pk, reported, provider=body.provider, by=request.auth) if body.apply else []
     return Status(201, {"lines": [reconciliation.as_dict(line) for line in lines], "booked": len(booked)})
+
+
+def _charged(workspace_id: str, entry_id: str | None, permit: Hold | None) -> Account | None:
+    """The account of the entry that a charge names. That of the permit counts also after its entry was deleted: the money is spent. Raises
+    NotFound."""
+    if permit is not None and entry_id is not None and permit.account_id == entry_id:
+        return permit.account
+    return queries.account_for(workspace_id, entry_id) if entry_id is not None else None
 
 
 def _ledger_csv(workspace_id: str, rows: QuerySet[LedgerEntry]) -> StreamingHttpResponse:

@@ -8,8 +8,9 @@ from django.db.models.functions import Now
 from budget.amounts import usd
 from budget.ledger import permits, rebuild
 from budget.models import BudgetChange, Hold, LedgerEntry
+from orchestration.backlog import deletion
 from tests.contract.api import Api, Response, names_of
-from tests.factories import a_charge, an_entry, project
+from tests.factories import ANA, a_charge, an_entry, project
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +127,17 @@ def test_a_charge_after_its_permit_ended_is_still_booked(workspace: Workspace, s
     shop.delete(f"/budget/permits/{permit}")
     assert shop.post("/budget/charges", PLAN | {"permit_id": permit}).status == 201
     assert (project(workspace).held, project(workspace).total_spent) == (0, usd(1)) and rebuild.find(workspace.pk) == []
+
+
+def test_a_permits_charges_are_booked_also_after_its_entry_was_deleted(workspace: Workspace, shop: Api) -> None:
+    entry, other = an_entry(workspace, budget="5"), an_entry(workspace, budget="5")
+    permit = shop.post("/budget/permits", {"category": "entry", "entry_id": entry.pk, "amount_usd": 1}).json["permit_id"]
+    deletion.delete_all([entry, other], by=ANA)
+    spent = {"category": "entry", "entry_id": entry.pk, "amount_usd": 0.4}
+    assert shop.post("/budget/charges", spent | {"permit_id": permit}).status == 201
+    assert (project(workspace).entry_spent, project(workspace).held) == (usd("0.4"), usd("0.6"))
+    assert shop.post("/budget/charges", spent).status == 404
+    assert shop.post("/budget/charges", spent | {"entry_id": other.pk, "permit_id": permit}).status == 404
 
 
 def test_a_permit_of_another_category_or_an_unknown_one_is_refused(workspace: Workspace, shop: Api) -> None:
