@@ -45,13 +45,15 @@ class Heartbeat:
         self._check_requested = threading.Event()
         self._lock = threading.Lock()
         self._also: list[tuple[Callable[[], object], Callable[[], object]]] = []
-        self.worker = self._register()
+        self._agents: dict[str, str] = {}
+        self.worker = self._register(ids.session().replace("sess_", "work_"))
 
-    def _register(self) -> Worker:
+    def _register(self, id_: str) -> Worker:
+        """The row of this process, as it and its host are now."""
         identity = leftovers.identity(os.getpid())
         assert identity is not None
         return Worker.objects.create(
-            id=ids.session().replace("sess_", "work_"),
+            id=id_,
             queue=self.queue,
             host=socket.gethostname(),
             host_id=hosts.host_id(),
@@ -64,6 +66,7 @@ class Heartbeat:
             labels=settings.LABELS,
             problem=problems.find(),
             drain_by=draining.drained_by(),
+            agents=self._agents,
         )
 
     def _open_slots(self) -> int:
@@ -135,7 +138,8 @@ class Heartbeat:
         if self.queue != "sessions":
             return
         try:
-            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed() | _of_host())
+            self._agents = cli_versions.installed() | _of_host()
+            Worker.objects.filter(pk=self.worker.pk).update(agents=self._agents)
         except (DatabaseError, InterfaceError) as error:
             log.warning("agents.not_recorded", error=str(error).split("\n")[0])
         finally:
@@ -166,7 +170,7 @@ class Heartbeat:
             seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known(), problem=problems.find()
         )
         if not updated:  # the row was deleted: register again
-            self.worker.save(force_insert=True)
+            self.worker = self._register(self.worker.pk)
         all_flags = list(self.supervised.values())
         if all_flags:
             renewed_at = {flags.session_id: flags.clock() for flags in all_flags}

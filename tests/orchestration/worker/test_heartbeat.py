@@ -188,6 +188,25 @@ def test_a_worker_whose_row_was_deleted_is_seen_again(heartbeat: Heartbeat) -> N
     assert Worker.objects.filter(pk=heartbeat.worker.pk).exists()
 
 
+def test_a_worker_whose_row_was_deleted_comes_back_as_its_host_is_now(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day's sleep of its host deletes the row: with several hosts, one without agents gets no session."""
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(module.cli_versions, "installed", lambda: {"codex": "1.2"})
+    monkeypatch.setattr(module, "_of_host", lambda: {"memory": "kernel"})
+    heartbeat._report_agents()
+    heartbeat.worker.seen_at = now() - timedelta(days=2)
+    monkeypatch.setattr(module.draining, "drained_by", lambda: "ana")
+    heartbeat._draining.set()
+    Worker.objects.filter(pk=heartbeat.worker.pk).delete()
+    heartbeat._renew()
+    row = Worker.objects.get(pk=heartbeat.worker.pk)
+    assert row.agents == {"codex": "1.2", "memory": "kernel"}
+    assert (now() - row.seen_at).total_seconds() < 60
+    assert (row.slots, row.drain_by) == (0, "ana")
+
+
 def test_a_worker_that_shuts_down_interrupts_what_it_supervises_and_what_begins_then(
     heartbeat: Heartbeat, session: Session, flags: StopFlags
 ) -> None:
