@@ -49,7 +49,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
         "without_proof": review.landing is not None and review.landing.state == Landing.State.UNPROVEN,
         "may_decide": _may_decide(page_request, rules),
         "approvers": rules.approvers,
-        "checks": list(map(landing_reads.shown_check, review.rounds[0].checks)) if review.rounds else [],
+        "checks": list(map(landing_reads.on_page, review.rounds[0].checks)) if review.rounds else [],
         "merge": _verdict(review.landing),
         "locks_are_old": review.locks_free_at is not None and review.locks_free_at <= now(),
         "chosen": chosen,

@@ -62,7 +62,7 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
         "facts": Region("entry/round.html#facts", lambda page_request: facts(entry, this, other)),
         "findings": Region(
             "entry/round.html#findings",
-            lambda page_request: {"round": this, "checks": list(map(reads.shown_check, this.checks))},
+            lambda page_request: {"round": this, "checks": list(map(reads.on_page, this.checks))},
         ),
         "diff": Region(
             "entry/diff_files.html", lambda page_request: diff.diff_context(page_request, base, commit, only=chosen["file"])

@@ -21,6 +21,7 @@ from orchestration.landing import branch, reads
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, ForgeDelivery, PullRequest, Round
 from orchestration.reasons import Reason
+from orchestration.verdicts import store
 from workspaces import masking
 from workspaces.errors import NotFound
 from workspaces.masking import Mask
@@ -206,7 +207,7 @@ def _evidence(entry: Entry) -> Iterator[str]:
         return
     for check in reads.summary(landing.tried_verdict).checks:
         cases = check.get("cases")
-        words = f"{cases['passing']} pass, {len(cases['failing'])} fail" if cases else f"exit {check.get('exit_code', 0)}"
+        words = f"{cases['passing']} pass, {store.failing_in(check)} fail" if cases else f"exit {check.get('exit_code', 0)}"
         yield f"`{check.get('name', 'check')}`: {words}"
 
 

@@ -118,15 +118,15 @@ def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
 
 def summary(verdict: TreeVerdict) -> Summary:
     """The figures of a verdict."""
-    cases = [check["cases"] for check in verdict.checks if check.get("cases")]
-    names = [name for case in cases for name in case["failing"]]
+    checks = store.counted(verdict)
+    with_cases = [check for check in checks if check.get("cases")]
     return Summary(
-        passing=sum(case["passing"] for case in cases),
-        failing=len(names),
+        passing=sum(check["cases"]["passing"] for check in with_cases),
+        failing=sum(store.failing_in(check) for check in with_cases),
         seconds=verdict.seconds,
         green=store.is_green(verdict),
-        names=tuple(names),
-        checks=tuple(verdict.checks),
+        names=tuple(name for check in with_cases for name in check["cases"]["failing"]),
+        checks=tuple(checks),
     )
 
 
@@ -163,6 +163,11 @@ def shown_check(check: dict[str, Any]) -> dict[str, Any]:
     if "cases" in shown:
         shown["cases"] = {name: value for name, value in shown["cases"].items() if name != "passed"}
     return shown
+
+
+def on_page(check: dict[str, Any]) -> dict[str, Any]:
+    """A check as it is shown, with the number of its failing cases: their list may be cut."""
+    return shown_check(check) | ({"failing": store.failing_in(check)} if check.get("cases") else {})
 
 
 def base_commit(workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ from orchestration.forges import connecting
 from orchestration.hosts import online
 from orchestration.landing import branch, reads
 from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict
-from orchestration.verdicts import scopes
+from orchestration.verdicts import scopes, store
 from workspaces.models import Workspace
 
 POLL_S = 0.5
@@ -92,7 +92,7 @@ def _described(workspace: Workspace, config: configuration.Config, verdict: Tree
     for check in summary.checks:
         state = "passes" if check["raw_passed"] else "fails"
         cases = check.get("cases")
-        counted = f", {cases['passing']} of {cases['passing'] + len(cases['failing'])} cases pass" if cases else ""
+        counted = f", {cases['passing']} of {cases['passing'] + store.failing_in(check)} cases pass" if cases else ""
         scope = ", looks at its entry: never compared with a base" if check["name"] in apart else ""
         yield f"  {check['name']}: {state}{counted}{scope}"
         if not check["raw_passed"] and not cases:

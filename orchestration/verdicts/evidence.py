@@ -86,6 +86,7 @@ class CheckRun:
                 "passed": sorted(self.cases.good)[:MAX_LISTED],
                 "skipped": len(self.cases.skipped),
             }
+            shown["raw_failing"] = len(self.cases.failed)
         if self.hint:
             shown["note"] = self.hint
         if self.flaky:

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from orchestration.models import Round, TreeVerdict
 from orchestration.verdicts.comparison import Result
-from orchestration.verdicts.evidence import Cases, CheckRun
+from orchestration.verdicts.evidence import MAX_LISTED, Cases, CheckRun
 
 Kind = TreeVerdict.Kind
 _FIELDS = ("name", "command", "exit_code", "cause", "weight", "seconds", "tail", "scored_by")
@@ -80,6 +80,24 @@ def runs_of(verdict: TreeVerdict) -> dict[str, CheckRun]:
     """The evidence of a stored verdict, by the names of its checks."""
     cases = _unpacked(bytes(verdict.cases))
     return {check["name"]: _run(check, cases.get(check["name"])) for check in verdict.checks}
+
+
+def failing_in(check: Mapping[str, Any]) -> int:
+    """The number of a check's failing cases: its list of them is cut. Of a check that an earlier release kept, those of the list."""
+    return int(check.get("raw_failing", len(check["cases"]["failing"])))
+
+
+def counted(verdict: TreeVerdict) -> list[dict[str, Any]]:
+    """The checks of a verdict, each with the number of its failing cases, also where an earlier release kept it."""
+    checks = list(verdict.checks)
+    if not any("raw_failing" not in check and _is_cut(check) for check in checks):
+        return checks
+    kept = {name: of for name, of in _unpacked(bytes(verdict.cases)).items() if of.failed}
+    return [{"raw_failing": len(kept[check["name"]].failed), **check} if check["name"] in kept else check for check in checks]
+
+
+def _is_cut(check: Mapping[str, Any]) -> bool:
+    return len((check.get("cases") or {}).get("failing", ())) >= MAX_LISTED
 
 
 def is_green(verdict: TreeVerdict) -> bool:

@@ -73,7 +73,7 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) 
         cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
         outcome=chart_round.outcome,
         reached=labels.REACHED[reached],
-        checks=[reads.shown_check(check) for check in round_.checks],
+        checks=[reads.on_page(check) for check in round_.checks],
         most_expensive=most_expensive is not None and most_expensive.number == round_.number,
     )
 

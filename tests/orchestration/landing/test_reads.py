@@ -89,10 +89,29 @@ def test_a_verdict_is_summed_up_over_its_checks(shop: Workspace) -> None:
     assert reads.summary(record(shop.pk, runs=runs[1:], **kept)).green  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_failing_cases_are_counted_beyond_those_that_are_listed(shop: Workspace, is_old: bool) -> None:
+    runs = [report("a b", " ".join(f"c{n}" for n in range(2_003)), name="unit"), report("e", "f", name="other")]
+    kept = {"tree": "t", "commit": COMMIT, "checks_hash": "h", "kind": TreeVerdict.Kind.TIP}
+    verdict = record(shop.pk, runs=runs, **kept)  # type: ignore[arg-type]
+    for check in verdict.checks if is_old else ():
+        del check["raw_failing"]
+    summary = reads.summary(verdict)
+    assert (summary.failing, summary.passing, summary.total, len(summary.names)) == (2_004, 3, 2_007, 2_001)
+    assert [check["raw_failing"] for check in summary.checks] == [2_003, 1]
+
+
 def test_a_check_is_shown_without_what_only_comparisons_need() -> None:
     check = {"name": "unit", "raw_score": 1, "cases": {"passed": ["a"], "failing": ["b"]}}
     assert reads.shown_check(check) == {"name": "unit", "cases": {"failing": ["b"]}}
     assert reads.shown_check({"name": "lint", "raw_passed": True}) == {"name": "lint"}
+
+
+def test_a_page_shows_the_number_of_all_failing_cases_of_a_check() -> None:
+    cases = {"passed": ["a"], "failing": ["b"]}
+    assert reads.on_page({"cases": cases, "raw_failing": 2_001})["failing"] == 2_001
+    assert reads.on_page({"cases": cases})["failing"] == 1
+    assert reads.on_page({"name": "lint"}) == {"name": "lint"}
 
 
 def test_the_distance_and_the_files_of_a_tip_are_those_beyond_the_base_branch(shop: Workspace, tmp_path: Any) -> None:
