@@ -11,7 +11,7 @@ from orchestration.git import working_copies
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing
+from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
 from orchestration.worker.lander import (
     base_branch,
@@ -68,6 +68,8 @@ def _step(lease: Lease) -> bool:
     if may_land:
         base_branch.follow(lease)
         proposals.settle(lease)
+    if lease.row().state == Integration.State.WAITING:
+        return False  # a revert would take a rewritten branch over before a person decides
     queued = list(queue.to_land(lease.workspace_id)[: lease.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]

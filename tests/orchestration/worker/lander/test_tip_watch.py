@@ -270,6 +270,23 @@ def test_a_red_tip_can_be_reverted(shop: Make) -> None:
     assert (work.merged("broken"), state_of(work).state) == (None, "good")
 
 
+def test_a_revert_decides_nothing_about_a_branch_that_waits_for_a_person(shop: Make) -> None:
+    from orchestration.landing import queue
+
+    work = a_shop(shop)
+    first = state_of(work).tip
+    work.run()
+    landed = work.git("rev-parse", BRANCH)
+    work.git("update-ref", f"refs/heads/{BRANCH}", first)
+    revert = queue.enqueue_branch(work.workspace.pk, Landing.Kind.REVERT, landed, by="ana")
+    work.land()
+    row = state_of(work)
+    revert.refresh_from_db()
+    assert (row.state, row.tip, work.git("rev-parse", BRANCH), revert.state) == ("waiting", landed, first, "queued")
+    decisions.put_back(work.workspace, first, by=ANA)
+    assert work.merged("ok") == "yes\n"
+
+
 def test_verified_work_waits_while_the_branch_is_red_and_a_revert_passes_it(shop: Make) -> None:
     from orchestration.landing import queue
 
