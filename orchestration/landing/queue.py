@@ -42,6 +42,12 @@ def enqueue_branch(workspace_id: str, kind: Landing.Kind, commit: str, *, by: st
     return landing
 
 
+def replace_branch(workspace_id: str, commit: str) -> None:
+    """Take a merge of an earlier base branch out of the queue: the branch has moved on since, and is judged as it is now."""
+    mine = Landing.objects.filter(workspace_id=workspace_id, kind=Landing.Kind.BASE, commit=commit, state__in=Landing.OPEN)
+    mine.filter(intent__isnull=True).update(state=Landing.State.WITHDRAWN, message="the base branch has moved on", ended_at=Now())
+
+
 def in_order(workspace_id: str) -> QuerySet[Landing]:
     """The open landings: merges and reverts first, then entries by priority and number."""
     first = Case(When(kind=Landing.Kind.ENTRY, then=Value(1)), default=Value(0))

@@ -33,6 +33,7 @@ def follow(lease: Lease) -> None:
         return
     if not row.tip:
         return
+    queue.replace_branch(lease.workspace_id, row.base_tip)
     if not history.contains(lease.repo, row.tip, tip):
         queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, tip)
     lease.write(base_tip=tip, base_problem="")

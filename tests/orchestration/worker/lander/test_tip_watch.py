@@ -8,7 +8,8 @@ import pytest
 from orchestration.executor import dispatch
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, Landing, Round, Session
-from orchestration.worker.lander import service
+from orchestration.worker.lander import base_branch, service
+from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
@@ -246,6 +247,18 @@ def test_a_base_that_is_red_or_conflicts_is_left_out_and_work_goes_on(shop: Make
     assert row.state == "good" and row.base_problem.startswith("main cannot be merged into muster/integration: ")
     assert work.merged("ok") == "yes\n" and entry_of(first).status == "done"
     assert branch.observe(work.workspace.pk) == ""
+
+
+def test_a_red_base_that_was_corrected_before_it_was_judged_leaves_no_problem(shop: Make) -> None:
+    """Its lander ended between the two, with its process."""
+    work = a_shop(shop)
+    commit_on_main(work, "broken", "1")
+    base_branch.follow(Lease.read(work.workspace.pk, state_of(work).fence, lambda: False))
+    work.git("rm", "--quiet", "broken")
+    commit_on_main(work, "mended", "1")
+    work.land()
+    assert (work.merged("mended"), state_of(work).base_problem) == ("1", "")
+    assert [landing.state for landing in Landing.objects.order_by("pk")] == ["withdrawn", "landed"]
 
 
 def test_a_revert_goes_through_the_queue(shop: Make) -> None:
