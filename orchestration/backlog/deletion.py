@@ -11,10 +11,11 @@ from budget.models import Account
 from orchestration import events, funding
 from orchestration.backlog import completion, dependencies, entry_state, locks
 from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict
@@ -67,6 +68,9 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
         if row.parent_id:
             _return_to_parent(row, by=by)
         dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
+        following = dependencies.state_now(row, Next(row.status, row.reason_code)) if _is_blocked_by_failure(row) else None
+        if following == PENDING:
+            entry_state.move(row, following)
         if row.status == Entry.Status.PENDING:
             funding.give_again(row.workspace_id, [row.pk])
         funding.mark_due(row.workspace_id)
@@ -74,6 +78,10 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "budget")
     return row
+
+
+def _is_blocked_by_failure(row: Entry) -> bool:
+    return not row.is_container and row.reason_code == Reason.DEPENDENCY_FAILED
 
 
 def _return_to_parent(row: Entry, *, by: Caller) -> None:
@@ -124,8 +132,8 @@ def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> dict[str, int]:
 
 
 def _rejoin(parent: Entry, *, by: Caller) -> None:
-    before = parent.before_split or {"status": Entry.Status.PENDING}
-    entry_state.move(parent, Next(**before))  # first: only an entry that is split is done by its children
+    before = Next(**(parent.before_split or {"status": Entry.Status.PENDING}))
+    entry_state.move(parent, dependencies.state_now(parent, before))  # first: only an entry that is split is done by its children
     Entry.objects.filter(pk=parent.pk).update(is_container=False, before_split=None)
     entry_state.roll_up([parent.parent_id])  # an entry with work of its own counts differently for the one above
     parent.refresh_from_db()

@@ -101,6 +101,14 @@ def replace_all(wishes: Sequence[tuple[Entry, Collection[str]]], *, by: Caller, 
     return [row for row, _ in changed]
 
 
+def state_now(entry: Entry, before: Next) -> Next:
+    """The state of an entry that returns to one that it had: what it waits for may have failed since, or have failed then alone."""
+    if before.status != Entry.Status.PENDING and before.code != Reason.DEPENDENCY_FAILED:
+        return before
+    failed = Entry.objects.filter(dependents__entry=entry, status=Entry.Status.FAILED).order_by("seq").first()
+    return Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500]) if failed else PENDING
+
+
 def _replace_one(row: Entry, needs: Collection[str], *, by: Caller, reason: str) -> Entry:
     replace_all([(row, needs)], by=by, reason=reason)
     _notify(row)

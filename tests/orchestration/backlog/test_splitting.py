@@ -206,6 +206,24 @@ def test_a_split_is_undone_while_no_child_has_started(shop: Workspace) -> None:
     assert audit.check(shop.pk).wrong == []
 
 
+@pytest.mark.parametrize("fails_before", [True, False])
+def test_a_split_that_is_undone_leaves_an_entry_that_waits_for_what_fails_now(shop: Workspace, fails_before: bool) -> None:
+    first, entry = some_entries(shop, "first", "then")
+    dependencies.depend(entry, first, by=ANA)
+    if fails_before:
+        entry_actions.mark_failed(first, by=ANA)
+    halves(fresh(entry))
+    if fails_before:
+        entry_actions.resume(first, by=ANA)
+    else:
+        entry_actions.mark_failed(first, by=ANA)
+    splitting.undo(entry, by=ANA)
+    row = fresh(entry)
+    blocked = ("blocked", Reason.DEPENDENCY_FAILED, f"#{first.seq} {first.title} failed")
+    assert (row.status, row.reason_code, row.reason_message) == (("pending", "", "") if fails_before else blocked)
+    assert row.unmet_dependencies == 1 and rebuild.find(shop.pk) == []
+
+
 def test_a_split_whose_child_has_started_stays(shop: Workspace) -> None:
     entry = an_entry(shop)
     first, _ = halves(entry)

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration.backlog import deletion, drafts, entry_actions, splitting
+from orchestration.backlog import deletion, dependencies, drafts, entry_actions, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import leaves, reads
 from orchestration.maintenance import audit, rebuild
@@ -92,6 +92,15 @@ def test_what_was_deleted_waits_again_for_what_it_is_given_and_for_that_alone(sh
     assert list(row.dependencies.values_list("depends_on_id", flat=True)) == [third.pk] and is_right(shop)
     with pytest.raises(Conflict, match="on the backlog already"):
         deletion.restore(row, [], by=ANA)
+
+
+def test_what_was_deleted_is_not_blocked_by_a_failure_that_it_waits_for_no_longer(shop: Workspace) -> None:
+    first, entry = some_entries(shop, "first", "then")
+    dependencies.depend(entry, first, by=ANA)
+    entry_actions.mark_failed(first, by=ANA)
+    deletion.delete_all([fresh(entry)], by=ANA)
+    deletion.restore(fresh(entry), [], by=ANA)
+    assert (fresh(entry).status, fresh(entry).reason_code) == ("pending", "")
 
 
 def test_what_was_deleted_waits_for_no_decision_and_holds_no_file(shop: Workspace) -> None:
