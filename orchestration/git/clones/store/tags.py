@@ -1,5 +1,6 @@
 """The user's tags in the store: checks name the version of a commit by them (`git describe`)."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +19,16 @@ log = structlog.get_logger(__name__)
 def follow(store: Store, commit: str) -> None:
     """Have the tags that a commit contains, so that checks can name its version. Reads them only where the user's tags may have changed."""
     common = common_dir(store.repo)
-    stamp = " ".join(str(_changed_at(common / name)) for name in ("packed-refs", "refs/tags"))
+    folders = [folder for folder, _, _ in os.walk(common / "refs/tags")]  # a tag's name may have slashes
+    stamp = " ".join(str(_changed_at(place)) for place in (common / "packed-refs", *map(Path, sorted(folders))))
     noted = store.path / "tags-seen"
     with suppress(FileNotFoundError):
-        if noted.read_text() == stamp:
+        if noted.read_text() in (stamp, f"{stamp} {commit}"):
             return
     try:
         text = _packed(store, commit)
+        if git.run(store.repo, "for-each-ref", "--count=1", f"--no-merged={commit}", "refs/tags"):
+            stamp += f" {commit}"  # a later commit may contain the others
     except GitError as problem:  # without tags, rather than not at all
         log.warning("tags.not_read", repo=str(store.repo), error=str(problem)[-200:])
         text = ""

@@ -158,6 +158,27 @@ def test_a_commit_that_the_users_repository_has_lost_is_delivered_again(site: Si
     assert git(site.repo, "fsck", "--strict", "--no-dangling") == ""
 
 
+def test_a_tag_that_the_branch_contains_only_later_names_its_version_then(site: Site) -> None:
+    ahead = git(site.repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "released")
+    git(site.repo, "tag", "v2", ahead)
+    site.prepare()
+    assert site.agent("tag") == ""
+    git(site.repo, "update-ref", f"refs/heads/{INTEGRATION}", ahead)
+    site.prepare()
+    assert site.agent("describe", "--tags") == "v2"
+    git(site.repo, "tag", "-d", "v2")
+    git(site.repo, "update-ref", f"refs/heads/{INTEGRATION}", "main")
+
+
+def test_a_new_tag_in_a_folder_of_tags_is_noticed(site: Site) -> None:
+    git(site.repo, "tag", "pkg/v1", "main")
+    site.prepare()
+    git(site.repo, "tag", "pkg/v2", "main")
+    site.prepare()
+    assert site.agent("tag").split() == ["pkg/v1", "pkg/v2"]
+    git(site.repo, "tag", "-d", "pkg/v1", "pkg/v2")
+
+
 def test_checks_can_name_the_version_of_a_commit(site: Site) -> None:
     git(site.repo, "tag", "-a", "v1.2", "-m", "version", "main")
     tip = git(site.repo, "rev-parse", INTEGRATION)
