@@ -23,7 +23,7 @@ from workspaces.access import MUSTER
 log = structlog.get_logger(__name__)
 
 State = branch.State
-MAX_BISECTED = 200
+MAX_DROPPED = 200
 MAX_NAMED = 20
 
 
@@ -123,7 +123,7 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
 def _dropped(lease: Lease, tip: str, here: str) -> str:
     """The landed commits that a moved branch has lost, with their entries."""
     commits = git.run(lease.repo, "rev-list", "--first-parent", f"{here}..{tip}").split()
-    landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_BISECTED], entry__isnull=False)
+    landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_DROPPED], entry__isnull=False)
     seqs = landed.order_by("entry__seq").values_list("entry__seq", flat=True)[:MAX_NAMED]
     entries = f" ({', '.join(f'#{seq}' for seq in seqs)})" if seqs else ""
     return f"1 landed commit{entries} is" if len(commits) == 1 else f"{len(commits)} landed commits{entries} are"
@@ -145,7 +145,7 @@ def _judge(lease: Lease, tip: str, here: str) -> Result:
 
 def _bisect(lease: Lease, good: str, bad: str) -> str:
     """The first commit of the first-parent line that is red. Commits on which the checks cannot run count as red."""
-    line = git.run(lease.repo, "rev-list", "--first-parent", "--reverse", f"--max-count={MAX_BISECTED}", f"{good}..{bad}").split()
+    line = git.run(lease.repo, "rev-list", "--first-parent", "--reverse", f"{good}..{bad}").split()
     low, high = -1, len(line) - 1
     while high - low > 1:
         middle = (low + high) // 2

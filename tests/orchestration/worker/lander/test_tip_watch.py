@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from orchestration.executor import dispatch
+from orchestration.git.command import run as run_git
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, Landing, Round, Session
-from orchestration.worker.lander import base_branch, service
+from orchestration.verdicts.comparison import Result
+from orchestration.worker.lander import base_branch, service, tip_watch
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
@@ -73,6 +75,17 @@ def test_a_red_tip_stops_dispatch_and_names_its_commit(shop: Make) -> None:
     world = dispatch.cycle(work.workspace.pk)
     assert (len(world.started), {d.why.code for d in world.decisions if hasattr(d, "why")}) == (0, {"integration_red"})
     assert not Session.objects.filter(workspace=work.workspace).exists()
+
+
+def test_the_culprit_among_many_commits_is_the_first_that_is_red(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = a_shop(shop)
+    start = work.git("rev-parse", BRANCH)
+    commits = "commit refs/heads/many\ncommitter Ana <ana@example.org> 1 +0000\ndata 0\n" + f"from {start}\n"
+    run_git(work.repo, "fast-import", "--quiet", text=commits + commits.replace(f"from {start}\n", "") * 249)
+    new = work.git("rev-list", "--reverse", f"{start}..many").split()
+    monkeypatch.setattr(tip_watch, "_judge", lambda _lease, _good, here: Result(new.index(here) < 10, 1.0, 1.0))
+    lease = Lease.read(work.workspace.pk, state_of(work).fence, lambda: False)
+    assert tip_watch._bisect(lease, start, new[-1]) == new[10]
 
 
 def test_it_goes_on_by_itself_once_the_branch_is_corrected(shop: Make) -> None:
