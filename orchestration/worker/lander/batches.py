@@ -13,6 +13,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
+from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import (
     base_branch,
     candidates,
@@ -51,7 +52,7 @@ def work(lease: Lease) -> None:
             lease.refresh()
         proposals.settle(lease)  # again: the base branch may have moved
         _push_on_request(lease)
-    except Halted:
+    except (Halted, CannotJudge):
         _requeue(lease)
         raise
 

@@ -100,6 +100,7 @@ def _run(
         try:
             runner.set_up(checkout)
         except CannotJudge as problem:
+            _refuse_broken_setup(lease, tip)
             return Judged(False, (str(problem),), reused=False)
         runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
         if not result.passed and _is_doubtful(lease, tip):
@@ -125,6 +126,12 @@ def _run(
         seconds=time.monotonic() - began,
     )
     return Judged(passed, findings, verdict, reused=False, is_unproven=passed and result.is_unproven)
+
+
+def _refuse_broken_setup(lease: Lease, tip: str) -> None:
+    """Raises CannotJudge where the setup fails on the tip as well, as without a network: then that says nothing about the work."""
+    with working_copies.checkout(lease.store, lease.folder, f"{checkout_name(lease)}-tip", tip) as checkout:
+        LanderRunner(lease, what=f"setup on {tip[:12]}").set_up(checkout)
 
 
 def _found_out(

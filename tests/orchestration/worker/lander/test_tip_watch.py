@@ -15,6 +15,7 @@ from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
+from tests.orchestration.worker.lander.verified import verified
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
 
 Make = Callable[..., Shop]
@@ -219,6 +220,29 @@ def test_checks_that_could_not_run_are_tried_again_by_themselves(
     ready.touch()
     lander.run_due()
     assert state_of(work).state == "good"
+
+
+def test_work_is_not_refused_for_a_setup_that_fails_on_the_tip_as_well(shop: Make, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ready.touch()
+    work = a_shop(shop, setup=[f"test -e {ready}"])
+    entry = verified(work, "alpha")
+    rounds = entry.budget_rounds
+    ready.unlink()
+    work.land()
+    entry.refresh_from_db()
+    assert (Landing.objects.get().state, entry.status, entry.budget_rounds) == ("queued", "in_progress", rounds)
+    assert "setup command 1 failed" in state_of(work).undelivered
+    ready.touch()
+    work.land()
+    assert (Landing.objects.get().state, work.merged("alpha") is not None, state_of(work).undelivered) == ("landed", True, "")
+
+
+def test_work_that_breaks_the_setup_itself_is_refused(shop: Make) -> None:
+    work = a_shop(shop, setup=["test ! -e alpha"])
+    verified(work, "alpha")
+    work.land()
+    assert (Landing.objects.get().state, work.merged("alpha")) == ("refused", None)
 
 
 def test_checks_that_cannot_run_are_not_tried_all_the_time(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
