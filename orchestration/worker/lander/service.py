@@ -168,7 +168,8 @@ def _is_dead(holder: Integration, worker: Worker) -> bool:
     other = holder.worker
     if other is None:
         return holder.lease_until is not None
-    if other.host != worker.host or other.pk == worker.pk:
+    is_here = other.host == worker.host and other.host_id in ("", worker.host_id)  # names of hosts may be the same
+    if not is_here or other.pk == worker.pk:
         return False
     return not leftovers.is_alive(leftovers.Identity(other.pid, other.started_ticks, other.boot_id))
 

@@ -169,6 +169,14 @@ def test_a_lease_that_another_took_is_left_alone(shop: Workspace, lander: Servic
     assert not lander.run(shop.pk)
 
 
+def test_a_lander_on_another_host_of_the_same_name_keeps_its_lease(shop: Workspace, lander: Service) -> None:
+    """Its process is not here, which says nothing about it there."""
+    for holder, is_dead in ((a_worker(host="here"), True), (a_worker(host_id=""), True), (a_worker(host_id="other"), False)):
+        Integration.objects.update(worker=holder, lease_until=now().replace(year=2100))
+        assert service._is_dead(Integration.objects.get(), lander.worker) is is_dead
+    assert not lander.run(shop.pk) and Integration.objects.get().worker == holder
+
+
 def test_checks_that_cannot_run_are_tried_again_ever_more_seldom_and_forgotten_once_they_can(
     shop: Workspace, lander: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
