@@ -14,6 +14,8 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing
+from orchestration.repositories import here
+from orchestration.repositories.authority import Moved, Own
 from orchestration.verdicts import checks_hash, store
 from workspaces import activity
 from workspaces.access import Caller
@@ -26,10 +28,10 @@ State = branch.State
 def accept(workspace: Workspace, tip: str, *, by: Caller, from_now_on: bool = False) -> None:
     """Declare the branch's foreign tip good: work starts from it, and is compared with it. `from_now_on`: adopt good tips that appear while
     sessions run without asking. Raises Conflict."""
+    repo = _with_tips(workspace)
     with transaction.atomic():
         row = _stopped(workspace, tip)
         config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-        repo = Path(workspace.repo)
         known = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config))
         if known is not None:
             store.accept(known, by=by.name)
@@ -44,16 +46,19 @@ def accept(workspace: Workspace, tip: str, *, by: Caller, from_now_on: bool = Fa
 
 def put_back(workspace: Workspace, tip: str, *, by: Caller) -> str:
     """Move the branch back to the last good tip. The commits that leave it stay under the returned ref. Raises Conflict or Invalid."""
-    repo, name = Path(workspace.repo), _branch_name(workspace)
+    repo, name = _with_tips(workspace), _branch_name(workspace)
     with transaction.atomic():
         row = _stopped(workspace, tip)
         if (where := branches.checked_out_in(repo, name)) is not None:
             raise Invalid(f"{name} is checked out in {where}: switch to another branch there first", "tip")
         kept = f"refs/muster/strayed/{workspace.pk}/{tip[:12]}"
         git.run(repo, "update-ref", kept, tip)
-        code, _, errors = git.attempt(repo, "update-ref", "-m", "muster: put back", f"refs/heads/{name}", row.tip, tip)
-        if code:
-            raise Conflict(f"{name} was moved meanwhile: {errors.strip()[-200:]}")
+        try:
+            (here.authority_of(workspace) or Own(repo)).move(f"refs/heads/{name}", row.tip, before=tip)
+        except Moved:
+            raise Conflict(f"{name} was moved meanwhile: look again") from None
+        except GitError as problem:
+            raise Conflict(f"{name} was not moved: {str(problem)[-300:]}") from None
         fields = {"delivered": row.tip, "state": State.GOOD, "message": "", "foreign_tip": "", "culprit": ""}
         Integration.objects.filter(pk=row.pk).update(**fields)
         activity.record(workspace.pk, events.TipPutBack(commit=row.tip, kept=kept), by=by, object_id=workspace.pk)
@@ -132,6 +137,17 @@ def _forward(repo: Path, base: str, before: str, tip: str) -> None:
     if git.run(where, "status", "--porcelain", "--untracked-files=no"):
         raise Invalid(f"{base} is checked out in {where} with changes that are not committed: commit or stash them first", "tip")
     git.run(where, "merge", "--quiet", "--ff-only", "--no-verify", tip)
+
+
+def _with_tips(workspace: Workspace) -> Path:
+    """The repository on this host, with the known tip and the foreign one: a lander on another host may have seen them alone. Raises Conflict."""
+    tips = Integration.objects.filter(pk=workspace.pk).values_list("tip", "foreign_tip")
+    try:
+        for commit in filter(None, (tip for pair in tips for tip in pair)):
+            here.bring(workspace, commit, branch.ref_of(workspace.pk), f"refs/heads/{_branch_name(workspace)}")
+    except GitError as problem:
+        raise Conflict(f"The repository could not be read: {str(problem)[-300:]}") from None
+    return here.path(workspace)
 
 
 def _stopped(workspace: Workspace, tip: str) -> Integration:

@@ -11,9 +11,10 @@ from orchestration.landing import branch, decisions
 from orchestration.models import Executor, Integration, Landing, TreeVerdict
 from orchestration.verdicts import checks_hash
 from orchestration.verdicts.store import record
-from tests.factories import ANA, a_workspace
+from tests.factories import ANA, a_worker, a_workspace
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.verdicts.test_comparison import exits
+from workspaces import hosts
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
 
@@ -110,6 +111,31 @@ def test_a_branch_that_is_checked_out_or_was_moved_meanwhile_is_not_put_back(sho
     with pytest.raises(Conflict, match="was moved meanwhile"):
         decisions.put_back(shop, strange, by=ANA)
     assert row().state == "red" and not Event.objects.filter(verb="integration.put_back").exists()
+
+
+@pytest.fixture
+def shared(shop: Workspace, tmp_path: Path) -> Path:
+    """The remote that two hosts share: this one has not fetched the strange commit, which a lander on the other has seen."""
+    remote, clone = tmp_path / "remote.git", tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", shop.repo, str(remote))
+    git(tmp_path, "clone", "--quiet", "--single-branch", "--branch", "main", f"file://{remote}", str(clone))
+    shop.repo, shop.origin, shop.host_id = str(clone), str(remote), hosts.host_id()
+    shop.save()
+    a_worker(host="other")
+    return remote
+
+
+def test_a_branch_that_hosts_share_is_put_back_where_they_share_it(shop: Workspace, shared: Path) -> None:
+    strange, good = row().foreign_tip, row().tip
+    kept = decisions.put_back(shop, strange, by=ANA)
+    assert git(shared, "rev-parse", BRANCH) == git(Path(shop.repo), "rev-parse", BRANCH) == good
+    assert git(Path(shop.repo), "rev-parse", kept) == strange
+
+
+def test_a_tip_that_another_host_has_seen_is_accepted(shop: Workspace, shared: Path) -> None:
+    strange = row().foreign_tip
+    decisions.accept(shop, strange, by=ANA)
+    assert (row().state, row().tip) == ("good", strange)
 
 
 def test_what_a_person_asks_of_a_lander_is_noted_for_it(shop: Workspace) -> None:
