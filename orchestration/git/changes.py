@@ -101,7 +101,8 @@ def diff(repo: Path, since: str, until: str, *, limit_bytes: int = 200_000) -> s
 
 
 def added_text(repo: Path, since: str, until: str, *, limit_bytes: int) -> str:
-    """All text that commits would publish: their messages and added lines, also lines that a later commit removes."""
-    options = ("-U0", "--text", "--no-ext-diff", "--no-textconv", "--no-renames")
+    """All text that commits would publish: their messages and added lines, also lines that a later commit removes, and what a merge has that none of
+    its parents has."""
+    options = ("--cc", "-U0", "--text", "--no-ext-diff", "--no-textconv", "--no-renames")
     text, _ = git.read_start(repo, "log", "-p", *options, "--format=%B", f"{since}..{until}", limit_bytes=limit_bytes)
     return "\n".join(line for line in text.split("\n") if not line.startswith("-"))

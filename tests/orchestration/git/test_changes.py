@@ -92,6 +92,16 @@ def test_the_text_that_commits_publish_has_their_messages_and_all_that_they_adde
     assert text.count("+3") == 20, "a file that moved is published under its new name"
 
 
+def test_what_a_merge_alone_adds_is_published_too(repo: Path) -> None:
+    """An agent that ends in the middle of a merge leaves all of its work in one."""
+    before = git(repo, "rev-parse", "HEAD")
+    theirs = git(repo, "commit-tree", f"{before}^{{tree}}", "-p", before, "-m", "theirs")
+    write(repo / "new", "in a merge\n")
+    git(repo, "add", "new")
+    merge = git(repo, "commit-tree", git(repo, "write-tree"), "-p", before, "-p", theirs, "-m", "merged")
+    assert "in a merge" in changes.added_text(repo, before, merge, limit_bytes=100_000)
+
+
 def test_the_tree_of_a_name_is_never_remembered(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "_trees", {})
     monkeypatch.setattr(changes, "MAX_TREES", 2)
