@@ -6,7 +6,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -89,3 +89,12 @@ def test_the_pip_that_comes_with_python_needs_no_pip_in_the_environment(muster: 
     assert subprocess.run(
         [sys.executable, f"{wheel}/pip", "--version"], capture_output=True, text=True, check=True
     ).stdout.startswith("pip ")
+
+
+@pytest.mark.parametrize(("keeps", "expected"), [("", "--no-compile"), ("1", "--compile")])
+def test_what_is_installed_is_compiled_where_python_may_not_keep_what_it_compiles(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, keeps: str, expected: str
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", keeps)
+    monkeypatch.setattr(muster.sys, "flags", SimpleNamespace(dont_write_bytecode=0))
+    assert muster.installers()[-1][-1] == expected
