@@ -292,9 +292,9 @@ def test_a_red_base_that_was_corrected_before_it_was_judged_leaves_no_problem(sh
     commit_on_main(work, "broken", "1")
     base_branch.follow(Lease.read(work.workspace.pk, state_of(work).fence, lambda: False))
     work.git("rm", "--quiet", "broken")
-    commit_on_main(work, "mended", "1")
+    commit_on_main(work, "corrected", "1")
     work.land()
-    assert (work.merged("mended"), state_of(work).base_problem) == ("1", "")
+    assert (work.merged("corrected"), state_of(work).base_problem) == ("1", "")
     assert [landing.state for landing in Landing.objects.order_by("pk")] == ["withdrawn", "landed"]
 
 
