@@ -9,7 +9,7 @@ def main() -> None:
     import django  # only once the settings are named
     from django.core.management import execute_from_command_line
 
-    from config import env
+    from config.system import env
 
     env.exit_if_bad()
     env.warn_of_unknown()

@@ -4,8 +4,8 @@ import argparse
 import sys
 import time
 
-from config import env
-from workspaces import hosts
+from config.system import env
+from workspaces.machine import hosts
 
 BEATS = 2
 """A heartbeat that is late by so many leases is no longer one."""

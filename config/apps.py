@@ -7,6 +7,6 @@ class ConfigApp(AppConfig):
     def ready(self) -> None:
         from django.db.backends.signals import connection_created
 
-        from config import database
+        from config.system import database
 
         connection_created.connect(database.limit_other_end)

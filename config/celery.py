@@ -7,7 +7,7 @@ from celery import Celery
 from celery.apps import worker as celery_worker
 from celery.signals import celeryd_init
 
-from config import streams
+from config.system import streams
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # Django's checks are for who changes the code: `./muster check` runs them
@@ -67,6 +67,6 @@ app.conf.update(
     task_default_queue="control",
     task_create_missing_queues=True,
     timezone="UTC",
-    CELERY_DB_REUSE_MAX=1_000_000,  # tasks; orchestration/tasks.py closes what must not stay open
+    CELERY_DB_REUSE_MAX=1_000_000,  # tasks; orchestration/edge/tasks.py closes what must not stay open
 )
-app.autodiscover_tasks(["orchestration"])
+app.autodiscover_tasks(["orchestration.edge"])

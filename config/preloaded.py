@@ -16,8 +16,8 @@ from django.urls import get_resolver
 import config.celery
 import config.http.middleware
 import config.pool
-import orchestration.tasks
-import orchestration.worker_process
+import orchestration.edge.tasks
+import orchestration.edge.worker_process
 from orchestration.hosts import problems
 
 get_resolver().url_patterns  # noqa: B018  (loads the site's code)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from orchestration.hosts import problems
-from workspaces import hosts
+from workspaces.machine import hosts
 
 WITHOUT_DATABASE = frozenset(
     [

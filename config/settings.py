@@ -1,4 +1,4 @@
-"""Settings of the Django project. What a user can change is listed in `config/env.py`."""
+"""Settings of the Django project. What a user can change is listed in `config/system/env.py`."""
 
 import os
 import secrets
@@ -8,8 +8,8 @@ from pathlib import Path
 import dj_database_url
 import django_htmx
 
-from config import addresses, database, env, logs, sockets
 from config.http import build
+from config.system import addresses, database, env, logs, sockets
 
 env.exit_if_bad()
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from typing import Any
 import django
 import uvicorn
 
-from config import env, sockets, streams
+from config.system import env, sockets, streams
 
 streams.install()  # before the settings, which may be refused
 

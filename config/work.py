@@ -6,7 +6,7 @@ import sys
 
 import django
 
-from config import env, streams
+from config.system import env, streams
 from config.up import worker_args
 
 

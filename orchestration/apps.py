@@ -5,6 +5,7 @@ class OrchestrationConfig(AppConfig):
     name = "orchestration"
 
     def ready(self) -> None:
-        from orchestration import events, receivers  # noqa: F401  registers and connects; models are ready only now
+        from orchestration.edge import receivers  # models are ready only now
+        from orchestration.facts import events  # noqa: F401  registers them
 
         receivers.connect()

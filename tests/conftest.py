@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.patience import PATIENCE
 from tests.plugins import database, namespaces, stages
-from workspaces import masking
+from workspaces.secrets import masking
 
 SLOW = ("faults", "journeys", "agents", "hosts", "forges")  # each run by `./muster test --NAME`
 

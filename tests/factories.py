@@ -12,9 +12,10 @@ from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting
 from orchestration import sessions
-from orchestration.backlog import entries, ways
-from orchestration.events import EntryBlocked
+from orchestration.backlog import entries
+from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
+from orchestration.facts.events import EntryBlocked
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.sessions import rounds
 from workspaces import ids, tokens

@@ -5,9 +5,9 @@ import subprocess
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from config import env
-from orchestration import reasons
+from config.system import env
 from orchestration.configuration import agent_kinds
+from orchestration.facts import reasons
 from orchestration.metrics.families import FAMILIES
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import failures

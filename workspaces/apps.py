@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.conf import settings
 
-from workspaces import masking
+from workspaces.secrets import masking
 
 
 class WorkspacesConfig(AppConfig):

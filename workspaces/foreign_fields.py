@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from workspaces import masking
+from workspaces.secrets import masking
 
 
 class _Plain:

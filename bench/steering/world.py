@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from budget.allocation.estimates import Round
-from orchestration.executor.purse import Claim, Purse
+from orchestration.executor.cycle_budget import Claim, CycleBudget
 
 MICRO = 1_000_000
 ENTRIES, ROUNDS, WORKERS = 40, 8, 4
@@ -98,15 +98,15 @@ def _dispatch(run: Run, going: list[tuple[float, int, float, int, bool]]) -> Non
     """The executor's order and its reservations: those with money, then those that have rounds, then priority, then age."""
     ready = sorted((i for i in run.items if i.status == "open"), key=lambda i: (i.rounds_made == 0, i.truth.priority, i.seq))
     line = sorted(ready, key=lambda i: i.headroom < MIN_ROUND) if run.shares else [i for i in ready if i.headroom >= MIN_ROUND]
-    purse = _purse(run, WORKERS - len(going), line)
+    cycle_budget = _cycle_budget(run, WORKERS - len(going), line)
     for item in line:
         claim = Claim(item.headroom, is_share=run.shares, least=MIN_ROUND)
         if len(going) >= WORKERS:
             return
-        if purse.left(claim) < purse.needed(claim):
+        if cycle_budget.left(claim) < cycle_budget.needed(claim):
             continue
-        hold = purse.first_reservation(claim, ceiling=CEILING)
-        purse.take(claim, hold)
+        hold = cycle_budget.first_reservation(claim, ceiling=CEILING)
+        cycle_budget.take(claim, hold)
         requested = item.truth.costs[item.rounds_made] - item.begun
         cost, whole = min(requested, hold), requested <= hold
         item.status, item.held, run.held = "running", hold, run.held + hold
@@ -115,16 +115,16 @@ def _dispatch(run: Run, going: list[tuple[float, int, float, int, bool]]) -> Non
         heapq.heappush(going, (run.clock + seconds, item.seq, run.clock, cost, whole))
 
 
-def _purse(run: Run, free: int, line: Sequence[Item]) -> Purse:
+def _cycle_budget(run: Run, free: int, line: Sequence[Item]) -> CycleBudget:
     left = run.money - run.spent - run.held
     at_work = sum(max(item.headroom, 0) for item in run.items if item.status == "running") if run.shares else 0
     costs = [round_.cost for item in run.items for round_ in item.rounds if round_.gain is not None]
     usual = max(min(int(median(costs)), CEILING), MIN_ROUND) if costs else MIN_ROUND
-    purse = Purse(left, left, left - at_work, run.held, at_work, 0, usual, CEILING, steered=run.shares)
+    cycle_budget = CycleBudget(left, left, left - at_work, run.held, at_work, 0, usual, CEILING, steered=run.shares)
     starts = line[:free]
     if sum(CEILING if run.shares else min(item.headroom, CEILING) for item in starts) > min(left, left - at_work):
-        purse.share_among(len(starts))
-    return purse
+        cycle_budget.share_among(len(starts))
+    return cycle_budget
 
 
 def _settle(run: Run, item: Item, cost: int, whole: bool) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from workspaces import disk
+from workspaces.machine import disk
 
 AWAY = "The database is not available. Nothing was changed: try again in a moment."
 FULL = "The disk is full, so nothing can be saved or was changed. Free some space; Muster then continues by itself."

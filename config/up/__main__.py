@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from config import env, streams
+from config.system import env, streams
 from config.up import arguments
 from config.up.messages import Failed, report
 from config.up.startup import Up

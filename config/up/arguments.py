@@ -2,8 +2,8 @@
 
 import argparse
 
-from config import env
-from workspaces import hosts
+from config.system import env
+from workspaces.machine import hosts
 
 
 def parse() -> argparse.Namespace:

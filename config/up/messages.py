@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from config import env
+from config.system import env
 from config.up.children import Child
 
 

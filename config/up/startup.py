@@ -7,7 +7,7 @@ import socket
 import time
 from typing import Any
 
-from config import addresses, env, sockets
+from config.system import addresses, env, sockets
 from config.up import copies, valkey
 from config.up.children import Child
 from config.up.messages import Failed, muster_command, report, welcome, with_log

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import IO
 
-from config import env, sockets
+from config.system import env, sockets
 from config.up import copies
 from config.up.arguments import worker_args
 from config.up.children import LOUD_AFTER, Child, Record
 from config.up.messages import Failed, cause_of_end, report, with_log
-from workspaces import hosts
+from workspaces.machine import hosts
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALS = (*ENDING, signal.SIGCHLD)

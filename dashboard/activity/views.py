@@ -13,11 +13,12 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from budget.reads import csv_export
-from dashboard.shared import event_text, fragments
+from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.texts import event_text
 from orchestration.models import Entry
 from workspaces.models import Event
 

@@ -13,12 +13,13 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration, queries
+from orchestration import configuration
 from orchestration.approval import people, reads
 from orchestration.configuration import Approve
+from orchestration.edge import queries
 from orchestration.landing import reads as landing_reads
 from orchestration.models import Landing
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
@@ -69,7 +70,7 @@ def _diff(page_request: PageRequest, landing: Landing, base: str, chosen: dict[s
 
 
 def _base(page_request: PageRequest, landing: Landing) -> str:
-    return reads.base_of(here.to_show(page_request.workspace, landing.commit), landing)
+    return reads.base_of(local_repository.to_show(page_request.workspace, landing.commit), landing)
 
 
 def _verdict(landing: Landing | None) -> landing_reads.Summary | None:

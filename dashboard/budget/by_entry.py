@@ -20,8 +20,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
+from orchestration.edge.queries import entry_for
 from orchestration.models import Entry
-from orchestration.queries import entry_for
 
 COLUMNS = {
     "spent": F("account__spent"),

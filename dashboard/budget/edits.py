@@ -15,8 +15,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
+from orchestration.edge.queries import entry_for
 from orchestration.models import Entry
-from orchestration.queries import entry_for
 from workspaces.access import Need
 
 

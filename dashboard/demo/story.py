@@ -9,9 +9,9 @@ from django.urls import reverse
 from dashboard.shared.page_request import PageRequest
 from orchestration.demo import starting
 from orchestration.demo.steering import POOR
+from orchestration.facts.reasons import Reason
 from orchestration.landing import reads
 from orchestration.models import Entry, Proposal, Run
-from orchestration.reasons import Reason
 
 
 @dataclass(frozen=True)

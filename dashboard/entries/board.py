@@ -12,7 +12,7 @@ from dashboard.entries.filters import EntryQuery
 from dashboard.shared.counts import text
 from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
-from orchestration import reasons
+from orchestration.facts import reasons
 from orchestration.landing import reads as landing_reads
 from orchestration.models import Entry
 

@@ -15,13 +15,14 @@ from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
-from orchestration import reasons
-from orchestration.backlog import paths, status_groups
 from orchestration.backlog.entries import PRIORITIES
+from orchestration.backlog.files import paths
+from orchestration.backlog.rules import status_groups
 from orchestration.executor import explain
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.landing import reads as landing_reads
 from orchestration.models import Dependency, Entry, Session
-from orchestration.reasons import Reason
 from workspaces import times
 
 MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.db.models import Case, QuerySet, When
 
-from dashboard.shared import entry_state, labels
 from dashboard.shared.charts import graph
 from dashboard.shared.page_request import PageRequest
-from orchestration.backlog import graph as graphs
-from orchestration.backlog import status_groups
+from dashboard.shared.texts import entry_state, labels
+from orchestration.backlog.rules import graph as graphs
+from orchestration.backlog.rules import status_groups
 from orchestration.models import Dependency, Entry
 
 MAX_ENTRIES = 180  # six elements each

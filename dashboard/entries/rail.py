@@ -12,10 +12,10 @@ from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
 from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
-from orchestration import reasons
-from orchestration.backlog import status_groups
+from orchestration.backlog.rules import status_groups
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Question
-from orchestration.reasons import Reason
 
 MAX_GROUPS = 60
 GROUPS = {

@@ -10,16 +10,16 @@ from django.db.models import F, FilteredRelation, Min, Q, QuerySet
 from django.urls import reverse
 
 from budget.charts.bullet import Use
-from dashboard.shared import entry_state, labels, remedies
 from dashboard.shared.page_request import PageRequest
-from orchestration import reasons
+from dashboard.shared.texts import entry_state, labels, remedies
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor import explain
 from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.models import Dependency, Entry, Session
-from orchestration.reasons import Reason
 
 # Reason: (the status of the dependencies in question, empty for not done; the beginning of the sentence).
 _ABOUT_NEEDS: dict[str, tuple[str, str]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from orchestration import reasons
+from orchestration.facts import reasons
 from workspaces import times
 
 MAX_WORDS, MAX_TERMS, MAX_LENGTH = 12, 20, 400

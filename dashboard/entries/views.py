@@ -16,8 +16,8 @@ from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor.plan import Check
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry
-from orchestration.reasons import Reason
 
 GOOD_NEWS = {
     "blocked": "No blocked entries.",

@@ -12,8 +12,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
-from orchestration import queries
 from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.edge import queries
 from orchestration.models import Entry, Round
 from workspaces.access import Need
 

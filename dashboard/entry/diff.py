@@ -12,12 +12,13 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration, queries
+from orchestration import configuration
 from orchestration.configuration import secrets
+from orchestration.edge import queries
 from orchestration.models import Entry, Round
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from workspaces.errors import NotFound
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 
 class DiffFilter(forms.Form):
@@ -49,14 +50,16 @@ def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 def diff_context(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
     """One query, for the secrets that are masked."""
-    seen = viewing.view(str(here.to_show(page_request.workspace, commit)), base, commit, only=only, mask=_mask(page_request))
+    seen = viewing.view(
+        str(local_repository.to_show(page_request.workspace, commit)), base, commit, only=only, mask=_mask(page_request)
+    )
     return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
 
 
 def patch_response(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
     """git's own patch with secrets masked, always as a download: the content is not trusted."""
     try:
-        text, whole = reading.patch(str(here.to_show(page_request.workspace, commit)), base, commit)
+        text, whole = reading.patch(str(local_repository.to_show(page_request.workspace, commit)), base, commit)
     except reading.NotReadable as problem:
         raise NotFound(str(problem)) from None
     text = _mask(page_request)(text)
@@ -75,7 +78,7 @@ def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
         return "", "", ""
     branch = configuration.load(page_request.executor.config).integration_branch
     first, newest = rounds[0][0], rounds[-1][1]
-    left = reading.merge_base(str(here.to_show(page_request.workspace, newest)), branch, newest)
+    left = reading.merge_base(str(local_repository.to_show(page_request.workspace, newest)), branch, newest)
     if left and left != newest:
         return left, newest, f"Against {branch}, from where this entry's branch left it."
     return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."

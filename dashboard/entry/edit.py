@@ -21,10 +21,10 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm
-from orchestration import queries
 from orchestration.backlog import content, entries
 from orchestration.backlog.content import Change
 from orchestration.backlog.tree import leaves
+from orchestration.edge import queries
 from orchestration.models import Entry
 from orchestration.plans import importing
 from orchestration.plans.items import Item, Plan

@@ -12,18 +12,19 @@ from django.utils.html import format_html
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.shared import labels, remedies
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import RequiredReasonForm, validated
 from dashboard.shared.fragments import entry_links
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
-from orchestration import events, queries, reasons
+from dashboard.shared.texts import labels, remedies
+from orchestration.edge import queries
 from orchestration.executor import dispatch, explain
 from orchestration.executor.plan import Check, Start
+from orchestration.facts import events, reasons
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Session
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Need
 from workspaces.errors import Conflict

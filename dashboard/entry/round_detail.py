@@ -13,12 +13,12 @@ from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
 from dashboard.entry import diff
 from dashboard.entry.tabs.rounds import chart_rounds_of, with_costs
-from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import queries
+from dashboard.shared.texts import labels
+from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import Entry, Round
 from workspaces.errors import NotFound

@@ -14,9 +14,9 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, done
-from orchestration import queries
 from orchestration.backlog import drafts, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.edge import queries
 from orchestration.models import Entry
 from orchestration.plans import formats, importing
 from orchestration.plans.items import Problem

@@ -7,11 +7,12 @@ from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
 from dashboard.entry import done_text
 from dashboard.entry.tabs import children
-from dashboard.shared import remedies
 from dashboard.shared.page_request import PageRequest
-from orchestration import configuration, reasons
+from dashboard.shared.texts import remedies
+from orchestration import configuration
+from orchestration.facts import reasons
+from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.models import Entry, PullRequest
-from orchestration.reasons import OUT_OF_LINE, Reason
 from workspaces.access import Need
 
 TOO_LARGE = (Reason.NO_IMPROVEMENT, Reason.ROUNDS_EXHAUSTED)

@@ -9,8 +9,9 @@ from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
-from orchestration import queries, sessions
+from orchestration import sessions
 from orchestration.backlog.tree import leaves
+from orchestration.edge import queries
 from orchestration.models import Entry, Session
 from workspaces.access import Need
 from workspaces.errors import Conflict

@@ -9,14 +9,17 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.shared import confirmation, labels, stop_progress
+from dashboard.shared import confirmation, stop_progress
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
-from orchestration import events, queries, reasons, sessions
+from dashboard.shared.texts import labels
+from orchestration import sessions
+from orchestration.edge import queries
 from orchestration.executor import control, dispatch
 from orchestration.executor.control import Outdated
+from orchestration.facts import events, reasons
 from orchestration.models import Executor, Session
 from workspaces import activity
 from workspaces.access import Need

@@ -15,19 +15,22 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 
 from budget.charts import sparkline
-from dashboard.shared import fragments, labels
+from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER, is_late, shown_state
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
-from orchestration import configuration, queries, reasons
+from dashboard.shared.texts import labels
+from orchestration import configuration
 from orchestration.configuration import agent_kinds, workspace_setup
+from orchestration.edge import queries
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats
+from orchestration.facts import reasons
 from orchestration.models import Entry, Worker
-from workspaces import release
 from workspaces.access import Need
+from workspaces.machine import release
 from workspaces.models import Event
 
 MAX_TICKS = 20

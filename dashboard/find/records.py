@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from dashboard.entries import filters
 from dashboard.find.hits import MAX_IN_GROUP, Hit
-from dashboard.shared import labels
-from orchestration import queries
+from dashboard.shared.texts import labels
+from orchestration.edge import queries
 from orchestration.models import Entry, Session
 from workspaces import ids
 from workspaces.models import Workspace

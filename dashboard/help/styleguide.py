@@ -20,12 +20,13 @@ from budget.charts import categories, sparkline
 from budget.charts import rounds as rounds_chart
 from budget.charts.bullet import Use
 from budget.models import Project
-from dashboard.shared import header, labels
+from dashboard.shared import header
 from dashboard.shared.decorators import logged_in
 from dashboard.shared.header import Alert
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo
 from dashboard.shared.stop_progress import SessionStop, Stop
+from dashboard.shared.texts import labels
 from orchestration.models import Entry, Executor, Session
 from workspaces.access import Caller
 from workspaces.models import Role, Workspace

@@ -10,10 +10,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import DaySpend, Limit
+from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.landing import reads as landing_reads
 from orchestration.models import Entry, Session
-from orchestration.reasons import Reason
 from workspaces import access, times
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Membership, Role, Workspace

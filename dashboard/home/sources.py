@@ -15,12 +15,12 @@ from django.urls import reverse
 from budget import amounts
 from budget.models import Decision, Review
 from dashboard.home.scope import Scope
-from dashboard.shared import remedies
-from orchestration import reasons
+from dashboard.shared.texts import remedies
 from orchestration.dialogue import reads as dialogue
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.landing import branch
 from orchestration.models import Entry, Proposal
-from orchestration.reasons import Reason
 from workspaces.access import Need
 from workspaces.models import Workspace
 

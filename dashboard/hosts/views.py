@@ -16,16 +16,16 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
-from orchestration import queries
 from orchestration.configuration import agent_kinds
+from orchestration.edge import queries
 from orchestration.hosts import draining
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Session, Worker
 from orchestration.sessions.absent_hosts import settling
-from workspaces import release
 from workspaces.access import Need
 from workspaces.activity.events import counted
 from workspaces.errors import Forbidden, NotFound
+from workspaces.machine import release
 
 SHOWN_FOR = timedelta(days=1)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Self
 
 from budget import amounts
-from dashboard.shared import labels
+from dashboard.shared.texts import labels
 
 
 @dataclass(frozen=True, slots=True)

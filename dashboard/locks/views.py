@@ -21,8 +21,9 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
-from orchestration import queries
-from orchestration.backlog import graph, orphans
+from orchestration.backlog.files import orphans
+from orchestration.backlog.rules import graph
+from orchestration.edge import queries
 from orchestration.models import Entry, FileLock, Session
 from workspaces.access import Need
 from workspaces.errors import Invalid

@@ -18,8 +18,8 @@ from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration import queries
 from orchestration.backlog import entries
+from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import Entry
 from orchestration.plans.items import Item, Plan

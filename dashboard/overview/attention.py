@@ -7,14 +7,15 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.shared import fragments, header, remedies
+from dashboard.shared import fragments, header
 from dashboard.shared.page_request import PageRequest
-from orchestration import reasons
-from orchestration.backlog import status_groups
+from dashboard.shared.texts import remedies
+from orchestration.backlog.rules import status_groups
 from orchestration.dialogue import reads as dialogue
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry
 from orchestration.proposals import reads
-from orchestration.reasons import Reason
 from workspaces.access import Need
 
 MAX_ITEMS = 5

@@ -10,10 +10,10 @@ from django.utils import timezone
 from budget.models import LedgerEntry
 from dashboard.shared.counts import COUNTED_TO, Counted
 from dashboard.shared.page_request import PageRequest
-from orchestration.backlog import status_groups
+from orchestration.backlog.rules import status_groups
+from orchestration.facts.reasons import Reason
 from orchestration.hosts import online
 from orchestration.models import Entry, Executor, IntegrationCommit, Question, Session
-from orchestration.reasons import Reason
 from workspaces.models import Workspace
 
 DAY = timedelta(days=1)

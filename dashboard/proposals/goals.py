@@ -12,8 +12,10 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration import configuration, events, queries, schemas
+from orchestration import configuration, schemas
 from orchestration.configuration import agent_kinds
+from orchestration.edge import queries
+from orchestration.facts import events
 from orchestration.models import Run, Session
 from orchestration.proposals import reads, requests
 from orchestration.schemas.runs import MAX_GOAL, Goal

@@ -7,7 +7,9 @@ from typing import Any
 from budget import amounts
 from orchestration.landing import reads as landing
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import editing, on_base, pictures
+from orchestration.proposals import base_tests as on_base
+from orchestration.proposals import editing
+from orchestration.proposals.context import snapshots
 from workspaces.models import Workspace
 
 Kind, State = Proposal.Kind, Proposal.State
@@ -159,7 +161,7 @@ def _differences(proposal: Proposal, seqs: Mapping[str, str]) -> Iterator[tuple[
     before = proposal.before or {}
     if proposal.kind == Kind.MERGE:
         other = before["other"]
-        yield "Takes over", f"#{other['seq']} {pictures.title(other)}", ""
+        yield "Takes over", f"#{other['seq']} {snapshots.title(other)}", ""
     elif proposal.kind == Kind.CHANGE:
         for key, label in LABELS.items():
             if key in proposal.after:

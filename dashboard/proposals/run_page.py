@@ -15,7 +15,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
-from orchestration import queries, sessions
+from orchestration import sessions
+from orchestration.edge import queries
 from orchestration.models import Executor, Proposal, Run, Session
 from orchestration.proposals import applying, reads, requests
 from orchestration.sessions.logs import windows as log_windows

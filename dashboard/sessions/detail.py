@@ -12,7 +12,6 @@ from budget import amounts
 from budget.reads import queries as budget
 from dashboard.budget import by_entry
 from dashboard.sessions import log_page, rows
-from dashboard.shared import event_text, labels
 from dashboard.shared.charts import phasebar, phases
 from dashboard.shared.charts.swimlanes import Bar
 from dashboard.shared.decorators import in_workspace
@@ -20,8 +19,10 @@ from dashboard.shared.fragments import entry_links
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
-from orchestration import configuration, queries, sessions
+from dashboard.shared.texts import event_text, labels
+from orchestration import configuration, sessions
 from orchestration.dialogue import texts
+from orchestration.edge import queries
 from orchestration.models import FileLock, Round, Session
 from orchestration.sessions import phase_history, spend_doubts, tracing
 from workspaces.access import Need

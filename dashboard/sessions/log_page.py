@@ -21,7 +21,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import queries
+from orchestration.edge import queries
 from orchestration.messaging import wake_ups
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import search as log_search

@@ -8,8 +8,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
-from orchestration import queries
 from orchestration.dialogue import messages
+from orchestration.edge import queries
 from workspaces.access import Need
 
 

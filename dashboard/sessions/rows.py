@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.shared.fragments import ALARMING_AFTER, QUIET_AFTER
-from orchestration import queries
 from orchestration.configuration import Config
+from orchestration.edge import queries
 from orchestration.models import Entry, Session
 
 UNANSWERED_AFTER = timedelta(seconds=30)

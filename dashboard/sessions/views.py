@@ -22,9 +22,9 @@ from dashboard.shared.lists import filters
 from dashboard.shared.lists.paging import PAGE_SIZE, Page
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
+from orchestration.edge.queries import session_for
 from orchestration.models import Session
 from orchestration.proposals import reads
-from orchestration.queries import session_for
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.errors import NotFound
 

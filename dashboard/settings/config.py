@@ -17,8 +17,9 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import done
-from orchestration import configuration, queries
+from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
+from orchestration.edge import queries
 from orchestration.models import Executor
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid

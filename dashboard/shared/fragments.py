@@ -9,10 +9,10 @@ from django.db.models.functions import Cast, Coalesce, RowNumber
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.shared import event_text, labels
 from dashboard.shared.page_request import PageRequest
-from orchestration import queries
-from orchestration.events import SessionPassed
+from dashboard.shared.texts import event_text, labels
+from orchestration.edge import queries
+from orchestration.facts.events import SessionPassed
 from orchestration.models import Entry, Session
 from workspaces.models import Event
 

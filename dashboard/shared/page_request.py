@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from budget.models import Project
 from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
-from orchestration.backlog import orphans
+from orchestration.backlog.files import orphans
 from orchestration.landing import queue
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from dashboard.shared import labels
 from dashboard.shared.page_request import PageRequest
+from dashboard.shared.texts import labels
 from orchestration.models import Executor, Session
 
 SHOWN_FOR = timedelta(minutes=2)  # after the last confirmation; an unconfirmed stop is shown until it is confirmed

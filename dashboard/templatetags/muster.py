@@ -16,11 +16,12 @@ from django.utils.timezone import get_current_timezone, localtime, now
 
 from budget import amounts
 from budget.charts import meter as tones
-from dashboard.shared import counts, entry_state, labels
+from dashboard.shared import counts
+from dashboard.shared.texts import entry_state, labels
 from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base
-from workspaces.release import NUMBER
+from workspaces.machine.release import NUMBER
 
 register = template.Library()
 register.filter("plain_usd", amounts.plain_usd)

@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestration import events
-from orchestration.backlog import entries, entry_actions, orphans
+from orchestration.backlog import entries, entry_actions
+from orchestration.backlog.files import orphans
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Executor, FileLock, Session
-from orchestration.reasons import Reason
 from orchestration.worker import reaper
 from workspaces import activity
 from workspaces.access import Caller

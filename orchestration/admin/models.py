@@ -10,7 +10,8 @@ from budget.admin.amounts import column
 from budget.models import Account, Project
 from orchestration.admin import places as admin_places
 from orchestration.admin.fixes import MarkFailed, Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
-from orchestration.backlog import entry_actions, entry_edits, orphans
+from orchestration.backlog import entry_actions, entry_edits
+from orchestration.backlog.files import orphans
 from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly, in_use, link

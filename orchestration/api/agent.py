@@ -4,8 +4,9 @@ from typing import Any
 
 from ninja import Path, Router
 
-from orchestration import queries, schemas
+from orchestration import schemas
 from orchestration.configuration import circuit_breaker, secrets
+from orchestration.edge import queries
 from orchestration.models import Secret
 from workspaces import access
 from workspaces.access import Need, Request

@@ -4,8 +4,9 @@ from typing import Any
 
 from ninja import Path, Router
 
-from orchestration import queries, schemas
+from orchestration import schemas
 from orchestration.approval import comments, deciding, people, reads
+from orchestration.edge import queries
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request

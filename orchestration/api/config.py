@@ -4,8 +4,9 @@ from typing import Any
 
 from ninja import Body, Path, Router
 
-from orchestration import configuration, queries
+from orchestration import configuration
 from orchestration.configuration import workspace_setup
+from orchestration.edge import queries
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import responses

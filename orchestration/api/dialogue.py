@@ -5,8 +5,9 @@ from typing import Annotated, Any, TypeVar
 from ninja import Header, Path, Router, Status
 
 from budget.reads.queries import position
-from orchestration import queries, schemas
+from orchestration import schemas
 from orchestration.dialogue import messages, questions, reads
+from orchestration.edge import queries
 from orchestration.models import Entry, Message, Question
 from workspaces import access
 from workspaces.access import Need, Request

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from ninja import Path, Query, Router
 
 from budget.reads.queries import position
-from orchestration import queries, schemas
+from orchestration import schemas
+from orchestration.edge import queries
 from workspaces import access
 from workspaces.access import Request
 from workspaces.schemas import Cursor, Limit, responses

@@ -5,10 +5,12 @@ from typing import Any
 from ninja import Path, Router
 
 from budget.reads.queries import position
-from orchestration import configuration, events, queries, schemas, sessions
+from orchestration import configuration, schemas, sessions
 from orchestration.backlog import entry_actions
+from orchestration.edge import queries
 from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
+from orchestration.facts import events
 from workspaces import access, activity
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid

@@ -6,11 +6,13 @@ from typing import Any, Literal
 from ninja import Path, Router, Status
 
 from budget import amounts
-from orchestration import queries, schemas, sessions
+from orchestration import schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
+from orchestration.edge import queries
 from orchestration.models import Proposal, Run
-from orchestration.proposals import applying, editing, expanding, pictures, reads, requests
+from orchestration.proposals import applying, editing, expanding, reads, requests
 from orchestration.proposals.answering.change_schema import NewValues
+from orchestration.proposals.context import snapshots
 from orchestration.proposals.schema import ProposedEntry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -209,7 +211,7 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
             "kind": proposal.kind,
             "state": proposal.state,
             "subject_id": proposal.subject_id,
-            "before": pictures.as_read(proposal.before) if proposal.before else None,
+            "before": snapshots.as_read(proposal.before) if proposal.before else None,
             "entry": proposal.after,
             "reason": proposal.reason or None,
             "note": proposal.note or None,

@@ -9,15 +9,17 @@ from ninja import Path, Query, Router
 
 from budget import amounts
 from budget.reads.queries import session_spend
-from orchestration import configuration, queries, schemas, sessions
+from orchestration import configuration, schemas, sessions
 from orchestration.configuration import secrets
+from orchestration.edge import queries
 from orchestration.models import Session
 from orchestration.sessions import metering, spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
-from workspaces import access, masking
+from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid, NotFound
 from workspaces.schemas import extra_content, responses
+from workspaces.secrets import masking
 
 router = Router(tags=["sessions"])
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router, Status
 
-from orchestration import queries, schemas, sessions
+from orchestration import schemas, sessions
 from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
+from orchestration.edge import queries
 from orchestration.executor import stopping
 from orchestration.models import Entry
 from workspaces import access

@@ -13,7 +13,7 @@ from orchestration.git import changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Executor, Landing, ReviewComment
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid, NotFound
 
@@ -64,7 +64,7 @@ def remove(entry: Entry, comment_id: int, *, by: Caller) -> None:
 
 def _quote(entry: Entry, landing: Landing, path: str, line: int | None, side: Side) -> str:
     """The line itself, without secrets. Raises Invalid."""
-    repo = here.to_show(entry.workspace, landing.commit)
+    repo = local_repository.to_show(entry.workspace, landing.commit)
     base = reads.base_of(repo, landing)
     try:
         if path not in changes.changed_files(repo, base, landing.commit):

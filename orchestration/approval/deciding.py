@@ -8,11 +8,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from orchestration import configuration, events
+from orchestration import configuration
 from orchestration.approval import findings, people
-from orchestration.backlog import content, entry_state, locks
-from orchestration.backlog.transitions import LANDING, PENDING
+from orchestration.backlog import content, entry_state
+from orchestration.backlog.files import locks
+from orchestration.backlog.rules.transitions import LANDING, PENDING
 from orchestration.configuration import Approve
+from orchestration.facts import events
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Approval, Entry, Executor, FileLock, Landing, ReviewComment

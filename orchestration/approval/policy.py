@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from budget.amounts import exact_usd
-from orchestration.git import path_patterns
+from orchestration.git.names import path_patterns
 
 MAX_NAMED = 3
 

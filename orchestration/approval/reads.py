@@ -8,10 +8,10 @@ from pathlib import Path
 from django.db.models import Q
 
 from orchestration.approval import findings
+from orchestration.facts.reasons import Reason
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
-from orchestration.reasons import Reason
 
 MAX_COMMENTS, MAX_WAITING = 500, 500
 

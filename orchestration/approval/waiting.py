@@ -2,11 +2,11 @@
 
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.models import Approval, Entry, Landing, TreeVerdict
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from django.db.models import Count, Q
 
-from orchestration import events
+from orchestration.facts import events
+from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.models import Entry
-from orchestration.reasons import OUT_OF_LINE
 from workspaces import activity
 from workspaces.access import MUSTER
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestration import events
 from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import spec_paths
+from orchestration.facts import events
+from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Round
-from orchestration.reasons import WITHOUT_PROOF, Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

@@ -8,14 +8,16 @@ from django.db.models.functions import Now
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration import events, funding
-from orchestration.backlog import completion, dependencies, entry_state, locks
+from orchestration import funding
+from orchestration.backlog import completion, dependencies, entry_state
 from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.files import locks
+from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict

@@ -6,14 +6,16 @@ from collections.abc import Collection, Sequence
 from django.db import transaction
 from django.db.models import F
 
-from orchestration import events
-from orchestration.backlog import completion, graph, locks
+from orchestration.backlog import completion
 from orchestration.backlog.entry_state import lock, move
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.files import locks
+from orchestration.backlog.rules import graph
+from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound

@@ -10,13 +10,16 @@ from django.db import transaction
 from django.db.models import F
 
 from budget.models import Account, Project
-from orchestration import configuration, events, funding
-from orchestration.backlog import deletion, entry_state, graph, paths
+from orchestration import configuration, funding
+from orchestration.backlog import deletion, entry_state
 from orchestration.backlog.entry_actions import SomeRefuse
-from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
+from orchestration.backlog.files import paths
+from orchestration.backlog.rules import graph
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
-from orchestration.reasons import Reason
 from workspaces import activity, ids
 from workspaces.access import Caller
 from workspaces.errors import Invalid

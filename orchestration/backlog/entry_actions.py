@@ -6,15 +6,16 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events
-from orchestration.backlog import entry_state, ways
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog import entry_state
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
-from orchestration.events import EntryEvent
+from orchestration.facts import events
+from orchestration.facts.events import EntryEvent
+from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestration import events
 from orchestration.backlog import content, entry_state
 from orchestration.backlog.entries import spec_paths
-from orchestration.backlog.transitions import PENDING
+from orchestration.backlog.rules.transitions import PENDING
 from orchestration.backlog.tree import leaves
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid

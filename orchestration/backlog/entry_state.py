@@ -10,15 +10,17 @@ from typing import Any
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
-from orchestration import events, funding
-from orchestration.backlog import completion, locks, newest_work
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration import funding
+from orchestration.backlog import completion, newest_work
+from orchestration.backlog.files import locks
+from orchestration.backlog.rules.transitions import PENDING, Next
+from orchestration.backlog.rules.ways import Done
 from orchestration.backlog.tree import rollup
-from orchestration.backlog.ways import Done
+from orchestration.facts import events
+from orchestration.facts.reasons import OUT_OF_LINE, RETURNS_SHARE, Reason
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor, Landing, PullRequest
-from orchestration.reasons import OUT_OF_LINE, RETURNS_SHARE, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound

@@ -11,16 +11,17 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.backlog import entry_state, newest_work
-from orchestration.backlog.transitions import PENDING
+from orchestration.backlog.rules.transitions import PENDING
+from orchestration.facts import events
+from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Conversation, Entry, Executor, Round, Session, Worker
-from orchestration.reasons import OUT_OF_LINE
-from workspaces import activity, hosts
+from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, NotFound
+from workspaces.machine import hosts
 
 LOST = "work_lost: the work of this round was on {host} alone, which did not come back: the files are as they were before it"
 

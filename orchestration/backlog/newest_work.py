@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.backlog import ways
-from orchestration.backlog.ways import Done
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.ways import Done
 from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def is_on(repo: Path, tip: str, commit: str) -> bool:
     try:
         return history.contains(repo, tip, commit)
     except GitError:
-        if here.has(repo, commit):
+        if local_repository.has(repo, commit):
             raise
         return False
 

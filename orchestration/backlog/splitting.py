@@ -9,10 +9,12 @@ from django.db.models import F
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration import events, funding
-from orchestration.backlog import content, deletion, dependencies, entries, entry_state, locks
+from orchestration import funding
+from orchestration.backlog import content, deletion, dependencies, entries, entry_state
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.files import locks
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from orchestration.models.entries import MAX_DEPTH

@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.rules.transitions import PENDING, Next
+from orchestration.facts import events
+from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Approval, Dependency, Entry, Executor, Landing, Round
-from orchestration.reasons import WITHOUT_PROOF, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 

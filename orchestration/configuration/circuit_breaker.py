@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
 from workspaces import activity

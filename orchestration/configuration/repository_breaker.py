@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration import events
+from orchestration.facts import events
 from orchestration.git.health import Trouble
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from orchestration import events
 from orchestration.configuration import agent_checks, circuit_breaker
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Secret
-from workspaces import activity, masking
+from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
-from workspaces.masking import Mask
 from workspaces.models import Workspace
-from workspaces.sealing import Sealed, seal, unseal
+from workspaces.secrets import masking
+from workspaces.secrets.masking import Mask
+from workspaces.secrets.sealing import Sealed, seal, unseal
 
 PURPOSE = "muster secrets 1"
 MAX_CHARS = 16_000

@@ -13,16 +13,17 @@ from pydantic import ValidationError
 
 from budget.limits import caps
 from budget.models import Project
-from orchestration import events
 from orchestration.configuration import agent_checks, circuit_breaker, difference, reach_of_judges
 from orchestration.configuration import config as configuration
+from orchestration.facts import events
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Session
-from workspaces import activity, hosts, ids, times
+from workspaces import activity, ids, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
+from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
 from workspaces.notices import addresses
 from workspaces.notices.addresses import NotAllowed

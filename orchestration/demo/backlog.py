@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestration.reasons import Reason
+from orchestration.facts.reasons import Reason
 
 TOTAL_BUDGET_USD = Decimal(6)
 MAX_PROJECT_SPEND_USD = Decimal(5)

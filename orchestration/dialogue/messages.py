@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from orchestration import events
 from orchestration.backlog import entry_actions, entry_state
 from orchestration.dialogue import texts
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Message, Session
 from workspaces import activity

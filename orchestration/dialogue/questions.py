@@ -3,8 +3,8 @@
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.dialogue import texts
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Question, Session
 from workspaces import activity

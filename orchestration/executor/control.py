@@ -4,14 +4,16 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events, sessions
-from orchestration.events import ExecutorEvent
+from orchestration import sessions
+from orchestration.facts import events
+from orchestration.facts.events import ExecutorEvent
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
-from workspaces import activity, disk
+from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
+from workspaces.machine import disk
 
 
 class Outdated(Conflict):

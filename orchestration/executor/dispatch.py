@@ -12,18 +12,21 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import events, funding
-from orchestration.backlog import completion, entry_state, locks, paths, unproven
+from orchestration import funding
+from orchestration.backlog import completion, entry_state, unproven
+from orchestration.backlog.files import locks, paths
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
-from orchestration.executor.plan import Block, Decision, Park, Start, World
+from orchestration.executor.plan import Block, CycleInput, Decision, Park, Start
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, sql_dialect
-from orchestration.reasons import Reason
-from workspaces import activity, ids, release
+from workspaces import activity, ids
 from workspaces.access import MUSTER
+from workspaces.machine import release
 from workspaces.models import Event
 
 log = structlog.get_logger(__name__)
@@ -38,7 +41,7 @@ MAX_MARGIN = 1000
 class Cycle:
     """The result of a cycle."""
 
-    world: World
+    cycle_input: CycleInput
     decisions: list[Decision] = field(default_factory=list)
     limit: int = 0
     """How many entries a pass reads."""
@@ -66,7 +69,7 @@ def _cycle(workspace_id: str) -> Cycle:
         done.decisions += latest.decisions
     if _reads_on(latest):
         wake_ups.enqueue_cycle(workspace_id)
-    if done.world.has_unproven and unproven.settle(workspace_id):
+    if done.cycle_input.has_unproven and unproven.settle(workspace_id):
         wake_ups.enqueue_cycle(workspace_id)
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
@@ -79,7 +82,7 @@ def _reads_on(latest: Cycle) -> bool:
     shorter: also one that took the last slot of a host for which others wait."""
     cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
     is_full = bool(latest.started) and len(latest.decisions) >= latest.limit
-    return (cleared or is_full) and len(latest.started) < latest.world.free_slots
+    return (cleared or is_full) and len(latest.started) < latest.cycle_input.free_slots
 
 
 def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
@@ -88,8 +91,8 @@ def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
     return {
         "at": round(time.time(), 3),
         "ms": round(seconds * 1000, 1),
-        "state": done.world.state,
-        "free": done.world.free_slots,
+        "state": done.cycle_input.state,
+        "free": done.cycle_input.free_slots,
         "looked": len(done.decisions),
         "started": len(done.started),
         "waits": dict(waits),
@@ -106,27 +109,27 @@ def _pass(workspace_id: str, margin: int, moved: str) -> Cycle:
                 return _try(workspace_id, margin, moved)
         except IntegrityError as refusal:
             log.info("cycle.refused", attempt=attempt, why=str(refusal).split("\n")[0])
-    return Cycle(snapshot.world(workspace_id, lock=False))
+    return Cycle(snapshot.cycle_input(workspace_id, lock=False))
 
 
 def _try(workspace_id: str, margin: int, moved: str) -> Cycle:
-    world = snapshot.world(workspace_id, lock=True)
-    if moved and not world.integration:
-        world = replace(world, integration=moved)
-    if world.state != "running" or world.free_slots == 0:
-        return Cycle(world)
-    limit = world.free_slots + margin
-    line = snapshot.line(workspace_id, world, limit)
+    cycle_input = snapshot.cycle_input(workspace_id, lock=True)
+    if moved and not cycle_input.integration:
+        cycle_input = replace(cycle_input, integration=moved)
+    if cycle_input.state != "running" or cycle_input.free_slots == 0:
+        return Cycle(cycle_input)
+    limit = cycle_input.free_slots + margin
+    line = snapshot.line(workspace_id, cycle_input, limit)
     if not line:
-        return Cycle(world)
-    world = snapshot.with_money(world, workspace_id, line)
-    world = snapshot.with_locks(world, workspace_id, line)
-    decisions = planning.plan(world, line)
-    _carry_out(workspace_id, world, decisions)
-    return Cycle(world, decisions, limit)
+        return Cycle(cycle_input)
+    cycle_input = snapshot.with_money(cycle_input, workspace_id, line)
+    cycle_input = snapshot.with_locks(cycle_input, workspace_id, line)
+    decisions = planning.plan(cycle_input, line)
+    _carry_out(workspace_id, cycle_input, decisions)
+    return Cycle(cycle_input, decisions, limit)
 
 
-def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -> None:
+def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[Decision]) -> None:
     starts = [(decision, ids.session()) for decision in decisions if isinstance(decision, Start)]
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]
@@ -134,9 +137,9 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         _raise_shares(workspace_id, starts)
         _open_reservations(workspace_id, starts)
         _open_sessions(workspace_id, starts)
-        _take_locks(workspace_id, world, starts)
+        _take_locks(workspace_id, cycle_input, starts)
     if starts or blocks or parks:
-        _move_entries(world, starts, blocks, parks)
+        _move_entries(cycle_input, starts, blocks, parks)
         entry_state.roll_up([*(start.entry.parent for start, _ in starts), *(block.entry.parent for block in blocks)])
     if starts:
         wake_ups.enqueue_sessions([(session, start.entry.attempts + 1, start.host) for start, session in starts])
@@ -204,11 +207,11 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
     )
 
 
-def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
+def _take_locks(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
     """Sorted, so that two transactions never deadlock. Locks kept from an entry's last round stay."""
-    kept = set(world.locks)
+    kept = set(cycle_input.locks)
     for start, _ in starts:
-        kept |= _take_over(workspace_id, world, start)
+        kept |= _take_over(workspace_id, cycle_input, start)
     to_lock = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
     if to_lock:
         source = sql_dialect.table("v", {"path": "text", "entry": "text"})
@@ -218,12 +221,12 @@ def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
         )
 
 
-def _take_over(workspace_id: str, world: World, start: Start) -> set[tuple[str, str]]:
+def _take_over(workspace_id: str, cycle_input: CycleInput, start: Start) -> set[tuple[str, str]]:
     """The locks of work that its own contains, or that waits for it, where it needs their paths: they are its own from now on, as wide as they were."""
-    entry, givers = start.entry, world.passing_on.get(start.entry.id, frozenset())
+    entry, givers = start.entry, cycle_input.passing_on.get(start.entry.id, frozenset())
     overlapping = {
         path
-        for path, holder in world.locks
+        for path, holder in cycle_input.locks
         if holder in givers and any(paths.covers(path, own) or paths.covers(own, path) for own in entry.paths)
     }
     if not overlapping:
@@ -235,11 +238,11 @@ def _take_over(workspace_id: str, world: World, start: Start) -> set[tuple[str, 
     return {(path, entry.id) for path in overlapping | covered}
 
 
-def _move_entries(world: World, starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
+def _move_entries(cycle_input: CycleInput, starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
     """Started, blocked and parked entries in one statement. When an entry left `pending` meanwhile, the pass is repeated."""
     moves = [
         *(
-            {"id": s.entry.id, "status": "in_progress", "tries": 1, "host": s.host, "shared": _stays_shared(world, s)}
+            {"id": s.entry.id, "status": "in_progress", "tries": 1, "host": s.host, "shared": _stays_shared(cycle_input, s)}
             for s, _ in starts
         ),
         *({"id": b.entry.id, "status": "blocked", "tries": 0, "code": b.why.code, "message": b.why.message} for b in blocks),
@@ -267,9 +270,9 @@ def _move_entries(world: World, starts: _Claims, blocks: Sequence[Block], parks:
         raise IntegrityError("an entry moved while the cycle was deciding")
 
 
-def _stays_shared(world: World, start: Start) -> bool:
+def _stays_shared(cycle_input: CycleInput, start: Start) -> bool:
     """True if other hosts can have the entry's newest work. A session that shares what was not shared sets this itself."""
-    return world.are_several and (start.entry.is_shared or not start.entry.has_rounds)
+    return cycle_input.are_several and (start.entry.is_shared or not start.entry.has_rounds)
 
 
 def _execute(sql: str, parameters: Sequence[str]) -> int:

@@ -2,8 +2,8 @@
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from orchestration.facts.reasons import OUT_OF_LINE, WITHOUT_MONEY
 from orchestration.models import Entry, Executor
-from orchestration.reasons import OUT_OF_LINE, WITHOUT_MONEY
 
 _ALIVE = Entry.objects.filter(workspace_id=OuterRef("pk"), deleted_at__isnull=True)
 _READY = _ALIVE.filter(status=Entry.Status.PENDING, unmet_dependencies=0, parked_behind__isnull=True).exclude(

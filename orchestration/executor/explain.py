@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
-from orchestration.executor.plan import Capacity, Check, Waiting, World
+from orchestration.executor.plan import Capacity, Check, CycleInput, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class Explanation:
     why: Check | None
 
 
-def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[World, list[Explanation]]:
+def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[CycleInput, list[Explanation]]:
     """Entries that are not done and have no session, in the executor's order. Entries behind the free slots wait for a slot."""
-    world = snapshot.world(workspace_id, lock=False)
-    line = snapshot.unfinished(workspace_id, world, after=after, limit=limit)
+    cycle_input = snapshot.cycle_input(workspace_id, lock=False)
+    line = snapshot.unfinished(workspace_id, cycle_input, after=after, limit=limit)
     if after:
-        world = replace(world, free_slots=0)
-    return world, _explained(workspace_id, world, line)
+        cycle_input = replace(cycle_input, free_slots=0)
+    return cycle_input, _explained(workspace_id, cycle_input, line)
 
 
 def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:
@@ -33,23 +33,23 @@ def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanatio
 
 def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dict[str, Explanation], list[Check]]:
     """The same, and the failing checks that all entries share. The head of the ready line is checked first, because it gets the slots."""
-    world = snapshot.world(workspace_id, lock=False)
-    ahead = world.free_slots + snapshot.MARGIN
+    cycle_input = snapshot.cycle_input(workspace_id, lock=False)
+    ahead = cycle_input.free_slots + snapshot.MARGIN
     limit = len(entry_ids) + ahead
-    line = snapshot.unfinished(workspace_id, world, entry_ids=list(entry_ids), ahead=ahead, limit=limit)
+    line = snapshot.unfinished(workspace_id, cycle_input, entry_ids=list(entry_ids), ahead=ahead, limit=limit)
     requested = set(entry_ids)
     explanations = {
         explanation.entry.id: explanation
-        for explanation in _explained(workspace_id, world, line)
+        for explanation in _explained(workspace_id, cycle_input, line)
         if explanation.entry.id in requested
     }
-    return explanations, [check for check in planning.common(Capacity(world)) if not check.passed]
+    return explanations, [check for check in planning.common(Capacity(cycle_input)) if not check.passed]
 
 
-def _explained(workspace_id: str, world: World, line: list[Waiting]) -> list[Explanation]:
-    world = snapshot.with_locks(snapshot.with_money(world, workspace_id, line), workspace_id, line)
-    capacity = planning.capacity_for(world, line)
-    by_id = {entry.id: _explanation(entry, capacity) for entry in planning.in_turn(world, line)}
+def _explained(workspace_id: str, cycle_input: CycleInput, line: list[Waiting]) -> list[Explanation]:
+    cycle_input = snapshot.with_locks(snapshot.with_money(cycle_input, workspace_id, line), workspace_id, line)
+    capacity = planning.capacity_for(cycle_input, line)
+    by_id = {entry.id: _explanation(entry, capacity) for entry in planning.in_turn(cycle_input, line)}
     return [by_id[entry.id] for entry in line]
 
 

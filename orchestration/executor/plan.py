@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
-from orchestration import reasons
-from orchestration.backlog.paths import LockTable
-from orchestration.backlog.transitions import NO_MONEY_LEFT
+from orchestration.backlog.files.paths import LockTable
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT
+from orchestration.executor.cycle_budget import Claim, CycleBudget
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.purse import Claim, Purse
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from orchestration.hosts import placing
 from orchestration.hosts.placing import Host, Need
-from orchestration.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class CycleInput:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
     minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for sessions on hosts that are away,
     `awaits`: as of an entry. `set_aside` is what budgets that people set still
@@ -182,9 +182,9 @@ Decision = Start | Park | Block | Wait
 class Capacity:
     """The remaining slots, money and paths while the plan is made: each start takes its share."""
 
-    world: World
+    cycle_input: CycleInput
     free_slots: int = field(init=False)
-    purse: Purse = field(init=False)
+    cycle_budget: CycleBudget = field(init=False)
     locks: LockTable = field(init=False)
     running: list[Running] = field(init=False)
     alone: list[Running] = field(init=False)
@@ -192,11 +192,11 @@ class Capacity:
     draining_for: Waiting | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.free_slots = self.world.free_slots
-        self.purse = _purse(self.world)
-        self.locks = LockTable(self.world.locks)
-        self.running = list(self.world.running)
-        self.hosts = list(self.world.hosts)
+        self.free_slots = self.cycle_input.free_slots
+        self.cycle_budget = _cycle_budget(self.cycle_input)
+        self.locks = LockTable(self.cycle_input.locks)
+        self.running = list(self.cycle_input.running)
+        self.hosts = list(self.cycle_input.hosts)
         self.alone = [run for run in self.running if not run.parallelizable]
 
     def take(self, entry: Waiting, reservation: int) -> str:
@@ -204,7 +204,7 @@ class Capacity:
         self.free_slots -= 1
         host = self.take_slot(entry)
         if not entry.verify_only:
-            self.purse.take(_claim(entry, self), reservation)
+            self.cycle_budget.take(_claim(entry, self), reservation)
         self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
         if not entry.parallelizable:
             self.alone.append(self.running[-1])
@@ -213,71 +213,79 @@ class Capacity:
         return host
 
     def take_slot(self, entry: Waiting) -> str:
-        chosen = placing.choose(self.hosts, need(entry, self.world))
+        chosen = placing.choose(self.hosts, need(entry, self.cycle_input))
         if chosen is None:
             return ""
         self.hosts = [replace(host, free=host.free - 1) if host is chosen else host for host in self.hosts]
         return chosen.id
 
 
-def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
+def plan(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Decision]:
     """Decide over the entries of the ready line, in its order; those with money of their own or a share come first."""
-    capacity = capacity_for(world, line)
-    return [_decide(entry, capacity) for entry in in_turn(world, line)]
+    capacity = capacity_for(cycle_input, line)
+    return [_decide(entry, capacity) for entry in in_turn(cycle_input, line)]
 
 
-def in_turn(world: World, line: Sequence[Waiting]) -> list[Waiting]:
+def in_turn(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Waiting]:
     """Shares say who goes first: an entry whose share does not pay a round comes after those that can pay theirs."""
-    return sorted(line, key=lambda entry: not has_money(world, entry))
+    return sorted(line, key=lambda entry: not has_money(cycle_input, entry))
 
 
-def has_money(world: World, entry: Waiting) -> bool:
-    return entry.own_budget or entry.verify_only or entry.headroom >= max(world.min_round, 1)
+def has_money(cycle_input: CycleInput, entry: Waiting) -> bool:
+    return entry.own_budget or entry.verify_only or entry.headroom >= max(cycle_input.min_round, 1)
 
 
-def capacity_for(world: World, line: Sequence[Waiting]) -> Capacity:
+def capacity_for(cycle_input: CycleInput, line: Sequence[Waiting]) -> Capacity:
     """The capacity that a plan of this line starts with. Where money is short, the entries that can start share it."""
-    capacity = Capacity(world)
-    if is_short(world, line):
+    capacity = Capacity(cycle_input)
+    if is_short(cycle_input, line):
         plenty = 10**15
-        probe = Capacity(replace(world, headroom=plenty, plan_left=plenty, set_aside=0, caps=()))
-        starts = [_decide(entry, probe) for entry in in_turn(world, line)]
-        capacity.purse.share_among(sum(isinstance(start, Start) and _shares_money(start.entry, capacity) for start in starts))
+        probe = Capacity(replace(cycle_input, headroom=plenty, plan_left=plenty, set_aside=0, caps=()))
+        starts = [_decide(entry, probe) for entry in in_turn(cycle_input, line)]
+        capacity.cycle_budget.share_among(
+            sum(isinstance(start, Start) and _shares_money(start.entry, capacity) for start in starts)
+        )
     return capacity
 
 
 def _shares_money(entry: Waiting, capacity: Capacity) -> bool:
     claim = _claim(entry, capacity)
-    return not entry.verify_only and capacity.purse.left(claim) >= claim.least
+    return not entry.verify_only and capacity.cycle_budget.left(claim) >= claim.least
 
 
-def is_short(world: World, line: Sequence[Waiting]) -> bool:
+def is_short(cycle_input: CycleInput, line: Sequence[Waiting]) -> bool:
     """Not every free slot can have all that a round may cost."""
-    purse = _purse(world)
-    paid = [entry for entry in line if entry.status == "pending" and not entry.verify_only][: world.free_slots]
-    most = sum(min(entry.headroom, world.round_ceiling) if entry.own_budget else world.round_ceiling for entry in paid)
-    return most > min([purse.cap, *(purse.spare for entry in paid if not entry.own_budget)])
+    cycle_budget = _cycle_budget(cycle_input)
+    paid = [entry for entry in line if entry.status == "pending" and not entry.verify_only][: cycle_input.free_slots]
+    most = sum(
+        min(entry.headroom, cycle_input.round_ceiling) if entry.own_budget else cycle_input.round_ceiling for entry in paid
+    )
+    return most > min([cycle_budget.cap, *(cycle_budget.spare for entry in paid if not entry.own_budget)])
 
 
-def _purse(world: World) -> Purse:
-    cap = min([world.headroom, *(cap.left for cap in world.caps)])
-    wants = sum(run.wants for run in world.running)
-    shares = sum(max(run.share_left - run.wants, 0) for run in world.running)
-    plan = (world.headroom + world.held if world.plan_left is None else world.plan_left) - world.held - world.set_aside
-    return Purse(
+def _cycle_budget(cycle_input: CycleInput) -> CycleBudget:
+    cap = min([cycle_input.headroom, *(cap.left for cap in cycle_input.caps)])
+    wants = sum(run.wants for run in cycle_input.running)
+    shares = sum(max(run.share_left - run.wants, 0) for run in cycle_input.running)
+    plan = (
+        (cycle_input.headroom + cycle_input.held if cycle_input.plan_left is None else cycle_input.plan_left)
+        - cycle_input.held
+        - cycle_input.set_aside
+    )
+    return CycleBudget(
         cap=cap - wants,
         plan=plan - wants,
         spare=plan - wants - shares,
-        reserved=world.held - world.awaited,
-        awaited=world.awaited,
-        awaits=world.awaits,
+        reserved=cycle_input.held - cycle_input.awaited,
+        awaited=cycle_input.awaited,
+        awaits=cycle_input.awaits,
         at_work=wants + shares,
-        set_aside=world.set_aside,
-        usual=min(max(world.usual_round, world.min_round), world.round_ceiling),
-        is_known=world.usual_round > 0,
-        limit_at_start=world.limit_at_start,
-        ceiling=world.round_ceiling,
-        steered=world.steered,
+        set_aside=cycle_input.set_aside,
+        usual=min(max(cycle_input.usual_round, cycle_input.min_round), cycle_input.round_ceiling),
+        is_known=cycle_input.usual_round > 0,
+        limit_at_start=cycle_input.limit_at_start,
+        ceiling=cycle_input.round_ceiling,
+        steered=cycle_input.steered,
     )
 
 
@@ -349,45 +357,45 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
 
 def take(entry: Waiting, capacity: Capacity) -> tuple[int, str]:
     """Give an entry its part of the capacity. Returns its session's reservation, and its host."""
-    world = capacity.world
+    cycle_input = capacity.cycle_input
     ceiling = (
-        world.round_ceiling
-        if world.initial_reservation is None
-        else min(world.round_ceiling, max(world.initial_reservation, world.min_round))
+        cycle_input.round_ceiling
+        if cycle_input.initial_reservation is None
+        else min(cycle_input.round_ceiling, max(cycle_input.initial_reservation, cycle_input.min_round))
     )
-    reservation = 0 if entry.verify_only else capacity.purse.first_reservation(_claim(entry, capacity), ceiling=ceiling)
+    reservation = 0 if entry.verify_only else capacity.cycle_budget.first_reservation(_claim(entry, capacity), ceiling=ceiling)
     return reservation, capacity.take(entry, reservation)
 
 
 def _executor(capacity: Capacity) -> Check:
-    state = capacity.world.state
+    state = capacity.cycle_input.state
     messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
     return Check(reasons.executor(state), state == "running", state, "running", messages.get(state, ""), common=True)
 
 
 def _worker(capacity: Capacity) -> Check:
     """Check that there are slots. For hosts that are online and take nothing, `_host` has the reason."""
-    hosts = capacity.world.hosts
-    slots = max(capacity.world.worker_slots, sum(host.slots for host in hosts))
+    hosts = capacity.cycle_input.hosts
+    slots = max(capacity.cycle_input.worker_slots, sum(host.slots for host in hosts))
     idle = next((f"{host.name}: {host.problem}" for host in hosts if host.problem), "")
     message = idle or "No session worker is online: start one with ./muster worker"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
-def session_agents(world: World) -> frozenset[str]:
+def session_agents(cycle_input: CycleInput) -> frozenset[str]:
     """The kinds of agents that a host needs. Where there is only one host, the session itself finds out about them."""
-    return world.agents if len(world.hosts) > 1 else placing.ANY
+    return cycle_input.agents if len(cycle_input.hosts) > 1 else placing.ANY
 
 
-def need(entry: Waiting, world: World) -> Need:
+def need(entry: Waiting, cycle_input: CycleInput) -> Need:
     """The requirements of the entry's next session on its host."""
-    agents = placing.ANY if entry.verify_only else session_agents(world)
-    return Need(agents, world.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
+    agents = placing.ANY if entry.verify_only else session_agents(cycle_input)
+    return Need(agents, cycle_input.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
     """A host has what the session needs."""
-    hosts, needs = capacity.hosts, need(entry, capacity.world)
+    hosts, needs = capacity.hosts, need(entry, capacity.cycle_input)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
     if not hosts:
         return Check(Reason.NO_HOST_FITS, True, "no host is online", listed)
@@ -397,35 +405,42 @@ def _host(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def _repository(capacity: Capacity) -> Check:
-    world = capacity.world
-    message = f"{world.repository_message} Work goes on by itself then."
-    observed = world.repository or "usable"
-    return Check(Reason.REPOSITORY_UNAVAILABLE, not world.repository, observed, "usable", message, common=True)
+    cycle_input = capacity.cycle_input
+    message = f"{cycle_input.repository_message} Work goes on by itself then."
+    observed = cycle_input.repository or "usable"
+    return Check(Reason.REPOSITORY_UNAVAILABLE, not cycle_input.repository, observed, "usable", message, common=True)
 
 
 def _provider(entry: Waiting, capacity: Capacity) -> Check:
     """An agent can work: the entry's provider wait is over, and the circuit breaker is closed or lets one session try."""
-    world = capacity.world
+    cycle_input = capacity.cycle_input
     if entry.verify_only:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
     if entry.wait_s > 0:
         message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
-    if world.doubted:
-        return Check(Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", world.doubted, common=True)
-    if not world.trouble:
+    if cycle_input.doubted:
+        return Check(
+            Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", cycle_input.doubted, common=True
+        )
+    if not cycle_input.trouble:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
-    if world.trouble_wait_s > 0:
-        message = f"{world.trouble_message} Tried again in {_soon(world.trouble_wait_s)}."
-        return Check(Reason.AGENT_UNAVAILABLE, False, world.trouble, "none", message, common=True)
-    message = f"{world.trouble_message} One session is trying it now."
+    if cycle_input.trouble_wait_s > 0:
+        message = f"{cycle_input.trouble_message} Tried again in {_soon(cycle_input.trouble_wait_s)}."
+        return Check(Reason.AGENT_UNAVAILABLE, False, cycle_input.trouble, "none", message, common=True)
+    message = f"{cycle_input.trouble_message} One session is trying it now."
     return Check(
-        Reason.AGENT_UNAVAILABLE, not capacity.running, f"{world.trouble}, to be tried", "no session trying", message, common=True
+        Reason.AGENT_UNAVAILABLE,
+        not capacity.running,
+        f"{cycle_input.trouble}, to be tried",
+        "no session trying",
+        message,
+        common=True,
     )
 
 
 def _integration(capacity: Capacity) -> Check:
-    message = capacity.world.integration
+    message = capacity.cycle_input.integration
     observed = "not good" if message else "good, or not judged yet"
     return Check(Reason.INTEGRATION_RED, not message, observed, "good", message, common=True)
 
@@ -479,7 +494,7 @@ def _rounds(entry: Waiting) -> Check:
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
     """Verify commands are free; a verifying agent without money would end its session at once, again and again."""
-    return capacity.world.min_verify if entry.verify_only else max(capacity.world.min_round, 1)
+    return capacity.cycle_input.min_verify if entry.verify_only else max(capacity.cycle_input.min_round, 1)
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
@@ -492,19 +507,19 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
             waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
     else:
-        world = capacity.world
-        left = world.headroom + world.held if world.plan_left is None else world.plan_left
+        cycle_input = capacity.cycle_input
+        left = cycle_input.headroom + cycle_input.held if cycle_input.plan_left is None else cycle_input.plan_left
         code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     return Check(code, left >= needed, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", message, blocks=True)
 
 
 def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
-    purse, claim = capacity.purse, _claim(entry, capacity)
-    needed = claim.least if entry.verify_only else purse.needed(claim)
-    left = purse.left(claim) if claim.is_share else purse.cap
+    cycle_budget, claim = capacity.cycle_budget, _claim(entry, capacity)
+    needed = claim.least if entry.verify_only else cycle_budget.needed(claim)
+    left = cycle_budget.left(claim) if claim.is_share else cycle_budget.cap
     is_enough = not needed or left >= needed
     code, message = Reason.PROJECT_BUDGET_EXCEEDED, ""
-    if not is_enough and (waits := purse.sentence(left, claim, needed)):
+    if not is_enough and (waits := cycle_budget.sentence(left, claim, needed)):
         code, message = Reason.MONEY_RESERVED, waits
     elif not is_enough:
         message = _cap_reached(capacity, left, needed)
@@ -513,16 +528,16 @@ def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def _cap_reached(capacity: Capacity, left: int, needed: int) -> str:
-    world = capacity.world
-    tightest = min(world.caps, key=lambda cap: cap.left, default=None)
-    if tightest is not None and tightest.left < world.headroom:
+    cycle_input = capacity.cycle_input
+    tightest = min(cycle_input.caps, key=lambda cap: cap.left, default=None)
+    if tightest is not None and tightest.left < cycle_input.headroom:
         return tightest.sentence(needed)
     return f"{exact_usd(max(left, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
 
 
 def _files(entry: Waiting, capacity: Capacity) -> Check:
     for path in entry.paths:
-        if blocker := capacity.locks.blocker(path, entry.id, capacity.world.passing_on.get(entry.id, ())):
+        if blocker := capacity.locks.blocker(path, entry.id, capacity.cycle_input.passing_on.get(entry.id, ())):
             locked, holder = blocker
             return Check(
                 Reason.FILES_LOCKED,
@@ -559,23 +574,23 @@ def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
 
 def _slot(capacity: Capacity) -> Check:
     """A worker of the workspace and a slot of a worker process are free. The observed number is that of the limit that is used up."""
-    world, own = capacity.world, len(capacity.running)
-    used, message = f"{own} of {world.max_workers} workers busy", "All workers are busy"
-    here = own - world.away
-    taken = here + world.busy_elsewhere
-    if own < world.max_workers and taken >= world.worker_slots:
-        used = f"{taken} of {world.worker_slots} slots of worker processes taken"
-        message = f"No slot of a worker process is free: {here} taken by this workspace, {world.busy_elsewhere} by others"
-    elif own < world.max_workers and capacity.free_slots <= 0:
+    cycle_input, own = capacity.cycle_input, len(capacity.running)
+    used, message = f"{own} of {cycle_input.max_workers} workers busy", "All workers are busy"
+    here = own - cycle_input.away
+    taken = here + cycle_input.busy_elsewhere
+    if own < cycle_input.max_workers and taken >= cycle_input.worker_slots:
+        used = f"{taken} of {cycle_input.worker_slots} slots of worker processes taken"
+        message = f"No slot of a worker process is free: {here} taken by this workspace, {cycle_input.busy_elsewhere} by others"
+    elif own < cycle_input.max_workers and capacity.free_slots <= 0:
         message = "Entries ahead of it take the free workers"
     return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
 
 
 def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     hosts = capacity.hosts
-    if not hosts or placing.choose(hosts, need(entry, capacity.world)) is not None:
+    if not hosts or placing.choose(hosts, need(entry, capacity.cycle_input)) is not None:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
-    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity.world)))
+    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity.cycle_input)))
     return Check(
         Reason.CONCURRENCY_LIMIT,
         False,

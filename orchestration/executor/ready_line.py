@@ -6,7 +6,7 @@ The index of the same name is in `orchestration/models/entries.py`; a test compa
 import json
 
 from orchestration.executor import plan
-from orchestration.executor.plan import Waiting, World
+from orchestration.executor.plan import CycleInput, Waiting
 from orchestration.models import sql_dialect
 
 _OPENING = {"id": "text", "has_agents": "boolean", "labels": "text"}
@@ -30,13 +30,13 @@ def beyond(e: str) -> str:
     return f"(CASE WHEN {e}.has_rounds THEN 0 ELSE 1 END, {e}.priority, {e}.seq) > (%s, %s, %s)"
 
 
-def openings(world: World) -> str:
+def openings(cycle_input: CycleInput) -> str:
     """The parameter of `has_opening`: the hosts that have a free slot for the workspace, with what `plan.need` asks of them."""
-    agents = plan.session_agents(world)
+    agents = plan.session_agents(cycle_input)
     return sql_dialect.packed(
         {"id": host.id, "has_agents": agents <= host.agents, "labels": json.dumps(sorted(host.labels))}
-        for host in world.hosts
-        if host.takes and host.free > 0 and world.labels <= host.labels
+        for host in cycle_input.hosts
+        if host.takes and host.free > 0 and cycle_input.labels <= host.labels
     )
 
 

@@ -10,9 +10,11 @@ from django.db.models.functions import Now
 
 from budget.ledger import permits
 from budget.models import Hold
-from orchestration import events, funding, sessions
-from orchestration.backlog import locks, lost_work, orphans
+from orchestration import funding, sessions
+from orchestration.backlog import lost_work
+from orchestration.backlog.files import locks, orphans
 from orchestration.executor import dispatch, due
+from orchestration.facts import events
 from orchestration.hosts import online
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups

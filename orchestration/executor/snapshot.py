@@ -1,4 +1,4 @@
-"""The input of a cycle: the world, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
+"""The input of a cycle: the workspace's state, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
 from collections.abc import Sequence
@@ -12,15 +12,16 @@ from django.db import connection
 from budget import amounts, limits
 from budget.allocation import reallocation
 from orchestration import configuration, funding
-from orchestration.backlog import locks, unproven
+from orchestration.backlog import unproven
+from orchestration.backlog.files import locks
 from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.plan import Running, Waiting, World
+from orchestration.executor.plan import CycleInput, Running, Waiting
+from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
 from orchestration.models import sql_dialect
-from orchestration.reasons import OUT_OF_LINE, Reason
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.sessions import reservations
 from workspaces import times
 
@@ -96,11 +97,11 @@ def _awaited(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"awaited": sum(max(row["amount"] - row["drawn"], 0) for row in rows), "awaits": sentence}
 
 
-def world(workspace_id: str, *, lock: bool) -> World:
+def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
     """The workspace's current state, without its file locks. `lock`: keep other cycles of the workspace out until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT {_world_columns()}
+            f"""SELECT {_input_columns()}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
             LEFT JOIN orchestration_integration i ON i.workspace_id = x.workspace_id
             LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
@@ -120,7 +121,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
     running = _running(workspace_id, at_work, config)
     hosts = online.hosts_of(_json(row["hosts"]) or [], workspace_id)
     slots = _slots(hosts, [session["host_id"] for session in at_work], unplaced=row["unplaced"])
-    return World(
+    return CycleInput(
         state=row["state"],
         has_unproven=bool(row["has_unproven"]),
         max_workers=config.max_workers,
@@ -189,7 +190,7 @@ def _doubted(rows: list[dict[str, Any]], config: configuration.Config) -> str:
     )
 
 
-def _world_columns() -> str:
+def _input_columns() -> str:
     """Columns of an executor `x`, its project `p` and a limit `l`, if there is one."""
     return sql_dialect.picked(
         {
@@ -204,7 +205,7 @@ def _world_columns() -> str:
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "is_shared": f"""EXISTS (SELECT 1 FROM orchestration_worker w JOIN workspaces_workspace o ON o.id = x.workspace_id
                 WHERE w.queue = 'sessions' AND w.host_id NOT IN ('', o.host_id)
-                AND w.seen_at > {sql_dialect.seconds_ago(here.FORGOTTEN_AFTER.total_seconds())})""",
+                AND w.seen_at > {sql_dialect.seconds_ago(local_repository.FORGOTTEN_AFTER.total_seconds())})""",
             "home": "(SELECT o.host_id FROM workspaces_workspace o WHERE o.id = x.workspace_id)",
             "unplaced": """(SELECT count(*) FROM orchestration_session s
                 WHERE s.host_id = '' AND s.status IN ('claimed', 'running'))""",
@@ -288,43 +289,43 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
     )
 
 
-def with_money(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
-    """The world, with what only entries without a budget of their own, or only short money, make it read."""
+def with_money(input_: CycleInput, workspace_id: str, entries: list[Waiting]) -> CycleInput:
+    """The input of a cycle, with what only entries without a budget of their own, or only short money, make it read."""
     if any(not entry.own_budget for entry in entries):
-        money = funding.plan(workspace_id)  # in one statement: a charge since the world was read counts in none or in all
-        world_ = replace(world_, plan_left=money.left, held=money.held, set_aside=money.set_aside)
-    if plan.is_short(world_, entries):
-        usual = reallocation.usual_round(workspace_id, min_round=world_.min_round, max_round=world_.round_ceiling)
-        world_ = replace(world_, usual_round=usual or 0)
-    return world_
+        money = funding.plan(workspace_id)  # in one statement: a charge since its state was read counts in none or in all
+        input_ = replace(input_, plan_left=money.left, held=money.held, set_aside=money.set_aside)
+    if plan.is_short(input_, entries):
+        usual = reallocation.usual_round(workspace_id, min_round=input_.min_round, max_round=input_.round_ceiling)
+        input_ = replace(input_, usual_round=usual or 0)
+    return input_
 
 
-def line(workspace_id: str, world_: World, limit: int) -> list[Waiting]:
+def line(workspace_id: str, input_: CycleInput, limit: int) -> list[Waiting]:
     """The head of the ready line, in its order, from its partial index. Where the head has entries without money of their own or a share,
     also the first that have some."""
-    head = _line(workspace_id, world_, limit)
-    min_round = max(world_.min_round, 1)
+    head = _line(workspace_id, input_, limit)
+    min_round = max(input_.min_round, 1)
     if all(entry.own_budget or entry.headroom >= min_round for entry in head):
         return head
     seen = {entry.id for entry in head}
     funded = f"AND ({_WAITING['own_budget']} OR {_WAITING['headroom']} >= {int(min_round)})"
-    return head + [entry for entry in _line(workspace_id, world_, limit, funded) if entry.id not in seen]
+    return head + [entry for entry in _line(workspace_id, input_, limit, funded) if entry.id not in seen]
 
 
-def _line(workspace_id: str, world_: World, limit: int, also: str = "") -> list[Waiting]:
+def _line(workspace_id: str, input_: CycleInput, limit: int, also: str = "") -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
-            {_ready("e", world_, also)} LIMIT %s""",
-            [workspace_id, ready_line.openings(world_), limit],
+            {_ready("e", input_, also)} LIMIT %s""",
+            [workspace_id, ready_line.openings(input_), limit],
         )
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def _ready(e: str, world_: World, also: str = "") -> str:
+def _ready(e: str, input_: CycleInput, also: str = "") -> str:
     """The ready line; its parameters are the workspace, and `openings`. What keeps an entry from starting for longer than a cycle is a
     condition here: an entry that waits for it would stop those behind it."""
-    least = max(world_.min_round, 1)
+    least = max(input_.min_round, 1)
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
@@ -335,7 +336,7 @@ def _ready(e: str, world_: World, also: str = "") -> str:
 
 def unfinished(
     workspace_id: str,
-    world_: World,
+    input_: CycleInput,
     *,
     after: tuple[int, ...] = (),
     entry_ids: list[str] | None = None,
@@ -348,9 +349,9 @@ def unfinished(
     if entry_ids is not None:
         # One list of ids: with OR the database would walk all that wait.
         ids = f"SELECT n.id FROM orchestration_entry n WHERE {sql_dialect.among('n.id')}"
-        head = f"SELECT r.id FROM orchestration_entry r {_ready('r', world_)} LIMIT %s"
+        head = f"SELECT r.id FROM orchestration_entry r {_ready('r', input_)} LIMIT %s"
         named = f"AND e.id IN ({ids} UNION ALL SELECT h.id FROM ({head}) h)"
-        among = [sql_dialect.values(entry_ids), workspace_id, ready_line.openings(world_), ahead]
+        among = [sql_dialect.values(entry_ids), workspace_id, ready_line.openings(input_), ahead]
     with connection.cursor() as cursor:
         beyond = f"AND {ready_line.beyond('e')}" if after else ""
         cursor.execute(
@@ -362,13 +363,13 @@ def unfinished(
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
-    """The world, with the locks that overlap these entries' paths, and those of them that an entry may take over."""
+def with_locks(input_: CycleInput, workspace_id: str, entries: list[Waiting]) -> CycleInput:
+    """The input of a cycle, with the locks that overlap these entries' paths, and those of them that an entry may take over."""
     paths = [path for entry in entries for path in entry.paths]
     held = tuple(locks.overlapping(workspace_id, paths))
     ids = {entry.id for entry in entries}
     others = {holder for _, holder in held} - ids if held else set()
-    return replace(world_, locks=held, passing_on=unproven.passing_on(ids, others) if others else {})
+    return replace(input_, locks=held, passing_on=unproven.passing_on(ids, others) if others else {})
 
 
 def _waiting(row: dict[str, Any]) -> Waiting:

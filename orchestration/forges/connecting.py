@@ -5,7 +5,7 @@ from orchestration.configuration import Config, secrets
 from orchestration.forges.adapters import MAKERS
 from orchestration.forges.shape import Forge, ForgeError, Problem
 from orchestration.models import Executor
-from workspaces.sealing import Sealed
+from workspaces.secrets.sealing import Sealed
 
 TOKEN, WEBHOOK_SECRET = secrets.MUSTERS_OWN
 

@@ -6,16 +6,16 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.approval.findings import of_comment
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.rules.transitions import PENDING, Next
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.forges import stacking
 from orchestration.forges.shape import Check, Comment
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Landing, PullRequest, ReviewComment, TreeVerdict
-from orchestration.reasons import Reason
 from orchestration.sessions import rounds
 from workspaces import activity
 from workspaces.access import MUSTER

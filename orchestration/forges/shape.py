@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from workspaces.masking import foreign
+from workspaces.secrets.masking import foreign
 
 State = Literal["open", "merged", "closed"]
 Outcome = Literal["pending", "passed", "failed", "neutral"]

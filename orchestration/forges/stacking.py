@@ -1,10 +1,10 @@
 """Work that begins from the open pull requests of what it depends on (`forge.stack`), and what becomes of it when one of them is closed."""
 
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.models import Dependency, Entry, PullRequest
-from orchestration.reasons import Reason
 
 
 def begin(entry_id: str) -> list[Entry]:

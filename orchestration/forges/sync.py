@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from budget.amounts import exact_usd
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
+from orchestration.facts.reasons import Reason
 from orchestration.forges import connecting, deciding, requests, shape, stacking, texts
 from orchestration.forges.deciding import Adopt, Closed, Decision, Merge, Merged, SendBack, View, Wait
 from orchestration.forges.shape import Check, Comment, Draft, Forge, ForgeError, Problem
@@ -20,11 +21,10 @@ from orchestration.forges.webhooks import Delivery
 from orchestration.landing import branch, reads
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, ForgeDelivery, PullRequest, Round
-from orchestration.reasons import Reason
 from orchestration.verdicts import store
-from workspaces import masking
 from workspaces.errors import NotFound
-from workspaces.masking import Mask
+from workspaces.secrets import masking
+from workspaces.secrets.masking import Mask
 
 log = structlog.get_logger(__name__)
 

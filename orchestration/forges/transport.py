@@ -17,10 +17,10 @@ from urllib.parse import urlencode
 from django.utils.timezone import now
 
 from orchestration.forges.shape import ForgeError, Problem
-from workspaces import masking
-from workspaces.masking import Mask
 from workspaces.notices import addresses, posting
 from workspaces.notices.addresses import NotAllowed
+from workspaces.secrets import masking
+from workspaces.secrets.masking import Mask
 
 TIMEOUT_S = 15.0
 MAX_BYTES = 8_000_000

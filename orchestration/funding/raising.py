@@ -6,9 +6,9 @@ from django.db import IntegrityError
 from django.db.models import F, QuerySet
 
 from budget.models import Account, Project
+from orchestration.facts.reasons import RETURNS_SHARE
 from orchestration.funding import changes, first_rounds, pool
 from orchestration.models import Entry
-from orchestration.reasons import RETURNS_SHARE
 
 MORE = "its session reserves more than its share"
 LESS = "entries that start or grow before it need it"

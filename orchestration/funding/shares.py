@@ -10,11 +10,12 @@ from budget import allocation, amounts
 from budget.allocation import policy, reallocation
 from budget.limits import caps
 from budget.models import Account, Project
-from orchestration import configuration, events
+from orchestration import configuration
+from orchestration.facts import events
+from orchestration.facts.reasons import NO_FUNDING, Reason
 from orchestration.funding import changes, expectations, first_rounds, pool, raising, unblocking
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
-from orchestration.reasons import NO_FUNDING, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 

@@ -7,9 +7,9 @@ from django.db.models import F, Q
 
 from budget.models import Project
 from orchestration import configuration
+from orchestration.facts.reasons import WAITING_FOR_CHILDREN, WITHOUT_MONEY
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
-from orchestration.reasons import WAITING_FOR_CHILDREN, WITHOUT_MONEY
 
 
 def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, wake: bool = True) -> int:

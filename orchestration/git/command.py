@@ -12,7 +12,7 @@ from typing import IO
 
 from orchestration.git import credentials
 from orchestration.processes.shim import procfs
-from workspaces.masking import foreign
+from workspaces.secrets.masking import foreign
 
 TIMEOUT_S = 120.0
 _OPTIONS = {

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 
-from workspaces.masking import Mask, of_url
+from workspaces.secrets.masking import Mask, of_url
 
 NETWORK = ("clone", "fetch", "ls-remote", "push", "remote", "submodule")
 

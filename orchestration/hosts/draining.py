@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Worker
-from workspaces import hosts
+from workspaces.machine import hosts
 
 
 def drain(by: str, *, host_id: str = "") -> int:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from orchestration.hosts.placing import Host, Need, choose, fitting
 from orchestration.models import Session, Worker
-from workspaces import release
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 COMMAND = "command"  # a kind that every host has: its program is in the config

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.models import Worker, sql_dialect
-from workspaces import disk, release
+from workspaces.machine import disk, release
 
 MAX_SKEW_S = 60.0
 DISK = "Its disk is nearly full: free some space, and its session worker goes on"

@@ -12,7 +12,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Landing, PullRequest, Worker
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from workspaces.models import Workspace
 
 State = Integration.State
@@ -47,9 +47,9 @@ def start_point(workspace: Workspace, name: str) -> str:
     Unreachable, or GitError."""
     refs = (ref_of(workspace.pk), f"refs/heads/{name}")
     tip = Integration.objects.filter(pk=workspace.pk).values_list("tip", flat=True).first()
-    if tip and here.bring(workspace, tip, *refs):
+    if tip and local_repository.bring(workspace, tip, *refs):
         return str(tip)
-    return here.tip_of(workspace, name)
+    return local_repository.tip_of(workspace, name)
 
 
 def observe(workspace_id: str) -> str:
@@ -64,7 +64,7 @@ def observe(workspace_id: str) -> str:
         .select_related("workspace__executor")
         .first()
     )
-    if row is None or not here.is_authority(row.workspace):
+    if row is None or not local_repository.is_authority(row.workspace):
         return ""
     config = configuration.load(row.workspace.executor.config)
     is_foreign, is_ahead = _moved(row, config)
@@ -77,7 +77,7 @@ def _moved(row: Integration, config: configuration.Config) -> tuple[bool, bool]:
     """Two answers: somebody else moved the integration branch, and the base branch has moved. Reads two files of the repository."""
     name, base = config.integration_branch, row.workspace.base_branch
     try:
-        heads = branches.heads(here.path(row.workspace), name, base)
+        heads = branches.heads(local_repository.path(row.workspace), name, base)
     except git.GitError:
         return False, False
     is_here = not row.workspace.origin and config.land_by == "merge"
@@ -104,7 +104,7 @@ def wake_due() -> None:
 
 def follow_local(row: Integration) -> None:
     """A person's commit is followed whatever the entries wait for. Where the repository is on another host, a lander there looks."""
-    if not here.is_authority(row.workspace):
+    if not local_repository.is_authority(row.workspace):
         Integration.objects.filter(pk=row.pk).update(due=True)
     elif any(_moved(row, configuration.load(row.workspace.executor.config))):
         wake(row.pk)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from django.db import transaction
 
-from orchestration import configuration, events
+from orchestration import configuration
+from orchestration.facts import events
 from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Moved, Own
 from orchestration.verdicts import checks_hash, store
 from workspaces import activity
@@ -54,7 +55,7 @@ def put_back(workspace: Workspace, tip: str, *, by: Caller) -> str:
         kept = f"refs/muster/strayed/{workspace.pk}/{tip[:12]}"
         git.run(repo, "update-ref", kept, tip)
         try:
-            (here.authority_of(workspace) or Own(repo)).move(f"refs/heads/{name}", row.tip, before=tip)
+            (local_repository.authority_of(workspace) or Own(repo)).move(f"refs/heads/{name}", row.tip, before=tip)
         except Moved:
             raise Conflict(f"{name} was moved meanwhile: look again") from None
         except GitError as problem:
@@ -144,10 +145,10 @@ def _with_tips(workspace: Workspace) -> Path:
     tips = Integration.objects.filter(pk=workspace.pk).values_list("tip", "foreign_tip")
     try:
         for commit in filter(None, (tip for pair in tips for tip in pair)):
-            here.bring(workspace, commit, branch.ref_of(workspace.pk), f"refs/heads/{_branch_name(workspace)}")
+            local_repository.bring(workspace, commit, branch.ref_of(workspace.pk), f"refs/heads/{_branch_name(workspace)}")
     except GitError as problem:
         raise Conflict(f"The repository could not be read: {str(problem)[-300:]}") from None
-    return here.path(workspace)
+    return local_repository.path(workspace)
 
 
 def _stopped(workspace: Workspace, tip: str) -> Integration:

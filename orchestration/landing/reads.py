@@ -13,7 +13,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.verdicts import checks_hash, store, targets
 from workspaces.models import Workspace
 
@@ -83,7 +83,7 @@ def distance(workspace: Workspace, tip: str) -> Distance:
         return Distance()
     try:
         counts = git.run(
-            here.path(workspace), "rev-list", "--left-right", "--count", f"refs/heads/{workspace.base_branch}...{tip}"
+            local_repository.path(workspace), "rev-list", "--left-right", "--count", f"refs/heads/{workspace.base_branch}...{tip}"
         )
     except GitError:
         return Distance()
@@ -97,7 +97,7 @@ def changed_files(workspace: Workspace, tip: str) -> list[tuple[str, int, int]]:
         return []
     command = ("diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", f"refs/heads/{workspace.base_branch}...{tip}")
     try:
-        lines = git.run(here.path(workspace), *command).split("\0")
+        lines = git.run(local_repository.path(workspace), *command).split("\0")
     except GitError:
         return []
     fields = [line.split("\t", 2) for line in lines if line]
@@ -110,7 +110,7 @@ def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
         return None
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
     try:
-        tree = changes.tree_of(here.path(workspace), commit)
+        tree = changes.tree_of(local_repository.path(workspace), commit)
     except GitError:
         return None
     return store.newest(workspace.pk, tree, checks_hash.of(config))
@@ -171,4 +171,4 @@ def on_page(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def base_commit(workspace: Workspace) -> str:
-    return branches.tip(here.path(workspace), workspace.base_branch) or ""
+    return branches.tip(local_repository.path(workspace), workspace.base_branch) or ""

@@ -20,11 +20,12 @@ from orchestration.hosts import online, problems
 from orchestration.models import Worker
 from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.sessions import sandbox
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk, release, times
+from workspaces import times
 from workspaces.activity.events import counted
+from workspaces.machine import disk, release
 from workspaces.models import Workspace
 
 OLDEST_GIT = (2, 39)
@@ -158,7 +159,7 @@ def _clock() -> Finding:
 def _hosts() -> Iterator[Finding]:
     """The hosts of session workers: each that takes nothing, or went away within a day, is named."""
     hosts: dict[str, list[Worker]] = {}
-    for worker in online.seen(within_s=here.FORGOTTEN_AFTER.total_seconds()).order_by("host", "-seen_at"):
+    for worker in online.seen(within_s=local_repository.FORGOTTEN_AFTER.total_seconds()).order_by("host", "-seen_at"):
         hosts.setdefault(worker.host_id or worker.pk, []).append(worker)
     since = timezone.now() - timedelta(seconds=settings.LEASE_S)
     for newest, *others in hosts.values():
@@ -176,8 +177,8 @@ def _hosts() -> Iterator[Finding]:
 def _repository(workspace: Workspace) -> Finding:
     subject = f"repository of {workspace.name}"
     try:
-        repo = here.ensure(workspace)
-        if (authority := here.authority_of(workspace)) is not None:
+        repo = local_repository.ensure(workspace)
+        if (authority := local_repository.authority_of(workspace)) is not None:
             authority.refs("HEAD")
     except GitError as problem:
         return Finding(subject, "unreachable", str(problem))

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.backlog import lost_work, newest_work
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Session, Worker
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.sessions.absent_hosts import settling
 from workspaces import activity
 from workspaces.access import Caller
@@ -57,7 +57,7 @@ def forget_all() -> None:
 def _is_here(workspace: Workspace, entry: Entry) -> bool:
     """True if the restored repository has what the entry's next session would verify, or a lander would land."""
     newest = newest_work.of(entry.pk)
-    return newest is None or not newest.has_diff or here.has(here.path(workspace), newest.round.commit)
+    return newest is None or not newest.has_diff or local_repository.has(local_repository.path(workspace), newest.round.commit)
 
 
 def _forget_in(workspace: Workspace, host_id: str, name: str, *, by: Caller) -> int:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Count, Q
 
-from orchestration import events
-from orchestration.backlog import paths
+from orchestration.backlog.files import paths
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock
 from workspaces import activity

@@ -9,7 +9,7 @@ import structlog
 from django.db import connections
 from django.db.models import Count, Min, QuerySet
 
-from orchestration.backlog import status_groups
+from orchestration.backlog.rules import status_groups
 from orchestration.models import Entry
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from orchestration.metrics.families import Metric, new
 from orchestration.models import Worker
-from workspaces import release
+from workspaces.machine import release
 
 NO_VERSION = "none"
 

@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.manager
 import workspaces.ids
-import workspaces.release
+import workspaces.machine.release
 from django.conf import settings
 from django.db import migrations, models
 
@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
                 ('unreachable', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='Workspaces whose shared repository its host cannot use now: why, as a sentence.')),
                 ('free_mb', models.PositiveBigIntegerField(blank=True, help_text='Free on the disk of its data directory.', null=True)),
                 ('problem', models.CharField(blank=True, db_default='', default='', help_text='What is wrong with its host, as a sentence.', max_length=300)),
-                ('version', models.CharField(blank=True, db_default='', default=workspaces.release.number, help_text='The number of its release. Releases before 0.2.0 write none, and get no session.', max_length=20)),
+                ('version', models.CharField(blank=True, db_default='', default=workspaces.machine.release.number, help_text='The number of its release. Releases before 0.2.0 write none, and get no session.', max_length=20)),
             ],
         ),
         migrations.CreateModel(

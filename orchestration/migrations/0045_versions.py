@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import workspaces.release
+import workspaces.machine.release
 from workspaces.triggers import keeping_triggers
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             migrations.AddField(
                 model_name='worker',
                 name='version',
-                field=models.CharField(blank=True, db_default='', default=workspaces.release.number, help_text='The number of its release. Releases before 0.2.0 write none, and get no session.', max_length=20),
+                field=models.CharField(blank=True, db_default='', default=workspaces.machine.release.number, help_text='The number of its release. Releases before 0.2.0 write none, and get no session.', max_length=20),
             ),
         ]),
     ]

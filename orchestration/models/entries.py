@@ -5,8 +5,8 @@ from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Now
 
 from budget.models import Account
-from orchestration import reasons
-from orchestration.reasons import Reason
+from orchestration.facts import reasons
+from orchestration.facts.reasons import Reason
 from workspaces import ids
 from workspaces.foreign_fields import ForeignChar
 from workspaces.models import Workspace

@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
-from workspaces import release
 from workspaces.foreign_fields import ForeignChar, ForeignJSON
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 

@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
+from orchestration.facts.reasons import Reason
 from orchestration.models.approvals import Approval
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from orchestration.models.sessions import Round
-from orchestration.reasons import Reason
 from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
 

@@ -3,9 +3,9 @@
 from django.db import models
 from django.db.models import Q
 
+from orchestration.facts.reasons import Reason
 from orchestration.models.entries import Entry
 from orchestration.models.sessions import Session
-from orchestration.reasons import Reason
 from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 
 

@@ -5,9 +5,9 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from budget.models import Hold
+from orchestration.facts.reasons import Reason
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
-from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 from workspaces.models import Workspace

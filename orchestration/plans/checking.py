@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestration import schemas
-from orchestration.backlog import drafts, entries, graph
+from orchestration.backlog import drafts, entries
 from orchestration.backlog.entries import Draft
+from orchestration.backlog.rules import graph
 from orchestration.plans.items import Item, Plan, Problem
 from orchestration.plans.names import Existing, Names, Row, is_number
 from workspaces import ids

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from orchestration import events
 from orchestration.backlog import content, dependencies, entries, entry_state
 from orchestration.backlog.entries import Draft
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
 from orchestration.plans import checking, difference, imported

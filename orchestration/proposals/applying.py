@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration import events
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Proposal, Run
-from orchestration.proposals import pictures, undone, world
+from orchestration.proposals import undo_text
+from orchestration.proposals.context import planning_context, snapshots
 from orchestration.proposals.kinds import additions, changes, drops, holds, interface, merges, splits
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces import activity
@@ -98,7 +99,7 @@ def undo(run: Run, *, by: Caller) -> list[Proposal]:
         applied = list(run.proposals.filter(state=State.APPLIED).select_related("entry").order_by("number"))
         if not applied:
             raise Conflict("Nothing of this run is applied: there is nothing to undo")
-        event = events.ProposalsUndone(undone=len(applied), restored=undone.sentence(applied))
+        event = events.ProposalsUndone(undone=len(applied), restored=undo_text.sentence(applied))
         for kind in reversed(list(KINDS)):
             if proposals := of_kind(applied, kind):
                 KINDS[kind].undo(proposals, by=by)
@@ -110,7 +111,7 @@ def undo(run: Run, *, by: Caller) -> list[Proposal]:
 
 def _backlog(run: Run, chosen: Iterable[Proposal]) -> Backlog:
     subjects = {pk for proposal in chosen for pk in (proposal.subject_id, proposal.after.get("with")) if pk}
-    return Backlog(run, world.entries(run.session.workspace_id), pictures.read(run.session.workspace_id, subjects))
+    return Backlog(run, planning_context.entries(run.session.workspace_id), snapshots.read(run.session.workspace_id, subjects))
 
 
 def _chosen(run: Run, only: Collection[int] | None, state: Proposal.State = State.OPEN) -> list[Proposal]:

@@ -7,11 +7,11 @@ from typing import Any
 from django.db import transaction
 
 from orchestration.models import Executor, Proposal
-from orchestration.proposals import world
 from orchestration.proposals.answering import answers
 from orchestration.proposals.answering.change_schema import NewValues
+from orchestration.proposals.context import planning_context
+from orchestration.proposals.context.planning_context import PlanningContext
 from orchestration.proposals.schema import ProposedEntry
-from orchestration.proposals.world import World
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 
@@ -37,7 +37,7 @@ def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
         refuse_kind(row)
         added = [p for p in proposals if p.kind == Proposal.Kind.ADD and p.pk != row.pk]
         others = [ProposedEntry.model_validate(p.after) for p in added]
-        known = World(entries=world.entries(workspace_id))
+        known = PlanningContext(entries=planning_context.entries(workspace_id))
         refuse(after, others, known)
         after = answers.with_ids(after, known)
         before = ProposedEntry.model_validate(row.after)
@@ -61,9 +61,12 @@ def set_values(proposal: Proposal, values: NewValues, *, by: Caller) -> Proposal
         if unknown := sorted(given.keys() - editable):
             raise Invalid(f"A proposal of the kind {row.kind} has no {unknown[0].replace('_', ' ')} to change", unknown[0])
         if "depends_on" in given:
-            given["depends_on"] = _ids(given["depends_on"], World(entries=world.entries(workspace_id)), row)
+            given["depends_on"] = _ids(given["depends_on"], PlanningContext(entries=planning_context.entries(workspace_id)), row)
         if values.entries is not None and "entries" in given:
-            given = {"entries": _children(values.entries, World(entries=world.entries(workspace_id)), row), "reasons": []}
+            given = {
+                "entries": _children(values.entries, PlanningContext(entries=planning_context.entries(workspace_id)), row),
+                "reasons": [],
+            }
         after, before = row.after | given, row.before or {}
         if row.kind == Kind.CHANGE:
             after = {key: value for key, value in after.items() if value != before.get(key)}
@@ -74,7 +77,7 @@ def set_values(proposal: Proposal, values: NewValues, *, by: Caller) -> Proposal
     return row
 
 
-def _ids(names: Sequence[str], known: World, row: Proposal) -> list[str]:
+def _ids(names: Sequence[str], known: PlanningContext, row: Proposal) -> list[str]:
     ids = {name: entry.id for name in names if (entry := known.entry(name))}
     for name in names:
         if ids.get(name, row.subject_id) == row.subject_id:
@@ -82,7 +85,7 @@ def _ids(names: Sequence[str], known: World, row: Proposal) -> list[str]:
     return sorted(set(ids.values()))
 
 
-def _children(entries: list[ProposedEntry], known: World, row: Proposal) -> list[dict[str, Any]]:
+def _children(entries: list[ProposedEntry], known: PlanningContext, row: Proposal) -> list[dict[str, Any]]:
     others = replace(known, entries=[entry for entry in known.entries if entry.id != row.subject_id])
     for problem in answers.check(entries, others):
         raise Invalid(problem, "entries")
@@ -95,7 +98,7 @@ def refuse_kind(proposal: Proposal) -> None:
         raise Invalid("Only a new entry can be edited: apply the change, or edit the entry itself", "proposalID")
 
 
-def refuse(entry: ProposedEntry, others: list[ProposedEntry], known: World) -> None:
+def refuse(entry: ProposedEntry, others: list[ProposedEntry], known: PlanningContext) -> None:
     """Raises Invalid with the first problem. A person may name files that do not exist, as for any entry."""
     before = set(answers.check(others, known))
     for problem in answers.check([*others, entry], known):

@@ -4,12 +4,13 @@
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from orchestration import configuration, events
+from orchestration import configuration
 from orchestration.configuration import Expander
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.models.entries import MAX_DEPTH
 from orchestration.proposals import requests, roles
-from orchestration.reasons import Reason
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace

@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 from budget.models import LedgerEntry
 from budget.reads.queries import position
 from orchestration.models import Proposal, Run, Session
-from orchestration.proposals import pictures
+from orchestration.proposals.context import snapshots
 
 LOOKED_AT = 20  # runs
 
@@ -48,13 +48,13 @@ def outrun(workspace_id: str, proposals: Iterable[Proposal]) -> dict[int, str]:
     """The open proposals about entries that cannot be applied now: id to the reason, as a sentence. An addition is compared with the whole
     backlog only when it is applied. Two queries, or none."""
     about = [p for p in proposals if p.state == Proposal.State.OPEN and p.kind != Proposal.Kind.ADD]
-    now = pictures.read(workspace_id, {pk for p in about for pk in (p.subject_id, p.after.get("with")) if pk}) if about else {}
+    now = snapshots.read(workspace_id, {pk for p in about for pk in (p.subject_id, p.after.get("with")) if pk}) if about else {}
     sentences = {}
     for proposal in about:
         before = proposal.before or {}
-        sentence = pictures.outdated(before, now.get(str(proposal.subject_id)))
+        sentence = snapshots.outdated(before, now.get(str(proposal.subject_id)))
         if not sentence and "other" in before:
-            sentence = pictures.outdated(before["other"], now.get(str(proposal.after["with"])))
+            sentence = snapshots.outdated(before["other"], now.get(str(proposal.after["with"])))
         if sentence:
             sentences[proposal.pk] = sentence
     return sentences

@@ -6,16 +6,18 @@ from django.db.models.functions import Now
 from budget import amounts
 from budget.ledger import permits
 from budget.models import Category, Hold, Project
-from orchestration import configuration, events
+from orchestration import configuration
+from orchestration.facts import events
 from orchestration.hosts import online
 from orchestration.hosts.placing import Need
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from orchestration.proposals import roles
 from orchestration.proposals.roles import Role
-from workspaces import activity, ids, release
+from workspaces import activity, ids
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid, NotFound
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 

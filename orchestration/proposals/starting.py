@@ -4,13 +4,14 @@ import structlog
 from django.utils.timezone import now
 
 from budget.models import Project
-from orchestration import configuration, events
+from orchestration import configuration
 from orchestration.backlog import completion
 from orchestration.configuration import Config
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Round, Run, Session
-from orchestration.proposals import occasions, requests, roles
-from orchestration.proposals.occasions import Facts
-from orchestration.reasons import Reason
+from orchestration.proposals import requests, roles, triggers
+from orchestration.proposals.triggers import Facts
 from orchestration.sessions import spend_doubts
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -34,7 +35,7 @@ def ask_if_due(workspace_id: str) -> Run | None:
     if orchestrator is None or not orchestrator.on or not is_able or spend_doubts.is_any_open(workspace_id):
         return None
     facts = _facts(workspace_id, config)
-    trigger = occasions.due(facts, orchestrator.on, cooldown_s=orchestrator.cooldown_s, every_rounds=orchestrator.every_rounds)
+    trigger = triggers.due(facts, orchestrator.on, cooldown_s=orchestrator.cooldown_s, every_rounds=orchestrator.every_rounds)
     if trigger is None:
         return None
     try:

@@ -13,7 +13,7 @@ from orchestration.git.places import common_dir
 from orchestration.repositories import problems
 from orchestration.repositories.authority import STALE, Moved, Unreachable
 from workspaces.git_urls import without_password
-from workspaces.masking import foreign
+from workspaces.secrets.masking import foreign
 
 LIST_TIMEOUT_S = 20.0
 FETCH_TIMEOUT_S = 600.0

@@ -21,7 +21,7 @@ from orchestration import configuration
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Executor
-from orchestration.repositories import claims, here, worker_tokens
+from orchestration.repositories import claims, local_repository, worker_tokens
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +73,10 @@ def _options(workspace_id: str) -> tuple[Path, dict[str, str]] | None:
     """The repository, and the configuration under which git serves it."""
     try:
         executor = Executor.objects.select_related("workspace").filter(pk=workspace_id, workspace__deleted_at=None).first()
-        if executor is None or not here.is_home(executor.workspace):
+        if executor is None or not local_repository.is_home(executor.workspace):
             return None
         branch = configuration.load(executor.config).integration_branch
-        return here.path(executor.workspace), _configuration(branch)
+        return local_repository.path(executor.workspace), _configuration(branch)
     finally:
         close_old_connections()
 
@@ -123,7 +123,7 @@ def _show_branches(workspace_id: str, entry_ids: set[str]) -> None:
     """The branches of these entries follow what another host pushed, so that people see the work. One that is checked out stays."""
     try:
         for entry in Entry.objects.filter(workspace_id=workspace_id, pk__in=entry_ids).select_related("workspace"):
-            repo = here.path(entry.workspace)
+            repo = local_repository.path(entry.workspace)
             if pushed := claims.value_of(repo, claims.ref_of(entry.pk)):
                 with suppress(GitError):
                     claims.follow(repo, entry.pk, entry.branch, claims.work_of(repo, pushed))

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from budget import amounts
-from orchestration import events
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from workspaces import activity

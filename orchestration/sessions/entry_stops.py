@@ -7,9 +7,9 @@ from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session
 from orchestration.sessions import lifecycle
-from workspaces import disk
 from workspaces.access import Caller
 from workspaces.errors import Conflict
+from workspaces.machine import disk
 
 
 def stop_entry(entry: Entry, *, by: Caller) -> list[str]:

@@ -12,17 +12,20 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.ledger import awaited, main_model
-from orchestration import configuration, events, funding
-from orchestration.backlog import entry_state, transitions, unproven
-from orchestration.backlog.ways import Done
+from orchestration import configuration, funding
+from orchestration.backlog import entry_state, unproven
+from orchestration.backlog.rules import transitions
+from orchestration.backlog.rules.ways import Done
 from orchestration.configuration import circuit_breaker
+from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
 from orchestration.sessions import phase_history, rounds, spend_doubts, tracing
-from workspaces import activity, disk, release, tokens
+from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
+from workspaces.machine import disk, release
 
 FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
 CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED)

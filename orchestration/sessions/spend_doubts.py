@@ -10,11 +10,11 @@ from django.db.models import Max, Sum
 from budget import amounts, ledger
 from budget.limits import caps
 from budget.models import Category, Hold, LedgerEntry
-from orchestration import events
 from orchestration.backlog import entry_actions
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Session
-from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, Invalid

@@ -14,8 +14,8 @@ from orchestration.models import Session
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions import connections, lifecycle, sandbox
+from orchestration.sessions.folders.session_dir import SessionDir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.session_dir import SessionDir
 from orchestration.sessions.stop_flags import StopFlags
 
 log = structlog.get_logger(__name__)

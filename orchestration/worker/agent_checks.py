@@ -16,14 +16,15 @@ from orchestration.configuration import agent_kinds, secrets
 from orchestration.configuration.config import Agent
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
-from orchestration.sessions import sandbox, session_dir
-from orchestration.sessions.sandbox import Boxes, HostFault
+from orchestration.sessions import sandbox
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.sandbox import HostFault, Sandboxes
 from orchestration.worker import agents, host_faults, trial_run
 from orchestration.worker.agents.shared import cli_versions
 from orchestration.worker.agents.shared.interface import Traits
-from workspaces import masking
 from workspaces.models import Workspace
-from workspaces.sealing import Sealed
+from workspaces.secrets import masking
+from workspaces.secrets.sealing import Sealed
 
 log = structlog.get_logger(__name__)
 
@@ -59,23 +60,23 @@ def check(workspace_id: str) -> tuple[bool, str]:
         return False, f"{sealed}."
     workspace = Workspace.objects.get(pk=workspace_id)
     try:
-        boxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        results = [_checked(agent, {**agent.env, **values}, boxes, workspace) for agent in config.agents]
+        sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
+        results = [_checked(agent, {**agent.env, **values}, sandboxes, workspace) for agent in config.agents]
     except HostFault as fault:
         return False, f"{fault}."
     bad = [message for ok, message in results if not ok]
-    return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), boxes.decision.sentence]))
+    return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), sandboxes.decision.sentence]))
 
 
-def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes, workspace: Workspace) -> tuple[bool, str]:
+def _checked(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
-        ok, message = _checked_command(agent, variables, boxes)
+        ok, message = _checked_command(agent, variables, sandboxes)
         if not ok:
             return ok, message
-        ok, trial = trial_run.of(agent, boxes, workspace)
+        ok, trial = trial_run.of(agent, sandboxes, workspace)
         return ok, f"{message} {trial}".strip() if ok else trial
-    version, problem = _version(traits, variables, boxes)
+    version, problem = _version(traits, variables, sandboxes)
     if not version:
         return False, host_faults.not_on_path(agent)
     if problem:
@@ -93,16 +94,16 @@ def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes, workspace
     return False, f"{installed}, but has no key: save {_either(traits.keys)} as a secret of the workspace{log_in}."
 
 
-def _version(traits: Traits, variables: Mapping[str, str], boxes: Boxes) -> tuple[str, str]:
+def _version(traits: Traits, variables: Mapping[str, str], sandboxes: Sandboxes) -> tuple[str, str]:
     """The version of a CLI, empty if it is not installed; and what it says if it does not start in the sandbox. It is started once if that
     is enough: some take a second of a core to print their version."""
-    code, output = host_faults.run_inside(boxes, [traits.binary, *traits.version], variables)
+    code, output = host_faults.run_inside(sandboxes, [traits.binary, *traits.version], variables)
     if code == 0:
         return cli_versions.found_in(output), ""
-    return cli_versions.version(traits), _problem(boxes, code, output)
+    return cli_versions.version(traits), _problem(sandboxes, code, output)
 
 
-def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
+def _checked_command(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes) -> tuple[bool, str]:
     """Check the command's first word. A program in the repository counts as there: it is run in a working copy."""
     program = host_faults.program_of(agent.command or "")
     if not program or ("/" in program and not program.startswith(("/", "~"))):
@@ -110,16 +111,16 @@ def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -
     if not host_faults.is_known(program, variables):
         return False, f"The agent's command begins with {program}, which the session workers do not find."
     code, output = host_faults.run_inside(
-        boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables
+        sandboxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables
     )
-    if _problem(boxes, code, output):
+    if _problem(sandboxes, code, output):
         return False, f"The agent's command begins with {program}, which the sandbox does not show: let it with sandbox.read."
     return True, f"The agent's command begins with {program}, which is there."
 
 
-def _problem(boxes: Boxes, code: int | None, output: str) -> str:
+def _problem(sandboxes: Sandboxes, code: int | None, output: str) -> str:
     """The problem of a program that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
-    return boxes.explained(output)[-400:] or f"exit code {code}" if code else ""
+    return sandboxes.explained(output)[-400:] or f"exit code {code}" if code else ""
 
 
 def _login_problem(status: tuple[str, ...]) -> str:

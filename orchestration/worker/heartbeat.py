@@ -28,7 +28,8 @@ from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import disk, hosts, ids, release
+from workspaces import ids
+from workspaces.machine import disk, hosts, release
 
 log = structlog.get_logger(__name__)
 

@@ -16,11 +16,12 @@ from orchestration import configuration
 from orchestration.configuration import agent_kinds
 from orchestration.configuration.config import Agent
 from orchestration.models import Executor, Session
-from orchestration.sessions import Ending, sandbox, session_dir
-from orchestration.sessions.sandbox import Boxes, HostFault
+from orchestration.sessions import Ending, sandbox
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.sandbox import HostFault, Sandboxes
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import release
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 STATUS_TIMEOUT_S = 8.0
@@ -41,8 +42,8 @@ def problem(workspace: Workspace) -> str:
         return sentence
     config = configuration.load(stored)
     try:
-        boxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        code, output = run_inside(boxes, ["/bin/sh", "-c", ":"], config.agent.env)
+        sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
+        code, output = run_inside(sandboxes, ["/bin/sh", "-c", ":"], config.agent.env)
     except HostFault as fault:
         return str(fault)
     if code:
@@ -87,7 +88,7 @@ def is_known(program: str, variables: Mapping[str, str]) -> bool:
 
 
 def run_inside(
-    boxes: Boxes,
+    sandboxes: Sandboxes,
     command: list[str],
     variables: Mapping[str, str],
     *,
@@ -96,13 +97,13 @@ def run_inside(
 ) -> tuple[int | None, str]:
     """Run a program in the sandbox: its exit code and the start of its output. No exit code: there is no sandbox, it was slow to answer, or it
     printed too much. `folder`: its working copy; None: an empty one. Raises HostFault."""
-    if not boxes.decision.confined:
+    if not sandboxes.decision.confined:
         return None, ""
     with tempfile.TemporaryDirectory(prefix="muster-check-") as scratch:
         place = Path(scratch)
         work = folder or place / "work"
         work.mkdir(exist_ok=True)
-        started = boxes.start(work, {**session_dir.inherited(), **variables}, scratch=place)
+        started = sandboxes.start(work, {**session_dir.inherited(), **variables}, scratch=place)
         with sandbox.popen(
             started, command, work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process:

@@ -11,12 +11,13 @@ from django.conf import settings
 from django.db.models import Q
 
 from budget.models import Hold
-from orchestration.git import working_copies
+from orchestration.git.clones import working_copies
 from orchestration.git.clones.records import RECORDS, Record
 from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Session
-from orchestration.sessions import conversations, sandbox, session_dir
+from orchestration.sessions import conversations, sandbox
+from orchestration.sessions.folders import session_dir
 from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)

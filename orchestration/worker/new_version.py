@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from orchestration.hosts import problems
 from orchestration.models import sql_dialect
 from orchestration.processes import leftovers
-from workspaces import hosts, release
+from workspaces.machine import hosts, release
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from orchestration.backlog.newest_work import Newest
 from orchestration.git import branches
 from orchestration.git.command import GitError
 from orchestration.models import Conversation, Entry, Round, Session
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.sessions import Ending
 
 ELSEWHERE = "{host} has its newest work, and has not shared it: it goes on there"
@@ -17,7 +17,7 @@ NOTHING = "What was to be verified is gone: the entry begins again from what is 
 def have(session: Session, start: str) -> Ending | None:
     """Have it on the entry's branch. `start`: the tip of the integration branch. An ending where another host has it, or where it is gone and was
     only to be verified. Raises GitError."""
-    entry, repo = session.entry, here.path(session.workspace)
+    entry, repo = session.entry, local_repository.path(session.workspace)
     newest = newest_work.of(entry.pk)
     if newest is None:
         given_up = Round.objects.filter(entry=entry, given_up=True).exists()
@@ -25,8 +25,8 @@ def have(session: Session, start: str) -> Ending | None:
     if not newest.has_diff:
         return None
     commit = newest.round.commit
-    if not here.has(repo, commit):
-        if not here.has(repo, start):
+    if not local_repository.has(repo, commit):
+        if not local_repository.has(repo, start):
             raise GitError("cat-file", f"{start[:12]} cannot be read: the repository itself is in trouble")
         return _missing(session, newest)
     tip = branches.tip(repo, entry.branch)

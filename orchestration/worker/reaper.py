@@ -18,12 +18,13 @@ from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Proposal, Round, Session, Worker
 from orchestration.processes import leftovers
-from orchestration.repositories import here
-from orchestration.sessions import Ending, Superseded, rounds, session_dir
+from orchestration.repositories import local_repository
+from orchestration.sessions import Ending, Superseded, rounds
 from orchestration.sessions.absent_hosts import estimates, settling
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import sharing
 from orchestration.worker.agent_run import journals
-from workspaces import hosts
+from workspaces.machine import hosts
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +142,7 @@ def _collect(session: Session) -> bool:
     if not session.is_run:
         _commit_work(session)
     for name in (session.pk, f"{session.pk}-base"):
-        checkouts.discard(here.path(session.workspace), session_dir.worktrees() / name)
+        checkouts.discard(local_repository.path(session.workspace), session_dir.worktrees() / name)
     return cost_known
 
 

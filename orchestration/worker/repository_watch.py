@@ -12,9 +12,10 @@ from orchestration.git import command as git
 from orchestration.git import health, recovery
 from orchestration.git.health import Trouble
 from orchestration.models import Entry, Executor, Session
-from orchestration.repositories import here
-from orchestration.sessions import Ending, rounds, session_dir
-from workspaces import hosts
+from orchestration.repositories import local_repository
+from orchestration.sessions import Ending, rounds
+from orchestration.sessions.folders import session_dir
+from workspaces.machine import hosts
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +61,9 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
     of the entry. `by_git`: git itself reported it, so that each file and a fresh lock count too.
     """
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
-    trouble = _look(executor, after_failure=by_git) if here.is_home(executor.workspace) else None
+    trouble = _look(executor, after_failure=by_git) if local_repository.is_home(executor.workspace) else None
     if trouble is None and by_git and not session.is_run:
-        trouble = health.checked_out(here.path(executor.workspace), session.entry.branch, own=session_dir.worktrees())
+        trouble = health.checked_out(local_repository.path(executor.workspace), session.entry.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)
     elif not (by_git and READ_ONLY in ending.message) and not repository_breaker.was_open_since(executor.pk, session.started_at):
@@ -79,7 +80,7 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
 
 def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:
     """An open breaker is looked at as closely as when it was opened."""
-    repo = here.path(executor.workspace)
+    repo = local_repository.path(executor.workspace)
     branch = configuration.load(executor.config).integration_branch
     is_close = after_failure or bool(executor.repository_code)
     trouble = health.find(

@@ -7,31 +7,44 @@ from dataclasses import replace
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from orchestration import configuration, events, sessions
+from orchestration import configuration, sessions
 from orchestration.backlog import content, newest_work
-from orchestration.backlog.ways import Done
+from orchestration.backlog.rules.ways import Done
 from orchestration.configuration import secrets
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.hosts import problems
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
-from orchestration.reasons import Reason
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Unreachable
-from orchestration.sessions import Ending, Superseded, rounds, sandbox, session_dir, supervise
+from orchestration.sessions import Ending, Superseded, rounds, sandbox, supervise
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents, host_faults, newest_commit, reach, reaper, repository_watch, sharing, stacked_start
+from orchestration.worker import (
+    agents,
+    availability,
+    host_faults,
+    newest_commit,
+    reaper,
+    repository_watch,
+    sharing,
+    stacked_start,
+)
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
-from workspaces import activity, disk, masking
+from workspaces import activity
 from workspaces.access import MUSTER
+from workspaces.machine import disk
+from workspaces.secrets import masking
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +65,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         return
     structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
     if fault := host_faults.of_config(session.workspace.executor.config):
-        reach.lost(session.workspace_id, fault)
+        availability.lost(session.workspace_id, fault)
         sessions.conclude(session, Ending(Outcome.INTERRUPTED, fault))
         return
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
@@ -113,7 +126,7 @@ def _ending_by_git(session: Session, error: GitError) -> Ending:
     """A failure of the repository that hosts share is no failure of the entry's: its next session runs on another host."""
     is_done = _is_done(session)
     if isinstance(error, Unreachable):
-        reach.lost(session.workspace_id, str(error))
+        availability.lost(session.workspace_id, str(error))
         return Ending(Outcome.INTERRUPTED, str(error)[:500], verify_next=is_done)
     return Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
 
@@ -135,7 +148,7 @@ def _is_published(session: Session) -> bool:
 def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool, by_host: bool) -> Ending:
     """The ending of a session that failed, `interrupted` where the repository, a full disk or this host is the cause: then no entry pays for it."""
     if problem := host_faults.behind(session, ending, by_host=by_host):
-        reach.lost(session.workspace_id, problem)
+        availability.lost(session.workspace_id, problem)
         return replace(ending, outcome=Outcome.INTERRUPTED, message=problem[:500], findings=(problem[:500],))
     ending = repository_watch.ending_for(session, ending, by_git=by_git)
     if ending.outcome != Outcome.CRASHED or not by_muster or not (disk.is_low() or disk.is_full(ending.message)):
@@ -149,9 +162,9 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     config = configuration.load(session.workspace.executor.config)
     mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
-    boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
+    sandboxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
-    repo = here.ensure(session.workspace)
+    repo = local_repository.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
     start = stacked_start.start_for(session, start)
     sharing.claim(session, start)
@@ -162,14 +175,14 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         if done := newest_work.proof(entry.pk, repo, start):
             return _landed_before(session, earlier.commit, earlier.verdict, done)
         earlier = None  # it was verified without the work of an earlier round
-    worktree = session_dir.working_copy(entry, boxes.wrap).prepare(
+    worktree = session_dir.working_copy(entry, sandboxes.wrap).prepare(
         config.integration_branch,
         start=start,
         leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,
     )
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    context = RoundContext(session, entry, config, stop_flags, writer, worktree, boxes, mask)
-    for sentence in (boxes.decision.sentence, *worktree.missing):
+    context = RoundContext(session, entry, config, stop_flags, writer, worktree, sandboxes, mask)
+    for sentence in (sandboxes.decision.sentence, *worktree.missing):
         writer.add("muster", sentence)
     context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
     try:
@@ -191,7 +204,7 @@ def _run_round(context: RoundContext) -> Verdict:
     What follows an agent is done here too where the session before ended right after its agent.
     """
     session = context.session
-    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha, sandbox=context.boxes.decision.sentence)
+    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha, sandbox=context.sandboxes.decision.sentence)
     sessions.write(session, round_number=context.round_row.number)
     session_dir.prepare(session, context.entry)
     findings: list[str] = []
@@ -235,7 +248,7 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
-    if not here.has(here.path(session.workspace), newest.commit):
+    if not local_repository.has(local_repository.path(session.workspace), newest.commit):
         return None  # it was on a host that does not come back
     if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
         return None

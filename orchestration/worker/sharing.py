@@ -14,10 +14,10 @@ from django.db.models.functions import Now
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Landing, Session
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Authority, Moved
 from orchestration.sessions import Superseded
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 MAX_ASKED = 20  # at a time: sessions and landings use the connection too
@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 
 def claim(session: Session, start: str) -> None:
     """Claim the entry's work for this attempt, and have the newest of it here. Raises Superseded where a newer attempt has it, or GitError."""
-    if (authority := here.authority_of(session.workspace)) is None or session.entry is None:
+    if (authority := local_repository.authority_of(session.workspace)) is None or session.entry is None:
         return
-    here.ensure(session.workspace)
+    local_repository.ensure(session.workspace)
     try:
         entry = session.entry
         claims.claim(authority, entry.pk, entry.branch, attempt=session.attempt, start=start, is_shared=entry.is_shared)
@@ -40,7 +40,7 @@ def claim(session: Session, start: str) -> None:
 def publish(session: Session) -> None:
     """Let the other hosts have the work so far. What cannot be published stays on this host, and its next session runs here. Raises
     Superseded where a newer attempt claimed it."""
-    if (authority := here.authority_of(session.workspace)) is None or session.entry is None:
+    if (authority := local_repository.authority_of(session.workspace)) is None or session.entry is None:
         return
     is_shared = _publish(authority, session.entry)
     if session.entry.is_shared != is_shared:
@@ -54,8 +54,8 @@ def share_asked(*, but: Collection[str]) -> None:
     asked = Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False).exclude(workspace__in=but)
     asked = asked.exclude(workspace__executor__state=Executor.State.STOPPED)
     for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
-        authority, entry = here.authority_of(landing.workspace), landing.entry
-        if authority is None or entry is None or not here.has(authority.repo, landing.commit):
+        authority, entry = local_repository.authority_of(landing.workspace), landing.entry
+        if authority is None or entry is None or not local_repository.has(authority.repo, landing.commit):
             continue
         with suppress(Superseded):
             if _publish(authority, entry):
@@ -80,7 +80,7 @@ def tidy_all(*, but: Collection[str]) -> None:
 def tidy(workspace: Workspace) -> None:
     """Remove the shared refs of entries that are done; those of deleted ones after MUSTER_KEEP_DAYS, since a deletion may be undone. Raises
     Unreachable."""
-    authority = here.authority_of(workspace)
+    authority = local_repository.authority_of(workspace)
     refs = authority.under(claims.PREFIX) if authority is not None else {}
     if authority is None or not refs:
         return

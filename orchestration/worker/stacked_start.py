@@ -8,7 +8,7 @@ from orchestration.git import changes, conflicts, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.sessions import Ending
 from orchestration.worker.steps.context import SessionOver
 
@@ -19,9 +19,9 @@ def start_for(session: Session, tip: str) -> str:
     """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is gone; SessionOver where another host has
     it alone: the entry starts there."""
     assert session.entry is not None
-    repo, start = here.path(session.workspace), tip
+    repo, start = local_repository.path(session.workspace), tip
     for below in stacking.begin(session.entry.pk):
-        if not here.bring(session.workspace, below.open_head, claims.ref_of(below.pk), f"refs/heads/{below.branch}"):
+        if not local_repository.bring(session.workspace, below.open_head, claims.ref_of(below.pk), f"refs/heads/{below.branch}"):
             _start_elsewhere(session, below)
         start = _with(repo, start, below)
     return start

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from orchestration.configuration import secrets
 from orchestration.configuration.config import Agent
-from orchestration.git import working_copies
+from orchestration.git.clones import working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.processes.programs import Finder
-from orchestration.repositories import here
-from orchestration.sessions import session_dir, supervise
-from orchestration.sessions.sandbox import Boxes
+from orchestration.repositories import local_repository
+from orchestration.sessions import supervise
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.sandbox import Sandboxes
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.worker import host_faults
 from workspaces.models import Workspace
@@ -34,28 +35,28 @@ _IMPORTS = re.compile(r"No module named '([\w.]+)'|Cannot find module '(?:\./)?(
 _SKIPPED = ("__pycache__", ".git", ".venv", "node_modules")
 
 
-def of(agent: Agent, boxes: Boxes, workspace: Workspace) -> tuple[bool, str]:
+def of(agent: Agent, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
     """Run the agent for a trial. Returns False if it lacks something that it needs, and sentences; empty where there is nothing to say."""
-    if not boxes.decision.confined or agent.command is None:
+    if not sandboxes.decision.confined or agent.command is None:
         return True, ""
-    strict = _strict(boxes)
-    with _folder(workspace, boxes) as folder:
+    strict = _strict(sandboxes)
+    with _folder(workspace, sandboxes) as folder:
         variables = _variables(agent, workspace, folder, strict.cwd(folder))
         command = [*supervise.argv_of(agent.command), *agent.args]
         code, output = host_faults.run_inside(strict, command, variables, folder=folder, timeout_s=TRIAL_S)
-    return _judged(agent, boxes, code, output)
+    return _judged(agent, sandboxes, code, output)
 
 
-def _strict(boxes: Boxes) -> Boxes:
+def _strict(sandboxes: Sandboxes) -> Sandboxes:
     """Without a network, and with nothing of the host that can be written."""
-    places = boxes.config.sandbox
+    places = sandboxes.config.sandbox
     shown = places.model_copy(update={"network": "none", "read": [*places.read, *places.write], "write": []})
-    config = boxes.config.model_copy(update={"sandbox": shown})
-    return replace(boxes, config=config, decision=replace(boxes.decision, network="none"))
+    config = sandboxes.config.model_copy(update={"sandbox": shown})
+    return replace(sandboxes, config=config, decision=replace(sandboxes.decision, network="none"))
 
 
-def _judged(agent: Agent, boxes: Boxes, code: int | None, output: str) -> tuple[bool, str]:
-    missing = boxes.missing()
+def _judged(agent: Agent, sandboxes: Sandboxes, code: int | None, output: str) -> tuple[bool, str]:
+    missing = sandboxes.missing()
     for line in output.split("\n"):
         missing.read(line)
     neighbours = _next_to_scripts(agent, missing)
@@ -92,11 +93,11 @@ def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
 
 
 @contextmanager
-def _folder(workspace: Workspace, boxes: Boxes) -> Iterator[Path]:
+def _folder(workspace: Workspace, sandboxes: Sandboxes) -> Iterator[Path]:
     """A working copy at the tip, which is thrown away; an empty folder where there is none yet."""
     try:
-        commit = branch.start_point(workspace, boxes.config.integration_branch)
-        store = session_dir.store(workspace.pk, here.path(workspace))
+        commit = branch.start_point(workspace, sandboxes.config.integration_branch)
+        store = session_dir.store(workspace.pk, local_repository.path(workspace))
         with working_copies.checkout(store, session_dir.worktrees(), f"trial-{workspace.pk}", commit) as folder:
             yield folder
             return

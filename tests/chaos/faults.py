@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from config import sockets
+from config.system import sockets
 from tests.chaos.place import BRANCH, Place
 from tests.faults.harness import until
 

@@ -10,8 +10,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Count, Sum
 
 from budget.models import Hold, LedgerEntry
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Session
-from orchestration.reasons import Reason
 from orchestration.sessions.lifecycle import FAILURES
 from tests.chaos.place import BRANCH, BUDGET_USD, MAX_WORKERS, Place
 

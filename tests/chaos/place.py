@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from config import sockets
+from config.system import sockets
 from orchestration.processes.shim.procfs import MARKER_VARIABLE
 from tests.chaos.second_host import SecondHost
 from tests.faults.harness import ROOT, Client, Running, until

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config import asgi, env
+from config import asgi
 from config.http import agent_door
+from config.system import env
 from tests.factories import a_session, a_token, a_workspace, an_entry
 from workspaces import tokens
 

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from workspaces.release import NUMBER
+from workspaces.machine.release import NUMBER
 
 ROOT = Path(__file__).resolve().parents[2]
 

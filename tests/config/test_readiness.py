@@ -16,7 +16,7 @@ from config import alive
 from config.http import errors, health
 from orchestration.models import Worker
 from tests.factories import a_worker
-from workspaces import hosts
+from workspaces.machine import hosts
 
 
 @pytest.fixture(autouse=True)

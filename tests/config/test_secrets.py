@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config import addresses, env
+from config.system import addresses, env
 
 PASSWORD = "ab/cd+ef=@#%:"
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import Client
 
-from config import sockets
 from config.http import static_files
 from config.http.build import fingerprint
+from config.system import sockets
 from tests.dashboard.seeds.server import collected
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config import env
+from config.system import env
 from config.up import copies, supervisor
 from config.up.arguments import worker_args
 from config.up.children import Child

@@ -9,7 +9,7 @@ from config import prepared, work
 from orchestration.messaging import wake_ups
 from orchestration.models import Worker
 from tests.factories import a_worker, a_workspace
-from workspaces import hosts
+from workspaces.machine import hosts
 
 pytestmark = pytest.mark.django_db
 

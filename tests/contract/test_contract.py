@@ -7,8 +7,8 @@ import pytest
 
 from budget.amounts import usd
 from budget.models import Account, BudgetChange, Project, RoundSpend
-from orchestration import queries
 from orchestration.backlog.entries import Draft
+from orchestration.edge import queries
 from orchestration.executor import dispatch, stopping
 from orchestration.models import Entry, Executor, Session
 from tests.contract.api import Api, invalid, not_found

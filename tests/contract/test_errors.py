@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.test import Client
 
-from orchestration import queries
+from orchestration.edge import queries
 from tests.contract.api import Api, not_found
 from tests.factories import a_session, a_token, a_workspace, an_entry
 from workspaces.models import ApiToken, Membership, Workspace

@@ -7,10 +7,10 @@ import pytest
 from django.utils.timezone import now
 
 from budget.models import LedgerEntry, RoundSpend
-from orchestration import queries
 from orchestration.backlog.entries import Draft
 from orchestration.configuration import secrets
 from orchestration.dialogue import messages, questions
+from orchestration.edge import queries
 from orchestration.models import Entry, Executor, FileLock, Integration, Landing, Question, Session, Worker
 from tests.contract.api import Api, not_found
 from tests.factories import ANA, CLOSED, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, some_entries

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config import sockets
+from config.system import sockets
 from tests.faults.harness import ROOT, Running
 from tests.faults.test_kills import QUICK
 

@@ -12,7 +12,7 @@ import psutil
 
 from tests.faults.harness import Running, until
 from tests.faults.test_kills import QUICK, Work
-from workspaces import disk
+from workspaces.machine import disk
 
 
 class Filler:

@@ -7,7 +7,7 @@ import sys
 import time
 from functools import partial
 
-from config import env
+from config.system import env
 from config.up import copies, worker_args
 from config.up.children import die_with_parent
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 
-from config import sockets
+from config.system import sockets
 from tests.faults.harness import Client, until
 from tests.faults.shop import Shop
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config import sockets
+from config.system import sockets
 from tests.faults.harness import GRACE, ROOT, Client, Running, is_running, until
 from tests.plugins.database import put_migrated
 

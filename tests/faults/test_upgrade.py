@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.harness import GRACE, ROOT, Client, Running, until
 from tests.faults.shop import Shop
-from workspaces import release
+from workspaces.machine import release
 
 EARLIER = "b336b096b1a7dc23f72a64554dc2a545b6b09a98"
 WITHOUT_NUMBER = "71989011f7a3139ec7c4f3dcc6b3366d40bcbb9d"

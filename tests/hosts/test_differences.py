@@ -12,7 +12,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import add_quick, all_done, blameless, sessions
 from tests.hosts.conftest import Hosts, Site
 from tests.hosts.machines import Machine
-from workspaces import release
+from workspaces.machine import release
 
 pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from config import sockets
+from config.system import sockets
 from tests.factories import a_session, a_token, a_workspace, an_entry, ended
 from workspaces.models import Workspace
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from orchestration.approval import deciding
-from orchestration.backlog import content, deletion, dependencies, entries, entry_actions, entry_edits, orphans, splitting
+from orchestration.backlog import content, deletion, dependencies, entries, entry_actions, entry_edits, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.backlog.files import orphans
 from orchestration.dialogue import messages, questions
 from orchestration.landing import decisions, queue
 from orchestration.messaging import wake_ups

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.events import DigestSent
-from tests.orchestration.test_events import shown
+from orchestration.facts.events import DigestSent
+from tests.orchestration.facts.test_events import shown
 from workspaces.activity.events import Report, ReportLink
 
 SENTENCES: list[tuple[str, dict[str, Any], str]] = [

@@ -17,7 +17,7 @@ from orchestration.forges.webhooks import Delivery
 from orchestration.landing import queue
 from orchestration.maintenance.backup import commits
 from orchestration.models import Integration, IntegrationCommit, Landing, PullRequest, Round, Session
-from orchestration.sessions import giving_way
+from orchestration.sessions import preemption
 from orchestration.sessions.absent_hosts import estimates
 from orchestration.worker.lander import refusals, swap, tip_watch
 from orchestration.worker.lander.lease import Lease
@@ -91,9 +91,9 @@ def test_a_session_makes_no_room_in_another_workspace(mine: Workspace, theirs: W
     sessions = [a_session(an_entry(each, budget="5", priority=priority)) for each, priority in ((mine, 0), (theirs, 3))]
     for session in sessions:
         a_charge(session.entry, "1")
-    assert giving_way.make_room(sessions[0]) == 0
+    assert preemption.make_room(sessions[0]) == 0
     assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()
-    assert [session.pk for session in giving_way._at_work(sessions[0])] == [sessions[0].pk]
+    assert [session.pk for session in preemption._at_work(sessions[0])] == [sessions[0].pk]
 
 
 def test_prices_of_requests_in_another_workspace_do_not_count(mine: Workspace, theirs: Workspace) -> None:

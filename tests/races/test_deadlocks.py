@@ -29,7 +29,7 @@ from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
-from orchestration.sessions import giving_way, reservations
+from orchestration.sessions import preemption, reservations
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from tests.sampling import seeds
@@ -161,7 +161,7 @@ class Meddler:
         at_work = Session.objects.filter(workspace_id=self.workspace_id, status=Session.Status.CLAIMED, hold__isnull=False)
         for session in list(at_work.select_related("entry__account", "hold"))[:2]:
             if not reservations.extend(session, usd("0.3")):
-                giving_way.make_room(session)
+                preemption.make_room(session)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

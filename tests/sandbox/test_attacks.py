@@ -15,7 +15,7 @@ import pytest
 from orchestration import configuration
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
-from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.sandbox import Decision, Sandboxes
 from tests.plugins import namespaces
 from workspaces.models import Workspace
 
@@ -88,12 +88,12 @@ def results(host: Host) -> Iterator[dict[str, dict[str, Any]]]:
                 "limits": {"write_mb": FILE_MB, "processes": PROCESSES},
             }
         )
-        boxes = Boxes(config, Workspace(pk="wksp_own", repo=str(host.repo)), Decision(True), "7")
-        boxes.__dict__["_hidden"] = {str(host.data), str(host.other_repo)}  # as found in the database
+        sandboxes = Sandboxes(config, Workspace(pk="wksp_own", repo=str(host.repo)), Decision(True), "7")
+        sandboxes.__dict__["_hidden"] = {str(host.data), str(host.other_repo)}  # as found in the database
         victim = subprocess.Popen(["sh", "-c", "sleep 86398; : victim-86398"], stdout=subprocess.PIPE, start_new_session=True)
         (host.folder / "facts.json").write_text(json.dumps(host.facts(victim.pid, os.getpid())))
         try:
-            yield _run(host, boxes)
+            yield _run(host, sandboxes)
             assert victim.poll() is None, "another session was ended"
         finally:
             host.shared_memory.unlink()
@@ -101,11 +101,11 @@ def results(host: Host) -> Iterator[dict[str, dict[str, Any]]]:
             victim.wait()
 
 
-def _run(host: Host, boxes: Boxes) -> dict[str, dict[str, Any]]:
+def _run(host: Host, sandboxes: Sandboxes) -> dict[str, dict[str, Any]]:
     work = host.data / "worktrees/own"
     prompt = host.data / "sessions/own/prompt.md"
     env = {"PATH": os.environ["PATH"], "HOME": str(host.home)}
-    started = boxes.start(work, env, scratch=host.data / "scratch", files=[prompt])
+    started = sandboxes.start(work, env, scratch=host.data / "scratch", files=[prompt])
     spec = Spec(
         argv=[sys.executable, str(HOSTILE), f"{host.folder}/facts.json"],
         cwd=str(work),

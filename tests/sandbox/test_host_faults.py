@@ -11,8 +11,8 @@ from orchestration.executor import explain
 from orchestration.hosts import online
 from orchestration.models import Entry
 from orchestration.processes.programs import Finder
-from orchestration.sessions.sandbox import shown
-from orchestration.worker import reach
+from orchestration.sessions.sandbox import visible_paths
+from orchestration.worker import availability
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, spends
 
@@ -21,7 +21,7 @@ Make = Callable[..., Shop]
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "_next", {})
+    monkeypatch.setattr(availability, "_next", {})
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def why(work: Shop, entry: Entry) -> str:
 
 
 def is_back(work: Shop) -> bool:
-    reach._next.update(dict.fromkeys(reach._next, (0.0, reach.FIRST_PAUSE_S)))
-    return work.workspace.pk in reach.look_again()
+    availability._next.update(dict.fromkeys(availability._next, (0.0, availability.FIRST_PAUSE_S)))
+    return work.workspace.pk in availability.look_again()
 
 
 def test_what_the_user_may_not_read_is_not_there(unreadable: Path) -> None:
@@ -56,7 +56,7 @@ def test_what_the_user_may_not_read_is_not_there(unreadable: Path) -> None:
     named = [f"{unreadable}/bin/tool --x={unreadable}", "~/bin/tool", f"{unreadable}/bin", ["tool"]]
     assert finder.of_commands(named) == set() and finder.of_path() == set()
     assert finder.of_program(f"{unreadable}/bin/tool") <= {unreadable / "bin/tool"}
-    assert shown.mounts([unreadable, unreadable / "bin/tool"], writable=False) == []
+    assert visible_paths.mounts([unreadable, unreadable / "bin/tool"], writable=False) == []
 
 
 @pytest.mark.parametrize("where", ["PATH", "args", "setup", "verify", "env", "read"])
@@ -79,12 +79,12 @@ def test_work_goes_on_with_a_folder_that_the_user_may_not_read(
 def test_a_sandbox_that_cannot_be_built_costs_nothing_is_named_and_is_tried_again(
     shop: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work, build = shop(spends(0.25) + "; echo yes > ok"), shown.by_config
+    work, build = shop(spends(0.25) + "; echo yes > ok"), visible_paths.by_config
 
     def fails(*_: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/srv/tools")
 
-    monkeypatch.setattr(shown, "by_config", fails)
+    monkeypatch.setattr(visible_paths, "by_config", fails)
     session = work.supervise(work.claim())
     entry = entry_of(session)
     assert (session.outcome, entry.status, entry.crashes, entry.account.spent) == ("interrupted", "pending", 0, 0)
@@ -92,7 +92,7 @@ def test_a_sandbox_that_cannot_be_built_costs_nothing_is_named_and_is_tried_agai
     assert why(work, entry).startswith("no_host_fits: ") and "Let the worker's user read it" in why(work, entry)
     work.land()  # a lander waits too
     assert not is_back(work)
-    monkeypatch.setattr(shown, "by_config", build)
+    monkeypatch.setattr(visible_paths, "by_config", build)
     assert is_back(work)
     assert work.run(entry).outcome == "passed"
 

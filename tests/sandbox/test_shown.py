@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.processes.sandbox import Mount
-from orchestration.sessions.sandbox import shown, system
+from orchestration.sessions.sandbox import system, visible_paths
 from tests.factories import a_workspace
 from workspaces.models import Workspace
 
@@ -33,7 +33,7 @@ def a_file(path: Path) -> str:
 def by_config(*programs: str, **config: Any) -> dict[str, bool]:
     """The targets, and whether each may be written."""
     loaded = configuration.load({"agent": {"command": "true"}, **config})
-    return {mount.target: mount.writable for mount in shown.by_config(loaded, programs)}
+    return {mount.target: mount.writable for mount in visible_paths.by_config(loaded, programs)}
 
 
 @pytest.mark.django_db
@@ -49,14 +49,14 @@ def test_the_data_of_muster_and_the_repositories_of_other_workspaces_are_hidden(
     a_workspace(name="Gone", repo=str(tmp_path / "gone"))
     deleted = a_workspace(name="Deleted", repo=str(places["of-deleted"]))
     Workspace.objects.filter(pk=deleted.pk).update(deleted_at=now())
-    hidden = {path for path in shown.hidden(workspace) if path.startswith(str(tmp_path))}
+    hidden = {path for path in visible_paths.hidden(workspace) if path.startswith(str(tmp_path))}
     assert hidden == {str(places["data"]), str(places["theirs"]), str(tmp_path / "valkey.sock")}
 
 
 def test_a_database_file_is_hidden_with_its_logs_and_a_server_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def files(**database: str) -> list[str]:
-        monkeypatch.setattr(shown.settings, "DATABASES", {"default": database}, raising=False)
-        return shown._database_files()
+        monkeypatch.setattr(visible_paths.settings, "DATABASES", {"default": database}, raising=False)
+        return visible_paths._database_files()
 
     assert files(ENGINE="django.db.backends.sqlite3", NAME="/d/m.sqlite3") == [
         f"/d/m.sqlite3{end}" for end in ("", "-wal", "-shm", "-journal")
@@ -70,8 +70,8 @@ def test_a_folder_is_shown_once_with_what_its_link_leads_to_and_the_system_is_th
     (tmp_path / "link").symlink_to(tmp_path / "real")
     real, link = str(tmp_path / "real"), str(tmp_path / "link")
     paths = [tmp_path / "real", tmp_path / "real/inner", tmp_path / "link", tmp_path / "missing", Path("/usr/bin")]
-    assert shown.mounts(paths, writable=False) == [Mount(real, link), Mount(real, real)]
-    assert shown.mounts([tmp_path / "link"], writable=True) == [Mount(real, link, True), Mount(real, real, True)]
+    assert visible_paths.mounts(paths, writable=False) == [Mount(real, link), Mount(real, real)]
+    assert visible_paths.mounts([tmp_path / "link"], writable=True) == [Mount(real, link, True), Mount(real, real, True)]
     assert system.is_shown("/usr/bin/env") and not system.is_shown(str(tmp_path))
 
 
@@ -116,7 +116,7 @@ def test_the_place_of_the_work_itself_is_never_one_of_the_hosts(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "work").mkdir()
-    monkeypatch.setattr(shown, "WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(visible_paths, "WORK", str(tmp_path / "work"))
     assert by_config(sandbox={"read": [str(tmp_path / "work")]}) == {}
 
 

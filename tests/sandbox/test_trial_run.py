@@ -13,7 +13,7 @@ from django.test import Client
 from orchestration.configuration import Agent, load, reach_of_judges, secrets
 from orchestration.git.command import GitError
 from orchestration.models import LogChunk
-from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.sandbox import Decision, Sandboxes
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.worker import agent_checks, trial_run
 from tests.factories import ANA, a_token, a_workspace
@@ -104,9 +104,9 @@ def judged(home: Path, output: str, *, code: int | None = 0, **agent: Any) -> tu
     """The trial's result for an agent that printed this. Its sandbox shows the system and the agent's own file."""
     (home / "agents/mine.py").write_text("")
     shown = ["/usr", f"{home}/agents/mine.py"]
-    boxes: Any = SimpleNamespace(missing=lambda: Missing(str(home), shown, lambda path: path.endswith("/hidden")))
+    sandboxes: Any = SimpleNamespace(missing=lambda: Missing(str(home), shown, lambda path: path.endswith("/hidden")))
     command = agent or {"command": f"python3 {home}/agents/mine.py"}
-    return trial_run._judged(Agent(**command), boxes, code, output)
+    return trial_run._judged(Agent(**command), sandboxes, code, output)
 
 
 def needs(home: Path, *names: str) -> tuple[bool, str]:
@@ -177,18 +177,18 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The calls that run in the sandbox. Each succeeds and misses nothing."""
     calls: list[Any] = []
 
-    def run_inside(boxes: Boxes, command: list[str], variables: dict[str, str], *, folder: Path, timeout_s: float) -> Any:
-        calls.append((boxes, command, variables, {path.name: path.read_text() for path in folder.iterdir()}, timeout_s))
+    def run_inside(sandboxes: Sandboxes, command: list[str], variables: dict[str, str], *, folder: Path, timeout_s: float) -> Any:
+        calls.append((sandboxes, command, variables, {path.name: path.read_text() for path in folder.iterdir()}, timeout_s))
         return 0, ""
 
     monkeypatch.setattr(trial_run.host_faults, "run_inside", run_inside)
-    monkeypatch.setattr(Boxes, "missing", lambda boxes: Missing("/", ["/"], lambda path: True))
+    monkeypatch.setattr(Sandboxes, "missing", lambda sandboxes: Missing("/", ["/"], lambda path: True))
     return calls
 
 
-def boxes_of(agent: Agent, *, confined: bool = True) -> Boxes:
+def boxes_of(agent: Agent, *, confined: bool = True) -> Sandboxes:
     config = load({"agent": agent.model_dump(), "sandbox": {"network": "open", "read": ["/srv/a"], "write": ["/srv/b"]}})
-    return Boxes(config, a_workspace(), Decision(confined), "check")
+    return Sandboxes(config, a_workspace(), Decision(confined), "check")
 
 
 @pytest.mark.django_db
@@ -200,13 +200,15 @@ def test_a_trial_sees_all_that_a_round_sees_and_can_change_and_reach_nothing(
 
     monkeypatch.setattr(trial_run.branch, "start_point", away)
     agent = Agent(command="mine --fast", args=["--more"], env={"COLOUR": "red", "API_KEY": "own"})
-    boxes = boxes_of(agent)
-    secrets.put(boxes.workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
+    sandboxes = boxes_of(agent)
+    secrets.put(sandboxes.workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     secrets.put(a_workspace(name="Other").pk, "OTHER_KEY", "sk-very-secret", by=ANA)
-    assert trial_run.of(agent, boxes, boxes.workspace) == (True, "")
+    assert trial_run.of(agent, sandboxes, sandboxes.workspace) == (True, "")
     [(strict, command, variables, files, timeout_s)] = tried
-    sandbox = boxes.config.sandbox.model_copy(update={"network": "none", "read": ["/srv/a", "/srv/b"], "write": []})
-    assert strict.config == boxes.config.model_copy(update={"sandbox": sandbox}) and boxes.config.sandbox.write == ["/srv/b"]
+    sandbox = sandboxes.config.sandbox.model_copy(update={"network": "none", "read": ["/srv/a", "/srv/b"], "write": []})
+    assert strict.config == sandboxes.config.model_copy(update={"sandbox": sandbox}) and sandboxes.config.sandbox.write == [
+        "/srv/b"
+    ]
     assert strict.decision == Decision(True, network="none") and command == ["sh", "-c", "mine --fast", "--more"]
     spec = {"id": "trial", "content": trial_run.NOTHING_TO_DO, "spec": {}}
     assert files == {"muster-trial.md": trial_run.NOTHING_TO_DO, "muster-trial.json": json.dumps(spec)} and timeout_s == 10
@@ -214,7 +216,7 @@ def test_a_trial_sees_all_that_a_round_sees_and_can_change_and_reach_nothing(
         "COLOUR": "red",
         "API_KEY": "trial",
         "MUSTER_TRIAL": "1",
-        "MUSTER_WORKSPACE_ID": boxes.workspace.pk,
+        "MUSTER_WORKSPACE_ID": sandboxes.workspace.pk,
         "MUSTER_PHASE": "implementation",
         "MUSTER_ROUND": "1",
         "MUSTER_BUDGET_USD": "0.000000",
@@ -226,9 +228,9 @@ def test_a_trial_sees_all_that_a_round_sees_and_can_change_and_reach_nothing(
 @pytest.mark.django_db
 def test_without_a_sandbox_or_a_command_nothing_is_tried(tried: list[Any]) -> None:
     agent = Agent(command="mine")
-    boxes = boxes_of(agent, confined=False)
-    assert trial_run.of(agent, boxes, boxes.workspace) == (True, "")
-    assert trial_run.of(Agent(kind="codex"), boxes_of(agent), boxes.workspace) == (True, "") and tried == []
+    sandboxes = boxes_of(agent, confined=False)
+    assert trial_run.of(agent, sandboxes, sandboxes.workspace) == (True, "")
+    assert trial_run.of(Agent(kind="codex"), boxes_of(agent), sandboxes.workspace) == (True, "") and tried == []
 
 
 def test_what_the_agents_own_command_names_stays_writable_below_write(shop: Make, tmp_path: Path) -> None:

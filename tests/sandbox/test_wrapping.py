@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import configuration
-from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.sandbox import Decision, Sandboxes
 from tests.orchestration.git.repositories import a_repository
 from workspaces.models import Workspace
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.needs_namespaces
 
 
 def wrapped(*argv: str, readable: list[Path], confined: bool = True) -> subprocess.CompletedProcess[str]:
-    boxes = Boxes(configuration.load({}), Workspace(pk="wksp_own", repo="/nowhere"), Decision(confined), "7")
-    return subprocess.run(boxes.wrap(argv, readable=readable), capture_output=True, text=True)
+    sandboxes = Sandboxes(configuration.load({}), Workspace(pk="wksp_own", repo="/nowhere"), Decision(confined), "7")
+    return subprocess.run(sandboxes.wrap(argv, readable=readable), capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("confined", [True, False])

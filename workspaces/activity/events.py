@@ -1,6 +1,6 @@
 """Events of the activity log: a class per verb defines the data of its lines, their sentence, and whether channels can be notified.
 
-The budget and the orchestration add theirs in `budget/events.py` and `orchestration/events.py`. Verbs and field names are stored and part
+The budget and the orchestration add theirs in `budget/events.py` and `orchestration/facts/events.py`. Verbs and field names are stored and part
 of the API: they never change.
 """
 

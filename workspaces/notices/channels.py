@@ -12,11 +12,11 @@ from workspaces.access import MUSTER, Caller
 from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
 from workspaces.errors import Invalid, NotFound
-from workspaces.masking import Mask
 from workspaces.models import Channel, ChannelVerb, Delivery, Digest, Workspace
 from workspaces.notices import addresses, digests, mail, signing
 from workspaces.notices.digests import DigestSettings
-from workspaces.sealing import Sealed
+from workspaces.secrets.masking import Mask
+from workspaces.secrets.sealing import Sealed
 
 MAX_CHANNELS = 50
 SECRET_WORD = 12  # of an address: a shorter part is no secret

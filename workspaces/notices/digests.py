@@ -1,4 +1,4 @@
-"""The digest of a channel: chosen with the channel, claimed once a period. What it says is read in `orchestration/digests.py`."""
+"""The digest of a channel: chosen with the channel, claimed once a period. What it says is read in `orchestration/edge/digests.py`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

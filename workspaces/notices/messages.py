@@ -1,6 +1,6 @@
 """The payload of a webhook and the layout of an e-mail, from the event's row alone, so that each attempt sends the same.
 
-Subjects are the `notice` of each event: `workspaces/activity/events.py`, `budget/events.py`, `orchestration/events.py`.
+Subjects are the `notice` of each event: `workspaces/activity/events.py`, `budget/events.py`, `orchestration/facts/events.py`.
 """
 
 import json

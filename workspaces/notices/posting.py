@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from workspaces.masking import foreign
 from workspaces.notices import addresses
 from workspaces.notices.addresses import Destination, NotAllowed
+from workspaces.secrets.masking import foreign
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 64 * 1024

@@ -10,11 +10,11 @@ import structlog
 from django.db import close_old_connections, connections
 from django.db.models.functions import Now
 
-from workspaces import masking
 from workspaces.models import Channel, Delivery
 from workspaces.notices import channels, deliveries, mail, messages, posting, signing
 from workspaces.notices.posting import Result
-from workspaces.sealing import Sealed
+from workspaces.secrets import masking
+from workspaces.secrets.sealing import Sealed
 
 log = structlog.get_logger(__name__)
 

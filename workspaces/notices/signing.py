@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.timezone import now
 from standardwebhooks import Webhook
 
-from workspaces import sealing
+from workspaces.secrets import sealing
 
 PURPOSE = "muster webhooks 1"
 

@@ -6,8 +6,8 @@ from budget.charts.bullet import Use
 from budget.models import BudgetChange
 from dashboard.budget import by_entry, changes
 from dashboard.shared.page_request import PageRequest
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry
-from orchestration.reasons import Reason
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:

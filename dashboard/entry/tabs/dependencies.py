@@ -11,8 +11,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
-from orchestration import queries
 from orchestration.backlog import dependencies
+from orchestration.edge import queries
 from orchestration.models import Dependency, Entry
 from workspaces.access import Need
 from workspaces.errors import NotFound

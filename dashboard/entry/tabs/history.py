@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from dashboard.shared import event_text, fragments
+from dashboard.shared import fragments
 from dashboard.shared.page_request import PageRequest
+from dashboard.shared.texts import event_text
 from orchestration.models import Entry, Session
 from workspaces.models import Event
 

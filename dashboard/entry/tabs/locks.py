@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.shared.page_request import PageRequest
-from orchestration.backlog import locks
-from orchestration.backlog.paths import LockTable
+from orchestration.backlog.files import locks
+from orchestration.backlog.files.paths import LockTable
 from orchestration.models import Entry, FileLock
 
 

@@ -10,9 +10,9 @@ from django.db.models.functions import Coalesce
 from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
-from dashboard.shared import labels
 from dashboard.shared.page_request import PageRequest
-from orchestration import queries
+from dashboard.shared.texts import labels
+from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import Entry, Round, Session
 

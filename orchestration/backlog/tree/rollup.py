@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from orchestration.backlog import ways
-from orchestration.backlog.transitions import Next
-from orchestration.reasons import WAITING_FOR_CHILDREN, Reason
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts.reasons import WAITING_FOR_CHILDREN, Reason
 
 WAITING = Next("pending", Reason.CHILDREN_UNFINISHED, WAITING_FOR_CHILDREN)
 MAX_NAMED = 3

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from orchestration.configuration.config.fields import Command, Part, Seconds
-from orchestration.git.reserved_names import is_reserved
+from orchestration.git.names.reserved_names import is_reserved
 from workspaces.schemas import as_float
 
 

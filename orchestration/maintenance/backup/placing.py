@@ -9,7 +9,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.maintenance.backup import refs
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 TIMEOUT_S = 3600.0

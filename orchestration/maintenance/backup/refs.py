@@ -12,7 +12,7 @@ from orchestration.git import history, places
 from orchestration.landing import branch
 from orchestration.maintenance.backup import commits
 from orchestration.models import Executor
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Unreachable
 from workspaces.models import Workspace
 
@@ -24,9 +24,9 @@ KEPT = "refs/muster/kept/"
 
 def save(workspace: Workspace, target: Path) -> list[str]:
     """Write the bundle, if there is anything. Returns what it lacks, as sentences. Raises GitError."""
-    repo, scratch = here.path(workspace), target.with_suffix(".git")
+    repo, scratch = local_repository.path(workspace), target.with_suffix(".git")
     _begin(workspace, repo, scratch)
-    lacks = [] if here.has_all(workspace) else _fetch(workspace, scratch)
+    lacks = [] if local_repository.has_all(workspace) else _fetch(workspace, scratch)
     lacks += _keep(scratch, commits.of(workspace))
     if git.run(scratch, "for-each-ref", "--count=1"):
         git.run(scratch, "bundle", "create", "--quiet", str(target), "--all", timeout_s=TIMEOUT_S)
@@ -62,7 +62,7 @@ def _begin(workspace: Workspace, repo: Path, scratch: Path) -> None:
 
 def _fetch(workspace: Workspace, scratch: Path) -> list[str]:
     """Add what the authority has. Where both have a branch, the one that contains the other counts; where neither does, both are kept."""
-    remote = here.remote(workspace, scratch)
+    remote = local_repository.remote(workspace, scratch)
     before = of(scratch)
     named = [f"refs/heads/{name}" for name in (integration_branch(workspace), workspace.base_branch)]
     try:

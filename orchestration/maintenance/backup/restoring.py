@@ -10,16 +10,17 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from orchestration import events
+from orchestration.facts import events
 from orchestration.git.command import GitError
 from orchestration.maintenance import lost_hosts
 from orchestration.maintenance.backup import archive, databases, placing
 from orchestration.maintenance.backup.archive import BUNDLES, DATABASE
 from orchestration.maintenance.backup.databases import Impossible
 from orchestration.models import Executor
-from workspaces import activity, hosts
+from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.activity.events import counted
+from workspaces.machine import hosts
 from workspaces.models import Channel, Workspace
 
 OF_WORK = ("repos", "mirrors", "worktrees", "sessions")

@@ -18,7 +18,7 @@ from orchestration.management import choosing
 from orchestration.management.choosing import COMMAND_LINE, PROBLEM, USAGE
 from orchestration.models import Proposal, Run, Session
 from orchestration.plans import sources
-from orchestration.proposals import applying, on_base, reads, requests
+from orchestration.proposals import applying, base_tests, reads, requests
 from orchestration.schemas.runs import Goal
 from workspaces.errors import Conflict, Invalid, NotFound
 
@@ -113,7 +113,7 @@ def lines(proposals: list[Proposal]) -> Iterator[str]:
         needs = f"  waits for {', '.join(after['depends_on'])}" if after.get("depends_on") else ""
         ref = f"{after['ref']} " if after.get("ref") else ""
         yield f"+ {ref}{proposal.title[:WIDTH]}{group}{needs}"
-        words = on_base.WORDS.get(proposal.tests_on_base.get("state", ""))
+        words = base_tests.WORDS.get(proposal.tests_on_base.get("state", ""))
         if proposal.note:
             yield f"? {proposal.note}"
         elif words:

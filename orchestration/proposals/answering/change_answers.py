@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestration.backlog import graph
+from orchestration.backlog.rules import graph
 from orchestration.models import Proposal
-from orchestration.proposals import pictures
 from orchestration.proposals.answering import answers, json_answers
 from orchestration.proposals.answering.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Merge, Split
+from orchestration.proposals.context import snapshots
+from orchestration.proposals.context.planning_context import PlanningContext
+from orchestration.proposals.context.snapshots import EntrySnapshot
 from orchestration.proposals.kinds import merges
 from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.pictures import Picture
-from orchestration.proposals.world import World
 
 Kind = Proposal.Kind
 
@@ -24,19 +24,19 @@ Kind = Proposal.Kind
 class Seen:
     """The backlog as a run read it: what is open in full, and all of it for new entries, which know no files."""
 
-    open: Mapping[str, Picture]
-    world: World
+    open: Mapping[str, EntrySnapshot]
+    planning_context: PlanningContext
 
-    def find(self, name: str) -> Picture | None:
+    def find(self, name: str) -> EntrySnapshot | None:
         """By id, or by `#` and its number."""
         return self.open.get(name) or next((p for p in self.open.values() if f"#{p.seq}" == name), None)
 
     def id_of(self, name: str) -> str | None:
-        known = self.world.entry(name)
+        known = self.planning_context.entry(name)
         return known.id if known else None
 
-    def without(self, pk: str) -> World:
-        return World(entries=[known for known in self.world.entries if known.id != pk])
+    def without(self, pk: str) -> PlanningContext:
+        return PlanningContext(entries=[known for known in self.planning_context.entries if known.id != pk])
 
 
 def read(text: str, seen: Seen) -> Answer:
@@ -74,13 +74,13 @@ def _problems(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
     named = Counter[str]()
     for n, change in enumerate(changes, start=1):
         for name in [change.entry, *([change.other] if isinstance(change, Merge) else [])]:
-            picture = seen.find(name)
-            if picture is None:
+            snapshot = seen.find(name)
+            if snapshot is None:
                 yield f"Change {n}: `{name}` is no open entry of the backlog"
-            elif sentence := pictures.untouchable(picture):
+            elif sentence := snapshots.untouchable(snapshot):
                 yield f"Change {n}: {sentence}: leave it as it is"
             else:
-                named[picture.name] += 1
+                named[snapshot.name] += 1
         if isinstance(change, Change):
             yield from (f"Change {n}: {problem}" for problem in _problems_of_values(change, seen))
         if isinstance(change, Split):
@@ -91,20 +91,20 @@ def _problems(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
 
 def _problems_of_values(change: Change, seen: Seen) -> Iterator[str]:
     yield from (f"`{name}` is no entry of the backlog" for name in change.depends_on or () if seen.id_of(name) is None)
-    picture = seen.find(change.entry)
-    if picture is None:
+    snapshot = seen.find(change.entry)
+    if snapshot is None:
         return
     values = _values(change, seen)
     if not values:
         yield "it names no new value: give priority, depends_on or rounds"
-    yield from (f"{picture.name} has that {name} already" for name, value in values.items() if value == picture.values[name])
-    if change.rounds is not None and change.rounds < picture.values["rounds_completed"]:
-        yield f"{picture.name} has made {picture.values['rounds_completed']} rounds already"
+    yield from (f"{snapshot.name} has that {name} already" for name, value in values.items() if value == snapshot.values[name])
+    if change.rounds is not None and change.rounds < snapshot.values["rounds_completed"]:
+        yield f"{snapshot.name} has made {snapshot.values['rounds_completed']} rounds already"
 
 
 def _problems_together(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
     """The problems of the backlog that all changes together would leave."""
-    needs = {pk: list(picture.values["depends_on"]) for pk, picture in seen.open.items()}
+    needs = {pk: list(snapshot.values["depends_on"]) for pk, snapshot in seen.open.items()}
     for change in changes:
         if isinstance(change, Change) and change.depends_on is not None:
             needs[_id(change.entry, seen)] = _ids(change.depends_on, seen)
@@ -123,21 +123,21 @@ def _problems_together(changes: Sequence[AnsweredChange], seen: Seen) -> Iterato
 
 
 def _proposed(change: AnsweredChange, seen: Seen) -> Proposed:
-    picture = seen.find(change.entry)
-    assert picture is not None
-    before: dict[str, Any] = picture.stored()
+    snapshot = seen.find(change.entry)
+    assert snapshot is not None
+    before: dict[str, Any] = snapshot.stored()
     after: dict[str, Any] = {}
     if isinstance(change, Change):
         after = _values(change, seen)
     elif isinstance(change, Merge):
         other = seen.open[_id(change.other, seen)]
         before["other"] = other.stored()
-        mine, theirs = picture.values, other.values
+        mine, theirs = snapshot.values, other.values
         after = merges.united(mine["content"], theirs["content"], mine["spec"], theirs["spec"]) | {"with": other.id}
         after |= {"content": change.content} if change.content else {}
     elif isinstance(change, Split):
-        after = {"entries": [answers.with_ids(entry, seen.world).stored() for entry in change.entries]}
-    return Proposed(Kind(change.kind), after, reason=change.reason, subject=picture.id, before=before)
+        after = {"entries": [answers.with_ids(entry, seen.planning_context).stored() for entry in change.entries]}
+    return Proposed(Kind(change.kind), after, reason=change.reason, subject=snapshot.id, before=before)
 
 
 def _values(change: Change, seen: Seen) -> dict[str, Any]:
@@ -153,6 +153,6 @@ def _ids(names: Sequence[str], seen: Seen) -> list[str]:
 
 
 def _id(name: str, seen: Seen) -> str:
-    picture = seen.find(name)
-    assert picture is not None
-    return picture.id
+    snapshot = seen.find(name)
+    assert snapshot is not None
+    return snapshot.id

@@ -5,15 +5,15 @@ from dataclasses import replace
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.models import Proposal
 from orchestration.proposals.answering import answers, json_answers
+from orchestration.proposals.context.planning_context import PlanningContext
+from orchestration.proposals.context.snapshots import EntrySnapshot
 from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.pictures import Picture
 from orchestration.proposals.schema import AnsweredEntry
-from orchestration.proposals.world import World
 
 
-def read(text: str, world: World, subject: Picture) -> Answer:
+def read(text: str, planning_context: PlanningContext, subject: EntrySnapshot) -> Answer:
     """The answer in this text. Its entries may depend on each other and on other entries of the backlog, never on the subject."""
-    others = replace(world, entries=[known for known in world.entries if known.id != subject.id])
+    others = replace(planning_context, entries=[known for known in planning_context.entries if known.id != subject.id])
     try:
         listed = json_answers.items(text, "entries", most=MAX_CHILDREN)
     except ValueError as why:
@@ -29,7 +29,7 @@ def read(text: str, world: World, subject: Picture) -> Answer:
     return Answer([_change(resolved[0], subject) if len(resolved) == 1 else _split(resolved, subject, others)])
 
 
-def _split(entries: list[AnsweredEntry], subject: Picture, others: World) -> Proposed:
+def _split(entries: list[AnsweredEntry], subject: EntrySnapshot, others: PlanningContext) -> Proposed:
     twins = [f"{entries[n].title}: {sentence[:1].lower()}{sentence[1:]}" for n, sentence in answers.duplicates(entries, others)]
     children = [entry.proposed().stored() for entry in entries]
     reason = next((entry.reason for entry in entries if entry.reason), "")
@@ -38,6 +38,6 @@ def _split(entries: list[AnsweredEntry], subject: Picture, others: World) -> Pro
     return Proposed(Proposal.Kind.SPLIT, after, reason, note, subject.id, subject.stored())
 
 
-def _change(entry: AnsweredEntry, subject: Picture) -> Proposed:
+def _change(entry: AnsweredEntry, subject: EntrySnapshot) -> Proposed:
     after = {name: value for name, value in entry.proposed().stored().items() if name in ("content", "spec")}
     return Proposed(Proposal.Kind.CHANGE, after, entry.reason, "", subject.id, subject.stored())

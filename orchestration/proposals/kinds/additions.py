@@ -6,9 +6,9 @@ from dataclasses import replace
 from orchestration.backlog import deletion, drafts, entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Proposal, Run
+from orchestration.proposals.context.planning_context import likeness
 from orchestration.proposals.kinds.interface import Backlog
 from orchestration.proposals.schema import ProposedEntry
-from orchestration.proposals.world import likeness
 from orchestration.schemas import EntryIn
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

@@ -6,14 +6,14 @@ from typing import Any
 from orchestration.backlog import content, entry_edits, entry_state
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import pictures
+from orchestration.proposals.context import snapshots
 from orchestration.proposals.kinds import restoring
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces.access import Caller
 
 
 def outdated(proposal: Proposal, backlog: Backlog) -> str:
-    return pictures.outdated(proposal.before or {}, backlog.pictures.get(str(proposal.subject_id)))
+    return snapshots.outdated(proposal.before or {}, backlog.snapshots.get(str(proposal.subject_id)))
 
 
 def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:

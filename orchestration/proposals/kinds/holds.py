@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orchestration.backlog import entry_actions, entry_state
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import pictures
+from orchestration.proposals.context import snapshots
 from orchestration.proposals.kinds import restoring
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces.access import Caller
@@ -12,7 +12,7 @@ from workspaces.errors import Conflict
 
 
 def outdated(proposal: Proposal, backlog: Backlog) -> str:
-    return pictures.outdated(proposal.before or {}, backlog.pictures.get(str(proposal.subject_id)))
+    return snapshots.outdated(proposal.before or {}, backlog.snapshots.get(str(proposal.subject_id)))
 
 
 def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestration.models import Proposal, Run
-from orchestration.proposals.pictures import Picture
-from orchestration.proposals.world import Known
+from orchestration.proposals.context.planning_context import Known
+from orchestration.proposals.context.snapshots import EntrySnapshot
 from workspaces.access import Caller
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """The backlog under the executor's lock, before anything is applied. `pictures`: of the proposals' subjects, without deleted ones."""
+    """The backlog under the executor's lock, before anything is applied. `snapshots`: of the proposals' subjects, without deleted ones."""
 
     run: Run
     entries: Sequence[Known]
-    pictures: Mapping[str, Picture]
+    snapshots: Mapping[str, EntrySnapshot]
 
 
 class Kind(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.backlog import content, dependencies, entry_state
 from orchestration.models import Dependency, Entry, Proposal
-from orchestration.proposals import pictures
+from orchestration.proposals.context import snapshots
 from orchestration.proposals.kinds import changes, restoring
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces.access import Caller
@@ -23,18 +23,20 @@ def united(text: str, other_text: str, spec: Mapping[str, Any], other_spec: Mapp
 
 def outdated(proposal: Proposal, backlog: Backlog) -> str:
     stored, other_id = restoring.before(proposal), str(proposal.after["with"])
-    mine = pictures.outdated(stored, backlog.pictures.get(str(proposal.subject_id)))
+    mine = snapshots.outdated(stored, backlog.snapshots.get(str(proposal.subject_id)))
     return (
-        mine or pictures.outdated(stored["other"], backlog.pictures.get(other_id)) or _kept_waiting(proposal, other_id, backlog)
+        mine or snapshots.outdated(stored["other"], backlog.snapshots.get(other_id)) or _kept_waiting(proposal, other_id, backlog)
     )
 
 
 def _kept_waiting(proposal: Proposal, other_id: str, backlog: Backlog) -> str:
     """The reason why an entry that waits for the other one must not wait for this one instead, as a sentence; empty: all may."""
     links = Dependency.objects.filter(depends_on=other_id, entry__deleted_at__isnull=True).exclude(entry=proposal.subject_id)
-    now = pictures.read(backlog.run.session.workspace_id, list(links.values_list("entry_id", flat=True)))
+    now = snapshots.read(backlog.run.session.workspace_id, list(links.values_list("entry_id", flat=True)))
     read = {each.subject_id: restoring.before(each) for each in backlog.run.proposals.filter(subject__in=now)}
-    sentences = (pictures.untouchable(row) or (pictures.changed(read[pk], row) if pk in read else "") for pk, row in now.items())
+    sentences = (
+        snapshots.untouchable(row) or (snapshots.changed(read[pk], row) if pk in read else "") for pk, row in now.items()
+    )
     return next((f"It would change what another entry waits for: {sentence}" for sentence in sentences if sentence), "")
 
 

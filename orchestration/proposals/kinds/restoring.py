@@ -6,10 +6,10 @@ from typing import Any
 
 from budget.limits import dividing
 from orchestration.backlog import deletion, entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import pictures
-from orchestration.reasons import Reason
+from orchestration.proposals.context import snapshots
 from workspaces.access import Caller
 from workspaces.errors import Conflict
 
@@ -31,19 +31,19 @@ def deleted(stored: Mapping[str, Any], title: str) -> Mapping[str, Any]:
     return notes
 
 
-def as_left(proposal: Proposal, expected: pictures.Stored, *, on_hold: bool = False) -> Entry:
+def as_left(proposal: Proposal, expected: snapshots.Stored, *, on_hold: bool = False) -> Entry:
     """The proposal's entry. Raises Conflict where it has started or was changed since, or differs from `expected`."""
     assert proposal.subject_id is not None
-    now = pictures.read(proposal.run.session.workspace_id, [proposal.subject_id]).get(proposal.subject_id)
+    now = snapshots.read(proposal.run.session.workspace_id, [proposal.subject_id]).get(proposal.subject_id)
     if now is None:
         raise Conflict(f"Entry #{expected['seq']} was deleted since: change the others by hand")
     is_as_left = on_hold and now.on_hold
-    if sentence := ("" if is_as_left else pictures.untouchable(now)) or pictures.changed(expected, now):
+    if sentence := ("" if is_as_left else snapshots.untouchable(now)) or snapshots.changed(expected, now):
         raise Conflict(f"{sentence}. Change single entries instead")
     return Entry.objects.get(pk=proposal.subject_id)
 
 
-def state(row: Entry, stored: pictures.Stored) -> None:
+def state(row: Entry, stored: snapshots.Stored) -> None:
     """Put an entry back into the state that ended or blocked it. `row`: freshly read, under the executor's lock."""
     is_back = (row.status, row.reason_code) == (stored["status"], stored["reason"])
     if not is_back and stored["status"] in (Entry.Status.FAILED, Entry.Status.BLOCKED):

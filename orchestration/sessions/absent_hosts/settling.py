@@ -12,7 +12,7 @@ from budget import amounts
 from budget.ledger import awaited
 from budget.limits import caps
 from budget.models import Category, Hold, LedgerEntry
-from orchestration import events
+from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from orchestration.sessions import lifecycle, metering, spend_doubts

@@ -11,7 +11,7 @@ from django.db import connection
 
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs.levels import ERROR, level
-from workspaces.masking import OWN_TOKEN, Mask
+from workspaces.secrets.masking import OWN_TOKEN, Mask
 
 MAX_LINE = 20_000
 # Escape sequences (colours, cursor movement, titles) and every control character but the tab.

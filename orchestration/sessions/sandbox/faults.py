@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions.sandbox.deciding import HostFault
-from workspaces import disk
+from workspaces.machine import disk
 
 NO_SANDBOX = "the sandbox could not be made"  # as the shim begins its sentence
 NOT_THERE = ("No such file", "Permission denied", "Exec format error", "Not a directory")

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from orchestration.backlog import locks, paths
+from orchestration.backlog.files import locks, paths
+from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock
-from orchestration.reasons import Reason
 from orchestration.worker.agents.shared.interface import Role
 
 # The tools that change a file, and the argument with its path. A shell can change files unseen: the diff check finds those.

@@ -11,9 +11,10 @@ from orchestration import sessions
 from orchestration.configuration import Agent, Config, secrets
 from orchestration.models import Session
 from orchestration.processes import leftovers
-from orchestration.sessions import conversations, metering, session_dir
+from orchestration.sessions import conversations, metering
 from orchestration.sessions.absent_hosts.settling import Count
-from orchestration.sessions.session_dir import SessionDir
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.folders.session_dir import SessionDir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import mailbox, telemetry_log
 from orchestration.worker.agent_run.process import CATEGORIES, PHASES

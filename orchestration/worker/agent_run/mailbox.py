@@ -19,10 +19,11 @@ from orchestration.dialogue import delivery, questions, texts
 from orchestration.dialogue.delivery import Mail
 from orchestration.dialogue.questions import NOTED, QuestionRefused
 from orchestration.models import Session
-from orchestration.sessions import own_files, supervise
+from orchestration.sessions import supervise
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.shared.events import Asked, Event, Finished, Text, Usage
 from orchestration.worker.agents.shared.json_values import without_unstorable
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 MAX_FILES = 50
 MAX_BYTES = 4 * texts.MAX_CHARS + 4  # of UTF-8: one character too many is seen

@@ -4,7 +4,7 @@ from orchestration.configuration.circuit_breaker import Trouble
 from orchestration.dialogue import questions
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import Ending, giving_way, rounds
+from orchestration.sessions import Ending, preemption, rounds
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
 from workspaces.access import MUSTER
@@ -18,7 +18,7 @@ def requested_end(reason: str, session: Session) -> Ending:
         by, for_good = Session.of_any_role.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
         if by == MUSTER.name and not for_good:
             is_done = rounds.is_work_done(session)
-            message = giving_way.MESSAGE
+            message = preemption.MESSAGE
             return Ending(Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=is_done)
         message = f"Stopped by {by}: its work is kept"
         is_done = not for_good and rounds.is_work_done(session)

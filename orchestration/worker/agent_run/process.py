@@ -18,11 +18,12 @@ from orchestration.models import Message, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.processes.shim.shim_output import MAX_EVENT_LINE_BYTES
 from orchestration.proposals import roles
-from orchestration.sessions import Superseded, conversations, session_dir, supervise
+from orchestration.sessions import Superseded, conversations, supervise
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.folders.session_dir import SessionDir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.sandbox import Boxes, Started
-from orchestration.sessions.session_dir import SessionDir
+from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
@@ -35,7 +36,7 @@ from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
 from workspaces import tokens
 from workspaces.models import Role as TokenRole
-from workspaces.sealing import Sealed
+from workspaces.secrets.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {
     name: str(role.phase) for name, role in roles.BY_NAME.items()
@@ -87,7 +88,7 @@ def run(
     *,
     prompt: str,
     cwd: Path,
-    boxes: Boxes,
+    sandboxes: Sandboxes,
     scratch: Path,
     limit: int,
     growth: Growth | None = None,
@@ -95,7 +96,7 @@ def run(
     mail: Mail | None = None,
     round_id: int = 0,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask."""
     module = agents.for_kind(agent.kind)
     record = record_name(role, turn)
     directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
@@ -109,10 +110,10 @@ def run(
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
     mailbox = None
-    with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record, after_tool) as url:
+    with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url:
         try:
             values = secrets.for_agents(session.workspace_id)
-            task = _task(session, agent, role, directory, values, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
+            task = _task(session, agent, role, directory, values, prompt=prompt, cwd=sandboxes.cwd(cwd), limit=limit, url=url)
             task = replace(task, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
@@ -126,7 +127,7 @@ def run(
         if mail is not None:
             mailbox = Mailbox(session, directory.questions, mask, record=task.record, mail=mail, round_id=round_id)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth, mailbox)
-        supervised = _supervised(launch, task, _started(session, launch, task, directory, boxes, scratch))
+        supervised = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
         ended = supervise.run(
             session, directory, supervised, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick
         )
@@ -145,9 +146,9 @@ def _with_mail(result: AgentRun, mailbox: Mailbox) -> AgentRun:
     return result
 
 
-def _started(session: Session, launch: Launch, task: Task, directory: SessionDir, boxes: Boxes, scratch: Path) -> Started:
+def _started(session: Session, launch: Launch, task: Task, directory: SessionDir, sandboxes: Sandboxes, scratch: Path) -> Started:
     traits = agents.for_kind(task.agent.kind).TRAITS
-    return boxes.start(
+    return sandboxes.start(
         task.working_copy,
         {**task.env, **launch.env},
         scratch=scratch,

@@ -13,13 +13,13 @@ from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
 from orchestration.models import Session
-from orchestration.sessions import conversations, giving_way, metering, reservations, supervise
+from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
-from workspaces.masking import NO_MASK, Mask
+from workspaces.secrets.masking import NO_MASK, Mask
 
 # An agent that has used up its reservation exactly may be done: it gets this long to report that before it is stopped.
 FINISH_S = 0.5
@@ -204,7 +204,7 @@ class UsageListener:
         if reservations.extend(self._session, increase):
             self._read_reservation()
             self._growth_retry_s = 0.0
-        elif self._is_urgent(growth) and giving_way.make_room(self._session):
+        elif self._is_urgent(growth) and preemption.make_room(self._session):
             self._growth_retry_s = USED_UP_RETRY_S
             self._room_until = time.monotonic() + MAKE_ROOM_S
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from django.db.models.functions import Now
 
 from orchestration.configuration import Config
-from orchestration.git import changes, working_copies
+from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.git.clones.store.stores import Store
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import checks_hash, store

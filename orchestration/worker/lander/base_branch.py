@@ -9,7 +9,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Landing
-from orchestration.repositories import here, problems
+from orchestration.repositories import local_repository, problems
 from orchestration.worker.lander.lease import Lease
 from workspaces.git_urls import without_password
 
@@ -62,7 +62,7 @@ def _tip(lease: Lease) -> str | None:
 
 
 def _remote(lease: Lease) -> str:
-    if lease.config.land_by == "pull_request" and lease.config.forge is not None and here.is_home(lease.workspace):
+    if lease.config.land_by == "pull_request" and lease.config.forge is not None and local_repository.is_home(lease.workspace):
         return lease.config.forge.remote
     return "origin" if lease.origin else ""
 

@@ -7,12 +7,11 @@ from django.db import transaction
 
 from orchestration.approval import gate, waiting
 from orchestration.backlog import unproven
-from orchestration.git import working_copies
-from orchestration.git.clones import checkouts
+from orchestration.git.clones import checkouts, working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import (
     base_branch,

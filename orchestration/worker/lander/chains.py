@@ -4,10 +4,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.backlog import entry_state, unproven
-from orchestration.backlog.transitions import LANDING
+from orchestration.backlog.rules.transitions import LANDING
 from orchestration.git import history
 from orchestration.models import Entry, Executor, Landing, Round, TreeVerdict
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease
 
@@ -31,7 +31,7 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
 
 def _is_in(lease: Lease, commit: str, head: str) -> bool:
     """A commit that is not on this host is in none that is."""
-    return here.has(lease.repo, commit) and history.contains(lease.repo, head, commit)
+    return local_repository.has(lease.repo, commit) and history.contains(lease.repo, head, commit)
 
 
 def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from django.utils.timezone import now
 
 from orchestration.configuration import Check
-from orchestration.git import changes, working_copies
+from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
 from orchestration.verdicts.comparison import Question

@@ -16,14 +16,14 @@ from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing, PullRequest
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Authority
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.sandbox import HostFault
 from orchestration.verdicts import checks_hash
 from orchestration.worker import host_faults
-from workspaces.masking import NO_MASK, Mask
 from workspaces.models import Workspace
+from workspaces.secrets.masking import NO_MASK, Mask
 
 RENEW_S = 2.0
 STOPPED = "everything was stopped"
@@ -57,7 +57,7 @@ class Lease:
             raise HostFault(fault)
         config = configuration.load(executor.config)
         mask = secrets.mask_for(workspace_id, configuration.envs(config))
-        return cls(executor.workspace, fence, config, is_stopping, mask, here.authority_of(executor.workspace))
+        return cls(executor.workspace, fence, config, is_stopping, mask, local_repository.authority_of(executor.workspace))
 
     @property
     def workspace_id(self) -> str:
@@ -65,7 +65,7 @@ class Lease:
 
     @property
     def repo(self) -> Path:
-        return here.path(self.workspace)
+        return local_repository.path(self.workspace)
 
     @property
     def origin(self) -> str:

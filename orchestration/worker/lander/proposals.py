@@ -8,25 +8,26 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events
-from orchestration.backlog import entry_state, ways
-from orchestration.backlog.transitions import Next
+from orchestration.backlog import entry_state
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import Next
+from orchestration.facts import events
+from orchestration.facts.reasons import Reason
 from orchestration.forges import requests
 from orchestration.git import branches, conflicts
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Entry, Executor, Landing, PullRequest, Round
-from orchestration.reasons import Reason
-from orchestration.repositories import here, problems
-from orchestration.sessions import session_dir
+from orchestration.repositories import local_repository, problems
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.lander import candidates, judging, refs, swap
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import Conflict
-from workspaces.masking import foreign
+from workspaces.secrets.masking import foreign
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,7 @@ def push_due(lease: Lease) -> None:
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id, state__in=PullRequest.UNDECIDED, foreign_head="")
     waiting = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.PROPOSED)
     for row in rows.exclude(pushed=F("head")).filter(entry__in=waiting.values("entry")):
-        if not here.has(lease.repo, row.head):
+        if not local_repository.has(lease.repo, row.head):
             _show(row, f"{row.head[:12]}, which is to be pushed, is not on this host: it is looked for again")
             continue
         began = time.monotonic()
@@ -93,7 +94,7 @@ def _push(lease: Lease, row: PullRequest) -> bool:
     """Only where the branch is as Muster left it: commits of others are not overwritten. False: it failed, which is shown; it is tried again."""
     if lease.config.forge is None:
         problem = "The config names no forge any more: name one, or put the entry on hold"
-    elif not here.is_home(lease.workspace) and not lease.origin:
+    elif not local_repository.is_home(lease.workspace) and not lease.origin:
         problem = ELSEWHERE
     else:
         problem = _pushed(lease, row, lease.config.forge.remote)

@@ -4,12 +4,12 @@ import time
 
 import structlog
 
-from orchestration import events
 from orchestration.configuration import Config
+from orchestration.facts import events
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
-from orchestration.repositories import here, problems
+from orchestration.repositories import local_repository, problems
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Workspace
@@ -30,13 +30,21 @@ def push(workspace: Workspace, commit: str, config: Config, *, is_asked: bool = 
     """
     if config.push is None or (time.monotonic() < _paused_until.get(workspace.pk, 0) and not is_asked):
         return
-    if not here.is_home(workspace) and not workspace.origin:
+    if not local_repository.is_home(workspace) and not workspace.origin:
         _record_result(workspace.pk, error=ELSEWHERE)
         return
     refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"
     began = time.monotonic()
     try:
-        git.run(here.path(workspace), "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
+        git.run(
+            local_repository.path(workspace),
+            "push",
+            "--porcelain",
+            "--no-verify",
+            config.push.remote,
+            refspec,
+            timeout_s=TIMEOUT_S,
+        )
     except git.GitError as error:
         advice = problems.advice(str(error))
         _record_result(workspace.pk, error=f"{str(error)[-380:]} {advice}".strip())

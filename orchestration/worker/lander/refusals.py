@@ -6,14 +6,14 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import events
 from orchestration.approval import waiting
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import PENDING, Next
+from orchestration.backlog.rules.transitions import PENDING, Next
+from orchestration.facts import events
+from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.git import conflicts
 from orchestration.landing import queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
-from orchestration.reasons import OUT_OF_LINE, Reason
 from orchestration.sessions import rounds
 from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease

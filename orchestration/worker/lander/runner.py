@@ -11,8 +11,9 @@ from orchestration.configuration import Check
 from orchestration.models import Entry, Round
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import sandbox, session_dir, supervise
-from orchestration.sessions.sandbox import Boxes
+from orchestration.sessions import sandbox, supervise
+from orchestration.sessions.folders import session_dir
+from orchestration.sessions.sandbox import Sandboxes
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.lander.lease import Lease
 
@@ -39,7 +40,7 @@ class LanderRunner:
         self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
 
     @cached_property
-    def _boxes(self) -> Boxes:
+    def _boxes(self) -> Sandboxes:
         """Raises HostFault."""
         return sandbox.for_workspace(self.lease.config, self.lease.workspace, place="landing")
 

@@ -14,13 +14,13 @@ from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions.sandbox import HostFault
-from orchestration.worker import agent_checks, host_faults, reach, repository_watch, sharing
+from orchestration.worker import agent_checks, availability, host_faults, repository_watch, sharing
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.runner import marker_of
-from workspaces import masking
 from workspaces.models import Workspace
+from workspaces.secrets import masking
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Service:
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
                 break
-            if reach.is_lost(workspace_id):
+            if availability.is_lost(workspace_id):
                 continue
             if time.monotonic() >= self._retry_at.get(workspace_id, 0):
                 worked += self.run(workspace_id)
@@ -74,14 +74,14 @@ class Service:
 
     def _look_at_repositories(self) -> None:
         """A workspace whose repository is back does not sit out the pause of its failures."""
-        for workspace_id in [*repository_watch.look_at_all(), *reach.look_again()]:
+        for workspace_id in [*repository_watch.look_at_all(), *availability.look_again()]:
             self._retry_at.pop(workspace_id, None)
-        sharing.share_asked(but=reach.lost_here())
+        sharing.share_asked(but=availability.lost_here())
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_S
-            sharing.tidy_all(but=reach.lost_here())
+            sharing.tidy_all(but=availability.lost_here())
 
     def _wake_unusable(self) -> None:
         """Try again where the checks could not run: the cause may be over, as a disk is no longer full, or a program is installed."""
@@ -180,5 +180,5 @@ def _leave_to_others(workspace_id: str, problem: Unreachable | HostFault) -> Non
     if isinstance(problem, HostFault):
         sentence = host_faults.problem(Workspace.objects.get(pk=workspace_id))
     if sentence:
-        reach.lost(workspace_id, sentence)
+        availability.lost(workspace_id, sentence)
     log.warning("lander.unfit", workspace=workspace_id, error=str(problem)[-300:])

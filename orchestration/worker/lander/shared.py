@@ -10,7 +10,7 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Landing
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import ABSENT, Moved
 from orchestration.repositories.remote import Remote
 from orchestration.worker import sharing
@@ -24,7 +24,7 @@ def follow(lease: Lease) -> None:
     authority = lease.authority
     if not isinstance(authority, Remote):
         return
-    here.ensure(lease.workspace)
+    local_repository.ensure(lease.workspace)
     own, named = branch.ref_of(lease.workspace_id), f"refs/heads/{lease.branch_name}"
     lease.shared = authority.refs(own, named, f"refs/heads/{lease.base_branch}")
     authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.repo, ref) != sha])
@@ -33,7 +33,7 @@ def follow(lease: Lease) -> None:
         _begin(lease, named)
     if not tip:
         return
-    if not here.has(lease.repo, tip):
+    if not local_repository.has(lease.repo, tip):
         raise GitError("fetch", f"The landed commit {tip[:12]} is on another host only: its session worker must be online")
     at = lease.shared.get(own, ABSENT)
     if at != tip and (not at or history.contains(lease.repo, tip, at)):
@@ -46,7 +46,7 @@ def _begin(lease: Lease, named: str) -> None:
     known = lease.row().tip or branches.tip(lease.repo, lease.branch_name)
     start = known or branches.tip_or_raise(lease.repo, lease.base_branch)
     try:
-        if here.has(lease.repo, start):
+        if local_repository.has(lease.repo, start):
             move(lease, named, start)
     except Moved:
         log.info("branch.began_elsewhere", workspace=lease.workspace_id)  # the next look sees it
@@ -72,12 +72,12 @@ def tidy(lease: Lease) -> None:
 def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
     """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
     wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
-    missing = [landing for landing in landings if not here.has(lease.repo, landing.commit)]
+    missing = [landing for landing in landings if not local_repository.has(lease.repo, landing.commit)]
     if missing and isinstance(lease.authority, Remote):
         refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
         lease.authority.fetch(list(lease.authority.refs(*refs)))
-    gone = [landing for landing in missing if not here.has(lease.repo, landing.commit)]
-    if gone and not here.has(lease.repo, lease.row().tip):
+    gone = [landing for landing in missing if not local_repository.has(lease.repo, landing.commit)]
+    if gone and not local_repository.has(lease.repo, lease.row().tip):
         raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
     present_now = [landing for landing in landings if landing not in gone]
     queue.has_come(present_now)

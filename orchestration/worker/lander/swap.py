@@ -10,15 +10,16 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration import events
-from orchestration.backlog import entry_state, newest_work, unproven, ways
-from orchestration.backlog.transitions import LANDING, PENDING, Next
-from orchestration.backlog.ways import Done
+from orchestration.backlog import entry_state, newest_work, unproven
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import LANDING, PENDING, Next
+from orchestration.backlog.rules.ways import Done
+from orchestration.facts import events
+from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Round, TreeVerdict
-from orchestration.reasons import OUT_OF_LINE
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease

@@ -6,7 +6,7 @@ like the base branch. A branch that was moved back or rewritten waits for a pers
 
 import structlog
 
-from orchestration import events
+from orchestration.facts import events
 from orchestration.git import branches, history
 from orchestration.git import command as git
 from orchestration.landing import branch, queue

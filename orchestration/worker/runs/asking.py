@@ -8,14 +8,14 @@ from typing import get_args
 
 from orchestration import configuration, sessions
 from orchestration.configuration import Config, secrets
-from orchestration.git import working_copies
-from orchestration.git.clones import checkouts
+from orchestration.git.clones import checkouts, working_copies
 from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
 from orchestration.proposals.making import Answer
-from orchestration.repositories import here
-from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
+from orchestration.repositories import local_repository
+from orchestration.sessions import Ending, metering, sandbox, supervise
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
@@ -27,7 +27,7 @@ from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place, stopped
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
-from workspaces import masking
+from workspaces.secrets import masking
 
 Outcome = Session.Outcome
 ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
@@ -41,14 +41,14 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
     agent = config.agent_of(session.role)
     if agent is None:
         return Ending(Outcome.CRASHED, f"The {role.key} was taken out of the config before it began")
-    boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
+    sandboxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
     mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    writer.add("muster", boxes.decision.sentence)
+    writer.add("muster", sandboxes.decision.sentence)
     try:
         with _folder(session, config) as (cwd, commit):
             sessions.enter(session, role.phase)
-            place = Place(session, role, agent, config, stop_flags, writer, boxes, mask, cwd, commit)
+            place = Place(session, role, agent, config, stop_flags, writer, sandboxes, mask, cwd, commit)
             question = _question(session, config)
             return question if isinstance(question, Ending) else _answer(place, question)
     finally:
@@ -58,7 +58,7 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 @contextmanager
 def _folder(session: Session, config: Config) -> Iterator[tuple[Path, str]]:
     """A clone at the tip, and its commit, which the run remembers; for a role that reads no files an empty folder, and no commit."""
-    repo = here.path(session.workspace)
+    repo = local_repository.path(session.workspace)
     if not roles.BY_NAME[session.role].reads_files:
         with _empty_folder(repo, session_dir.worktrees() / session.pk) as folder:
             yield folder, ""
@@ -154,7 +154,7 @@ def _run_agent(place: Place, prompt: str, turn: int) -> AgentRun:
         directory,
         prompt=prompt,
         cwd=place.cwd,
-        boxes=place.boxes,
+        sandboxes=place.sandboxes,
         scratch=directory.private / place.session.role,
         limit=metering.left(place.session),
         turn=turn,

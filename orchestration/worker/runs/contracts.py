@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestration import sessions
-from orchestration.git import changes, working_copies
+from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.models import Proposal
-from orchestration.proposals import on_base
+from orchestration.proposals import base_tests
+from orchestration.proposals.base_tests import BaseTests
 from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.on_base import OnBase
 from orchestration.proposals.schema import ProposedEntry
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.verdicts import checks_hash, store
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import checks
@@ -31,7 +32,7 @@ def examined(place: Place, answer: Answer) -> Answer:
     number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
     sessions.write(place.session, progress=f"Muster runs the tests of {number}: they must fail before the work")
     judged = {**_judged(place, named), **_configuring(place, named)}
-    by_proposal: dict[int, list[tuple[str, OnBase]]] = defaultdict(list)
+    by_proposal: dict[int, list[tuple[str, BaseTests]]] = defaultdict(list)
     for n, each in sorted(judged.items()):
         by_proposal[entries[n][0]].append((entries[n][1].title, each))
     return replace(
@@ -50,15 +51,15 @@ def _entries(answer: Answer) -> Iterator[tuple[int, ProposedEntry]]:
                 yield n, ProposedEntry.model_validate({"content": entry["content"], "spec": entry.get("spec")})
 
 
-def _marked(proposed: Proposed, judged: Sequence[tuple[str, OnBase]]) -> Proposed:
+def _marked(proposed: Proposed, judged: Sequence[tuple[str, BaseTests]]) -> Proposed:
     """`judged`: by the titles of its entries."""
     if not judged:
         return proposed
-    together = on_base.together(judged) if proposed.kind == Proposal.Kind.SPLIT else judged[0][1]
+    together = base_tests.together(judged) if proposed.kind == Proposal.Kind.SPLIT else judged[0][1]
     return replace(proposed, tests_on_base=together.as_json(), note=f"{together.problem} {proposed.note}".strip())
 
 
-def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests]:
     judged = _judge(place, named)
     broken = {n for n, each in judged.items() if each.state == "broken"}
     others = {n: entry for n, entry in named.items() if n not in broken}
@@ -67,16 +68,16 @@ def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
     return judged
 
 
-def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests]:
     files = {path: text for entry in named.values() for path, text in given_tests.normalised(entry.test_files).items()}
     try:
         runs = _run(place, files)
     except CannotJudge as why:
-        return dict.fromkeys(named, OnBase("unknown", remark=f"The checks cannot run before the work: {why}"[:300]))
+        return dict.fromkeys(named, BaseTests("unknown", remark=f"The checks cannot run before the work: {why}"[:300]))
     if endless := next((run for run in runs if not run.is_evidence), None):
         end = "; ".join(endless.findings) or endless.cause
-        return dict.fromkeys(named, OnBase("broken", problem=f"With its test files, {endless.name} {end}"[:300]))
-    return on_base.judge(named, runs, _before(place))
+        return dict.fromkeys(named, BaseTests("broken", problem=f"With its test files, {endless.name} {end}"[:300]))
+    return base_tests.judge(named, runs, _before(place))
 
 
 def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
@@ -96,7 +97,7 @@ def _before(place: Place) -> list[CheckRun]:
     return list(store.runs_of(verdict).values()) if verdict else []
 
 
-def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests]:
     """Entries that bring a file that configures how all tests run: it could make any of them pass."""
     bad = {
         n: protected_files.tampered(
@@ -105,7 +106,7 @@ def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnB
         for n, entry in named.items()
     }
     return {
-        n: OnBase("broken", problem=f"{names[0]} configures how tests run: test_files has tests alone.")
+        n: BaseTests("broken", problem=f"{names[0]} configures how tests run: test_files has tests alone.")
         for n, names in bad.items()
         if names
     }

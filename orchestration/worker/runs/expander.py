@@ -5,9 +5,9 @@ from functools import partial
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.configuration import Config
 from orchestration.models import Round, Run
-from orchestration.proposals import pictures, world
 from orchestration.proposals.answering import split_answers
-from orchestration.repositories import here
+from orchestration.proposals.context import planning_context, snapshots
+from orchestration.repositories import local_repository
 from orchestration.worker.runs.planner import backlog_lines
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts
@@ -21,8 +21,8 @@ def question(run: Run, config: Config) -> Question:
     if subject is None:
         raise ValueError("the entry that it was asked about is missing")
     workspace = run.session.workspace
-    known = world.read(workspace.pk, here.path(workspace), run.commit)
-    picture = pictures.read(workspace.pk, [subject.pk])[subject.pk]
+    known = planning_context.read(workspace.pk, local_repository.path(workspace), run.commit)
+    snapshot = snapshots.read(workspace.pk, [subject.pk])[subject.pk]
     rounds = list(Round.objects.filter(entry=subject).order_by("-number")[:MAX_ROUNDS])
     prompt = prompts.expand(
         subject,
@@ -31,7 +31,7 @@ def question(run: Run, config: Config) -> Question:
         backlog=[line for line in backlog_lines(known) if not line.startswith(f"#{subject.seq} ")],
         most=MAX_CHILDREN,
     )
-    return Question(prompt, partial(split_answers.read, world=known, subject=picture))
+    return Question(prompt, partial(split_answers.read, planning_context=known, subject=snapshot))
 
 
 def _round_lines(round_: Round) -> str:

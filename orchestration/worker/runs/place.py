@@ -8,13 +8,14 @@ from orchestration.configuration import Agent, Config
 from orchestration.git.clones.store.stores import Store
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
-from orchestration.repositories import here
-from orchestration.sessions import Ending, session_dir
+from orchestration.repositories import local_repository
+from orchestration.sessions import Ending
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Boxes, Started
+from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.steps.context import SessionOver, scratch
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 Outcome = Session.Outcome
 
@@ -29,14 +30,14 @@ class Place:
     config: Config
     stop_flags: StopFlags
     writer: log_chunks.Writer
-    boxes: Boxes
+    sandboxes: Sandboxes
     mask: Mask
     cwd: Path
     commit: str
 
     @property
     def repo(self) -> Path:
-        return here.path(self.session.workspace)
+        return local_repository.path(self.session.workspace)
 
     @property
     def store(self) -> Store:
@@ -45,7 +46,7 @@ class Place:
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
         """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
         directory = session_dir.for_session(self.session.pk)
-        return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
+        return self.sandboxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
 
     def check_stop_requests(self) -> None:
         """Raises SessionOver if the run must end."""

@@ -7,7 +7,8 @@ from django.utils.timezone import now
 
 from orchestration.git import changes
 from orchestration.models import Session, TreeVerdict
-from orchestration.sessions import Ending, session_dir
+from orchestration.sessions import Ending
+from orchestration.sessions.folders import session_dir
 from orchestration.verdicts import checks_hash, scopes, store, targets
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline

@@ -8,14 +8,15 @@ from orchestration.configuration import Config
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
-from orchestration.repositories import here
-from orchestration.sessions import Ending, session_dir, supervise
+from orchestration.repositories import local_repository
+from orchestration.sessions import Ending, supervise
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Boxes, Started
+from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.agent_run import outcomes
-from workspaces.masking import NO_MASK, Mask
+from workspaces.secrets.masking import NO_MASK, Mask
 
 SETUP_TIMEOUT_S = 1800
 
@@ -40,7 +41,7 @@ class RoundContext:
     stop_flags: StopFlags
     writer: log_chunks.Writer
     worktree: Prepared
-    boxes: Boxes
+    sandboxes: Sandboxes
     mask: Mask = NO_MASK
     round_row: Round | None = None
     protected: list[str] = field(default_factory=list)
@@ -51,7 +52,7 @@ class RoundContext:
 
     @property
     def repo(self) -> Path:
-        return here.path(self.session.workspace)
+        return local_repository.path(self.session.workspace)
 
     @property
     def store(self) -> Store:
@@ -70,7 +71,7 @@ class RoundContext:
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
         """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
         directory = session_dir.for_session(self.session.pk)
-        return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
+        return self.sandboxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
 
     def set_up(self, cwd: Path) -> None:
         """Run the workspace's setup commands in a new working copy. Raises SessionOver if one fails."""

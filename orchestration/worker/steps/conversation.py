@@ -6,7 +6,8 @@ from budget.models import Hold
 from orchestration.dialogue import delivery
 from orchestration.dialogue.delivery import GO_ON, Mail
 from orchestration.models import Round
-from orchestration.sessions import conversations, giving_way, metering, reservations, session_dir
+from orchestration.sessions import conversations, metering, preemption, reservations
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
@@ -67,7 +68,7 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
         directory,
         prompt=text,
         cwd=context.worktree.path,
-        boxes=context.boxes,
+        sandboxes=context.sandboxes,
         scratch=scratch(session, context.worktree.path),
         limit=metering.left(session),
         growth=_growth(context),
@@ -103,6 +104,6 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     steps = _growth(context)
     increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
     if increase and not reservations.extend(session, increase):
-        giving_way.make_room(session)
+        preemption.make_room(session)
     # A process that would soon stop again costs more than it is worth: each one reads the whole conversation.
     return metering.left(session) >= max(context.config.min_round, increase // 2, 1)

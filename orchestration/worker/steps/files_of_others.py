@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from orchestration.backlog import locks, paths
-from orchestration.backlog.paths import LockTable
+from orchestration.backlog.files import locks, paths
+from orchestration.backlog.files.paths import LockTable
+from orchestration.facts.reasons import Reason
 from orchestration.models import Dependency, Entry, Executor, FileLock
-from orchestration.reasons import Reason
 from orchestration.sessions import rounds
 
 MAX_FILES = 100

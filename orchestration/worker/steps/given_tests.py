@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestration.backlog import paths
+from orchestration.backlog.files import paths
 from orchestration.models import Entry
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 
 MAX_BYTES = 1_000_000
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from orchestration import sessions
-from orchestration.backlog import paths
+from orchestration.backlog.files import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
-from orchestration.sessions import Ending, reservations, rounds, session_dir
+from orchestration.sessions import Ending, reservations, rounds
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import agents, sharing
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.steps import (
@@ -30,7 +31,7 @@ def implement(context: RoundContext) -> list[str]:
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy = session_dir.working_copy(context.entry)
-    home = session_dir.setup_home(session.owner_id) if context.boxes.decision.confined else "none"
+    home = session_dir.setup_home(session.owner_id) if context.sandboxes.decision.confined else "none"
     if not copy.is_set_up(home):
         context.set_up(copy.path)
         copy.mark_set_up(home)
@@ -110,7 +111,7 @@ def _commit(context: RoundContext) -> list[str]:
     """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
-    copy = session_dir.working_copy(context.entry, context.boxes.wrap)
+    copy = session_dir.working_copy(context.entry, context.sandboxes.wrap)
     given_tests.put(given_tests.of(context.entry), copy.path)
     committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
     opened.commit = committed.sha or copy.export()

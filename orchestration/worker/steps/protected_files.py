@@ -9,11 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from orchestration.backlog import paths
+from orchestration.backlog.files import paths
 from orchestration.configuration import Check
-from orchestration.git import changes, path_patterns
+from orchestration.git import changes
 from orchestration.git.clones import checkouts
 from orchestration.git.clones.store.stores import Store
+from orchestration.git.names import path_patterns
 
 _ONE_AT_A_TIME = Lock()
 _MODULE = re.compile(r"(?P<name>\w+)(?:/__init__)?(?:\.[\w-]+)?\.(?:py|pyc|pyd|so)")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration.backlog import paths
+from orchestration.backlog.files import paths
 from orchestration.git import changes, unsupported
 from orchestration.git.command import GitError
 

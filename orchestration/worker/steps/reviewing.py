@@ -10,9 +10,11 @@ from budget import ledger, limits
 from budget.models import Project
 from orchestration import sessions
 from orchestration.configuration import Agent, Interceptor, micro
-from orchestration.git import changes, working_copies
+from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.models import Entry, Executor, Round, Session
-from orchestration.sessions import Ending, metering, reservations, rounds, session_dir
+from orchestration.sessions import Ending, metering, reservations, rounds
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
@@ -96,7 +98,7 @@ def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, check
         directory,
         prompt=text,
         cwd=checkout,
-        boxes=context.boxes,
+        sandboxes=context.sandboxes,
         scratch=scratch(context.session, checkout, role),
         limit=limit,
     )

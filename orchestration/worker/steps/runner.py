@@ -7,14 +7,15 @@ from typing import Protocol
 from orchestration.configuration import Check, Config
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import session_dir, supervise
+from orchestration.sessions import supervise
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Boxes, Started
+from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.steps.context import SETUP_TIMEOUT_S
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
 
@@ -31,7 +32,7 @@ class CommandContext(Protocol):
     @property
     def writer(self) -> log_chunks.Writer: ...
     @property
-    def boxes(self) -> Boxes: ...
+    def sandboxes(self) -> Sandboxes: ...
     @property
     def mask(self) -> Mask: ...
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started: ...
@@ -81,7 +82,7 @@ class SessionRunner:
         supervised = SupervisedProcess(
             argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox, limits=started.limits
         )
-        missing = context.boxes.missing()
+        missing = context.sandboxes.missing()
 
         def on_each_line(line: str, stream: str) -> None:
             missing.read(line)

@@ -7,10 +7,11 @@ others have locked, and what is written has at most `MAX_LOCKS` rows.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from orchestration.backlog import locks, paths, unproven
-from orchestration.backlog.paths import LockTable
+from orchestration.backlog import unproven
+from orchestration.backlog.files import locks, paths
+from orchestration.backlog.files.paths import LockTable
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, FileLock
-from orchestration.reasons import Reason
 
 MAX_LOCKS = 500
 MAX_FILES = 10_000

@@ -4,9 +4,10 @@ tree that the round started from."""
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.git import changes, working_copies
+from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.models import Entry
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.rounds import Verdict
 from orchestration.verdicts import checks_hash, scopes, store
 from orchestration.verdicts.comparison import Question, Result, compare

@@ -15,7 +15,7 @@ from dashboard.diffs.viewing import Shown, View
 from dashboard.diffs.visible import misleads, name, visible
 from tests.orchestration.git.repositories import a_repository, git, write
 from tests.sampling import examples
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 LINE = st.text(st.characters(exclude_characters="\n"), max_size=200)
 

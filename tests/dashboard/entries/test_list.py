@@ -10,8 +10,9 @@ from django.test import Client
 
 from budget.amounts import usd
 from budget.models import Account
-from orchestration.backlog import entries, status_groups
+from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
+from orchestration.backlog.rules import status_groups
 from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of

@@ -8,8 +8,8 @@ from django.db.models import Case, When
 from django.test import Client
 from django.utils.timezone import now
 
-from dashboard.shared import entry_state, labels
-from orchestration.backlog import status_groups
+from dashboard.shared.texts import entry_state, labels
+from orchestration.backlog.rules import status_groups
 from orchestration.executor import control, explain
 from orchestration.metrics import entry_counts
 from orchestration.models import Entry, Executor, Integration, Question, Session

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from budget import ledger
 from dashboard.entry.preflight import NAMES
-from orchestration import queries
 from orchestration.backlog import entries, entry_actions
 from orchestration.dialogue import questions
+from orchestration.edge import queries
 from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor, FileLock, PullRequest, Question, Round, Session
 from tests.dashboard.overview.test_page import in_line, statements, text_of

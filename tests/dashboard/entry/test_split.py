@@ -10,8 +10,8 @@ from budget.models import Account
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.tree import reads
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Session
-from orchestration.reasons import Reason
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA
 from workspaces.models import Workspace

@@ -10,10 +10,10 @@ from django.utils.timezone import now
 from budget.limits import caps
 from budget.models import Account, LedgerEntry, Project
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
-from orchestration import queries
 from orchestration.backlog import dependencies as links
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
+from orchestration.edge import queries
 from orchestration.models import Entry, FileLock, Round, Run, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request

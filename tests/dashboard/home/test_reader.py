@@ -14,8 +14,8 @@ from budget.models import Decision, ForecastRecord, Project, Review
 from budget.reviews import deciding, drafting
 from dashboard.home import cards, scope, sources, views
 from dashboard.home.scope import Scope
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Landing, Proposal, Question, Session
-from orchestration.reasons import Reason
 from tests.dashboard.home.test_sources import again, seen_by, stuck
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, CLOSED, a_charge, a_review, a_session, a_workspace, an_entry

@@ -14,8 +14,8 @@ from budget.models import ForecastRecord
 from dashboard.home import cards, queue, scope, sources
 from dashboard.home.scope import Scope
 from dashboard.home.sources import Item, Urgency
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
-from orchestration.reasons import Reason
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, project, some_entries
 from tests.orchestration.proposals.made import PLANNER, a_run

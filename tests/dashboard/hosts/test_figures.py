@@ -14,7 +14,7 @@ from tests.dashboard.seeds import entries as seed
 from tests.factories import a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER, a_running_run
 from tests.orchestration.worker.absent import a_lost_session
-from workspaces import release
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 

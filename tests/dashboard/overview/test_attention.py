@@ -9,8 +9,8 @@ from django.utils.timezone import now
 
 from dashboard.overview import attention, views
 from dashboard.overview.attention import Item
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, FileLock, Question, Session
-from orchestration.reasons import Reason
 from tests.dashboard.overview.test_regions import quiet, shop, stuck
 from tests.dashboard.page_requests import page_request
 from tests.factories import a_session, an_entry, some_entries

@@ -15,6 +15,7 @@ from budget.reviews import drafting
 from dashboard.overview import last_day, setup, tally, views
 from dashboard.shared import counts, header
 from orchestration.backlog import dependencies
+from orchestration.facts.reasons import Reason
 from orchestration.models import (
     AgentCheck,
     Entry,
@@ -28,7 +29,6 @@ from orchestration.models import (
     TreeVerdict,
     Worker,
 )
-from orchestration.reasons import Reason
 from tests.dashboard.page_requests import page_request
 from tests.factories import (
     ANA,

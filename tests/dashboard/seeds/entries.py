@@ -13,9 +13,10 @@ from budget import amounts, ledger
 from budget.limits import caps
 from budget.models import Account, LedgerEntry
 from orchestration import configuration, sessions
-from orchestration.backlog import entries, entry_actions, entry_edits, ways
-from orchestration.events import WorkspaceCreated
+from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.backlog.rules import ways
 from orchestration.executor import control, dispatch
+from orchestration.facts.events import WorkspaceCreated
 from orchestration.models import Entry, Executor, LogChunk, Session, Worker
 from orchestration.sessions import rounds
 from workspaces import activity

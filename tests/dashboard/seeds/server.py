@@ -13,8 +13,9 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from django.test import override_settings
 
-from config import asgi, sockets, web
+from config import asgi, web
 from config.http import static_files
+from config.system import sockets
 
 
 @contextlib.contextmanager

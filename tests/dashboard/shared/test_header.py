@@ -16,10 +16,11 @@ from budget.events import ReviewOpened
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from orchestration import sessions
-from orchestration.backlog import entries, orphans
-from orchestration.events import SessionStopRequested
+from orchestration.backlog import entries
+from orchestration.backlog.files import orphans
 from orchestration.executor import control, dispatch
 from orchestration.executor import stats as executor_stats
+from orchestration.facts.events import SessionStopRequested
 from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
 from tests import admin_site
 from tests.dashboard.overview.test_page import in_line, statements, text_of

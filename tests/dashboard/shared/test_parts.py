@@ -11,10 +11,11 @@ from django.utils.timezone import now
 from budget.amounts import usd
 from budget.models import Hold, Project
 from dashboard.budget import edits
-from dashboard.shared import confirmation, entry_state, event_text, fragments, labels, region_versions, stop_progress
-from dashboard.shared.labels import Link
+from dashboard.shared import confirmation, fragments, region_versions, stop_progress
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import return_url
+from dashboard.shared.texts import entry_state, event_text, labels
+from dashboard.shared.texts.labels import Link
 from orchestration.models import Entry, Executor, Session
 from tests.dashboard.page_requests import page_request
 from tests.dashboard.seeds import entries as seed

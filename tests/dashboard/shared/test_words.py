@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.shared import labels
+from dashboard.shared.texts import labels
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from budget.models import Account
-from orchestration.backlog import entries, entry_actions, orphans
+from orchestration.backlog import entries, entry_actions
+from orchestration.backlog.files import orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Executor, FileLock, Session
 from tests import admin_site

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from orchestration.approval import waiting
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import LANDING
+from orchestration.backlog.rules.transitions import LANDING
 from orchestration.landing import queue
 from orchestration.models import Entry, Landing, Round
 from tests.factories import a_session, an_entry

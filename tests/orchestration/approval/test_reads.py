@@ -6,8 +6,8 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.approval import findings, reads
+from orchestration.facts.reasons import Reason
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
-from orchestration.reasons import Reason
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.approval.asked import WHY, asked, entry_of
 from workspaces.models import Workspace

@@ -6,9 +6,10 @@ import pytest
 from django.utils.timezone import now
 
 from budget.amounts import usd
-from orchestration.backlog import deletion, dependencies, entries, entry_actions, locks, splitting
+from orchestration.backlog import deletion, dependencies, entries, entry_actions, splitting
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.paths import LockTable, normalise, normalise_all
+from orchestration.backlog.files import locks
+from orchestration.backlog.files.paths import LockTable, normalise, normalise_all
 from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, FileLock

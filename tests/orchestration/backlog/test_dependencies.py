@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from orchestration.backlog import dependencies, entry_actions, entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries

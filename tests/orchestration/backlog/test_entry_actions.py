@@ -6,9 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.backlog import entry_actions, entry_state, ways
+from orchestration.backlog import entry_actions, entry_state
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import Next
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_session, a_workspace, some_entries

@@ -7,9 +7,10 @@ import pytest
 from django.db import transaction
 
 from orchestration import funding
-from orchestration.backlog import dependencies, entry_state, splitting, ways
+from orchestration.backlog import dependencies, entry_state, splitting
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.transitions import LANDING, PENDING, Next
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import LANDING, PENDING, Next
 from orchestration.landing import queue
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, FileLock, Landing

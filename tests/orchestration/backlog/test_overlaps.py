@@ -7,9 +7,9 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.backlog import locks
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.paths import LockTable, covers
+from orchestration.backlog.files import locks
+from orchestration.backlog.files.paths import LockTable, covers
 from orchestration.models import Entry, FileLock
 from tests.factories import a_workspace, some_entries
 from tests.sampling import examples

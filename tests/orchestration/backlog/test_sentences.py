@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from orchestration.backlog import completion, ways
-from orchestration.backlog.transitions import NO_MONEY_LEFT, UNCHANGED, Next, after
+from orchestration.backlog import completion
+from orchestration.backlog.rules import ways
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, UNCHANGED, Next, after
 from orchestration.backlog.tree import rollup
+from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.models import Entry
-from orchestration.reasons import OUT_OF_LINE
-from tests.orchestration.backlog.test_transitions import FACTS
+from tests.orchestration.backlog.rules.test_transitions import FACTS
 
 
 @pytest.mark.parametrize(

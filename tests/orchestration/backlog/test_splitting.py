@@ -6,13 +6,13 @@ from django.db import IntegrityError, transaction
 from budget.amounts import usd
 from budget.limits import caps, dividing
 from budget.models import Account, BudgetChange
-from orchestration import queries
 from orchestration.backlog import deletion, dependencies, entry_actions, entry_edits, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.edge import queries
 from orchestration.executor import dispatch
+from orchestration.facts.reasons import Reason
 from orchestration.maintenance import audit, rebuild
 from orchestration.models import Entry, Session
-from orchestration.reasons import Reason
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, some_entries
 from workspaces import ids
 from workspaces.errors import Conflict, Invalid

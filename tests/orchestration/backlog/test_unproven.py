@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from orchestration.backlog import dependencies, entry_actions, entry_state, unproven
-from orchestration.backlog.transitions import LANDING
+from orchestration.backlog.rules.transitions import LANDING
 from orchestration.landing import queue
 from orchestration.models import Approval, Dependency, Entry, Landing, Round
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from orchestration import configuration
 from orchestration.executor import dispatch, explain
 from orchestration.models import Executor, Integration, Session, Worker
-from orchestration.worker import heartbeat, reach, session_run
+from orchestration.worker import availability, heartbeat, session_run
 from orchestration.worker.lander.service import Service
 from tests.factories import a_worker, a_workspace, an_entry, sessions_of
-from workspaces import hosts
+from workspaces.machine import hosts
 
 NEWER = {
     "max_workers": 3,
@@ -51,7 +51,7 @@ def test_a_config_that_contradicts_itself_stays_an_error() -> None:
 
 @pytest.fixture
 def worker(db: None, monkeypatch: pytest.MonkeyPatch) -> Worker:
-    monkeypatch.setattr(reach, "_next", {})
+    monkeypatch.setattr(availability, "_next", {})
     return heartbeat.Heartbeat("sessions", 4).worker
 
 
@@ -82,12 +82,12 @@ def test_a_worker_that_does_not_know_its_keys_gives_a_session_back_and_its_host_
 
 def test_its_host_is_used_again_once_the_keys_are_gone(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = a_workspace(**NEWER)
-    reach.lost(workspace.pk, "It does not know colour")
+    availability.lost(workspace.pk, "It does not know colour")
     monkeypatch.setattr(time, "monotonic", lambda: 10.0**9)
-    assert not reach.look_again()
+    assert not availability.look_again()
     Executor.objects.update(config={})
     monkeypatch.setattr(time, "monotonic", lambda: 10.0**10)
-    assert reach.look_again() == [workspace.pk]
+    assert availability.look_again() == [workspace.pk]
     worker.refresh_from_db()
     assert worker.unreachable == {}
 
@@ -96,5 +96,5 @@ def test_a_lander_lands_nothing_by_a_config_that_it_does_not_know(worker: Worker
     workspace = a_workspace(**NEWER)
     Integration.objects.update_or_create(pk=workspace.pk, defaults={"due": True})
     service = Service(a_worker())
-    assert service.run(workspace.pk) and reach.is_lost(workspace.pk)
+    assert service.run(workspace.pk) and availability.is_lost(workspace.pk)
     assert Integration.objects.get(pk=workspace.pk).due, "another host's lander goes on"

@@ -13,7 +13,8 @@ from orchestration.demo import CONFIG, ENTRIES, GOAL, make_repository
 from orchestration.demo.agent import price
 from orchestration.demo.steering import LARGE, POOR, WAITING, answer
 from orchestration.demo.steering import changes as proposed
-from orchestration.git import branches, changes, merging, working_copies
+from orchestration.git import branches, changes, merging
+from orchestration.git.clones import working_copies
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import git
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.sessions.session_dir import AGENT_BIN
+from orchestration.sessions.folders.session_dir import AGENT_BIN
 
 NOTED = "It was noted"
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from orchestration import queries, sessions
+from orchestration import sessions
 from orchestration.backlog import entry_actions
 from orchestration.dialogue import questions, reads
 from orchestration.dialogue.questions import QuestionRefused
+from orchestration.edge import queries
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock, Question, Session
 from orchestration.sessions import Ending

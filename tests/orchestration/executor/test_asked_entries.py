@@ -2,11 +2,12 @@
 
 import pytest
 
-from orchestration import queries, sessions
+from orchestration import sessions
+from orchestration.edge import queries
 from orchestration.executor import dispatch, explain
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Run, Session
 from orchestration.proposals import expanding
-from orchestration.reasons import Reason
 from orchestration.sessions import Ending
 from tests.factories import ANA, a_worker, a_workspace, an_entry, sessions_of
 from workspaces.errors import Invalid

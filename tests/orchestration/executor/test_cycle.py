@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold
-from orchestration import queries
 from orchestration.backlog.entries import Draft
+from orchestration.edge import queries
 from orchestration.executor import dispatch, snapshot
-from orchestration.executor.plan import Decision, Start, Waiting, World
+from orchestration.executor.plan import CycleInput, Decision, Start, Waiting
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
@@ -204,8 +204,8 @@ def test_an_entry_that_moved_while_the_cycle_was_deciding_is_not_started(monkeyp
     entry = an_entry(shop, files=["a.py"])
     decide = dispatch.planning.plan
 
-    def slowly(world: World, line: Sequence[Waiting]) -> list[Decision]:
-        decisions = decide(world, line)
+    def slowly(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Decision]:
+        decisions = decide(cycle_input, line)
         Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_message="Later")
         return decisions
 
@@ -302,15 +302,15 @@ def test_a_start_takes_over_the_locks_that_overlap_its_paths_from_those_that_may
         FileLock.objects.create(workspace=shop, path=path, entry=owner)
     Entry.objects.filter(pk__in=[giver.pk, parked.pk]).update(parked_behind=taker)
     a_worker()
-    world = replace(
-        snapshot.world(shop.pk, lock=False),
+    cycle_input = replace(
+        snapshot.cycle_input(shop.pk, lock=False),
         locks=tuple(FileLock.objects.values_list("path", "entry_id")),
         passing_on={taker.pk: frozenset({giver.pk})},
     )
-    waiting = replace(snapshot.line(shop.pk, world, 1)[0], id=taker.pk, paths=("src/b.py", "docs/", "lib/c.py"))
-    kept = dispatch._take_over(shop.pk, world, Start(waiting, 0))
+    waiting = replace(snapshot.line(shop.pk, cycle_input, 1)[0], id=taker.pk, paths=("src/b.py", "docs/", "lib/c.py"))
+    kept = dispatch._take_over(shop.pk, cycle_input, Start(waiting, 0))
     owners = dict(FileLock.objects.values_list("path", "entry_id"))
     assert owners == {"src/": taker.pk, "docs/a.md": taker.pk, "other.py": giver.pk, "lib/": stranger.pk}
     assert kept == {("src/", taker.pk), ("docs/a.md", taker.pk), ("src/b.py", taker.pk)}, "docs/ itself is still to be locked"
     assert list(Entry.objects.filter(parked_behind__isnull=False)) == [parked]
-    assert dispatch._take_over(shop.pk, replace(world, passing_on={}), Start(waiting, 0)) == set()
+    assert dispatch._take_over(shop.pk, replace(cycle_input, passing_on={}), Start(waiting, 0)) == set()

@@ -11,7 +11,7 @@ from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch, snapshot
 from orchestration.executor import stats as executor_stats
-from orchestration.executor.plan import Waiting, World
+from orchestration.executor.plan import CycleInput, Waiting
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Integration
@@ -72,9 +72,9 @@ def test_a_cycle_reads_on_only_as_long_as_a_pass_made_the_line_shorter(monkeypat
     shop, _ = a_crowd()
     limits, line = [], snapshot.line
 
-    def read(workspace_id: str, world: World, limit: int) -> list[Waiting]:
+    def read(workspace_id: str, cycle_input: CycleInput, limit: int) -> list[Waiting]:
         limits.append(limit)
-        return line(workspace_id, world, limit)
+        return line(workspace_id, cycle_input, limit)
 
     monkeypatch.setattr(snapshot, "line", read)
     dispatch.cycle(shop.pk)
@@ -86,9 +86,9 @@ def test_a_branch_that_was_moved_keeps_a_reason_of_its_own(monkeypatch: pytest.M
     shop = a_workspace()
     an_entry(shop)
     monkeypatch.setattr(branch, "observe", lambda _: "It was moved")
-    assert dispatch.cycle(shop.pk).world.integration == "It was moved"
+    assert dispatch.cycle(shop.pk).cycle_input.integration == "It was moved"
     Integration.objects.create(workspace=shop, state="red", message="It is red")
-    assert dispatch.cycle(shop.pk).world.integration == "It is red"
+    assert dispatch.cycle(shop.pk).cycle_input.integration == "It is red"
     assert sessions_of(shop) == []
 
 

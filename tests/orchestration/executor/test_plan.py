@@ -9,12 +9,12 @@ from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import (
     Block,
     Capacity,
+    CycleInput,
     Park,
     Running,
     Start,
     Wait,
     Waiting,
-    World,
     codes,
     common,
     in_turn,
@@ -24,7 +24,7 @@ from orchestration.executor.plan import (
 from orchestration.hosts.placing import Host
 
 USD = 1_000_000
-WORLD = World(
+CYCLE_INPUT = CycleInput(
     state="running", max_workers=4, worker_slots=8, free_slots=4, headroom=100 * USD, min_round=USD // 20, round_ceiling=5 * USD
 )
 
@@ -34,91 +34,91 @@ def an_entry(id_: str, **more: object) -> Waiting:
 
 
 def test_it_starts_as_many_as_there_are_free_slots() -> None:
-    decisions = plan(replace(WORLD, free_slots=2), [an_entry("e1"), an_entry("e2"), an_entry("e3")])
+    decisions = plan(replace(CYCLE_INPUT, free_slots=2), [an_entry("e1"), an_entry("e2"), an_entry("e3")])
     assert [type(d) for d in decisions] == [Start, Start, Wait]
     assert codes(decisions) == ["concurrency_limit"]
 
 
 def test_what_starts_shares_what_is_left_within_its_own_budget_and_the_ceiling() -> None:
-    world = replace(WORLD, headroom=7 * USD)
+    cycle_input = replace(CYCLE_INPUT, headroom=7 * USD)
     decisions = plan(
-        world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
+        cycle_input, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
     assert [d.reservation for d in decisions if isinstance(d, Start)] == [7 * USD // 3, 1 * USD, 7 * USD - 7 * USD // 3 - 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
-    decisions = plan(replace(WORLD, headroom=0), [an_entry("e1")])
+    decisions = plan(replace(CYCLE_INPUT, headroom=0), [an_entry("e1")])
     assert isinstance(decisions[0], Wait)
     assert decisions[0].why.code == "project_budget_exceeded"
 
 
 def test_it_never_gives_out_more_than_the_project_has_left() -> None:
-    decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
+    decisions = plan(replace(CYCLE_INPUT, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
     assert sum(d.reservation for d in decisions if isinstance(d, Start)) == 3 * USD
 
 
 def test_an_entry_without_budget_is_blocked_with_its_reason() -> None:
-    [decision] = plan(WORLD, [an_entry("e1", headroom=0)])
+    [decision] = plan(CYCLE_INPUT, [an_entry("e1", headroom=0)])
     assert isinstance(decision, Block)
     assert decision.why.code == "budget_exceeded"
     assert "raise the entry's budget" in decision.why.message
 
 
 def test_verification_alone_needs_no_money() -> None:
-    [decision] = plan(replace(WORLD, headroom=0), [an_entry("e1", headroom=0, verify_only=True)])
+    [decision] = plan(replace(CYCLE_INPUT, headroom=0), [an_entry("e1", headroom=0, verify_only=True)])
     assert decision == Start(decision.entry, 0)
-    [decision] = plan(replace(WORLD, headroom=-USD), [an_entry("e1", headroom=0, verify_only=True)])
+    [decision] = plan(replace(CYCLE_INPUT, headroom=-USD), [an_entry("e1", headroom=0, verify_only=True)])
     assert decision == Start(decision.entry, 0), "the cap is overdrawn"
 
 
 def test_two_entries_that_share_a_file_do_not_start_together() -> None:
-    first, second = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
+    first, second = plan(CYCLE_INPUT, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
     assert isinstance(first, Start)
     assert isinstance(second, Park) and second.behind == "e1"
 
 
 def test_a_directory_covers_the_paths_under_it() -> None:
     first, second, third = plan(
-        WORLD,
+        CYCLE_INPUT,
         [an_entry("e1", paths=("src/api/",)), an_entry("e2", paths=("src/api/v1/x.py",)), an_entry("e3", paths=("src/apix",))],
     )
     assert isinstance(first, Start) and isinstance(second, Park) and isinstance(third, Start)
 
 
 def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
-    [decision] = plan(replace(WORLD, locks=(("a.py", "e1"),)), [an_entry("e1", paths=("a.py",))])
+    [decision] = plan(replace(CYCLE_INPUT, locks=(("a.py", "e1"),)), [an_entry("e1", paths=("a.py",))])
     assert isinstance(decision, Start)
 
 
 def test_a_non_parallelizable_entry_runs_alone() -> None:
-    world = replace(WORLD, running=(Running("e9"),))
-    alone, behind = plan(world, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    cycle_input = replace(CYCLE_INPUT, running=(Running("e9"),))
+    alone, behind = plan(cycle_input, [an_entry("e1", parallelizable=False), an_entry("e2")])
     assert isinstance(alone, Wait) and alone.why.holder == "e9"
     assert isinstance(behind, Wait), "entries behind it wait, or it would never start"
 
 
 def test_no_entry_starts_while_an_exclusive_one_runs() -> None:
-    first, second = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    first, second = plan(CYCLE_INPUT, [an_entry("e1", parallelizable=False), an_entry("e2")])
     assert isinstance(first, Start) and isinstance(second, Wait)
 
 
 def test_an_exclusive_entry_of_a_group_excludes_only_its_group() -> None:
     first = an_entry("e1", parallelizable=False, parallel_group="db")
-    decisions = plan(WORLD, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
+    decisions = plan(CYCLE_INPUT, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
     assert [type(d) for d in decisions] == [Start, Wait, Start]
 
 
 def test_a_paused_executor_starts_nothing() -> None:
-    assert codes(plan(replace(WORLD, state="paused"), [an_entry("e1")])) == ["executor_paused"]
+    assert codes(plan(replace(CYCLE_INPUT, state="paused"), [an_entry("e1")])) == ["executor_paused"]
 
 
 def test_without_a_worker_nothing_starts() -> None:
-    assert codes(plan(replace(WORLD, worker_slots=0, free_slots=0), [an_entry("e1")])) == ["no_worker_online"]
+    assert codes(plan(replace(CYCLE_INPUT, worker_slots=0, free_slots=0), [an_entry("e1")])) == ["no_worker_online"]
 
 
 @pytest.mark.parametrize(
-    ("world", "several"),
+    ("cycle_input", "several"),
     [
         ({}, False),
         ({"is_shared": True}, True),
@@ -129,27 +129,27 @@ def test_without_a_worker_nothing_starts() -> None:
     ],
 )
 def test_several_hosts_share_the_work_if_one_of_them_is_not_the_home_of_the_repository(
-    world: dict[str, Any], several: bool
+    cycle_input: dict[str, Any], several: bool
 ) -> None:
-    assert replace(WORLD, **world).are_several is several
+    assert replace(CYCLE_INPUT, **cycle_input).are_several is several
 
 
 def test_used_up_rounds_block() -> None:
-    assert isinstance(plan(WORLD, [an_entry("e1", rounds_completed=5)])[0], Block)
-    assert codes(plan(WORLD, [an_entry("e1", rounds_completed=5, budget_rounds=5)])) == ["rounds_exhausted"]
+    assert isinstance(plan(CYCLE_INPUT, [an_entry("e1", rounds_completed=5)])[0], Block)
+    assert codes(plan(CYCLE_INPUT, [an_entry("e1", rounds_completed=5, budget_rounds=5)])) == ["rounds_exhausted"]
 
 
 def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
-    world, entry = replace(WORLD, headroom=0), an_entry("e1", verify_only=True)
-    assert isinstance(plan(world, [entry])[0], Start)
-    (decision,) = plan(replace(world, min_verify=USD // 2), [entry])
+    cycle_input, entry = replace(CYCLE_INPUT, headroom=0), an_entry("e1", verify_only=True)
+    assert isinstance(plan(cycle_input, [entry])[0], Start)
+    (decision,) = plan(replace(cycle_input, min_verify=USD // 2), [entry])
     assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
-    (decision,) = plan(replace(WORLD, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
+    (decision,) = plan(replace(CYCLE_INPUT, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
     assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"
 
 
 def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_reason() -> None:
-    world = replace(WORLD, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=60,
+    cycle_input = replace(CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=60,
                     locks=(("a.py", "e9"),), running=(Running("e9", parallelizable=False),))  # fmt: skip
     entry = an_entry("e1", unmet_dependencies=1, rounds_completed=5, headroom=0, paths=("a.py",))
     cures = [
@@ -164,10 +164,10 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
         ("concurrency_limit", {"running": ()}, {}),
         ("concurrency_limit", {"free_slots": 4}, {}),
     ]
-    for code, world_cure, entry_cure in cures:
-        assert codes(plan(world, [entry])) == [code]
-        world, entry = replace(world, **world_cure), replace(entry, **entry_cure)  # type: ignore[arg-type]
-    assert codes(plan(world, [entry])) == []
+    for code, input_cure, entry_cure in cures:
+        assert codes(plan(cycle_input, [entry])) == [code]
+        cycle_input, entry = replace(cycle_input, **input_cure), replace(entry, **entry_cure)  # type: ignore[arg-type]
+    assert codes(plan(cycle_input, [entry])) == []
 
 
 @pytest.mark.parametrize(
@@ -176,18 +176,18 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
 def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
     slice: int | None, hold: int
 ) -> None:
-    [decision] = plan(replace(WORLD, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    [decision] = plan(replace(CYCLE_INPUT, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
     assert isinstance(decision, Start) and decision.reservation == hold
 
 
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Block), (50_000, Start)])
 def test_an_entry_starts_with_exactly_the_least_round_left_and_not_with_a_micro_dollar_less(left: int, kind: type) -> None:
-    assert isinstance(plan(WORLD, [an_entry("e1", headroom=left)])[0], kind)
+    assert isinstance(plan(CYCLE_INPUT, [an_entry("e1", headroom=left)])[0], kind)
 
 
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Wait), (50_000, Start)])
 def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: int, kind: type) -> None:
-    assert isinstance(plan(replace(WORLD, headroom=left), [an_entry("e1")])[0], kind)
+    assert isinstance(plan(replace(CYCLE_INPUT, headroom=left), [an_entry("e1")])[0], kind)
 
 
 def a_share(id_: str, left: int = 0) -> Waiting:
@@ -195,76 +195,76 @@ def a_share(id_: str, left: int = 0) -> Waiting:
 
 
 def test_ten_entries_without_a_budget_share_what_is_left_under_the_plan() -> None:
-    world = replace(WORLD, free_slots=10, headroom=9 * USD, plan_left=9 * USD // 2, round_ceiling=4 * USD)
-    decisions = plan(world, [a_share("e1", 4 * USD), *(a_share(f"e{n}") for n in range(2, 11))])
+    cycle_input = replace(CYCLE_INPUT, free_slots=10, headroom=9 * USD, plan_left=9 * USD // 2, round_ceiling=4 * USD)
+    decisions = plan(cycle_input, [a_share("e1", 4 * USD), *(a_share(f"e{n}") for n in range(2, 11))])
     assert [d.reservation for d in decisions if isinstance(d, Start)] == [USD * 45 // 100] * 10
 
 
 def test_nothing_starts_with_less_than_a_round_usually_costs_while_sessions_may_give_money_back() -> None:
-    world = replace(WORLD, headroom=5 * USD, plan_left=5 * USD, usual_round=2 * USD)
-    decisions = plan(world, [a_share(f"e{n}") for n in range(1, 5)])
+    cycle_input = replace(CYCLE_INPUT, headroom=5 * USD, plan_left=5 * USD, usual_round=2 * USD)
+    decisions = plan(cycle_input, [a_share(f"e{n}") for n in range(1, 5)])
     assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD // 2] * 2, "the two that can start share it"
     assert codes(decisions) == ["money_reserved"]
-    alone = plan(replace(world, headroom=USD, plan_left=USD), [a_share("e1")])
+    alone = plan(replace(cycle_input, headroom=USD, plan_left=USD), [a_share("e1")])
     assert isinstance(alone[0], Start) and alone[0].reservation == USD, "nobody gives money back"
 
 
 @pytest.mark.parametrize(("awaited", "kind"), [(0, Wait), (USD, Start)])
 def test_money_that_waits_for_an_absent_host_is_not_about_to_come_back(awaited: int, kind: type) -> None:
-    world = replace(WORLD, headroom=USD, plan_left=2 * USD, held=USD, awaited=awaited, usual_round=2 * USD)
-    [decision] = plan(world, [a_share("e1")])
+    cycle_input = replace(CYCLE_INPUT, headroom=USD, plan_left=2 * USD, held=USD, awaited=awaited, usual_round=2 * USD)
+    [decision] = plan(cycle_input, [a_share("e1")])
     assert isinstance(decision, kind)
 
 
 def test_an_agent_that_gets_its_limit_once_starts_only_with_the_money_for_a_usual_round() -> None:
-    world = replace(WORLD, headroom=USD, plan_left=USD, usual_round=2 * USD, limit_at_start=True)
-    [decision] = plan(world, [a_share("e1")])
+    cycle_input = replace(CYCLE_INPUT, headroom=USD, plan_left=USD, usual_round=2 * USD, limit_at_start=True)
+    [decision] = plan(cycle_input, [a_share("e1")])
     assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
-    [decision] = plan(world, [replace(a_share("e1"), attempts=1)])
+    [decision] = plan(cycle_input, [replace(a_share("e1"), attempts=1)])
     assert isinstance(decision, Start), "its round has begun: it may need little more"
-    [decision] = plan(world, [an_entry("e1", headroom=USD // 2)])
+    [decision] = plan(cycle_input, [an_entry("e1", headroom=USD // 2)])
     assert isinstance(decision, Start), "a person gave it no more"
 
 
 def test_where_the_cost_is_known_a_start_leaves_money_for_those_that_come_next() -> None:
-    world = replace(WORLD, headroom=3 * USD, plan_left=3 * USD, usual_round=USD // 2)
-    [decision] = plan(world, [a_share("e1")])
+    cycle_input = replace(CYCLE_INPUT, headroom=3 * USD, plan_left=3 * USD, usual_round=USD // 2)
+    [decision] = plan(cycle_input, [a_share("e1")])
     assert isinstance(decision, Start) and decision.reservation == USD
 
 
 def test_where_all_but_one_could_have_the_whole_ceiling_all_share() -> None:
-    world = replace(WORLD, free_slots=2, headroom=9 * USD // 2, round_ceiling=4 * USD)
-    decisions = plan(world, [a_share("e1"), a_share("e2")])
+    cycle_input = replace(CYCLE_INPUT, free_slots=2, headroom=9 * USD // 2, round_ceiling=4 * USD)
+    decisions = plan(cycle_input, [a_share("e1"), a_share("e2")])
     assert [d.reservation for d in decisions if isinstance(d, Start)] == [9 * USD // 4] * 2
 
 
 def test_where_each_part_is_most_of_a_ceiling_the_first_get_the_whole() -> None:
-    world = replace(WORLD, free_slots=10, headroom=13 * USD // 2, round_ceiling=USD)
-    decisions = plan(world, [a_share(f"e{n}") for n in range(1, 11)])
+    cycle_input = replace(CYCLE_INPUT, free_slots=10, headroom=13 * USD // 2, round_ceiling=USD)
+    decisions = plan(cycle_input, [a_share(f"e{n}") for n in range(1, 11)])
     assert [d.reservation for d in decisions if isinstance(d, Start)] == [USD] * 6 + [USD // 2]
 
 
 @pytest.mark.parametrize(
-    ("world", "sentence"),
+    ("cycle_input", "sentence"),
     [
         ({"headroom": 0, "plan_left": USD, "held": USD}, "Waiting for $1.00 reserved by sessions at work"),
         ({"plan_left": USD, "running": (Running("e9", share_left=USD),)}, "Waiting for $1.00 set aside for sessions at work"),
         ({"plan_left": USD, "set_aside": 3 * USD}, "Waiting for $1.00 set aside for entries with a budget of their own"),
     ],
 )
-def test_an_entry_without_a_budget_waits_for_money_that_is_not_spent(world: dict[str, object], sentence: str) -> None:
-    [decision] = plan(replace(WORLD, **world), [a_share("e1")])  # type: ignore[arg-type]
+def test_an_entry_without_a_budget_waits_for_money_that_is_not_spent(cycle_input: dict[str, object], sentence: str) -> None:
+    [decision] = plan(replace(CYCLE_INPUT, **cycle_input), [a_share("e1")])  # type: ignore[arg-type]
     assert isinstance(decision, Wait) and (decision.why.code, decision.why.message) == ("money_reserved", sentence)
 
 
 def test_it_is_blocked_once_the_plan_is_spent() -> None:
-    [decision] = plan(replace(WORLD, plan_left=USD // 100, held=USD // 100), [a_share("e1")])
+    [decision] = plan(replace(CYCLE_INPUT, plan_left=USD // 100, held=USD // 100), [a_share("e1")])
     assert isinstance(decision, Block) and decision.why.code == "project_budget_exceeded"
 
 
 def test_an_entry_with_a_share_goes_first() -> None:
-    world = replace(WORLD, free_slots=1)
-    first, second = plan(world, [a_share("e1"), a_share("e2", USD)])
+    cycle_input = replace(CYCLE_INPUT, free_slots=1)
+    first, second = plan(cycle_input, [a_share("e1"), a_share("e2", USD)])
     assert isinstance(first, Start) and first.entry.id == "e2" and isinstance(second, Wait)
 
 
@@ -273,31 +273,31 @@ def test_money_is_short_where_those_that_could_take_a_slot_cannot_all_have_what_
     headroom: int, short: bool
 ) -> None:
     """Neither what only verifies, nor what is out of the line, nor what comes after the last free slot."""
-    world = replace(WORLD, free_slots=2, headroom=headroom)
+    cycle_input = replace(CYCLE_INPUT, free_slots=2, headroom=headroom)
     line = [
         an_entry("e1", verify_only=True),
         an_entry("e2", status="blocked"),
         *(an_entry(f"e{n}") for n in (3, 4, 5)),
     ]
     caps = (SpendLimit("entry", "day", USD, 9 * USD), SpendLimit("total", "all", USD, headroom))
-    assert is_short(world, line) is short
-    assert is_short(replace(world, headroom=9 * USD, caps=caps), line) is short
+    assert is_short(cycle_input, line) is short
+    assert is_short(replace(cycle_input, headroom=9 * USD, caps=caps), line) is short
 
 
 def test_an_entry_that_the_reallocation_gave_nothing_starts_only_when_nothing_else_is_at_work() -> None:
     line = [a_share("e1"), a_share("e2")]
-    first, second = plan(replace(WORLD, steered=True), line)
+    first, second = plan(replace(CYCLE_INPUT, steered=True), line)
     assert isinstance(first, Start) and isinstance(second, Wait) and second.why.code == "money_reserved"
 
 
 def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> None:
-    world = replace(WORLD, headroom=USD, running=(Running("e9", wants=USD),))
-    [decision] = plan(world, [an_entry("e1")])
+    cycle_input = replace(CYCLE_INPUT, headroom=USD, running=(Running("e9", wants=USD),))
+    [decision] = plan(cycle_input, [an_entry("e1")])
     assert isinstance(decision, Wait) and decision.why.message == "Waiting for $1.00 set aside for sessions at work"
 
 
 @pytest.mark.parametrize(
-    ("world", "observed", "message"),
+    ("cycle_input", "observed", "message"),
     [
         ({"max_workers": 1, "running": (Running("e9"),)}, "1 of 1 workers busy", "All workers are busy"),
         (
@@ -318,21 +318,21 @@ def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> No
         ({"max_workers": 4, "worker_slots": 9}, "0 of 4 workers busy", "Entries ahead of it take the free workers"),
     ],
 )
-def test_a_missing_slot_names_the_limit_that_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
-    [decision] = plan(replace(WORLD, free_slots=0, **world), [an_entry("e1")])
+def test_a_missing_slot_names_the_limit_that_is_used_up(cycle_input: dict[str, Any], observed: str, message: str) -> None:
+    [decision] = plan(replace(CYCLE_INPUT, free_slots=0, **cycle_input), [an_entry("e1")])
     assert isinstance(decision, Wait) and (decision.why.observed, decision.why.message) == (observed, message)
 
 
 def test_of_a_host_that_takes_nothing_its_problem_is_the_reason_whatever_else_it_lacks() -> None:
     full = Host("h1", "east", free=0, problem="Its disk is nearly full")
-    [decision] = plan(replace(WORLD, worker_slots=0, free_slots=0, hosts=(full,)), [an_entry("e1", requires=("gpu",))])
+    [decision] = plan(replace(CYCLE_INPUT, worker_slots=0, free_slots=0, hosts=(full,)), [an_entry("e1", requires=("gpu",))])
     assert isinstance(decision, Wait)
     assert (decision.why.code, decision.why.message) == ("no_worker_online", "east: Its disk is nearly full")
 
 
-def only(world: World, entry: Waiting) -> Any:
+def only(cycle_input: CycleInput, entry: Waiting) -> Any:
     """The reason why the entry does not start; None: it starts."""
-    [decision] = plan(world, [entry])
+    [decision] = plan(cycle_input, [entry])
     return None if isinstance(decision, Start) else decision.why
 
 
@@ -340,7 +340,7 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
 
 
 @pytest.mark.parametrize(
-    ("world", "entry", "code", "message"),
+    ("cycle_input", "entry", "code", "message"),
     [
         ({"worker_slots": 0, "free_slots": 0}, {}, "no_worker_online", "No session worker is online: start one with ./muster worker"),
         ({"worker_slots": 0, "free_slots": 0, "hosts": (replace(HOST, slots=0),)}, {}, "no_worker_online",
@@ -396,13 +396,13 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
         ({"running": (Running("e9"),)}, {"parallelizable": False, "parallel_group": "db"}, None, ""),
     ],
 )  # fmt: skip
-def test_each_reason_has_its_sentence(world: dict[str, Any], entry: dict[str, Any], code: str | None, message: str) -> None:
-    why = only(replace(WORLD, **world), an_entry("e1", **entry))
+def test_each_reason_has_its_sentence(cycle_input: dict[str, Any], entry: dict[str, Any], code: str | None, message: str) -> None:
+    why = only(replace(CYCLE_INPUT, **cycle_input), an_entry("e1", **entry))
     assert (why and why.code, why.message if why else "") == (code, message)
 
 
 @pytest.mark.parametrize(
-    ("world", "entry", "code", "message"),
+    ("cycle_input", "entry", "code", "message"),
     [
         ({}, {"headroom": USD // 100}, "budget_exceeded",
          "$0.01 of its budget is left, a round needs $0.05: raise the entry's budget"),
@@ -427,14 +427,14 @@ def test_each_reason_has_its_sentence(world: dict[str, Any], entry: dict[str, An
          "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"),
     ],
 )  # fmt: skip
-def test_what_lacks_money_shows_whose(world: dict[str, Any], entry: dict[str, Any], code: str, message: str) -> None:
-    why = only(replace(WORLD, **world), an_entry("e1", **entry))
+def test_what_lacks_money_shows_whose(cycle_input: dict[str, Any], entry: dict[str, Any], code: str, message: str) -> None:
+    why = only(replace(CYCLE_INPUT, **cycle_input), an_entry("e1", **entry))
     assert (why.code, why.message) == (code, message)
 
 
 def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
     broken = replace(
-        WORLD, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=9.0,
+        CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=9.0,
         integration="It is red", repository="gone", doubted="",
     )  # fmt: skip
     failing = [check.code for check in common(Capacity(broken)) if not check.passed]
@@ -443,18 +443,18 @@ def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
         "project_budget_exceeded", "concurrency_limit",
     ]  # fmt: skip
     assert all(check.common for check in common(Capacity(broken)))
-    assert all(check.passed for check in common(Capacity(WORLD)))
+    assert all(check.passed for check in common(Capacity(CYCLE_INPUT)))
 
 
 def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reason_for_all() -> None:
     hosts = (Host("h1", "east", free=1, slots=1), Host("h2", "west", free=2, slots=2))
-    decisions = plan(replace(WORLD, hosts=hosts, free_slots=4), [an_entry(f"e{n}") for n in range(1, 5)])
+    decisions = plan(replace(CYCLE_INPUT, hosts=hosts, free_slots=4), [an_entry(f"e{n}") for n in range(1, 5)])
     assert [decision.host for decision in decisions if isinstance(decision, Start)] == ["h2", "h2", "h1"]
     assert isinstance(decisions[3], Wait) and decisions[3].why.code == "concurrency_limit"
-    [waits] = plan(replace(WORLD, plan_left=USD, set_aside=3 * USD), [a_share("e1")])
+    [waits] = plan(replace(CYCLE_INPUT, plan_left=USD, set_aside=3 * USD), [a_share("e1")])
     assert isinstance(waits, Wait) and not waits.why.common
 
 
 def test_those_that_can_pay_come_first_in_the_order_of_the_line() -> None:
     line = [a_share("e1"), an_entry("e2"), a_share("e3", USD // 20), a_share("e4"), replace(a_share("e5"), verify_only=True)]
-    assert [entry.id for entry in in_turn(WORLD, line)] == ["e2", "e3", "e5", "e1", "e4"]
+    assert [entry.id for entry in in_turn(CYCLE_INPUT, line)] == ["e2", "e3", "e5", "e1", "e4"]

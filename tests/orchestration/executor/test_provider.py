@@ -3,11 +3,11 @@
 import pytest
 
 from orchestration.configuration.circuit_breaker import MAX_WAIT_S, wait_s
-from orchestration.executor.plan import Capacity, Running, Waiting, World, plan, reason
+from orchestration.executor.plan import Capacity, CycleInput, Running, Waiting, plan, reason
 
 
-def a_world(**more: object) -> World:
-    return World(
+def a_cycle_input(**more: object) -> CycleInput:
+    return CycleInput(
         **{
             "state": "running",
             "max_workers": 4,
@@ -26,7 +26,7 @@ def an_entry(n: int = 1, **more: object) -> Waiting:
 
 
 def test_an_entry_with_an_unavailable_provider_waits_with_a_time() -> None:
-    why = reason(an_entry(wait_s=42.4), Capacity(a_world()))
+    why = reason(an_entry(wait_s=42.4), Capacity(a_cycle_input()))
     assert why and (why.code, why.message) == (
         "agent_unavailable",
         "Its agent's provider was unavailable: tried again in 42 s",
@@ -34,29 +34,29 @@ def test_an_entry_with_an_unavailable_provider_waits_with_a_time() -> None:
 
 
 def test_other_entries_start_meanwhile() -> None:
-    assert reason(an_entry(), Capacity(a_world())) is None
+    assert reason(an_entry(), Capacity(a_cycle_input())) is None
 
 
 def test_an_open_circuit_breaker_stops_all_entries_with_its_reason() -> None:
-    world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=600.0)
-    why = reason(an_entry(), Capacity(world))
+    cycle_input = a_cycle_input(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=600.0)
+    why = reason(an_entry(), Capacity(cycle_input))
     assert why and why.message == "The provider refused the key. Tried again in 10 min."
 
 
 def test_after_its_time_one_session_is_tried() -> None:
-    world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=0.0)
-    decisions = plan(world, [an_entry(1), an_entry(2)])
+    cycle_input = a_cycle_input(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=0.0)
+    decisions = plan(cycle_input, [an_entry(1), an_entry(2)])
     assert [type(decision).__name__ for decision in decisions] == ["Start", "Wait"]
 
 
 def test_no_session_tries_the_provider_while_another_runs() -> None:
-    world = a_world(trouble="auth", trouble_message="It is so.", running=(Running("entry_9"),))
-    assert reason(an_entry(), Capacity(world)) is not None
+    cycle_input = a_cycle_input(trouble="auth", trouble_message="It is so.", running=(Running("entry_9"),))
+    assert reason(an_entry(), Capacity(cycle_input)) is not None
 
 
 def test_verification_needs_no_provider() -> None:
-    world = a_world(trouble="auth", trouble_message="It is so.", trouble_wait_s=60.0)
-    assert reason(an_entry(verify_only=True), Capacity(world)) is None
+    cycle_input = a_cycle_input(trouble="auth", trouble_message="It is so.", trouble_wait_s=60.0)
+    assert reason(an_entry(verify_only=True), Capacity(cycle_input)) is None
 
 
 @pytest.mark.parametrize(("times", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (7, MAX_WAIT_S), (10**6, MAX_WAIT_S)])

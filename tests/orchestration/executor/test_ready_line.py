@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestration.executor import explain, ready_line, snapshot
-from orchestration.executor.plan import Waiting, World
+from orchestration.executor.plan import CycleInput, Waiting
 from orchestration.hosts.placing import Host
 from orchestration.models import Entry
 from tests.factories import a_worker, a_workspace, some_entries
@@ -25,7 +25,7 @@ def test_the_line_its_pages_and_the_model_agree_on_the_order() -> None:
     dice = random.Random(4)
     for entry in some_entries(workspace, *(f"Entry {n}" for n in range(12))):
         Entry.objects.filter(pk=entry.pk).update(has_rounds=dice.random() < 0.5, priority=dice.randint(1, 3))
-    in_line = snapshot.line(workspace.pk, snapshot.world(workspace.pk, lock=False), 20)
+    in_line = snapshot.line(workspace.pk, snapshot.cycle_input(workspace.pk, lock=False), 20)
     assert in_line == sorted(in_line, key=ready_line.place)
     assert [row.id for row in in_line] == list(Entry.objects.order_by(*ready_line.FIELDS).values_list("pk", flat=True))
     _, behind = explain.explain(workspace.pk, after=ready_line.place(in_line[4]))
@@ -56,14 +56,14 @@ def test_an_opening_is_a_free_slot_of_a_host_that_takes_sessions_and_has_the_lab
         replace(fits, id="without the label", labels=frozenset({"gpu"})),
         replace(fits, id="with no more", labels=frozenset({"eu"}), free=9, slots=9, busy=0),
     )
-    world = World("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents=frozenset({"codex"}), labels=frozenset({"eu"}))
-    assert json.loads(ready_line.openings(world)) == [
+    cycle_input = CycleInput("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents=frozenset({"codex"}), labels=frozenset({"eu"}))
+    assert json.loads(ready_line.openings(cycle_input)) == [
         {"id": "fits", "has_agents": True, "labels": '["eu", "gpu"]'},
         {"id": "without the agent", "has_agents": False, "labels": '["eu", "gpu"]'},
         {"id": "with no more", "has_agents": True, "labels": '["eu"]'},
     ]
-    assert json.loads(ready_line.openings(replace(world, hosts=()))) == []
-    alone = json.loads(ready_line.openings(replace(world, hosts=hosts[:2], labels=frozenset())))
+    assert json.loads(ready_line.openings(replace(cycle_input, hosts=()))) == []
+    alone = json.loads(ready_line.openings(replace(cycle_input, hosts=hosts[:2], labels=frozenset())))
     assert [opening["id"] for opening in alone] == ["fits", "without the agent"]
-    only = json.loads(ready_line.openings(replace(world, hosts=hosts[1:2])))
+    only = json.loads(ready_line.openings(replace(cycle_input, hosts=hosts[1:2])))
     assert [opening["has_agents"] for opening in only] == [True]

@@ -59,8 +59,8 @@ def test_the_sessions_of_a_host_that_is_gone_take_no_slot_of_another() -> None:
     assert hosts_of(workspace) == {"one": 4, "two": 4}
     goes_away("one")
     a_worker(slots=6, host="three")
-    world = snapshot.world(workspace.pk, lock=False)
-    assert (world.worker_slots, world.free_slots, world.away, world.busy_elsewhere) == (10, 6, 4, 0)
+    cycle_input = snapshot.cycle_input(workspace.pk, lock=False)
+    assert (cycle_input.worker_slots, cycle_input.free_slots, cycle_input.away, cycle_input.busy_elsewhere) == (10, 6, 4, 0)
     dispatch.cycle(workspace.pk)
     assert hosts_of(workspace) == {"one": 4, "two": 4, "three": 6}
     [first, *_] = explain.explain(workspace.pk)[1]
@@ -84,7 +84,7 @@ def test_two_workers_of_one_host_share_its_sessions() -> None:
     workspace = a_workspace(max_workers=3)
     some_entries(workspace, *(f"Entry {n}" for n in range(5)))
     dispatch.cycle(workspace.pk)
-    [host] = snapshot.world(workspace.pk, lock=False).hosts
+    [host] = snapshot.cycle_input(workspace.pk, lock=False).hosts
     assert (host.slots, host.busy, host.free) == (8, 3, 5)
     assert online.hosts_of(online._rows(), workspace.pk) == (host,)
 
@@ -98,8 +98,8 @@ def test_the_slots_of_a_host_that_is_drained_are_not_free() -> None:
     [only] = explain.explain(workspace.pk)[1]
     assert only.why is not None and "takes no new sessions" in only.why.message
     a_worker(slots=1, host="two")
-    world = snapshot.world(workspace.pk, lock=False)
-    assert (world.worker_slots, world.free_slots) == (1, 1)
+    cycle_input = snapshot.cycle_input(workspace.pk, lock=False)
+    assert (cycle_input.worker_slots, cycle_input.free_slots) == (1, 1)
     dispatch.cycle(workspace.pk)
     assert hosts_of(workspace) == {"two": 1}
 
@@ -184,10 +184,10 @@ def test_the_line_has_the_entries_for_which_the_plan_finds_a_host() -> None:
                 drain_by=dice.choice(["", "", "ana"]),
                 unreachable=dice.choice([{}, {}, {workspace.pk: "It is away"}]),
             )
-        world = snapshot.world(workspace.pk, lock=False)
-        line = {entry.id for entry in snapshot.line(workspace.pk, world, 500)}
-        capacity = plan.Capacity(world)
+        cycle_input = snapshot.cycle_input(workspace.pk, lock=False)
+        line = {entry.id for entry in snapshot.line(workspace.pk, cycle_input, 500)}
+        capacity = plan.Capacity(cycle_input)
         names = {"no_worker_online", "no_host_fits", "concurrency_limit"}
-        waiting = snapshot.unfinished(workspace.pk, world)
+        waiting = snapshot.unfinished(workspace.pk, cycle_input)
         placed = {e.id for e in waiting if not any(c.code in names and not c.passed for c in plan.checks(e, capacity))}
-        assert line == placed, json.loads(ready_line.openings(world))
+        assert line == placed, json.loads(ready_line.openings(cycle_input))

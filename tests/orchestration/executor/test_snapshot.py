@@ -1,4 +1,4 @@
-"""A cycle reads the entries that are in line, and the world around them, of one workspace."""
+"""A cycle reads the entries that are in line, and the state around them, of one workspace."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from budget.amounts import usd
 from budget.models import Account, Hold, Limit, Project
 from orchestration import configuration
 from orchestration.executor import dispatch, plan, snapshot
-from orchestration.executor.plan import World
+from orchestration.executor.plan import CycleInput
 from orchestration.models import Entry, Executor, FileLock, Integration, Landing, Question, Session, Worker
 from tests.factories import CLOSED, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, some_entries
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +27,12 @@ def shop() -> Workspace:
     return a_workspace()
 
 
-def world(shop: Workspace) -> World:
-    return snapshot.world(shop.pk, lock=False)
+def cycle_input(shop: Workspace) -> CycleInput:
+    return snapshot.cycle_input(shop.pk, lock=False)
 
 
 def line(shop: Workspace, limit: int = 20) -> list[int]:
-    return [entry.seq for entry in snapshot.line(shop.pk, world(shop), limit)]
+    return [entry.seq for entry in snapshot.line(shop.pk, cycle_input(shop), limit)]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_entry_that_asked_is_in_line_again_once_each_question_is_answered(sho
     for name in ("first", "second"):
         Question.objects.create(workspace=shop, entry=session.entry, session=session, name=name, text=f"{name}?")
     assert line(shop) == []
-    [waiting] = snapshot.unfinished(shop.pk, world(shop))
+    [waiting] = snapshot.unfinished(shop.pk, cycle_input(shop))
     assert waiting.question == "first?"
     Question.objects.filter(name="first").update(answer="yes", answered_at=now())
     assert line(shop) == []
@@ -98,11 +98,11 @@ def test_what_waits_for_the_money_of_an_absent_host_is_not_in_line(
     Account.objects.filter(pk=row.account_id).update(**account)
     Entry.objects.filter(pk=row.pk).update(**entry)
     assert line(shop) == [1] * is_in_line
-    [waiting] = snapshot.unfinished(shop.pk, world(shop))
+    [waiting] = snapshot.unfinished(shop.pk, cycle_input(shop))
     assert waiting.awaited == usd(2) and waiting.awaits.startswith("east, which is away: until it says")
-    assert world(shop).awaited == usd(2)
+    assert cycle_input(shop).awaited == usd(2)
     Hold.objects.update(state="settled")
-    assert world(shop).awaited == 0 and (line(shop) == [1])
+    assert cycle_input(shop).awaited == 0 and (line(shop) == [1])
 
 
 def test_money_that_waits_for_several_hosts_names_them_all_and_the_last_end(shop: Workspace) -> None:
@@ -115,9 +115,9 @@ def test_money_that_waits_for_several_hosts_names_them_all_and_the_last_end(shop
         until = datetime(2031, 8, 4, hour, tzinfo=UTC)
         Hold.objects.filter(pk=hold.pk).update(state="awaiting", awaits_host=host, awaits_until=until)
     sentence = "east, west, which are away: until they say what was spent there, or until 4 Aug 2031, 14:00 UTC"
-    [waiting] = snapshot.unfinished(shop.pk, world(shop))
+    [waiting] = snapshot.unfinished(shop.pk, cycle_input(shop))
     assert (waiting.awaited, waiting.awaits) == (usd("2.5"), sentence)
-    assert (world(shop).awaited, world(shop).awaits) == (usd("2.5"), sentence)
+    assert (cycle_input(shop).awaited, cycle_input(shop).awaits) == (usd("2.5"), sentence)
 
 
 def test_where_the_head_of_the_line_has_no_money_the_first_that_have_some_are_read_too(shop: Workspace) -> None:
@@ -146,26 +146,26 @@ def test_what_is_not_done_is_explained_in_the_executors_order_by_pages(shop: Wor
     an_entry(a_workspace(name="Other"))
     for entry, fields in zip(entries, states, strict=True):
         Entry.objects.filter(pk=entry.pk).update(**fields)
-    shown = snapshot.unfinished(shop.pk, world(shop))
+    shown = snapshot.unfinished(shop.pk, cycle_input(shop))
     assert [entry.seq for entry in shown] == [1, 2, 3]
     assert [(entry.status, entry.reason_message) for entry in shown[:2]] == [("pending", ""), ("blocked", "On hold")]
-    assert [entry.seq for entry in snapshot.unfinished(shop.pk, world(shop), limit=2)] == [1, 2]
-    assert [entry.seq for entry in snapshot.unfinished(shop.pk, world(shop), after=(1, 2, 1))] == [2, 3]
-    named = snapshot.unfinished(shop.pk, world(shop), entry_ids=[entries[2].pk, entries[3].pk], ahead=1)
+    assert [entry.seq for entry in snapshot.unfinished(shop.pk, cycle_input(shop), limit=2)] == [1, 2]
+    assert [entry.seq for entry in snapshot.unfinished(shop.pk, cycle_input(shop), after=(1, 2, 1))] == [2, 3]
+    named = snapshot.unfinished(shop.pk, cycle_input(shop), entry_ids=[entries[2].pk, entries[3].pk], ahead=1)
     assert [entry.seq for entry in named] == [1, 3]
 
 
-def test_the_money_of_the_world_is_its_workspaces(shop: Workspace) -> None:
+def test_the_money_of_a_cycle_is_its_workspaces(shop: Workspace) -> None:
     Project.objects.filter(pk=shop.pk).update(max_project_spend=usd(50), total_budget=usd(30))
     session = a_session(an_entry(shop, budget="5"))
     a_charge(session.entry, "2", in_=shop)
-    seen, row = world(shop), project(shop)
+    seen, row = cycle_input(shop), project(shop)
     assert (seen.headroom, seen.held) == (usd(50) - row.total_spent - row.held, row.held) and row.held > 0
     assert seen.plan_left == usd(30) - row.total_spent
     for total, left in ((0, 50), (60, 50), (50, 50)):
         Project.objects.filter(pk=shop.pk).update(total_budget=usd(total))
-        assert world(shop).plan_left == usd(left) - row.total_spent
-    other = world(a_workspace(name="Other", cap="7"))
+        assert cycle_input(shop).plan_left == usd(left) - row.total_spent
+    other = cycle_input(a_workspace(name="Other", cap="7"))
     assert (other.headroom, other.held, other.running) == (usd(7), 0, ())
 
 
@@ -173,7 +173,7 @@ def test_limits_on_sessions_count_and_those_on_other_categories_do_not(shop: Wor
     for category in ("total", "entry", "planning", "expansion"):
         Limit.objects.create(project=project(shop), category=category, period="day", amount=usd(3))
     a_charge(an_entry(shop), "1")
-    caps = world(shop).caps
+    caps = cycle_input(shop).caps
     assert {(cap.category, cap.period, cap.limit, cap.left) for cap in caps} == {
         ("total", "day", usd(3), usd(2)), ("entry", "day", usd(3), usd(2)),
     }  # fmt: skip
@@ -185,7 +185,7 @@ def test_limits_on_sessions_count_and_those_on_other_categories_do_not(shop: Wor
 def test_a_branch_that_is_not_good_stops_what_would_start_from_it(shop: Workspace, state: str, stops: bool) -> None:
     Integration.objects.create(workspace=shop, state=state, message="It is so")
     Integration.objects.create(workspace=a_workspace(name="Other"), state="red", message="Theirs")
-    assert world(shop).integration == ("It is so" if stops else "")
+    assert cycle_input(shop).integration == ("It is so" if stops else "")
 
 
 def test_trouble_is_that_of_the_workspace_and_its_wait_never_negative(shop: Workspace) -> None:
@@ -194,7 +194,7 @@ def test_trouble_is_that_of_the_workspace_and_its_wait_never_negative(shop: Work
         trouble_code="auth", trouble_message="No key.", trouble_until=Now() + timedelta(hours=1),
         repository_code="gone", repository_message="It is gone.",
     )  # fmt: skip
-    seen = world(shop)
+    seen = cycle_input(shop)
     assert (seen.trouble, seen.trouble_message, seen.repository, seen.repository_message) == (
         "auth",
         "No key.",
@@ -203,8 +203,8 @@ def test_trouble_is_that_of_the_workspace_and_its_wait_never_negative(shop: Work
     )
     assert 3000 < seen.trouble_wait_s < 4000
     Executor.objects.filter(pk=shop.pk).update(trouble_until=Now() - timedelta(seconds=60))
-    assert world(shop).trouble_wait_s == 0
-    assert (world(other).trouble, world(other).trouble_wait_s, world(other).repository) == ("", 0, "")
+    assert cycle_input(shop).trouble_wait_s == 0
+    assert (cycle_input(other).trouble, cycle_input(other).trouble_wait_s, cycle_input(other).repository) == ("", 0, "")
 
 
 def test_several_hosts_share_the_work_if_another_one_had_session_workers_within_a_day(shop: Workspace) -> None:
@@ -212,21 +212,21 @@ def test_several_hosts_share_the_work_if_another_one_had_session_workers_within_
     Workspace.objects.filter(pk=shop.pk).update(host_id=hosts.host_id())
     a_worker(host=hosts.host_id())
     a_worker(host="two", queue="control")
-    assert not world(shop).is_shared and not world(shop).are_several
+    assert not cycle_input(shop).is_shared and not cycle_input(shop).are_several
     a_worker(host="two")
     Worker.objects.filter(host="two").update(seen_at=Now() - timedelta(hours=23))
-    assert world(shop).is_shared and world(shop).home == hosts.host_id()
+    assert cycle_input(shop).is_shared and cycle_input(shop).home == hosts.host_id()
     Worker.objects.filter(host="two").update(seen_at=Now() - timedelta(hours=25))
-    assert not world(shop).is_shared
+    assert not cycle_input(shop).is_shared
 
 
 def test_unproven_work_is_known_while_it_waits(shop: Workspace) -> None:
     Landing.objects.create(workspace=a_workspace(name="Other"), kind="base", commit="c" * 40, state="unproven")
-    assert not world(shop).has_unproven
+    assert not cycle_input(shop).has_unproven
     landing = Landing.objects.create(workspace=shop, entry=an_entry(shop), commit="c" * 40, state="unproven")
-    assert world(shop).has_unproven
+    assert cycle_input(shop).has_unproven
     Landing.objects.filter(pk=landing.pk).update(state="landed")
-    assert not world(shop).has_unproven
+    assert not cycle_input(shop).has_unproven
 
 
 def test_sessions_at_work_are_seen_with_what_their_shares_have_left_and_what_they_want_next(shop: Workspace) -> None:
@@ -242,13 +242,13 @@ def test_sessions_at_work_are_seen_with_what_their_shares_have_left_and_what_the
     Account.objects.filter(pk=account.pk).update(budget=account.held + usd(3))
     Hold.objects.filter(session=first.pk).update(drawn=usd("0.6"))
     Hold.objects.filter(session=second.pk).update(drawn=usd("0.4"))
-    running = {run.entry_id: run for run in world(shop).running}
+    running = {run.entry_id: run for run in cycle_input(shop).running}
     assert running.keys() == {share.pk, own.pk} and other.pk not in running
     left = Account.objects.get(pk=share.account_id).headroom
     assert (running[share.pk].share_left, running[share.pk].wants) == (left, usd(1)) and left > 0
     assert (running[own.pk].share_left, running[own.pk].wants) == (0, 0)
     Session.objects.filter(pk=first.pk).update(phase="verification")
-    assert {run.entry_id: run.wants for run in world(shop).running}[share.pk] == 0
+    assert {run.entry_id: run.wants for run in cycle_input(shop).running}[share.pk] == 0
 
 
 def test_only_locks_that_overlap_are_read_and_who_may_take_them_over(shop: Workspace) -> None:
@@ -256,18 +256,18 @@ def test_only_locks_that_overlap_are_read_and_who_may_take_them_over(shop: Works
     for path, entry in (("src/", second), ("docs/", second)):
         FileLock.objects.create(workspace=shop, path=path, entry=entry)
     FileLock.objects.create(workspace=a_workspace(name="Other"), path="src/a.py", entry=first)
-    entries = snapshot.line(shop.pk, world(shop), 1)
-    seen = snapshot.with_locks(world(shop), shop.pk, entries)
+    entries = snapshot.line(shop.pk, cycle_input(shop), 1)
+    seen = snapshot.with_locks(cycle_input(shop), shop.pk, entries)
     assert seen.locks == (("src/", second.pk),) and seen.passing_on == {}
 
 
 def test_money_that_only_shares_need_is_read_for_them_alone(shop: Workspace) -> None:
     an_entry(shop, budget="1")
-    base = world(shop)
+    base = cycle_input(shop)
     entries = snapshot.line(shop.pk, base, 9)
     assert snapshot.with_money(base, shop.pk, entries) == base and not plan.is_short(base, entries)
     some_entries(shop, "share")
-    seen = snapshot.with_money(world(shop), shop.pk, snapshot.line(shop.pk, base, 9))
+    seen = snapshot.with_money(cycle_input(shop), shop.pk, snapshot.line(shop.pk, base, 9))
     assert seen.set_aside == usd(1)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from orchestration.backlog import entry_state
-from orchestration.backlog.transitions import LANDING
+from orchestration.backlog.rules.transitions import LANDING
 from orchestration.forges import requests
 from orchestration.landing import queue
 from orchestration.models import Entry, PullRequest, Round

@@ -7,7 +7,8 @@ from typing import Any
 
 from budget.amounts import usd
 from orchestration import configuration, sessions
-from orchestration.backlog import entries, ways
+from orchestration.backlog import entries
+from orchestration.backlog.rules import ways
 from orchestration.models import Executor, Session
 from orchestration.sessions import metering, rounds
 from orchestration.worker.agents.shared.events import Finished, Usage

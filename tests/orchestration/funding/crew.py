@@ -6,7 +6,7 @@ from typing import Any
 from budget.amounts import usd
 from budget.models import Category
 from orchestration import configuration, sessions
-from orchestration.backlog import ways
+from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session
 from orchestration.sessions import reservations, rounds

@@ -11,10 +11,10 @@ from budget.models import Account, BudgetChange, Hold, Project
 from orchestration import funding
 from orchestration.backlog import deletion, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.facts.reasons import Reason
 from orchestration.funding import changes, first_rounds, pool, raising, unblocking
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
-from orchestration.reasons import Reason
 from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, project, some_entries
 from workspaces.models import Event, Workspace
 

@@ -13,7 +13,7 @@ from budget.models import Account, BudgetChange, Project
 from orchestration import funding
 from orchestration.backlog import entries, entry_actions, entry_state
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next
 from orchestration.executor import dispatch, reconcile
 from orchestration.funding import first_rounds, pool, raising
 from orchestration.messaging import publishing

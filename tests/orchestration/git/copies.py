@@ -4,8 +4,8 @@ from pathlib import Path
 
 from orchestration.git import branches
 from orchestration.git.clones.store.stores import Store
+from orchestration.git.clones.working_copies import WorkingCopy
 from orchestration.git.prepared import Prepared
-from orchestration.git.working_copies import WorkingCopy
 
 
 def copy_of(repo: Path, root: Path, entry: str = "e1") -> WorkingCopy:

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.git import branches
 from orchestration.git.clones import adopting
-from orchestration.git.working_copies import WorkingCopy
+from orchestration.git.clones.working_copies import WorkingCopy
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import a_repository, git, write
 

@@ -11,7 +11,7 @@ from orchestration.hosts.placing import Host, Need
 from orchestration.messaging import wake_ups
 from orchestration.models import Session, Worker
 from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
-from workspaces import hosts, release
+from workspaces.machine import hosts, release
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from orchestration.models import Worker, sql_dialect
 from orchestration.repositories import worker_tokens
 from orchestration.worker import new_version
 from tests.factories import a_worker
-from workspaces import hosts, release
+from workspaces.machine import hosts, release
 
 pytestmark = pytest.mark.django_db
 WORKSPACE = "ws_00000000000000000001"

@@ -16,7 +16,7 @@ from orchestration.worker import heartbeat
 from orchestration.worker.lander.service import Service
 from tests.config.test_metrics import samples
 from tests.factories import a_session, a_token, a_worker, a_workspace, an_entry, sessions_of, some_entries
-from workspaces import release
+from workspaces.machine import release
 from workspaces.models import Role, Workspace
 
 pytestmark = pytest.mark.django_db

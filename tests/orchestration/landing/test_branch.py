@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, Landing, PullRequest, Worker
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from tests.factories import a_worker, a_workspace, an_entry
 from workspaces.models import Workspace
 
@@ -199,9 +199,9 @@ def test_a_tick_follows_a_branch_here_by_itself_and_asks_the_host_that_has_it_el
     shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Executor.objects.update(state="running")
-    monkeypatch.setattr(here, "is_authority", lambda _: False)
+    monkeypatch.setattr(local_repository, "is_authority", lambda _: False)
     assert woken(shop)
-    monkeypatch.setattr(here, "is_authority", lambda _: True)
+    monkeypatch.setattr(local_repository, "is_authority", lambda _: True)
     for moved in ((False, False), (True, False), (False, True)):
         monkeypatch.setattr(branch, "_moved", lambda *_, moved=moved: moved)
         assert woken(shop) is any(moved)
@@ -231,7 +231,7 @@ def test_what_has_moved_is_read_from_the_branches(
     Executor.objects.update(config=config, state="running")
     an_entry(shop)
     monkeypatch.setattr(branch.branches, "heads", lambda *_: heads)
-    monkeypatch.setattr(here, "is_authority", lambda _: True)
+    monkeypatch.setattr(local_repository, "is_authority", lambda _: True)
     integration = Integration.objects.select_related("workspace__executor").get()
     assert branch._moved(integration, branch.configuration.load(config)) == moved
     sentence = branch.observe(shop.pk)
@@ -239,7 +239,7 @@ def test_what_has_moved_is_read_from_the_branches(
 
 
 def test_the_branches_are_read_only_where_an_entry_could_start(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "is_authority", lambda _: True)
+    monkeypatch.setattr(local_repository, "is_authority", lambda _: True)
     reads: list[int] = []
     monkeypatch.setattr(branch, "_moved", lambda *_: (reads.append(1), (False, False))[1])
     entry = an_entry(shop)
@@ -255,5 +255,5 @@ def test_the_branches_are_read_only_where_an_entry_could_start(shop: Workspace, 
         Integration.objects.filter(pk=shop.pk).update(**row) if row else None
         branch.observe(shop.pk)
         assert len(reads) == expected
-    monkeypatch.setattr(here, "is_authority", lambda _: False)
+    monkeypatch.setattr(local_repository, "is_authority", lambda _: False)
     assert branch.observe(shop.pk) == "" and len(reads) == 1 and not Worker.objects.exists()

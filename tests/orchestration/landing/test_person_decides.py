@@ -14,8 +14,8 @@ from orchestration.verdicts.store import record
 from tests.factories import ANA, a_worker, a_workspace
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.verdicts.test_comparison import exits
-from workspaces import hosts
 from workspaces.errors import Conflict, Invalid
+from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db

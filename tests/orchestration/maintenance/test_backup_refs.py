@@ -14,7 +14,7 @@ from orchestration.repositories import claims
 from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.repositories.remotes import a_remote
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

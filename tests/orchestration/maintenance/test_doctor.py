@@ -18,7 +18,7 @@ from orchestration.maintenance import doctor
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Worker
 from tests.factories import a_worker, a_workspace
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 

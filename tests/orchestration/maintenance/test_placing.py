@@ -9,7 +9,7 @@ from orchestration.maintenance.backup import placing, refs
 from tests.factories import a_workspace
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.maintenance.test_backup_refs import a_commit
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

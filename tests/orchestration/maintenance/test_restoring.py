@@ -15,7 +15,7 @@ from orchestration.models import Entry, Executor, Round, Worker
 from tests.factories import CLOSED, a_channel, a_session, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository
 from tests.orchestration.maintenance.test_backup_refs import a_commit
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import redis
 
-from config import sockets
 from config.celery import app
+from config.system import sockets
 from config.up import valkey
 from orchestration.messaging import broker_keys, publishing, wake_ups
 from tests.orchestration.worker.sessions.shop import until

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.proposals.answering import answers
+from orchestration.proposals.context.planning_context import Known, PlanningContext, with_folders
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import ProposedEntry
-from orchestration.proposals.world import Known, World, with_folders
 
-WORLD = World(
+CYCLE_INPUT = PlanningContext(
     with_folders(["README", "src/dates.py"]),
     [
         Known("entry_1", 1, "Fix the door", True, ("src/door.py",), ("src/door.py",)),
@@ -21,8 +21,8 @@ WORLD = World(
 )
 
 
-def read(answer: Any, world: World = WORLD) -> Answer:
-    return answers.read(answer if isinstance(answer, str) else json.dumps(answer), world)
+def read(answer: Any, planning_context: PlanningContext = CYCLE_INPUT) -> Answer:
+    return answers.read(answer if isinstance(answer, str) else json.dumps(answer), planning_context)
 
 
 def entries_of(answer: Answer) -> list[ProposedEntry]:
@@ -154,7 +154,7 @@ good_entries = st.fixed_dictionaries(
 
 @given(st.text() | st.fixed_dictionaries({"entries": st.lists(json_values | good_entries, max_size=4)}).map(json.dumps))
 def test_any_text_has_entries_or_problems_and_never_both(text: str) -> None:
-    answer = answers.read(text, WORLD)
+    answer = answers.read(text, CYCLE_INPUT)
     assert bool(answer.proposed) != bool(answer.problems)
 
 
@@ -202,5 +202,5 @@ def test_a_path_that_deceives_a_reader_is_refused(key: str, name: str) -> None:
 
 
 def test_a_file_that_is_there_already_may_have_any_name() -> None:
-    world = World(with_folders(["src/d\u0430tes.py"]), [])
-    assert not read({"entries": [an_entry(spec={"files_to_modify": ["src/d\u0430tes.py"]})]}, world).problems
+    planning_context = PlanningContext(with_folders(["src/d\u0430tes.py"]), [])
+    assert not read({"entries": [an_entry(spec={"files_to_modify": ["src/d\u0430tes.py"]})]}, planning_context).problems

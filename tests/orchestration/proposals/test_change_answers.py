@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.backlog import graph
+from orchestration.backlog.rules import graph
 from orchestration.proposals.answering import change_answers
 from orchestration.proposals.answering.change_answers import Seen
+from orchestration.proposals.context.planning_context import Known, PlanningContext
+from orchestration.proposals.context.snapshots import NAMES, EntrySnapshot
 from orchestration.proposals.making import Answer
-from orchestration.proposals.pictures import NAMES, Picture
-from orchestration.proposals.world import Known, World
 
 
-def a_picture(seq: int, title: str, *needs: str, **more: Any) -> Picture:
+def a_snapshot(seq: int, title: str, *needs: str, **more: Any) -> EntrySnapshot:
     values = dict.fromkeys(NAMES, 0) | {
         "content": title,
         "spec": {"tests": [title]},
@@ -24,23 +24,23 @@ def a_picture(seq: int, title: str, *needs: str, **more: Any) -> Picture:
         "rounds": 5,
     }
     facts = {"status": "pending", "reason": "", "message": "", "on_hold": False, "frozen": False, "locked": False, "split": False}
-    return Picture(f"e{seq}", seq, title, **(facts | more), values=values)
+    return EntrySnapshot(f"e{seq}", seq, title, **(facts | more), values=values)
 
 
 SEEN = Seen(
     {
-        picture.id: picture
-        for picture in (
-            a_picture(1, "Parse"),
-            a_picture(2, "Print", "e1"),
-            a_picture(3, "Store", "e2", "e9"),
-            a_picture(4, "Send", status="in_progress"),
-            a_picture(5, "Log", on_hold=True, status="blocked"),
-            a_picture(6, "Keep", locked=True),
-            a_picture(7, "Drop", frozen=True),
+        snapshot.id: snapshot
+        for snapshot in (
+            a_snapshot(1, "Parse"),
+            a_snapshot(2, "Print", "e1"),
+            a_snapshot(3, "Store", "e2", "e9"),
+            a_snapshot(4, "Send", status="in_progress"),
+            a_snapshot(5, "Log", on_hold=True, status="blocked"),
+            a_snapshot(6, "Keep", locked=True),
+            a_snapshot(7, "Drop", frozen=True),
         )
     },
-    World(entries=[Known(f"e{n}", n, f"Entry {n}", n != 9) for n in (1, 2, 3, 4, 5, 6, 7, 9)]),
+    PlanningContext(entries=[Known(f"e{n}", n, f"Entry {n}", n != 9) for n in (1, 2, 3, 4, 5, 6, 7, 9)]),
 )
 
 
@@ -150,7 +150,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 
 @given(st.lists(changes, max_size=4))
 def test_what_is_accepted_makes_no_cycle(listed: list[dict[str, Any]]) -> None:
-    needs = {pk: list(picture.values["depends_on"]) for pk, picture in SEEN.open.items()}
+    needs = {pk: list(snapshot.values["depends_on"]) for pk, snapshot in SEEN.open.items()}
     for proposed in change_answers.read(json.dumps({"changes": listed}), SEEN).proposed:
         if "depends_on" in proposed.after:
             needs[str(proposed.subject)] = proposed.after["depends_on"]

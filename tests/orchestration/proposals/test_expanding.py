@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from orchestration import sessions
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
-from orchestration.events import EntryBlocked
+from orchestration.facts.events import EntryBlocked
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.proposals import expanding
 from orchestration.sessions import Ending

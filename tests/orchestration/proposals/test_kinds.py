@@ -10,13 +10,13 @@ from budget.limits import dividing
 from budget.models import Account
 from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state, splitting
 from orchestration.backlog.entries import Draft
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import dispatch
+from orchestration.facts.reasons import Reason
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run
 from orchestration.proposals import applying, editing
 from orchestration.proposals.answering.change_schema import NewValues
-from orchestration.reasons import Reason
 from tests.factories import ANA, a_charge, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run, ids, states
 from workspaces.errors import Conflict

@@ -12,12 +12,12 @@ from budget.amounts import usd
 from budget.limits import caps
 from orchestration import configuration, sessions
 from orchestration.backlog import entry_actions, entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import control, reconcile
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.proposals import requests, starting
-from orchestration.proposals.occasions import Facts, due
-from orchestration.reasons import Reason
+from orchestration.proposals.triggers import Facts, due
 from orchestration.sessions import Ending
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended, project
 from tests.orchestration.proposals.made import ORCHESTRATOR

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from orchestration.proposals import on_base
-from orchestration.proposals.on_base import OnBase
+from orchestration.proposals import base_tests
+from orchestration.proposals.base_tests import BaseTests
 from orchestration.proposals.schema import ProposedEntry
 from orchestration.verdicts.evidence import Cases, CheckRun
 
 
-def judged(runs: list[CheckRun], before: list[CheckRun] | None = None, **spec: Any) -> OnBase:
+def judged(runs: list[CheckRun], before: list[CheckRun] | None = None, **spec: Any) -> BaseTests:
     entry = ProposedEntry.model_validate({"content": "Parse", "spec": {"tests": ["tests/test_a.py::test_b"], **spec}})
-    return on_base.judge({0: entry}, runs, before or [])[0]
+    return base_tests.judge({0: entry}, runs, before or [])[0]
 
 
 def a_run(*passed: str, skipped: tuple[str, ...] = (), exit_code: int = 1, **failed: str) -> CheckRun:
@@ -23,7 +23,7 @@ def a_run(*passed: str, skipped: tuple[str, ...] = (), exit_code: int = 1, **fai
 
 def test_a_test_that_runs_and_fails_is_red_with_its_message() -> None:
     result = judged([a_run("tests.test_a.test_c", tests__test_a__test_b="AttributeError: parse")])
-    assert result == OnBase("red", {"tests.test_a.test_b": "AttributeError: parse"})
+    assert result == BaseTests("red", {"tests.test_a.test_b": "AttributeError: parse"})
 
 
 def test_one_failing_target_is_enough() -> None:
@@ -35,7 +35,7 @@ def test_one_failing_target_is_enough() -> None:
 def test_a_test_that_does_not_fail_shows_nothing(case: str) -> None:
     name = "tests.test_a.test_b"
     run = a_run(name) if case == "passed" else a_run("x.y", skipped=(name,))
-    assert (judged([run]).state, judged([run]).problem) == ("green", on_base.GREEN)
+    assert (judged([run]).state, judged([run]).problem) == ("green", base_tests.GREEN)
 
 
 def test_a_name_that_no_test_has_is_missing() -> None:
@@ -60,7 +60,7 @@ def test_a_test_file_keeps_the_tests_that_pass_in_it() -> None:
 def test_without_cases_only_an_exit_code_of_0_shows_the_state() -> None:
     assert judged([CheckRun("tests", "make", 0, score=1)]).state == "green"
     result = judged([CheckRun("tests", "make", 1)])
-    assert (result.state, result.problem, result.remark) == ("unknown", "", on_base.UNKNOWN)
+    assert (result.state, result.problem, result.remark) == ("unknown", "", base_tests.UNKNOWN)
 
 
 def test_what_is_stored_is_short() -> None:

@@ -9,7 +9,8 @@ from django.utils.timezone import now
 from budget.models import Account
 from orchestration.backlog import content, dependencies
 from orchestration.models import Entry, Round, Session
-from orchestration.proposals import overview, pictures, world
+from orchestration.proposals import overview
+from orchestration.proposals.context import planning_context, snapshots
 from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, ended, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run
 from workspaces.models import Workspace
@@ -104,7 +105,7 @@ def test_what_is_cut_is_counted(shop: Workspace, monkeypatch: pytest.MonkeyPatch
     assert len(overview.read(shop.pk)[0].open) == 3, "an answer is checked against all of it"
 
 
-def test_the_world_of_a_run_is_its_workspace_without_what_was_deleted(shop: Workspace) -> None:
+def test_the_planning_context_of_a_run_is_its_workspace_without_what_was_deleted(shop: Workspace) -> None:
     first, done, failed, deleted = some_entries(shop, "First", "Done", "Failed", "Deleted")
     content.edit(
         first,
@@ -114,14 +115,14 @@ def test_the_world_of_a_run_is_its_workspace_without_what_was_deleted(shop: Work
     set_to(done, **CLOSED)
     set_to(failed, status="failed", **STUCK)
     set_to(deleted, deleted_at=now())
-    known = world.entries(shop.pk)
+    known = planning_context.entries(shop.pk)
     assert [(each.seq, each.title, each.is_open, each.paths, each.created) for each in known] == [
         (1, "First", True, ("a.py", "new.py", "t.py"), ("new.py", "t.py")), (2, "Done", False, (), ()), (3, "Failed", True, (), ()),
     ]  # fmt: skip
-    here = world.World(entries=known)
+    here = planning_context.PlanningContext(entries=known)
     assert here.entry("#3") == here.entry(failed.pk) == known[2] and here.entry("3") is here.entry("#4") is None
-    assert world.likeness(" Fix: it, NOW! ", ["b/", "a"]) == world.likeness("fix it now", ["a", "b"])
-    assert world.with_folders(["a/b/c", "d"]) == {"a/b/c", "d", "a/", "a/b/"}
+    assert planning_context.likeness(" Fix: it, NOW! ", ["b/", "a"]) == planning_context.likeness("fix it now", ["a", "b"])
+    assert planning_context.with_folders(["a/b/c", "d"]) == {"a/b/c", "d", "a/", "a/b/"}
 
 
 def test_a_picture_has_why_no_proposal_may_change_its_entry(shop: Workspace) -> None:
@@ -133,15 +134,15 @@ def test_a_picture_has_why_no_proposal_may_change_its_entry(shop: Workspace) -> 
     set_to(work, status="in_progress")
     set_to(done, **CLOSED)
     set_to(deleted, deleted_at=now())
-    read = pictures.read(shop.pk)
-    assert [pictures.untouchable(picture) for picture in read.values()] == [
+    read = snapshots.read(shop.pk)
+    assert [snapshots.untouchable(snapshot) for snapshot in read.values()] == [
         "", "A person has locked the budget of #2 B", "#3 C is on hold", "The spec of #4 D is frozen",
         "#5 E is split: its children do its work", "#6 F is at work",
     ]  # fmt: skip
-    named = pictures.read(shop.pk, [first.pk, done.pk, deleted.pk])
-    assert list(named) == [first.pk, done.pk] and pictures.untouchable(named[done.pk]) == "#7 G is done"
+    named = snapshots.read(shop.pk, [first.pk, done.pk, deleted.pk])
+    assert list(named) == [first.pk, done.pk] and snapshots.untouchable(named[done.pk]) == "#7 G is done"
     before = read[first.pk].stored()
-    assert pictures.outdated(before, None) == "#1 A was deleted since" and pictures.outdated(before, read[first.pk]) == ""
+    assert snapshots.outdated(before, None) == "#1 A was deleted since" and snapshots.outdated(before, read[first.pk]) == ""
 
 
 @pytest.mark.parametrize(
@@ -156,16 +157,16 @@ def test_a_proposal_is_outdated_by_each_value_that_it_depends_on(
     shop: Workspace, fields: dict[str, Any], what: str | None
 ) -> None:
     entry, other = some_entries(shop, "A", "B")
-    before = pictures.read(shop.pk)[entry.pk].stored()
+    before = snapshots.read(shop.pk)[entry.pk].stored()
     set_to(other, content="Changed too")
     set_to(entry, **fields)
-    now_ = pictures.read(shop.pk)[entry.pk]
-    assert pictures.outdated(before, now_) == (f"{now_.name} was changed since: {what}" if what else "")
+    now_ = snapshots.read(shop.pk)[entry.pk]
+    assert snapshots.outdated(before, now_) == (f"{now_.name} was changed since: {what}" if what else "")
     set_to(
         entry, content="A", spec={}, priority=2, budget_rounds=5, rounds_completed=0, attempts=0, status="pending", reason_code=""
     )
     dependencies.depend(entry, other, by=ANA)
-    assert pictures.outdated(before, pictures.read(shop.pk)[entry.pk]).endswith("what it waits for")
+    assert snapshots.outdated(before, snapshots.read(shop.pk)[entry.pk]).endswith("what it waits for")
 
 
 def test_a_run_reads_its_backlog_once_it_is_asked(shop: Workspace) -> None:

@@ -17,8 +17,9 @@ from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Proposal, Run
-from orchestration.proposals import applying, overview, pictures
+from orchestration.proposals import applying, overview
 from orchestration.proposals.answering import change_answers
+from orchestration.proposals.context import snapshots
 from tests.factories import ANA, a_charge, a_worker, a_workspace, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run
 from tests.sampling import sample
@@ -125,11 +126,11 @@ def untouchable(workspace: Workspace, run: Run) -> set[str]:
     """Subjects that are at work, split, locked, frozen, on hold, done, deleted or changed since: by the rows, not by the code that decides."""
     read = {p.subject_id: p.before for p in run.proposals.all()}
     read |= {p.after["with"]: p.before["other"] for p in run.proposals.all() if p.before and "with" in p.after}
-    found_now = pictures.read(workspace.pk, [pk for pk in read if pk])
+    found_now = snapshots.read(workspace.pk, [pk for pk in read if pk])
     kept = set()
     for entry in Entry.objects.filter(pk__in=[pk for pk in read if pk]).annotate(is_locked=F("account__human_locked")):
         before: Any = read[entry.pk]
-        is_same = entry.deleted_at is None and all(found_now[entry.pk].values[key] == before[key] for key in pictures.NAMES)
+        is_same = entry.deleted_at is None and all(found_now[entry.pk].values[key] == before[key] for key in snapshots.NAMES)
         idle = entry.status not in ("in_progress", "done") and not entry.on_hold and not entry.is_container
         if not is_same or not idle or entry.is_locked or entry.spec_frozen:
             kept.add(entry.pk)

@@ -9,17 +9,17 @@ from orchestration.backlog import deletion, dependencies, entry_actions, splitti
 from orchestration.backlog.entries import Draft
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run
-from orchestration.proposals import applying, automatic, editing, on_base, undone
+from orchestration.proposals import applying, automatic, base_tests, editing, undo_text
 from orchestration.proposals.answering import answers, change_answers, json_answers, split_answers
+from orchestration.proposals.base_tests import BaseTests
+from orchestration.proposals.context.planning_context import Known, PlanningContext
 from orchestration.proposals.kinds import merges
 from orchestration.proposals.making import NOTHING, Answer, Proposed
-from orchestration.proposals.on_base import OnBase
 from orchestration.proposals.schema import ProposedEntry
-from orchestration.proposals.world import Known, World
 from orchestration.verdicts.evidence import Cases, CheckRun
 from tests.factories import ANA, CLOSED, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, ids, states
-from tests.orchestration.proposals.test_change_answers import SEEN, a_picture
+from tests.orchestration.proposals.test_change_answers import SEEN, a_snapshot
 from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.models import Event, Workspace
 
@@ -140,10 +140,10 @@ def test_an_undo_is_named_in_short(shop: Workspace) -> None:
     changes = [{"kind": "change", "entry": f"#{n}", "priority": "high"} for n in range(2, 12)]
     run = a_rearranging_run(shop, {"kind": "change", "entry": "#1", "depends_on": ["#3", "#4"]}, *changes)
     applying.apply(run, by=ANA)
-    named = undone.sentence(list(run.proposals.order_by("number")))
+    named = undo_text.sentence(list(run.proposals.order_by("number")))
     assert named.startswith("#1 waiting for #2; #2 priority medium; ") and named.endswith("#10 priority medium; and 1 more")
     assert named.count(";") == 10
-    ten = undone.sentence(list(run.proposals.order_by("number")[:10]))
+    ten = undo_text.sentence(list(run.proposals.order_by("number")[:10]))
     assert ten.endswith("#10 priority medium") and "more" not in ten
 
 
@@ -211,23 +211,25 @@ def test_changes_of_one_answer_are_seen_together() -> None:
     ],
 )  # fmt: skip
 def test_a_value_is_new_and_covers_the_rounds_that_were_made(change: dict[str, Any], sentence: str) -> None:
-    picture = a_picture(2, "Print", "e1")
-    picture = type(picture)(**{**vars_of(picture), "values": {**picture.values, "rounds_completed": 3}})
-    seen = change_answers.Seen({"e1": a_picture(1, "Parse"), "e2": picture}, SEEN.world)
+    snapshot = a_snapshot(2, "Print", "e1")
+    snapshot = type(snapshot)(**{**vars_of(snapshot), "values": {**snapshot.values, "rounds_completed": 3}})
+    seen = change_answers.Seen({"e1": a_snapshot(1, "Parse"), "e2": snapshot}, SEEN.planning_context)
     text = json.dumps({"changes": [{"kind": "change", "entry": "#2", "reason": "x", **change}]})
     problems = change_answers.read(text, seen).problems
     assert (sentence in problems[0]) if sentence else not problems
 
 
-def vars_of(picture: Any) -> dict[str, Any]:
-    return {name: getattr(picture, name) for name in picture.__dataclass_fields__}
+def vars_of(snapshot: Any) -> dict[str, Any]:
+    return {name: getattr(snapshot, name) for name in snapshot.__dataclass_fields__}
 
 
-WORLD = World(entries=[Known("e1", 1, "Parse", True, ("a.py",)), Known("e2", 2, "Print", True), Known("e3", 3, "Store", False)])
+CYCLE_INPUT = PlanningContext(
+    entries=[Known("e1", 1, "Parse", True, ("a.py",)), Known("e2", 2, "Print", True), Known("e3", 3, "Store", False)]
+)
 
 
 def split_of(*entries: dict[str, Any]) -> Answer:
-    return split_answers.read(json.dumps({"entries": list(entries)}), WORLD, a_picture(1, "Parse"))
+    return split_answers.read(json.dumps({"entries": list(entries)}), CYCLE_INPUT, a_snapshot(1, "Parse"))
 
 
 def test_an_expanders_answer_is_children_or_a_better_description() -> None:
@@ -308,34 +310,34 @@ def a_check(*good: str, failed: tuple[str, ...] = (), green: bool = False, names
 
 def test_each_named_test_must_be_there_and_the_worst_of_several_counts() -> None:
     entry = ProposedEntry.model_validate({"content": "A", "spec": {"tests": ["t.a", "t.b"]}})
-    seen = on_base.judge({0: entry}, [a_check("t.c", failed=("t.a",)), a_check("u.x", failed=("t.b",))])[0]
-    assert seen == OnBase("red", {"t.a": "no", "t.b": "no"})
-    missing = on_base.judge({0: entry}, [a_check("t.c", failed=("t.a",))])[0]
+    seen = base_tests.judge({0: entry}, [a_check("t.c", failed=("t.a",)), a_check("u.x", failed=("t.b",))])[0]
+    assert seen == BaseTests("red", {"t.a": "no", "t.b": "no"})
+    missing = base_tests.judge({0: entry}, [a_check("t.c", failed=("t.a",))])[0]
     assert missing.state == "missing" and "No test is named t.b" in missing.problem
     runs = [a_check(green=True, names=False), a_check(names=False)]
-    assert on_base.judge({0: entry}, runs)[0] == OnBase("unknown", remark=on_base.UNKNOWN)
-    assert on_base.judge({0: entry}, runs[:1])[0] == OnBase("green", problem=on_base.GREEN)
-    red, green = OnBase("red", {"t.a": "no"}), OnBase("green", problem="Green.")
-    unknown, lost = OnBase("unknown", remark="Unknown."), OnBase("missing", {"t.b": "x"}, "Missing.")
-    assert on_base.together([("A", red), ("B", lost), ("C", green), ("D", unknown)]) == OnBase(
+    assert base_tests.judge({0: entry}, runs)[0] == BaseTests("unknown", remark=base_tests.UNKNOWN)
+    assert base_tests.judge({0: entry}, runs[:1])[0] == BaseTests("green", problem=base_tests.GREEN)
+    red, green = BaseTests("red", {"t.a": "no"}), BaseTests("green", problem="Green.")
+    unknown, lost = BaseTests("unknown", remark="Unknown."), BaseTests("missing", {"t.b": "x"}, "Missing.")
+    assert base_tests.together([("A", red), ("B", lost), ("C", green), ("D", unknown)]) == BaseTests(
         "green", {"t.a": "no", "t.b": "x"}, "B: Missing. C: Green.", "Unknown."
     )
-    assert on_base.together([("A", red), ("B", red)]) == OnBase("red", {"t.a": "no"})
+    assert base_tests.together([("A", red), ("B", red)]) == BaseTests("red", {"t.a": "no"})
 
 
 def test_a_test_file_that_moves_a_passing_test_takes_none_away() -> None:
     entry = ProposedEntry.model_validate({"content": "A", "spec": {"tests": ["t.b"], "test_files": {"t.py": "x"}}})
     before = [a_check("t.a", "u.a")]
-    assert on_base.judge({0: entry}, [a_check("t.a", failed=("t.b",))], before)[0].state == "red"
-    taken = on_base.judge({0: entry}, [a_check("u.z", failed=("t.b",))], before)[0]
+    assert base_tests.judge({0: entry}, [a_check("t.a", failed=("t.b",))], before)[0].state == "red"
+    taken = base_tests.judge({0: entry}, [a_check("u.z", failed=("t.b",))], before)[0]
     assert taken.state == "broken" and "take away t.a" in taken.problem
 
 
 def test_files_that_are_there_may_have_any_name_and_new_ones_may_not() -> None:
-    world = World(frozenset({"а.py", "docs/x.md", "docs/"}))  # the first letter is Cyrillic
+    planning_context = PlanningContext(frozenset({"а.py", "docs/x.md", "docs/"}))  # the first letter is Cyrillic
 
     def problems(**spec: Any) -> list[str]:
-        return list(answers.check([ProposedEntry.model_validate({"content": "A", "spec": spec})], world))
+        return list(answers.check([ProposedEntry.model_validate({"content": "A", "spec": spec})], planning_context))
 
     assert problems(files_to_modify=["а.py", "docs", "docs/x.md"]) == []
     assert "look like Latin ones" in problems(files_to_create=["о.py"])[0]
@@ -343,7 +345,7 @@ def test_files_that_are_there_may_have_any_name_and_new_ones_may_not() -> None:
         "Entry 1: `docs/.gitattributes` is no test file: git itself reads it"
     ]
     entries = [ProposedEntry.model_validate({"content": c, "spec": {"test_files": {"t.py": c}}}) for c in "AB"]
-    assert list(answers.check(entries, world)) == [
+    assert list(answers.check(entries, planning_context)) == [
         "Entry 2: `t.py` is a test file of entry 1: each entry brings test files of its own"
     ]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django.apps import apps
 from django.db import connection, models
 
-from config import logs
+from config.system import logs
 
 ADDRESSES = {("workspaces_channel", "target"), ("workspaces_workspace", "origin")}
 """What a person typed, and which may be a secret as a whole: shown to nobody without it being cut."""

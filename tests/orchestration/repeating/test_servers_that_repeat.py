@@ -14,17 +14,17 @@ from orchestration.forges import connecting, sync
 from orchestration.git.command import GitError
 from orchestration.models import Executor, PullRequest
 from orchestration.repositories.remote import Remote
-from orchestration.worker import reach
+from orchestration.worker import availability
 from orchestration.worker.lander import pushing
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.repeating import leaks
 from tests.orchestration.repeating.server import PLACES, Repeating, repeating
-from workspaces import masking
 from workspaces.access import Caller
 from workspaces.models import Channel
 from workspaces.notices import channels, sending
 from workspaces.notices.channels import ChannelSettings
+from workspaces.secrets import masking
 
 pytestmark = pytest.mark.django_db
 TOKEN = "tok-9f/8e+7d6c5b4a3210-of-the-forge"
@@ -72,7 +72,7 @@ def test_a_git_remote_with_a_password(server: Repeating, tmp_path: Path) -> None
     for place in PLACES:
         server.place = place
         pushing.push(workspace, tip, _config(workspace.pk), is_asked=True)
-        reach.lost(workspace.pk, _problem(lambda: remote.fetch(["refs/heads/main"])))
+        availability.lost(workspace.pk, _problem(lambda: remote.fetch(["refs/heads/main"])))
         for action in (
             lambda: remote.refs("refs/heads/main"),
             lambda: remote.move("refs/heads/x", tip, before=""),

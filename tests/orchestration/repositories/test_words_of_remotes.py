@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.repositories import problems, remote, serving, worker_tokens
 from orchestration.repositories.remote import Remote
-from workspaces import masking
+from workspaces.secrets import masking
 
 WS = "ws_00000000000000000001"
 

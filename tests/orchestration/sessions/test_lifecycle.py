@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from budget.models import Account, Project
 from orchestration import sessions
-from orchestration.backlog import ways
+from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
 from orchestration.models import Approval, Entry, Landing, Round, Session
 from orchestration.proposals import requests

@@ -13,11 +13,11 @@ from orchestration import configuration
 from orchestration.executor import reconcile
 from orchestration.maintenance import audit
 from orchestration.models import Entry, Session, Worker
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import reaper
 from orchestration.worker.agent_run import journals
 from tests.factories import a_session, a_workspace, an_entry, project
-from workspaces import hosts
+from workspaces.machine import hosts
 
 AWAY = "build-3"
 

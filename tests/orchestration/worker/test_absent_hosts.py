@@ -15,13 +15,14 @@ from budget.models import Account, DaySpend, Hold, LedgerEntry, Project
 from orchestration.executor import dispatch, explain, reconcile
 from orchestration.maintenance import lost_hosts
 from orchestration.models import Entry, Executor, Session, Worker
-from orchestration.sessions import lifecycle, metering, session_dir
+from orchestration.sessions import lifecycle, metering
 from orchestration.sessions.absent_hosts import settling
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import housekeeping, reaper
 from orchestration.worker.agents.shared.interface import record_name
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended, project, some_entries
 from tests.orchestration.worker.absent import AWAY, a_lost_session, comes_back, in_an_hour, its_time_is_over, journal, money
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Event
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
 from orchestration.worker.heartbeat import Heartbeat
 from tests.factories import a_session, a_worker, a_workspace, an_entry
-from workspaces import hosts, release
+from workspaces.machine import hosts, release
 
 pytestmark = pytest.mark.django_db
 

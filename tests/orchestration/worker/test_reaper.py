@@ -19,12 +19,12 @@ from budget.models import Account
 from orchestration import sessions
 from orchestration.models import Question, Round, Session, Worker
 from orchestration.processes import leftovers
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.worker import reaper
 from tests.factories import a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.sessions.shop import entry_of, until
-from workspaces import hosts
+from workspaces.machine import hosts
 
 pytestmark = pytest.mark.django_db
 

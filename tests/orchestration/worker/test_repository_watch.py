@@ -11,7 +11,7 @@ from orchestration.git.health import Trouble
 from orchestration.models import Entry, Executor
 from orchestration.worker import repository_watch
 from tests.factories import CLOSED, a_workspace, an_entry
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

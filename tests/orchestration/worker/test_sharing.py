@@ -12,12 +12,12 @@ from django.utils.timezone import now
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Integration, Landing, Session
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Moved, Unreachable
 from orchestration.sessions import Superseded
 from orchestration.worker import sharing
 from tests.factories import CLOSED, a_session, a_workspace, an_entry
-from workspaces import hosts
+from workspaces.machine import hosts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ class Shared:
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> Shared:
     authority = Shared()
-    monkeypatch.setattr(here, "authority_of", lambda _: authority)
+    monkeypatch.setattr(local_repository, "authority_of", lambda _: authority)
     return authority
 
 
@@ -95,7 +95,7 @@ def test_shared_workspaces_are_tidied_except_lost_deleted_and_stopped_ones(monke
 def test_this_host_shares_what_landings_wait_for_and_it_alone_has(
     shared: Shared, entry: dict[str, Any], landing: dict[str, Any], is_shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(here, "has", lambda _, commit: commit == COMMIT)
+    monkeypatch.setattr(local_repository, "has", lambda _, commit: commit == COMMIT)
     published: list[str] = []
     monkeypatch.setattr(claims, "publish", lambda _, entry_id, __: published.append(entry_id))
     shop = a_workspace()
@@ -122,7 +122,7 @@ def test_a_stopped_executor_and_work_that_cannot_be_shared_leave_the_request(
     def refused(*_: object) -> None:
         raise GitError("push", "no route")
 
-    monkeypatch.setattr(here, "has", lambda *_: True)
+    monkeypatch.setattr(local_repository, "has", lambda *_: True)
     monkeypatch.setattr(claims, "publish", refused)
     shop = a_workspace()
     row = an_entry(shop)
@@ -151,7 +151,7 @@ def shared_ones() -> set[str]:
 def test_one_that_a_newer_attempt_has_keeps_no_other_from_being_shared_and_a_few_are_at_a_time(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(here, "has", lambda *_: True)
+    monkeypatch.setattr(local_repository, "has", lambda *_: True)
     first, *others = (an_asked(a_workspace(name=name)) for name in "abc")
 
     def publish(_: Shared, entry_id: str, __: str) -> None:
@@ -168,8 +168,8 @@ def test_one_that_a_newer_attempt_has_keeps_no_other_from_being_shared_and_a_few
 
 
 def test_nothing_is_asked_of_a_host_that_shares_its_workspace_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "authority_of", lambda _: None)
-    monkeypatch.setattr(here, "ensure", lambda _: pytest.fail("it was fetched"))
+    monkeypatch.setattr(local_repository, "authority_of", lambda _: None)
+    monkeypatch.setattr(local_repository, "ensure", lambda _: pytest.fail("it was fetched"))
     for name in ("claim", "publish"):
         monkeypatch.setattr(claims, name, lambda *_, **__: pytest.fail("a ref was moved"))
     shop = a_workspace()
@@ -184,7 +184,7 @@ def test_nothing_is_asked_of_a_host_that_shares_its_workspace_with_none(monkeypa
 
 
 def test_a_run_has_no_work_to_claim_or_to_publish(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "ensure", lambda _: pytest.fail("it was fetched"))
+    monkeypatch.setattr(local_repository, "ensure", lambda _: pytest.fail("it was fetched"))
     session: Any = SimpleNamespace(entry=None, workspace=a_workspace())
     sharing.claim(session, "start")
     sharing.publish(session)
@@ -196,7 +196,7 @@ def test_a_session_claims_its_entry_for_its_attempt_once_the_repository_is_here(
 ) -> None:
     session, calls = a_session(an_entry(a_workspace())), list[Any]()
     session.attempt, session.entry.is_shared = 7, is_shared
-    monkeypatch.setattr(here, "ensure", lambda workspace: calls.append(workspace.pk))
+    monkeypatch.setattr(local_repository, "ensure", lambda workspace: calls.append(workspace.pk))
     monkeypatch.setattr(claims, "claim", lambda *given, **named: calls.append((given, named)))
     sharing.claim(session, "start")
     entry = session.entry
@@ -214,7 +214,7 @@ def test_a_session_whose_work_a_newer_attempt_has_is_superseded(
     def moved(*_: object, **__: object) -> None:
         raise Moved("a ref")
 
-    monkeypatch.setattr(here, "ensure", lambda _: None)
+    monkeypatch.setattr(local_repository, "ensure", lambda _: None)
     monkeypatch.setattr(claims, act, moved)
     with pytest.raises(Superseded):
         sharing.claim(session, "start") if act == "claim" else sharing.publish(session)
@@ -226,7 +226,7 @@ def test_a_claim_that_fails_is_no_claim(shared: Shared, monkeypatch: pytest.Monk
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(here, "ensure", lambda _: None)
+    monkeypatch.setattr(local_repository, "ensure", lambda _: None)
     monkeypatch.setattr(claims, "claim", fails)
     with pytest.raises(GitError):
         sharing.claim(a_session(an_entry(a_workspace())), "start")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from config.sockets import listen as listen_on
+from config.system.sockets import listen as listen_on
 from orchestration import sessions
 from orchestration.executor import control
 from orchestration.messaging import publishing, wake_ups

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.events import EntryBlocked
+from orchestration.facts.events import EntryBlocked
 from tests.factories import ANA, a_workspace
 from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces import activity

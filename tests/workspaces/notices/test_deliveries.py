@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget.reviews import drafting
-from orchestration.events import EntryHeld
+from orchestration.facts.events import EntryHeld
 from tests.dashboard.committed import transactional_db
 from tests.factories import ANA, a_review, a_workspace, blocked_event
 from tests.races.crowd import at_once

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from orchestration import digests as content
+from orchestration.edge import digests as content
 from orchestration.models import Entry, Question
 from tests.contract.api import Api, names_of
 from tests.dashboard.committed import transactional_db

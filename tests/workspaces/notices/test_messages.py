@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from budget.events import LimitReached
-from orchestration.events import DigestSent, QuestionAsked
+from orchestration.facts.events import DigestSent, QuestionAsked
 from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.activity.events import ActivityEvent

@@ -12,12 +12,12 @@ from django.utils.timezone import now
 from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.errors import Invalid, NotFound
-from workspaces.masking import Mask
 from workspaces.models import Channel, Delivery, Digest, Event
 from workspaces.notices import channels, chats, deliveries, digests, mail, posting, signing
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
 from workspaces.notices.posting import Result
+from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
 HOOK = "https://hooks.example.com/T0/secret-of-the-path?key=secret-of-query&v=1"

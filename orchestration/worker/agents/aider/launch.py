@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.aider.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.json_values import nested, parse_object, prompt_argument

@@ -7,7 +7,7 @@ from typing import Any
 
 from budget import amounts
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.claude_code.costs import is_own
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.codex.reader import Reader
 from orchestration.worker.agents.shared import toml
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
 from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.gemini.reader import CHATS, Reader
 from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from budget import amounts
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.mini_swe_agent.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.json_values import prompt_argument

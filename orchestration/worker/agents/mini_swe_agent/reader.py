@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread

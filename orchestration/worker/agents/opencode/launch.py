@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.opencode.reader import Reader
 from orchestration.worker.agents.opencode.store import Store
 from orchestration.worker.agents.shared import conversation_ids

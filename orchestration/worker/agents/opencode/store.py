@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
 
 STEPS = """

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
-from orchestration.sessions import own_files
+from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.qwen.reader import CHATS, Reader
 from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits

@@ -46,7 +46,7 @@ _starting = threading.Lock()
 @contextmanager
 def serving(*, on_record: OnRecord, may_edit: MayEdit, after_tool: AfterTool = lambda _: ("", "")) -> Iterator[str]:
     """A URL for one process of an agent, valid in the block. The callbacks run in the request's thread."""
-    secret = f"muster_{secrets.token_urlsafe(32)}"  # masked by its form (workspaces/masking.py)
+    secret = f"muster_{secrets.token_urlsafe(32)}"  # masked by its form (workspaces/secrets/masking.py)
     _listeners[secret] = _Listener(on_record, may_edit, after_tool)
     try:
         yield f"http://127.0.0.1:{_port()}/{secret}"

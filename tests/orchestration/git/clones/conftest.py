@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import branches
+from orchestration.git.clones.working_copies import WorkingCopy
 from orchestration.git.prepared import Committed, Prepared
-from orchestration.git.working_copies import WorkingCopy
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import a_repository, git, write
 

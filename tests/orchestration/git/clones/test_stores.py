@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, working_copies
+from orchestration.git import branches
 from orchestration.git import command as git_command
+from orchestration.git.clones import working_copies
 from orchestration.git.clones.store import packs, stores
 from orchestration.git.command import GitError
 from tests.orchestration.git import copies

@@ -5,7 +5,7 @@ import pytest
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import chunks
 from tests.factories import a_session, a_workspace, an_entry
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
 

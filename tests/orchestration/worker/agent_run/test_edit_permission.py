@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from orchestration.backlog import locks
+from orchestration.backlog.files import locks
 from orchestration.models import Entry, FileLock
 from orchestration.worker.agent_run import edit_permission
 from tests.factories import a_workspace, an_entry

@@ -13,7 +13,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.models import Category, Hold, LedgerEntry
 from orchestration.models import Session
-from orchestration.sessions import conversations, giving_way, metering, reservations, supervise
+from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.metering import Usage
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
@@ -54,7 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """The calls for more money, of which there is none, and for room, which another session makes at the second call alone."""
     calls: dict[str, list[Any]] = {"extend": [], "room": []}
     monkeypatch.setattr(reservations, "extend", lambda _, by: calls["extend"].append(by) or 0)
-    monkeypatch.setattr(giving_way, "make_room", lambda _: calls["room"].append(1) or len(calls["room"]) == 2)
+    monkeypatch.setattr(preemption, "make_room", lambda _: calls["room"].append(1) or len(calls["room"]) == 2)
     return calls
 
 

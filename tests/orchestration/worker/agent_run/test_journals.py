@@ -13,7 +13,8 @@ from budget.models import LedgerEntry
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
 from orchestration.models import Question, Session
-from orchestration.sessions import conversations, session_dir
+from orchestration.sessions import conversations
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.agent_run import journals
 from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from tests.factories import ANA, a_session, a_workspace, an_entry

@@ -15,7 +15,7 @@ from orchestration.worker.agent_run import mailbox
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Asked, Finished, Started, Text, Usage, Waiting
 from tests.factories import ANA, a_session, a_workspace, an_entry
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
 MASK = Mask({"API_KEY": "sk-very-secret"})

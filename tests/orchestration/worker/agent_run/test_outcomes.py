@@ -7,7 +7,7 @@ import pytest
 from orchestration.dialogue import questions
 from orchestration.models import Round, Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import giving_way
+from orchestration.sessions import preemption
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
@@ -115,7 +115,7 @@ def test_only_a_failure_of_the_agent_itself_is_a_crash(session: Session, code: s
     [
         ("stopped", "ana", False, "stopped", True, "Stopped by ana: its work is kept"),
         ("stopped", "ana", True, "stopped", False, "Stopped by ana: its work is kept"),
-        ("stopped", "muster", False, "out_of_money", True, giving_way.MESSAGE),
+        ("stopped", "muster", False, "out_of_money", True, preemption.MESSAGE),
         ("stopped", "muster", True, "stopped", False, "Stopped by muster: its work is kept"),
         ("interrupted", "ana", False, "interrupted", True, "The worker was shut down: its work is kept"),
         ("fenced", "", False, "interrupted", True, "The worker was shut down: its work is kept"),

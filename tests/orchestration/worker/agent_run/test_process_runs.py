@@ -15,9 +15,10 @@ from orchestration.configuration import Agent, load, secrets
 from orchestration.dialogue.delivery import Mail
 from orchestration.models import LogChunk, Session, Worker
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import conversations, session_dir, supervise
+from orchestration.sessions import conversations, supervise
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks
-from orchestration.sessions.sandbox import Boxes, Decision
+from orchestration.sessions.sandbox import Decision, Sandboxes
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
@@ -27,8 +28,8 @@ from orchestration.worker.agents import command
 from orchestration.worker.agents.shared.events import Failure
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
 from tests.factories import ANA, a_session, a_workspace, an_entry
-from workspaces.masking import Mask
-from workspaces.sealing import Sealed
+from workspaces.secrets.masking import Mask
+from workspaces.secrets.sealing import Sealed
 
 pytestmark = pytest.mark.django_db
 SECRET = "endpoint-secret-of-this-process"
@@ -88,10 +89,10 @@ class Room:
 
     def run(self, role: Role, *, mail: Mail | None = None, **more: Any) -> AgentRun:
         config = load({})
-        boxes = Boxes(config, self.session.workspace, Decision(confined=False), "1")
+        sandboxes = Sandboxes(config, self.session.workspace, Decision(confined=False), "1")
         agent = Agent(command="mine", timeout_s=70, idle_timeout_s=30, env={"KEY": "sk-of-the-agent"})
         flags = StopFlags(self.session.pk, self.session.attempt)
-        given = {"prompt": "Do it", "cwd": self.folder, "boxes": boxes, "scratch": self.folder, "limit": 7, **more}
+        given = {"prompt": "Do it", "cwd": self.folder, "sandboxes": sandboxes, "scratch": self.folder, "limit": 7, **more}
         return process.run(self.session, flags, self.writer, agent, role, self.directory, mail=mail, **given)
 
     @property

@@ -12,7 +12,8 @@ from orchestration.configuration import Agent
 from orchestration.dialogue import messages
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import conversations, session_dir
+from orchestration.sessions import conversations
+from orchestration.sessions.folders import session_dir
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun

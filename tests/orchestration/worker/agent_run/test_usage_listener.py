@@ -17,7 +17,7 @@ from orchestration.worker.agents.shared.events import Discrepancy, Failure, Fini
 from orchestration.worker.agents.shared.interface import Thread
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.worker.agents.recorded import a_task
-from workspaces.masking import Mask
+from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,8 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.approval import gate
-from orchestration.backlog import dependencies, unproven, ways
+from orchestration.backlog import dependencies, unproven
+from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing, Round, TreeVerdict

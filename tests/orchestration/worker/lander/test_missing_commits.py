@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from orchestration import queries
+from orchestration.edge import queries
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Integration, Landing, Round, Session
-from orchestration.repositories import claims, here
+from orchestration.repositories import claims, local_repository
 from tests.factories import a_worker
 from tests.orchestration.worker.lander.test_chains import a_shop, chain
 from tests.orchestration.worker.lander.verified import verified
@@ -30,7 +30,7 @@ def missing(entry: Entry, *, host: str = "build-1", host_id: str = "host_1") -> 
 
 def on_several_hosts(work: Shop) -> None:
     """The home of the repository is this host's, by the id that its data directory keeps."""
-    from workspaces import hosts
+    from workspaces.machine import hosts
 
     Workspace.objects.update(host_id=hosts.host_id())
 
@@ -166,6 +166,6 @@ def test_what_builds_on_it_starts_on_the_host_that_has_it_and_no_attempt_is_lost
 def test_what_another_host_shared_is_looked_for_where_it_was_shared(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     work, below, above = unproven_elsewhere(shop)
     looked_for: list[str] = []
-    monkeypatch.setattr(here, "bring", lambda _, commit, *refs: bool(looked_for.extend(refs)))
+    monkeypatch.setattr(local_repository, "bring", lambda _, commit, *refs: bool(looked_for.extend(refs)))
     work.supervise(work.claim(above))
     assert claims.ref_of(below.pk) in looked_for

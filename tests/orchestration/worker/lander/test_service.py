@@ -14,7 +14,7 @@ from orchestration.models import Executor, Integration, PullRequest
 from orchestration.models import Landing as Row
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions.sandbox import HostFault
-from orchestration.worker import host_faults, reach
+from orchestration.worker import availability, host_faults
 from orchestration.worker.lander import batches, service
 from orchestration.worker.lander import lease as lease_module
 from orchestration.worker.lander.lease import Halted, Lease
@@ -104,7 +104,7 @@ def test_a_workspace_whose_repository_is_away_keeps_no_other_waiting(
 ) -> None:
     branch.wake(a_workspace(name="Other").pk)
     in_line, seen = branch.due(lander.worker), list[str]()
-    monkeypatch.setattr(reach, "is_lost", lambda workspace_id: workspace_id == in_line[0])
+    monkeypatch.setattr(availability, "is_lost", lambda workspace_id: workspace_id == in_line[0])
     works(monkeypatch, lambda lease: seen.append(lease.workspace_id))
     assert lander.run_due() == 1 and seen == in_line[1:]
     assert Integration.objects.get(pk=in_line[0]).due, "it is looked at again once its repository is back"
@@ -147,7 +147,7 @@ def test_a_host_that_cannot_work_for_a_workspace_leaves_it_to_others(
     shop: Workspace, lander: Service, problem: Exception, by_host: str, sentence: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: dict[str, str] = {}
-    monkeypatch.setattr(reach, "lost", lambda workspace_id, why: lost.update({workspace_id: why}))
+    monkeypatch.setattr(availability, "lost", lambda workspace_id, why: lost.update({workspace_id: why}))
     monkeypatch.setattr(host_faults, "problem", lambda _: by_host)
     works(monkeypatch, fails(problem))
     lander.run_due()
@@ -159,7 +159,7 @@ def test_a_workspace_that_this_host_cannot_reach_is_not_worked_on(
     shop: Workspace, lander: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works(monkeypatch, lambda _: pytest.fail("it worked"))
-    monkeypatch.setattr(reach, "is_lost", lambda workspace_id: workspace_id == shop.pk)
+    monkeypatch.setattr(availability, "is_lost", lambda workspace_id: workspace_id == shop.pk)
     assert lander.run_due() == 0 and row().due
 
 

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, IntegrationCommit, Landing, Session, Worker
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.lander import pushing, refs, swap
 from orchestration.worker.lander.lease import Lease

@@ -9,9 +9,9 @@ from django.db import connection
 from orchestration.configuration import secrets
 from orchestration.dialogue import messages, questions
 from orchestration.executor import dispatch, explain
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Message, Question, Session
-from orchestration.reasons import Reason
-from orchestration.sessions import session_dir
+from orchestration.sessions.folders import session_dir
 from orchestration.worker.agent_run import mailbox
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, reports, rounds_of, spends

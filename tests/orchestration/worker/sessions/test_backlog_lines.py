@@ -4,8 +4,8 @@ import pytest
 
 from orchestration import configuration
 from orchestration.models import Entry, Round, Run, Session
-from orchestration.proposals import world
-from orchestration.proposals.world import Known, World
+from orchestration.proposals.context import planning_context
+from orchestration.proposals.context.planning_context import Known, PlanningContext
 from orchestration.worker.runs import expander, planner
 from tests.factories import a_session, a_workspace, an_entry, ended
 
@@ -19,8 +19,8 @@ def test_the_newest_open_entries_are_listed_and_the_older_ones_counted(monkeypat
     files = tuple(f"{n}.py" for n in range(11))
     entries = [*known(1, 2, 3, 4), *known(5, is_open=False), *known(6, paths=files)]
     listed = ["#4 Entry 4", f"#6 Entry 6 ({', '.join(files[:10])})"]
-    assert planner.backlog_lines(World(entries=entries)) == [*listed, "and 3 older ones"]
-    assert planner.backlog_lines(World(entries=entries[3:])) == listed
+    assert planner.backlog_lines(PlanningContext(entries=entries)) == [*listed, "and 3 older ones"]
+    assert planner.backlog_lines(PlanningContext(entries=entries[3:])) == listed
 
 
 def test_an_expander_is_shown_the_newest_rounds_in_order_and_the_backlog_without_the_entry(
@@ -34,7 +34,7 @@ def test_an_expander_is_shown_the_newest_rounds_in_order_and_the_backlog_without
             Round.objects.filter(session=session).update(summary=f"#{entry.seq} tried {number}")
             ended(session, score=number / 4)
     monkeypatch.setattr(expander, "MAX_ROUNDS", 2)
-    monkeypatch.setattr(world, "read", lambda *_: World(entries=known(1, 2, 12)))
+    monkeypatch.setattr(planning_context, "read", lambda *_: PlanningContext(entries=known(1, 2, 12)))
     run = Session.of_any_role.create(id="run_1", workspace=shop, role="expand", attempt=1)
     question = expander.question(Run.objects.create(session=run, subject=subject), configuration.Config())
     rounds, backlog = (question.prompt.partition(f"## {name}")[2].partition("\n## ")[0] for name in ("Its rounds", "Also on"))

@@ -8,11 +8,11 @@ import pytest
 
 from budget.amounts import usd
 from orchestration.backlog import entry_actions, entry_state
-from orchestration.backlog.transitions import Next
+from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import reconcile
+from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Proposal, Run, Session
 from orchestration.proposals import applying, expanding, requests
-from orchestration.reasons import Reason
 from tests.factories import ANA, an_entry, project, some_entries
 from tests.orchestration.worker.sessions.planning import answers, entries
 from tests.orchestration.worker.sessions.shop import Shop

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.backlog import content, dependencies, locks, splitting
+from orchestration.backlog import content, dependencies, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.backlog.files import locks
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock, Session
 from orchestration.worker.steps import files_of_others, implementing

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from orchestration import tasks
+from orchestration.edge import tasks
 from orchestration.worker import session_run
 from tests.orchestration.worker.sessions.shop import Shop
 

@@ -17,7 +17,7 @@ from orchestration.worker.lander.service import Service
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.git.repositories import git, try_git
 from tests.orchestration.worker.sessions.shop import BRANCH
-from workspaces import hosts
+from workspaces.machine import hosts
 
 
 class Host:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from orchestration.executor import explain
 from orchestration.models import Entry, Executor, Integration, Session, Worker
 from orchestration.repositories import remote as remote_module
-from orchestration.worker import reach
+from orchestration.worker import availability
 from orchestration.worker.lander import base_branch, pushing
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
@@ -26,14 +26,14 @@ Make = Callable[..., Team]
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((reach, "_next"), (base_branch, "_next_fetch"), (pushing, "_paused_until")):
+    for module, name in ((availability, "_next"), (base_branch, "_next_fetch"), (pushing, "_paused_until")):
         monkeypatch.setattr(module, name, {})
 
 
 def looks_again(host: Host, work: Team) -> bool:
-    reach._next.update(dict.fromkeys(reach._next, (0.0, reach.FIRST_PAUSE_S)))
+    availability._next.update(dict.fromkeys(availability._next, (0.0, availability.FIRST_PAUSE_S)))
     with host.acts():
-        return work.workspace.pk in reach.look_again()
+        return work.workspace.pk in availability.look_again()
 
 
 def why(work: Team, entry: Entry) -> str:
@@ -92,7 +92,7 @@ def test_a_lander_leaves_a_lost_remote_alone_and_other_workspaces_land(
     work.run(work.first)
     shutil.move(remote, remote.with_suffix(".away"))
     work.land(work.first)
-    assert reach.is_lost(work.workspace.pk)
+    assert availability.is_lost(work.workspace.pk)
     tried: list[str] = []
     monkeypatch.setattr(remote_module.Remote, "refs", lambda self, *names: tried.append(self.url))
     work.land(work.first)
@@ -113,18 +113,18 @@ def test_landing_goes_on_where_it_was_once_the_remote_is_back(team: Make, remote
 
 def test_a_remote_that_takes_long_to_fail_is_tried_less_often(team: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     work = team()
-    reach.lost(work.workspace.pk, "x could not be used")
+    availability.lost(work.workspace.pk, "x could not be used")
     clock = [time.monotonic()]
-    monkeypatch.setattr(reach.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(availability.time, "monotonic", lambda: clock[0])
 
     def hangs(*_: Any) -> None:
         clock[0] += 20
         raise remote_module.Unreachable("ls-remote", "it did not answer")
 
-    monkeypatch.setattr(reach, "_try", hangs)
-    clock[0] += reach.FIRST_PAUSE_S
-    assert work.workspace.pk not in reach.look_again()
-    assert reach._next[work.workspace.pk][0] == clock[0] + 20 * reach.PAUSE_FACTOR
+    monkeypatch.setattr(availability, "_try", hangs)
+    clock[0] += availability.FIRST_PAUSE_S
+    assert work.workspace.pk not in availability.look_again()
+    assert availability._next[work.workspace.pk][0] == clock[0] + 20 * availability.PAUSE_FACTOR
 
 
 def test_one_host_alone_lands_while_its_remote_is_away_and_the_page_shows_it(team: Make, remote: Path) -> None:

@@ -203,7 +203,7 @@ def test_each_process_of_a_round_may_spend_what_is_left_and_grow(talk: Talk, mon
     monkeypatch.setattr(conversation.process, "run", run)
     monkeypatch.setattr(conversation, "scratch", lambda *_: None)
     monkeypatch.setattr(conversation.session_dir, "for_session", lambda _: None)
-    vars(talk.context).update(writer=None, boxes=None, worktree=SimpleNamespace(path=None))
+    vars(talk.context).update(writer=None, sandboxes=None, worktree=SimpleNamespace(path=None))
     messages.instruct(talk.session.entry, "Hurry", by=ANA)
     talk.session.has_mail = False
     conversation.run(talk.context, "Task", starts_anew=False)

@@ -6,9 +6,9 @@ import pytest
 
 from orchestration.configuration import JUDGES, Check, Config
 from orchestration.git import command as git
-from orchestration.git import path_patterns
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.store.stores import Store
+from orchestration.git.names import path_patterns
 from orchestration.worker.steps import protected_files
 from tests.orchestration.git.repositories import a_repository
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.backlog.paths import LockTable, ancestors, covers
+from orchestration.backlog.files.paths import LockTable, ancestors, covers
 from orchestration.models import FileLock, Landing
 from orchestration.worker.steps import undeclared_files
 from orchestration.worker.steps.files_of_others import findings_for

@@ -1,0 +1,1 @@
+"""Words of pages: labels, states, events, and what to do about a reason."""

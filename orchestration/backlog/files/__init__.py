@@ -1,0 +1,1 @@
+"""The files of entries: their patterns, and the locks on them."""

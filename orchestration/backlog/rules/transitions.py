@@ -1,0 +1,132 @@
+"""The next state of an entry when a session ends: pure, one table (docs/reference/states.md shows it)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from budget.amounts import exact_usd
+from orchestration.backlog.rules.ways import Done
+from orchestration.facts.reasons import Reason
+
+MAX_CRASHES = 3
+MAX_FAILURES = 5  # of the agent, or of its worker
+UNCHANGED = "Its agent changed nothing in two rounds in a row: read its log, correct the entry or the agent, then resume it"
+NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The entry after the session's round was counted. Amounts in micro-USD. `awaited`: reserved for what an absent host says.
+    `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one, `plan_left` counts: what
+    plan and cap have left that is not spent. `done`: how its passed work needs no landing."""
+
+    outcome: str
+    message: str
+    rounds_completed: int
+    budget_rounds: int
+    crashes: int
+    headroom: int
+    min_round: int
+    awaited: int = 0
+    losses: int = 0
+    own_budget: bool = True
+    plan_left: int = 0
+    stopped_for_good: bool = False
+    stopped_by: str = ""
+    hold_after_by: str = ""
+    conflicts_in_a_row: int = 0
+    unchanged_in_a_row: int = 0
+    improvements: Sequence[float] = ()
+    plateau_rounds: int = 3
+    plateau_epsilon: float = 0.01
+    verify_next: bool = False
+    lands: bool = False
+    done: Done | None = None
+    on_hold: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The entry's next status; blocked and failed carry their reason, done carries its way."""
+
+    status: str
+    code: str = ""
+    message: str = ""
+    done: Done | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status == "done") != (self.done is not None):
+            raise ValueError(f"An entry that becomes {self.status} {'needs a' if self.done is None else 'has no'} way to done")
+
+
+PENDING = Next("pending")
+LANDING = Next("in_progress")
+"""Verified: in progress without a session, until its work is on the integration branch."""
+
+
+def after(facts: Facts) -> Next:
+    """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
+    following = _after(facts)
+    if facts.stopped_for_good and following == PENDING:  # however it ended: its worker may have died meanwhile
+        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
+    if facts.hold_after_by and following == PENDING:
+        return Next(
+            "blocked", Reason.HUMAN_HOLD, f"On hold after its round, as {facts.hold_after_by} asked: resume it to continue"
+        )
+    return following
+
+
+def _after(facts: Facts) -> Next:
+    if facts.on_hold:
+        return Next("blocked", Reason.HUMAN_HOLD, facts.on_hold)
+    if facts.outcome == "passed":
+        return LANDING if facts.lands else Next("done", done=facts.done)
+    if facts.outcome in ("stopped", "interrupted", "unavailable", "asked"):
+        return PENDING
+    if facts.outcome == "out_of_money":
+        return _without_money(facts)
+    if facts.outcome in ("crashed", "timed_out", "lost"):
+        return _after_crash(facts)
+    return _after_round(facts)
+
+
+def _after_crash(facts: Facts) -> Next:
+    agent_failures = facts.crashes - facts.losses
+    if agent_failures >= MAX_CRASHES:
+        return Next(
+            "failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {agent_failures} times in a row. Last: {facts.message}"
+        )
+    if facts.crashes >= MAX_FAILURES:
+        message = f"Its sessions ended without a result {facts.crashes} times in a row. Last: {facts.message}"
+        return Next("failed", Reason.AGENT_UNAVAILABLE, message)
+    if facts.verify_next:
+        return PENDING  # the work is done and paid: its verification needs no money for a round
+    return _without_money(facts)
+
+
+def _after_round(facts: Facts) -> Next:
+    if facts.outcome == Reason.NO_CHANGE and facts.unchanged_in_a_row >= 2:
+        return Next("blocked", Reason.NO_CHANGE, UNCHANGED)
+    if facts.rounds_completed >= facts.budget_rounds:
+        subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
+        message = f"{subject} used up: raise its rounds to continue"
+        return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
+    if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
+        return Next("blocked", Reason.MERGE_CONFLICT, facts.message)
+    recent = facts.improvements[-facts.plateau_rounds :]
+    if len(recent) >= facts.plateau_rounds and all(gain < facts.plateau_epsilon for gain in recent):
+        message = f"The last {facts.plateau_rounds} rounds did not improve its score by {facts.plateau_epsilon:g}"
+        return Next("blocked", Reason.NO_IMPROVEMENT, message)
+    return _without_money(facts)
+
+
+def _without_money(facts: Facts) -> Next:
+    """Pending, or blocked when another round cannot be paid: by the entry's own budget, or, without one, by a plan that is spent. What is
+    only reserved may come back, also from a host that is away: the executor waits for it."""
+    needed = max(facts.min_round, 1)
+    left = facts.headroom + facts.awaited if facts.own_budget else max(facts.plan_left, facts.headroom)
+    if left >= needed:
+        return PENDING
+    if not facts.own_budget:
+        return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
+    message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+    return Next("blocked", Reason.BUDGET_EXCEEDED, message)

@@ -1,0 +1,1 @@
+"""Where messages, signals and queries come in: Celery tasks, the worker process, digests."""

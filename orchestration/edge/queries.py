@@ -1,0 +1,323 @@
+"""Reads for pages and the API, each in a fixed number of queries."""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Max, Q
+
+from budget import amounts
+from budget.models import RoundSpend
+from budget.reads.queries import position
+from orchestration import configuration
+from orchestration.backlog import content
+from orchestration.backlog.tree import reads as tree
+from orchestration.executor import explain
+from orchestration.facts.reasons import Reason
+from orchestration.hosts import online
+from orchestration.landing import queue, reads
+from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
+from orchestration.sessions import sandbox
+from orchestration.sessions.sandbox import network
+from workspaces import ids
+from workspaces.errors import NotFound
+from workspaces.models import Event
+
+
+def entry_for(workspace_id: str, entry_id: str) -> Entry:
+    """An entry on the backlog. Raises NotFound."""
+    entry = None
+    if ids.is_id(entry_id):
+        entries = Entry.objects.select_related("account", "workspace")
+        entry = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
+    if entry is None:
+        raise NotFound("Entry not found")
+    return entry
+
+
+def session_for(workspace_id: str, session_id: str) -> Session:
+    """A session of the workspace, open or ended. Raises NotFound."""
+    session = None
+    if ids.is_id(session_id):
+        session = (
+            Session.objects.select_related("entry__account", "hold", "worker")
+            .filter(pk=session_id, workspace_id=workspace_id)
+            .first()
+        )
+    if session is None:
+        raise NotFound("Worker session not found")
+    return session
+
+
+def executor_for(workspace_id: str) -> Executor:
+    return Executor.objects.get(pk=workspace_id)
+
+
+def agent_state(workspace_id: str) -> dict[str, Any]:
+    """The state of the workspace's agents: if they can work, with the versions of their programs. Two queries."""
+    executor = executor_for(workspace_id)
+    config = configuration.load(executor.config)
+    able = online.able(within_s=settings.LEASE_S).order_by("host")
+    pushed = {"commit": executor.pushed_commit or None, "error": executor.push_error or None}
+    return {
+        "kind": config.agent.kind,
+        "code": executor.trouble_code or None,
+        "message": executor.trouble_message or None,
+        "since": executor.trouble_since,
+        "until": executor.trouble_until,
+        "programs": [
+            {"host": host, "versions": _versions(programs), "sandbox": programs.get("sandbox")}
+            for host, programs in dict(able.values_list("host", "agents")).items()
+        ],
+        "push": {"remote": config.push.remote, **pushed} if config.push else None,
+    }
+
+
+OF_HOST = ("sandbox", "memory")
+"""What a worker reports of its host beside the agents that are installed there."""
+
+
+def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
+    """True if all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
+    able = online.able(within_s=settings.LEASE_S)
+    reports = {host: programs["sandbox"] for host, programs in able.values_list("host", "agents") if "sandbox" in programs}
+    confined, sentence = sandbox.in_force(config.sandbox, reports)
+    warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
+    return confined, f"{sentence} {warning}".rstrip() if config.sandbox.network == "open" else sentence
+
+
+def _versions(programs: dict[str, str]) -> dict[str, str]:
+    return {kind: version for kind, version in programs.items() if kind not in OF_HOST}
+
+
+def memory_limit() -> str:
+    """A sentence about who keeps `limits.memory_mb` on the hosts that are online. One query."""
+    able = online.able(within_s=settings.LEASE_S)
+    reports = {host: programs["memory"] for host, programs in able.values_list("host", "agents") if "memory" in programs}
+    watched = sorted(host for host, report in reports.items() if report != "kernel")
+    if watched:
+        return f"Checked each second on {', '.join(watched)}, where the kernel keeps no such limit (MUSTER_CGROUP_PARENT)."
+    return "Kept by the kernel." if reports else ""
+
+
+def open_sessions(workspace_id: str) -> list[Session]:
+    """Longest first. Sorted here: asked for the order, SQLite would read all sessions by it."""
+    sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN).select_related("entry", "hold")
+    return sorted(sessions, key=lambda session: (session.claimed_at, session.pk))
+
+
+def shown_status(session: Session) -> str:
+    """A session's status in the API: an open session with a stop request is stopping."""
+    if session.status == Session.Status.ENDED:
+        return session.outcome
+    if session.stop_wanted_at is not None:
+        return "stopping"
+    return "starting" if session.status == Session.Status.CLAIMED else "running"
+
+
+def shown_phase(session: Session) -> str:
+    """The contract has no phase for setup or merge: a starting session shows the phase to come, a merging one verification."""
+    if session.phase == Session.Phase.STARTING:
+        return "verification" if session.work == Entry.Work.VERIFY else "implementation"
+    return "verification" if session.phase == Session.Phase.MERGING else session.phase
+
+
+def locks_by_entry(workspace_id: str) -> dict[str, list[str]]:
+    """Entry id to its locked paths, sorted, as in the contract."""
+    locked: dict[str, list[str]] = defaultdict(list)
+    for entry_id, path in (
+        FileLock.objects.filter(workspace_id=workspace_id).order_by("entry_id", "path").values_list("entry_id", "path")
+    ):
+        locked[entry_id].append(path)
+    return locked
+
+
+def counts(workspace_id: str) -> dict[str, int]:
+    """Entries by status, as the contract's diagnostics name them."""
+    rows = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).values_list("status").annotate(n=Count("id"))
+    by_status = dict(rows.order_by())
+    names = {"pending": "pending", "blocked": "blocked", "in_progress": "inProgress", "done": "done", "failed": "failed"}
+    return {"total": sum(by_status.values()), **{shown: by_status.get(status, 0) for status, shown in names.items()}}
+
+
+def diagnostics(workspace_id: str) -> dict[str, Any]:
+    """The contract's diagnostics: the executor's state, and why entries wait."""
+    executor = executor_for(workspace_id)
+    statuses = [session.status for session in open_sessions(workspace_id)]
+    _, explained = explain.explain(workspace_id)
+    return {
+        "state": executor.state,
+        "paused": executor.state == Executor.State.PAUSED,
+        "initialized": executor.state != Executor.State.STOPPED,
+        "trackedSessions": len(statuses),
+        "activeSessions": statuses.count(Session.Status.RUNNING),
+        "dispatchingCount": statuses.count(Session.Status.CLAIMED),
+        "entries": counts(workspace_id),
+        "readyToDispatch": sum(
+            1 for explanation in explained if explanation.why is None or explanation.why.code == Reason.CONCURRENCY_LIMIT
+        ),
+        "blockedReasons": list(dict.fromkeys(explanation.why.code for explanation in explained if explanation.why)),
+    }
+
+
+def entries_page(
+    workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
+) -> tuple[list[Entry], str | None]:
+    """Entries by number, after `cursor`."""
+    entries = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
+    if status:
+        entries = entries.filter(status=status)
+    if words:
+        entries = entries.filter(Q(content__icontains=words) | Q(id=words))
+    if reason:
+        entries = _with_reason(workspace_id, entries, reason)
+    if cursor is not None:
+        entries = entries.filter(seq__gt=position(cursor))
+    page = list(entries.order_by("seq")[: limit + 1])
+    return page[:limit], str(page[limit - 1].seq) if len(page) > limit else None
+
+
+def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
+    """Filters by the stored reason, or by the executor's checks for reasons that are not stored."""
+    _, explained = explain.explain(workspace_id)
+    explained_ids = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
+    return entries.filter(Q(reason_code=reason) | Q(pk__in=explained_ids))
+
+
+def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries as the API shows them. The number of queries does not depend on the number of entries."""
+    ids_ = [entry.pk for entry in entries]
+    why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
+    away = queue.waiting_for_host([e.pk for e in entries if e.status == Entry.Status.IN_PROGRESS])
+    before: dict[str, list[str]] = defaultdict(list)
+    for waiting, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
+        before[waiting].append(other)
+    worked: dict[str, list[str]] = defaultdict(list)
+    for entry_id, session_id in Session.objects.filter(entry_id__in=ids_).order_by("attempt").values_list("entry_id", "id"):
+        worked[entry_id].append(session_id)
+    split = [entry.pk for entry in entries if entry.is_container]
+    children = tree.children(split)
+    budgets = tree.budgets(split)
+    return [
+        _shown(
+            entry,
+            [*_reasons(why.get(entry.pk)), *_away(away.get(entry.pk))],
+            before[entry.pk],
+            worked[entry.pk],
+            [child.pk for child in children[entry.pk]],
+            budgets.get(entry.pk, entry.account.budget),
+        )
+        for entry in entries
+    ]
+
+
+def _shown(
+    entry: Entry,
+    reasons: list[dict[str, str]],
+    depends_on: list[str],
+    session_ids: list[str],
+    children: Sequence[str],
+    budget: int,
+) -> dict[str, Any]:
+    return {
+        "id": entry.pk,
+        "seq": entry.seq,
+        "type": entry.type,
+        "content": entry.content,
+        "spec": entry.spec,
+        "spec_frozen": entry.spec_frozen,
+        "status": entry.status,
+        "reasons": reasons,
+        "priority": Entry.Priority(entry.priority).name.lower(),
+        "depends_on": depends_on,
+        "parent": entry.parent_id,
+        "children": children,
+        "parallelizable": entry.parallelizable,
+        "parallel_group": entry.parallel_group or None,
+        "budget_usd": amounts.number(budget),
+        "budget_human_locked": entry.account.human_locked,
+        "spent_usd": amounts.number(entry.account.spent),
+        "budget_rounds": entry.budget_rounds,
+        "rounds_completed": entry.rounds_completed,
+        "score": entry.score,
+        "branch": entry.branch if session_ids else None,
+        "created_by": entry.created_by or None,
+        "assigned_to": entry.assigned_to or None,
+        "session_ids": session_ids,
+        "created_at": entry.created_at,
+        "updated_at": entry.updated_at,
+        "group": entry.group or None,
+        "requires": entry.requires,
+        "source": _source(entry),
+        "version": content.version(content.values(entry, depends_on)),
+    }
+
+
+def _reasons(explanation: explain.Explanation | None) -> list[dict[str, str]]:
+    return [
+        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
+        for check in (explanation.checks if explanation else [])
+        if not check.passed
+    ]
+
+
+def _away(message: str | None) -> list[dict[str, str]]:
+    """Verified work whose commit is on another host alone."""
+    if not message:
+        return []
+    return [{"code": Reason.NO_HOST_FITS, "message": message, "observed": "its commit is not here", "needed": "its commit"}]
+
+
+def _source(entry: Entry) -> dict[str, Any] | None:
+    if entry.source_hashes is None:
+        return None
+    return {"plan": entry.source_plan, "id": entry.source_id or None, "path": entry.source_path}
+
+
+def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """Rounds after `cursor`, by number, with cost and findings, and the next cursor. Two queries."""
+    rounds = Round.objects.filter(entry=entry).order_by("number")
+    if cursor is not None:
+        rounds = rounds.filter(number__gt=position(cursor))
+    page = list(rounds[: limit + 1])
+    following = str(page[limit - 1].number) if len(page) > limit else None
+    return shown_rounds(entry, page[:limit]), following
+
+
+def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
+    """Rounds with cost and findings. One query for the costs."""
+    costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
+    return [
+        {
+            "number": round_.number,
+            "session_id": round_.session_id,
+            "cost_usd": amounts.number(costs.get(round_.number, 0)),
+            "score": round_.score,
+            "improvement_score": round_.improvement_score,
+            "base_score": round_.base_score,
+            "verdict": round_.verdict,
+            "is_unproven": round_.is_unproven,
+            "summary": round_.summary,
+            "findings": round_.findings,
+            "checks": [reads.shown_check(check) for check in round_.checks],
+            "review": round_.review or None,
+            "commit": round_.commit or None,
+            "diffstat": round_.diffstat,
+            "prompt": round_.prompt,
+            "started_at": round_.started_at,
+            "ended_at": round_.ended_at,
+        }
+        for round_ in rounds
+    ]
+
+
+def events_after(workspace_id: str, *, after: int, limit: int) -> list[Event]:
+    return list(Event.objects.filter(workspace_id=workspace_id, id__gt=after).order_by("id")[:limit])
+
+
+def newest_event(workspace_id: str) -> int:
+    """The number of the newest event; `events_after` returns later ones."""
+    return Event.objects.filter(workspace_id=workspace_id).aggregate(newest=Max("id"))["newest"] or 0

@@ -1,0 +1,1 @@
+"""Reasons and events: the words that the rest of the orchestration records."""

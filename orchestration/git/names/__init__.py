@@ -1,0 +1,1 @@
+"""Names of files: patterns that entries declare, and names that git reserves."""

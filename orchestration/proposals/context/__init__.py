@@ -1,0 +1,1 @@
+"""The backlog as a run of an agent read it: files, entries, and what changed since."""

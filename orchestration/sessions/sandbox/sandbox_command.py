@@ -1,0 +1,195 @@
+"""The sandbox of one process: its working copy, its own files, the programs that it may need, and nothing else of the host."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from django.conf import settings
+
+from orchestration.configuration import Config
+from orchestration.git.clones import untrusted
+from orchestration.processes import sandbox, sandbox_probe
+from orchestration.processes.agent_process import Sandboxed
+from orchestration.processes.programs import Finder
+from orchestration.processes.sandbox import Box, Mount
+from orchestration.sessions.folders import own_files
+from orchestration.sessions.folders.session_dir import AGENT_BIN
+from orchestration.sessions.sandbox import network, system, visible_paths
+from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
+from orchestration.sessions.sandbox.faults import building
+from orchestration.sessions.sandbox.missing import Missing
+from orchestration.sessions.sandbox.visible_paths import WORK
+from workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The environment and confinement of a process. `sandbox` None: as the worker's user. `env`: all of it. `limits`: of its control group."""
+
+    env: dict[str, str]
+    sandbox: Sandboxed | None = None
+    limits: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sandboxes:
+    """The sandboxes of one session, or of one workspace's lander. `place`: the last part of the fixed path of its working copies."""
+
+    config: Config
+    workspace: Workspace
+    decision: Decision
+    place: str
+    programs: tuple[str, ...] = field(default=())
+    refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
+
+    def cwd(self, working_copy: Path) -> Path:
+        """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
+        return Path(WORK, self.place) if self.decision.confined else working_copy
+
+    @building()
+    def start(
+        self,
+        working_copy: Path,
+        env: Mapping[str, str],
+        *,
+        scratch: Path,
+        home: Path | None = None,
+        files: Iterable[Path] = (),
+        logins: Iterable[Path] = (),
+        endpoint: str = "",
+        questions: Path | None = None,
+    ) -> Started:
+        """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
+        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people.
+        Raises HostFault."""
+        if not self.decision.confined:
+            return Started(dict(env), limits=self.config.limits.of_tree)
+        cwd = str(self.cwd(working_copy))
+        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store]
+        own += [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
+        own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
+        if questions is not None:
+            own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
+        if home is not None:
+            own.append(Mount(str(home), str(home), writable=True))
+        home_at = os.environ.get("HOME", "")
+        private = {"/tmp": _folder(scratch / "tmp"), "/var/tmp": _folder(scratch / "tmp")}
+        private |= {home_at: _folder(scratch / "home")} if home_at not in ("", "/") else {}
+        _make_mount_points(private, [*self._shown, *own])
+        box = Box(
+            cwd=cwd,
+            own=tuple(own),
+            home=str(scratch / "home"),
+            home_at=home_at,
+            tmp=str(scratch / "tmp"),
+            system=system.mounts(),
+            shown=self._shown,
+            hidden=frozenset(self._hidden),
+            hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
+            proc=sandbox_probe.proc_read_only(),
+            network=self.config.sandbox.network,
+        )
+        way_out = network.way_out(self.config, endpoint, self.refusals)
+        interpreter, needed = sandbox_probe.python()
+        boxed = Sandboxed(
+            sandbox_probe.probe().bwrap,
+            sandbox.options(box),
+            [interpreter, "-I", "-S", sandbox.INIT],
+            needed,
+            {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.write_mb * 2**20},
+            way_out,
+        )
+        own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
+        return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
+
+    @building()
+    def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:
+        """The command line that runs `argv` where it can read these paths, and write nowhere: for Muster's own git on what an agent wrote. It
+        inherits the environment, stdin, stdout and stderr; it has no network, no home and no /tmp."""
+        if not self.decision.confined:
+            return list(argv)
+        program = Finder("", os.environ.get("PATH", "")).of_program(argv[0])
+        visible = [
+            *visible_paths.mounts(program, writable=False),
+            *(Mount(os.path.realpath(path), str(path)) for path in readable),
+        ]
+        box = Box(
+            cwd="/",
+            own=tuple(visible),
+            home="",
+            home_at="",
+            tmp="",
+            system=system.mounts(),
+            proc=sandbox_probe.proc_read_only(),
+            network="none",
+            reaps=True,
+        )
+        return [sandbox_probe.probe().bwrap, *sandbox.options(box), "--", *argv]
+
+    @building()
+    def missing(self) -> Missing:
+        """A reader of a process's lines, which names what the sandbox does not show."""
+        home = os.environ.get("HOME", "")
+        if not self.decision.confined:
+            return Missing(home, ["/"], lambda path: True)
+        visible = [mount.target for mount in (*self._shown, *system.mounts()) if isinstance(mount, Mount)]
+        own = [WORK, "/proc", "/dev", "/sys", "/run", "/bin", "/sbin", "/lib", "/lib64"]
+        return Missing(home, [*visible, *own], lambda path: any(sandbox.is_in(os.path.realpath(path), at) for at in self._hidden))
+
+    def explained(self, output: str) -> str:
+        """An output with what the sandbox does not show of what it names."""
+        missing = self.missing()
+        for line in output.split("\n"):
+            missing.read(line)
+        return " ".join([*missing.sentences()] or [output.strip()])
+
+    @cached_property
+    def _shown(self) -> tuple[Mount, ...]:
+        return visible_paths.by_config(self.config, self.programs)
+
+    @cached_property
+    def _hidden(self) -> set[str]:
+        return visible_paths.hidden(self.workspace)
+
+    @property
+    def _store(self) -> list[Mount]:
+        """The objects that git needs in a working copy."""
+        objects = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
+        return [Mount(str(objects), str(objects))] if objects.is_dir() else []
+
+
+def for_workspace(config: Config, workspace: Workspace, *, place: str, programs: Sequence[str] = ()) -> Sandboxes:
+    """Raises SandboxMissing."""
+    needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
+    probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
+    return Sandboxes(config, workspace, decide(config.sandbox, cast(Mode, settings.SANDBOX), probe), place, tuple(programs))
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove private folders, whatever their processes made of them. Follows no links."""
+    with suppress(OSError):
+        untrusted.remove(folder)
+
+
+def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:
+    """Make the places for what is mounted into private folders. bubblewrap would follow a link there that an earlier process left, out of the
+    sandbox that it is still building."""
+    for mount in mounts:
+        for base, folder in private.items():
+            name = os.path.relpath(mount.target, base)
+            if mount.target == base or not sandbox.is_in(mount.target, base):
+                continue
+            if os.path.isdir(mount.source):
+                own_files.folder(Path(folder), name)
+            elif not own_files.is_plain(Path(folder, name)):
+                remove_scratch(Path(folder, name))
+                own_files.write(Path(folder), name, "")
+
+
+def _folder(path: Path) -> str:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return str(path)

@@ -1,0 +1,1 @@
+"""Secrets: masked in text, and sealed in the database."""
