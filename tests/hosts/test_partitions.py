@@ -19,11 +19,11 @@ ELSEWHERE_S = LEASE_S + LEASE_GRACE_S + TICK_S + 2
 LATE = """
 from orchestration.git import command as git
 from orchestration.models import Session
-from orchestration.repositories import here
+from orchestration.repositories import local_repository
 from orchestration.sessions import Superseded
 from orchestration.worker import sharing
 session = Session.objects.get(pk={id!r})
-repo, ref = here.path(session.workspace), 'refs/heads/' + session.entry.branch
+repo, ref = local_repository.path(session.workspace), 'refs/heads/' + session.entry.branch
 tip = git.run(repo, 'rev-parse', ref)
 git.run(repo, 'update-ref', ref, git.run(repo, 'commit-tree', tip + '^{{tree}}', '-p', tip, '-m', 'late'))
 try:

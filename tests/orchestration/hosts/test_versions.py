@@ -39,8 +39,8 @@ def test_its_slots_count_for_nothing_and_the_others_take_all(version: str, words
     some_entries(workspace, "One", "Two", "Three")
     dispatch.cycle(workspace.pk)
     assert [session.host_id for session in sessions_of(workspace)] == ["here", "here"]
-    world = snapshot.world(workspace.pk, lock=False)
-    assert (world.worker_slots, world.free_slots) == (2, 0)
+    cycle_input = snapshot.cycle_input(workspace.pk, lock=False)
+    assert (cycle_input.worker_slots, cycle_input.free_slots) == (2, 0)
 
 
 @pytest.mark.parametrize(("version", "words"), OTHERS)

@@ -82,7 +82,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(session_run.sharing, "publish", place.publish)
     monkeypatch.setattr(session_run.sessions, "conclude", lambda session, ending: place.calls.append(ending))
     monkeypatch.setattr(session_run.sandbox, "remove_scratch", lambda _: place.calls.append("tidied"))
-    monkeypatch.setattr(session_run.reach, "lost", lambda *lost: place.calls.append(lost))
+    monkeypatch.setattr(session_run.availability, "lost", lambda *lost: place.calls.append(lost))
     monkeypatch.setattr(session_run.host_faults, "problem", lambda workspace: place.fault)
     monkeypatch.setattr(session_run.repository_watch, "ending_for", place.repository)
     monkeypatch.setattr(session_run.disk, "is_low", lambda: place.is_low)
@@ -325,8 +325,8 @@ def test_a_round_that_passed_counts_again_while_it_is_the_newest_and_its_text_th
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], is_pass: bool
 ) -> None:
     """The next session, its fifth attempt, need not run the agent."""
-    monkeypatch.setattr(session_run.here, "path", lambda workspace: Path("/repo"))
-    monkeypatch.setattr(session_run.here, "has", lambda repo, commit: str(repo) == "/repo" and commit in ("", COMMIT))
+    monkeypatch.setattr(session_run.local_repository, "path", lambda workspace: Path("/repo"))
+    monkeypatch.setattr(session_run.local_repository, "has", lambda repo, commit: str(repo) == "/repo" and commit in ("", COMMIT))
     entry = an_entry(a_workspace(), budget="9")
     passed, other = a_session(entry), a_session(an_entry(entry.workspace))
     Round.objects.filter(session=other).update(verdict="passed", commit=COMMIT)
