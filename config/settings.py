@@ -178,6 +178,7 @@ TIME_ZONE = "UTC"  # of the processes, the API and the command line
 DISPLAY_TIME_ZONE = env.value("MUSTER_TIME_ZONE")
 ENV_LABEL = env.value("MUSTER_ENV_LABEL")
 LANGUAGE_CODE = "en"
+USE_I18N = False  # one language, which each link of a page would look up
 
 # Redis or Valkey: wake-ups and change notifications only; losing it costs latency, never work.
 VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
