@@ -18,6 +18,7 @@ from orchestration.executor import dispatch
 from orchestration.facts.events import EntryBlocked
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.sessions import rounds
+from orchestration.sessions.ending import Verdict
 from workspaces import ids, tokens
 from workspaces.access import Caller
 from workspaces.models import Channel, Role, Workspace
@@ -107,7 +108,7 @@ def a_session(entry: Entry) -> Session:
 
 def ended(session: Session, *, score: float = 0.5, outcome: str = "failed") -> Session:
     """The same session after its verdict."""
-    verdict = rounds.Verdict(passed=outcome == "passed", score=score, findings=["a finding"])
+    verdict = Verdict(passed=outcome == "passed", score=score, findings=["a finding"])
     done = ways.nothing_to_do(round=session.round_number) if outcome == "passed" else None
     assert sessions.conclude(session, sessions.Ending(Session.Outcome(outcome), verdict=verdict, done=done))
     session.refresh_from_db()

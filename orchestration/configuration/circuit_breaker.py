@@ -3,14 +3,13 @@
 The circuit breaker is on the executor's row. After its wait it is half-open and lets one session try; the first response closes it.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration.configuration.provider_trouble import Trouble
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
@@ -22,17 +21,6 @@ OPEN_AFTER = 3
 FIRST_WAIT_S = 5.0
 MAX_WAIT_S = 300.0
 MAX_REQUESTED_WAIT_S = 6 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The reason why a session had no provider. setup: no session can work until a person acts. `retry_at`: as the provider requests, epoch
-    seconds."""
-
-    code: str
-    message: str
-    cause: Literal["provider", "setup"]
-    retry_at: float | None = None
 
 
 def wait_s(times: int) -> float:

@@ -5,9 +5,9 @@ and shrinks a session's reservation; `anomalies` flags unusual spend; `spend_dou
 agents' threads. `logs` stores output. `sandbox` confines processes; `own_files` writes beside an agent. `tracing` exports traces. `supervise`, `session_dir` and `stop_flags` serve the process that runs a session.
 """
 
+from orchestration.sessions.ending import Ending
 from orchestration.sessions.entry_stops import stop_entry
 from orchestration.sessions.lifecycle import (
-    Ending,
     Superseded,
     conclude,
     enter,

@@ -1,6 +1,6 @@
 """Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write checks the attempt (invariant 3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,13 +15,13 @@ from budget.ledger import awaited, main_model
 from orchestration import configuration, funding
 from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules import transitions
-from orchestration.backlog.rules.ways import Done
 from orchestration.configuration import circuit_breaker
 from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
 from orchestration.sessions import phase_history, rounds, spend_doubts, tracing
+from orchestration.sessions.ending import Ending
 from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
@@ -34,31 +34,6 @@ CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED)
 
 class Superseded(Exception):
     """The session has ended elsewhere, or a newer attempt owns it: this worker's writes are refused."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """The end of a session. `cost_unknown`: its spend is not known in full, so the whole reservation is charged, or `at_most` micro-USD of
-    the rest. `awaits_host`: the rest stays reserved until that host has reported the spend. `failure`: the name of the agent's failure.
-    `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the verified commit,
-    which is queued for its landing; `done`: the way in which the entry is done without one. `on_hold`: why the entry waits for a person, as
-    a sentence."""
-
-    outcome: Session.Outcome
-    message: str = ""
-    exit_code: int | None = None
-    cost_unknown: bool = False
-    at_most: int | None = None
-    awaits_host: str = ""
-    verdict: rounds.Verdict | None = None
-    findings: tuple[str, ...] = ()
-    failure: str = ""
-    trouble: circuit_breaker.Trouble | None = None
-    verify_next: bool = False
-    lands: str = ""
-    done: Done | None = None
-    on_hold: str = ""
-    by: Caller = MUSTER
 
 
 def lease_end() -> Any:
@@ -213,24 +188,24 @@ def _want_stop(
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
-            conclude(session, Ending(Session.Outcome.STOPPED, message, by=by), expected=Session.Status.CLAIMED)
+            conclude(session, Ending(Session.Outcome.STOPPED, message), expected=Session.Status.CLAIMED, by=by)
     return len(chosen)
 
 
-def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING) -> bool:
+def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING, by: Caller = MUSTER) -> bool:
     """End a session in one transaction, also on a full disk: settle its reservation, close its round, move its entry, keep or release its
     locks.
 
     False: the session had ended already, or another attempt owns it; nothing changed.
     """
-    if not disk.write_anyway(lambda: _conclude(session, ending, expected)):
+    if not disk.write_anyway(lambda: _conclude(session, ending, expected, by)):
         return False
     wake_ups.enqueue_cycle(session.workspace_id)
     wake_ups.publish_change(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
     return True
 
 
-def _conclude(session: Session, ending: Ending, expected: Session.Status) -> bool:
+def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Caller) -> bool:
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
         mine = Session.of_any_role.filter(pk=session.pk, attempt=session.attempt, status=expected)
@@ -257,7 +232,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
                 ending = replace(ending, on_hold=ending.on_hold or excess.sentence)
         tokens.end_session(session.pk)
         event = _end_run(session, ending) if session.is_run else _end_round(session, ended_session, executor, ending)
-        activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
+        activity.record(session.workspace_id, event, by=by, object_id=session.pk, reason=ending.message)
         tracing.session_ended(session.pk)
     return True
 
@@ -303,34 +278,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
         circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
     entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
     config, account = configuration.load(executor.config), entry.account
-    has_passed = ending.outcome == Session.Outcome.PASSED
-    following = transitions.after(
-        transitions.Facts(
-            outcome=ending.outcome,
-            message=ending.message,
-            rounds_completed=entry.rounds_completed,
-            budget_rounds=entry.budget_rounds,
-            crashes=entry.crashes,
-            losses=_losses(entry) if ending.outcome in FAILURES else 0,
-            headroom=account.headroom,
-            awaited=awaited.of_account(account.pk) if account.held else 0,
-            own_budget=account.own_budget or account.human_locked,
-            plan_left=account.project.plan_left,
-            min_round=config.min_round,
-            stopped_for_good=session.stop_for_good,
-            stopped_by=session.stop_wanted_by,
-            hold_after_by=session.hold_after_by,
-            conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
-            unchanged_in_a_row=rounds.unchanged_in_a_row(entry) if ending.outcome == Session.Outcome.NO_CHANGE else 0,
-            improvements=[] if has_passed else rounds.improvements(entry),
-            plateau_rounds=config.plateau.rounds,
-            plateau_epsilon=config.plateau.epsilon,
-            verify_next=ending.verify_next,
-            lands=bool(ending.lands),
-            done=ending.done,
-            on_hold="" if ending.lands or ending.done else ending.on_hold,  # what is verified lands: nothing more is spent on it
-        )
-    )
+    following = transitions.after(_facts(entry, session, ending, config))
     if (
         ending.lands
         and ending.verdict is not None
@@ -345,6 +293,36 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
     if config.auto_reallocate or (not account.own_budget and account.headroom < max(config.min_round, 1)):
         funding.mark_due(entry.workspace_id)
     return following
+
+
+def _facts(entry: Entry, session: Session, ending: Ending, config: configuration.Config) -> transitions.Facts:
+    """`session`: as people left it."""
+    account, has_passed = entry.account, ending.outcome == Session.Outcome.PASSED
+    return transitions.Facts(
+        outcome=ending.outcome,
+        message=ending.message,
+        rounds_completed=entry.rounds_completed,
+        budget_rounds=entry.budget_rounds,
+        crashes=entry.crashes,
+        losses=_losses(entry) if ending.outcome in FAILURES else 0,
+        headroom=account.headroom,
+        awaited=awaited.of_account(account.pk) if account.held else 0,
+        own_budget=account.own_budget or account.human_locked,
+        plan_left=account.project.plan_left,
+        min_round=config.min_round,
+        stopped_for_good=session.stop_for_good,
+        stopped_by=session.stop_wanted_by,
+        hold_after_by=session.hold_after_by,
+        conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
+        unchanged_in_a_row=rounds.unchanged_in_a_row(entry) if ending.outcome == Session.Outcome.NO_CHANGE else 0,
+        improvements=[] if has_passed else rounds.improvements(entry),
+        plateau_rounds=config.plateau.rounds,
+        plateau_epsilon=config.plateau.epsilon,
+        verify_next=ending.verify_next,
+        lands=bool(ending.lands),
+        done=ending.done,
+        on_hold="" if ending.lands or ending.done else ending.on_hold,  # what is verified lands: nothing more is spent on it
+    )
 
 
 def _counted(ending: Ending) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session
 from orchestration.sessions import lifecycle, reservations
+from orchestration.sessions.ending import Ending
 from orchestration.sessions.reservations import GROWING
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -79,7 +80,7 @@ def _ask_to_end(session: Session) -> None:
     activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=MESSAGE)
     if session.status == Session.Status.CLAIMED:
         session.refresh_from_db()
-        ending = lifecycle.Ending(Session.Outcome.OUT_OF_MONEY, MESSAGE)
+        ending = Ending(Session.Outcome.OUT_OF_MONEY, MESSAGE)
         lifecycle.conclude(session, ending, expected=Session.Status.CLAIMED)
 
 

@@ -1,9 +1,8 @@
 """Rounds: opened when a session starts, closed with the verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet, Value
@@ -11,24 +10,10 @@ from django.db.models.functions import Coalesce, Now
 
 from budget.models import RoundSpend
 from orchestration.models import Entry, Landing, Round, Session
+from orchestration.sessions.ending import Verdict
 
 NO_REVIEW = "missing"
 """A review that must be made again: its agent gave no verdict, and one is required."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of verification: a score from 0 to 1, the findings, and the evidence of each check. `base_score`: of the tree that the round
-    started from, in the same measure. `is_unchanged`: the agent changed nothing, so the score says nothing of its round. `is_unproven`: it passed, and makes no failing case pass.
-    """
-
-    passed: bool
-    score: float
-    findings: list[str] = field(default_factory=list)
-    checks: list[dict[str, Any]] = field(default_factory=list)
-    base_score: float = 0.0
-    is_unchanged: bool = False
-    is_unproven: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ agent_run/     one process of an agent in one role
 agents/        one package per CLI, and what they share
 heartbeat      renews leases and reads stop requests, for all sessions of a worker process
 stop_listener  makes the heartbeat read stop requests at once
+endings/       the ending of a session, by what happened and whose fault it was (pure)
 reaper         ends sessions whose worker is gone
 housekeeping   removes old files of agents
 """

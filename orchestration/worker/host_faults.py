@@ -15,8 +15,8 @@ from typing import Any
 from orchestration import configuration
 from orchestration.configuration import agent_kinds
 from orchestration.configuration.config import Agent
-from orchestration.models import Executor, Session
-from orchestration.sessions import Ending, sandbox
+from orchestration.models import Executor
+from orchestration.sessions import sandbox
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.sandbox import HostFault, Sandboxes
 from orchestration.worker import agents
@@ -27,12 +27,6 @@ from workspaces.models import Workspace
 STATUS_TIMEOUT_S = 8.0
 INSIDE_TIMEOUT_S = 20.0
 MAX_OUTPUT = 1_000_000
-NOT_FOUND = (126, 127)  # exit codes of a shell that cannot start a program
-
-
-def behind(session: Session, ending: Ending, *, by_host: bool) -> str:
-    """The fault of this host that made a session fail; empty where there is none. `by_host`: a process of it could not be started."""
-    return problem(session.workspace) if by_host or ending.exit_code in NOT_FOUND else ""
 
 
 def problem(workspace: Workspace) -> str:

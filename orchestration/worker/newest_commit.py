@@ -8,6 +8,8 @@ from orchestration.git.command import GitError
 from orchestration.models import Conversation, Entry, Round, Session
 from orchestration.repositories import claims, local_repository
 from orchestration.sessions import Ending
+from orchestration.worker import endings
+from orchestration.worker.endings import Facts
 
 ELSEWHERE = "{host} has its newest work, and has not shared it: it goes on there"
 GONE = "The work of round {number} is not in the repository any more: the entry begins again from what is there"
@@ -43,7 +45,7 @@ def _missing(session: Session, newest: Newest) -> Ending | None:
         Conversation.objects.filter(entry=session.entry).delete()
         return _begin_again(session, GONE.format(number=newest.round.number))
     lost_work.wait_for(session.owner_id, host.id)
-    return Ending(Session.Outcome.INTERRUPTED, ELSEWHERE.format(host=host.name))
+    return endings.after(Facts("not_begun", "host", (ELSEWHERE.format(host=host.name),)))
 
 
 def _begin_again(session: Session, message: str) -> Ending | None:
@@ -51,4 +53,4 @@ def _begin_again(session: Session, message: str) -> Ending | None:
     if session.work == Entry.Work.IMPLEMENT:
         return None
     Entry.objects.filter(pk=session.entry_id).update(next_work=Entry.Work.IMPLEMENT)
-    return Ending(Session.Outcome.INTERRUPTED, message)
+    return endings.after(Facts("not_begun", "work", (message,)))

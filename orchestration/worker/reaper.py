@@ -22,8 +22,9 @@ from orchestration.repositories import local_repository
 from orchestration.sessions import Ending, Superseded, rounds
 from orchestration.sessions.absent_hosts import estimates, settling
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import sharing
+from orchestration.worker import endings, sharing
 from orchestration.worker.agent_run import journals
+from orchestration.worker.endings import Left
 from workspaces.machine import hosts
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,6 @@ log = structlog.get_logger(__name__)
 FORGET_WORKER_AFTER = timedelta(days=1)
 # A living shim ends its agent itself, and its status proves that the journal is complete.
 SHIM_GRACE_S = 3.0
-OUTAGE = "The database was away for a moment: the work is kept, and goes on."
 # A supervisor kills within milliseconds of the request; after this time it is considered unresponsive.
 KILL_TIMEOUT = timedelta(seconds=3)
 
@@ -108,32 +108,31 @@ def _end_session(session: Session) -> bool:
     return sessions.conclude(session, _ending_here(session))
 
 
-def _ending_here(session: Session) -> Ending:
-    """The ending of a session of this host. With a cost that is not fully known, one request may have been under way, whose report was lost
-    with its process."""
-    ending = _ending(session, _collect(session), is_here=True)
-    pace = estimates.pace(session) if ending.cost_unknown else None
-    return replace(ending, at_most=pace.request) if pace else ending
-
-
 def _ending_of_absent(session: Session) -> Ending:
     """Its host alone knows what it spent beyond what is booked: it may come back."""
-    ending, host = _ending(session, True, is_here=False), session.host or session.host_id
-    if ending.outcome != Session.Outcome.LOST:
-        return replace(ending, awaits_host=host)
-    following = "ask again" if session.is_run else "its work is kept"
-    message = f"{host} is away: {following}; the rest of the reservation waits for what {host} has counted"[:500]
-    return replace(ending, awaits_host=host, message=message, findings=(message,))
+    return endings.after(endings.of_lost(replace(_left(session, is_here=False), away=session.host or session.host_id)))
+
+
+def _ending_here(session: Session, *, by_database: bool = False) -> Ending:
+    """The ending of a session of this host. With a cost that is not fully known, one request may have been under way, whose report was lost
+    with its process."""
+    cost_known = _collect(session)
+    pace = None if cost_known else estimates.pace(session)
+    left = replace(_left(session, is_here=True), cost_known=cost_known, at_most=pace.request if pace else None)
+    return endings.after(endings.of_lost(replace(left, by_database=by_database)))
 
 
 def end_after_outage(session: Session) -> bool:
-    """End a session of this process that the database's absence broke off: no entry pays for it. False: it is not dead, or not ours."""
-    if not _is_proven_dead(session):
-        return False
-    ending = _ending_here(session)
-    if ending.outcome == Session.Outcome.LOST:
-        ending = replace(ending, outcome=Session.Outcome.INTERRUPTED, message=OUTAGE, findings=(OUTAGE,))
-    return sessions.conclude(session, ending)
+    """End a session of this process that the database's absence broke off. False: it is not dead, or not ours."""
+    return _is_proven_dead(session) and sessions.conclude(session, _ending_here(session, by_database=True))
+
+
+def _left(session: Session, *, is_here: bool) -> Left:
+    """What a dead session had written. A run writes proposals right before its end."""
+    if session.is_run:
+        return Left(is_run=True, has_proposals=Proposal.objects.filter(run_id=session.pk).exists())
+    is_done = rounds.is_work_done(session, is_here=is_here)
+    return Left(verdict=rounds.load_verdict(session), question=questions.first_of(session), is_done=is_done)
 
 
 def _collect(session: Session) -> bool:
@@ -153,32 +152,6 @@ def _is_proven_dead(session: Session) -> bool:
     if survivors := leftovers.end_marked(session.pk, SHIM_GRACE_S):
         log.error("session.survivors", session=session.pk, count=survivors)
     return not survivors and not leftovers.end_stale_gits(session.pk, after_s=git.TIMEOUT_S)
-
-
-def _ending(session: Session, cost_known: bool, *, is_here: bool) -> Ending:
-    """LOST, unless its agent had asked people, or its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
-    done, the next session only verifies and merges it."""
-    if session.is_run:
-        return _ending_of_run(session, cost_known)
-    verdict = rounds.load_verdict(session)
-    if verdict is not None and not verdict.passed:
-        message = "Verification failed, and then its worker was lost"
-        outcome = Session.Outcome.NO_CHANGE if verdict.is_unchanged else Session.Outcome.FAILED
-        return Ending(outcome, message, cost_unknown=not cost_known, verdict=verdict)
-    if question := questions.first_of(session):
-        message = f"It asked, and then its worker was lost: {question}"[:500]
-        return Ending(Session.Outcome.ASKED, message, cost_unknown=not cost_known)
-    message = "Its worker was lost: its work is kept" + ("" if cost_known else "; its cost is not fully known")
-    is_done = rounds.is_work_done(session, is_here=is_here)
-    return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known, findings=(message,), verify_next=is_done)
-
-
-def _ending_of_run(run: Session, cost_known: bool) -> Ending:
-    """Proposals are written right before the end: with them, only the conclusion was missing."""
-    if Proposal.objects.filter(run_id=run.pk).exists():
-        return Ending(Session.Outcome.PASSED, "It made its proposals, and then its worker was lost", cost_unknown=not cost_known)
-    message = "Its worker was lost: ask again" + ("" if cost_known else "; its cost is not fully known")
-    return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known)
 
 
 def _commit_work(session: Session) -> None:

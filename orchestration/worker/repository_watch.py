@@ -1,7 +1,6 @@
 """Looks at the repositories of the workspaces at work, and at the one that a session failed with. Session workers do, since they use them."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import structlog
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,7 +12,6 @@ from orchestration.git import health, recovery
 from orchestration.git.health import Trouble
 from orchestration.models import Entry, Executor, Session
 from orchestration.repositories import local_repository
-from orchestration.sessions import Ending, rounds
 from orchestration.sessions.folders import session_dir
 from workspaces.machine import hosts
 
@@ -24,8 +22,6 @@ _looked_at = ""
 
 OWN = "muster/"
 """The branches of Muster's own. A git that was killed left their locks behind; those of others may be a person's."""
-READ_ONLY = "Read-only file system"
-INTERRUPTED = "The repository could not be used: the work is kept, and goes on when it is back."
 
 
 def look_at_all() -> Collection[str]:
@@ -56,26 +52,18 @@ def _next_idle(idle: QuerySet[Executor]) -> list[Executor]:
     return rows
 
 
-def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
-    """The ending of a session that failed: `interrupted`, if its repository cannot be used now or could not meanwhile. Then it was no failure
-    of the entry. `by_git`: git itself reported it, so that each file and a fresh lock count too.
-    """
+def trouble_behind(session: Session, *, by_git: bool) -> tuple[str, bool]:
+    """Look at the repository of a session that failed, and open its circuit breaker where it is in trouble. Returns the trouble now, empty where
+    there is none, and whether there was any since the session began. `by_git`: git reported the failure, so that each file and a fresh lock
+    count too."""
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
     trouble = _look(executor, after_failure=by_git) if local_repository.is_home(executor.workspace) else None
     if trouble is None and by_git and not session.is_run:
         trouble = health.checked_out(local_repository.path(executor.workspace), session.entry.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)
-    elif not (by_git and READ_ONLY in ending.message) and not repository_breaker.was_open_since(executor.pk, session.started_at):
-        return ending
-    message = f"{INTERRUPTED} {trouble.message if trouble else ending.message}"[:500]
-    return replace(
-        ending,
-        outcome=Session.Outcome.INTERRUPTED,
-        message=message,
-        findings=(message,),
-        verify_next=rounds.is_work_done(session),
-    )
+        return trouble.message, True
+    return "", repository_breaker.was_open_since(executor.pk, session.started_at)
 
 
 def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:

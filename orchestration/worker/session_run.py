@@ -22,14 +22,15 @@ from orchestration.models import Entry, Round, Session
 from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded, rounds, sandbox, supervise
+from orchestration.sessions.ending import Verdict
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import (
     agents,
     availability,
+    endings,
     host_faults,
     newest_commit,
     reaper,
@@ -37,6 +38,7 @@ from orchestration.worker import (
     sharing,
     stacked_start,
 )
+from orchestration.worker.endings import Facts, Fault, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
@@ -49,7 +51,6 @@ from workspaces.secrets import masking
 log = structlog.get_logger(__name__)
 
 Outcome = Session.Outcome
-DISK_FULL = "The disk of this host was full: the work is kept, and goes on when there is space."
 OUTAGE_POLL_S = 0.5
 INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
@@ -66,7 +67,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     structlog.contextvars.bind_contextvars(workspace=session.workspace_id, entry=session.entry_id or "", session=session.pk)
     if fault := host_faults.of_config(session.workspace.executor.config):
         availability.lost(session.workspace_id, fault)
-        sessions.conclude(session, Ending(Outcome.INTERRUPTED, fault))
+        sessions.conclude(session, endings.after(Facts("not_begun", "host", (fault,))))
         return
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
@@ -78,7 +79,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
 
 def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     """Raises OperationalError or InterfaceError when the database is away."""
-    by_git = by_muster = by_host = False
+    fault: Fault = "agent"
     try:
         ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
     except SessionOver as over:
@@ -86,25 +87,20 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     except Superseded:
         log.warning("session.superseded")
         return
-    except GitError as error:
-        by_git = by_muster = True
-        ending = _ending_by_git(session, error)
-    except HostFault as fault:
-        by_host, message = True, str(fault)[:500]
-        ending = Ending(Outcome.CRASHED, message, findings=(message,), verify_next=_is_done(session))
     except Exception as error:
         if isinstance(error, OperationalError | InterfaceError) and not disk.is_full(error):
             raise
-        by_muster = True
-        log.exception("session.internal_error")
-        message = f"Muster itself failed: {type(error).__name__}: {error}"[:500]
-        ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
+        fault, cause = _fault_of(session, error), str(error)
+        if fault == "muster":
+            log.exception("session.internal_error")
+            cause = f"{type(error).__name__}: {cause}"
+        ending = endings.after(Facts("failed", fault, (cause,), is_done=_is_done(session)))
     if stop_flags.reason in ("superseded", "fenced"):
         return  # another worker may act on it now, or the reaper ends it
     if not session.is_run and not _is_published(session):
         return
     if ending.outcome == Outcome.CRASHED:
-        ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster, by_host=by_host)
+        ending = endings.blame(ending, fault, _surroundings(session, ending, fault), is_done=_is_done(session))
     sessions.conclude(session, ending)
     sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
 
@@ -122,13 +118,24 @@ def _end_after_outage(session: Session, stop_flags: StopFlags, error: Exception)
         time.sleep(OUTAGE_POLL_S)
 
 
-def _ending_by_git(session: Session, error: GitError) -> Ending:
-    """A failure of the repository that hosts share is no failure of the entry's: its next session runs on another host."""
-    is_done = _is_done(session)
+def _fault_of(session: Session, error: Exception) -> Fault:
     if isinstance(error, Unreachable):
         availability.lost(session.workspace_id, str(error))
-        return Ending(Outcome.INTERRUPTED, str(error)[:500], verify_next=is_done)
-    return Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
+        return "shared_repository"
+    if isinstance(error, GitError):
+        return "git"
+    if isinstance(error, HostFault):
+        return "start"
+    return "muster"
+
+
+def _surroundings(session: Session, crash: Ending, fault: Fault) -> Surroundings:
+    """The state of what the session needs. Its repository is examined only where its host is well: that takes long."""
+    if endings.suspects_host(crash, fault) and (problem := host_faults.problem(session.workspace)):
+        availability.lost(session.workspace_id, problem)
+        return Surroundings(host=problem)
+    repository, was_away = repository_watch.trouble_behind(session, by_git=fault == "git")
+    return Surroundings("", repository, was_away, disk_is_full=disk.is_low() or disk.is_full(crash.message))
 
 
 def _is_done(session: Session) -> bool:
@@ -143,18 +150,6 @@ def _is_published(session: Session) -> bool:
         log.warning("session.superseded")
         return False
     return True
-
-
-def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool, by_host: bool) -> Ending:
-    """The ending of a session that failed, `interrupted` where the repository, a full disk or this host is the cause: then no entry pays for it."""
-    if problem := host_faults.behind(session, ending, by_host=by_host):
-        availability.lost(session.workspace_id, problem)
-        return replace(ending, outcome=Outcome.INTERRUPTED, message=problem[:500], findings=(problem[:500],))
-    ending = repository_watch.ending_for(session, ending, by_git=by_git)
-    if ending.outcome != Outcome.CRASHED or not by_muster or not (disk.is_low() or disk.is_full(ending.message)):
-        return ending
-    message = f"{DISK_FULL} {ending.message}"[:500]
-    return replace(ending, outcome=Outcome.INTERRUPTED, message=message, findings=(message,))
 
 
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
@@ -190,8 +185,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
             return _queue_landing(context, earlier.commit, earlier.verdict)
         verdict = _run_round(context)
         if not verdict.passed and context.stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
-            outcome = Outcome.CONFLICT if context.unresolved else Outcome.NO_CHANGE if verdict.is_unchanged else Outcome.FAILED
-            return Ending(outcome, _first_finding(verdict.findings), verdict=verdict)
+            return endings.after(endings.refused(verdict, has_conflicts=bool(context.unresolved)))
         context.check_stop_requests()
         return _queue_landing(context, context.round.commit, verdict)
     finally:
@@ -266,47 +260,27 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace, config.integration_branch)
     if commit != tip and history.contains(repo, commit, tip):
-        return _verified(commit, verdict)  # nothing landed meanwhile
+        return endings.after(endings.verified(commit, verdict))  # nothing landed meanwhile
     if history.contains(repo, tip, commit):
         done = newest_work.proof(context.entry.pk, repo, tip)
         return _landed_before(session, commit, verdict, done) if done else _without_work(context, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
-    if tree.files:
-        files, notes = ", ".join(tree.files[:20]), "".join(f"\n{note}" for note in tree.notes)
-        text = f"{Reason.MERGE_CONFLICT}: merging into {config.integration_branch} conflicts in {files}{notes}"
-        rounds.add_finding(context.entry.pk, text)
-        return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
-    return _verified(commit, verdict)
-
-
-def _verified(commit: str, verdict: Verdict) -> Ending:
-    message = (
-        "Verified, and unproven: no failing test passes by it" if verdict.is_unproven else "Verified: it waits for its landing"
-    )
-    return Ending(Outcome.PASSED, message, exit_code=0, verdict=verdict, lands=commit)
+    if not tree.files:
+        return endings.after(endings.verified(commit, verdict))
+    text = endings.conflict(config.integration_branch, tree.files, tree.notes)
+    rounds.add_finding(context.entry.pk, text)
+    return endings.after(Facts("conflicted", "work", (text.split("\n")[0],), verdict=verdict))
 
 
 def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:
     """The integration branch contains the work already, or there was nothing to do."""
     session_dir.working_copy(session.entry).discard()
-    message = f"Merged: {commit[:12]} is in the integration branch" if done.kind == "landed" else "Its agent found nothing to do"
-    return Ending(Outcome.PASSED, message, exit_code=0, verdict=verdict, done=done)
+    return endings.after(endings.landed(commit, verdict, done))
 
 
 def _without_work(context: RoundContext, verdict: Verdict) -> Ending:
-    """The ending where the verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
+    """The verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
     newest = newest_work.of(context.entry.pk)
-    lacks = (
-        f"the work of round {newest.round.number} is not on {context.entry.branch}" if newest else "its rounds have made no work"
-    )
-    finding = f"nothing_changed: {lacks}, so there was nothing to verify"
-    rounds.add_finding(context.entry.pk, finding)
-    return Ending(Outcome.FAILED, finding, verdict=verdict)
-
-
-def _first_finding(findings: list[str]) -> str:
-    """The first finding as one line. Of several lines, the first and the last, where tools print the cause."""
-    if not findings:
-        return "Verification failed"
-    lines = [line.strip() for line in findings[0].split("\n") if line.strip()]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+    ending = endings.after(endings.without_work(verdict, newest.round.number if newest else None, context.entry.branch))
+    rounds.add_finding(context.entry.pk, ending.message)
+    return ending

@@ -9,7 +9,8 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
 from orchestration.repositories import claims, local_repository
-from orchestration.sessions import Ending
+from orchestration.worker import endings
+from orchestration.worker.endings import Facts
 from orchestration.worker.steps.context import SessionOver
 
 ELSEWHERE = "The work of #{seq}, from which this entry starts, is on {host} alone: it starts there"
@@ -32,7 +33,8 @@ def _start_elsewhere(session: Session, below: Entry) -> None:
     if round_ is None or (host := lost_work.elsewhere(round_)) is None:
         raise GitError("fetch", f"{below.branch} of #{below.seq}, from which this entry starts, is not on this host yet")
     lost_work.wait_for(session.owner_id, host.id)
-    raise SessionOver(Ending(Session.Outcome.INTERRUPTED, ELSEWHERE.format(seq=below.seq, host=host.name)))
+    sentence = ELSEWHERE.format(seq=below.seq, host=host.name)
+    raise SessionOver(endings.after(Facts("not_begun", "host", (sentence,))))
 
 
 def _with(repo: Path, start: str, below: Entry) -> str:

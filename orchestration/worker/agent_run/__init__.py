@@ -1,9 +1,9 @@
-"""One process of an agent in one role: started, metered, ended, its outcome named.
+"""One process of an agent in one role: started, metered, ended.
 
 process          runs it, from its start to its end
 usage_listener   books its usage while it runs, and stops it at its limits
 telemetry_log    keeps the telemetry of its CLI on disk
 journals         books the usage of a dead worker's agents from the files that they left
 edit_permission  decides whether it may change a file
-outcomes         the end of a session whose agent did not finish
+outcomes         the facts about a session whose agent did not finish
 """

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from orchestration.configuration import Check
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions.rounds import Verdict
+from orchestration.sessions.ending import Verdict
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun, merged
 from orchestration.worker.agents.shared.json_values import parse_object

@@ -18,13 +18,14 @@ from orchestration.sessions import Ending, metering, sandbox, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import agents
+from orchestration.worker import agents, endings
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.json_values import without_unstorable
+from orchestration.worker.endings import Facts
 from orchestration.worker.runs import contracts, expander, orchestrator, planner
-from orchestration.worker.runs.place import Place, stopped
+from orchestration.worker.runs.place import Place
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
 from workspaces.secrets import masking
@@ -40,7 +41,8 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
     config, role = configuration.load(session.workspace.executor.config), roles.BY_NAME[session.role]
     agent = config.agent_of(session.role)
     if agent is None:
-        return Ending(Outcome.CRASHED, f"The {role.key} was taken out of the config before it began")
+        sentence = f"The {role.key} was taken out of the config before it began"
+        return endings.after(Facts("failed", "config", (sentence,), is_run=True))
     sandboxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
     mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
@@ -85,7 +87,8 @@ def _question(session: Session, config: Config) -> Question | Ending:
     try:
         question = ASK[_name(session)](run, config)
     except ValueError as problem:
-        return Ending(Outcome.CRASHED, f"The workspace's prompt template for {session.role} fails: {problem}"[:500])
+        sentence = f"The workspace's prompt template for {session.role} fails: {problem}"
+        return endings.after(Facts("failed", "config", (sentence,), is_run=True))
     Run.objects.filter(pk=session.pk).update(prompt=question.prompt)
     return question
 
@@ -113,10 +116,11 @@ def _answer(place: Place, question: Question) -> Ending:
             return _keep(session, *doubtful, instead_of=f"It cannot be used: {problems[0]}")
         making.keep_answer(session, text, replace(answer, problems=problems))
         if not has_money:
-            return Ending(Outcome.OUT_OF_MONEY, f"No money is left for another answer. {problems[0]}"[:500])
+            sentence = f"No money is left for another answer. {problems[0]}"
+            return endings.after(Facts("unpaid", "budget", (sentence,), is_run=True))
         doubtful = None if answer.problems else (text, answer)
         prompt = _repair_prompt(place, problems, prompt=question.prompt, text=text)
-    return Ending(Outcome.FAILED, f"Its answer cannot be used: {answer.problems[0]}"[:500])
+    return endings.after(Facts("refused", "agent", (answer.problems[0],), is_run=True))
 
 
 def _keep(session: Session, text: str, answer: Answer, *, instead_of: str = "") -> Ending:
@@ -126,7 +130,7 @@ def _keep(session: Session, text: str, answer: Answer, *, instead_of: str = "") 
     sentence = answer.sentence + _applied(applied)
     if instead_of:
         sentence += f". That is its first answer; of the second: {instead_of}"
-    return Ending(Outcome.PASSED, sentence[:500], exit_code=0)
+    return endings.after(Facts("proposed", "nobody", (sentence,), is_run=True))
 
 
 def _applied(proposals: Sequence[Proposal]) -> str:
@@ -171,9 +175,9 @@ def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reason = place.stop_flags.reason or agent_run.reason
-    if reason in ("stopped", "interrupted", "superseded", "fenced"):
-        return stopped(session, reason)
+    if reason in endings.STOPS:
+        return outcomes.requested_end(reason, session)
     if reason == "out_of_money":
         sentence = f"The run spent what it may without an answer: raise {place.role.key}.run_usd, or ask for less"
-        return Ending(Outcome.OUT_OF_MONEY, sentence)
+        return endings.after(Facts("unpaid", "budget", (sentence,), is_run=True))
     return outcomes.early_end(agent_run, session, place.writer.last_words)

@@ -9,15 +9,13 @@ from orchestration.git.clones.store.stores import Store
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
 from orchestration.repositories import local_repository
-from orchestration.sessions import Ending
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker.agent_run import outcomes
 from orchestration.worker.steps.context import SessionOver, scratch
 from workspaces.secrets.masking import Mask
-
-Outcome = Session.Outcome
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,4 @@ class Place:
     def check_stop_requests(self) -> None:
         """Raises SessionOver if the run must end."""
         if self.stop_flags.reason:
-            raise SessionOver(stopped(self.session, self.stop_flags.reason))
-
-
-def stopped(session: Session, reason: str) -> Ending:
-    """The ending of a run that a person stopped, or whose worker is shut down."""
-    if reason == "stopped":
-        by = Session.of_any_role.values_list("stop_wanted_by", flat=True).get(pk=session.pk)
-        return Ending(Outcome.STOPPED, f"Stopped by {by}")
-    return Ending(Outcome.INTERRUPTED, "The worker was shut down: ask again")
+            raise SessionOver(outcomes.requested_end(self.stop_flags.reason, self.session))

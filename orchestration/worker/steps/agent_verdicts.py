@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.configuration import Agent
-from orchestration.sessions.rounds import Verdict
+from orchestration.sessions.ending import Verdict
 from orchestration.worker.agents.shared.json_values import without_unstorable
 
 VERDICTS = {"PASS": True, "OK": True, "APPROVE": True, "FAIL": False, "OBJECT": False, "REJECT": False}

@@ -6,11 +6,12 @@ from datetime import timedelta
 from django.utils.timezone import now
 
 from orchestration.git import changes
-from orchestration.models import Session, TreeVerdict
-from orchestration.sessions import Ending
+from orchestration.models import TreeVerdict
 from orchestration.sessions.folders import session_dir
 from orchestration.verdicts import checks_hash, scopes, store, targets
 from orchestration.verdicts.evidence import CheckRun
+from orchestration.worker import endings
+from orchestration.worker.endings import Facts
 from orchestration.worker.judging import baseline
 from orchestration.worker.steps.context import RoundContext, SessionOver
 from orchestration.worker.steps.runner import SessionRunner
@@ -75,6 +76,5 @@ def _find_out(context: RoundContext, commit: str) -> TreeVerdict:
             name=f"{context.session.pk}-base",
         )
     except baseline.CannotJudge as problem:
-        message = f"The checks cannot run on the base {commit[:12]}: {problem}"[:500]
-        ending = Ending(Session.Outcome.INTERRUPTED, message, findings=(message,), verify_next=True)
-        raise SessionOver(ending) from None
+        message = f"The checks cannot run on the base {commit[:12]}: {problem}"
+        raise SessionOver(endings.after(Facts("not_judged", "base", (message,)))) from None

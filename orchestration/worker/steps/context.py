@@ -15,7 +15,9 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
+from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
+from orchestration.worker.endings import Facts
 from workspaces.secrets.masking import NO_MASK, Mask
 
 SETUP_TIMEOUT_S = 1800
@@ -92,7 +94,7 @@ class RoundContext:
             self.check_stop_requests()
             if ended.exit_code != 0:
                 message = f"Setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}"
-                raise SessionOver(Ending(Session.Outcome.CRASHED, message, exit_code=ended.exit_code, findings=(message,)))
+                raise SessionOver(endings.after(Facts("failed", "config", (message,), exit_code=ended.exit_code)))
 
 
 def scratch(session: Session, working_copy: Path, role: str = "") -> Path:

@@ -6,10 +6,11 @@ from orchestration import sessions
 from orchestration.backlog.files import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
-from orchestration.sessions import Ending, reservations, rounds
+from orchestration.sessions import reservations, rounds
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import agents, sharing
+from orchestration.worker import agents, endings, sharing
 from orchestration.worker.agent_run import outcomes
+from orchestration.worker.endings import Facts
 from orchestration.worker.steps import (
     base,
     conversation,
@@ -75,7 +76,7 @@ def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> li
     """Findings where the work cannot wait for the entries that have locked these files. Raises SessionOver where it waits: without a verdict."""
     answer = files_of_others.wait_or_undo(context.entry, held)
     if answer.waits:
-        raise SessionOver(Ending(Session.Outcome.INTERRUPTED, answer.waits, verify_next=True))
+        raise SessionOver(endings.after(Facts("waits", "others", (answer.waits,))))
     return answer.findings
 
 
@@ -96,7 +97,7 @@ def _prompt(context: RoundContext) -> str:
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
-        raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
+        raise SessionOver(endings.after(Facts("failed", "config", (message,)))) from None
 
 
 def _conflicts(context: RoundContext) -> list[str]:

@@ -15,10 +15,11 @@ from orchestration.git.clones import working_copies
 from orchestration.models import Entry, Executor, Round, Session
 from orchestration.sessions import Ending, metering, reservations, rounds
 from orchestration.sessions.folders import session_dir
-from orchestration.worker.agent_run import outcomes, process
+from orchestration.worker import endings
+from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.interface import Role
+from orchestration.worker.endings import Facts, Fault
 from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import Judgement
 from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
@@ -75,7 +76,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
         return Judgement(None, config.agent, "", "", word, 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-        raise SessionOver(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
+        raise SessionOver(endings.after(Facts("unpaid", "verifier_budget", (message,))))
     text = _prompt(context, "verify", word)
     agent_run, seconds = _run_agent(context, config.agent, "verify", text, checkout, limit)
     context.check_stop_requests()
@@ -114,7 +115,7 @@ def _prompt(context: RoundContext, role: str, word: str) -> str:
         return write(context.entry, context.config, number=context.round.number, diff=diff, word=word)
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
-        raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
+        raise SessionOver(endings.after(Facts("not_judged", "config", (message,)))) from None
 
 
 def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]:
@@ -176,24 +177,15 @@ def _problem(agent_run: AgentRun) -> str:
 def _unpaid(reason: str) -> Ending:
     """The work is kept and waits: only a person can give the review money, or do without it."""
     message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
-    return Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True, on_hold=message)
+    return endings.after(Facts("unpaid", "review_budget", (message,)))
 
 
 def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Ending:
     """No verdict is no pass, and no failure of the work either: it is judged again without its agent. An unavailable provider counts no crash."""
-    message = f"The {role} agent gave no verdict: {_problem(agent_run)}"[:500]
-    if isinstance(agent_run.failure, Failure):
-        ending = outcomes.from_failure(agent_run.failure, cost_unknown=not agent_run.cost_known)
-        return Ending(
-            ending.outcome,
-            message,
-            cost_unknown=ending.cost_unknown,
-            findings=(message,),
-            failure=ending.failure,
-            trouble=ending.trouble,
-            verify_next=True,
-        )
-    return Ending(Session.Outcome.CRASHED, message, cost_unknown=not agent_run.cost_known, findings=(message,), verify_next=True)
+    message = f"The {role} agent gave no verdict: {_problem(agent_run)}"
+    fault: Fault = agent_run.failure.kind.cause if agent_run.failure else "agent"
+    facts = Facts("not_judged", fault, (message,), cost_unknown=not agent_run.cost_known, failure=agent_run.failure)
+    return endings.after(facts)
 
 
 def _record_review(context: RoundContext, review: dict[str, Any]) -> None:

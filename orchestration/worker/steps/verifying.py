@@ -7,8 +7,8 @@ from pathlib import Path
 from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Entry
+from orchestration.sessions.ending import Verdict
 from orchestration.sessions.folders import session_dir
-from orchestration.sessions.rounds import Verdict
 from orchestration.verdicts import checks_hash, scopes, store
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun

@@ -19,6 +19,7 @@ from orchestration.executor import control, dispatch
 from orchestration.facts.events import WorkspaceCreated
 from orchestration.models import Entry, Executor, LogChunk, Session, Worker
 from orchestration.sessions import rounds
+from orchestration.sessions.ending import Verdict
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.models import Membership, Role, Workspace
@@ -125,7 +126,7 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
         findings = [] if passed else ["tests: test_hours: expected 7500, got 300"]
         opened.summary, opened.diffstat = "Rewrote the parser.", {"files": 2, "insertions": 61, "deletions": 3}
         opened.save()
-        verdict = rounds.Verdict(passed=passed, score=score, findings=findings, checks=[check])
+        verdict = Verdict(passed=passed, score=score, findings=findings, checks=[check])
         outcome = Session.Outcome.PASSED if passed else Session.Outcome.FAILED
         done = ways.nothing_to_do(round=opened.number) if passed else None
         message = "Verified and merged" if passed else "tests failed"

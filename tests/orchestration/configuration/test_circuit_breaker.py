@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
-from orchestration.configuration.circuit_breaker import Trouble
+from orchestration.configuration.provider_trouble import Trouble
 from orchestration.models import Entry, Executor, Session
 from tests.factories import ANA, a_session, a_workspace, an_entry
 from workspaces.models import Event, Workspace

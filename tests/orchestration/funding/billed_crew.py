@@ -10,7 +10,8 @@ from orchestration import configuration, sessions
 from orchestration.backlog import entries
 from orchestration.backlog.rules import ways
 from orchestration.models import Executor, Session
-from orchestration.sessions import metering, rounds
+from orchestration.sessions import metering
+from orchestration.sessions.ending import Verdict
 from orchestration.worker.agents.shared.events import Finished, Usage
 from orchestration.worker.steps import conversation
 from tests.factories import a_workspace, some_entries
@@ -75,7 +76,7 @@ class BilledCrew(Crew):
         listener._handle(Usage(str(self._usage), price))
         self._limits[session.pk] = limit - price
         if not todo:
-            verdict = rounds.Verdict(passed=True, score=1.0, findings=[])
+            verdict = Verdict(passed=True, score=1.0, findings=[])
             done = ways.nothing_to_do(round=session.round_number)
             assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done))
         elif self.kind != "codex" and self._limits[session.pk] <= 0:

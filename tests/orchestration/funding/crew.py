@@ -10,6 +10,7 @@ from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session
 from orchestration.sessions import reservations, rounds
+from orchestration.sessions.ending import Verdict
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared.events import Usage
@@ -105,7 +106,7 @@ class Crew:
             listener._used_up_at -= 1  # in the middle of its next request
             self._look_again(listener)
         if self.need[seq] <= 0:
-            verdict = rounds.Verdict(passed=True, score=1.0, findings=[])
+            verdict = Verdict(passed=True, score=1.0, findings=[])
             done = ways.nothing_to_do(round=session.round_number)
             assert sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done))
 

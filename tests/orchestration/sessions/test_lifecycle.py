@@ -13,7 +13,8 @@ from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
 from orchestration.models import Approval, Entry, Landing, Round, Session
 from orchestration.proposals import requests
-from orchestration.sessions import metering, rounds
+from orchestration.sessions import metering
+from orchestration.sessions.ending import Verdict
 from tests.contract.api import Api
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.proposals import made
@@ -149,7 +150,7 @@ def test_only_the_crashes_that_count_are_looked_at() -> None:
     other = a_session(an_entry(entry.workspace))
     Session.objects.filter(pk=other.pk).update(attempt=99, status="ended", outcome="lost", ended_by_version="0.2.0")
     for outcome in ("lost", "lost", "failed", "crashed", "crashed", "crashed"):
-        verdict = {"verdict": rounds.Verdict(False, 0.5)} if outcome == "failed" else {}
+        verdict = {"verdict": Verdict(False, 0.5)} if outcome == "failed" else {}
         sessions.conclude(a_session(entry), sessions.Ending(Session.Outcome(outcome), "no", **verdict))
     assert Entry.objects.get(pk=entry.pk).status == "failed"
 
@@ -157,7 +158,7 @@ def test_only_the_crashes_that_count_are_looked_at() -> None:
 @pytest.mark.parametrize(
     ("ending", "counts"),
     [
-        ({"outcome": "failed", "verdict": rounds.Verdict(False, 0.5)}, (1, True, 0, "implement")),
+        ({"outcome": "failed", "verdict": Verdict(False, 0.5)}, (1, True, 0, "implement")),
         ({"outcome": "crashed"}, (0, True, 3, "implement")),
         ({"outcome": "timed_out", "verify_next": True}, (0, True, 3, "verify")),
         ({"outcome": "asked"}, (0, True, 2, "implement")),
@@ -181,7 +182,7 @@ def test_of_an_unknown_cost_at_most_an_estimate_is_charged(session: Session, at_
 
 def test_a_model_without_a_price_is_charged_in_full_whatever_the_estimate(session: Session) -> None:
     sessions.forget_price(session)
-    sessions.conclude(session, sessions.Ending(Session.Outcome.FAILED, at_most=1, verdict=rounds.Verdict(False, 0.5)))
+    sessions.conclude(session, sessions.Ending(Session.Outcome.FAILED, at_most=1, verdict=Verdict(False, 0.5)))
     assert Account.objects.get(pk=session.entry_id).spent == 1_000_000
 
 
@@ -330,7 +331,7 @@ def test_an_entry_goes_on_with_the_plans_money_unless_a_person_has_set_or_locked
 
 def test_what_is_done_waits_for_no_person(session: Session) -> None:
     done = ways.nothing_to_do(round=1)
-    verdict = rounds.Verdict(True, 1.0)
+    verdict = Verdict(True, 1.0)
     ending = sessions.Ending(Session.Outcome.PASSED, verdict=verdict, done=done, on_hold="It asks too often")
     sessions.conclude(session, ending)
     assert Entry.objects.get(pk=session.entry_id).status == "done"
@@ -339,7 +340,7 @@ def test_what_is_done_waits_for_no_person(session: Session) -> None:
 @pytest.mark.parametrize(("approved", "state"), [("c" * 40, "queued"), ("d" * 40, "unproven")])
 def test_unproven_work_lands_once_a_person_has_approved_that_very_commit(session: Session, approved: str, state: str) -> None:
     Approval.objects.create(entry=session.entry, commit=approved, by="ana")
-    verdict = rounds.Verdict(True, 1.0, is_unproven=True)
+    verdict = Verdict(True, 1.0, is_unproven=True)
     sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED, verdict=verdict, lands="c" * 40))
     landing = Landing.objects.get(entry=session.entry)
     assert (landing.commit, landing.state) == ("c" * 40, state)

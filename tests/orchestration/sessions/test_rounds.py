@@ -10,6 +10,7 @@ from budget.models import RoundSpend
 from orchestration import sessions
 from orchestration.models import Entry, Landing, Round, Session
 from orchestration.sessions import rounds
+from orchestration.sessions.ending import Verdict
 from tests.factories import a_charge, a_session, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def test_what_others_landed_between_two_rounds_is_no_improvement() -> None:
     entry = an_entry(a_workspace(), budget="9")
     for score, base in ((0.5, 0.5), (0.9, 0.9), (0.95, 0.9)):
         session = a_session(entry)
-        rounds.close(Round.objects.get(session=session), rounds.Verdict(False, score, base_score=base))
+        rounds.close(Round.objects.get(session=session), Verdict(False, score, base_score=base))
         ended(session)
     gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
     assert list(gains) == [0.0, 0.0, 0.05]
@@ -91,7 +92,7 @@ def test_an_improvement_is_at_most_one_where_earlier_rounds_were_measured_otherw
     entry = an_entry(a_workspace(), budget="9")
     for score, base in ((0.9, 0.0), (0.4, 0.92), (1.0, 0.0), (0.0, 1.0)):
         session = a_session(entry)
-        rounds.close(Round.objects.get(session=session), rounds.Verdict(False, score, base_score=base))
+        rounds.close(Round.objects.get(session=session), Verdict(False, score, base_score=base))
         ended(session)
     gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
     assert list(gains) == [0.9, -1.0, 0.1, -1.0]
@@ -99,9 +100,9 @@ def test_an_improvement_is_at_most_one_where_earlier_rounds_were_measured_otherw
 
 def test_a_verdict_is_read_back_as_it_was_written() -> None:
     for verdict in (
-        rounds.Verdict(True, 0.9, [], [{"name": "tests"}], 0.4, is_unproven=True),
-        rounds.Verdict(False, 0.2, ["it fails"], [{"name": "tests"}], 0.4),
-        rounds.Verdict(False, 0.0, ["nothing changed"], [{"name": "tests"}], is_unchanged=True),
+        Verdict(True, 0.9, [], [{"name": "tests"}], 0.4, is_unproven=True),
+        Verdict(False, 0.2, ["it fails"], [{"name": "tests"}], 0.4),
+        Verdict(False, 0.0, ["nothing changed"], [{"name": "tests"}], is_unchanged=True),
     ):
         session = a_session(an_entry(a_workspace(), budget="9"))
         assert rounds.load_verdict(session) is None
@@ -112,8 +113,8 @@ def test_a_verdict_is_read_back_as_it_was_written() -> None:
 def test_a_verdict_is_written_once_and_after_the_findings_of_its_session() -> None:
     session = a_session(an_entry(a_workspace(), budget="9"))
     opened = Round.objects.get(session=session)
-    rounds.close(opened, rounds.Verdict(False, 0.2, ["it fails"]), findings=["a file of others"])
-    rounds.close(Round.objects.get(pk=opened.pk), rounds.Verdict(True, 1.0))
+    rounds.close(opened, Verdict(False, 0.2, ["it fails"]), findings=["a file of others"])
+    rounds.close(Round.objects.get(pk=opened.pk), Verdict(True, 1.0))
     closed = Round.objects.get(pk=opened.pk)
     assert (closed.verdict, closed.score, closed.findings) == ("failed", 0.2, ["a file of others", "it fails"])
     assert closed.ended_at is not None

@@ -21,6 +21,7 @@ from orchestration.models import Question, Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions.folders import session_dir
 from orchestration.worker import reaper
+from orchestration.worker.endings.table import OUTAGE
 from tests.factories import a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.sessions.shop import entry_of, until
@@ -236,7 +237,7 @@ def test_after_an_absence_of_the_database_no_entry_pays_for_its_session(monkeypa
         patch.setattr(leftovers, "end_marked", lambda *_, **__: 1)
         assert not reaper.end_after_outage(session) and again(session).status == "running"
     assert reaper.end_after_outage(session)
-    assert (again(session).outcome, again(session).outcome_message) == ("interrupted", reaper.OUTAGE)
+    assert (again(session).outcome, again(session).outcome_message) == ("interrupted", OUTAGE)
     assert entry_of(session).crashes == 0 and entry_of(session).status == "pending"
     verified = again(a_lost_session())
     Round.objects.filter(session=verified).update(verdict="failed", score=0.5)

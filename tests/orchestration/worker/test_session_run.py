@@ -18,7 +18,8 @@ from orchestration.sessions import Ending, Superseded
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import session_run
-from orchestration.worker.session_run import DISK_FULL, Outcome
+from orchestration.worker.endings.table import AWAY, DISK_FULL
+from orchestration.worker.session_run import Outcome
 from orchestration.worker.steps.context import SessionOver
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 
@@ -50,9 +51,9 @@ class Place:
         if self.is_moved:
             raise Superseded(session.pk)
 
-    def repository(self, session: Session, ending: Ending, *, by_git: bool) -> Ending:
+    def repository(self, session: Session, *, by_git: bool) -> tuple[str, bool]:
         self.by_git.append(by_git)
-        return replace(ending, outcome=Outcome.INTERRUPTED, message=self.broken) if self.broken else ending
+        return self.broken, bool(self.broken)
 
     def end(self, error: Exception, reason: str = "") -> Ending | None:
         """The ending of the session, if it ends, after everything was done in the right order."""
@@ -84,7 +85,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(session_run.sandbox, "remove_scratch", lambda _: place.calls.append("tidied"))
     monkeypatch.setattr(session_run.availability, "lost", lambda *lost: place.calls.append(lost))
     monkeypatch.setattr(session_run.host_faults, "problem", lambda workspace: place.fault)
-    monkeypatch.setattr(session_run.repository_watch, "ending_for", place.repository)
+    monkeypatch.setattr(session_run.repository_watch, "trouble_behind", place.repository)
     monkeypatch.setattr(session_run.disk, "is_low", lambda: place.is_low)
     return place
 
@@ -182,7 +183,7 @@ def test_no_entry_pays_for_a_full_disk_where_muster_failed_by_it(
 def test_a_repository_that_is_away_is_the_cause_before_a_full_disk(place: Place) -> None:
     place.is_low, place.broken = True, "It is away"
     ending = place.end(RuntimeError("a bug"))
-    assert ending is not None and (ending.outcome, ending.message) == (Outcome.INTERRUPTED, "It is away")
+    assert ending is not None and (ending.outcome, ending.message) == (Outcome.INTERRUPTED, f"{AWAY} It is away")
 
 
 @pytest.mark.parametrize("error", [OperationalError("the server is away"), InterfaceError("closed")])

@@ -8,7 +8,7 @@ from orchestration.git import command as git
 from orchestration.landing import branch
 from orchestration.models import Entry, Session
 from orchestration.sessions import Ending, rounds
-from orchestration.sessions.rounds import Verdict
+from orchestration.sessions.ending import Verdict
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop
 

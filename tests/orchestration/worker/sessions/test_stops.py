@@ -10,6 +10,7 @@ from orchestration.git.command import GitError
 from orchestration.models import Round, Session
 from orchestration.processes import leftovers, shim_watch
 from orchestration.sessions import rounds, supervise
+from orchestration.sessions.ending import Verdict
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, spends
 
 Make = Callable[..., Shop]
@@ -173,7 +174,7 @@ def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
     session = work.claim()
     close = rounds.close
 
-    def stopped_after(opened: Round, verdict: rounds.Verdict | None) -> None:
+    def stopped_after(opened: Round, verdict: Verdict | None) -> None:
         close(opened, verdict)
         work.flags(session).request_end("stopped")
 

@@ -12,7 +12,8 @@ from orchestration.git import changes
 from orchestration.git.clones import entry_clones
 from orchestration.git.command import GitError
 from orchestration.models import FileLock, Session
-from orchestration.worker import reaper, session_run
+from orchestration.worker import session_run
+from orchestration.worker.endings.table import OUTAGE
 from orchestration.worker.steps import implementing, reviewing, verifying
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, rounds_of, spends
@@ -104,7 +105,7 @@ def test_no_entry_pays_for_a_database_that_was_away_in_the_middle_of_a_round(sho
         patch.setattr(session_run.verifying, "verify", away)
         patch.setattr(session_run, "connection", SimpleNamespace(close=lambda: None))  # the test's transaction stays open
         broken_off = work.supervise(work.claim())
-    assert (broken_off.outcome, broken_off.outcome_message) == ("interrupted", reaper.OUTAGE)
+    assert (broken_off.outcome, broken_off.outcome_message) == ("interrupted", OUTAGE)
     entry = entry_of(broken_off)
     assert (entry.status, entry.crashes, entry.next_work) == ("pending", 0, "verify")
     assert work.run(entry).outcome == "passed"

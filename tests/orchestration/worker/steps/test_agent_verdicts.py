@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.configuration import Agent
-from orchestration.sessions.rounds import Verdict
+from orchestration.sessions.ending import Verdict
 from orchestration.worker.steps import agent_verdicts
 from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
 

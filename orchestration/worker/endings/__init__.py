@@ -1,0 +1,36 @@
+"""The ending of a session by what happened and whose fault it was. Pure: the worker gathers the facts and hands them over as values.
+
+table         (what happened, whose fault) -> ending
+crashes       a session that crashed: its surroundings may be at fault
+agents        an agent that did not finish its round, and a stop request
+losses        a session whose worker is gone
+verdicts      a round that was judged
+"""
+
+from orchestration.worker.endings.agents import STOPS, AgentEnd, of_agent, stopped
+from orchestration.worker.endings.crashes import Surroundings, blame, suspects_host
+from orchestration.worker.endings.losses import Left, of_lost
+from orchestration.worker.endings.table import TABLE, Facts, Fault, What, after
+from orchestration.worker.endings.verdicts import conflict, landed, refused, verified, without_work
+
+__all__ = [
+    "STOPS",
+    "TABLE",
+    "AgentEnd",
+    "Facts",
+    "Fault",
+    "Left",
+    "Surroundings",
+    "What",
+    "after",
+    "blame",
+    "conflict",
+    "landed",
+    "of_agent",
+    "of_lost",
+    "refused",
+    "stopped",
+    "suspects_host",
+    "verified",
+    "without_work",
+]
