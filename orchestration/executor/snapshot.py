@@ -1,7 +1,7 @@
 """The input of a cycle: the workspace's state, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -99,24 +99,8 @@ def _awaited(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
     """The workspace's current state, without its file locks. `lock`: keep other cycles of the workspace out until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT {_input_columns()}
-            FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
-            LEFT JOIN orchestration_integration i ON i.workspace_id = x.workspace_id
-            LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
-            WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
-            [workspace_id],
-        )
-        limited = sql_dialect.named(cursor)  # a row for each limit; one row with nulls without limits
-        row = limited[0]
-        caps = tuple(
-            SpendLimit(limit["category"], limit["period"], limit["amount"], int(limit["remaining"]))
-            for limit in limited
-            if limit["category"]
-        )
-        cursor.execute(f"SELECT {_running_columns()} {_RUNNING}", [workspace_id])
-        at_work = sql_dialect.named(cursor)
+    limited, at_work = _rows(workspace_id, lock=lock)
+    row = limited[0]
     config = configuration.load(_json(row["config"]))
     running = _running(workspace_id, at_work, config)
     hosts = online.hosts_of(_json(row["hosts"]) or [], workspace_id)
@@ -139,7 +123,7 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
         initial_reservation=config.initial_reservation,
         limit_at_start=config.gets_limit_at_start,
-        caps=caps,
+        caps=_caps(limited),
         running=running,
         trouble=row["trouble"],
         trouble_message=row["trouble_message"],
@@ -153,6 +137,30 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         labels=frozenset(config.requires),
         home=row["home"],
         is_shared=bool(row["is_shared"]),
+    )
+
+
+def _rows(workspace_id: str, *, lock: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The executor with its project, a row for each limit (one with nulls without limits); and the sessions at work."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {_input_columns()}
+            FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
+            LEFT JOIN orchestration_integration i ON i.workspace_id = x.workspace_id
+            LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
+            WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
+            [workspace_id],
+        )
+        limited = sql_dialect.named(cursor)
+        cursor.execute(f"SELECT {_running_columns()} {_RUNNING}", [workspace_id])
+        return limited, sql_dialect.named(cursor)
+
+
+def _caps(limited: Sequence[Mapping[str, Any]]) -> tuple[SpendLimit, ...]:
+    return tuple(
+        SpendLimit(limit["category"], limit["period"], limit["amount"], int(limit["remaining"]))
+        for limit in limited
+        if limit["category"]
     )
 
 

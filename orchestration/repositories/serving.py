@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -159,28 +159,13 @@ async def _serve(
     receive: Receive,
     send: Send,
 ) -> None:
-    repo, configured = options
-    env = {
-        **git.environment(),
-        **configured,
-        "GIT_PROJECT_ROOT": str(repo),
-        "GIT_HTTP_EXPORT_ALL": "1",
-        "PATH_INFO": f"/{name}",
-        "REQUEST_METHOD": scope["method"],
-        "QUERY_STRING": scope["query_string"].decode("ascii"),
-        "CONTENT_TYPE": headers.get("content-type", ""),
-        "REMOTE_USER": "muster",
-        **({"CONTENT_LENGTH": headers["content-length"]} if "content-length" in headers else {}),
-        **({"HTTP_CONTENT_ENCODING": headers["content-encoding"]} if "content-encoding" in headers else {}),
-        **({"GIT_PROTOCOL": headers["git-protocol"]} if "git-protocol" in headers else {}),
-    }
     process = await asyncio.create_subprocess_exec(
         "git",
         "http-backend",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=env,
+        env=_cgi_variables(scope, headers, name, options),
         limit=CHUNK * 4,
     )
     assert process.stdin and process.stdout
@@ -203,6 +188,27 @@ async def _serve(
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+def _cgi_variables(
+    scope: Mapping[str, Any], headers: Mapping[str, str], name: str, options: tuple[Path, dict[str, str]]
+) -> dict[str, str]:
+    """The environment in which git's CGI program serves this request."""
+    repo, configured = options
+    return {
+        **git.environment(),
+        **configured,
+        "GIT_PROJECT_ROOT": str(repo),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": f"/{name}",
+        "REQUEST_METHOD": scope["method"],
+        "QUERY_STRING": scope["query_string"].decode("ascii"),
+        "CONTENT_TYPE": headers.get("content-type", ""),
+        "REMOTE_USER": "muster",
+        **({"CONTENT_LENGTH": headers["content-length"]} if "content-length" in headers else {}),
+        **({"HTTP_CONTENT_ENCODING": headers["content-encoding"]} if "content-encoding" in headers else {}),
+        **({"GIT_PROTOCOL": headers["git-protocol"]} if "git-protocol" in headers else {}),
+    }
 
 
 async def _feed(receive: Receive, stdin: asyncio.StreamWriter) -> None:

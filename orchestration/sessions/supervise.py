@@ -64,24 +64,7 @@ def run(
     on_poll: Callable[[], None] | None = None,
 ) -> agent_process.Ended:
     """Run the process to its end. Raises HostFault where this host cannot start it. `on_line` gets each line and its stream; `on_poll` is called several times a second, to check limits."""
-    record = directory.record_for(supervised.role)
-    spec = agent_process.Spec(
-        argv=supervised.argv,
-        cwd=supervised.cwd,
-        env=supervised.env,
-        marker=session.pk,
-        status_path=str(record.status),
-        journal_path=str(record.journal),
-        wall_s=supervised.wall_s,
-        idle_s=supervised.idle_s,
-        lease_s=settings.LEASE_S * SHIM_LEASE,
-        renewed_at=stop_flags.renewed_at,
-        grace_s=settings.STOP_GRACE_S,
-        kill_sequence=supervised.kill_sequence,
-        cgroup_parent=settings.CGROUP_PARENT,
-        limits=supervised.limits,
-        sandbox=supervised.sandbox,
-    )
+    spec = _spec(session, directory, supervised, stop_flags)
     with agent_process.start(spec) as process:
         stop_flags.attach(process)
         flushed = time.monotonic()
@@ -108,6 +91,27 @@ def run(
         if process.ended.cause == "parent_gone":  # this process stood still: another one may act on the session by now
             stop_flags.request_end("fenced")
         return sandbox.check_start(supervised.argv, _proven_dead(process.ended, spec, stop_flags))
+
+
+def _spec(session: Session, directory: SessionDir, supervised: SupervisedProcess, stop_flags: StopFlags) -> agent_process.Spec:
+    record = directory.record_for(supervised.role)
+    return agent_process.Spec(
+        argv=supervised.argv,
+        cwd=supervised.cwd,
+        env=supervised.env,
+        marker=session.pk,
+        status_path=str(record.status),
+        journal_path=str(record.journal),
+        wall_s=supervised.wall_s,
+        idle_s=supervised.idle_s,
+        lease_s=settings.LEASE_S * SHIM_LEASE,
+        renewed_at=stop_flags.renewed_at,
+        grace_s=settings.STOP_GRACE_S,
+        kill_sequence=supervised.kill_sequence,
+        cgroup_parent=settings.CGROUP_PARENT,
+        limits=supervised.limits,
+        sandbox=supervised.sandbox,
+    )
 
 
 def _note_refusals(supervised: SupervisedProcess, writer: log_chunks.Writer) -> None:

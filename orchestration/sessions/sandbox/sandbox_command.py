@@ -68,31 +68,13 @@ class Sandboxes:
         Raises HostFault."""
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
-        cwd = str(self.cwd(working_copy))
-        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store]
-        own += [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
+        own = [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if questions is not None:
             own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
-        home_at = os.environ.get("HOME", "")
-        private = {"/tmp": _folder(scratch / "tmp"), "/var/tmp": _folder(scratch / "tmp")}
-        private |= {home_at: _folder(scratch / "home")} if home_at not in ("", "/") else {}
-        _make_mount_points(private, [*self._shown, *own])
-        box = Box(
-            cwd=cwd,
-            own=tuple(own),
-            home=str(scratch / "home"),
-            home_at=home_at,
-            tmp=str(scratch / "tmp"),
-            system=system.mounts(),
-            shown=self._shown,
-            hidden=frozenset(self._hidden),
-            hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
-            proc=sandbox_probe.proc_read_only(),
-            network=self.config.sandbox.network,
-        )
+        box = self._box(working_copy, own, scratch)
         way_out = network.way_out(self.config, endpoint, self.refusals)
         interpreter, needed = sandbox_probe.python()
         boxed = Sandboxed(
@@ -105,6 +87,27 @@ class Sandboxes:
         )
         own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
         return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
+
+    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path) -> Box:
+        """The sandbox of a process in this working copy, with these mounts besides."""
+        cwd, home_at = str(self.cwd(working_copy)), os.environ.get("HOME", "")
+        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store, *mounts]
+        private = {"/tmp": _folder(scratch / "tmp"), "/var/tmp": _folder(scratch / "tmp")}
+        private |= {home_at: _folder(scratch / "home")} if home_at not in ("", "/") else {}
+        _make_mount_points(private, [*self._shown, *own])
+        return Box(
+            cwd=cwd,
+            own=tuple(own),
+            home=str(scratch / "home"),
+            home_at=home_at,
+            tmp=str(scratch / "tmp"),
+            system=system.mounts(),
+            shown=self._shown,
+            hidden=frozenset(self._hidden),
+            hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
+            proc=sandbox_probe.proc_read_only(),
+            network=self.config.sandbox.network,
+        )
 
     @building()
     def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:

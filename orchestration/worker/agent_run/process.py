@@ -100,7 +100,7 @@ def run(
     module = agents.for_kind(agent.kind)
     record = record_name(role, turn)
     directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
-    telemetry_log = TelemetryLog(directory.record_for(record).telemetry)
+    telemetry_log, mailbox = TelemetryLog(directory.record_for(record).telemetry), None
 
     def on_record(name: str, attributes: Mapping[str, Any]) -> None:
         telemetry_log.append(name, attributes)
@@ -109,7 +109,6 @@ def run(
     def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
-    mailbox = None
     with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url:
         try:
             values = secrets.for_agents(session.workspace_id)
@@ -118,26 +117,29 @@ def run(
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
-        if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
-            writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
-        if launch.thread is not None:
-            conversations.keep(session.owner_id, role, agent.kind, launch.thread.id, launch.thread.totals)
-        mask = writer.mask
-        mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
+        _keep(session, task, launch, writer, url)
         if mail is not None:
-            mailbox = Mailbox(session, directory.questions, mask, record=task.record, mail=mail, round_id=round_id)
-        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth, mailbox)
-        supervised = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
-        ended = supervise.run(
-            session, directory, supervised, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick
-        )
+            mailbox = Mailbox(session, directory.questions, writer.mask, record=task.record, mail=mail, round_id=round_id)
+        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], writer.mask, growth, mailbox)
+        job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
+        ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
-    result = _result(session, stop_flags, listener, ended, task)
-    return _with_mail(result, mailbox) if mailbox is not None else result
+    return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
 
 
-def _with_mail(result: AgentRun, mailbox: Mailbox) -> AgentRun:
+def _keep(session: Session, task: Task, launch: Launch, writer: log_chunks.Writer, url: str) -> None:
+    """Keep the conversation, and the tokens of this process out of its log."""
+    writer.mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
+    if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
+        writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
+    if launch.thread is not None:
+        conversations.keep(session.owner_id, task.role, task.agent.kind, launch.thread.id, launch.thread.totals)
+
+
+def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
     """The result, after the last question is noted and the mail that arrived is confirmed."""
+    if mailbox is None:
+        return result
     _insist(mailbox.collect)
     result = replace(result, asked=mailbox.asked)
     if result.ok or result.asked:
