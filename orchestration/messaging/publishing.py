@@ -56,12 +56,12 @@ def publish(channel: str, message: str) -> None:
 
 
 def enqueue(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
-    """A message for each call, over one connection. Losing it costs latency: the reconciler enqueues again."""
+    """A message for each call, in one exchange with the server. Losing it costs latency: the reconciler enqueues again."""
 
     def send() -> None:
         app = import_string(settings.CELERY_APP)
         connection = app.connection_for_write(transport_options=_IMPATIENT)
-        with pools.producers[connection].acquire(block=True, timeout=TIMEOUT_S) as producer:
+        with pools.producers[connection].acquire(block=True, timeout=TIMEOUT_S) as producer, producer.batch():
             for args in calls:
                 app.send_task(task, args=args, queue=queue, producer=producer, ignore_result=True, retry=False)
 
@@ -77,7 +77,7 @@ def _try(send: Callable[[], object], *, what: str, count: int) -> None:
         send()
     except Exception as error:  # any error of the broker's
         log.warning("message.lost", to=what, count=count, error=str(error))
-        if "WRONGTYPE" in str(error):  # it responds: only a key is wrong
+        if "WRONGTYPE" in f"{error} {error.__cause__}":  # it responds: only a key is wrong
             broker_keys.delete_wrong_types(client())
         else:
             _quiet_until = time.monotonic() + QUIET_S

@@ -85,6 +85,19 @@ def test_messages_reach_their_queue_and_their_channel(server: Server) -> None:
 
 
 @pytest.mark.alone
+def test_fifty_messages_are_one_exchange_with_the_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    publishing.enqueue(wake_ups.SESSION_TASK, [["sess", 1]], queue="claims")  # the queue is declared now
+    exchanges, send_all = list[object](), redis.connection.AbstractConnection.send_packed_command
+    monkeypatch.setattr(
+        redis.connection.AbstractConnection,
+        "send_packed_command",
+        lambda self, command, check_health=True: (exchanges.append(command), send_all(self, command, check_health))[1],
+    )
+    publishing.enqueue(wake_ups.SESSION_TASK, [[f"sess_{n}", 1] for n in range(50)], queue="claims")
+    assert len(exchanges) == 1
+    assert waiting("claims") == 51
+
+
 def test_a_request_does_not_wait_for_a_valkey_that_hangs(server: Server) -> None:
     """It took 62 seconds to add entries. The first message waits for less than a second, the others of the request are dropped at once."""
     send()
