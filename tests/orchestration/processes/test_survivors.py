@@ -11,7 +11,7 @@ import pytest
 from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.kill_sequence import Step
-from orchestration.processes.shim import cgroups, procfs
+from orchestration.processes.shim import cgroups, procfs, shim
 from tests.orchestration.processes.test_agent_process import wait_for
 
 ASpec = Callable[..., Spec]
@@ -127,3 +127,12 @@ def test_a_kill_skips_all_gentler_signals(a_hunted: ASpec, tmp_path: Path):
         assert (process.ended.cause, process.ended.signal) == ("killed", signal.SIGKILL)
         assert process.ended.kill_seconds < 5
     assert pids_in(tmp_path) == []
+
+
+def test_the_end_of_a_sandbox_is_proven_without_a_look_at_other_processes(tmp_path, monkeypatch):
+    """With 70 sandboxes that end at once, each shim would read the environments of all others."""
+    spec = {"marker": "m", "cgroup_parent": "none", "journal_path": str(tmp_path / "journal"), "journal_limit_bytes": 1000}
+    ended = shim.Shim(spec)
+    ended.childless, ended.sandbox = True, object()
+    monkeypatch.setattr(shim.procfs, "all_pids", lambda: pytest.fail("it read all processes"))
+    assert ended.tree(False) == (set(), {})
