@@ -26,7 +26,9 @@ def load(module: str) -> None:
     if _libc is None:  # the system libraries of macOS do not survive a fork
         return
     _loaded = _loaded or _newest_source()
+    gc.disable()  # what is being loaded stays: collections would only read it again and again
     import_module(module)
+    gc.enable()
     if threading.active_count() > 1:
         _loaded = None
         return

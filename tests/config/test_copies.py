@@ -100,14 +100,15 @@ def test_code_is_outdated_once_a_file_is_changed_added_or_removed(tmp_path: Path
 
 def test_an_import_that_starts_a_thread_makes_no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "quiet_module.py").write_text("")
+    (tmp_path / "quiet_module.py").write_text("import gc\ncollects = gc.isenabled()\n")
     monkeypatch.setattr(copies, "_loaded", None)
     monkeypatch.setattr(copies.gc, "freeze", lambda: None)
     for threads, can_copy in ((1, True), (2, False)):
         monkeypatch.setattr(copies.threading, "active_count", lambda threads=threads: threads)
         copies.load("quiet_module")
         assert copies.can_copy() is can_copy
-    assert "quiet_module" in sys.modules
+    assert not sys.modules["quiet_module"].collects, "a collection reads again all that was loaded"
+    assert copies.gc.isenabled()
 
 
 def test_a_module_is_run_with_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
