@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.http.middleware.request_context",
+    "config.http.middleware.api_names_release",
     "config.http.agent_door.only_sessions",
     "config.http.health.answered_first",
     "config.http.middleware.known_host",

@@ -1,4 +1,4 @@
-"""For every request: an id, a checked host name, and JSON from the API in every case."""
+"""For every request: an id, a checked host name, and from the API the number of the release, and JSON in every case."""
 
 import uuid
 from collections.abc import Callable
@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config.http import errors
 from workspaces import ids
+from workspaces.machine import release
+
+API = "/api/"
 
 SUBJECTS = {
     "workspace_id": "workspace",
@@ -54,12 +57,24 @@ def known_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
     return middleware
 
 
+def api_names_release(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the number of the release as `Muster-Version`, with errors too: programs see which API answers before they use it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.path.startswith(API):
+            response["Muster-Version"] = release.NUMBER
+        return response
+
+    return middleware
+
+
 def api_answers_json(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Give 405 of an API path the contract's shape, where ninja returns plain text."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if response.status_code != 405 or not request.path.startswith("/api/"):
+        if response.status_code != 405 or not request.path.startswith(API):
             return response
         allowed = ", ".join(sorted(response["Allow"].split(", ")))
         body = errors.named("MethodNotAllowedError", f"{request.method} is not allowed here: {allowed}")

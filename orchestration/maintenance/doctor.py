@@ -95,10 +95,24 @@ def _broker() -> Finding:
 def _web() -> Finding:
     try:
         with urllib.request.urlopen(f"{settings.BASE_URL}/healthz", timeout=TIMEOUT_S):
-            return Finding("web server", settings.BASE_URL)
+            pass
+        served = _served_release()
     except (OSError, ValueError) as problem:
         sentence = f"It does not answer there ({problem}): agents that report usage and hosts that fetch repositories need MUSTER_BASE_URL"
         return Finding("web server", settings.BASE_URL, sentence)
+    differs = f"Muster is {release.NUMBER} on this host: the two may not run side by side (docs/operating.md, Upgrade)"
+    return Finding(
+        "web server", f"{settings.BASE_URL}, {served or 'no version'}", "" if served in release.COMPATIBLE else differs
+    )
+
+
+def _served_release() -> str:
+    """Each answer of the API names it, also the one to callers without a token. Empty: it is older than 0.2.0, or no Muster."""
+    try:
+        with urllib.request.urlopen(f"{settings.BASE_URL}/api/v1/workspaces", timeout=TIMEOUT_S) as response:
+            return str(response.headers.get("Muster-Version", ""))
+    except urllib.error.HTTPError as response:
+        return str(response.headers.get("Muster-Version", ""))
 
 
 def _agents_address() -> Finding:

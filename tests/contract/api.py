@@ -7,6 +7,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 
 from tests.contract import operations
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 ROOT = "/api/v1"
@@ -25,6 +26,7 @@ class Response:
         content = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
         self.text = content.decode()
         assert "X-Request-Id" in self.headers  # every response carries one, errors too
+        assert self.headers["Muster-Version"] == release.NUMBER
 
     @property
     def json(self) -> Any:

@@ -20,6 +20,7 @@ import workspaces.notices.schemas
 import workspaces.schemas
 from tests.cases import all_cases
 from tests.contract.operations import DOCUMENT, OPERATIONS
+from workspaces.machine import release
 
 CONTRACT = [
     "executorStart",
@@ -56,6 +57,28 @@ def test_it_is_served_and_valid() -> None:
     validate(response.json())
     assert response.json()["openapi"].startswith("3.1")
     assert response.json()["paths"].keys() == DOCUMENT["paths"].keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/api/v1/workspaces", {}, 401),
+        ("/api/v1/docs", {}, 200),
+        ("/api/v2/nothing", {}, 404),
+        ("/api/v1/workspaces", {"Host": "evil.example"}, 400),
+        ("/api/v1/workspaces", {"X-Muster-Door": "1"}, 401),
+    ],
+)
+def test_the_api_names_its_release_whoever_calls(path: str, headers: dict[str, str], status: int) -> None:
+    response = Client().get(path, headers=headers)
+    assert (response.status_code, response.headers["Muster-Version"]) == (status, release.NUMBER)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/git/nothing"])
+def test_what_is_no_api_names_no_release(path: str) -> None:
+    assert "Muster-Version" not in Client().get(path).headers
 
 
 def test_operation_ids_are_unique_and_dotted() -> None:

@@ -23,10 +23,12 @@ from workspaces.models import Workspace
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
+def answering(status: int, version: str = "") -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
+            if version:
+                self.send_header("Muster-Version", version)
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -105,9 +107,17 @@ def test_a_broker_that_does_not_answer_delays_work_only(monkeypatch: pytest.Monk
 
 
 def test_a_web_server_is_looked_for_at_its_own_address(settings: Any) -> None:
-    with answering(200) as settings.BASE_URL:
-        assert doctor._web() == Finding("web server", settings.BASE_URL)
+    number = doctor.release.NUMBER
+    with answering(200, number) as settings.BASE_URL:
+        assert doctor._web() == Finding("web server", f"{settings.BASE_URL}, {number}")
     assert "It does not answer there" in doctor._web().problem
+
+
+@pytest.mark.parametrize("other", ["9.9.9", ""])
+def test_a_web_server_of_a_release_that_may_not_run_beside_this_one_is_named(settings: Any, other: str) -> None:
+    with answering(200, other) as settings.BASE_URL:
+        finding = doctor._web()
+    assert finding.is_.endswith(f", {other or 'no version'}") and "may not run side by side" in finding.problem
 
 
 @pytest.mark.parametrize("is_low", [True, False])
