@@ -1,6 +1,7 @@
 """A trace consists of spans from the rows of a session, a run and a landing."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,25 +129,18 @@ def test_a_landing_lasts_from_its_place_in_the_queue_to_its_end() -> None:
         assert spans.of_landing(landing.pk) == []
 
 
-def test_work_that_fails_or_does_not_fit_is_dropped_and_what_follows_is_sent(
-    monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
-    sent: list[str] = []
-    monkeypatch.setattr(exporter, "_exporter", lambda endpoint: endpoint)
-    monkeypatch.setattr(exporter, "_export", lambda to, rows: sent.append(f"{to} {rows[0]}"))
-    monkeypatch.setattr(exporter.connections, "close_all", lambda: None)
+def test_work_that_fails_is_dropped_and_what_follows_is_sent(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.OTLP_ENDPOINT = "http://collector"
+    sent = []
+    monkeypatch.setattr(
+        exporter, "_processor", lambda endpoint: SimpleNamespace(on_end=lambda span: sent.append((endpoint, span)))
+    )
+    monkeypatch.setattr(exporter, "_readable", lambda span: span)
 
     def fail() -> Any:
         raise ValueError("no such row")
 
-    for work in (fail, list, lambda: ["first"]):
-        exporter.send(work)
-    assert exporter.flush(20)
-    assert sent == ["http://collector first"]
-    monkeypatch.setattr(exporter, "_waiting", exporter.queue.Queue(1))
-    monkeypatch.setattr(exporter, "_start", lambda: None)
     with capture_logs() as logs:
-        exporter.send(list)
-        exporter.send(list)
-    assert [line["event"] for line in logs] == ["trace.dropped"]
+        for work in (fail, list, lambda: ["first"]):
+            exporter.send(work)  # type: ignore[arg-type]
+    assert sent == [("http://collector", "first")] and [line["event"] for line in logs] == ["trace.not_sent"]
