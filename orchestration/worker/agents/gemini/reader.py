@@ -1,50 +1,44 @@
 """Reads Gemini CLI: its stream-json for progress, its chat files for the tokens of each request, its result for the remaining usage."""
 
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestration.worker.agents.shared import failures
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.file_tail import FileTail
+from orchestration.worker.agents.shared.gemini_cli import ChatReader
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import nested, parse_object, text
 from orchestration.worker.agents.shared.token_counts import TokenCounts, read_counts
 
 CHATS = ".gemini/tmp/*/chats"
 FILES = f"{CHATS}/**/*.jsonl"
-DESCRIPTIVE_KEYS = ("file_path", "command", "pattern", "url", "dir_path", "query", "prompt")
 _ATTEMPT = re.compile(r"^Attempt (\d+) failed")
 _EXIT_CODES = {41: "auth", 42: "cli_refused", 44: "cli_refused", 52: "cli_refused", 53: "turns_exhausted", 55: "cli_refused"}
 
 
-class Reader:
-    """One process. The chat files have a line for each request of the conversation and its subagents; only the result includes helpers.
+class Reader(ChatReader):
+    """The chat files have a line for each request of the conversation and its subagents; only the result includes helpers.
 
     The reaper reads processes once more whose dead worker kept how far it had read. It knows them by their start: none is later than that
     of the last process that was kept.
     """
 
+    descriptive_keys = ("file_path", "command", "pattern", "url", "dir_path", "query", "prompt")
+
     def __init__(self, home: Path, cwd: str, thread: Thread | None) -> None:
+        super().__init__(cwd, thread, FileTail(home, FILES, nested(thread.totals, "offsets") if thread else None))
         self._home = home
-        self._cwd = cwd
-        self._id = thread.id if thread else ""
         self._kept_start = text(nested(thread.totals, "started"), 50) if thread else ""
-        self._chats = FileTail(home, FILES, nested(thread.totals, "offsets") if thread else None)
-        self._seen: set[str] = set()
         self._requests: list[tuple[str, str, TokenCounts]] = []
         self._started = ""
         self._answer = ""
-        self._result: dict[str, Any] | None = None
-        self._failure: Failure | None = None
-        self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
     def thread(self) -> Thread | None:
-        kept = {"cwd": self._cwd, "offsets": dict(self._chats.offsets), "started": self._started or self._kept_start}
-        return Thread(self._id, kept) if self._id else None
+        return self._thread(started=self._started or self._kept_start)
 
     @property
     def _is_read_again(self) -> bool:
@@ -53,11 +47,7 @@ class Reader:
     def _is_own(self, at: str) -> bool:
         return self._started <= at and (self._result is None or at <= text(self._result.get("timestamp"), 50))
 
-    def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        message = None if is_error else parse_object(line)
-        if message is None:
-            yield from self._words(line.strip())
-            return
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
         match message.get("type"):
             case "init":
                 self._started = text(message.get("timestamp"), 50)
@@ -69,14 +59,14 @@ class Reader:
                 self._answer += text(message.get("content"))
                 self._answer = self._answer[-20_000:]
             case "tool_use":
-                yield from self._tool(message)
+                if answer := self._answer.strip():
+                    yield Text(answer[:500])
+                self._answer = ""
+                yield self._tool(message.get("tool_name"), message.get("parameters"))
             case "error" if "session turns" in text(message.get("message")).lower():
                 yield self._failed("turns_exhausted", text(message.get("message"), 500))
             case "result":
                 yield from self._finish(message)
-
-    def read_record(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
-        return ()
 
     def poll(self) -> Iterator[Event]:
         for line in self._chats.lines():
@@ -92,11 +82,6 @@ class Reader:
                 self._requests.append((text(nested(message, "timestamp"), 50), model, used))
                 yield used.usage(id_, model, of_thread=True)
 
-    def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._missing_usage()
-        if self._failure is None and self._result is None and exit_code is not None:
-            yield self._ended_early(exit_code)
-
     def _words(self, line: str) -> Iterator[Event]:
         """Gemini CLI retries ten times, and reports that on stderr."""
         if not line or line.startswith(("at ", "Warning:", "[STARTUP]", "YOLO mode")):
@@ -108,14 +93,6 @@ class Reader:
                 yield self._failed(code, line)
             else:
                 yield Waiting(f"{failures.KINDS[code].title}, attempt {match[1]}", code=code)
-
-    def _tool(self, message: dict[str, Any]) -> Iterator[Event]:
-        if answer := self._answer.strip():
-            yield Text(answer[:500])
-        self._answer = ""
-        arguments = message.get("parameters")
-        detail = next((text(nested(arguments, key), 300) for key in DESCRIPTIVE_KEYS if nested(arguments, key)), "")
-        yield Text(f"{text(message.get('tool_name'), 100)} {detail}".strip())
 
     def _finish(self, message: dict[str, Any]) -> Iterator[Event]:
         self._result = message
@@ -137,14 +114,7 @@ class Reader:
             elif seen.total > total.total:
                 yield Discrepancy(f"{text(model, 100)}: {seen.total} tokens in its requests, {total.total} in its result")
 
-    def _ended_early(self, exit_code: int) -> Failure:
-        words = " ".join(self._last_lines)
+    def _early_end(self, exit_code: int, words: str) -> str:
         if exit_code == 42 and "resuming session" in words:
-            return Failure("thread_lost", words[:500])
-        code = _EXIT_CODES.get(exit_code) or failures.from_text(words) or ("crashed" if self._started else "cli_refused")
-        return Failure(code, words[:500] or f"it ended with {exit_code} and without a result")
-
-    def _failed(self, code: str, message: str) -> Failure:
-        """Reported at once: a failure that a person must fix ends the process."""
-        self._failure = Failure(code, message[:1000])
-        return self._failure
+            return "thread_lost"
+        return _EXIT_CODES.get(exit_code) or failures.from_text(words) or ("crashed" if self._started else "cli_refused")

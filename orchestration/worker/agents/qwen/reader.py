@@ -1,54 +1,47 @@
 """Reads Qwen Code: its stream-json for progress, its chat files for the tokens of each request, its result for the remaining usage."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestration.worker.agents.shared import failures
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
+from orchestration.worker.agents.shared.events import Event, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.file_tail import FileTail
+from orchestration.worker.agents.shared.gemini_cli import ChatReader
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, objects, parse_object, text
 from orchestration.worker.agents.shared.token_counts import read_counts
 
 CHATS = ".qwen/projects/*/chats"
 CHANGING_TOOLS = frozenset({"write_file", "edit", "run_shell_command"})
-DESCRIPTIVE_KEYS = ("file_path", "command", "pattern", "path", "url", "prompt", "description")
 API_ERROR = "[API Error"
 
 
-class Reader:
-    """One process. The chat files have a line for each request, helpers included. The result counts the whole conversation."""
+class Reader(ChatReader):
+    """The chat files have a line for each request, helpers included. The result counts the whole conversation."""
+
+    descriptive_keys = ("file_path", "command", "pattern", "path", "url", "prompt", "description")
 
     def __init__(self, home: Path, cwd: str, thread: Thread | None, *, model: str) -> None:
-        self._cwd = cwd
-        self._id = thread.id if thread else ""
-        self._model = model
         totals = thread.totals if thread else {}
-        self._chats = FileTail(home, f"{CHATS}/**/*.jsonl", nested(totals, "offsets"))
+        super().__init__(cwd, thread, FileTail(home, f"{CHATS}/**/*.jsonl", nested(totals, "offsets")))
+        self._model = model
         self._counted = read_counts(totals.get("counted"), input="input", output="", cached="cached", total="total")
-        self._seen: set[str] = set()
         self._started = False
         self._changed = False
-        self._result: dict[str, Any] | None = None
-        self._failure: Failure | None = None
-        self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
     def thread(self) -> Thread | None:
         """With the conversation's counted total: the excess of the next result over it is new usage."""
-        if not self._id:
-            return None
         so_far = {"input": self._counted.input, "cached": self._counted.cached, "total": self._counted.total}
-        return Thread(self._id, {"cwd": self._cwd, "offsets": dict(self._chats.offsets), "counted": so_far})
+        return self._thread(counted=so_far)
 
-    def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        message = None if is_error else parse_object(line)
-        if message is None:
-            if line.strip():
-                self._last_lines.append(line.strip()[:500])
-            return
+    def _words(self, line: str) -> Iterator[Event]:
+        if line:
+            self._last_lines.append(line[:500])
+        return iter(())
+
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
         match message.get("type"):
             case "system" if message.get("subtype") == "init":
                 self._started = True
@@ -60,9 +53,6 @@ class Reader:
             case "result":
                 yield from self._finish(message)
 
-    def read_record(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
-        return ()
-
     def poll(self) -> Iterator[Event]:
         for line in self._chats.lines():
             message = parse_object(line)
@@ -72,13 +62,6 @@ class Reader:
                     yield from self._request(text(nested(event, "response_id"), 100) or text(nested(message, "uuid"), 100), event)
                 case "qwen-code.api_error" if self._started:  # before its start it belongs to an earlier process
                     yield from self._trouble(event)
-
-    def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._missing_usage()
-        if self._failure is None and self._result is None and exit_code is not None:
-            words = " ".join(self._last_lines)[:1000]
-            code = "turns_exhausted" if exit_code == 53 else self._code(words)
-            yield self._failed(code, words or f"it ended with {exit_code} and without a result")
 
     # Money.
 
@@ -116,21 +99,16 @@ class Reader:
             return "auth"
         return failures.from_text(words) or ("crashed" if self._started else "cli_refused")
 
-    def _failed(self, code: str, message: str) -> Failure:
-        self._failure = Failure(code, message[:1000])
-        return self._failure
+    def _early_end(self, exit_code: int, words: str) -> str:
+        return "turns_exhausted" if exit_code == 53 else self._code(words)
 
     # Progress and results.
 
     def _assistant(self, message: dict[str, Any]) -> Iterator[Event]:
         for block in objects(nested(message, "message", "content")):
             if block.get("type") == "tool_use":
-                name = text(block.get("name"), 100)
-                self._changed = self._changed or name in CHANGING_TOOLS
-                detail = next(
-                    (text(nested(block, "input", key), 300) for key in DESCRIPTIVE_KEYS if nested(block, "input", key)), ""
-                )
-                yield Text(f"{name} {detail}".strip())
+                self._changed = self._changed or text(block.get("name"), 100) in CHANGING_TOOLS
+                yield self._tool(block.get("name"), block.get("input"))
             elif (words := text(block.get("text"), 500).strip()) and not words.startswith(API_ERROR):
                 yield Text(words)
 

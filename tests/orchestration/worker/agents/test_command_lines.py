@@ -165,8 +165,8 @@ def test_gemini_is_given_a_login_that_it_has(tmp_path: Path, env: dict[str, str]
     launch = gemini.start(task)
     assert launch.thread and launch.thread.totals == {"cwd": str(task.cwd)}
     assert launch.argv == [
-        *("gemini", "--output-format", "stream-json", "--skip-trust", "--session-id", launch.thread.id),
-        *("--approval-mode", "yolo", "-m", "maker/m-9", "-x", "-p", "Do it"),
+        *("gemini", "--output-format", "stream-json", "--session-id", launch.thread.id),
+        *("--approval-mode", "yolo", "--skip-trust", "-m", "maker/m-9", "-x", "-p", "Do it"),
     ]
     assert json.loads((task.home / ".gemini/settings.json").read_text()) == {
         "security": {"auth": {"selectedType": selected}},
@@ -182,7 +182,7 @@ def test_gemini_resumes_its_own_chat_in_the_workspaces_mode(tmp_path: Path) -> N
     (chats / "session-2026-11-24T19-41-99999999.jsonl").touch()
     assert "--session-id" in gemini.resume(task).argv, "that chat is another conversation's"
     (chats / "session-2026-11-24T19-41-0b1f0000.jsonl").touch()
-    argv = ["gemini", "--output-format", "stream-json", "--skip-trust", "--resume", "0b1f0000-1"]
+    argv = ["gemini", "--output-format", "stream-json", "--resume", "0b1f0000-1", "--skip-trust"]
     assert gemini.resume(task).argv == [*argv, "--approval-mode=default", "-p", "Do it"]
 
 

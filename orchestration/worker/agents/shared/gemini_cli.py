@@ -1,0 +1,110 @@
+"""Gemini CLI and its fork Qwen Code: the options, the stream and the chat files that both have."""
+
+import json
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from orchestration.processes.kill_sequence import Step
+from orchestration.sessions.folders import own_files
+from orchestration.worker.agents.shared import conversation_ids
+from orchestration.worker.agents.shared.events import Event, Failure, Text
+from orchestration.worker.agents.shared.file_tail import FileTail
+from orchestration.worker.agents.shared.interface import Launch, Task, Thread
+from orchestration.worker.agents.shared.json_values import nested, parse_object, prompt_argument, text
+from orchestration.worker.agents.shared.token_counts import merged_settings
+
+OWN_MODES = {"--approval-mode", "--yolo", "-y"}
+# They print nothing after TERM; the chat is written by then.
+KILL_SEQUENCE = (Step("TERM", "all", 0.0), Step("KILL", "all", 0.3))
+
+
+def new(task: Task) -> tuple[Thread, str]:
+    """A thread, and the option for it."""
+    return conversation_ids.new_thread(task), "--session-id"
+
+
+def known(task: Task, chat: str) -> tuple[Thread, str]:
+    """The thread of the last round, and the option for it. `chat`: the pattern of its file, by the id. A thread without one begins again."""
+    if (thread := conversation_ids.resumable_thread(task)) is None:
+        return new(task)
+    exists = any(task.home.glob(chat.format(id=thread.id, short=thread.id[:8])))
+    return thread, "--resume" if exists else "--session-id"
+
+
+def launch(
+    task: Task, program: str, conversation: tuple[Thread, str], options: Iterable[str], settings: dict[str, Any], no_relaunch: str
+) -> Launch:
+    """`no_relaunch`: a variable. Without a relaunch, the signalled process is the one that works."""
+    thread, option = conversation
+    own_files.write(task.home, f".{program}/settings.json", json.dumps(merged_settings(settings, task.agent.settings)))
+    argv = [program, "--output-format", "stream-json", option, thread.id]
+    if not given(task) & OWN_MODES:
+        argv += ["--approval-mode", "yolo"]
+    argv += options
+    if task.agent.model:
+        argv += ["-m", task.agent.model]
+    if (prompt := prompt_argument(task)) != task.prompt:
+        argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads no other folder
+    argv += [*task.agent.args, "-p", prompt]
+    return Launch(argv, {no_relaunch: "true"}, thread)
+
+
+def given(task: Task) -> set[str]:
+    """The options that the config gives."""
+    return {arg.split("=")[0] for arg in task.agent.args}
+
+
+class ChatReader(ABC):
+    """One process: its stream for progress, its chat files for the tokens of each request, its result for the remaining usage."""
+
+    descriptive_keys: tuple[str, ...]
+
+    def __init__(self, cwd: str, thread: Thread | None, chats: FileTail) -> None:
+        self._cwd = cwd
+        self._id = thread.id if thread else ""
+        self._chats = chats
+        self._seen: set[str] = set()
+        self._result: dict[str, Any] | None = None
+        self._failure: Failure | None = None
+        self._last_lines: deque[str] = deque(maxlen=5)
+
+    def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
+        message = None if is_error else parse_object(line)
+        return self._words(line.strip()) if message is None else self._message(message)
+
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
+        return ()
+
+    def end(self, exit_code: int | None) -> Iterator[Event]:
+        yield from self._missing_usage()
+        if self._failure is None and self._result is None and exit_code is not None:
+            words = " ".join(self._last_lines)
+            yield self._failed(self._early_end(exit_code, words), words or f"it ended with {exit_code} and without a result")
+
+    @abstractmethod
+    def _words(self, line: str) -> Iterator[Event]:
+        """Read a line that is no message."""
+
+    @abstractmethod
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]: ...
+
+    @abstractmethod
+    def _missing_usage(self) -> Iterator[Event]: ...
+
+    @abstractmethod
+    def _early_end(self, exit_code: int, words: str) -> str:
+        """The code of the failure of a process that ended without a result."""
+
+    def _thread(self, **totals: Any) -> Thread | None:
+        return Thread(self._id, {"cwd": self._cwd, "offsets": dict(self._chats.offsets), **totals}) if self._id else None
+
+    def _tool(self, name: Any, arguments: Any) -> Text:
+        detail = next((text(nested(arguments, key), 300) for key in self.descriptive_keys if nested(arguments, key)), "")
+        return Text(f"{text(name, 100)} {detail}".strip())
+
+    def _failed(self, code: str, message: str) -> Failure:
+        """Reported at once: a failure that a person must fix ends the process."""
+        self._failure = Failure(code, message[:1000])
+        return self._failure
