@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from budget.limits import caps
 from budget.models import Project
+from orchestration import configuration
 from orchestration.configuration import agent_checks, circuit_breaker, difference, reach_of_judges
-from orchestration.configuration import config as configuration
 from orchestration.facts import events
 from orchestration.git import branches
 from orchestration.git import command as git

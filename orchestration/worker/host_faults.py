@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import configuration
-from orchestration.configuration import agent_kinds
-from orchestration.configuration.config import Agent
+from orchestration.configuration import Agent, agent_kinds
 from orchestration.models import Executor
 from orchestration.sessions import sandbox
 from orchestration.sessions.folders import session_dir

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.configuration import secrets
-from orchestration.configuration.config import Agent
+from orchestration.configuration import Agent, secrets
 from orchestration.git.clones import working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch

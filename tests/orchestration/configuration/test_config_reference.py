@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 from django.conf import settings
 from pydantic.fields import FieldInfo
 
-from orchestration.configuration.config import JUDGES, Agent, Config
+from orchestration.configuration import JUDGES, Agent, Config
 from orchestration.configuration.config.fields import Part
 
 UNITS = {"_s": "seconds", "_usd": "USD", "_bytes": "bytes"}
