@@ -86,7 +86,7 @@ def _parts(
     for kind, code in sorted(by_reason, key=lambda key: (rail.ORDER.get(key[1], 99), key)):
         if kind in kinds and (number := by_reason[kind, code]):
             link = _link(page_request, status=kind, reason=code)
-            word = reasons.filter_label(code) if kind != "failed" else f"Failed: {reasons.filter_label(code).lower()}"
+            word = reasons.label(code) if kind != "failed" else f"Failed: {reasons.label(code).lower()}"
             parts[kind, code] = Part(word, text(number), link)
     for card in cards:
         kind = "failed" if card["entry"].status == Entry.Status.FAILED else kinds[0] if kinds else ""

@@ -106,7 +106,7 @@ class EntryQuery:
     @property
     def sentence(self) -> str:
         status, reason = self.chosen["status"], self.chosen["reason"]
-        about = f"waiting for {reasons.waiting_for(reason)}" if reason else ""
+        about = reasons.group(reason) if reason else ""
         locked = "with a locked budget" if self.chosen["locked"] else ""
         group = f"in the group {self.chosen['group']}" if self.chosen.get("group") else ""
         return search_language.sentence(self.search, search_language.STATUSES.get(status, ""), about, locked, group)
@@ -156,7 +156,7 @@ def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
 
 
 def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
-    """Annotated with `place`, the key of the pagination."""
+    """The entries in the chosen order, annotated with `place`, the key of the pagination."""
     name = query.order[0]
     if name == "spent":  # named, so that the database can read the accounts in their order
         entries = entries.filter(account__project=F("workspace"))

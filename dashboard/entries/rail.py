@@ -84,7 +84,7 @@ def count(page_request: PageRequest, query: EntryQuery) -> Counts:
 
 
 def _move_those_that_ask(known: Counts, entries: QuerySet[Entry]) -> None:
-    """From the group of their columns to those in review. A group that is too large to be counted stays so."""
+    """Count entries that wait for an answer as in review. A group that is too large to be counted stays so."""
     waiting = entries.filter(status_groups.WAITING_FOR_ANSWER).annotate(
         kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
     )
@@ -110,7 +110,7 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
         under = [
             _item(
                 page_request,
-                reasons.filter_label(code),
+                reasons.label(code),
                 counts.text(by_code[code]),
                 status == kind and reason == code,
                 kind,

@@ -57,7 +57,7 @@ def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
 
 
 def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
-    """The open sessions by entry; one query for entries without the annotation."""
+    """The open session of each entry. One query, for entries that are not annotated with theirs."""
     ids = [entry.pk for entry in entries if not hasattr(entry, "at_work_id")]
     open_sessions = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
     known = {s.owner_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
@@ -139,7 +139,7 @@ def _row(
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
     account, code = entry.account, first.code if first else ""
-    chip = "" if session or entry.status == Entry.Status.DONE or not code else reasons.filter_label(code)
+    chip = "" if session or entry.status == Entry.Status.DONE or not code else reasons.label(code)
     why = sentence(entry, first, session, needs, context.names)
     stands_above = own_first and first is not None and first.common
     return {

@@ -91,7 +91,7 @@ def status(value: str) -> Term | None:
 def reason(value: str) -> Term | None:
     code = reasons.ALIASES.get(value.lower(), value.lower())
     known = reasons.words(code)
-    return Term("reason", str(code), description=f"waiting for {known.search}") if known else None
+    return Term("reason", str(code), description=known.group) if known else None
 
 
 def _flag(name: str, yes: str, no: str) -> Callable[[str], Term | None]:

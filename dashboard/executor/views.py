@@ -89,7 +89,7 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
                 "why": labels.linked(explanation.why.message or reasons.plain(explanation.why.code), names),
                 "failing": [
                     (
-                        reasons.check(check.code),
+                        reasons.label(check.code),
                         check.observed,
                         check.needed,
                     )

@@ -82,8 +82,7 @@ def _question(asked: Unanswered) -> dict[str, str]:
 
 
 def _entry(entry: Entry) -> dict[str, str]:
-    words = reasons.words(entry.reason_code)
-    why = entry.reason_message or (words.check if words else "")
+    why = entry.reason_message or (reasons.label(entry.reason_code) if entry.reason_code else "")
     return {"words": f"{entry}: {why}"[:200], "page": "entry", "object_id": entry.pk}
 
 

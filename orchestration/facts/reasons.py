@@ -62,17 +62,14 @@ class Remedy:
 class Words:
     """The names of a reason on pages.
 
-    `check`: as one of the executor's checks. `listed`: in a list without numbers, "In the way: ...". `group`: after a number of entries.
-    `filter`: in the list of filters. `search`: after "waiting for". `aliases`: what else the search takes after `reason:`.
+    `label`: of a check, a filter, a column. `group`: of entries, "3 waiting for locked files". `aliases`: what else the search takes after
+    `reason:`.
     `needs_person`: nothing but a person moves the entry, so it is on the attention list. `no_funding`: more budget does not help; the
     entry keeps what it has. `returns_without`: a released entry is blocked again at once unless somebody with this grant acts first.
     """
 
-    check: str
-    listed: str
+    label: str
     group: str
-    filter: str
-    search: str
     remedy: Remedy
     aliases: tuple[str, ...] = ()
     needs_person: bool = False
@@ -84,264 +81,183 @@ _EXECUTOR_PAGE = Remedy("View executor", "executor")
 
 WORDS: Mapping[Reason, Words] = {
     Reason.DEPENDENCIES_PENDING: Words(
-        check="Dependencies",
-        listed="unfinished dependencies",
+        label="Dependency",
         group="waiting for dependencies",
-        filter="Dependency",
-        search="dependencies",
         aliases=("deps", "dependency", "dependencies"),
         remedy=Remedy("View dependencies", "entry", "deps"),
     ),
     Reason.CHILDREN_UNFINISHED: Words(
-        check="Children",
-        listed="unfinished children",
+        label="Children",
         group="waiting for their children",
-        filter="Children",
-        search="its children",
         aliases=("children", "split"),
         no_funding=True,
         remedy=Remedy("View children", "entry", "children"),
     ),
     Reason.SPLIT_ASKED: Words(
-        check="Being split",
-        listed="entries that an agent is splitting",
+        label="Being split",
         group="waiting for an agent's proposal to split them",
-        filter="Being split",
-        search="an agent's proposal to split it",
         aliases=("expander",),
         remedy=Remedy("View the run", "entry", "children"),
     ),
     Reason.WAITING_FOR_ANSWER: Words(
-        check="Questions",
-        listed="unanswered questions of agents",
+        label="Question",
         group="waiting for an answer",
-        filter="Question",
-        search="an answer",
         aliases=("answer", "question"),
         needs_person=True,
         remedy=Remedy("Answer", "entry", "talk"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
-        check="Executor",
-        listed="executor paused",
+        label="Executor paused",
         group="waiting for the executor to resume",
-        filter="Executor paused",
-        search="the executor to resume",
         aliases=("paused",),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.EXECUTOR_STOPPED: Words(
-        check="Executor",
-        listed="executor not started",
+        label="Executor not started",
         group="waiting for the executor to start",
-        filter="Executor not started",
-        search="the executor to start",
         aliases=("stopped",),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.NO_WORKER_ONLINE: Words(
-        check="Worker online",
-        listed="no session worker online",
+        label="No worker online",
         group="waiting for a session worker",
-        filter="No worker online",
-        search="a session worker",
         aliases=("worker",),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.NO_HOST_FITS: Words(
-        check="Host",
-        listed="no host fits",
+        label="No host fits",
         group="waiting for a host that fits",
-        filter="No host fits",
-        search="a host that fits",
         aliases=("host",),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.REPOSITORY_UNAVAILABLE: Words(
-        check="Repository",
-        listed="repository unavailable",
+        label="Repository",
         group="waiting for the repository",
-        filter="Repository",
-        search="the repository",
         aliases=("repository", "repo"),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.AGENT_UNAVAILABLE: Words(
-        check="Agent and provider",
-        listed="agent or provider unavailable",
+        label="Provider",
         group="waiting for an available agent",
-        filter="Provider",
-        search="its agent's provider",
         aliases=("provider", "agent"),
         remedy=Remedy("View agents", "agents"),
     ),
     Reason.INTEGRATION_RED: Words(
-        check="Integration branch",
-        listed="integration branch not good",
+        label="Integration branch",
         group="waiting for the integration branch to be good",
-        filter="Integration branch",
-        search="the integration branch",
         aliases=("integration", "red"),
         remedy=Remedy("View landing", "landing"),
     ),
     Reason.FILES_LOCKED: Words(
-        check="File locks",
-        listed="files locked by other entries",
+        label="File lock",
         group="waiting for locked files",
-        filter="File lock",
-        search="files",
         aliases=("file", "files", "lock", "locks"),
         remedy=Remedy("View locks", "locks"),
     ),
     Reason.CONCURRENCY_LIMIT: Words(
-        check="Concurrency",
-        listed="no free worker",
+        label="Concurrency",
         group="waiting for a free worker",
-        filter="Concurrency",
-        search="a free worker",
         aliases=("slot",),
         remedy=Remedy("View running sessions", "sessions"),
     ),
     Reason.HUMAN_HOLD: Words(
-        check="On hold",
-        listed="entries on hold",
+        label="On hold",
         group="on hold",
-        filter="On hold",
-        search="a person",
         aliases=("hold", "held"),
         no_funding=True,
         remedy=Remedy("Resume", "entry"),
     ),
     Reason.BUDGET_EXCEEDED: Words(
-        check="Entry budget",
-        listed="entry budgets used up",
+        label="Entry budget",
         group="out of budget",
-        filter="Entry budget",
-        search="its own budget",
         aliases=("budget",),
         needs_person=True,
         returns_without="budget",
         remedy=Remedy("Raise budget", "entry", "budget"),
     ),
     Reason.PROJECT_BUDGET_EXCEEDED: Words(
-        check="Project cap and limits",
-        listed="no money left under the cap or in the plan",
+        label="Total budget or cap",
         group="without money under the cap or in the plan",
-        filter="Total budget or cap",
-        search="the project's money",
         aliases=("money", "cap"),
         returns_without="budget",
         remedy=Remedy("Review cap", "budget"),
     ),
     Reason.MONEY_RESERVED: Words(
-        check="Project cap and limits",
-        listed="money reserved by sessions at work",
+        label="Reserved money",
         group="waiting for reserved money",
-        filter="Reserved money",
-        search="money that sessions at work have reserved",
         aliases=("reserved",),
         remedy=Remedy("Review budget", "budget"),
     ),
     Reason.DEPENDENCY_FAILED: Words(
-        check="Failed dependency",
-        listed="failed dependencies",
+        label="Failed dependency",
         group="behind a failed dependency",
-        filter="Failed dependency",
-        search="a failed dependency",
         no_funding=True,
         remedy=Remedy("View dependencies", "entry", "deps"),
     ),
     Reason.ROUNDS_EXHAUSTED: Words(
-        check="Rounds",
-        listed="rounds used up",
+        label="Rounds used up",
         group="out of rounds",
-        filter="Rounds used up",
-        search="more rounds",
         aliases=("rounds",),
         needs_person=True,
         returns_without="operate",
         remedy=Remedy("Raise rounds", "entry", "brief"),
     ),
     Reason.NO_IMPROVEMENT: Words(
-        check="Improvement",
-        listed="scores that no longer rise",
+        label="No improvement",
         group="no longer improving",
-        filter="No improvement",
-        search="a better score",
         aliases=("plateau",),
         needs_person=True,
         remedy=Remedy("View rounds", "entry"),
     ),
     Reason.NO_CHANGE: Words(
-        check="Changes",
-        listed="agents that change nothing",
+        label="No change",
         group="without a change in two rounds",
-        filter="No change",
-        search="a change",
         aliases=("unchanged",),
         needs_person=True,
         remedy=Remedy("View rounds", "entry"),
     ),
     Reason.MERGE_CONFLICT: Words(
-        check="Merge",
-        listed="merge conflicts",
+        label="Merge conflict",
         group="in a merge conflict",
-        filter="Merge conflict",
-        search="a merge",
         aliases=("conflict", "merge"),
         needs_person=True,
         no_funding=True,
         remedy=Remedy("View conflict", "entry"),
     ),
     Reason.WAITING_FOR_APPROVAL: Words(
-        check="Approval",
-        listed="work that waits for approval",
+        label="Approval",
         group="waiting for approval",
-        filter="Approval",
-        search="approval",
         aliases=("approval", "approve"),
         needs_person=True,
         no_funding=True,
         remedy=Remedy("Review changes", "approval"),
     ),
     Reason.WAITING_FOR_MERGE: Words(
-        check="Pull request",
-        listed="open pull requests",
+        label="Pull request",
         group="open as pull requests",
-        filter="Pull request",
-        search="its pull request",
         aliases=("pr", "pull"),
         needs_person=True,
         no_funding=True,
         remedy=Remedy("View pull request", "entry"),
     ),
     Reason.MERGE_REJECTED: Words(
-        check="Pull request",
-        listed="rejected pull requests",
+        label="Rejected",
         group="rejected",
-        filter="Rejected",
-        search="a person after its pull request was rejected",
         aliases=("closed",),
         needs_person=True,
         no_funding=True,
         remedy=Remedy("View entry", "entry"),
     ),
     Reason.WAITING_FOR_PROOF: Words(
-        check="Proof",
-        listed="work that waits for what builds on it",
+        label="Waiting for proof",
         group="waiting for what builds on them",
-        filter="Waiting for proof",
-        search="what builds on it",
         aliases=("proof",),
         no_funding=True,
         remedy=Remedy("View dependents", "entry", "deps"),
     ),
     Reason.UNPROVEN: Words(
-        check="Proof",
-        listed="work that makes no failing test pass",
+        label="Unproven",
         group="unproven: no failing test passes by them",
-        filter="Unproven",
-        search="a decision about its unproven work",
         aliases=("unproved",),
         needs_person=True,
         no_funding=True,
@@ -399,32 +315,21 @@ def plain(code: str) -> str:
 
 
 def list_sentence(codes: Iterable[str]) -> str:
-    """`entry budgets used up, no free worker`; empty without codes."""
-    return ", ".join(known.listed if (known := words(code)) else plain(code) for code in codes)
+    """`out of budget, waiting for a free worker`; empty without codes."""
+    return ", ".join(map(group, codes))
 
 
 def group(code: str) -> str:
-    """The words for entries with this reason, after their number."""
+    """The words for entries with this reason, also after their number."""
     known = words(code)
     return known.group if known else plain(code)
 
 
-def check(code: str) -> str:
-    """The name of the executor's check that gives this code."""
+def label(code: str) -> str:
+    """The name of the check that gives this code, of a filter, of a column."""
     if code == Reason.PENDING:
         return "Not on hold"
     if code == Reason.EXECUTOR_RUNNING:
         return "Executor"
     known = words(code)
-    return known.check if known else plain(code).capitalize()
-
-
-def filter_label(code: str) -> str:
-    known = words(code)
-    return known.filter if known else plain(code)
-
-
-def waiting_for(code: str) -> str:
-    """The words for what an entry with this reason waits for, after "waiting for"."""
-    known = words(code)
-    return known.search if known else plain(code)
+    return known.label if known else plain(code).capitalize()

@@ -127,7 +127,7 @@ def test_typing_keeps_the_caret_and_the_address(page: Page, address: str, worksp
         page.keyboard.type(letter)
         wake_ups.publish_change(workspace.pk, "entries")
         page.wait_for_timeout(60)
-    expect(page.locator(".summary-line")).to_contain_text("waiting for files")
+    expect(page.locator(".summary-line")).to_contain_text("waiting for locked files")
     expect(page.locator("#q")).to_be_focused()
     expect(page.locator("#q")).to_have_value("reason:files")
     expect(page).to_have_url(re.compile(r"\?sort=-seq&q=reason%3Afiles$"))
@@ -287,7 +287,7 @@ def test_a_board_follows_the_work_and_keeps_the_focus(page: Page, address: str, 
     page.keyboard.press("k")
     expect(stuck.locator("#e7")).not_to_be_focused()
     page.click("#pile-stuck h3 a:has-text('Merge conflict')")
-    expect(page.locator(".summary-line")).to_contain_text("blocked, waiting for a merge: 1 entry")
+    expect(page.locator(".summary-line")).to_contain_text("blocked, in a merge conflict: 1 entry")
 
 
 def test_rows_fold_are_selected_by_a_key_and_a_view_is_saved(page: Page, address: str, workspace: Workspace) -> None:

@@ -183,7 +183,7 @@ def query_of(shop: Workspace, **query: str) -> filters.EntryQuery:
         ({}, False, False, ""),
         ({"done": "hide", "sort": "-seq", "view": "board"}, False, False, ""),
         ({"status": "blocked"}, True, False, "blocked"),
-        ({"reason": "human_hold"}, True, False, "waiting for a person"),
+        ({"reason": "human_hold"}, True, False, "on hold"),
         ({"locked": "1"}, True, True, "with a locked budget"),
         ({"group": "Tax"}, True, True, "in the group Tax"),
         ({"q": "mail"}, True, True, "with “mail”"),

@@ -59,7 +59,8 @@ def test_words_and_qualifiers(ana: Client, workspace: Workspace, q: str, seqs: l
 
 def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) -> None:
     assert (
-        sentence(ana, workspace, 'reason:files spent:>5 "two words"') == "waiting for files, spent over $5.00, with “two words”"
+        sentence(ana, workspace, 'reason:files spent:>5 "two words"')
+        == "waiting for locked files, spent over $5.00, with “two words”"
     )
     context = ana.get(at(workspace), {"q": "score:high budget:<2", "colour": "red", "status": "dancing"}).context
     assert context["filter_text"] == "budget under $2.00" and context["ignored"] == ["colour", "status", "score:high"]

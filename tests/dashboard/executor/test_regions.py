@@ -123,7 +123,7 @@ def test_each_reason_is_counted_and_the_first_entries_are_explained(shop: Worksp
     by_seq = {row["entry"].seq: row for row in seen["explained"]}
     assert set(by_seq) == {parked.seq, held.seq, waiter.seq} and free.seq not in by_seq
     assert ("#1", f"/w/{shop.pk}/entries/{holder.pk}/") in by_seq[parked.seq]["why"]
-    assert [name for name, _, _ in by_seq[parked.seq]["failing"]] == ["File locks"]
+    assert [name for name, _, _ in by_seq[parked.seq]["failing"]] == ["File lock"]
     assert by_seq[parked.seq]["passing"] == len(views.explain.explain(shop.pk)[1][0].checks) - 1
     monkeypatch.setattr(views, "MAX_EXPLAINED", 2)
     seen = views.waiting(page_request(shop))

@@ -71,7 +71,7 @@ def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspa
 
 def test_dispatch_now_reports_what_blocks_the_others(otto: Client, workspace: Workspace) -> None:
     page = otto.post(f"/w/{workspace.pk}/executor/dispatch/", headers=HTMX).content.decode()
-    assert "No session could start" in page and "files locked by other entries" in page
+    assert "No session could start" in page and "waiting for locked files" in page
     assert Event.objects.filter(verb="executor.force_dispatch", actor="otto").exists()
 
 

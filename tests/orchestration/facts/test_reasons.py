@@ -18,7 +18,7 @@ PRODUCT = ("workspaces", "budget", "orchestration", "dashboard", "config")
 def test_every_reason_has_its_words() -> None:
     assert reasons.WORDS.keys() == set(Reason) - PASSED
     for words in reasons.WORDS.values():
-        assert words.check and words.listed and words.group and words.filter and words.search and words.remedy.button
+        assert words.label and words.group and words.remedy.button
 
 
 def test_no_search_word_means_two_reasons() -> None:
@@ -34,8 +34,8 @@ def test_every_remedy_leads_to_a_page(reason: Reason) -> None:
 
 
 def test_an_unknown_code_is_readable() -> None:
-    assert reasons.group("not_known_yet") == "not known yet" and reasons.check("not_known_yet") == "Not known yet"
-    assert reasons.list_sentence(["budget_exceeded", "not_known_yet"]) == "entry budgets used up, not known yet"
+    assert reasons.group("not_known_yet") == "not known yet" and reasons.label("not_known_yet") == "Not known yet"
+    assert reasons.list_sentence(["budget_exceeded", "not_known_yet"]) == "out of budget, not known yet"
 
 
 def test_an_entry_takes_no_other_reason() -> None:
