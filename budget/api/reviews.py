@@ -5,7 +5,7 @@ from typing import Any, Literal
 from ninja import Path, Router, Status
 
 from budget.models import Decision
-from budget.reads import csv_export, queries
+from budget.reads import csv_export
 from budget.reviews import comments, deciding, drafting, reading
 from budget.schemas import reviews
 from workspaces import access
@@ -21,9 +21,9 @@ router = Router()
 def reviews_list(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The reviews of this budget, newest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows, following = reading.page(workspace.pk, limit=limit, before=None if cursor is None else queries.position(cursor))
+    rows, following = reading.page(workspace.pk, limit=limit, cursor=cursor)
     shown = [reviews.summary(row, row.approved) for row in rows]  # type: ignore[attr-defined]
-    return {"reviews": shown, "next_cursor": str(following) if following else None}
+    return {"reviews": shown, "next_cursor": following}
 
 
 @router.post(

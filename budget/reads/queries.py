@@ -7,8 +7,8 @@ from django.db.models import QuerySet, Sum
 
 from budget import amounts
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
-from workspaces import ids
-from workspaces.errors import Invalid, NotFound
+from workspaces import ids, paging
+from workspaces.errors import NotFound
 
 
 def project_of(workspace_id: str) -> Project:
@@ -89,35 +89,17 @@ def ledger_entry(workspace_id: str, ledger_id: str) -> LedgerEntry:
 
 def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
     """The newest rows before `cursor`, and the next cursor."""
-    rows = rows.order_by("-project_id", "-id")
-    if cursor is not None:
-        rows = rows.filter(id__lt=position(cursor))
-    page = list(rows[: limit + 1])
-    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
+    return paging.page(rows, "-project_id", "-id", limit=limit, cursor=cursor)
 
 
 def changes_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[BudgetChange], str | None]:
-    rows = BudgetChange.objects.filter(project_id=workspace_id).order_by("-id")
-    if cursor is not None:
-        rows = rows.filter(id__lt=position(cursor))
-    page = list(rows[: limit + 1])
-    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
+    return paging.page(BudgetChange.objects.filter(project_id=workspace_id), "-id", limit=limit, cursor=cursor)
 
 
 def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Hold], str | None]:
     """The holds after `cursor` that are not settled, oldest first, and the next cursor."""
-    rows = Hold.objects.filter(project_id=workspace_id, state__in=Hold.RESERVED).order_by("id")
-    if cursor is not None:
-        rows = rows.filter(id__gt=position(cursor))
-    page = list(rows[: limit + 1])
-    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
-
-
-def position(cursor: str) -> int:
-    """The row number in a cursor. Raises Invalid for any other text."""
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("The cursor is not one of this list", "cursor")
-    return int(cursor)
+    rows = Hold.objects.filter(project_id=workspace_id, state__in=Hold.RESERVED)
+    return paging.page(rows, "id", limit=limit, cursor=cursor)
 
 
 def session_spend(session_ref: str) -> dict[str, int | None]:

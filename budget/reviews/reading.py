@@ -6,7 +6,7 @@ from django.db.models import Count, F, Q
 
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import variance
-from workspaces import ids
+from workspaces import ids, paging
 from workspaces.errors import NotFound
 
 
@@ -46,16 +46,11 @@ def load(review: Review) -> ReviewDetail:
     )
 
 
-def page(workspace_id: str, *, limit: int, before: int | None = None) -> tuple[list[Review], int | None]:
-    """The newest reviews with `approved`, the approvals of their present version, and the number to continue from."""
+def page(workspace_id: str, *, limit: int, cursor: str | None = None) -> tuple[list[Review], str | None]:
+    """The newest reviews with `approved`, the approvals of their present version, and the next cursor."""
     approved = Q(decisions__version=F("version"), decisions__verdict=Decision.Verdict.APPROVE)
-    queryset = (
-        Review.objects.filter(project_id=workspace_id).annotate(approved=Count("decisions", filter=approved)).order_by("-number")
-    )
-    if before is not None:
-        queryset = queryset.filter(number__lt=before)
-    rows: list[Review] = list(queryset[: limit + 1])
-    return rows[:limit], rows[limit - 1].number if len(rows) > limit else None
+    rows = Review.objects.filter(project_id=workspace_id).annotate(approved=Count("decisions", filter=approved))
+    return paging.page(rows, "-number", limit=limit, cursor=cursor)
 
 
 def overall(review: Review) -> variance.Variance:

@@ -68,7 +68,7 @@ def queue_region(page_request: PageRequest) -> dict[str, Any]:
 
 def history_region(page_request: PageRequest) -> dict[str, Any]:
     """The commits that Muster wrote on the branch, newest first."""
-    rows = reads.history(page_request.workspace.pk, limit=MAX_HISTORY + 1)
+    rows = list(reads.history(page_request.workspace.pk)[: MAX_HISTORY + 1])
     return {"landed": [_landed(row) for row in rows[:MAX_HISTORY]], "more_landed": len(rows) > MAX_HISTORY}
 
 

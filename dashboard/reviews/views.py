@@ -32,7 +32,7 @@ PER_PAGE = 50
 def review_list(page_request: PageRequest) -> HttpResponseBase:
     """The list, and a form for a new one."""
     after = page_request.request.GET.get("before", "")
-    rows, following = reading.page(page_request.workspace.pk, limit=PER_PAGE, before=int(after) if _is_number(after) else None)
+    rows, following = reading.page(page_request.workspace.pk, limit=PER_PAGE, cursor=after if _is_number(after) else None)
     if page_request.request.GET.get("csv") == "reviews":
         return csv_tables.reviews(page_request.workspace.pk)
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]

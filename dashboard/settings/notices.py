@@ -165,9 +165,12 @@ ACTS: dict[str, Callable[[PageRequest, Channel], str]] = {"edit": _edit, "on": _
 def _page(page_request: PageRequest, *, created: Channel | None = None, secret: str = "") -> HttpResponse:
     whole = page_request.may(Need.ADMIN)
     chosen = fitting(LogForm(page_request.request.GET))
-    before = int(chosen["before"]) if chosen["before"] else None
     rows, following = deliveries.page(
-        page_request.workspace.pk, limit=PER_PAGE, before=before, channel=chosen["channel"], state=chosen["state"]
+        page_request.workspace.pk,
+        limit=PER_PAGE,
+        cursor=chosen["before"] or None,
+        channel=chosen["channel"],
+        state=chosen["state"],
     )
     return render_page(
         page_request,

@@ -1,15 +1,14 @@
 """The calls about what people say to agents and what agents ask. An agent's own token cannot make them."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from ninja import Header, Path, Router, Status
 
-from budget.reads.queries import position
 from orchestration import schemas
 from orchestration.dialogue import messages, questions, reads
 from orchestration.edge import queries
 from orchestration.models import Entry, Message, Question
-from workspaces import access
+from workspaces import access, paging
 from workspaces.access import Need, Request
 from workspaces.schemas import Cursor, Limit, responses
 
@@ -27,7 +26,7 @@ def list_messages(request: Request, workspaceID: Path[str], entryID: str, limit:
     """The instructions of an entry and the messages to its sessions, newest first, each with its state."""
     workspace = access.workspace_for(request.auth, workspaceID)
     entry = queries.entry_for(workspace.pk, entryID)
-    rows, following = _page(reads.messages(entry, limit=limit + 1, before=_place(cursor)), limit)
+    rows, following = paging.page(reads.messages(entry), "-id", limit=limit, cursor=cursor)
     return {"messages": [_shown_message(message, entry) for message in rows], "next_cursor": following}
 
 
@@ -68,7 +67,8 @@ def send(request: Request, workspaceID: Path[str], sessionID: str, body: schemas
 def list_unanswered(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The questions of agents that nobody has answered, oldest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows = reads.unanswered([workspace.pk], limit=limit + 1, after=_place(cursor) or 0)
+    after = paging.position(cursor) if cursor is not None else 0
+    rows, following = paging.cut(reads.unanswered([workspace.pk], limit=limit + 1, after=after), limit, "question_id")
     shown = [
         {
             "id": row.question_id,
@@ -78,9 +78,9 @@ def list_unanswered(request: Request, workspaceID: Path[str], limit: Limit = 100
             "text": row.text,
             "asked_at": row.since,
         }
-        for row in rows[:limit]
+        for row in rows
     ]
-    return {"questions": shown, "next_cursor": str(shown[-1]["id"]) if len(rows) > limit else None}
+    return {"questions": shown, "next_cursor": following}
 
 
 @router.get(
@@ -92,7 +92,7 @@ def list_questions(request: Request, workspaceID: Path[str], entryID: str, limit
     """The questions of an entry's agent, newest first, with their answers."""
     workspace = access.workspace_for(request.auth, workspaceID)
     entry = queries.entry_for(workspace.pk, entryID)
-    rows, following = _page(reads.questions(entry, limit=limit + 1, before=_place(cursor)), limit)
+    rows, following = paging.page(reads.questions(entry), "-id", limit=limit, cursor=cursor)
     return {"questions": [_shown_question(row) for row in rows], "next_cursor": following}
 
 
@@ -106,17 +106,6 @@ def answer(request: Request, workspaceID: Path[str], questionID: str, body: sche
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     number = int(questionID) if questionID.isascii() and questionID.isdigit() and len(questionID) <= 18 else 0
     return _shown_question(questions.answer(workspace.pk, number, body.answer, by=request.auth))
-
-
-def _place(cursor: str | None) -> int | None:
-    return None if cursor is None else position(cursor)
-
-
-Row = TypeVar("Row", Message, Question)
-
-
-def _page(rows: list[Row], limit: int) -> tuple[list[Row], str | None]:
-    return rows[:limit], str(rows[limit - 1].pk) if len(rows) > limit else None
 
 
 def _shown_message(message: Message, entry: Entry) -> dict[str, Any]:

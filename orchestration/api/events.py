@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 from ninja import Path, Query, Router
 
-from budget.reads.queries import position
 from orchestration import schemas
 from orchestration.edge import queries
-from workspaces import access
+from workspaces import access, paging
 from workspaces.access import Request
 from workspaces.schemas import Cursor, Limit, responses
 
@@ -24,8 +23,8 @@ def get_events(
 ) -> Any:
     """What was done, by whom and why, oldest first, after event number `after` (or a `cursor`, which is the same)."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    start = after if cursor is None else position(cursor)
-    events = queries.events_after(workspace.pk, after=start, limit=limit + 1)
+    start = after if cursor is None else paging.position(cursor)
+    events, following = paging.cut(queries.events_after(workspace.pk, after=start, limit=limit + 1), limit)
     shown = [
         {
             "id": event.pk,
@@ -37,6 +36,6 @@ def get_events(
             "data": event.data,
             "reason": event.reason,
         }
-        for event in events[:limit]
+        for event in events
     ]
-    return {"events": shown, "next_cursor": str(events[limit - 1].pk) if len(events) > limit else None}
+    return {"events": shown, "next_cursor": following}

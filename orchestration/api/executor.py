@@ -4,14 +4,13 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget.reads.queries import position
 from orchestration import configuration, schemas, sessions
 from orchestration.backlog import entry_actions
 from orchestration.edge import queries
 from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
 from orchestration.facts import events
-from workspaces import access, activity
+from workspaces import access, activity, paging
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.schemas import Cursor, Limit, responses
@@ -167,7 +166,7 @@ def _position(cursor: str | None) -> tuple[int, ...]:
     parts = cursor.split("-")
     if len(parts) != len(ready_line.FIELDS):
         raise Invalid("The cursor is not one of this list", "cursor")
-    return tuple(position(part) for part in parts)
+    return tuple(paging.position(part) for part in parts)
 
 
 def _cursor(explanation: explaining.Explanation) -> str:

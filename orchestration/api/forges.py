@@ -5,11 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Path, Router
 
-from budget.reads.queries import position
 from orchestration import schemas
 from orchestration.forges import connecting, sync, webhooks
 from orchestration.models import Executor, PullRequest
-from workspaces import access, ids
+from workspaces import access, ids, paging
 from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
 from workspaces.schemas import Cursor, Limit, responses
@@ -24,10 +23,8 @@ def list_pull_requests(request: Request, workspaceID: Path[str], limit: Limit = 
     """The workspace's pull requests, newest first, each with what CI says of its head."""
     workspace = access.workspace_for(request.auth, workspaceID)
     rows = PullRequest.objects.filter(workspace=workspace).select_related("entry").defer("entry__spec", "entry__content")
-    if cursor is not None:
-        rows = rows.filter(pk__lt=position(cursor))
-    shown = list(rows.order_by("-pk")[: limit + 1])
-    return {"pull_requests": shown[:limit], "next_cursor": str(shown[limit - 1].pk) if len(shown) > limit else None}
+    shown, following = paging.page(rows, "-pk", limit=limit, cursor=cursor)
+    return {"pull_requests": shown, "next_cursor": following}
 
 
 @router.post("/forge/webhook", response=responses(schemas.Ok), auth=None, include_in_schema=False)

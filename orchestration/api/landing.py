@@ -4,11 +4,10 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget.reads.queries import position
 from orchestration import configuration, schemas
 from orchestration.landing import decisions, reads
 from orchestration.models import IntegrationCommit, Landing, TreeVerdict
-from workspaces import access
+from workspaces import access, paging
 from workspaces.access import Need, Request
 from workspaces.schemas import Cursor, Limit, responses
 
@@ -45,9 +44,8 @@ def get_landing(request: Request, workspaceID: Path[str]) -> Any:
 def get_history(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """What Muster wrote on the integration branch, newest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows = reads.history(workspace.pk, limit=limit + 1, before=position(cursor) if cursor is not None else None)
-    following = str(rows[limit - 1].pk) if len(rows) > limit else None
-    return {"landed": [_landed(row) for row in rows[:limit]], "next_cursor": following}
+    rows, following = paging.page(reads.history(workspace.pk), "-pk", limit=limit, cursor=cursor)
+    return {"landed": [_landed(row) for row in rows], "next_cursor": following}
 
 
 @router.post("/landing/check", response=responses(schemas.Ok), operation_id="agent.orchestration.landingCheck")

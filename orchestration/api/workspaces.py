@@ -5,10 +5,9 @@ from typing import Any
 from ninja import Path, Router, Status
 
 from budget import amounts
-from budget.reads.queries import position
 from orchestration import configuration, schemas
 from orchestration.configuration import workspace_setup
-from workspaces import access
+from workspaces import access, paging
 from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
 from workspaces.schemas import Cursor, Limit, responses
@@ -39,7 +38,7 @@ def list_all(
     cursor: Cursor = None,
 ) -> Any:
     """The workspaces that you may see, newest first."""
-    start = position(cursor) if cursor is not None else 0
+    start = paging.position(cursor) if cursor is not None else 0
     workspaces = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
     following = str(start + limit) if len(workspaces) > limit else None
     return {"workspaces": [_shown(workspace, request.auth) for workspace in workspaces[:limit]], "next_cursor": following}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.models import Entry, Message, Question
+from django.db.models import QuerySet
 
-MAX_SHOWN = 100
+from orchestration.models import Entry, Message, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,11 @@ def unanswered(workspace_ids: Sequence[str], *, limit: int = 500, after: int = 0
     ]
 
 
-def questions(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None) -> list[Question]:
-    """The entry's questions, newest first. `before`: the id of one of them."""
-    rows = Question.objects.filter(entry=entry).select_related("round").order_by("-id")
-    return list((rows if before is None else rows.filter(pk__lt=before))[:limit])
+def questions(entry: Entry) -> QuerySet[Question]:
+    """Newest first."""
+    return Question.objects.filter(entry=entry).select_related("round").order_by("-id")
 
 
-def messages(entry: Entry, *, limit: int = MAX_SHOWN, before: int | None = None) -> list[Message]:
-    """The messages of people to the entry's agents, newest first: instructions, and messages to sessions. `before`: the id of one of
-    them."""
-    rows = Message.objects.filter(entry=entry).select_related("round").order_by("-id")
-    return list((rows if before is None else rows.filter(pk__lt=before))[:limit])
+def messages(entry: Entry) -> QuerySet[Message]:
+    """The messages of people to the entry's agents, newest first: instructions, and messages to sessions."""
+    return Message.objects.filter(entry=entry).select_related("round").order_by("-id")

@@ -11,7 +11,6 @@ from django.db.models import Count, Max, Q
 
 from budget import amounts
 from budget.models import RoundSpend
-from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.backlog import content
 from orchestration.backlog.tree import reads as tree
@@ -22,7 +21,7 @@ from orchestration.landing import queue, reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
 from orchestration.sessions import sandbox
 from orchestration.sessions.sandbox import network
-from workspaces import ids
+from workspaces import ids, paging
 from workspaces.errors import NotFound
 from workspaces.models import Event
 
@@ -174,10 +173,7 @@ def entries_page(
         entries = entries.filter(Q(content__icontains=words) | Q(id=words))
     if reason:
         entries = _with_reason(workspace_id, entries, reason)
-    if cursor is not None:
-        entries = entries.filter(seq__gt=position(cursor))
-    page = list(entries.order_by("seq")[: limit + 1])
-    return page[:limit], str(page[limit - 1].seq) if len(page) > limit else None
+    return paging.page(entries, "seq", limit=limit, cursor=cursor)
 
 
 def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
@@ -279,12 +275,8 @@ def _source(entry: Entry) -> dict[str, Any] | None:
 
 def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """Rounds after `cursor`, by number, with cost and findings, and the next cursor. Two queries."""
-    rounds = Round.objects.filter(entry=entry).order_by("number")
-    if cursor is not None:
-        rounds = rounds.filter(number__gt=position(cursor))
-    page = list(rounds[: limit + 1])
-    following = str(page[limit - 1].number) if len(page) > limit else None
-    return shown_rounds(entry, page[:limit]), following
+    rounds, following = paging.page(Round.objects.filter(entry=entry), "number", limit=limit, cursor=cursor)
+    return shown_rounds(entry, rounds), following
 
 
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:

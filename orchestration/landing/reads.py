@@ -69,12 +69,10 @@ def with_people(workspace_id: str) -> list[Landing]:
     return list(waiting.annotate(pull_url=Subquery(pull)).select_related("entry").order_by("pk")[:MAX_QUEUED])
 
 
-def history(workspace_id: str, *, limit: int, before: int | None = None) -> list[IntegrationCommit]:
+def history(workspace_id: str) -> QuerySet[IntegrationCommit]:
     """Muster's commits on the branch, newest first."""
     rows = IntegrationCommit.objects.filter(workspace_id=workspace_id, state=IntegrationCommit.State.DONE)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    return list(rows.select_related("verdict").prefetch_related("landings__entry").order_by("-pk")[:limit])
+    return rows.select_related("verdict").prefetch_related("landings__entry").order_by("-pk")
 
 
 def distance(workspace: Workspace, tip: str) -> Distance:

@@ -6,20 +6,17 @@ from collections.abc import Collection, Iterable
 from django.db.models import Count, Sum
 
 from budget.models import LedgerEntry
-from budget.reads.queries import position
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals.context import snapshots
+from workspaces import paging
 
 LOOKED_AT = 20  # runs
 
 
 def page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Run], str | None]:
     """The newest runs before `cursor`, in the order of their reservations, and the next cursor."""
-    runs = Run.objects.filter(session__workspace_id=workspace_id).select_related("session__hold").order_by("-session__hold_id")
-    if cursor is not None:
-        runs = runs.filter(session__hold_id__lt=position(cursor))
-    listed = list(runs[: limit + 1])
-    return listed[:limit], str(listed[limit - 1].session.hold_id) if len(listed) > limit else None
+    runs = Run.objects.filter(session__workspace_id=workspace_id).select_related("session__hold")
+    return paging.page(runs, "-session__hold_id", limit=limit, cursor=cursor)
 
 
 def open_runs(workspace_id: str) -> list[Run]:

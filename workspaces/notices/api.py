@@ -6,7 +6,6 @@ from ninja import Path, Query, Router, Status
 
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.errors import Invalid
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
 from workspaces.schemas import Cursor, Limit, responses
@@ -106,9 +105,9 @@ def deliveries_list(
     """What was sent, newest first. `answer` is what the receiver said, for admins, or what went wrong."""
     workspace = access.workspace_for(request.auth, workspaceID)
     whole = request.auth.may(Need.ADMIN, workspace)
-    rows, following = deliveries.page(workspace.pk, limit=limit, before=_position(cursor), channel=channel, state=state)
+    rows, following = deliveries.page(workspace.pk, limit=limit, cursor=cursor, channel=channel, state=state)
     shown = [schemas.delivery(row, whole=whole) for row in rows]
-    return {"deliveries": shown, "next_cursor": str(following) if following else None}
+    return {"deliveries": shown, "next_cursor": following}
 
 
 @router.post(
@@ -121,11 +120,3 @@ def deliveries_retry(request: Request, workspaceID: Path[str], deliveryID: str) 
     """Send a delivery once more, under its own id."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
     return schemas.delivery(deliveries.retry(workspace.pk, deliveryID, by=request.auth), whole=True)
-
-
-def _position(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("The cursor is not one of this list", "cursor")
-    return int(cursor)

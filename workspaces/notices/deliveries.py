@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q, Window
 from django.db.models.functions import Now, RowNumber
 
-from workspaces import activity
+from workspaces import activity, paging
 from workspaces.access import Caller
 from workspaces.activity import events
 from workspaces.errors import Invalid, NotFound
@@ -108,22 +108,19 @@ def delivery_for(workspace_id: str, delivery_id: str) -> Delivery:
 
 
 def page(
-    workspace_id: str, *, limit: int, before: int | None = None, channel: str = "", state: str = ""
-) -> tuple[list[Delivery], int | None]:
-    """The newest deliveries, and the id to continue from."""
-    queryset = Delivery.objects.filter(channel__workspace_id=workspace_id).select_related("channel", "event").order_by("-id")
+    workspace_id: str, *, limit: int, cursor: str | None = None, channel: str = "", state: str = ""
+) -> tuple[list[Delivery], str | None]:
+    """The newest deliveries before `cursor`, and the next cursor."""
+    queryset = Delivery.objects.filter(channel__workspace_id=workspace_id).select_related("channel", "event")
     if channel:
         queryset = queryset.filter(channel_id=channel)
     if state:
         queryset = queryset.filter(state=state)
-    if before is not None:
-        queryset = queryset.filter(pk__lt=before)
-    rows = list(queryset[: limit + 1])
-    return rows[:limit], rows[limit - 1].pk if len(rows) > limit else None
+    return paging.page(queryset, "-id", limit=limit, cursor=cursor)
 
 
 def prune() -> int:
-    """Delete finished deliveries older than MUSTER_KEEP_LOGS_DAYS. Returns how many."""
+    """Delete finished deliveries older than MUSTER_KEEP_LOGS_DAYS, and return their number."""
     old = Delivery.objects.filter(created_at__lt=Now() - timedelta(days=settings.KEEP_LOGS_DAYS)).exclude(
         state=Delivery.State.PENDING
     )

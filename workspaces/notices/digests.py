@@ -68,7 +68,7 @@ def put(channel: Channel, chosen: DigestSettings) -> None:
 
 
 def skip_missed(channel: Channel) -> None:
-    """The channel was off, and is on again: what it missed is not sent. In the caller's transaction."""
+    """Send nothing that a channel missed while it was off. In the caller's transaction."""
     at = timezone.now()
     for digest in Digest.objects.filter(channel=channel, due_at__lte=at):
         Digest.objects.filter(pk=digest.pk).update(due_at=_schedule(digest).after(at))

@@ -53,7 +53,7 @@ def drain() -> int:
 
 
 def _send_queue(ids: Sequence[int]) -> int:
-    """One channel's turn, until the first failure. Sets `wake_up` when deliveries are left."""
+    """Send one channel's deliveries, until the first failure. Sets `wake_up` when some are left."""
     arrived, until = 0, time.monotonic() + TURN_S
     try:
         for delivery_id in ids:

@@ -15,6 +15,7 @@ from orchestration.edge import queries
 from orchestration.models import Entry
 from workspaces.access import Need
 
+MAX_SHOWN = 100
 ROOM = 2 * texts.MAX_CHARS  # browsers send two characters for the end of a line
 
 
@@ -34,8 +35,8 @@ class AnswerForm(forms.Form):
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     return {
         "entry": entry,
-        "questions": reads.questions(entry),
-        "said": [(message, messages.state(message, entry)) for message in reads.messages(entry)],
+        "questions": reads.questions(entry)[:MAX_SHOWN],
+        "said": [(message, messages.state(message, entry)) for message in reads.messages(entry)[:MAX_SHOWN]],
         "is_stuck": entry.status in messages.STUCK,
         "takes_words": entry.status != Entry.Status.DONE and not entry.is_container,
         "max_chars": texts.MAX_CHARS,

@@ -14,6 +14,7 @@ from budget.models import Account, Category, Hold, LedgerEntry
 from budget.reads import csv_export, queries, summary
 from orchestration.backlog import deletion
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
+from workspaces import paging
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Workspace
 
@@ -120,8 +121,8 @@ def test_holds_are_those_that_are_reserved(shop: Workspace) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "1.0", "²", "9" * 19])
 def test_a_cursor_is_a_number_of_a_row(text: str) -> None:
     with pytest.raises(Invalid, match="not one of this list"):
-        queries.position(text)
-    assert queries.position("9" * 18) == int("9" * 18)
+        paging.position(text)
+    assert paging.position("9" * 18) == int("9" * 18)
 
 
 def test_a_sessions_spend_is_the_sum_of_its_own_rows(shop: Workspace) -> None:

@@ -209,7 +209,7 @@ def test_the_newest_come_first_page_by_page_with_the_approvals_of_their_present_
         Decision.objects.create(review=second, version=version, reviewer="eve", verdict="request_changes", note="no")
         Review.objects.filter(pk=second.pk).update(state="changes_requested")
     first, cursor = reading.page(shop.pk, limit=2)
-    remaining, end = reading.page(shop.pk, limit=2, before=cursor)
+    remaining, end = reading.page(shop.pk, limit=2, cursor=cursor)
     assert [(row.number, row.approved) for row in first + remaining] == [(3, 0), (2, 1), (1, 0)]  # type: ignore[attr-defined]
     assert (len(first), end) == (2, None) and reading.page(shop.pk, limit=3)[1] is None
     detail = reading.load(Review.objects.get(pk=second.pk))

@@ -65,7 +65,7 @@ def test_the_questions_that_wait_are_listed_oldest_first_with_what_a_person_need
     assert [row.question_id for row in reads.unanswered([shop.pk], limit=1)] == [first.pk] and reads.unanswered([]) == []
 
 
-def test_questions_and_messages_of_an_entry_are_listed_newest_first_by_pages(shop: Workspace, session: Session) -> None:
+def test_questions_and_messages_of_an_entry_are_listed_newest_first(shop: Workspace, session: Session) -> None:
     other = a_session(an_entry(shop))
     mine = [asked(session, name) for name in "123"]
     asked(other, "1")
@@ -75,11 +75,7 @@ def test_questions_and_messages_of_an_entry_are_listed_newest_first_by_pages(sho
         messages.instruct(session.entry, "3", by=ANA),
     ]
     messages.instruct(other.entry, "Theirs", by=ANA)
-    assert reads.questions(session.entry) == mine[::-1] and reads.messages(session.entry) == written[::-1]
-    assert reads.questions(session.entry, limit=2) == [mine[2], mine[1]]
-    assert reads.messages(session.entry, limit=2) == [written[2], written[1]]
-    assert reads.questions(session.entry, before=mine[1].pk) == [mine[0]]
-    assert reads.messages(session.entry, before=written[1].pk) == [written[0]]
+    assert list(reads.questions(session.entry)) == mine[::-1] and list(reads.messages(session.entry)) == written[::-1]
 
 
 def test_a_question_is_one_of_its_session_and_three_of_an_entry_may_wait(session: Session) -> None:

@@ -137,8 +137,8 @@ def test_the_page_of_deliveries_is_of_one_workspace_newest_first() -> None:
     rows = [Delivery.objects.create(channel=channel) for _ in range(3)]
     Delivery.objects.create(channel=a_channel(a_workspace(name="Other")))
     shown, following = deliveries.page(channel.workspace_id, limit=2)
-    assert (shown, following) == ([rows[2], rows[1]], rows[1].pk)
-    assert deliveries.page(channel.workspace_id, limit=2, before=following) == ([rows[0]], None)
+    assert (shown, following) == ([rows[2], rows[1]], str(rows[1].pk))
+    assert deliveries.page(channel.workspace_id, limit=2, cursor=following) == ([rows[0]], None)
     assert deliveries.page(channel.workspace_id, limit=3)[1] is None
 
 
