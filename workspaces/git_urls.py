@@ -2,7 +2,7 @@
 
 
 def without_password(url: str) -> str:
-    """For people, and for the arguments of processes. An address in ssh's short form has none."""
+    """The address to show to people and to pass to processes. In ssh's short form it has no password."""
     scheme, separator, address = url.partition("://")
     host, slash, path = address.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if separator else url

@@ -109,7 +109,7 @@ def set_total(account: Account, budget: int, *, by: Caller, reason: str = "") ->
 
 
 def lock_below(account: Account, *, by: Caller, reason: str, source: BudgetChange.Source) -> None:
-    """Lock what is below an account that was just locked, as it is. What is locked already stays so."""
+    """Lock the budgets below an account that was just locked, in the same way."""
     rows = below(account.pk).filter(human_locked=False, entry__deleted_at__isnull=True)
     lock = {"locked_by": account.locked_by, "locked_at": account.locked_at, "locked_reason": account.locked_reason}
     _set_lock(list(rows.order_by("pk")), {"human_locked": True, **lock}, by=by, reason=reason, source=source)

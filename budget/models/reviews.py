@@ -94,7 +94,7 @@ class ReviewLine(models.Model):
 
 
 class Proposal(models.Model):
-    """A proposed change of an entry's budget, or without an account of the project's cap or total budget."""
+    """A proposed change of an entry's budget; without an account, of the project's cap or total budget."""
 
     class Field(models.TextChoices):
         BUDGET = "budget"

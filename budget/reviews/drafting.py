@@ -155,7 +155,7 @@ def lock(review: Review) -> Review:
 
 
 def record(review: Review, event: ReviewEvent, *, by: Caller, reason: str = "") -> None:
-    """A line of activity about a review."""
+    """Record an event of a review in the activity log."""
     activity.record(review.project_id, event, by=by, object_id=review.pk, reason=reason)
 
 

@@ -31,7 +31,7 @@ def install() -> bool:
 
 
 def write_at_once(message: str, *_: Any) -> None:
-    """A line in a signal's handler, which may have interrupted another one."""
+    """Write a line from a signal handler, which may have interrupted the writer of another one."""
     os.write(2, f"{record(message.strip(), level='info')}\n".encode())
 
 
@@ -82,7 +82,7 @@ def record(message: str, *, level: str, **more: Any) -> str:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
-    """One record with the traceback, in place of one for each of its lines."""
+    """Log the traceback as one record, not one for each of its lines."""
     if issubclass(kind, SystemExit):  # of a thread
         return
     lines = "".join(traceback.format_exception(kind, error, where))

@@ -126,7 +126,7 @@ def _become(name: str, stdout: int, stderr: int, keep: Sequence[int]) -> None:
 
 
 def _run(main: Callable[[], int]) -> None:
-    """Ends the process, as the end of a program does: other threads first."""
+    """Run `main` and end the process as a program ends: other threads first."""
     code = 1
     try:
         code = main()

@@ -8,7 +8,7 @@ from config.up.children import Child
 
 
 class Failed(Exception):
-    """It cannot start; the text says why and what to do."""
+    """`up` cannot start. The text says why, and what to do."""
 
 
 def report(text: str) -> None:

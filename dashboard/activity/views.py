@@ -110,7 +110,7 @@ def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Eve
 
 
 def _objects(page_request: PageRequest, name: str) -> list[str]:
-    """An id; or an entry's number, with its sessions."""
+    """The ids that a filter names: one id, or those of an entry's number and its sessions."""
     if not name.removeprefix("#").isdigit():
         return [name]
     entry = Entry.objects.filter(workspace=page_request.workspace, seq=int(name.removeprefix("#"))).first()

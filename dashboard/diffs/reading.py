@@ -30,7 +30,7 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True)
 class Listed:
-    """The changes between two commits. `whole`: the list is not truncated."""
+    """The changes between two commits. `whole`: none was cut off."""
 
     changes: list[Change]
     whole: bool

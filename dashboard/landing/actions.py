@@ -117,7 +117,7 @@ def _confirmed(
     act: Callable[[], object],
     result: str,
 ) -> HttpResponse:
-    """Ask first, then act."""
+    """Act with the token of the confirmation; without it, ask."""
     subject = " ".join(str(value) for value in fields.values())
     if not confirmation.is_confirmed(page_request, f"landing-{action}", subject):
         sent = {name: value for name, value in fields.items() if value}

@@ -34,7 +34,7 @@ def of(page_request: PageRequest) -> dict[str, Any]:
 
 def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
     subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in _shown(workspace, at).items()}
-    subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in _reckoned_with(workspace).items()}
+    subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in _counted_to_the_end(workspace).items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in _spent(workspace, at).items()}
     failures = Session.objects.filter(workspace=workspace, outcome__in=BAD).order_by("-ended_at")
     row: dict[str, Any] = dict(
@@ -73,8 +73,8 @@ def _shown(workspace: Workspace, at: datetime) -> dict[str, QuerySet[Any]]:
     }
 
 
-def _reckoned_with(workspace: Workspace) -> dict[str, QuerySet[Any]]:
-    """Rows whose number other numbers follow from: counted to the end."""
+def _counted_to_the_end(workspace: Workspace) -> dict[str, QuerySet[Any]]:
+    """The rows from whose number others are calculated."""
     alive = _alive(workspace)
     return {
         "failed": alive.filter(status=Entry.Status.FAILED),

@@ -29,7 +29,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def open_sessions(page_request: PageRequest) -> list[Session]:
-    """Cached for all regions of one page."""
+    """One query for all regions of a page."""
     if "open_sessions" not in page_request.memo:
         page_request.memo["open_sessions"] = queries.open_sessions(page_request.workspace.pk)
     sessions: list[Session] = page_request.memo["open_sessions"]

@@ -35,7 +35,7 @@ def keep(landing: Landing, why: str, *, tip: str, commit: str, verdict: TreeVerd
 
 
 def void(entry: Entry, *, but: str = "") -> None:
-    """Other work takes the place of what was approved: that approval counts no longer. `but`: the commit that keeps its own."""
+    """Approvals of earlier work are void. `but`: the commit that keeps its own."""
     landed = Landing.objects.filter(entry=entry, state=Landing.State.LANDED).values("commit")
     standing = Approval.objects.filter(entry=entry, void_at__isnull=True).exclude(commit=but).exclude(commit__in=landed)
     for approval in standing:

@@ -89,7 +89,7 @@ def hashes(named: Mapping[str, Any]) -> dict[str, str]:
 
 
 def version(named: Mapping[str, Any]) -> str:
-    """Changes with every value that the form of an entry edits, and with nothing else."""
+    """A hash that changes with each value that the form of an entry edits, and with no other."""
     return _hash([named[name] for name in EDITED_FIELDS])
 
 

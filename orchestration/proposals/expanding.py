@@ -35,7 +35,7 @@ def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigg
 
 
 def start_due(workspace_id: str) -> list[Run]:
-    """Ask about entries that are too large and that no run was asked about before. What cannot be paid now is looked at again next time."""
+    """Ask about entries that are too large and that no run was asked about before. What cannot be paid now is tried again next time."""
     executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
     expander, workspace = configuration.load(executor.config).expander, executor.workspace
     started: list[Run] = []

@@ -111,7 +111,7 @@ def run_for(workspace_id: str, run_id: str) -> Run:
 
 
 def proposal_for(run: Run, proposal_id: str) -> Proposal:
-    """A proposal of the run. Raises NotFound."""
+    """Raises NotFound."""
     is_number = proposal_id.isascii() and proposal_id.isdigit() and len(proposal_id) <= 18
     proposal = run.proposals.filter(pk=int(proposal_id)).first() if is_number else None
     if proposal is None:

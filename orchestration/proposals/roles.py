@@ -32,7 +32,7 @@ BY_NAME = {str(role.name): role for role in (PLANNER, EXPANDER, ORCHESTRATOR)}
 
 
 def missing(role: Role) -> Invalid:
-    """The refusal of a run that no agent is set for."""
+    """The error for a run whose role has no agent."""
     return Invalid(f"This workspace has no {role.key}: set `{role.key}` in its config first", "workspaceID")
 
 

@@ -32,7 +32,7 @@ class Authority(Protocol):
         """The commits of those of these refs that are there. Raises Unreachable."""
 
     def fetch(self, refs: Sequence[str]) -> None:
-        """Have these refs here as they are there. Raises Unreachable."""
+        """Copy these refs to this host. Raises Unreachable."""
 
     def move(self, ref: str, new: str, *, before: str) -> None:
         """Move a ref there, and here, from `before` to a commit that is here. Raises Moved, or Unreachable."""

@@ -75,12 +75,12 @@ class Remote:
         raise Unreachable("fetch", self._sentence(errors))
 
     def bring(self, *commits: str) -> None:
-        """Have these commits here, by their hashes. Raises Unreachable."""
+        """Fetch commits by their hashes. Raises Unreachable."""
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
         self._run("fetch", *options, self._address, *commits, timeout_s=FETCH_TIMEOUT_S)
 
     def move(self, ref: str, new: str, *, before: str) -> None:
-        """Move a ref there, and here, from `before` to a commit that is here. Raises Moved, or Unreachable."""
+        """Move a ref from `before` to a commit of this host, in both repositories. Raises Moved, or Unreachable."""
         self._push(ref, new, before)
         git.attempt(self.repo, "update-ref", "-m", "muster: work", ref, new)
 

@@ -248,7 +248,7 @@ def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool
 
 
 def unknown_key(session: Session) -> str:
-    """The ledger's key for what a session spent and nobody knows."""
+    """The ledger's key for the unknown spend of a session."""
     return f"{session.pk}:{session.attempt}:unknown"
 
 

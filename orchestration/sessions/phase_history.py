@@ -24,7 +24,7 @@ def started(phase: str, at: datetime) -> list[list[str]]:
 
 
 def entered(before: Any, phase: str, at: datetime) -> list[list[str]]:
-    """With a phase added, unless it is the current one."""
+    """Add a phase, unless it is the current one."""
     phases = _readable(before)
     return phases if phases and phases[-1][0] == phase else [*phases, *started(phase, at)]
 

@@ -123,6 +123,6 @@ def _remainder(session: Session) -> int:
 
 
 def _place(session: Session) -> tuple[bool, int, int]:
-    """In the executor's line."""
+    """Its place in the executor's line."""
     entry = session.entry
     return not entry.has_rounds, entry.priority, entry.seq

@@ -187,7 +187,7 @@ def add_finding(entry_id: str, finding: str) -> None:
 
 
 def put_findings_first(entry_id: str, findings: Sequence[str]) -> None:
-    """Put these before the findings of the newest round: what the next prompt says first."""
+    """Put these before the findings of the newest round: the next prompt begins with them."""
     newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
     if newest is not None:
         Round.objects.filter(pk=newest.pk).update(findings=[*findings, *newest.findings])

@@ -24,7 +24,7 @@ class Cases:
 
     @property
     def good(self) -> frozenset[str]:
-        """Passed in at least one run."""
+        """The cases that passed in at least one run."""
         return self.passed | self.flaky
 
     @property
@@ -56,7 +56,7 @@ class CheckRun:
 
     @property
     def is_green(self) -> bool:
-        """It exited with 0, and its report or score line agrees."""
+        """True if it exited with 0, and its report or score line agrees."""
         return self.exit_code == 0 and self.cause == "exited" and self.score >= 1
 
     @property

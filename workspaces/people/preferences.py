@@ -53,7 +53,7 @@ def preferences_of(user: Any) -> Preferences:
 
 
 def save_preferences(user: Any, **chosen: Any) -> None:
-    """Save the chosen values; the others stay."""
+    """Values that are not given stay."""
     Preferences.objects.update_or_create(user=user, defaults=chosen)
 
 

@@ -69,7 +69,6 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
 
 
 def message(problem: Any) -> str:
-    """A validation error in plain words."""
     plain = _PLAIN.get(problem["type"])
     text = plain.format(**problem.get("ctx", {})) if plain else str(problem["msg"]).removeprefix("Value error, ")
     return f"{text[:1].upper()}{text[1:]}"

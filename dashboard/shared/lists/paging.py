@@ -56,7 +56,8 @@ def paginate(
 def _by_id(
     in_order: QuerySet[Any], read: Callable[[QuerySet[Any]], QuerySet[Any]], keys: tuple[str, str], down: bool
 ) -> list[Any]:
-    """The first rows of `in_order`. Few are left to sort here: asked for their order, the database would look for it once more."""
+    """The first rows of `in_order`."""
+    # Few are left to sort here. With `in_order` the database would read the whole index once more.
     first = in_order.order_by().filter(pk__in=in_order.values("pk")[: PAGE_SIZE + 1])
     return sorted(read(first), key=lambda row: tuple(getattr(row, key) for key in keys), reverse=down)
 

@@ -107,7 +107,7 @@ def lines(path: str) -> Iterator[str]:
 
 
 def _enable(group: str, controller: str) -> bool:
-    """Switch the controller on in the group above, which may then have no processes of its own. False: the group does not get it."""
+    """Switch the controller on in the group above, which may then have no processes of its own. False: the kernel refused."""
     file = f"{group}/{V2_FILES[controller][0]}"
     return os.path.exists(file) or (
         write(f"{os.path.dirname(group)}/cgroup.subtree_control", f"+{controller}") and os.path.exists(file)

@@ -65,7 +65,7 @@ class LineBuffer:
 
 
 def _most(line: bytes | bytearray) -> int:
-    """The bytes of this line that are kept."""
+    """The number of bytes of this line that are kept: a line that looks like JSON may be longer."""
     return MAX_EVENT_LINE_BYTES if line[:100].lstrip(b" \t")[:1] == b"{" else MAX_LINE_BYTES
 
 

@@ -107,7 +107,7 @@ def _names(listed: Iterable[str]) -> Iterator[str]:
 
 
 def with_ids(entry: SomeEntry, planning_context: PlanningContext) -> SomeEntry:
-    """With ids instead of numbers for what it waits for on the backlog."""
+    """Replace the numbers of entries that it depends on by their ids."""
     names = [known.id if (known := planning_context.entry(name)) else name for name in entry.depends_on]
     return entry.model_copy(update={"depends_on": names}) if names else entry
 

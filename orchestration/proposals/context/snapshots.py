@@ -122,5 +122,5 @@ def as_read(stored: Stored) -> dict[str, Any]:
 
 
 def title(before: Stored) -> str:
-    """The first line of its text then."""
+    """The first line of the text that the entry had."""
     return str(before.get("content", "")).strip().split("\n", 1)[0][:120]

@@ -56,7 +56,7 @@ class Writer:
 
     @property
     def is_full(self) -> bool:
-        """Enough for a chunk: write it without waiting for the timer."""
+        """True if the lines fill a chunk, which is written without waiting for the timer."""
         return self._pending > 64_000 or len(self._lines) > 1000
 
     def flush(self) -> bool:

@@ -11,7 +11,7 @@ from orchestration.sessions.sandbox.sandbox_command import Started
 
 
 def popen(started: Started, command: Sequence[str], working_copy: Path, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start it as `Sandboxes.start` says. To end it, kill it: all that it started dies with it. It dies with the calling thread."""
+    """Start a command as `Sandboxes.start` does. Killing it kills all that it started; so does the end of the calling thread."""
     if started.sandbox is None:
         return subprocess.Popen([*command], cwd=working_copy, env=started.env, start_new_session=True, **options)
     arguments = shim_sandbox.file_with(shim_sandbox.arguments(started.sandbox.options, started.env))
