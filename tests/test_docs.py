@@ -1,27 +1,54 @@
 """The documents list exactly what there is."""
 
+import argparse
 import re
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+from django.core.management import BaseCommand, get_commands, load_command_class
+
 from config.system import env
-from orchestration.configuration import agent_kinds
-from orchestration.facts import reasons
-from orchestration.metrics.families import FAMILIES
-from orchestration.worker import agents
-from orchestration.worker.agents.shared import failures
+from tests.reference import FOLDER, TABLES, Table
 from workspaces.activity import events
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("config", "workspaces", "budget", "orchestration", "dashboard")
 
 
-def test_operating_lists_every_setting_with_its_default() -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \| (.+?) \| (?:`([^`]*)`|\(empty\)) \| (.*) \|$", (ROOT / "docs/reference/settings.md").read_text(), re.M
-    )
-    assert rows == [(v.name, v.kind.takes, v.default, v.help) for v in env.VARIABLES.values()]
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.page} {table.head}")
+def test_a_table_is_as_the_code_has_it(table: Table) -> None:
+    text = (FOLDER / table.page).read_text()
+    assert table.written(text) == text, "run .venv/bin/python -m tests.reference"
+    assert not re.search(r"\| \? \|", text), "a new row has a cell to write by hand"
+
+
+def test_command_line_lists_the_options_of_each_command() -> None:
+    """Of commands of ./muster; `manage` has others, which say themselves what they take."""
+    listed = set(re.findall(r"(--[a-z][a-z-]+)", (FOLDER / "command-line.md").read_text()))
+    apps = {name: app for name, app in get_commands().items() if app in PRODUCT and name not in MANAGE_ONLY}
+    commands = [load_command_class(app, name).create_parser("muster", name) for name, app in apps.items()]
+    usual = set(_options(BaseCommand().create_parser("muster", "")))
+    taken = {option for parser in commands for option in _options(parser)} - usual
+    assert listed == taken | OPTIONS_OF_PROCESSES
+
+
+MANAGE_ONLY = {"bootstrap", "demo", "login_link"}
+OPTIONS_OF_PROCESSES = {
+    *("--data-dir", "--version", "--port", "--host", "--no-demo", "--agent-port", "--queue"),
+    *("--minutes", "--seed", "--db", "--only"),
+}
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _options(inner)
+        elif action.help != argparse.SUPPRESS:
+            yield from (option for option in action.option_strings if option.startswith("--"))
 
 
 def test_every_setting_that_is_read_is_listed() -> None:
@@ -113,47 +140,10 @@ def test_architecture_names_every_package() -> None:
     } == set()
 
 
-def test_reasons_lists_every_reason() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reference/reasons.md").read_text(), re.M)
-    assert sorted(rows) == sorted(reasons.WORDS)
-
-
-def test_agents_lists_every_agent_with_what_is_true_of_it() -> None:
-    cells = r"^\| `(\w+)` \| ([^|]+) \| (reported|computed) \| (yes|no) \| (yes|no) \| ([^|]+) \| [^|]+ \|$"
-    rows = re.findall(cells, (ROOT / "docs/reference/agents.md").read_text(), re.M)
-    true_of = {kind: module.TRAITS for kind, module in agents.KINDS.items()}
-    assert rows == [
-        (
-            kind,
-            agent_kinds.title(kind),
-            t.cost,
-            "yes" if t.live else "no",
-            "yes" if t.resumes else "no",
-            ", ".join(sorted(t.honours)) or "-",
-        )
-        for kind, t in true_of.items()
-    ]
-
-
-def test_agents_lists_every_failure_with_its_next_step() -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \| ([^|]+) \| (provider|setup|agent) \| ([^|]+) \|$", (ROOT / "docs/reference/agents.md").read_text(), re.M
-    )
-    assert rows == [(code, kind.title, kind.cause, kind.next_step) for code, kind in failures.KINDS.items()]
-
-
-def test_notices_lists_every_event_that_a_channel_can_subscribe_to() -> None:
+def test_notices_lists_the_details_of_each_event() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/reference/notices.md").read_text(), re.M)
-    listed = [(verb, title, re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", details))) for verb, title, details in rows]
-    notices = {verb: event for verb, event in events.registered().items() if event.notice}
-    assert listed == [(verb, event.notice, list(event.field_defaults)) for verb, event in notices.items()]
-
-
-def test_metrics_lists_every_metric_with_its_labels() -> None:
-    rows = re.findall(r"^\| `(muster_\w+)` \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/reference/metrics.md").read_text(), re.M)
-    assert [(name, tuple(re.findall(r"`(\w+)`", labels)), text) for name, labels, text in rows] == [
-        (family.exposed, family.labels, family.help) for family in FAMILIES.values()
-    ]
+    listed = [(verb, re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", details))) for verb, _, details in rows]
+    assert listed == [(verb, list(event.field_defaults)) for verb, event in events.registered().items() if event.notice]
 
 
 def test_activity_lists_every_event() -> None:
