@@ -13,12 +13,11 @@ from budget.reviews.drafting import is_author, record
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, Invalid, NotFound
 
-Verdict = Decision.Verdict
 SOURCE = BudgetChange.Source.REVIEW
 NAMES = {Proposal.Field.CAP: "the cap", Proposal.Field.TOTAL: "the total budget"}
 
 
-def decide(review: Review, verdict: Verdict, note: str, *, version: int, by: Caller) -> Review:
+def decide(review: Review, verdict: Decision.Verdict, note: str, *, version: int, by: Caller) -> Review:
     """Approve the version that the person saw, or request changes. Raises Forbidden for its author and for a token, Invalid when it is not
     open, for an older version, and for a second decision.
     """
@@ -30,7 +29,7 @@ def decide(review: Review, verdict: Verdict, note: str, *, version: int, by: Cal
                 Decision.objects.create(review=row, version=row.version, reviewer=by.name, verdict=verdict, note=note)
         except IntegrityError:
             raise Invalid("You have decided on this version already", "decision") from None
-        if verdict == Verdict.REQUEST_CHANGES:
+        if verdict == Decision.Verdict.REQUEST_CHANGES:
             _close(row, Review.State.CHANGES_REQUESTED, f"{by.name} asks for changes")
             _record_decision(row, verdict, note, by=by)
             return row
@@ -43,7 +42,7 @@ def decide(review: Review, verdict: Verdict, note: str, *, version: int, by: Cal
 
 def approvals(review: Review) -> int:
     """The number of approvals of its present version."""
-    return review.decisions.filter(version=review.version, verdict=Verdict.APPROVE).count()
+    return review.decisions.filter(version=review.version, verdict=Decision.Verdict.APPROVE).count()
 
 
 def why_not(review: Review, caller: Caller) -> str:
@@ -94,12 +93,12 @@ def _carry_out(review: Review, note: str, *, by: Caller) -> None:
     project = Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=review.project_id)
     if outdated := _outdated(proposals, accounts, project):
         _close(review, Review.State.CHANGES_REQUESTED, f"Nothing was applied: {'; '.join(outdated)}")
-        _record_decision(review, Verdict.APPROVE, note, by=by)
+        _record_decision(review, Decision.Verdict.APPROVE, note, by=by)
         return
     for proposal in proposals:
         _apply(review, proposal, accounts, project, by=by)
     _close(review, Review.State.APPROVED, "", closed_at=Now())
-    _record_decision(review, Verdict.APPROVE, note, by=by)
+    _record_decision(review, Decision.Verdict.APPROVE, note, by=by)
     applied = events.ReviewApplied(number=review.number, title=review.title, changes=len(proposals))
     record(review, applied, by=by)
     _supersede_older(review, by=by)
@@ -142,7 +141,7 @@ def _close(review: Review, state: Review.State, why: str, **more: object) -> Non
     review.refresh_from_db()
 
 
-def _record_decision(review: Review, verdict: Verdict, note: str, *, by: Caller) -> None:
+def _record_decision(review: Review, verdict: Decision.Verdict, note: str, *, by: Caller) -> None:
     event = events.ReviewDecided(
         number=review.number,
         title=review.title,

@@ -16,7 +16,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import editing, requests
+from orchestration.proposals import editing, run_requests
 from orchestration.proposals.schema import ProposedEntry
 from workspaces.access import Need
 from workspaces.errors import Invalid
@@ -26,8 +26,8 @@ from workspaces.schemas import property_path
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
 def page(page_request: PageRequest, run_id: str, proposal_id: str) -> HttpResponse:
-    run = requests.run_for(page_request.workspace.pk, run_id)
-    proposal = requests.proposal_for(run, proposal_id)
+    run = run_requests.run_for(page_request.workspace.pk, run_id)
+    proposal = run_requests.proposal_for(run, proposal_id)
     if proposal.kind == Proposal.Kind.SPLIT:
         return edit_split.page(page_request, proposal)
     if proposal.kind != Proposal.Kind.ADD:

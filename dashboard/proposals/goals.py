@@ -17,7 +17,7 @@ from orchestration.configuration import agent_kinds
 from orchestration.edge import queries
 from orchestration.facts import events
 from orchestration.models import Run, Session
-from orchestration.proposals import reads, requests
+from orchestration.proposals import reads, run_requests
 from orchestration.schemas.runs import MAX_GOAL, Goal
 from workspaces.access import Need
 from workspaces.errors import Invalid
@@ -39,7 +39,7 @@ def page(page_request: PageRequest) -> HttpResponse:
     typed = page_request.request.POST.get("goal", "").replace("\r\n", "\n")
     try:
         goal = str(TypeAdapter(Goal).validate_python(typed))
-        run = requests.plan(page_request.workspace, goal, by=page_request.caller)
+        run = run_requests.plan(page_request.workspace, goal, by=page_request.caller)
     except ValidationError as error:
         return _render(page_request, typed, f"The goal {_words(error)}")
     except Invalid as refused:
@@ -56,7 +56,7 @@ def orchestrate(page_request: PageRequest) -> HttpResponse:
         note = schemas.OrchestrateIn(note=note).note
     except ValidationError as error:
         raise Invalid(f"The note {_words(error)}", "note") from None
-    run = requests.orchestrate(page_request.workspace, note, by=page_request.caller)
+    run = run_requests.orchestrate(page_request.workspace, note, by=page_request.caller)
     return HttpResponseRedirect(reverse("run", args=[page_request.workspace.pk, run.pk]), status=SEE_OTHER)
 
 

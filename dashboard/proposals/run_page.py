@@ -18,7 +18,7 @@ from dashboard.shared.responses import done
 from orchestration import sessions
 from orchestration.edge import queries
 from orchestration.models import Executor, Proposal, Run, Session
-from orchestration.proposals import applying, reads, requests
+from orchestration.proposals import applying, reads, run_requests
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.access import Need
 from workspaces.errors import Invalid
@@ -28,7 +28,7 @@ LOG_LINES = 200
 
 @in_workspace()
 def page(page_request: PageRequest, run_id: str) -> HttpResponse:
-    run = requests.run_for(page_request.workspace.pk, run_id)
+    run = run_requests.run_for(page_request.workspace.pk, run_id)
     page_request.memo["run"] = run
     regions = HEADER | {"run": Region("proposals/run.html#run", _run)}
     return render_page(page_request, "proposals/run.html", regions, section="entries", run=run)
@@ -38,13 +38,13 @@ def page(page_request: PageRequest, run_id: str) -> HttpResponse:
 @in_workspace(Need.OPERATE)
 def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
     """Apply or reject the ticked proposals, or reopen one."""
-    run = requests.run_for(page_request.workspace.pk, run_id)
+    run = run_requests.run_for(page_request.workspace.pk, run_id)
     if verb == "reopen":
         return _reopen(page_request, run)
     ticked = page_request.request.POST.getlist("proposal")
     if not ticked:
         raise Invalid("Tick the proposals to decide on", "proposal")
-    chosen = [requests.proposal_for(run, proposal_id).pk for proposal_id in ticked]
+    chosen = [run_requests.proposal_for(run, proposal_id).pk for proposal_id in ticked]
     if verb == "reject":
         rejected = applying.reject(run, by=page_request.caller, only=chosen)
         return done(page_request, f"{_proposals(len(rejected))} {_is(len(rejected))} rejected", tone="warn")
@@ -63,7 +63,7 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
 
 def _reopen(page_request: PageRequest, run: Run) -> HttpResponse:
     """The one whose button was pressed, whatever is ticked."""
-    proposal = requests.proposal_for(run, page_request.request.POST.get("reopen", ""))
+    proposal = run_requests.proposal_for(run, page_request.request.POST.get("reopen", ""))
     applying.reopen(run, by=page_request.caller, only=[proposal.pk])
     return done(page_request, f"Proposal {proposal.number} is open again")
 
@@ -71,7 +71,7 @@ def _reopen(page_request: PageRequest, run: Run) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def undo(page_request: PageRequest, run_id: str) -> HttpResponse:
-    undone = applying.undo(requests.run_for(page_request.workspace.pk, run_id), by=page_request.caller)
+    undone = applying.undo(run_requests.run_for(page_request.workspace.pk, run_id), by=page_request.caller)
     count = len(undone)
     words = f"{_entries(count)} {_is(count)} off the backlog again" if _adds(undone) else f"{_changes(count)} {_is(count)} undone"
     return done(page_request, f"{words}; the proposals are open", tone="warn")
@@ -80,7 +80,7 @@ def undo(page_request: PageRequest, run_id: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def stop(page_request: PageRequest, run_id: str) -> HttpResponse:
-    run = requests.run_for(page_request.workspace.pk, run_id)
+    run = run_requests.run_for(page_request.workspace.pk, run_id)
     sessions.stop_run(page_request.workspace.pk, run.pk, by=page_request.caller)
     return done(page_request, "The run is stopping. What it spent stays booked", tone="warn")
 

@@ -10,7 +10,7 @@ from orchestration import schemas, sessions
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.edge import queries
 from orchestration.models import Proposal, Run
-from orchestration.proposals import applying, editing, expanding, reads, requests
+from orchestration.proposals import applying, editing, expanding, reads, run_requests
 from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.context import snapshots
 from orchestration.proposals.schema import ProposedEntry
@@ -25,7 +25,7 @@ router = Router(tags=["runs"])
 def create_plan_run(request: Request, workspaceID: Path[str], body: schemas.PlanIn) -> Any:
     """Ask the planner to turn a goal into proposed entries. Its reservation must fit under the cap and the limits."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return Status(201, _shown([requests.plan(workspace, body.goal, by=request.auth)])[0])
+    return Status(201, _shown([run_requests.plan(workspace, body.goal, by=request.auth)])[0])
 
 
 @router.post(
@@ -36,7 +36,7 @@ def create_plan_run(request: Request, workspaceID: Path[str], body: schemas.Plan
 def create_orchestrator_run(request: Request, workspaceID: Path[str], body: schemas.OrchestrateIn) -> Any:
     """Ask the orchestrator how the backlog should go on, unless it is asked already. Its reservation must fit under the cap and the limits."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return Status(201, _shown([requests.orchestrate(workspace, body.note, by=request.auth)])[0])
+    return Status(201, _shown([run_requests.orchestrate(workspace, body.note, by=request.auth)])[0])
 
 
 @router.get("/runs", response=responses(schemas.RunsOut), operation_id="agent.orchestration.runsList")
@@ -51,7 +51,7 @@ def list_runs(request: Request, workspaceID: Path[str], limit: Limit = 50, curso
 def get_run(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """A run, open or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return _shown([requests.run_for(workspace.pk, runID)])[0]
+    return _shown([run_requests.run_for(workspace.pk, runID)])[0]
 
 
 @router.post(
@@ -81,7 +81,7 @@ def get_log(
 ) -> Any:
     """A run's output after line `after`: as text, or as JSON lines with number, time and stream."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    run = requests.run_for(workspace.pk, runID)
+    run = run_requests.run_for(workspace.pk, runID)
     return log_response(request, run.session, after, format)
 
 
@@ -89,7 +89,7 @@ def get_log(
 def stop(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """End an open run. What it spent stays booked."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    sessions.stop_run(workspace.pk, requests.run_for(workspace.pk, runID).pk, by=request.auth)
+    sessions.stop_run(workspace.pk, run_requests.run_for(workspace.pk, runID).pk, by=request.auth)
     return {"stopped": True}
 
 
@@ -99,7 +99,7 @@ def stop(request: Request, workspaceID: Path[str], runID: str) -> Any:
 def list_proposals(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """What a run proposes, in the order of its answer."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return {"proposals": _proposals(requests.run_for(workspace.pk, runID).proposals.order_by("number"))}
+    return {"proposals": _proposals(run_requests.run_for(workspace.pk, runID).proposals.order_by("number"))}
 
 
 @router.put(
@@ -110,7 +110,7 @@ def list_proposals(request: Request, workspaceID: Path[str], runID: str) -> Any:
 def put_proposal(request: Request, workspaceID: Path[str], runID: str, proposalID: str, body: ProposedEntry) -> Any:
     """Change the entry of an open proposal before it is applied."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    proposal = requests.proposal_for(requests.run_for(workspace.pk, runID), proposalID)
+    proposal = run_requests.proposal_for(run_requests.run_for(workspace.pk, runID), proposalID)
     return _proposals([editing.edit(proposal, body, by=request.auth)])[0]
 
 
@@ -122,7 +122,7 @@ def put_proposal(request: Request, workspaceID: Path[str], runID: str, proposalI
 def patch_proposal(request: Request, workspaceID: Path[str], runID: str, proposalID: str, body: NewValues) -> Any:
     """Set values of an open proposal that changes or merges entries before it is applied."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    proposal = requests.proposal_for(requests.run_for(workspace.pk, runID), proposalID)
+    proposal = run_requests.proposal_for(run_requests.run_for(workspace.pk, runID), proposalID)
     return _proposals([editing.set_values(proposal, body, by=request.auth)])[0]
 
 
@@ -132,7 +132,7 @@ def patch_proposal(request: Request, workspaceID: Path[str], runID: str, proposa
 def apply(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
     """Add the entries of open proposals, all or some. Those that the backlog has outrun become outdated instead."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    outcome = applying.apply(requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals)
+    outcome = applying.apply(run_requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals)
     parts = {"applied": outcome.applied, "outdated": outcome.outdated, "waiting": outcome.waiting}
     return {name: _proposals(proposals) for name, proposals in parts.items()}
 
@@ -145,7 +145,9 @@ def apply(request: Request, workspaceID: Path[str], runID: str, body: schemas.Ch
 def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
     """Refuse open proposals, all or some."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return {"proposals": _proposals(applying.reject(requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))}
+    return {
+        "proposals": _proposals(applying.reject(run_requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))
+    }
 
 
 @router.post(
@@ -156,7 +158,9 @@ def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.C
 def reopen(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
     """Open rejected proposals again, all or some, unless the backlog has outrun one of them."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return {"proposals": _proposals(applying.reopen(requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))}
+    return {
+        "proposals": _proposals(applying.reopen(run_requests.run_for(workspace.pk, runID), by=request.auth, only=body.proposals))
+    }
 
 
 @router.post(
@@ -165,7 +169,7 @@ def reopen(request: Request, workspaceID: Path[str], runID: str, body: schemas.C
 def undo(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """Take the entries of a run off the backlog again, while none of them has started. Their proposals are open then."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    run = requests.run_for(workspace.pk, runID)
+    run = run_requests.run_for(workspace.pk, runID)
     numbers = [proposal.pk for proposal in applying.undo(run, by=request.auth)]
     return {"proposals": _proposals(Proposal.objects.filter(pk__in=numbers).order_by("number"))}
 

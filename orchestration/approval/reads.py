@@ -30,7 +30,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Review:
+class AwaitedWork:
     """The work that a person decides about. `landing`: None when nothing waits. `approval`: the last one that counts. `notes`: the number
     of a round, and what people wrote of its work as a whole when they sent it back, the oldest first. `locks_free_at`: from when on a
     person may release the locks."""
@@ -63,14 +63,14 @@ def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
     ]
 
 
-def review(entry: Entry, *, lock_hours: int) -> Review:
+def review(entry: Entry, *, lock_hours: int) -> AwaitedWork:
     """Five queries."""
     related = ("round__session", "tried_verdict")
     asked = (Landing.State.WAITING, Landing.State.UNPROVEN)
     landing = Landing.objects.filter(entry=entry, state__in=asked).select_related(*related).first()
     free_at = entry.reason_at + timedelta(hours=lock_hours) if landing is not None and entry.reason_at else None
     written, rounds = comments(entry), list(Round.objects.filter(entry=entry).order_by("-number")[:20])
-    return Review(
+    return AwaitedWork(
         landing=landing,
         approval=Approval.objects.filter(entry=entry, void_at__isnull=True).order_by("-at").first(),
         comments=written,

@@ -16,7 +16,7 @@ from orchestration.demo.backlog import CONFIG, ENTRIES, MAX_PROJECT_SPEND_USD, T
 from orchestration.demo.project import make_repository
 from orchestration.demo.steering import GOAL
 from orchestration.executor import control
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from workspaces.access import Caller
 from workspaces.models import Workspace
 
@@ -56,7 +56,7 @@ def _create(repo: Path, *, workspace_id: str, running: bool) -> Workspace:
     entries.add(workspace.pk, [drafts.from_request(item) for item in items], by=BY)
     if running:
         control.start(workspace.pk, by=BY)
-        requests.plan(workspace, GOAL, by=BY)
+        run_requests.plan(workspace, GOAL, by=BY)
     return workspace
 
 

@@ -1,6 +1,6 @@
 """Agents that propose, and what becomes of their proposals.
 
-`roles` are the roles of such agents. `requests` asks for a run; `starting` does after certain events of the backlog (`triggers`), and `expanding`
+`roles` are the roles of such agents. `run_requests` asks for a run; `starting` does after certain events of the backlog (`triggers`), and `expanding`
 when an entry is too large.
 
 `context` has what a planner may refer to (`planning_context`), and `snapshots` of entries, of which `overview` makes what an orchestrator reads. `answering` reads and checks what

@@ -10,7 +10,7 @@ from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.models.entries import MAX_DEPTH
-from orchestration.proposals import requests, roles
+from orchestration.proposals import roles, run_requests
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
@@ -19,7 +19,7 @@ AT_ONCE = 5  # entries of a workspace that one tick asks about
 
 
 def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON) -> Run:
-    """Ask the expander about an entry. Raises Invalid for one that cannot be split, and as `requests.start`; Conflict while a run about it is
+    """Ask the expander about an entry. Raises Invalid for one that cannot be split, and as `run_requests.start`; Conflict while a run about it is
     open."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
@@ -31,7 +31,7 @@ def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigg
         if Run.objects.filter(subject=row, session__role=Session.Role.EXPAND, session__status__in=Session.OPEN).exists():
             raise Conflict(f"An agent is asked about #{row.seq} already: wait for its proposal")
         goal = f"Split #{row.seq} {row.title}"
-        return requests.start(workspace, roles.EXPANDER, by=by, goal=goal, subject=row, trigger=trigger)
+        return run_requests.start(workspace, roles.EXPANDER, by=by, goal=goal, subject=row, trigger=trigger)
 
 
 def start_due(workspace_id: str) -> list[Run]:

@@ -10,7 +10,7 @@ from orchestration.configuration import Config
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Round, Run, Session
-from orchestration.proposals import requests, roles, triggers
+from orchestration.proposals import roles, run_requests, triggers
 from orchestration.proposals.triggers import Facts
 from orchestration.sessions import spend_doubts
 from workspaces import activity
@@ -39,7 +39,7 @@ def ask_if_due(workspace_id: str) -> Run | None:
     if trigger is None:
         return None
     try:
-        return requests.orchestrate(executor.workspace, by=MUSTER, trigger=trigger)
+        return run_requests.orchestrate(executor.workspace, by=MUSTER, trigger=trigger)
     except Conflict:  # somebody was first
         return None
     except Invalid as refused:

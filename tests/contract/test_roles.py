@@ -13,7 +13,7 @@ from orchestration.configuration import secrets
 from orchestration.dialogue import questions
 from orchestration.executor import control
 from orchestration.models import Question, Run, Session
-from orchestration.proposals import applying, requests
+from orchestration.proposals import applying, run_requests
 from tests.cases import all_cases
 from tests.contract.api import Api, Response, not_found
 from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
@@ -243,7 +243,7 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "runsUndo":
         applying.apply(run, by=ANA)
     if name == "runsStop":
-        run = requests.plan(workspace, "Make it better", by=ANA)
+        run = run_requests.plan(workspace, "Make it better", by=ANA)
     if name == "runsProposalPatch":
         run = a_rearranging_run(workspace, {"kind": "change", "entry": f"#{idle.seq}", "priority": "high"})
     if name == "sessionSpendAnswer":

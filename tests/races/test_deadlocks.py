@@ -88,7 +88,7 @@ class Meddler:
         wishes.append(drafting.Wish(Proposal.Field.TOTAL, usd(self.dice.randrange(20, 60)) + 1, "a plan"))
         review = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
         asked = drafting.request(review, by=ANA)
-        deciding.decide(asked, deciding.Verdict.APPROVE, "well", version=asked.version, by=BO)
+        deciding.decide(asked, deciding.Decision.Verdict.APPROVE, "well", version=asked.version, by=BO)
 
     def bulk_edit(self) -> None:
         wishes = [limits_bulk_edit.Wish(account.pk, account.budget) for account in self.accounts(5)]

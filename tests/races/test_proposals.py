@@ -14,7 +14,7 @@ from orchestration.backlog import deletion, entry_actions
 from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run, Session
-from orchestration.proposals import applying, editing, requests
+from orchestration.proposals import applying, editing, run_requests
 from orchestration.proposals.schema import ProposedEntry
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
@@ -79,7 +79,7 @@ class Person:
         dispatch.cycle(self.workspace.pk)
 
     def run(self) -> Run:
-        return requests.run_for(self.workspace.pk, self.dice.choice(self.runs).pk)
+        return run_requests.run_for(self.workspace.pk, self.dice.choice(self.runs).pk)
 
     def entry(self) -> Entry:
         alive = list(Entry.objects.filter(workspace=self.workspace, deleted_at=None))
@@ -125,7 +125,7 @@ def test_one_orchestrator_is_asked_by_many_at_once() -> None:
 
     def ask() -> str:
         try:
-            requests.orchestrate(workspace, by=ANA)
+            run_requests.orchestrate(workspace, by=ANA)
         except Refused:
             return "refused"
         return "asked"
@@ -140,7 +140,7 @@ def test_many_requests_at_once_stay_within_the_limit_of_the_day() -> None:
 
     def ask() -> str:
         try:
-            requests.plan(workspace, "Better", by=ANA)
+            run_requests.plan(workspace, "Better", by=ANA)
         except Refused:
             return "refused"
         return "reserved"

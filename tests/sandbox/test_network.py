@@ -203,7 +203,7 @@ def test_a_request_for_an_address_reaches_its_host_in_its_own_form() -> None:
 )
 def test_names_are_matched_whole(host: str, port: int, verdict: str) -> None:
     rules = network.Rules.of(["packages.example", "*.example.com", "db.internal:5432", "[::1]:8765"])
-    assert rules.verdict(host, port) == verdict
+    assert rules.permission(host, port) == verdict
 
 
 @pytest.mark.parametrize(
@@ -241,9 +241,9 @@ def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> 
         }
     )
     rules = network.Rules.of(network.for_config(config, "http://127.0.0.1:40000/secret"))
-    assert rules.verdict("api.anthropic.com", 443) == "public"
-    assert rules.verdict("gw.internal", 8443) == "anywhere"
-    assert rules.verdict("no", 443) == "refused"
+    assert rules.permission("api.anthropic.com", 443) == "public"
+    assert rules.permission("gw.internal", 8443) == "anywhere"
+    assert rules.permission("no", 443) == "refused"
     assert rules.loopback == [8765, 40000]
 
 
@@ -276,7 +276,7 @@ def test_an_address_in_the_settings_or_arguments_of_an_agent_is_let_through() ->
     arguments = ["-c", 'model_providers.own.base_url="https://codex.internal/v1"']
     agent = {"kind": "opencode", "model": "own/m", "settings": settings, "args": arguments}
     rules = network.Rules.of(network.for_config(configuration.load({"agent": agent})))
-    assert rules.verdict("models.internal", 9000) == rules.verdict("codex.internal", 443) == "anywhere"
+    assert rules.permission("models.internal", 9000) == rules.permission("codex.internal", 443) == "anywhere"
 
 
 def test_each_kind_of_agent_has_its_providers_in_the_table() -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from orchestration.models import Run, Session
-from orchestration.proposals import expanding, requests, roles
+from orchestration.proposals import expanding, roles, run_requests
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import Shop
 
 Ask = Callable[[Shop], Run]
 ASKED: dict[str, Ask] = {
-    "plan": lambda shop: requests.plan(shop.workspace, "Parse dates", by=ANA),
+    "plan": lambda shop: run_requests.plan(shop.workspace, "Parse dates", by=ANA),
     "expand": lambda shop: expanding.expand(shop.workspace, an_entry(shop.workspace), by=ANA),
-    "orchestrate": lambda shop: requests.orchestrate(shop.workspace, by=ANA),
+    "orchestrate": lambda shop: run_requests.orchestrate(shop.workspace, by=ANA),
 }
 ANSWERS = {
     "plan": {"entries": [{"content": "Parse"}]},

@@ -18,8 +18,8 @@ def _place(path: str) -> str:
     return path
 
 
-Place = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\n]*$"), AfterValidator(_place)]
-Places = Annotated[list[Place], Field(max_length=100)]
+SandboxPath = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\n]*$"), AfterValidator(_place)]
+SandboxPaths = Annotated[list[SandboxPath], Field(max_length=100)]
 
 Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(hosts.listed)]
 
@@ -32,8 +32,8 @@ class Sandbox(Part):
 
     mode: Literal["auto", "bubblewrap", "none"] = "auto"
     required: bool = False
-    read: Places = Field(default_factory=list)
-    write: Places = Field(default_factory=list)
+    read: SandboxPaths = Field(default_factory=list)
+    write: SandboxPaths = Field(default_factory=list)
     network: Literal["open", "proxy", "none"] = "open"
     allow: Annotated[list[Host], Field(max_length=200)] = Field(default_factory=list)
 

@@ -15,7 +15,7 @@ from orchestration.git import command as git
 from orchestration.git.clones import files, gitdirs, untrusted
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.store import packs, stores
-from orchestration.git.clones.store.packs import Place
+from orchestration.git.clones.store.packs import Repository
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
@@ -79,7 +79,7 @@ def _bring(store: Store, submodule: Submodule) -> str:
         return ""
     if (submodule.home / "HEAD").is_file():
         try:
-            packs.send(Place(submodule.home), stores.place(store), [submodule.sha])
+            packs.send(Repository(submodule.home), stores.repository(store), [submodule.sha])
             return ""
         except GitError:
             pass  # the user has not fetched this commit

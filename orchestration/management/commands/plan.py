@@ -18,7 +18,7 @@ from orchestration.management import choosing
 from orchestration.management.choosing import COMMAND_LINE, PROBLEM, USAGE
 from orchestration.models import Proposal, Run, Session
 from orchestration.plans import sources
-from orchestration.proposals import applying, base_tests, reads, requests
+from orchestration.proposals import applying, base_tests, reads, run_requests
 from orchestration.schemas.runs import Goal
 from workspaces.errors import Conflict, Invalid, NotFound
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if not online.able(within_s=settings.LEASE_S).exists():
             raise CommandError("No session worker is online: start Muster with ./muster up", returncode=PROBLEM)
         try:
-            run = requests.plan(workspace, goal, by=COMMAND_LINE)
+            run = run_requests.plan(workspace, goal, by=COMMAND_LINE)
         except Invalid as refused:
             raise CommandError(refused.message, returncode=PROBLEM) from None
         self.stdout.write(f"The planner ({run.session.agent}) works on it. Ctrl-C stops it.")

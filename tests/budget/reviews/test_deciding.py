@@ -10,7 +10,6 @@ from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Proposal, Review
 from budget.reviews import deciding, drafting
-from budget.reviews.deciding import Verdict
 from budget.reviews.drafting import Changes, Wish
 from orchestration.backlog import entries, splitting
 from orchestration.models import Entry
@@ -50,7 +49,7 @@ def asked(workspace: Workspace, *wishes: Wish, by: Caller, **more: Any) -> Revie
 
 
 def approve(review: Review, by: Caller, note: str = "Fine") -> Review:
-    return deciding.decide(review, Verdict.APPROVE, note, version=review.version, by=by)
+    return deciding.decide(review, Decision.Verdict.APPROVE, note, version=review.version, by=by)
 
 
 def budget_of(entry: Entry) -> int:
@@ -148,12 +147,12 @@ def test_a_new_version_makes_earlier_approvals_worthless(shop: Workspace, ana: C
     review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana, required_approvals=2)
     approve(review, bea)
     cem = person("cem")
-    deciding.decide(review, Verdict.REQUEST_CHANGES, "Too much", version=1, by=cem)
+    deciding.decide(review, Decision.Verdict.REQUEST_CHANGES, "Too much", version=1, by=cem)
     drafting.change(review, Changes(proposals=[Wish(BUDGET, usd(3), "less", entry.pk)]), by=ana)
     again = drafting.request(review, by=ana)
     assert (again.version, deciding.approvals(again)) == (2, 0)
     with pytest.raises(Invalid, match="version 2 now"):
-        deciding.decide(again, Verdict.APPROVE, "of the old one", version=1, by=cem)
+        deciding.decide(again, Decision.Verdict.APPROVE, "of the old one", version=1, by=cem)
     approve(again, cem)
     assert approve(again, bea).state == "approved" and budget_of(entry) == usd(3)
 
@@ -191,7 +190,7 @@ def test_what_was_applied_is_on_record_with_each_change_and_those_who_approved(s
     free, other = an_entry(shop, budget="1"), an_entry(shop, budget="1")
     wishes = [Wish(BUDGET, usd(1), "lock it", free.pk), Wish(CAP, usd(120), "x"), Wish(TOTAL, usd(90), "y")]
     older = asked(shop, by=ana)
-    deciding.decide(older, Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
+    deciding.decide(older, Decision.Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
     theirs = asked(a_workspace(name="Other"), by=ana)
     review = asked(shop, *wishes, by=ana, required_approvals=2)
     approve(review, bea, "good")
@@ -224,7 +223,7 @@ def test_what_was_applied_is_on_record_with_each_change_and_those_who_approved(s
 def test_why_a_person_cannot_decide_is_of_the_present_version(shop: Workspace, ana: Caller, bea: Caller) -> None:
     review = asked(shop, by=ana, required_approvals=2)
     assert deciding.why_not(review, bea) == ""
-    deciding.decide(review, Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
+    deciding.decide(review, Decision.Verdict.REQUEST_CHANGES, "less", version=1, by=bea)
     assert deciding.why_not(Review.objects.get(), bea) == "The review is changes requested: there is nothing to decide"
     again = drafting.request(Review.objects.get(), by=ana)
     assert deciding.why_not(again, bea) == "" and deciding.approvals(again) == 0

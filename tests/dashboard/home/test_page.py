@@ -8,9 +8,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from budget.models import Project
+from budget.models import Decision, Project
 from budget.reviews import deciding, drafting
-from budget.reviews.deciding import Verdict
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
@@ -195,7 +194,7 @@ def test_a_review_is_in_the_queue_of_who_may_decide_and_not_of_its_author(ana: C
     review = drafting.request(a_review(workspace, by=author, required_approvals=2), by=author)
     asked = [[key for key in keys(client) if key.startswith("review:")] for client in (ana, bea)]
     assert asked == [[], [f"review:{review.pk}:{review.version}"]]
-    deciding.decide(review, Verdict.APPROVE, "agreed", version=review.version, by=other)
+    deciding.decide(review, Decision.Verdict.APPROVE, "agreed", version=review.version, by=other)
     assert not any(key.startswith("review:") for key in keys(bea))
 
 

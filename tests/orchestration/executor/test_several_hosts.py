@@ -16,7 +16,7 @@ from orchestration.backlog import entries
 from orchestration.executor import dispatch, explain, plan, ready_line, snapshot
 from orchestration.hosts import online
 from orchestration.models import Entry, Session, Worker
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from tests.factories import ANA, a_worker, a_workspace, sessions_of, some_entries
 from workspaces.models import Workspace
 
@@ -118,7 +118,7 @@ def test_a_session_and_a_run_name_the_only_host_from_their_claim_on() -> None:
     workspace = a_workspace(planner={"agent": {"kind": "codex"}})
     some_entries(workspace, "One")
     dispatch.cycle(workspace.pk)
-    requests.plan(workspace, "Go on", by=ANA)
+    run_requests.plan(workspace, "Go on", by=ANA)
     claims = Session.of_any_role.values_list("role", "host_id", "status").order_by("role")
     assert list(claims) == [("implement", "one", "claimed"), ("plan", "one", "claimed")]
 
@@ -127,7 +127,7 @@ def test_a_session_and_a_run_name_the_only_host_from_their_claim_on() -> None:
 def test_a_run_that_no_host_has_taken_yet_has_its_slot(of_workspace: str) -> None:
     workspace = a_workspace(max_workers=20, planner={"agent": {"kind": "codex"}})
     other = workspace if of_workspace == "own" else a_workspace(name="Other", planner={"agent": {"kind": "codex"}})
-    requests.plan(other, "Go on", by=ANA)  # no host is online yet
+    run_requests.plan(other, "Go on", by=ANA)  # no host is online yet
     a_worker(slots=3, host="one")
     some_entries(workspace, *(f"Entry {n}" for n in range(4)))
     dispatch.cycle(workspace.pk)

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
-from orchestration.proposals import making, overview, requests
+from orchestration.proposals import making, overview, run_requests
 from orchestration.proposals.answering import change_answers
 from orchestration.proposals.answering.answers import additions
 from orchestration.proposals.making import Answer
@@ -24,11 +24,11 @@ def a_run(workspace: Workspace, *entries: dict[str, Any] | str) -> Run:
     listed = [AnsweredEntry.model_validate({"content": e} if isinstance(e, str) else e) for e in entries]
     making.keep_answer(session, "the answer", Answer(additions(listed)))
     assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
-    return requests.run_for(workspace.pk, session.pk)
+    return run_requests.run_for(workspace.pk, session.pk)
 
 
 def a_running_run(workspace: Workspace) -> Session:
-    run = requests.plan(workspace, "Make it better", by=ANA)
+    run = run_requests.plan(workspace, "Make it better", by=ANA)
     session = sessions.take(run.pk, attempt=1, worker=a_worker())
     assert session is not None
     return session
@@ -49,7 +49,7 @@ ORCHESTRATOR = {"agent": {"command": "true"}, "run_usd": 0.1}
 
 def a_rearranging_run(workspace: Workspace, *changes: dict[str, Any]) -> Run:
     """An orchestrator's run that proposes these changes of the backlog as it is now, and has ended."""
-    run = requests.orchestrate(workspace, by=ANA)
+    run = run_requests.orchestrate(workspace, by=ANA)
     session = sessions.take(run.pk, attempt=1, worker=a_worker())
     assert session is not None
     seen, _ = overview.read(workspace.pk)
@@ -57,7 +57,7 @@ def a_rearranging_run(workspace: Workspace, *changes: dict[str, Any]) -> Run:
     assert not answer.problems, answer.problems
     making.keep_answer(session, "the answer", answer)
     assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
-    return requests.run_for(workspace.pk, session.pk)
+    return run_requests.run_for(workspace.pk, session.pk)
 
 
 def a_split(workspace: Workspace) -> tuple[Run, Proposal]:

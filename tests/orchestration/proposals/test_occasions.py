@@ -16,7 +16,7 @@ from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import control, reconcile
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Run, Session
-from orchestration.proposals import requests, starting
+from orchestration.proposals import run_requests, starting
 from orchestration.proposals.triggers import Facts, due
 from orchestration.sessions import Ending
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended, project
@@ -153,10 +153,10 @@ def test_an_occasion_counts_since_the_newest_run_or_refusal_of_its_workspace(wor
     assert facts(workspace).last is None
     hours = [now() - timedelta(hours=n) for n in range(5)]
     for at in (hours[4], hours[3]):
-        run = requests.orchestrate(workspace, by=ANA)
+        run = run_requests.orchestrate(workspace, by=ANA)
         sessions.conclude(run.session, Ending(Session.Outcome.FAILED), expected=Session.Status.CLAIMED)
         Session.of_any_role.filter(pk=run.pk).update(claimed_at=at)
-    requests.orchestrate(other, by=ANA)
+    run_requests.orchestrate(other, by=ANA)
     assert facts(workspace).last == hours[3] and not facts(workspace).is_open
     for each, verb, at in (
         (workspace, "run.refused", hours[2]),
@@ -167,7 +167,7 @@ def test_an_occasion_counts_since_the_newest_run_or_refusal_of_its_workspace(wor
     assert facts(workspace).last == hours[2]
     Event.objects.create(workspace=workspace, verb="run.refused", actor="muster", actor_kind="automation", at=hours[1])
     assert facts(workspace).last == hours[1]
-    requests.orchestrate(workspace, by=ANA)
+    run_requests.orchestrate(workspace, by=ANA)
     assert facts(workspace).is_open and facts(workspace).last > hours[1]
 
 
@@ -204,6 +204,6 @@ def test_a_backlog_is_idle_where_nothing_goes_on_and_something_is_left(workspace
 
 
 def test_the_database_keeps_a_second_one_out(workspace: Workspace) -> None:
-    requests.orchestrate(workspace, by=ANA)
+    run_requests.orchestrate(workspace, by=ANA)
     with pytest.raises(IntegrityError), transaction.atomic():
         Session.of_any_role.create(workspace=workspace, role="orchestrate", attempt=1)

@@ -6,7 +6,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.models import Category, LedgerEntry
 from orchestration.models import Entry, Proposal, Run
-from orchestration.proposals import applying, editing, reads, requests
+from orchestration.proposals import applying, editing, reads, run_requests
 from orchestration.proposals.answering.change_schema import NewValues
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, a_running_run, ids
@@ -31,15 +31,15 @@ def shop(other: Workspace) -> Workspace:
 
 def test_a_run_is_of_one_workspace_and_a_proposal_of_one_run(shop: Workspace, other: Workspace) -> None:
     run, second, theirs = a_run(shop, "A"), a_run(shop, "B"), a_run(other, "C")
-    assert requests.run_for(shop.pk, run.pk) == run
+    assert run_requests.run_for(shop.pk, run.pk) == run
     for workspace_id, run_id in ((other.pk, run.pk), (shop.pk, theirs.pk), (shop.pk, "nonsense")):
         with pytest.raises(NotFound):
-            requests.run_for(workspace_id, run_id)
+            run_requests.run_for(workspace_id, run_id)
     [number] = ids(run, 1)
-    assert requests.proposal_for(run, f"{number}").pk == number
+    assert run_requests.proposal_for(run, f"{number}").pk == number
     for where, name in ((second, f"{number}"), (run, "x"), (run, "-1"), (run, "٣"), (run, "9" * 19), (run, f"{number + 9}")):
         with pytest.raises(NotFound):
-            requests.proposal_for(where, name)
+            run_requests.proposal_for(where, name)
 
 
 def test_runs_are_listed_newest_first_in_pages(shop: Workspace, other: Workspace) -> None:
@@ -126,8 +126,8 @@ def test_values_that_cannot_be_are_refused(shop: Workspace) -> None:
 
 
 def test_an_orchestrator_is_asked_once_at_a_time_in_each_workspace(shop: Workspace, other: Workspace) -> None:
-    requests.orchestrate(other, by=ANA)
+    run_requests.orchestrate(other, by=ANA)
     a_running_run(shop)
-    requests.orchestrate(shop, by=ANA)
+    run_requests.orchestrate(shop, by=ANA)
     with pytest.raises(Conflict):
-        requests.orchestrate(shop, by=ANA)
+        run_requests.orchestrate(shop, by=ANA)

@@ -12,7 +12,7 @@ from orchestration import sessions
 from orchestration.backlog.rules import ways
 from orchestration.executor import dispatch
 from orchestration.models import Approval, Entry, Landing, Round, Session
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from orchestration.sessions import metering
 from orchestration.sessions.ending import Verdict
 from tests.contract.api import Api
@@ -226,7 +226,7 @@ def test_a_session_is_taken_by_its_own_host_with_the_agent_of_its_role() -> None
     """One that was placed on a host is not taken by another, whoever asks first."""
     shop = a_workspace(planner={**made.PLANNER, "agent": {"kind": "codex", "model": "gpt-5"}})
     here, there = a_worker(host="host_1"), a_worker(host="host_2")
-    run = requests.plan(shop, "Make it better", by=ANA)
+    run = run_requests.plan(shop, "Make it better", by=ANA)
     Session.of_any_role.filter(pk=run.pk).update(host_id="host_1")
     assert sessions.take(run.pk, attempt=1, worker=there) is None
     taken = sessions.take(run.pk, attempt=1, worker=here)

@@ -17,14 +17,14 @@ HEADER_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Repository:
     """A repository: the folder in which git runs, and what is added to git's environment."""
 
     folder: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def send(source: Place, target: Place, wants: Sequence[str], *, known: Sequence[str] = (), strict: bool = False) -> int:
+def send(source: Repository, target: Repository, wants: Sequence[str], *, known: Sequence[str] = (), strict: bool = False) -> int:
     """Returns the number of objects sent. `known`: commits that both have, all of them whole. `strict`: what the target would not have in
     whole is refused. Raises GitError."""
     request = "".join(f"{line}\n" for line in [*wants, *(["--not", *known] if known else [])])
@@ -59,7 +59,9 @@ def _header(packer: "subprocess.Popen[bytes]", request: str) -> tuple[int, str]:
     return count, f"{version},{count}"
 
 
-def _receive(target: Place, packer: "subprocess.Popen[bytes]", header: str, count: int, *, strict: bool, over: float) -> None:
+def _receive(
+    target: Repository, packer: "subprocess.Popen[bytes]", header: str, count: int, *, strict: bool, over: float
+) -> None:
     options = ["--strict"] if strict else []
     command = ["unpack-objects", "-q"] if count < UNPACK_LIMIT else ["index-pack", "--stdin", "--fix-thin"]
     assert packer.stdout
@@ -85,6 +87,6 @@ def _finish(process: "subprocess.Popen[bytes]", command: str, errors: IO[bytes],
         raise GitError(command, errors.read(20_000).decode("utf-8", "backslashreplace"))
 
 
-def _start(place: Place, *command: str, stdin: int | IO[bytes], stdout: int, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _start(place: Repository, *command: str, stdin: int | IO[bytes], stdout: int, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":
     line, env = git.argv("-C", str(place.folder), *command), {**git.environment(), **place.env}
     return git.start(line, env, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0)

@@ -15,7 +15,7 @@ import structlog
 from orchestration.git import command as git
 from orchestration.git.clones import config, untrusted
 from orchestration.git.clones.store import packs
-from orchestration.git.clones.store.packs import Place
+from orchestration.git.clones.store.packs import Repository
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
@@ -91,13 +91,13 @@ def bring(store: Store, *commits: str) -> None:
 
 def _fetch(store: Store, missing: Sequence[str], both: Sequence[str]) -> None:
     _follow_shallow(store)
-    source = Place(store.repo)
+    source = Repository(store.repo)
     try:
-        packs.send(source, place(store), missing, known=both[-NEWEST_KNOWN:])
+        packs.send(source, repository(store), missing, known=both[-NEWEST_KNOWN:])
     except GitError:
         if not both:
             raise
-        packs.send(source, place(store), missing)  # a commit that both had is gone from the user's repository
+        packs.send(source, repository(store), missing)  # a commit that both had is gone from the user's repository
 
 
 def using(store: Store, commits: Sequence[str], action: Callable[[], T]) -> T:
@@ -116,7 +116,7 @@ def using(store: Store, commits: Sequence[str], action: Callable[[], T]) -> T:
 def deliver(store: Store, commit: str, *, kept: Sequence[str]) -> None:
     """Have the user's repository have a commit of the store. `kept`: commits that its refs keep. Raises GitError."""
     if commit not in known(store):
-        packs.send(place(store), Place(store.repo), [commit], known=kept, strict=True)
+        packs.send(repository(store), Repository(store.repo), [commit], known=kept, strict=True)
         remember(store, commit)
 
 
@@ -204,8 +204,8 @@ def known(store: Store) -> list[str]:
     return [line for line in lines if len(line) in (40, 64)]
 
 
-def place(store: Store) -> Place:
-    return Place(store.path, store.env())
+def repository(store: Store) -> Repository:
+    return Repository(store.path, store.env())
 
 
 def write(file: Path, text: str) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from orchestration.git import command as git
 from orchestration.git.clones.store import packs, stores
-from orchestration.git.clones.store.packs import Place
+from orchestration.git.clones.store.packs import Repository
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
@@ -42,7 +42,7 @@ def _packed(store: Store, commit: str) -> str:
     tags = git.run(store.repo, "for-each-ref", f"--merged={commit}", f"--format={form}", "refs/tags")
     lines = [line.split(" ") for line in tags.split("\n") if line]
     if annotated := [sha for sha, _, peeled in lines if peeled]:
-        packs.send(Place(store.repo), stores.place(store), annotated, known=stores.known(store)[-stores.NEWEST_KNOWN :])
+        packs.send(Repository(store.repo), stores.repository(store), annotated, known=stores.known(store)[-stores.NEWEST_KNOWN :])
     text = "# pack-refs with: peeled fully-peeled sorted \n"
     return text + "".join(f"{sha} {name}\n" + (f"^{peeled}\n" if peeled else "") for sha, name, peeled in lines)
 

@@ -133,11 +133,11 @@ class Proxy:
 
     async def _upstream(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Raises _Refused, OSError, TimeoutError. It connects to the very addresses that it checked."""
-        verdict = self._rules.verdict(host, port)
-        if verdict == "refused":
+        permission = self._rules.permission(host, port)
+        if permission == "refused":
             raise _Refused(host, port)
         places = await asyncio.wait_for(_resolved(host, port), CONNECT_S)
-        if verdict == "public" and not all(addresses.is_public(ipaddress.ip_address(place)) for place in places):
+        if permission == "public" and not all(addresses.is_public(ipaddress.ip_address(place)) for place in places):
             raise _Refused(host, port, " with its port, since it leads to an address that is not public")
         return await _connected(places, port)
 

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from orchestration.configuration.config import hosts
 
 WEB = (80, 443)
-Verdict = Literal["anywhere", "public", "refused"]
+Permission = Literal["anywhere", "public", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Rules:
                 exact.add((host, port))
         return cls(frozenset(exact), frozenset(names), frozenset(domains))
 
-    def verdict(self, host: str, port: int) -> Verdict:
+    def permission(self, host: str, port: int) -> Permission:
         """For a host as `hosts.plain` gives it, before it is resolved."""
         if (host, port) in self.exact:
             return "anywhere"

@@ -6,8 +6,8 @@ from typing import Any
 
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions.folders import own_files
+from orchestration.worker.agents.opencode.database import Database
 from orchestration.worker.agents.opencode.reader import Reader
-from orchestration.worker.agents.opencode.store import Store
 from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.json_values import nested, number, prompt_argument, text
@@ -44,8 +44,8 @@ def resume(task: Task) -> Launch:
 
 def reader(task: Task) -> Reader:
     thread = conversation_ids.resumable_thread(task)
-    store = Store(_database(task.home), after=nested(thread.totals, "row") if thread else None)
-    return Reader(store, str(task.cwd), thread, model=_model(task), is_free=_is_free(task))
+    database = Database(_database(task.home), after=nested(thread.totals, "row") if thread else None)
+    return Reader(database, str(task.cwd), thread, model=_model(task), is_free=_is_free(task))
 
 
 def _launch(task: Task, options: list[str]) -> Launch:

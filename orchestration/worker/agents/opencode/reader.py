@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestration.sessions.metering import Usage
-from orchestration.worker.agents.opencode.store import Store
+from orchestration.worker.agents.opencode.database import Database
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
@@ -24,8 +24,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 class Reader:
     """One process. A step is a request; the database and the events use the same ids for it."""
 
-    def __init__(self, store: Store, cwd: str, thread: Thread | None, *, model: str = "", is_free: bool = False) -> None:
-        self._store = store
+    def __init__(self, database: Database, cwd: str, thread: Thread | None, *, model: str = "", is_free: bool = False) -> None:
+        self._database = database
         self._cwd = cwd
         self._id = thread.id if thread else ""
         self._model = model
@@ -43,7 +43,7 @@ class Reader:
 
     @property
     def thread(self) -> Thread | None:
-        return Thread(self._id, {"cwd": self._cwd, "row": self._store.row}) if self._id else None
+        return Thread(self._id, {"cwd": self._cwd, "row": self._database.row}) if self._id else None
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
         event = None if is_error else parse_object(line)
@@ -70,12 +70,12 @@ class Reader:
         return ()
 
     def poll(self) -> Iterator[Event]:
-        for step in self._store.steps():
+        for step in self._database.steps():
             yield from self._usage(step.id, step.part, step.model or self._model)
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
         yield from self.poll()
-        if unfinished := self._store.open_steps():
+        if unfinished := self._database.open_steps():
             yield Discrepancy(
                 f"{unfinished} requests were answered, but killed before their tools ended: opencode reports no cost for them"
             )

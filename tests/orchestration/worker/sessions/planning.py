@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.models import Run, Session
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from tests.factories import ANA
 from tests.orchestration.worker.sessions.shop import Shop
 
@@ -26,6 +26,6 @@ def entries(*titles: str, **more: Any) -> dict[str, Any]:
 
 def ask(shop: Shop, goal: str = "Make it better") -> Run:
     """A run from its request to its end, as a session worker runs it."""
-    run = requests.plan(shop.workspace, goal, by=ANA)
+    run = run_requests.plan(shop.workspace, goal, by=ANA)
     shop.supervise(Session.of_any_role.get(pk=run.pk))
-    return requests.run_for(shop.workspace.pk, run.pk)
+    return run_requests.run_for(shop.workspace.pk, run.pk)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.models import Entry, Proposal, Run, Session
-from orchestration.proposals import applying, expanding, requests
+from orchestration.proposals import applying, expanding, run_requests
 from orchestration.sessions.logs import windows as log_windows
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.planning import answers, ask
@@ -162,7 +162,7 @@ def split_by(planned: Callable[..., Shop], tmp_path: Path, *texts: Any) -> Run:
     work = planned(expander={"agent": {"command": answers(tmp_path, *texts)}, "run_usd": 0.5})
     run = expanding.expand(work.workspace, an_entry(work.workspace), by=ANA)
     work.supervise(Session.of_any_role.get(pk=run.pk))
-    return requests.run_for(work.workspace.pk, run.pk)
+    return run_requests.run_for(work.workspace.pk, run.pk)
 
 
 def test_the_tests_of_children_are_run_before_the_work_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_children_whose_tests_still_pass_are_marked_by_name(planned: Callable[..
 def test_a_stop_ends_the_tests_too(planned: Callable[..., Shop], tmp_path: Path) -> None:
     check = {"name": "endless", "run": f"test -f tests/test_new.py && touch {tmp_path}/began && sleep 60"}
     work = planned(answer(RED), verify=[check])
-    run = requests.plan(work.workspace, "Double", by=ANA)
+    run = run_requests.plan(work.workspace, "Double", by=ANA)
     session = Session.of_any_role.get(pk=run.pk)
     thread = work.meanwhile((tmp_path / "began").exists, lambda: work.flags(session).request_end("stopped"))
     Session.of_any_role.filter(pk=run.pk).update(stop_wanted_by="ana")

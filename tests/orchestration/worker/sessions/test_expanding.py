@@ -12,7 +12,7 @@ from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import reconcile
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Proposal, Run, Session
-from orchestration.proposals import applying, expanding, requests
+from orchestration.proposals import applying, expanding, run_requests
 from tests.factories import ANA, an_entry, project, some_entries
 from tests.orchestration.worker.sessions.planning import answers, entries
 from tests.orchestration.worker.sessions.shop import Shop
@@ -43,7 +43,7 @@ def ask(shop: Shop, entry: Entry) -> Run:
 
 def finish(shop: Shop, run: Run) -> Run:
     shop.supervise(Session.of_any_role.get(pk=run.pk))
-    return requests.run_for(shop.workspace.pk, run.pk)
+    return run_requests.run_for(shop.workspace.pk, run.pk)
 
 
 def test_an_entry_is_split_by_a_proposal(expanding_shop: Callable[..., Shop]) -> None:

@@ -12,7 +12,7 @@ from budget.limits import caps
 from budget.models import Hold
 from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Run, Session
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from tests.factories import ANA, an_entry, project
 from tests.orchestration.worker.sessions.planning import answers
 from tests.orchestration.worker.sessions.shop import Shop, spends
@@ -36,9 +36,9 @@ def steered(shop: Callable[..., Shop], tmp_path: Path) -> Callable[..., Shop]:
 
 
 def ask(shop: Shop, note: str = "") -> Run:
-    run = requests.orchestrate(shop.workspace, note, by=ANA)
+    run = run_requests.orchestrate(shop.workspace, note, by=ANA)
     shop.supervise(Session.of_any_role.get(pk=run.pk))
-    return requests.run_for(shop.workspace.pk, run.pk)
+    return run_requests.run_for(shop.workspace.pk, run.pk)
 
 
 def test_it_proposes_changes_and_its_spend_is_orchestrator_spend(steered: Callable[..., Shop]) -> None:
@@ -92,16 +92,16 @@ def test_it_reads_states_reasons_and_costs_and_no_files(steered: Callable[..., S
 
 def test_one_is_asked_at_a_time(steered: Callable[..., Shop]) -> None:
     shop = steered({"changes": []})
-    requests.orchestrate(shop.workspace, by=ANA)
+    run_requests.orchestrate(shop.workspace, by=ANA)
     with pytest.raises(Conflict, match="at work already"):
-        requests.orchestrate(shop.workspace, by=ANA)
+        run_requests.orchestrate(shop.workspace, by=ANA)
 
 
 def test_a_limit_of_the_day_refuses_it_with_its_sentence(steered: Callable[..., Shop]) -> None:
     shop = steered({"changes": []}, run_usd=0.6)
     caps.set_limit(project(shop.workspace), "orchestrator", "day", usd("0.5"), by=ANA)
     with pytest.raises(Invalid, match=r"^\$0\.50 is left of .*, a run needs \$0\.60$"):
-        requests.orchestrate(shop.workspace, by=ANA)
+        run_requests.orchestrate(shop.workspace, by=ANA)
     assert not Hold.objects.exists()
 
 
@@ -115,4 +115,4 @@ def test_it_overruns_by_one_request_at_most(steered: Callable[..., Shop]) -> Non
 
 def test_without_an_orchestrator_the_refusal_names_the_key(shop: Callable[..., Shop]) -> None:
     with pytest.raises(Invalid, match="set `orchestrator` in its config first"):
-        requests.orchestrate(shop().workspace, by=ANA)
+        run_requests.orchestrate(shop().workspace, by=ANA)

@@ -13,7 +13,7 @@ from budget.limits import caps
 from budget.models import Hold, LedgerEntry
 from orchestration import sessions
 from orchestration.models import Entry, Executor, Run, Session
-from orchestration.proposals import requests
+from orchestration.proposals import run_requests
 from tests.factories import ANA, a_charge, an_entry, project
 from tests.orchestration.worker.sessions.planning import answers, ask, entries
 from tests.orchestration.worker.sessions.shop import Shop, spends, until
@@ -118,7 +118,7 @@ def test_it_spends_no_more_than_a_run_may(planned: Callable[..., Shop], tmp_path
 
 def test_a_stopped_run_ends_its_processes(planned: Callable[..., Shop]) -> None:
     shop = planned(command="sleep 60")
-    run = requests.plan(shop.workspace, "Better", by=ANA)
+    run = run_requests.plan(shop.workspace, "Better", by=ANA)
     session = Session.of_any_role.get(pk=run.pk)
     thread = shop.meanwhile(lambda: session.pk in shop.heartbeat.supervised, lambda: shop.flags(session).request_end("stopped"))
     Session.of_any_role.filter(pk=run.pk).update(stop_wanted_by="ana")
@@ -128,7 +128,7 @@ def test_a_stopped_run_ends_its_processes(planned: Callable[..., Shop]) -> None:
 
 def test_stop_all_stops_a_run_before_it_began(planned: Callable[..., Shop]) -> None:
     shop = planned()
-    run = requests.plan(shop.workspace, "Better", by=ANA)
+    run = run_requests.plan(shop.workspace, "Better", by=ANA)
     assert sessions.stop_all(shop.workspace.pk, by=ANA) == 1
     session = Session.of_any_role.get(pk=run.pk)
     assert (session.status, session.outcome) == (Session.Status.ENDED, Outcome.STOPPED)
@@ -140,7 +140,7 @@ def test_a_limit_refuses_a_run_with_its_sentence(planned: Callable[..., Shop], c
     shop = planned(run_usd=0.5)
     caps.set_limit(project(shop.workspace), category, period, usd("0.4"), by=ANA)
     with pytest.raises(Invalid, match=r"^\$0\.40 is left of .*, a run needs \$0\.50$"):
-        requests.plan(shop.workspace, "Better", by=ANA)
+        run_requests.plan(shop.workspace, "Better", by=ANA)
     assert not Run.objects.exists()
     assert not Hold.objects.exists()
 
@@ -150,23 +150,23 @@ def test_no_run_starts_while_too_much_is_spent_on_steering(planned: Callable[...
     ask(shop)  # nothing was spent before it
     sentence = "Steering has cost $0.01 of $0.01, which is 100 % and more than the config's max_steering_share of 25 %"
     with pytest.raises(Invalid, match=re.escape(sentence)):
-        requests.plan(shop.workspace, "Better", by=ANA)
+        run_requests.plan(shop.workspace, "Better", by=ANA)
     entry = an_entry(shop.workspace)
     a_charge(entry, "0.02", round=None, category="interceptor")
     a_charge(entry, "0.08", round=None)
     with pytest.raises(Invalid, match=re.escape("$0.03 of $0.11, which is 27 %")):
-        requests.plan(shop.workspace, "Better", by=ANA)
+        run_requests.plan(shop.workspace, "Better", by=ANA)
     a_charge(entry, "0.01", round=None)
-    assert requests.plan(shop.workspace, "Better", by=ANA)
+    assert run_requests.plan(shop.workspace, "Better", by=ANA)
 
 
 def test_a_run_does_not_count_among_the_sessions(planned: Callable[..., Shop]) -> None:
     shop = planned(entries("Parse dates"))
-    requests.plan(shop.workspace, "Better", by=ANA)
+    run_requests.plan(shop.workspace, "Better", by=ANA)
     assert not Session.objects.filter(workspace=shop.workspace).exists()
     until(lambda: Session.of_any_role.filter(workspace=shop.workspace).count() == 1)
 
 
 def test_without_a_planner_the_refusal_names_the_key(shop: Callable[..., Shop]) -> None:
     with pytest.raises(Invalid, match="set `planner` in its config first"):
-        requests.plan(shop().workspace, "Better", by=ANA)
+        run_requests.plan(shop().workspace, "Better", by=ANA)

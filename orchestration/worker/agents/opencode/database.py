@@ -30,7 +30,7 @@ class Step:
     part: dict[str, Any]
 
 
-class Store:
+class Database:
     """`row`: the last row read. An unreadable database counts as empty; then only the printed events count."""
 
     def __init__(self, path: Path, *, after: Any = None) -> None:
