@@ -31,12 +31,12 @@ class Table:
 
     def written(self, text: str) -> str:
         """The page with this table as the code has it."""
-        found = re.search(rf"^{re.escape(self.head)}\n\|[-|]+\|\n((?:\|.*\n)*)", text, re.M)
-        assert found, f"{self.page} has no table {self.head}"
-        cells = (line.strip("| ").split(" | ") for line in found[1].splitlines())
+        match = re.search(rf"^{re.escape(self.head)}\n\|[-|]+\|\n((?:\|.*\n)*)", text, re.M)
+        assert match, f"{self.page} has no table {self.head}"
+        cells = (line.strip("| ").split(" | ") for line in match[1].splitlines())
         kept = {by_hand[0].strip("`"): by_hand for by_hand in cells}
         lines = (self._line(row, kept.get(row[0] or "", ())) for row in self.rows())
-        return text[: found.start(1)] + "".join(lines) + text[found.end(1) :]
+        return text[: match.start(1)] + "".join(lines) + text[match.end(1) :]
 
     @staticmethod
     def _line(row: Row, kept: list[str] | tuple[()]) -> str:

@@ -114,7 +114,7 @@ def test_a_web_server_is_looked_for_at_its_own_address(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("other", ["9.9.9", ""])
-def test_a_web_server_of_a_release_that_may_not_run_beside_this_one_is_named(settings: Any, other: str) -> None:
+def test_a_web_server_of_an_incompatible_release_is_named(settings: Any, other: str) -> None:
     with answering(200, other) as settings.BASE_URL:
         finding = doctor._web()
     assert finding.is_.endswith(f", {other or 'no version'}") and "may not run side by side" in finding.problem
