@@ -1,6 +1,5 @@
 """The page of landings: the integration branch and what is known of it, the queue, the history, and the way to the base branch."""
 
-import re
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,7 +9,7 @@ from dashboard.demo import story
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration
+from orchestration import configuration, forges
 from orchestration.landing import branch, reads
 from orchestration.models import Integration, IntegrationCommit
 
@@ -85,7 +84,7 @@ def way_out_region(page_request: PageRequest) -> dict[str, Any]:
         "deleted": sum(minus for _, _, minus in files),
         "remote": remote,
         "push_configured": config.push is not None,
-        "compare_url": _compare_url(workspace.origin, workspace.base_branch, config.integration_branch),
+        "compare_url": forges.compare_url(workspace.origin, workspace.base_branch, config.integration_branch),
         "branch_name": config.integration_branch,
         "base_branch": workspace.base_branch,
         "repo": workspace.repo,
@@ -114,17 +113,6 @@ def _verdict(summary: reads.Summary | None) -> str:
     if summary.green:
         return f"all {summary.passing} pass" if summary.passing else "all pass"
     return f"nothing broke, {summary.failing} failed before" if summary.failing else "nothing broke"
-
-
-def _compare_url(origin: str, base: str, name: str) -> str:
-    """The page of the forge that compares the two branches; empty where the address is not one that is known."""
-    match = re.fullmatch(r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)([\w.-]+)[/:](.+?)(?:\.git)?/?", origin)
-    if match is None:
-        return ""
-    host, path = match.groups()
-    if host == "github.com":
-        return f"https://{host}/{path}/compare/{base}...{name}"
-    return f"https://{host}/{path}/-/compare/{base}...{name}" if "gitlab" in host else ""
 
 
 REGIONS = HEADER | {

@@ -6,8 +6,11 @@ from django.http import HttpRequest
 from ninja import Path, Router
 
 from orchestration import schemas
-from orchestration.forges import connecting, sync, webhooks
+from orchestration.forges import KINDS
+from orchestration.forges.shared import webhooks
+from orchestration.forges.shared.interface import Kind
 from orchestration.models import Executor, PullRequest
+from orchestration.pull_requests import connecting, sync
 from workspaces import access, ids, paging
 from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
@@ -31,10 +34,12 @@ def list_pull_requests(request: Request, workspaceID: Path[str], limit: Limit = 
 def receive(request: HttpRequest, workspaceID: Path[str]) -> Any:
     """Make what it is about due. A workspace that is not there, or has no forge or secret, answers like one with another secret."""
     kind = _kind(workspaceID)
-    secret = connecting.webhook_secret(workspaceID) if kind else ""
+    if kind is None:
+        raise Unauthorized(REFUSED)
+    secret = connecting.webhook_secret(workspaceID)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        delivery = webhooks.read(kind or "github", headers, request.body, secret)
+        delivery = webhooks.read(kind.WEBHOOK, headers, request.body, secret)
     except webhooks.BadSignature:
         raise Unauthorized(REFUSED) from None
     except webhooks.BadPayload as problem:
@@ -43,10 +48,10 @@ def receive(request: HttpRequest, workspaceID: Path[str]) -> Any:
     return {"ok": True}
 
 
-def _kind(workspace_id: str) -> str:
-    """Of the workspace's forge; empty where there is none."""
+def _kind(workspace_id: str) -> Kind | None:
+    """The workspace's forge, if it has one."""
     if not ids.is_id(workspace_id):
-        return ""
+        return None
     alive = Executor.objects.filter(pk=workspace_id, workspace__deleted_at__isnull=True).first()
     config = connecting.config_of(workspace_id) if alive else None
-    return config.forge.kind if config and config.forge else ""
+    return KINDS[config.forge.kind] if config and config.forge else None

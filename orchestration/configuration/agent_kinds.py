@@ -1,10 +1,5 @@
 """The agents that a config can name, in the order of menus. `worker/agents` has a package for each."""
 
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
-
 TITLES = {
     "command": "Any command",
     "claude_code": "Claude Code",
@@ -25,14 +20,3 @@ def title(kind: str) -> str:
 def named(kind: str) -> str:
     """The name of an agent inside a sentence."""
     return "your command" if kind == "command" else title(kind)
-
-
-def _known(kind: str) -> str:
-    if kind not in TITLES:
-        *others, last = map(repr, TITLES)
-        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(others)} or {last}"})
-    return kind
-
-
-_SCHEMA: dict[str, Any] = {"type": "string", "enum": list(TITLES)}
-AgentKind = Annotated[str, AfterValidator(_known), WithJsonSchema(_SCHEMA)]

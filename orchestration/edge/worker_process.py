@@ -16,9 +16,9 @@ from budget.forecast import record as forecasts
 from orchestration.edge import digests
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
-from orchestration.forges import sync
 from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
+from orchestration.pull_requests import sync
 from orchestration.sessions import connections
 from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service

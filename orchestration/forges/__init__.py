@@ -1,13 +1,32 @@
-"""Pull requests on GitHub, GitLab and Gitea.
+"""The forges where work can land as pull requests: one package each, with `adapter` (its API), `webhook` (what it posts) and `config` (its address).
 
-shape      what all forges have in common: pull requests, checks, comments, and their errors by name
-transport  the HTTP client of the adapters: one host, a time limit, conditional requests
-adapters   one module for each forge
-webhooks   what a forge posts: verified, and reduced to what is to be looked at: pure
-texts      title and body of a pull request, with the marker that finds it again: pure
-deciding   what follows from what the forge shows: pure
-stacking   work that begins from open pull requests
-connecting the forge of a workspace
-requests   the rows: opened, followed, ended
-sync       looks at the forge and does what is decided
+To add one: a package of the shape in shared/interface.py, and a row here (CONTRIBUTING.md).
 """
+
+import re
+
+from orchestration.forges import gitea, github, gitlab
+from orchestration.forges.shared.interface import Kind
+
+KINDS: dict[str, Kind] = {
+    "github": github,
+    "gitlab": gitlab,
+    "gitea": gitea,
+}
+"""By the config's `forge.kind`, in the order of menus."""
+
+_ORIGIN = re.compile(r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)([\w.-]+)[/:](.+?)(?:\.git)?/?")
+
+
+def with_public_server() -> list[str]:
+    """The titles of the forges that need no address in the config."""
+    return [kind.CONFIG.title for kind in KINDS.values() if kind.CONFIG.url]
+
+
+def compare_url(origin: str, base: str, branch: str) -> str:
+    """The page that compares the two branches; empty where no forge is known by this address."""
+    if (match := _ORIGIN.fullmatch(origin)) is None:
+        return ""
+    host, path = match.groups()
+    known = (kind.CONFIG for kind in KINDS.values() if kind.CONFIG.hosts and re.fullmatch(kind.CONFIG.hosts, host))
+    return next((f"https://{host}/{path}/{config.compare_path}/{base}...{branch}" for config in known), "")

@@ -7,10 +7,10 @@ from django.conf import settings
 
 from orchestration import configuration
 from orchestration.configuration import agent_checks
-from orchestration.forges import connecting
 from orchestration.hosts import online
 from orchestration.landing import branch, reads
 from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict
+from orchestration.pull_requests import connecting
 from orchestration.verdicts import scopes, store
 from workspaces.models import Workspace
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from orchestration.backlog import lost_work
-from orchestration.forges import stacking
 from orchestration.git import changes, conflicts, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
+from orchestration.pull_requests import stacking
 from orchestration.repositories import claims, local_repository
 from orchestration.worker import endings
 from orchestration.worker.endings import Facts

@@ -12,11 +12,11 @@ from budget.amounts import usd
 from budget.ledger import reconciliation
 from budget.ledger.usage_files import ReportedUsage
 from budget.models import Category, LedgerEntry
-from orchestration.forges import sync
-from orchestration.forges.webhooks import Delivery
+from orchestration.forges.shared.webhooks import Delivery
 from orchestration.landing import queue
 from orchestration.maintenance.backup import commits
 from orchestration.models import Integration, IntegrationCommit, Landing, PullRequest, Round, Session
+from orchestration.pull_requests import sync
 from orchestration.sessions import preemption
 from orchestration.sessions.absent_hosts import estimates
 from orchestration.worker.lander import refusals, swap, tip_watch

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from orchestration import forges
 from orchestration.configuration import agent_kinds
 
 
@@ -43,6 +44,9 @@ def _agent(at: str) -> tuple[Field, ...]:
         Field(f"{at}.idle_timeout_s", "Idle timeout", "A session without output ends after this.", "int", "seconds"),
         Field(f"{at}.provider_patience_s", "Provider timeout", "How long a session waits for its provider; after that the entry waits.", "int", "seconds"),
     )  # fmt: skip
+
+
+_PUBLIC_SERVERS = " or ".join(f"{title}'s" for title in forges.with_public_server())
 
 
 def _same(*values: str) -> tuple[tuple[str, str], ...]:
@@ -121,9 +125,9 @@ SECTIONS = (
         Field("land_by", "Verified work", "pull_request: it needs a forge, below.", "choice", choices=_same("merge", "pull_request")),
     )),
     Section("forge", "Forge", "Where pull requests are opened. Its token is the secret FORGE_TOKEN, which no agent gets.", (
-        Field("forge.kind", "Kind", kind="choice", choices=_same("github", "gitlab", "gitea")),
+        Field("forge.kind", "Kind", kind="choice", choices=_same(*forges.KINDS)),
         Field("forge.repository", "Repository", "Its path there, as team/shop."),
-        Field("forge.url", "Address", "Of a server of your own. Empty: GitHub's or GitLab's."),
+        Field("forge.url", "Address", f"Of a server of your own. Empty: {_PUBLIC_SERVERS}."),
         Field("forge.remote", "Remote", "To which branches are pushed."),
         Field("forge.merge_by", "Merged by", "muster: once CI is green and a person approved it there.", "choice", choices=_same("person", "muster")),
         Field("forge.stack", "Work on top of open pull requests", "What depends on an entry does not wait for its merge.", "flag"),

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from orchestration.configuration.agent_kinds import AgentKind
-from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
+from orchestration.configuration import agent_kinds
+from orchestration.configuration.config.fields import Amount, Command, OneOf, Part, Seconds, Text
 from workspaces.schemas import Object, as_float
 
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
@@ -21,7 +21,7 @@ class Agent(Part):
     `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own.
     """
 
-    kind: AgentKind = "command"
+    kind: Annotated[str, OneOf(agent_kinds.TITLES)] = "command"
     command: Command | None = None
     args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
     settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)

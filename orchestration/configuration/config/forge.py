@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from orchestration.configuration.config.fields import REF, Part
+from orchestration import forges
+from orchestration.configuration.config.fields import REF, OneOf, Part
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){1,9}")
 
@@ -23,13 +24,13 @@ def _repository(name: str) -> str:
 
 
 class Forge(Part):
-    """`url`: of a server of your own; GitHub and GitLab have one by default. `repository`: its path there. `remote`: to which branches are
+    """`url`: of a server of your own; empty: the forge's public one. `repository`: its path there. `remote`: to which branches are
     pushed. `merge_by`: `muster` merges once CI is green and a person approved it there. `stack`: what depends on an entry starts from its open pull
     request, and waits for the merge no longer. `show_cost`: in the pull request, where others may
     read it. Its credentials are the secrets FORGE_TOKEN and FORGE_WEBHOOK_SECRET, which no agent gets.
     """
 
-    kind: Literal["github", "gitlab", "gitea"]
+    kind: Annotated[str, OneOf(forges.KINDS)]
     url: Annotated[str, Field(max_length=300), AfterValidator(_address)] = ""
     repository: Annotated[str, AfterValidator(_repository)]
     remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
@@ -40,8 +41,6 @@ class Forge(Part):
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "Forge":
-        if self.kind == "gitea" and not self.url:
-            raise ValueError("gitea needs a url: the address of your server")
-        if self.kind != "gitlab" and self.repository.count("/") != 1:
-            raise ValueError("repository must be OWNER/NAME")
+        if problem := forges.KINDS[self.kind].CONFIG.problem(self.kind, self.url, self.repository):
+            raise ValueError(problem)
         return self

@@ -13,12 +13,12 @@ from orchestration.backlog.rules import ways
 from orchestration.backlog.rules.transitions import Next
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
-from orchestration.forges import requests
 from orchestration.git import branches, conflicts
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Entry, Executor, Landing, PullRequest, Round
+from orchestration.pull_requests import requests
 from orchestration.repositories import local_repository, problems
 from orchestration.sessions.folders import session_dir
 from orchestration.worker.lander import candidates, judging, refs, swap

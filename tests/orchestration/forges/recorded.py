@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.forges import transport
+from orchestration.forges.shared import transport
 from workspaces.notices.posting import Answer
 
 HEAD = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.forges.adapters import MAKERS
-from orchestration.forges.shape import Draft, Forge, ForgeError, Problem, find_or_create
+from orchestration.forges import KINDS
+from orchestration.forges.shared.interface import Draft, Forge, ForgeError, Problem, find_or_create
 from tests.orchestration.forges.recorded import (
     GITEA_LINE,
     GITEA_PULL,
@@ -49,14 +49,14 @@ class Place:
 @pytest.fixture(params=["github", "gitlab", "gitea"])
 def place(request: pytest.FixtureRequest, recorded: Recorded) -> Place:
     pull = {"github": GITHUB_PULL, "gitlab": GITLAB_PULL, "gitea": GITEA_PULL}[request.param]
-    forge = MAKERS[request.param]("https://git.example.com", "team/shop", "s3cret-token")
+    forge = KINDS[request.param].connect("https://git.example.com", "team/shop", "s3cret-token")
     pulls = "/merge_requests" if request.param == "gitlab" else "/pulls"
     return Place(request.param, forge, recorded, dict(pull), pulls)
 
 
 @pytest.fixture
 def of(recorded: Recorded) -> Callable[[str], Forge]:
-    return lambda kind: MAKERS[kind]("https://git.example.com", "team/shop", "s3cret-token")
+    return lambda kind: KINDS[kind].connect("https://git.example.com", "team/shop", "s3cret-token")
 
 
 def test_a_pull_request_is_created_once_and_then_updated(place: Place) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from orchestration.forges.adapters import MAKERS, values
-from orchestration.forges.shape import Forge, ForgeError, Problem
+from orchestration.forges import KINDS
+from orchestration.forges.shared import values
+from orchestration.forges.shared.interface import Forge, ForgeError, Problem
 from tests.orchestration.forges.recorded import (
     GITEA_LINE,
     GITEA_PULL,
@@ -33,7 +34,7 @@ PUSHED = datetime(2026, 5, 15, 15, tzinfo=UTC)
 
 @pytest.fixture
 def of() -> Of:
-    return lambda kind: MAKERS[kind](
+    return lambda kind: KINDS[kind].connect(
         "https://git.example.com/", "team/sub/shop" if kind == "gitlab" else "team/shop", "s3cret-token"
     )
 
@@ -149,7 +150,7 @@ def test_each_forge_is_reached_at_its_address(of: Of, recorded: Recorded) -> Non
     ]
     credentials = [(headers.get("Authorization"), headers.get("PRIVATE-TOKEN")) for _, _, headers, _ in recorded.sent]
     assert credentials == [("Bearer s3cret-token", None), (None, "s3cret-token"), ("token s3cret-token", None)]
-    MAKERS["gitlab"]("", "team/shop", "x").get(2)
+    KINDS["gitlab"].connect("", "team/shop", "x").get(2)
     assert recorded.sent[-1][1].startswith("https://gitlab.com/api/v4/projects/team%2Fshop/")
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.forges.adapters import MAKERS
-from orchestration.forges.shape import Comment, Forge, ForgeError
+from orchestration.forges import KINDS
+from orchestration.forges.shared.interface import Comment, Forge, ForgeError
 from tests.orchestration.forges.recorded import GITEA_LINE, GITEA_REVIEW, GITHUB_LINE, GITHUB_REVIEW, GITLAB_NOTE, HEAD, Recorded
 
 BEGUN = "2026-05-15T15:00:00Z"
@@ -18,7 +18,7 @@ PLAIN: dict[str, Any] = {"id": 1, "body": "/muster Rename it", "created_at": BEG
 
 
 def forge_of(kind: str) -> Forge:
-    return MAKERS[kind]("https://git.example.com", "team/shop", "s3cret-token")
+    return KINDS[kind].connect("https://git.example.com", "team/shop", "s3cret-token")
 
 
 def test_comments_of_github_are_whole(recorded: Recorded) -> None:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import pytest
 from django.utils.timezone import now
 
-from orchestration.forges import transport
-from orchestration.forges.shape import ForgeError, Problem
-from orchestration.forges.transport import Client
+from orchestration.forges.shared import transport
+from orchestration.forges.shared.interface import ForgeError, Problem
+from orchestration.forges.shared.transport import Client
 from workspaces.notices.posting import Answer
 
 

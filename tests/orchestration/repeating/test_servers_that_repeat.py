@@ -10,9 +10,9 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.configuration import cloning, secrets
-from orchestration.forges import connecting, sync
 from orchestration.git.command import GitError
 from orchestration.models import Executor, PullRequest
+from orchestration.pull_requests import connecting, sync
 from orchestration.repositories.remote import Remote
 from orchestration.worker import availability
 from orchestration.worker.lander import pushing

@@ -1,0 +1,64 @@
+"""Values of a forge's answers, which may be of any shape."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import now
+
+from orchestration.forges.shared.interface import ForgeError, Problem, PullRequest, State
+
+
+def at(value: Any, *keys: str) -> Any:
+    """The value under these keys; None where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def text(value: Any, *keys: str) -> str:
+    inner = at(value, *keys)
+    return inner.replace("\0", "") if isinstance(inner, str) else ""
+
+
+def number(value: Any, *keys: str) -> int | None:
+    inner = at(value, *keys)
+    return inner if isinstance(inner, int) and not isinstance(inner, bool) else None
+
+
+def required(value: Any, *keys: str) -> int:
+    """Raises ForgeError."""
+    if (inner := number(value, *keys)) is None:
+        raise ForgeError(Problem.INVALID, f"The forge's answer has no {'.'.join(keys)}")
+    return inner
+
+
+def moment(value: Any, *keys: str) -> datetime:
+    """Now, where the forge gives no time: it is new then."""
+    try:
+        parsed = parse_datetime(text(value, *keys))
+    except ValueError:
+        parsed = None
+    return parsed if parsed is not None and parsed.tzinfo is not None else now()
+
+
+def pull_request(row: Any, *, is_merged: bool) -> PullRequest:
+    """A pull request in the names of GitHub, which other forges have too."""
+    state: State = "merged" if is_merged else "closed" if text(row, "state") == "closed" else "open"
+    return PullRequest(
+        id=str(required(row, "id")),
+        number=required(row, "number"),
+        url=text(row, "html_url"),
+        branch=text(row, "head", "ref"),
+        base=text(row, "base", "ref"),
+        head=text(row, "head", "sha"),
+        state=state,
+        body=text(row, "body"),
+        merge_commit=text(row, "merge_commit_sha") if is_merged else "",
+        ended_by=text(row, "merged_by", "login"),
+    )
+
+
+def asks_muster(comment: str) -> bool:
+    """True if a comment that is on no line is addressed to Muster."""
+    return comment.lstrip().lower().startswith("/muster")

@@ -1,0 +1,45 @@
+"""The forge of a workspace, with its credentials, which leave this module for nothing but the forge."""
+
+from orchestration import configuration
+from orchestration.configuration import Config, secrets
+from orchestration.forges import KINDS
+from orchestration.forges.shared.interface import Forge, ForgeError, Problem
+from orchestration.models import Executor
+from workspaces.secrets.sealing import Sealed
+
+TOKEN, WEBHOOK_SECRET = secrets.MUSTERS_OWN
+
+
+def config_of(workspace_id: str) -> Config:
+    return configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
+
+
+def forge_of(workspace_id: str, config: Config) -> Forge:
+    """Raises ForgeError where the config names none, or its token is missing."""
+    if config.forge is None:
+        raise ForgeError(Problem.NOT_FOUND, "The config names no forge")
+    try:
+        token = secrets.own(workspace_id, TOKEN)
+    except Sealed as problem:
+        raise ForgeError(Problem.AUTH, str(problem)) from None
+    if not token:
+        raise ForgeError(Problem.AUTH, f"The secret {TOKEN} is not set")
+    return KINDS[config.forge.kind].connect(config.forge.url, config.forge.repository, token)
+
+
+def trial(workspace_id: str, base: str) -> str:
+    """The reason why the forge cannot be used, as a sentence; empty: it lists pull requests. One request."""
+    config = config_of(workspace_id)
+    try:
+        forge_of(workspace_id, config).list_for("muster/trial", base)
+    except ForgeError as problem:
+        return str(problem)
+    return ""
+
+
+def webhook_secret(workspace_id: str) -> str:
+    """Empty where none is set, or it cannot be unsealed: then no webhook is believed."""
+    try:
+        return secrets.own(workspace_id, WEBHOOK_SECRET)
+    except Sealed:
+        return ""
