@@ -4,6 +4,7 @@ The newest migration that names an app in `install` creates everything in its fi
 migration with `install`, and remove `install` from the earlier one, since today's text may name columns that it does not have yet.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
+
+_PART = re.compile(r"\{\{(\w+)([^}]*)\}\}")
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,21 @@ def reinstall(app: str, schema_editor: BaseDatabaseSchemaEditor) -> None:
     connection = schema_editor.connection
     for present in installed(app, connection):
         schema_editor.execute(_drop(present, connection.vendor), None)
-    for file in files(app, connection.vendor):
-        for statement in _statements(file.read_text(), connection.vendor):
+    for text in _texts(app, connection):
+        for statement in _statements(text, connection.vendor):
             schema_editor.execute(statement, None)  # None: a `%` is a `%`
 
 
 def files(app: str, vendor: str) -> list[Path]:
     return sorted(Path(registry.get_app_config(app).path, "sql", vendor).glob("*.sql"))
+
+
+def _texts(app: str, connection: BaseDatabaseWrapper) -> list[str]:
+    """The files, with their parts filled in: `{{name argument}}` stands for what the method `name` of the app's `sql_parts` returns."""
+    of_app = getattr(registry.get_app_config(app), "sql_parts", None)
+    parts = of_app(connection) if of_app else None
+    texts = [file.read_text() for file in files(app, connection.vendor)]
+    return [_PART.sub(lambda match: getattr(parts, match[1])(*match[2].split()), text) for text in texts]
 
 
 def installed(app: str, connection: BaseDatabaseWrapper) -> list[Installed]:

@@ -11,6 +11,7 @@ from budget.admin import reviews as admin_reviews
 from budget.admin.amounts import USDField, column, format_amount
 from budget.admin.fixes import Correct, RebuildMoney
 from budget.amounts.money import MoneyField
+from budget.categories import COLUMNS
 from budget.limits import caps
 from budget.models import (
     Account,
@@ -29,7 +30,7 @@ from workspaces.admin.base import Editable, ReadOnly
 
 __all__ = ["admin_forecasts", "admin_reviews"]  # they register their models
 ADMIN = BudgetChange.Source.ADMIN
-SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
+SPENT = [column(name) for name in COLUMNS]
 
 
 @admin.register(Project)

@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 
 from budget import amounts
 from budget.amounts import columns
+from budget.categories import CATEGORIES, LABELS
 from budget.charts import outlook, scales
-from budget.charts.patterns import CATEGORIES, LABELS, fill
+from budget.charts.patterns import fill
 from budget.charts.svg import el, join, path, picture, places
 from budget.charts.table import Table
 from budget.forecast import Forecast

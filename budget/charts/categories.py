@@ -7,8 +7,9 @@ from django.utils.safestring import SafeString
 
 from budget import amounts
 from budget.amounts import columns
+from budget.categories import CATEGORIES, LABELS
 from budget.charts import scales
-from budget.charts.patterns import CATEGORIES, LABELS, fill
+from budget.charts.patterns import fill
 from budget.charts.svg import el, picture
 from budget.charts.table import Table
 

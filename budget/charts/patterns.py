@@ -2,10 +2,18 @@
 
 from django.utils.safestring import SafeString
 
+from budget.categories import CATEGORIES
 from budget.charts.svg import el
 
-CATEGORIES = ("entry", "orchestrator", "expansion", "interceptor")
-LABELS = {"entry": "Entries", "orchestrator": "Orchestrator", "expansion": "Expansion", "interceptor": "Interceptor"}
+_MARKS: tuple[tuple[float, str, dict[str, float], int | None], ...] = (
+    (8, "rect", {"width": 8, "height": 8}, None),
+    (6, "rect", {"width": 3, "height": 6}, 45),
+    (6, "circle", {"cx": 3, "cy": 3, "r": 1.7}, None),
+    (5, "rect", {"width": 2.5, "height": 5}, None),
+    (7, "rect", {"width": 2.5, "height": 7}, 90),
+    (9, "circle", {"cx": 4.5, "cy": 4.5, "r": 3}, None),
+)
+"""Size, shape and turn of a pattern, by its category's place; static/css/tokens.css has a colour for each."""
 
 
 def fill(name: str) -> str:
@@ -16,19 +24,17 @@ def fill(name: str) -> str:
 def definitions() -> SafeString:
     """The hidden SVG with all patterns. Once on every page with a chart, outside the fragments that htmx swaps."""
     patterns = [
-        _pattern("entry", 8, el("rect", width=8, height=8, class_="ink-entry")),
-        _pattern("orchestrator", 6, el("rect", width=3, height=6, class_="ink-orchestrator"), turn=45),
-        _pattern("expansion", 6, el("circle", cx=3, cy=3, r=1.7, class_="ink-expansion")),
-        _pattern("interceptor", 5, el("rect", width=2.5, height=5, class_="ink-interceptor")),
-        _pattern("held", 5, el("rect", width=1.5, height=5, class_="ink-held"), turn=135),
+        _pattern(name, str(n), size, el(shape, **places, class_=f"ink-{n}"), turn)
+        for n, (name, (size, shape, places, turn)) in enumerate(zip(CATEGORIES, _MARKS, strict=False), start=1)
     ]
+    patterns.append(_pattern("held", "held", 5, el("rect", width=1.5, height=5, class_="ink-held"), 135))
     return el("svg", el("defs", *patterns), class_="paints", width=0, height=0, aria_hidden="true")
 
 
-def _pattern(name: str, size: int, mark: SafeString, turn: int | None = None) -> SafeString:
+def _pattern(name: str, ink: str, size: float, mark: SafeString, turn: int | None) -> SafeString:
     return el(
         "pattern",
-        el("rect", width=size, height=size, class_=f"wash-{name}"),
+        el("rect", width=size, height=size, class_=f"wash-{ink}"),
         mark,
         id=f"paint-{name}",
         width=size,

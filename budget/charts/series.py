@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import CharField, F, Func, Sum
 
+from budget.categories import CATEGORIES
 from budget.charts.burnup import Point
-from budget.charts.patterns import CATEGORIES
 from budget.models import LedgerEntry, Project
 from workspaces import times
 
@@ -79,7 +79,7 @@ def load(
     is_longer = since is None or start <= max(now - timedelta(hours=HOURS), began)
     day = _last_day(totals if is_longer else _buckets(project, now - timedelta(hours=HOURS), _Quarter), now, zone)
     since_start = [sum(amounts[n] for amounts in totals.values()) for n in range(len(CATEGORIES))]
-    spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, since_start, strict=True)]
+    spent = [project.spent_on(name) - amount for name, amount in zip(CATEGORIES, since_start, strict=True)]
     ends = [*(at for at in times.steps(start, end, step, zone) if start < at < end), end]
     inside = {at: amounts for at, amounts in totals.items() if end == now or at < end}
     return Series(_points(inside, spent, start, ends), *day)

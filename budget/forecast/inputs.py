@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from budget.allocation import Row, Snapshot, estimates, policy, reallocation
 from budget.allocation.policy import Policy
+from budget.categories import ACCOUNT_COLUMNS
 from budget.forecast import projection
 from budget.forecast.projection import Forecast
 from budget.forecast.remaining_cost import Life
@@ -36,7 +37,7 @@ def forecast(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )
     backlog, each = _backlog(project, at_present) if with_backlog and at_present else (None, 1.0)
-    by_sessions = project.entry_spent + project.interceptor_spent
+    by_sessions = sum(project.spent_on(name) for name in ACCOUNT_COLUMNS)
     facts = projection.Facts(
         at=at or timezone.now(),
         spent=project.total_spent,

@@ -12,6 +12,7 @@ from django.db.models import Case, F, QuerySet, Sum, When
 from django.db.models.functions import TruncDate
 
 from budget import events
+from budget.categories import ACCOUNT_COLUMNS, COLUMNS
 from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
 from workspaces import activity
 from workspaces.access import Caller
@@ -82,11 +83,12 @@ def lock_project(project_id: str) -> None:
 
 def _stored(project_id: str) -> _Sums:
     stored: _Sums = {}
-    fields = [f"{category}_spent" for category in Category.values] + ["held"]
+    fields = [*COLUMNS, "held"]
     for row in Project.objects.filter(pk=project_id).values("pk", *fields):
         stored |= {("project", project_id, field): row[field] for field in fields}
-    for row in Account.objects.filter(project_id=project_id).values("pk", "spent", "interceptor_spent", "held"):
-        stored |= {("account", row["pk"], field): row[field] for field in ("spent", "interceptor_spent", "held")}
+    of_account = [*ACCOUNT_COLUMNS.values(), "held"]
+    for row in Account.objects.filter(project_id=project_id).values("pk", *of_account):
+        stored |= {("account", row["pk"], field): row[field] for field in of_account}
     for pk, drawn in Hold.objects.filter(project_id=project_id).values_list("pk", "drawn"):
         stored["hold", str(pk), "drawn"] = drawn
     for account, number, cost in _rounds(project_id):
@@ -106,7 +108,7 @@ def _computed(project_id: str) -> _Sums:
     computed: _Sums = {}
     for category, amount in ledger.values_list("category").annotate(Sum("amount")):
         computed["project", project_id, f"{category}_spent"] = amount
-    for field, category in (("spent", Category.ENTRY), ("interceptor_spent", Category.INTERCEPTOR)):
+    for category, field in ACCOUNT_COLUMNS.items():
         booked = ledger.filter(category=category, account__isnull=False).values_list("account_id").annotate(Sum("amount"))
         computed |= {("account", account, field): amount for account, amount in booked}
     drawn = dict(ledger.filter(hold__isnull=False).values_list("hold_id").annotate(Sum("amount")))

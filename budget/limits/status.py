@@ -8,33 +8,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import CharField, F, QuerySet, Value
 
-from budget import amounts
-from budget.models import Category, DaySpend, Hold, Limit, Project
-
-CATEGORIES = tuple(Limit.Scope.values)
-
-_NO_SESSION = "No new session is admitted; running sessions continue within their reservations"
-_CHARGES = (
-    "Permits are refused. Charges are spent already, so they are still booked, and their response says that the limit is reached"
-)
-_NO_REVIEW = (
-    "Reviews get no money: a required one puts its entry on hold, and its work is kept; "
-    "with interceptor.required: false they are skipped, and the round says so"
-)
-_STOPS = {
-    "total": _NO_SESSION,
-    "entry": _NO_SESSION,
-    "orchestrator": _CHARGES,
-    "expansion": _CHARGES,
-    "interceptor": _NO_REVIEW,
-}
-_ROUND = {
-    "total": "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session continues",
-    "interceptor": (
-        "The review ends there without a verdict: a required one is made again in the next session; "
-        "with interceptor.required: false the round goes on, and says so"
-    ),
-}
+from budget import amounts, categories
+from budget.categories import CATEGORIES, TRAITS, Scope
+from budget.models import DaySpend, Hold, Limit, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +32,11 @@ class LimitStatus:
         return None if self.limit is None else self.limit - self.spent - self.held
 
     @property
+    def round_key(self) -> str:
+        """The key of the config that sets it, if it is a limit of a single round."""
+        return TRAITS[self.category].round_key
+
+    @property
     def reached(self) -> bool:
         return self.limit is not None and self.spent >= self.limit
 
@@ -73,10 +54,10 @@ def statuses(
     """
     project = project or Project.objects.get(pk=workspace_id)
     set_to, spent_today, held = _read(project)
-    total_spent = {category: getattr(project, f"{category}_spent") for category in Category.values}
+    total_spent = {category: project.spent_on(category) for category in CATEGORIES}
     rows = []
     for period, spent in (("all", total_spent), ("day", spent_today)):
-        for category in CATEGORIES:
+        for category in Scope.values:
             is_cap = (category, period) == ("total", "all")
             rows.append(
                 LimitStatus(
@@ -88,8 +69,10 @@ def statuses(
                     _stops(category, period),
                 )
             )
-    single = {category: limit for category, limit in (rounds or {}).items() if category in _ROUND}
-    return rows + [LimitStatus(category, "round", limit, 0, 0, f"{_ROUND[category]}.") for category, limit in single.items()]
+    single = {category: limit for category, limit in (rounds or {}).items() if TRAITS[category].stops_round}
+    return rows + [
+        LimitStatus(category, "round", limit, 0, 0, f"{TRAITS[category].stops_round}.") for category, limit in single.items()
+    ]
 
 
 def tightest(workspace_id: str, category: str) -> LimitStatus | None:
@@ -124,7 +107,7 @@ def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int],
     holds = rows(Hold.objects.filter(project=project, state__in=Hold.RESERVED), "hold", none, F("amount") - F("drawn"))
     set_to: dict[tuple[str, str], int] = {}
     spent: dict[str, int] = {}
-    held = dict.fromkeys(CATEGORIES, 0) | {"total": project.held}
+    held = dict.fromkeys(Scope.values, 0) | {"total": project.held}
     for kind, category, period, amount in limits.union(days, holds, all=True):
         if kind == "limit":
             set_to[category, period] = amount
@@ -137,7 +120,7 @@ def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int],
 
 def _stops(category: str, period: str) -> str:
     until = "until 00:00 UTC" if period == "day" else "until the cap is raised" if category == "total" else "until it is raised"
-    return f"{_STOPS[category]}, {until}."
+    return f"{TRAITS[category].stops}, {until}."
 
 
 # The same in SQL, as a part of a larger query. Aliases: `l` is the limit, `p` its project.
@@ -148,8 +131,7 @@ def spent_sql() -> str:
     return f"""(CASE l.period WHEN 'day' THEN
         coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id AND d.day = {day}
             AND (l.category = 'total' OR d.category = l.category)), 0)
-        ELSE CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-            WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END END)"""
+        ELSE {categories.SqlParts().spent("l.category", "p")} END)"""
 
 
 def held_sql() -> str:

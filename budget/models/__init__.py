@@ -11,7 +11,8 @@ The database refuses every reservation beyond a cap.
 - `reviews`: reviews of the budget
 """
 
-from budget.models.accounts import Account, Category, Project, RoundSpend, UsageTotal
+from budget.categories import Category
+from budget.models.accounts import Account, Project, RoundSpend, UsageTotal
 from budget.models.changes import BudgetChange
 from budget.models.forecasts import ForecastRecord
 from budget.models.ledger import Hold, LedgerEntry

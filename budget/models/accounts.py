@@ -1,19 +1,11 @@
 """The counters of money of the project, each entry, each round and each model. Triggers update them with the ledger and the reservations."""
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import Q, Value
 
 from budget.amounts.money import MoneyField
+from budget.categories import COLUMNS, STEERING, Category, sum_of
 from workspaces.models import Workspace
-
-
-class Category(models.TextChoices):
-    """entry: implementing and verifying an entry; the others as in budget.md, Pieces."""
-
-    ENTRY = "entry"
-    ORCHESTRATOR = "orchestrator"
-    EXPANSION = "expansion"
-    INTERCEPTOR = "interceptor"
 
 
 def usual_thresholds() -> list[int]:
@@ -38,8 +30,10 @@ class Project(models.Model):
     orchestrator_spent = MoneyField(default=0)
     expansion_spent = MoneyField(default=0)
     interceptor_spent = MoneyField(default=0)
+    for _column in COLUMNS:  # those that code names are above
+        locals().setdefault(_column, MoneyField(default=0))
     total_spent = models.GeneratedField(
-        expression=F("entry_spent") + F("orchestrator_spent") + F("expansion_spent") + F("interceptor_spent"),
+        expression=sum_of(),
         output_field=MoneyField(),
         db_persist=True,
     )
@@ -64,10 +58,13 @@ class Project(models.Model):
     def __str__(self) -> str:
         return f"Project of {self.workspace_id}"
 
+    def spent_on(self, category: str) -> int:
+        return int(getattr(self, f"{category}_spent"))
+
     @property
     def steering_spent(self) -> int:
         """Spend that did not go into entries themselves: planning, splitting, reviewing."""
-        return self.orchestrator_spent + self.expansion_spent + self.interceptor_spent
+        return sum(self.spent_on(name) for name in STEERING)
 
     @property
     def steering_share(self) -> float:

@@ -5,7 +5,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
-from budget.models.accounts import Account, Category, Project
+from budget.categories import Category
+from budget.models.accounts import Account, Project
 
 
 class Hold(models.Model):

@@ -5,7 +5,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
-from budget.models.accounts import Category, Project
+from budget.categories import Category, Scope
+from budget.models.accounts import Project
 
 
 class Limit(models.Model):
@@ -14,14 +15,7 @@ class Limit(models.Model):
     The limit of all together over the whole life is `Project.max_project_spend`, never a row here. Changed only under the project's lock.
     """
 
-    class Scope(models.TextChoices):
-        """`total`, or a category."""
-
-        TOTAL = "total"
-        ENTRY = Category.ENTRY.value
-        ORCHESTRATOR = Category.ORCHESTRATOR.value
-        EXPANSION = Category.EXPANSION.value
-        INTERCEPTOR = Category.INTERCEPTOR.value
+    Scope = Scope
 
     class Period(models.TextChoices):
         ALL = "all"

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
+from budget.categories import COLUMNS, LABELS
 from budget.models.accounts import Account, Project
 from workspaces import ids
 
@@ -50,6 +51,8 @@ class Review(models.Model):
     orchestrator_spent = MoneyField()
     expansion_spent = MoneyField()
     interceptor_spent = MoneyField()
+    for _column in COLUMNS:  # categories that came later: earlier reviews have nothing of them
+        locals().setdefault(_column, MoneyField(default=0))
     total_spent = MoneyField()
     held = MoneyField()
     period_spent = MoneyField(help_text="What was booked in the period, up to the last row.")
@@ -65,6 +68,11 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"Review #{self.number}"
+
+    @property
+    def by_category(self) -> list[tuple[str, int]]:
+        """The label and the spend of each category."""
+        return [(label, getattr(self, f"{name}_spent")) for name, label in LABELS.items()]
 
 
 class ReviewLine(models.Model):

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from budget import amounts
+from budget.categories import ANSWER_KEYS
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
 from workspaces import ids, paging
 from workspaces.errors import NotFound
@@ -25,14 +26,11 @@ def account_for(workspace_id: str, entry_id: str) -> Account:
 
 
 def totals(project: Project) -> dict[str, Any]:
-    """The contract's seven amounts, in USD."""
+    """The contract's amounts, in USD."""
     return {
         "total_budget_usd": amounts.number(project.total_budget),
         "max_project_spend_usd": amounts.number(project.max_project_spend),
-        "entries_spent_usd": amounts.number(project.entry_spent),
-        "orchestrator_spent_usd": amounts.number(project.orchestrator_spent),
-        "expansion_spent_usd": amounts.number(project.expansion_spent),
-        "interceptor_spent_usd": amounts.number(project.interceptor_spent),
+        **{key: amounts.number(project.spent_on(name)) for name, key in ANSWER_KEYS.items()},
         "total_spent_usd": amounts.number(project.total_spent),
     }
 

@@ -10,6 +10,7 @@ from threading import Lock
 
 from django.db import connection
 
+from budget.categories import ANSWER_KEYS
 from budget.models import Account, Project, RoundSpend
 
 SHAPE = 1
@@ -104,11 +105,8 @@ def _sql(vendor: str) -> str:
     usd = dialect.usd.format
     totals = _object(
         {f"{name}_usd": usd(f"p.{name}") for name in ("total_budget", "max_project_spend")}
-        | {"entries_spent_usd": usd("p.entry_spent")}
-        | {
-            f"{name}_usd": usd(f"p.{name}")
-            for name in ("orchestrator_spent", "expansion_spent", "interceptor_spent", "total_spent")
-        }
+        | {key: usd(f"p.{name}_spent") for name, key in ANSWER_KEYS.items()}
+        | {"total_spent_usd": usd("p.total_spent")}
     )
     round_json = _object({"round": "number", "cost": usd("cost"), "improvement_score": "coalesce(improvement_score, 0)"})
     entry_json = _object(

@@ -7,19 +7,11 @@ from datetime import UTC, date, datetime, time
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
 
+from budget.categories import COLUMNS
 from budget.forecast import inputs as forecast_inputs
 from budget.models import Account, LedgerEntry, Project, Review, ReviewLine
 
-TOTALS = (
-    "total_budget",
-    "max_project_spend",
-    "entry_spent",
-    "orchestrator_spent",
-    "expansion_spent",
-    "interceptor_spent",
-    "total_spent",
-    "held",
-)
+TOTALS = ("total_budget", "max_project_spend", *COLUMNS, "total_spent", "held")
 
 
 ENDED = ("done", "failed")

@@ -8,6 +8,7 @@ from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from budget import amounts
+from budget.categories import ANSWER_KEYS
 from budget.models import Category
 from workspaces.schemas import Line, Number, Strict, clean, not_blank
 
@@ -46,10 +47,8 @@ class EntryBudgetIn(Strict):
 class GlobalOut(Schema):
     total_budget_usd: Number
     max_project_spend_usd: Number
-    entries_spent_usd: Number
-    orchestrator_spent_usd: Number
-    expansion_spent_usd: Number
-    interceptor_spent_usd: Number
+    for _key in ANSWER_KEYS.values():
+        __annotations__[_key] = Number
     total_spent_usd: Number
 
 

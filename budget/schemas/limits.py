@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
+from budget.categories import Category, Scope
 from budget.ledger import permits
 from budget.limits.thresholds import MAX_COUNT, MAX_PERCENT
-from budget.models import Category, Limit
 from budget.schemas import LedgerOut, Usd
 from workspaces.schemas import Line, Number, Strict
 
@@ -39,7 +39,7 @@ class LimitsOut(Schema):
 class LimitIn(Strict):
     """One cap; null takes it away."""
 
-    category: Annotated[Limit.Scope, Field(strict=False)]
+    category: Annotated[Scope, Field(strict=False)]
     period: Literal["all", "day"]
     limit_usd: Usd | None
 

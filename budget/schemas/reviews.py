@@ -7,6 +7,7 @@ from ninja import Schema
 from pydantic import BeforeValidator, Field
 
 from budget import amounts
+from budget.categories import ANSWER_KEYS, COLUMNS
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import reading, snapshot, variance
 from budget.reviews.drafting import Wish
@@ -107,10 +108,8 @@ class SnapshotOut(Schema):
     ledger_row: int
     total_budget_usd: Number
     max_project_spend_usd: Number
-    entries_spent_usd: Number
-    orchestrator_spent_usd: Number
-    expansion_spent_usd: Number
-    interceptor_spent_usd: Number
+    for _key in ANSWER_KEYS.values():
+        __annotations__[_key] = Number
     total_spent_usd: Number
     held_usd: Number
     moved_since: bool
@@ -187,8 +186,8 @@ def detail(whole: ReviewDetail) -> dict[str, Any]:
     frozen = {
         "as_of": review.as_of,
         "ledger_row": review.as_of_ledger,
-        "entries_spent_usd": amounts.number(review.entry_spent),
-        **{f"{name}_usd": amounts.number(getattr(review, name)) for name in snapshot.TOTALS if name != "entry_spent"},
+        **{f"{name}_usd": amounts.number(getattr(review, name)) for name in snapshot.TOTALS if name not in COLUMNS},
+        **{key: amounts.number(getattr(review, f"{name}_spent")) for name, key in ANSWER_KEYS.items()},
         "moved_since": bool(snapshot.changes_since(review)),
     }
     return summary(review, whole.approvals) | {

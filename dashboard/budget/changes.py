@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
 from budget import amounts
-from budget.charts.patterns import LABELS
+from budget.categories import LABELS
 from budget.models import BudgetChange
 from budget.reads import csv_export
 from dashboard.budget.filters import ChangesFilter

@@ -10,7 +10,7 @@ from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
 from budget import amounts, limits
-from budget.charts.patterns import LABELS
+from budget.categories import TRAITS
 from budget.limits import LimitStatus, caps, thresholds
 from budget.models import Limit
 from dashboard.shared import confirmation
@@ -151,7 +151,7 @@ def consequence(status: LimitStatus, amount: int) -> str:
 
 def limit_name(status: LimitStatus) -> str:
     """`All together, a day (UTC)`: the label on the page."""
-    whose = "Total" if status.category == "total" else LABELS[status.category]
+    whose = TRAITS[status.category].label
     return {"all": whose, "day": f"{whose} per day (UTC)", "round": f"{whose} per round"}[status.period]
 
 

@@ -10,9 +10,9 @@ from django.utils.timezone import get_current_timezone, now
 
 from budget import amounts, limits
 from budget.amounts import columns
+from budget.categories import CATEGORIES, LABELS, steering_words
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
-from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast, record
 from budget.ledger import awaited
 from budget.limits import LimitStatus, allocated, thresholds
@@ -165,7 +165,7 @@ def over_time(figures: Figures) -> dict[str, Any]:
 def by_category(figures: Figures) -> dict[str, Any]:
     """The rounded rows add up to the shown total. Unattributed: spend of the counters outside every category."""
     project = figures.project
-    spent_on = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    spent_on = {name: project.spent_on(name) for name in CATEGORIES}
     day = figures.series.day
     age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1 / 60)
     unattributed = project.total_spent - sum(spent_on.values())
@@ -197,6 +197,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
         "sums": sums,
         "project": project,
         "day_limit": day_limit,
+        "steering": steering_words(),
         "max_steering": figures.config.max_steering_share,
     }
 

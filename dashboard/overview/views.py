@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from budget import limits
 from budget.amounts import columns
+from budget.categories import CATEGORIES, LABELS
 from budget.charts import outlook
-from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast, finish, record
 from budget.limits import LimitStatus
 from dashboard.demo import story
@@ -87,7 +87,7 @@ def money(page_request: PageRequest) -> dict[str, Any]:
         for status in _limits(page_request)
         if status.limit is not None and (status.category, status.period) != ("total", "all")
     ]
-    spent = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    spent = {name: project.spent_on(name) for name in CATEGORIES}
     texts, _ = columns.texts(list(spent.values()))
     shown = [(LABELS[name], text) for name, text in zip(CATEGORIES, texts, strict=True) if spent[name] or name == "entry"]
     return {

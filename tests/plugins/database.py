@@ -120,7 +120,13 @@ def _fingerprint() -> str:
     imported = {module for file in migrations for module in OURS.findall(file.read_text())}
     modules = [ROOT / module.replace(".", "/") for module in sorted(imported)]
     helpers = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists()]
-    files = [*migrations, *helpers, *sorted(ROOT.glob("*/sql/**/*.sql")), ROOT / "requirements/dev.txt"]
+    files = [
+        *migrations,
+        *helpers,
+        *sorted(ROOT.glob("*/sql/**/*.sql")),
+        ROOT / "budget/categories.py",
+        ROOT / "requirements/dev.txt",
+    ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:20]
 
 

@@ -30,8 +30,7 @@ BEGIN
     END IF;
     UPDATE budget_project SET held = held - freed, entry_spent = entry_spent + of_entry,
         interceptor_spent = interceptor_spent + of_review,
-        expansion_spent = expansion_spent + CASE NEW.category WHEN 'expansion' THEN NEW.amount ELSE 0 END,
-        orchestrator_spent = orchestrator_spent + CASE NEW.category WHEN 'orchestrator' THEN NEW.amount ELSE 0 END
+        {{add_of_no_account}}
         WHERE workspace_id = NEW.project_id;
     INSERT INTO budget_dayspend (project_id, day, category, amount)
         VALUES (NEW.project_id, (NEW.at AT TIME ZONE 'UTC')::date, NEW.category, NEW.amount)
@@ -55,8 +54,7 @@ BEGIN
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = (now() AT TIME ZONE 'UTC')::date AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
     RETURN NULL;
 END $$;

@@ -7,8 +7,7 @@ BEGIN
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = (now() AT TIME ZONE 'UTC')::date AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
     RETURN NULL;
 END $$;

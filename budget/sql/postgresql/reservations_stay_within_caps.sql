@@ -17,7 +17,7 @@ BEGIN
     WITH sums AS (SELECT project_id, sum(amount) AS amount FROM opened WHERE state = 'open' GROUP BY project_id),
         moved AS (UPDATE budget_project p SET held = p.held + sums.amount FROM sums
         WHERE p.workspace_id = sums.project_id
-        AND p.entry_spent + p.orchestrator_spent + p.expansion_spent + p.interceptor_spent
+        AND {{total p}}
         + p.held + sums.amount <= p.max_project_spend RETURNING 1)
         SELECT count(*) INTO granted FROM moved;
     IF granted < wanted THEN RAISE EXCEPTION 'muster: project cap reached' USING ERRCODE = '23514'; END IF;
@@ -27,8 +27,7 @@ BEGIN
             AND (CASE l.period WHEN 'day' THEN
                     coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id
                             AND d.day = (now() AT TIME ZONE 'UTC')::date AND (l.category = 'total' OR d.category = l.category)), 0)
-                ELSE (SELECT CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                            WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+                ELSE (SELECT {{spent l.category p}}
                         FROM budget_project p WHERE p.workspace_id = l.project_id) END)
             + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
                     FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')
@@ -56,15 +55,14 @@ BEGIN
         END IF;
         UPDATE budget_project SET held = held + change
             WHERE workspace_id = NEW.project_id AND (NEW.amount <= OLD.amount OR
-            entry_spent + orchestrator_spent + expansion_spent + interceptor_spent + held + change <= max_project_spend);
+            {{total}} + held + change <= max_project_spend);
         IF NOT FOUND THEN RAISE EXCEPTION 'muster: project cap reached' USING ERRCODE = '23514'; END IF;
         IF NEW.state = 'open' AND NEW.amount > OLD.amount AND EXISTS (SELECT 1 FROM budget_limit l
                 WHERE l.project_id = NEW.project_id AND l.category IN ('total', NEW.category)
                 AND (CASE l.period WHEN 'day' THEN
                         coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id
                                 AND d.day = (now() AT TIME ZONE 'UTC')::date AND (l.category = 'total' OR d.category = l.category)), 0)
-                    ELSE (SELECT CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                                WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+                    ELSE (SELECT {{spent l.category p}}
                             FROM budget_project p WHERE p.workspace_id = l.project_id) END)
                 + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
                         FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')

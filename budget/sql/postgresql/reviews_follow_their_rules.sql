@@ -15,10 +15,7 @@ BEGIN
             OR NEW.as_of_ledger IS DISTINCT FROM OLD.as_of_ledger
             OR NEW.total_budget IS DISTINCT FROM OLD.total_budget
             OR NEW.max_project_spend IS DISTINCT FROM OLD.max_project_spend
-            OR NEW.entry_spent IS DISTINCT FROM OLD.entry_spent
-            OR NEW.orchestrator_spent IS DISTINCT FROM OLD.orchestrator_spent
-            OR NEW.expansion_spent IS DISTINCT FROM OLD.expansion_spent
-            OR NEW.interceptor_spent IS DISTINCT FROM OLD.interceptor_spent
+            OR {{changed IS DISTINCT FROM}}
             OR NEW.total_spent IS DISTINCT FROM OLD.total_spent
             OR NEW.held IS DISTINCT FROM OLD.held
             OR NEW.period_spent IS DISTINCT FROM OLD.period_spent

@@ -4,21 +4,21 @@ CREATE OR REPLACE FUNCTION budget_thresholds() RETURNS trigger LANGUAGE plpgsql 
 BEGIN
     UPDATE budget_thresholdcrossing SET rearmed_at = now()
         WHERE project_id = NEW.workspace_id AND rearmed_at IS NULL AND NEW.max_project_spend > OLD.max_project_spend
-        AND (NEW.entry_spent + NEW.orchestrator_spent + NEW.expansion_spent + NEW.interceptor_spent) * 100 < percent * NEW.max_project_spend;
+        AND ({{total NEW}}) * 100 < percent * NEW.max_project_spend;
     INSERT INTO budget_thresholdcrossing (project_id, percent, cap, spent, at)
         SELECT NEW.workspace_id, t.percent, NEW.max_project_spend,
-        (NEW.entry_spent + NEW.orchestrator_spent + NEW.expansion_spent + NEW.interceptor_spent), now()
+        ({{total NEW}}), now()
         FROM (SELECT value::int AS percent FROM jsonb_array_elements_text(NEW.thresholds)) t
-        WHERE (NEW.entry_spent + NEW.orchestrator_spent + NEW.expansion_spent + NEW.interceptor_spent) > 0
-        AND (NEW.entry_spent + NEW.orchestrator_spent + NEW.expansion_spent + NEW.interceptor_spent) * 100 >= t.percent * NEW.max_project_spend
+        WHERE ({{total NEW}}) > 0
+        AND ({{total NEW}}) * 100 >= t.percent * NEW.max_project_spend
         AND NOT EXISTS (SELECT 1 FROM budget_thresholdcrossing c WHERE c.project_id = NEW.workspace_id AND c.percent = t.percent
             AND c.rearmed_at IS NULL) ORDER BY t.percent;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER budget_thresholds AFTER UPDATE ON budget_project FOR EACH ROW
-    WHEN ((NEW.entry_spent + NEW.orchestrator_spent + NEW.expansion_spent + NEW.interceptor_spent)
-    <> (OLD.entry_spent + OLD.orchestrator_spent + OLD.expansion_spent + OLD.interceptor_spent)
+    WHEN (({{total NEW}})
+    <> ({{total OLD}})
     OR NEW.max_project_spend <> OLD.max_project_spend OR NEW.thresholds <> OLD.thresholds)
     EXECUTE FUNCTION budget_thresholds();
 

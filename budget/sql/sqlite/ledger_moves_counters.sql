@@ -20,10 +20,9 @@ CREATE TRIGGER budget_ledger_counts_interceptor AFTER INSERT ON budget_ledgerent
 END;
 
 CREATE TRIGGER budget_ledger_counts_rest AFTER INSERT ON budget_ledgerentry
-    WHEN NEW.category IN ('expansion', 'orchestrator') BEGIN
+    WHEN NEW.category IN ({{of_no_account}}) BEGIN
     UPDATE budget_project SET
-        expansion_spent = expansion_spent + CASE NEW.category WHEN 'expansion' THEN NEW.amount ELSE 0 END,
-        orchestrator_spent = orchestrator_spent + CASE NEW.category WHEN 'orchestrator' THEN NEW.amount ELSE 0 END
+        {{add_of_no_account}}
         WHERE workspace_id = NEW.project_id;
 END;
 

@@ -8,8 +8,7 @@ CREATE TRIGGER budget_days_mark_limits_new AFTER INSERT ON budget_dayspend BEGIN
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = date('now') AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
 END;
 
@@ -19,20 +18,18 @@ CREATE TRIGGER budget_days_mark_limits AFTER UPDATE OF amount ON budget_dayspend
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = date('now') AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
 END;
 
 CREATE TRIGGER budget_project_marks_limits
-    AFTER UPDATE OF entry_spent, orchestrator_spent, expansion_spent, interceptor_spent ON budget_project BEGIN
+    AFTER UPDATE OF {{columns}} ON budget_project BEGIN
     UPDATE budget_limit SET reached_on = date('now') WHERE project_id = NEW.workspace_id AND period = 'all'
         AND (reached_on IS NULL OR (period = 'day' AND reached_on < date('now')))
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = date('now') AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
 END;
 
@@ -42,8 +39,7 @@ CREATE TRIGGER budget_limit_is_made AFTER INSERT ON budget_limit BEGIN
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = date('now') AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
 END;
 
@@ -53,8 +49,7 @@ CREATE TRIGGER budget_limit_is_set AFTER UPDATE OF amount ON budget_limit BEGIN
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN
             coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
                     AND d.day = date('now') AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
-        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+        ELSE (SELECT {{spent budget_limit.category p}}
                 FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
 END;
 

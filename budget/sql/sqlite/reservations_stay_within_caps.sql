@@ -7,7 +7,7 @@ CREATE TRIGGER budget_holds_open AFTER INSERT ON budget_hold WHEN NEW.state = 'o
         SELECT 1 FROM budget_account WHERE id = NEW.account_id AND spent + held > budget);
     UPDATE budget_project SET held = held + NEW.amount WHERE workspace_id = NEW.project_id;
     SELECT RAISE(ABORT, 'muster: project cap reached') WHERE EXISTS (SELECT 1 FROM budget_project WHERE workspace_id = NEW.project_id
-        AND entry_spent + orchestrator_spent + expansion_spent + interceptor_spent + held > max_project_spend);
+        AND {{total}} + held > max_project_spend);
 END;
 
 CREATE TRIGGER budget_hold_stays_settled BEFORE UPDATE ON budget_hold
@@ -26,7 +26,7 @@ CREATE TRIGGER budget_hold_moves AFTER UPDATE ON budget_hold BEGIN
         SELECT 1 FROM budget_account WHERE id = NEW.account_id AND spent + held > budget);
     SELECT RAISE(ABORT, 'muster: project cap reached') WHERE NEW.state = 'open' AND NEW.amount > OLD.amount AND EXISTS (
         SELECT 1 FROM budget_project WHERE workspace_id = NEW.project_id
-        AND entry_spent + orchestrator_spent + expansion_spent + interceptor_spent + held > max_project_spend);
+        AND {{total}} + held > max_project_spend);
 END;
 
 CREATE TRIGGER budget_holds_open_within_limits AFTER INSERT ON budget_hold WHEN NEW.state = 'open' BEGIN
@@ -35,8 +35,7 @@ CREATE TRIGGER budget_holds_open_within_limits AFTER INSERT ON budget_hold WHEN 
         AND (CASE l.period WHEN 'day' THEN
                 coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id
                         AND d.day = date('now') AND (l.category = 'total' OR d.category = l.category)), 0)
-            ELSE (SELECT CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                        WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+            ELSE (SELECT {{spent l.category p}}
                     FROM budget_project p WHERE p.workspace_id = l.project_id) END)
         + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
                 FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')
@@ -49,8 +48,7 @@ CREATE TRIGGER budget_holds_grow_within_limits AFTER UPDATE ON budget_hold WHEN 
         AND (CASE l.period WHEN 'day' THEN
                 coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id
                         AND d.day = date('now') AND (l.category = 'total' OR d.category = l.category)), 0)
-            ELSE (SELECT CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
-                        WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+            ELSE (SELECT {{spent l.category p}}
                     FROM budget_project p WHERE p.workspace_id = l.project_id) END)
         + coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END)
                 FROM budget_hold h WHERE h.project_id = l.project_id AND h.state IN ('open', 'awaiting')

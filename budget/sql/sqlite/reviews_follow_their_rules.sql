@@ -17,10 +17,7 @@ CREATE TRIGGER budget_review_frozen BEFORE UPDATE ON budget_review WHEN NEW.proj
     OR NEW.as_of_ledger IS NOT OLD.as_of_ledger
     OR NEW.total_budget IS NOT OLD.total_budget
     OR NEW.max_project_spend IS NOT OLD.max_project_spend
-    OR NEW.entry_spent IS NOT OLD.entry_spent
-    OR NEW.orchestrator_spent IS NOT OLD.orchestrator_spent
-    OR NEW.expansion_spent IS NOT OLD.expansion_spent
-    OR NEW.interceptor_spent IS NOT OLD.interceptor_spent
+    OR {{changed IS NOT}}
     OR NEW.total_spent IS NOT OLD.total_spent
     OR NEW.held IS NOT OLD.held
     OR NEW.period_spent IS NOT OLD.period_spent

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from budget.categories import steering_words
 from orchestration import forges
 from orchestration.configuration import agent_kinds
 
@@ -155,7 +156,7 @@ SECTIONS = (
         Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),
         Field("hold_slice_usd", "Initial reservation", "A session reserves this much at a time. Empty: all at once.", "usd", "USD"),
         Field("auto_reallocate", "Reallocate budgets", "After each round, among entries with unlocked budgets.", "flag"),
-        Field("max_steering_share", "Max share of steering", "Orchestrator, expansion and interceptor of all spend, from 0 to 1. Above it no run starts. "
+        Field("max_steering_share", "Max share of steering", f"{steering_words(' and ').capitalize()} of all spend, from 0 to 1. Above it no run starts. "
               "Empty: no limit.", "float"),
     )),
     Section("plateau", "Plateau", "Blocks an entry that no longer improves.", (

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from budget import limits
 from budget.amounts import usd
-from budget.charts.patterns import LABELS
+from budget.categories import LABELS
 from budget.forecast import Forecast
 from budget.limits import LimitStatus, caps
 from budget.models import Account, Hold, RoundSpend
