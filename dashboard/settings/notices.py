@@ -23,6 +23,7 @@ from workspaces.models import Channel, Digest
 from workspaces.notices import channels, deliveries, digests, schemas, sending
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
+from workspaces.notices.kinds import KINDS, kind_of
 
 PER_PAGE = 50
 MAX_IN_CSV = 10_000
@@ -186,6 +187,7 @@ def _page(page_request: PageRequest, *, created: Channel | None = None, secret: 
         chosen=chosen,
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
         all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in events.notices().items()],
+        kinds=KINDS.items(),
         no_mail=not settings.EMAIL_HOST,
         digest_choices=[("", "Never"), *Digest.Frequency.choices],
         new_digest={"frequency": "", "hour": digests.DEFAULT_HOUR, "time_zone": str(timezone.get_current_timezone())},
@@ -198,6 +200,7 @@ def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
     chosen = {item.verb for item in row.verbs.all()}
     return {
         "row": row,
+        "kind": kind_of(row),
         "target": channels.shown_target(row, whole=whole),
         "verbs": [{"verb": verb, "words": words, "on": verb in chosen} for verb, words in events.notices().items()],
         "events": [words for verb, words in events.notices().items() if verb in chosen],

@@ -25,8 +25,8 @@ from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
-from workspaces.notices import addresses
-from workspaces.notices.addresses import NotAllowed
+from workspaces.outgoing import addresses
+from workspaces.outgoing.addresses import NotAllowed
 from workspaces.people import members
 from workspaces.schemas import property_path
 

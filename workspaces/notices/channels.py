@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -13,13 +12,13 @@ from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, ChannelVerb, Delivery, Digest, Workspace
-from workspaces.notices import addresses, digests, mail, signing
+from workspaces.notices import digests
 from workspaces.notices.digests import DigestSettings
+from workspaces.notices.kinds import KINDS, kind_of, signing
 from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
 
 MAX_CHANNELS = 50
-SECRET_WORD = 12  # of an address: a shorter part is no secret
 OFF = "The channel was switched off"
 
 
@@ -55,14 +54,8 @@ def channel_for(workspace_id: str, channel_id: str) -> Channel:
 
 
 def mask_of(channel: Channel) -> Mask:
-    """The mask of the secrets that the channel's receiver knows and may repeat: the secret parts of its address, which is the only secret
-    of a chat, and its signing secret."""
-    secrets = {}
-    if channel.kind != Channel.Kind.EMAIL:
-        parts = urlsplit(channel.target)
-        words = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
-        secrets = {f"of the address {n or ''}".strip(): word for n, word in enumerate(words) if len(word) >= SECRET_WORD}
-        secrets |= {"address": f"{parts.path}?{parts.query}"} if parts.query else {"address": parts.path}
+    """The mask of the secrets that the channel's receiver knows and may repeat: in its address, and its signing secret."""
+    secrets = kind_of(channel).secrets(channel.target)
     with suppress(Sealed):
         secrets |= {"signing secret": signing.unseal(channel.sealed)} if channel.sealed else {}
     return Mask(secrets)
@@ -70,8 +63,8 @@ def mask_of(channel: Channel) -> Mask:
 
 def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, *, by: Caller) -> tuple[Channel, str]:
     """Create a channel; returns it and, for a webhook, its signing secret. Raises Invalid."""
-    secret = signing.new_secret() if kind == Channel.Kind.WEBHOOK else ""
-    target = _target(kind, settings.target or "")
+    secret = signing.new_secret() if KINDS[kind].is_signed else ""
+    target = KINDS[kind].target(settings.target or "")
     digest = settings.digest or DigestSettings("")
     digests.check(digest)
     verbs = _verbs(settings.verbs or (), has_digest=bool(digest.frequency))
@@ -106,10 +99,10 @@ def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, 
 
 def change(channel: Channel, settings: ChannelSettings, *, by: Caller) -> tuple[Channel, str]:
     """Change the given settings. Returns the channel and, if requested, its new secret. Raises Invalid."""
-    secret = signing.new_secret() if settings.new_secret and channel.kind == Channel.Kind.WEBHOOK else ""
+    secret = signing.new_secret() if settings.new_secret and kind_of(channel).is_signed else ""
     if settings.new_secret and not secret:
         raise Invalid("Only a webhook has a secret", "new_secret")
-    target = None if settings.target is None else _target(Channel.Kind(channel.kind), settings.target)
+    target = None if settings.target is None else kind_of(channel).target(settings.target)
     if settings.digest is not None:
         digests.check(settings.digest)
     try:
@@ -164,13 +157,7 @@ def switch_off(channel_id: str, because: str) -> None:
 
 def shown_target(channel: Channel, *, whole: bool) -> str:
     """The target for display. Without `whole`, a webhook's path and query (which may hold a password) and e-mail addresses are hidden."""
-    if whole:
-        return channel.target
-    if channel.kind == Channel.Kind.EMAIL:
-        count = channel.target.count(",") + 1
-        return f"{count} {'address' if count == 1 else 'addresses'}"
-    parts = urlsplit(channel.target)
-    return f"{parts.scheme}://{parts.netloc}/…"
+    return channel.target if whole else kind_of(channel).shown(channel.target)
 
 
 def _switch(row: Channel, on: bool) -> None:
@@ -189,16 +176,6 @@ def _lock(channel: Channel) -> Channel:
     if row is None:
         raise NotFound("Channel not found")
     return row
-
-
-def _target(kind: Channel.Kind, target: str) -> str:
-    if kind == Channel.Kind.EMAIL:
-        return ", ".join(mail.addresses_in(target))
-    try:
-        addresses.check(target)
-    except addresses.NotAllowed as refused:
-        raise Invalid(f"The address {refused}", "target") from None
-    return target
 
 
 def _chosen(row: Channel, settings: ChannelSettings, *, has_digest: bool) -> list[str] | None:

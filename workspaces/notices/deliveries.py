@@ -16,7 +16,7 @@ from workspaces.activity import events
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery
 from workspaces.notices import channels
-from workspaces.notices.posting import Result
+from workspaces.outgoing.posting import Result
 
 LEASE_S = 60
 PAUSES_S = (10, 60, 5 * 60, 30 * 60, 2 * 3600)

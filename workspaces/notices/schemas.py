@@ -7,8 +7,9 @@ from ninja import Schema
 from pydantic import Field
 
 from workspaces.models import Channel, Delivery, Digest
-from workspaces.notices import channels, digests, messages
-from workspaces.schemas import Line, Name, Strict
+from workspaces.notices import channels, digests
+from workspaces.notices.kinds import KINDS, messages
+from workspaces.schemas import Line, Name, OneOf, Strict
 
 Target = Annotated[str, Field(min_length=1, max_length=2000)]
 Verbs = Annotated[list[Line], Field(max_length=20)]
@@ -28,7 +29,7 @@ class DigestIn(Strict):
 class ChannelIn(Strict):
     """A new channel. `target`: an https URL, or e-mail addresses with commas between them. `verbs`: may be empty if it has a digest."""
 
-    kind: Literal["webhook", "email", "slack", "discord", "teams"]
+    kind: Annotated[str, OneOf(KINDS)]
     name: Name
     target: Target
     verbs: Verbs

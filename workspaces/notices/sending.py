@@ -11,10 +11,10 @@ from django.db import close_old_connections, connections
 from django.db.models.functions import Now
 
 from workspaces.models import Channel, Delivery
-from workspaces.notices import channels, deliveries, mail, messages, posting, signing
-from workspaces.notices.posting import Result
+from workspaces.notices import channels, deliveries
+from workspaces.notices.kinds import kind_of, messages
+from workspaces.outgoing.posting import Result
 from workspaces.secrets import masking
-from workspaces.secrets.sealing import Sealed
 
 log = structlog.get_logger(__name__)
 
@@ -96,33 +96,12 @@ def test(channel: Channel) -> Delivery:
 
 def send(delivery: Delivery) -> Result:
     """The attempt itself, logged without the target. No transaction is open meanwhile."""
-    by = _mail if delivery.channel.kind == Channel.Kind.EMAIL else _post
     try:
         with masking.hiding(channels.mask_of(delivery.channel)):
-            result = by(delivery, messages.message_id(delivery))
+            result = kind_of(delivery.channel).send(delivery, messages.message_id(delivery))
     except Exception as error:  # a delivery that always raises would be tried forever, and block its channel
         log.exception("notice.unsendable", delivery=delivery.pk)
         result = Result(False, f"It could not be sent: {type(error).__name__}")
     why = "" if result.ok or result.status else result.text
     log.info("notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=result.ok, status=result.status, why=why)
     return result
-
-
-def _mail(delivery: Delivery, message_id: str) -> Result:
-    subject, text = messages.subject(delivery), messages.text(delivery)
-    return mail.send(delivery.channel.target, subject=subject, text=text, message_id=message_id)
-
-
-def _signature(channel: Channel, message_id: str, body: str) -> dict[str, str]:
-    """None for a chat: its address is its secret."""
-    return signing.headers(channel.sealed, message_id=message_id, body=body) if channel.kind == Channel.Kind.WEBHOOK else {}
-
-
-def _post(delivery: Delivery, message_id: str) -> Result:
-    body = messages.body(delivery)
-    try:
-        signed = _signature(delivery.channel, message_id, body)
-    except Sealed:
-        return Result(False, "Its secret was sealed with another MUSTER_SECRET_KEY: make a new one")
-    headers = {"Content-Type": "application/json", "User-Agent": "Muster/1", "Accept": "*/*", "Connection": "close", **signed}
-    return posting.post(delivery.channel.target, body.encode(), headers)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from orchestration.configuration import agent_kinds
-from orchestration.configuration.config.fields import Amount, Command, OneOf, Part, Seconds, Text
-from workspaces.schemas import Object, as_float
+from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
+from workspaces.schemas import Object, OneOf, as_float
 
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
 

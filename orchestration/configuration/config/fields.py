@@ -1,13 +1,10 @@
 """Types of fields that several parts of the config share."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from budget import amounts
 
@@ -26,16 +23,6 @@ def _label(text: str) -> str:
 
 Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"pattern": LABEL})]
 Labels = Annotated[list[Label], Field(max_length=20)]
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """A text that a registry has: valid, refused and described as a `Literal` of its names."""
-
-    names: Collection[str]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.literal_schema(list(self.names))
 
 
 class Part(BaseModel):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from orchestration import forges
-from orchestration.configuration.config.fields import REF, OneOf, Part
+from orchestration.configuration.config.fields import REF, Part
+from workspaces.schemas import OneOf
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){1,9}")
 

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from django.utils.timezone import now
 
 from orchestration.forges.shared.interface import ForgeError, Problem
-from workspaces.notices import addresses, posting
-from workspaces.notices.addresses import NotAllowed
+from workspaces.outgoing import addresses, posting
+from workspaces.outgoing.addresses import NotAllowed
 from workspaces.secrets import masking
 from workspaces.secrets.masking import Mask
 

@@ -18,7 +18,7 @@ from workspaces.models import Channel, Delivery, Digest, Workspace
 from workspaces.notices import channels, sending
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
-from workspaces.notices.posting import Result
+from workspaces.outgoing.posting import Result
 
 pytestmark = pytest.mark.django_db
 SECRET = "a-secret-of-the-path"

@@ -20,7 +20,7 @@ from tests.factories import ANA, a_channel, a_worker, a_workspace, an_entry
 from workspaces.activity import events
 from workspaces.activity.events import ActivityEvent
 from workspaces.models import Delivery, Event
-from workspaces.notices import messages
+from workspaces.notices.kinds import messages
 
 REGISTERED = events.registered()
 PRODUCT = ("workspaces", "budget", "orchestration", "dashboard")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.forges.shared import transport
-from workspaces.notices.posting import Answer
+from workspaces.outgoing.posting import Answer
 
 HEAD = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 MERGED = "6dcb09b5b57875f334f61aebed695e2e4193db5e"

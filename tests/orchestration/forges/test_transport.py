@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from orchestration.forges.shared import transport
 from orchestration.forges.shared.interface import ForgeError, Problem
 from orchestration.forges.shared.transport import Client
-from workspaces.notices.posting import Answer
+from workspaces.outgoing.posting import Answer
 
 
 class Server(BaseHTTPRequestHandler):

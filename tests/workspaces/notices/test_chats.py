@@ -13,11 +13,13 @@ from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Workspace
-from workspaces.notices import channels, chats, sending
+from workspaces.notices import channels, sending
 from workspaces.notices.channels import ChannelSettings
+from workspaces.notices.kinds import discord, slack, teams
+from workspaces.notices.kinds.messages import Message
 
 EVIL = "<!channel> @everyone [here](https://evil.example) *now*"
-MESSAGE = chats.Message("[Shop] An entry is blocked", (f"#3 {EVIL}", "no money"), "https://muster.example.com/w/1/")
+MESSAGE = Message("[Shop] An entry is blocked", (f"#3 {EVIL}", "no money"), "https://muster.example.com/w/1/")
 
 
 @pytest.fixture
@@ -62,22 +64,22 @@ def test_a_trial_arrives_too(shop: Workspace, receiver: Receiver) -> None:
 
 
 def test_slack_shows_all_of_it_as_plain_text() -> None:
-    message = chats.slack(MESSAGE)
+    message = slack.form(MESSAGE)
     sections = [block["text"] for block in message["blocks"] if block["type"] == "section"]
     assert all(section["type"] == "plain_text" and not section["emoji"] for section in sections)
     assert EVIL in sections[1]["text"]
-    assert chats.slack(chats.Message("<!channel>", (), "https://m/"))["text"] == "&lt;!channel&gt;"
+    assert slack.form(Message("<!channel>", (), "https://m/"))["text"] == "&lt;!channel&gt;"
 
 
 def test_discord_has_neither_a_mention_nor_a_link_of_an_agent() -> None:
-    message = chats.discord(MESSAGE)
+    message = discord.form(MESSAGE)
     assert message["allowed_mentions"] == {"parse": []}
     assert r"\[here\]\(https://evil\.example\) \*now\*" in message["content"]
-    assert len(chats.discord(chats.Message("x" * 200, ("*" * 5000,), "https://m/"))["content"]) <= 2000
+    assert len(discord.form(Message("x" * 200, ("*" * 5000,), "https://m/"))["content"]) <= 2000
 
 
 def test_teams_gets_an_adaptive_card_with_one_button() -> None:
-    (attachment,) = chats.teams(MESSAGE)["attachments"]
+    (attachment,) = teams.form(MESSAGE)["attachments"]
     card = attachment["content"]
     assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open in Muster", "url": MESSAGE.link}]
     assert r"\[here\]" in card["body"][1]["text"]

@@ -20,8 +20,9 @@ from workspaces.access import MUSTER
 from workspaces.activity.events import ActivityEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery, Event, Workspace
-from workspaces.notices import channels, deliveries, posting, sending
+from workspaces.notices import channels, deliveries, sending
 from workspaces.notices.channels import ChannelSettings
+from workspaces.outgoing import posting
 
 __all__ = ["transactional_db"]
 VERB = "entry.blocked"

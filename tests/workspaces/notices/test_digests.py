@@ -19,9 +19,10 @@ from tests.factories import ANA, a_session, a_token, a_workspace, an_entry
 from tests.races.crowd import at_once
 from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces.models import Channel, Delivery, Digest, Event, Workspace
-from workspaces.notices import channels, messages, sending
+from workspaces.notices import channels, sending
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
+from workspaces.notices.kinds import messages
 from workspaces.notices.schedule import Schedule
 
 __all__ = ["transactional_db"]

@@ -13,7 +13,8 @@ from tests.races.crowd import at_once
 from tests.workspaces.notices.receiver import receiving
 from tests.workspaces.notices.test_deliveries import a_channel, blocked, come_due, receiver, shop
 from workspaces.models import Delivery, Event
-from workspaces.notices import channels, deliveries, messages, sending
+from workspaces.notices import channels, deliveries, sending
+from workspaces.notices.kinds import messages
 
 __all__ = ["receiver", "shop", "transactional_db"]
 

@@ -1,6 +1,5 @@
 """A receiver gets exact words: the payload, the mail and the chat of an event, of a question, of a report and of a test."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,8 @@ from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.activity.events import ActivityEvent
 from workspaces.models import Channel, Delivery, Event, Workspace
-from workspaces.notices import messages, schemas
+from workspaces.notices import schemas
+from workspaces.notices.kinds import messages
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 8, 4, 12, 0, 1, 7_999, tzinfo=UTC)
@@ -51,7 +51,7 @@ def a_delivery(workspace: Workspace, event: ActivityEvent | None, kind: str = "w
 def test_the_payload_is_of_the_event_alone_and_the_same_at_every_attempt(shop: Workspace) -> None:
     delivery = a_delivery(shop, blocked_event(), object_id="entry_1", reason="no money")
     event = Event.objects.get(verb="entry.blocked")
-    assert json.loads(messages.body(delivery)) == {
+    assert messages.payload(delivery) == {
         "type": "entry.blocked",
         "timestamp": "2026-08-04T12:00:01.007Z",
         "data": {

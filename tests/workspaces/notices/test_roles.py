@@ -7,8 +7,11 @@ import pytest
 from tests.contract.api import Api, names_of
 from tests.factories import a_channel, a_token, a_workspace
 from workspaces.models import Channel, Delivery, Role, Workspace
-from workspaces.notices import channels, chats, sending
-from workspaces.notices.posting import Result
+from workspaces.notices import channels, sending
+from workspaces.notices.kinds import discord, slack, teams
+from workspaces.notices.kinds.chat_text import MAX_CHARS
+from workspaces.notices.kinds.messages import Message
+from workspaces.outgoing.posting import Result
 
 pytestmark = pytest.mark.django_db
 HOOK: dict[str, Any] = {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/path", "verbs": ["entry.blocked"]}
@@ -85,17 +88,17 @@ def test_what_is_off_already_stays_as_it_is(shop: Workspace) -> None:
 
 
 def test_a_long_line_is_cut_before_its_signs_are_escaped() -> None:
-    line = "*" * (chats.MAX_CHARS + 1)
-    card = chats.teams(chats.Message("Title", (line,), "https://muster.example/", (("w" * (chats.MAX_CHARS + 1), "https://x/"),)))
+    line = "*" * (MAX_CHARS + 1)
+    card = teams.form(Message("Title", (line,), "https://muster.example/", (("w" * (MAX_CHARS + 1), "https://x/"),)))
     content = card["attachments"][0]["content"]
-    assert content["body"][1]["text"] == r"\*" * chats.MAX_CHARS + "…"
-    assert len(content["actions"][1]["title"]) == chats.MAX_CHARS + 1
-    shown = chats.discord(chats.Message("Title", ("*" * 600, "_" * 100), "https://muster.example/"))["content"]
+    assert content["body"][1]["text"] == r"\*" * MAX_CHARS + "…"
+    assert len(content["actions"][1]["title"]) == MAX_CHARS + 1
+    shown = discord.form(Message("Title", ("*" * 600, "_" * 100), "https://muster.example/"))["content"]
     assert shown.split("\n") == ["**Title**", r"\*" * 600, r"\_" * 100, "<https://muster.example/>"]
-    long = chats.discord(chats.Message("a", ("x" * 1600,), "https://muster.example/"))["content"]
-    assert long.split("\n")[1] == "x" * chats.MAX_CHARS + "…"
+    long = discord.form(Message("a", ("x" * 1600,), "https://muster.example/"))["content"]
+    assert long.split("\n")[1] == "x" * MAX_CHARS + "…"
     more = (("[one](x)", "https://one/"),)
-    assert chats.discord(chats.Message("a", (), "https://m/", more))["content"].endswith(r"\[one\]\(x\) <https://one/>")
-    slack = chats.slack(chats.Message("<!here> & a", ("b",), "https://m/", more))
-    assert slack["text"] == "&lt;!here&gt; &amp; a" and slack["blocks"][0]["text"]["text"] == "<!here> & a"
-    assert slack["blocks"][2]["accessory"]["url"] == "https://one/" and slack["blocks"][3]["elements"][0]["url"] == "https://m/"
+    assert discord.form(Message("a", (), "https://m/", more))["content"].endswith(r"\[one\]\(x\) <https://one/>")
+    posted = slack.form(Message("<!here> & a", ("b",), "https://m/", more))
+    assert posted["text"] == "&lt;!here&gt; &amp; a" and posted["blocks"][0]["text"]["text"] == "<!here> & a"
+    assert posted["blocks"][2]["accessory"]["url"] == "https://one/" and posted["blocks"][3]["elements"][0]["url"] == "https://m/"

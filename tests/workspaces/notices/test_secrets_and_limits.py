@@ -13,10 +13,14 @@ from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery, Digest, Event
-from workspaces.notices import channels, chats, deliveries, digests, mail, posting, signing
+from workspaces.notices import channels, deliveries, digests
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings
-from workspaces.notices.posting import Result
+from workspaces.notices.kinds import discord, email, signing, slack, teams
+from workspaces.notices.kinds.chat_text import MAX_CHARS
+from workspaces.notices.kinds.messages import Message
+from workspaces.outgoing import posting
+from workspaces.outgoing.posting import Result
 from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
@@ -180,24 +184,24 @@ def test_a_digest_keeps_its_turn_unless_its_own_settings_change() -> None:
 
 
 def test_addresses_of_mail_are_one_to_twenty_each_once() -> None:
-    assert mail.addresses_in(" a@example.com,b@example.com ,, a@example.com") == ["a@example.com", "b@example.com"]
+    assert email.addresses_in(" a@example.com,b@example.com ,, a@example.com") == ["a@example.com", "b@example.com"]
     twenty = [f"a{n}@example.com" for n in range(20)]
-    assert mail.addresses_in(",".join(twenty)) == twenty
+    assert email.addresses_in(",".join(twenty)) == twenty
     for odd in ("", ",", ",".join([*twenty, "b@example.com"]), "a@example.com, b"):
         with pytest.raises(Invalid):
-            mail.addresses_in(odd)
+            email.addresses_in(odd)
 
 
 def test_long_lines_are_cut_in_each_chat_and_more_links_go_first() -> None:
     more = tuple((f"Entry {n}", f"https://muster.example/{n}") for n in range(100))
-    message = chats.Message("Title", ("x" * (chats.MAX_CHARS + 1), "y" * chats.MAX_CHARS), "https://muster.example/", more)
-    card = chats.teams(message)["attachments"][0]["content"]
-    assert [len(block["text"]) for block in card["body"][1:]] == [chats.MAX_CHARS + 1, chats.MAX_CHARS]
+    message = Message("Title", ("x" * (MAX_CHARS + 1), "y" * MAX_CHARS), "https://muster.example/", more)
+    card = teams.form(message)["attachments"][0]["content"]
+    assert [len(block["text"]) for block in card["body"][1:]] == [MAX_CHARS + 1, MAX_CHARS]
     assert card["body"][1]["text"].endswith("…") and len(card["actions"]) == 101
-    short = chats.discord(chats.Message("Title", ("a",), "https://muster.example/", more))["content"]
-    assert len(short) <= chats.DISCORD_MAX and r"Entry 0 <https://muster.example/0>" in short and "Entry 99" not in short
-    assert [block["accessory"]["url"] for block in chats.slack(message)["blocks"] if "accessory" in block][:1] == [more[0][1]]
-    assert chats.slack(chats.Message("Title", (), "https://muster.example/"))["blocks"][1]["type"] == "actions"
+    short = discord.form(Message("Title", ("a",), "https://muster.example/", more))["content"]
+    assert len(short) <= discord.MAX_CONTENT and r"Entry 0 <https://muster.example/0>" in short and "Entry 99" not in short
+    assert [block["accessory"]["url"] for block in slack.form(message)["blocks"] if "accessory" in block][:1] == [more[0][1]]
+    assert slack.form(Message("Title", (), "https://muster.example/"))["blocks"][1]["type"] == "actions"
 
 
 def test_an_answer_is_shown_without_control_characters_and_cut() -> None:
@@ -258,15 +262,15 @@ def test_a_failure_has_its_sentence(error: Exception, took: float, words: str) -
 def test_a_mails_id_is_of_its_senders_domain(sender: str, domain: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EMAIL_HOST, settings.DEFAULT_FROM_EMAIL = "mail.example.com", sender
     sent: list[Any] = []
-    monkeypatch.setattr(mail, "get_connection", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(mail.EmailMessage, "send", lambda message: sent.append(message))
-    assert mail.send("a@example.com, b@example.com", subject="s", text="t", message_id="msg_1").ok
+    monkeypatch.setattr(email, "get_connection", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(email.EmailMessage, "send", lambda message: sent.append(message))
+    assert email.send("a@example.com, b@example.com", subject="s", text="t", message_id="msg_1").ok
     assert sent[0].to == ["a@example.com", "b@example.com"] and sent[0].extra_headers["Message-ID"] == f"<msg_1@{domain}>"
 
 
 def test_a_server_that_takes_no_address_has_not_taken_the_mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EMAIL_HOST = "mail.example.com"
-    monkeypatch.setattr(mail, "get_connection", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(email, "get_connection", lambda _: contextlib.nullcontext())
     for error, words in (
         (smtplib.SMTPRecipientsRefused({}), "The mail server refused every address"),
         (smtplib.SMTPSenderRefused(550, b"no\x00pe", "x"), "The mail server refused: 550 no pe"),
@@ -277,8 +281,8 @@ def test_a_server_that_takes_no_address_has_not_taken_the_mail(settings: Any, mo
         def send(_: Any, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr(mail.EmailMessage, "send", send)
-        result = mail.send("a@example.com", subject="s", text="t", message_id="msg_1")
+        monkeypatch.setattr(email.EmailMessage, "send", send)
+        result = email.send("a@example.com", subject="s", text="t", message_id="msg_1")
         assert (result.ok, result.text, result.status) == (False, words, None)
 
 

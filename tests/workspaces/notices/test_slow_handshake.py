@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.workspaces.notices.receiver import certified
-from workspaces.notices import posting
+from workspaces.outgoing import posting
 
 
 @pytest.fixture

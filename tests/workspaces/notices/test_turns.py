@@ -14,8 +14,8 @@ from workspaces.models import Channel, ChannelVerb, Delivery, Digest, Event, Wor
 from workspaces.notices import channels, deliveries, digests, sending
 from workspaces.notices.channels import ChannelSettings
 from workspaces.notices.digests import DigestSettings, Period
-from workspaces.notices.posting import Result
 from workspaces.notices.schedule import Schedule
+from workspaces.outgoing.posting import Result
 
 pytestmark = pytest.mark.django_db
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.workspaces.notices.receiver import certified, receiving
-from workspaces.notices import addresses, posting
-from workspaces.notices.addresses import NotAllowed
+from workspaces.outgoing import addresses, posting
+from workspaces.outgoing.addresses import NotAllowed
 
 INSIDE = [
     "https://127.0.0.1/",

@@ -17,7 +17,7 @@ import structlog
 
 from orchestration.sessions.sandbox.network import requests
 from orchestration.sessions.sandbox.network.rules import Rules
-from workspaces.notices import addresses
+from workspaces.outgoing import addresses
 
 log = structlog.get_logger(__name__)
 

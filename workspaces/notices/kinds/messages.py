@@ -4,6 +4,7 @@ Subjects are the `notice` of each event: `workspaces/activity/events.py`, `budge
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import salted_hmac
 
 from workspaces.activity import events
-from workspaces.models import Channel, Delivery, Event, Workspace
-from workspaces.notices import chats
+from workspaces.models import Delivery, Event, Workspace
 
 
 def message_id(delivery: Delivery) -> str:
@@ -36,23 +36,27 @@ def payload(delivery: Delivery) -> dict[str, Any]:
     return {"type": event.verb, "timestamp": _iso(event.at), "data": data}
 
 
-def body(delivery: Delivery) -> str:
-    """The posted body. A chat gets a message in its own form (chats.py), every other receiver the payload."""
-    form = chats.FORMS.get(Channel.Kind(delivery.channel.kind))
-    content = form(_message(delivery)) if form else payload(delivery)
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+@dataclass(frozen=True)
+class Message:
+    """`title`: what happened, and where. `lines`: what it is about, and why. `link`: the page with more. `more`: words and URLs of others."""
+
+    title: str
+    lines: tuple[str, ...]
+    link: str
+    more: tuple[tuple[str, str], ...] = ()
 
 
-def _message(delivery: Delivery) -> chats.Message:
+def message(delivery: Delivery) -> Message:
+    """For a chat."""
     event, workspace = delivery.event, delivery.channel.workspace
     if event and (report := _report(event)):
         links = tuple((item.words, page_url(workspace, item.page, item.object_id)) for item in report.links)
-        return chats.Message(subject(delivery), tuple(report.lines), link(workspace, event), links)
+        return Message(subject(delivery), tuple(report.lines), link(workspace, event), links)
     data = event.data if event else {}
     about = " ".join(str(part) for part in (f"#{data['seq']}" if "seq" in data else "", data.get("title", "")) if part)
     why = event.reason if event else f"The channel {delivery.channel.name} works."
     lines = (about, why or str(data.get("text", "")))
-    return chats.Message(subject(delivery), tuple(line for line in lines if line), link(workspace, event))
+    return Message(subject(delivery), tuple(line for line in lines if line), link(workspace, event))
 
 
 def subject(delivery: Delivery) -> str:

@@ -9,7 +9,10 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
 
 from workspaces.errors import Invalid
-from workspaces.notices.posting import Result, printable
+from workspaces.models import Delivery
+from workspaces.notices.kinds import messages
+from workspaces.notices.kinds.shape import Kind, no_secrets
+from workspaces.outgoing.posting import Result, printable
 
 MAX_ADDRESSES = 20
 NO_SERVER = "No mail server is set: MUSTER_EMAIL_URL"
@@ -48,3 +51,23 @@ def send(target: str, *, subject: str, text: str, message_id: str) -> Result:
     else:
         result = Result(True, "The mail server took it")
     return Result(result.ok, result.text, None, int((time.monotonic() - began) * 1000))
+
+
+def _shown(target: str) -> str:
+    count = target.count(",") + 1
+    return f"{count} {'address' if count == 1 else 'addresses'}"
+
+
+def _send(delivery: Delivery, message_id: str) -> Result:
+    subject, text = messages.subject(delivery), messages.text(delivery)
+    return send(delivery.channel.target, subject=subject, text=text, message_id=message_id)
+
+
+KIND = Kind(
+    "E-mail",
+    _send,
+    target=lambda target: ", ".join(addresses_in(target)),
+    shown=_shown,
+    secrets=no_secrets,
+    needs_mail_server=True,
+)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from workspaces.notices import addresses
-from workspaces.notices.addresses import Destination, NotAllowed
+from workspaces.outgoing import addresses
+from workspaces.outgoing.addresses import Destination, NotAllowed
 from workspaces.secrets.masking import foreign
 
 TIMEOUT_S = 5.0
