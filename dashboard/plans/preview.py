@@ -56,7 +56,7 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
         "checked": checked,
         "difference": difference,
         "summary": summary(preview),
-        "read_as": formats.FORMATS.get(checked.plan.format, ""),
+        "read_as": formats.titles().get(checked.plan.format, ""),
         "shown": shown,
         "not_shown": len(listed) - len(shown),
         "unchanged": difference.of("unchanged"),

@@ -92,7 +92,7 @@ def _form(page_request: PageRequest, adding: bool) -> Form:
     name = post.get("name", "").replace("\x00", "").strip()[:MAX_NAME]
     uploads = page_request.request.FILES.getlist("file")
     file = uploads[0].name or "" if len(uploads) == 1 else ""
-    return Form(text, requested if requested in formats.FORMATS else "", name, bool(post.get("restore")), problem, file)
+    return Form(text, requested if requested in formats.titles() else "", name, bool(post.get("restore")), problem, file)
 
 
 def _preview(page_request: PageRequest, form: Form, plan: Plan) -> Preview:
@@ -150,7 +150,7 @@ def _done(page_request: PageRequest, sentence: str, *, tone: str = "good", many:
 def _render(
     page_request: PageRequest, form: Form, preview: Preview | None = None, *, refused: str = "", status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "formats": formats.FORMATS, "samples": samples.SAMPLES, "refused": refused}
+    context: dict[str, Any] = {"form": form, "formats": formats.titles(), "samples": samples.SAMPLES, "refused": refused}
     if preview is not None:
         carried = base64.b64encode(zlib.compress(form.text.encode("utf-8", "replace"))).decode()
         context |= plan_preview.context(page_request, preview) | {"carried": carried}

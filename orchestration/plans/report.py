@@ -20,7 +20,7 @@ def lines(preview: Preview, text: str) -> Iterator[str]:
     difference = preview.difference
     plan = preview.checked.plan
     name = f" {preview.name!r}" if preview.name else ""
-    yield f"Read as {formats.FORMATS[plan.format]}{name}."
+    yield f"Read as {formats.titles()[plan.format]}{name}."
     for doubt in preview.checked.doubts:
         yield f"? {f'line {bundle.place(text, doubt.line)}: ' if doubt.line else ''}{doubt.message}"
     names = {line.entry.id: f"#{line.entry.seq}" for line in difference.lines if line.entry}

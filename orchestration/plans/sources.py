@@ -5,9 +5,8 @@ from pathlib import Path
 
 from orchestration.plans import bundle
 from orchestration.plans.items import MAX_BYTES
+from orchestration.plans.readers import all_readers
 
-# Where the tools keep their tasks, below a repository.
-PLACES = ("backlog/tasks", ".taskmaster/tasks/tasks.json", ".beads/issues.jsonl")
 GENERIC = ("tasks", "plan", "todo", "issues", "-")
 
 
@@ -38,14 +37,15 @@ def _files(folder: Path) -> list[Path]:
     if (folder / "tasks.md").is_file():
         proposal = folder / "proposal.md"
         return [*([proposal] if proposal.is_file() else []), folder / "tasks.md"]
-    for place in PLACES:
+    places = [place for reader in all_readers().values() for place in reader.places]
+    for place in places:
         if (folder / place).is_file():
             return [folder / place]
         if (folder / place).is_dir():
             return _files(folder / place)
     if files := sorted(folder.glob("*.md")):
         return files
-    raise NoPlan(f"{folder}: there is no tasks.md here, nor {', '.join(PLACES)}")
+    raise NoPlan(f"{folder}: there is no tasks.md here, nor {', '.join(places)}")
 
 
 def _text(path: Path) -> str:

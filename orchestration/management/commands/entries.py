@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
         add.add_argument("file", metavar="FILE|FOLDER|-", help="- reads stdin")
         add.add_argument("--workspace", metavar="ID", help="needed when there are several")
-        add.add_argument("--format", choices=sorted(formats.FORMATS), default="", help="default: by its content")
+        add.add_argument("--format", choices=sorted(formats.titles()), default="", help="default: by its content")
         add.add_argument("--name", default="", help="the plan's name: entries of the same name are compared (default: its own)")
         add.add_argument("--restore", action="store_true", help="add entries again that a person deleted")
         add.add_argument("--dry-run", action="store_true", help="show the difference and import nothing")

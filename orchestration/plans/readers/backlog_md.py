@@ -10,6 +10,7 @@ from typing import Any
 from orchestration.plans import bundle
 from orchestration.plans.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers import blocks, texts, yaml_text
+from orchestration.plans.readers.reader import Reader
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.S)
 _NEXT = re.compile(r"^---[ \t]*\n(?=id:)", re.M)
@@ -141,3 +142,10 @@ def _criteria(below: dict[str, tuple[int, list[str]]], name: str) -> list[str]:
     lines = below.get(name, (0, []))[1]
     bullets = blocks.parse(lines).bullets.values()
     return [_INDEX.sub("", bullet.text).strip() for bullet in bullets if bullet.box not in ("x", "X") and bullet.text.strip()]
+
+
+def _certainty(text: str) -> int:
+    return 9 if is_task(bundle.split(text)[0].text) else 0
+
+
+READER = Reader("Backlog.md tasks", plan, _certainty, several=True, places=("backlog/tasks",))

@@ -3,12 +3,14 @@
 `blocks`, `conditional-blocks` and `waits-for` are order; other links are not. Issues that block an epic block all of its issues.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from orchestration.plans.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers import json_text, texts
+from orchestration.plans.readers.reader import Reader, is_json
 
 DONE = ("closed", "tombstone")
 ASIDE = ("deferred", "pinned")
@@ -168,3 +170,29 @@ def _item(id_: str, line: int, issue: dict[str, Any], graph: _Graph) -> Item:
 def _words(issue: dict[str, Any], name: str) -> str:
     value = issue.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _certainty(text: str) -> int:
+    if not is_json(text):
+        return 0
+    try:
+        if is_issue(json_text.load(text.split("\n", 1)[0])):
+            return 7
+    except Unreadable:
+        pass  # an object of several lines
+    try:
+        whole = json_text.load(text)
+    except Unreadable:
+        return 0
+    return 7 if isinstance(whole, list) and whole and all(is_issue(issue) and "issue_type" in issue for issue in whole) else 0
+
+
+READER = Reader(
+    "beads issues",
+    plan,
+    _certainty,
+    places=(".beads/issues.jsonl",),
+    not_plans={
+        re.compile(r"\ASQLite format 3"): "This is a database: export the issues of beads as JSON lines, with `bd export`"
+    },
+)

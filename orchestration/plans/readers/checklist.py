@@ -1,11 +1,13 @@
 """A Markdown checklist: each box of the outermost level is a task. What is under it becomes its text and its acceptance criteria."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.plans.items import Item, Problem
 from orchestration.plans.readers import blocks, settings
 
+BOX = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[[ xX]\][ \t]", re.M)
 MAX_NAME = 200
 MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from orchestration.plans.items import NO_LIST, Item, Unreadable
+from orchestration.plans.readers.reader import Reader, is_json, of_items
 
 T = TypeVar("T")
 
@@ -90,3 +91,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is not a number that JSON has")
+
+
+READER = Reader("JSON", of_items("json", items), lambda text: 5 if is_json(text) else 0)

@@ -2,6 +2,7 @@
 
 from orchestration.plans.items import Plan, path, title_of
 from orchestration.plans.readers import checklist
+from orchestration.plans.readers.reader import Reader
 
 
 def plan(text: str) -> Plan:
@@ -17,3 +18,11 @@ def plan(text: str) -> Plan:
         done_paths=frozenset(path(task.headings, title_of(task.title)) for task in done),
         name=boxes.name,
     )
+
+
+READER = Reader(
+    "Markdown checklist",
+    plan,
+    lambda text: 2 if checklist.BOX.search(text) else 0,
+    nothing="open boxes, such as `- [ ] Write the parser`",
+)

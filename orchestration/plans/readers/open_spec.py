@@ -11,6 +11,7 @@ from orchestration.plans import bundle
 from orchestration.plans.items import Item, Plan, Problem, Unreadable, path, title_of
 from orchestration.plans.readers import checklist, texts
 from orchestration.plans.readers.checklist import Task
+from orchestration.plans.readers.reader import Reader
 
 _NUMBER = re.compile(r"\**([0-9]{1,3}(?:\.[0-9]{1,3})+)\.?\**[ \t]+(.*)")
 _SECTION = re.compile(r"^##[ \t]+(?:Phase[ \t]+)?[0-9]{1,3}[.:][ \t]", re.M)
@@ -93,3 +94,12 @@ def _requirements(name: str, proposal: str) -> str:
         *(f"{heading}:\n{words}" for heading, words in named if words),
     ]
     return "\n\n".join(filter(None, parts))[:MAX_PROPOSAL]
+
+
+def _certainty(text: str) -> int:
+    if bundle.split(text)[0].name or is_proposal(text):
+        return 8
+    return 3 if checklist.BOX.search(text) and is_tasks(text) else 0
+
+
+READER = Reader("OpenSpec change", plan, _certainty, several=True)

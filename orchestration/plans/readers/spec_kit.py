@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from orchestration.plans.items import Item, Plan, Problem, path, title_of
 from orchestration.plans.readers import checklist, texts
 from orchestration.plans.readers.checklist import Checklist, Task
+from orchestration.plans.readers.reader import Reader
 
 TASK = re.compile(r"^[ \t]*[-*][ \t]+\[[ xX]\][ \t]+\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\b", re.M)
 _TITLE = re.compile(r"\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\**:?[ \t]+((?:\[[A-Za-z0-9]+\][ \t]*)*)(.*)")
@@ -21,6 +22,7 @@ _NAMED = re.compile(
 _BRACKET = re.compile(r"[ \t]*\((?:depends on|blocked by|after|requires)[ \t]+T[0-9]{3}[^()]*\)", re.I)
 _ID = re.compile(r"T[0-9]{3,}(?:\.[0-9]+)?[a-z]?")
 _RANGE = re.compile(r"T([0-9]{3,})[ \t]*(?:-|–|to|through)[ \t]*T([0-9]{3,})")
+_TITLED = r"\A(?:---\n.*?\n---\s*)?\s*#[ \t]+"
 _NOTE = re.compile(r"\*\*(Goal|Purpose|Independent Test)\*\*:?[ \t]*(.+)")
 
 
@@ -100,3 +102,14 @@ def _ids(names: str) -> list[str]:
     for first, last in _RANGE.findall(names):
         ids += [f"T{n:0{len(first)}}" for n in range(int(first), min(int(last), int(first) + 200) + 1)]
     return list(dict.fromkeys(ids))
+
+
+READER = Reader(
+    "spec-kit tasks.md",
+    plan,
+    lambda text: 4 if TASK.search(text) else 0,
+    not_plans={
+        re.compile(_TITLED + "Feature Specification:", re.S): "This is a spec.md of spec-kit: its tasks.md has the tasks",
+        re.compile(_TITLED + "Implementation Plan:", re.S): "This is a plan.md of spec-kit: its tasks.md has the tasks",
+    },
+)

@@ -5,10 +5,12 @@ task waits for, its subtasks wait for too.
 """
 
 import json
+import re
 from typing import Any
 
 from orchestration.plans.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers import json_text, texts
+from orchestration.plans.readers.reader import Reader, is_json
 
 DONE = ("done", "completed", "cancelled")
 PRIORITIES = ("critical", "high", "medium", "low")
@@ -152,3 +154,23 @@ def _words(task: dict[str, Any], name: str) -> str:
 
 def _status(task: dict[str, Any]) -> str:
     return _words(task, "status").lower() or "pending"
+
+
+def _certainty(text: str) -> int:
+    try:
+        return 6 if is_json(text) and is_tasks(json_text.load(text)) else 0
+    except Unreadable:
+        return 0
+
+
+READER = Reader(
+    "task-master tasks.json",
+    plan,
+    _certainty,
+    places=(".taskmaster/tasks/tasks.json",),
+    not_plans={
+        re.compile(
+            r'\A\s*{\s*"meta"\s*:.*"complexityAnalysis"', re.S
+        ): "This is a report of task-master: its tasks.json has the tasks"
+    },
+)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from orchestration.plans.items import MAX_DEPTH, NO_LIST, Item, Unreadable
+from orchestration.plans.readers.reader import Reader, of_items
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
@@ -126,3 +127,6 @@ def _scalar(event: Any) -> Any:
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
+
+
+READER = Reader("YAML", of_items("yaml", items), lambda text: 1)
