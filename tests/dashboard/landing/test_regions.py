@@ -73,22 +73,6 @@ def test_the_verdict_that_let_work_land_is_in_words(summary: Summary | None, wor
     assert views._verdict(summary) == words
 
 
-@pytest.mark.parametrize(
-    ("origin", "address"),
-    [
-        ("https://github.com/ana/shop.git", "https://github.com/ana/shop/compare/main...muster"),
-        ("https://token@github.com/ana/shop", "https://github.com/ana/shop/compare/main...muster"),
-        ("git@github.com:ana/shop.git", "https://github.com/ana/shop/compare/main...muster"),
-        ("ssh://git@gitlab.example.org/a/b/shop.git", "https://gitlab.example.org/a/b/shop/-/compare/main...muster"),
-        ("https://git.example.org/ana/shop.git", ""),
-        ("/srv/git/shop", ""),
-        ("", ""),
-    ],
-)
-def test_two_branches_are_compared_at_the_forges_that_are_known(origin: str, address: str) -> None:
-    assert views._compare_url(origin, "main", "muster") == address
-
-
 def test_a_summary_adds_up_the_cases_of_all_checks() -> None:
     checks: list[dict[str, Any]] = [
         {"name": "a", "raw_passed": False, "passed": True, "cases": {"passing": 2, "failing": ["x"], "passed": ["y"]}},

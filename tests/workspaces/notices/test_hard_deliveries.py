@@ -77,7 +77,7 @@ def test_one_that_cannot_be_put_into_words_fails_like_any_other(
 ) -> None:
     a_channel(shop, receiver)
     blocked(shop)
-    monkeypatch.setattr(messages, "body", lambda _: "\ud800")  # what no name or reason can hold today
+    monkeypatch.setattr(messages, "payload", lambda _: {"type": "\ud800"})  # what no name or reason can hold today
     for _ in range(len(deliveries.PAUSES_S) + 1):
         come_due()
         for delivery in Delivery.objects.filter(state="pending"):

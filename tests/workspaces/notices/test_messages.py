@@ -111,18 +111,18 @@ def test_a_report_is_the_same_in_a_mail_and_in_a_chat_with_each_link(shop: Works
     assert messages.subject(delivery) == "[Shop] Daily digest: 1 landed, 0 failed, 2 wait for you"
     assert messages.text(delivery).split("\n") == [
         *lines, "- #2 Two", f"  {here}entries/entry_2/", "- 1 more", f"  {here}", "", here, ""]  # fmt: skip
-    message = messages._message(delivery)
+    message = messages.message(delivery)
     assert (message.title, list(message.lines), message.link) == (messages.subject(delivery), lines, here)
     assert message.more == (("#2 Two", f"{here}entries/entry_2/"), ("1 more", here))
 
 
 def test_a_chat_names_the_entry_and_the_reason_or_what_is_asked(shop: Workspace) -> None:
-    blocked = messages._message(a_delivery(shop, blocked_event(), "slack", object_id="entry_1", reason="no money"))
+    blocked = messages.message(a_delivery(shop, blocked_event(), "slack", object_id="entry_1", reason="no money"))
     assert (blocked.title, blocked.lines) == ("[Shop] An entry is blocked", ("#1 Do it", "no money"))
     asked = QuestionAsked(entry="entry_1", text="Which bank?")
-    other = messages._message(a_delivery(a_workspace(name="Other"), asked, "slack", object_id="entry_1"))
+    other = messages.message(a_delivery(a_workspace(name="Other"), asked, "slack", object_id="entry_1"))
     assert other.lines == ("Which bank?",) and other.link.endswith("/entries/entry_1/")
-    trial = messages._message(a_delivery(a_workspace(name="Third"), None, "slack"))
+    trial = messages.message(a_delivery(a_workspace(name="Third"), None, "slack"))
     assert (trial.title, trial.lines) == ("[Third] This is a test", ("The channel Team works.",))
 
 

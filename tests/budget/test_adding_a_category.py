@@ -1,0 +1,70 @@
+"""The recipe of CONTRIBUTING.md for a spend category, followed in a copy of the repository: three places are enough."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from budget.categories import CATEGORIES, TRAITS, Category, Scope, SqlParts
+
+ROOT = Path(settings.BASE_DIR)
+COPIED = ("requirements", "config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests")
+
+
+def test_every_category_has_its_scope_and_its_traits() -> None:
+    assert Scope.values == ["total", *Category.values] == list(TRAITS)
+
+
+def test_sql_names_every_category() -> None:
+    parts = SqlParts([*CATEGORIES, "research"])
+    assert parts.total("p").endswith(" + p.interceptor_spent + p.research_spent")
+    assert parts.spent("l.category", "p").endswith("WHEN 'interceptor' THEN p.interceptor_spent ELSE p.research_spent END")
+    assert (
+        parts.of_no_account() == "'expansion', 'orchestrator', 'research'"
+        and "research_spent + CASE" in parts.add_of_no_account()
+    )
+    assert "NEW.research_spent IS NOT OLD.research_spent" in parts.changed("IS", "NOT") and "research_spent" in parts.columns()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_recipe_adds_a_category(tmp_path: Path) -> None:
+    for name in COPIED:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("images", "transcripts"))  # with its bytecode
+    for name in ("VERSION", "manage.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    follow(tmp_path)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "MUSTER_", "DJANGO_"))}
+    for command in (
+        ["manage.py", "makemigrations", "--check"],
+        ["-m", "pytest", "-p", "no:xdist", "-o", "addopts=", "tests/budget/new_category.py"],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=580, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def follow(copy: Path) -> None:
+    module = copy / "budget/categories.py"
+    text = module.read_text()
+    for line, added in (
+        ('    INTERCEPTOR = "interceptor"', '    RESEARCH = "research"'),
+        ("    INTERCEPTOR = Category.INTERCEPTOR.value", "    RESEARCH = Category.RESEARCH.value"),
+        ('        "interceptor_spent",\n    ),', '    Category.RESEARCH.value: Traits("Research", _CHARGES),'),
+    ):
+        assert text.count(f"{line}\n") == 1, line
+        text = text.replace(f"{line}\n", f"{line}\n{added}\n")
+    module.write_text(text)
+    newest = max(file.stem for file in (copy / "budget/migrations").glob("[0-9]*.py"))
+    number = int(re.match(r"[0-9]+", newest)[0]) + 1  # type: ignore[index]
+    (copy / f"budget/migrations/{number:04}_research.py").write_text(
+        "from django.db import migrations\n\nfrom budget import category_columns\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        f'    dependencies = [("budget", "{newest}")]\n    operations = category_columns.add("research")\n'
+    )
