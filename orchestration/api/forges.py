@@ -8,10 +8,11 @@ from ninja import Path, Router
 from orchestration import schemas
 from orchestration.forges import connecting, sync, webhooks
 from orchestration.models import Executor, PullRequest
-from workspaces import access, ids, paging
+from workspaces import access, paging
 from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
 from workspaces.schemas import Cursor, Limit, responses
+from workspaces.values import ids
 
 router = Router(tags=["landing"])
 

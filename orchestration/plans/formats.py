@@ -3,9 +3,18 @@
 import re
 from collections.abc import Callable
 
-from orchestration.plans import bundle
-from orchestration.plans.items import MAX_BYTES, MAX_ENTRIES, Item, Plan, Problem, Unreadable
-from orchestration.plans.readers import backlog_md, beads, json_text, markdown, open_spec, spec_kit, task_master, yaml_text
+from orchestration.plans.readers import (
+    backlog_md,
+    beads,
+    bundle,
+    json_text,
+    markdown,
+    open_spec,
+    spec_kit,
+    task_master,
+    yaml_text,
+)
+from orchestration.plans.readers.items import MAX_BYTES, MAX_ENTRIES, Item, Plan, Problem, Unreadable
 
 FORMATS = {
     "markdown": "Markdown checklist",

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from orchestration.plans import bundle
-from orchestration.plans.items import MAX_BYTES
+from orchestration.plans.readers import bundle
+from orchestration.plans.readers.items import MAX_BYTES
 
 # Where the tools keep their tasks, below a repository.
 PLACES = ("backlog/tasks", ".taskmaster/tasks/tasks.json", ".beads/issues.jsonl")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.db import IntegrityError, transaction
 
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
@@ -17,6 +17,7 @@ from workspaces.notices import addresses, digests, mail, signing
 from workspaces.notices.digests import DigestSettings
 from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
+from workspaces.values import ids
 
 MAX_CHANNELS = 50
 SECRET_WORD = 12  # of an address: a shorter part is no secret

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from orchestration.configuration.agent_kinds import AgentKind
+from orchestration.configuration.config.agent_kinds import AgentKind
 from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
 from workspaces.schemas import Object, as_float
 

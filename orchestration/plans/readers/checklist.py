@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.plans.items import Item, Problem
 from orchestration.plans.readers import blocks, settings
+from orchestration.plans.readers.items import Item, Problem
 
 MAX_NAME = 200
 MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows

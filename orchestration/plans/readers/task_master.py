@@ -7,8 +7,8 @@ task waits for, its subtasks wait for too.
 import json
 from typing import Any
 
-from orchestration.plans.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers import json_text, texts
+from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable
 
 DONE = ("done", "completed", "cancelled")
 PRIORITIES = ("critical", "high", "medium", "low")
