@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_workspace, fill, median, sql
-from workspaces import tokens
 from workspaces.models import Workspace
+from workspaces.people import tokens
 
 BLOCKS = 15
 CALLS = 100

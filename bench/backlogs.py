@@ -9,8 +9,8 @@ from django.db import connection
 from budget.amounts import usd
 from budget.limits import caps
 from orchestration.models import Executor, Worker
-from workspaces import ids
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 
 def sql(statement: str, *parameters: object) -> None:

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 
 from bench.backlogs import a_workspace, fill, median, milliseconds, sql
-from workspaces import tokens
 from workspaces.models import Workspace
+from workspaces.people import tokens
 
 SIZES = (1_000, 100_000)
 TIMES = 30

@@ -12,8 +12,8 @@ from django.test import Client
 from bench.answers import _server
 from bench.backlogs import a_workspace, fill, median
 from orchestration.messaging import wake_ups
-from workspaces import tokens
 from workspaces.models import Workspace
+from workspaces.people import tokens
 
 OPEN, CALLERS = 200, 20
 HINTS, IDLE_S, PAGES = 60, 20.0, 60

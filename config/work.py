@@ -7,7 +7,7 @@ import sys
 import django
 
 from config.system import env, streams
-from config.up import worker_args
+from config.system.worker_arguments import worker_args
 
 
 def main() -> None:

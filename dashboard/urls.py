@@ -26,9 +26,9 @@ from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
-from dashboard.entry import stop_children as entry_stop_children
 from dashboard.entry import views as entry_page
 from dashboard.entry.tabs import dependencies as entry_dependencies
+from dashboard.entry.tabs import stop_children as entry_stop_children
 from dashboard.entry.tabs import talk as entry_talk
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page

@@ -42,11 +42,11 @@ from orchestration.models import (
     TreeVerdict,
 )
 from orchestration.models import Proposal as Suggested
-from orchestration.proposals.schema import AnsweredEntry
+from orchestration.proposals.kinds.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
-from workspaces import activity, people, saved_views, tokens
+from workspaces import activity, people
 from workspaces.models import Delivery, Digest, Role, Workspace
-from workspaces.people import members, queue_marks, throttle
+from workspaces.people import members, queue_marks, saved_views, throttle, tokens
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: looking through it again and again for garbage was a tenth of a run."""
+    """Keep all that is loaded by now: looking through it again and again for garbage was a tenth of a run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

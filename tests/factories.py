@@ -19,10 +19,11 @@ from orchestration.facts.events import EntryBlocked
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.sessions import rounds
 from orchestration.sessions.ending import Verdict
-from workspaces import ids, tokens
 from workspaces.access import Caller
 from workspaces.models import Channel, Role, Workspace
 from workspaces.notices import channels
+from workspaces.people import tokens
+from workspaces.values import ids
 
 ANA = Caller("ana")
 CLOSED = {"status": "done", "done_way": "closed", "done_by": "ana"}

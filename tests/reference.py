@@ -66,7 +66,7 @@ def _failures() -> Iterator[Row]:
 
 
 def _agents() -> Iterator[Row]:
-    from orchestration.configuration import agent_kinds
+    from orchestration.configuration.config import agent_kinds
     from orchestration.worker import agents
 
     for kind, module in agents.KINDS.items():

@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from workspaces import ids, lookup
+from workspaces import lookup
 from workspaces.errors import Forbidden, NotFound
 from workspaces.models import ApiToken, Membership, Role, Workspace
+from workspaces.values import ids
 
 
 class Need(Enum):

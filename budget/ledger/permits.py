@@ -12,9 +12,10 @@ from budget import amounts, events, limits
 from budget.ledger import booking, charges
 from budget.limits import caps
 from budget.models import Account, Category, Hold, Project
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
+from workspaces.values import ids
 
 DEFAULT_MINUTES = 15
 MAX_MINUTES = 24 * 60

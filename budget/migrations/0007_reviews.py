@@ -1,7 +1,7 @@
 import budget.amounts.money
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workspaces.ids
+import workspaces.values.ids
 from django.db import migrations, models
 
 from workspaces.triggers import keeping_triggers, without_like_indexes
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Review',
             fields=[
-                ('id', models.CharField(default=workspaces.ids.review, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=workspaces.values.ids.review, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('number', models.PositiveIntegerField()),
                 ('title', models.CharField(max_length=200)),
                 ('period_from', models.DateField()),

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from budget.amounts.money import MoneyField
 from budget.categories import COLUMNS, LABELS
 from budget.models.accounts import Account, Project
-from workspaces import ids
+from workspaces.values import ids
 
 
 class Review(models.Model):

@@ -8,8 +8,9 @@ from django.db.models import QuerySet, Sum
 from budget import amounts
 from budget.categories import ANSWER_KEYS
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
-from workspaces import ids, paging
+from workspaces import paging
 from workspaces.errors import NotFound
+from workspaces.values import ids
 
 
 def project_of(workspace_id: str) -> Project:

@@ -6,8 +6,9 @@ from django.db.models import Count, F, Q
 
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import variance
-from workspaces import ids, paging
+from workspaces import paging
 from workspaces.errors import NotFound
+from workspaces.values import ids
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config.http import errors
-from workspaces import tokens
+from workspaces.people import tokens
 
 PREFIX = "/api/v1/"
 HEADER = "X-Muster-Door"

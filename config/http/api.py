@@ -21,9 +21,10 @@ from budget.api import router as budget
 from config.http import access_first, errors
 from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from workspaces.notices.api import router as notices
+from workspaces.people import tokens
 from workspaces.schemas import property_path
 
 log = structlog.get_logger(__name__)

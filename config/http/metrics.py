@@ -5,7 +5,7 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from orchestration.metrics import Collector
-from workspaces import tokens
+from workspaces.people import tokens
 
 
 @require_GET

@@ -8,8 +8,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config.http import errors
-from workspaces import ids
 from workspaces.machine import release
+from workspaces.values import ids
 
 API = "/api/"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from config.system import env, sockets
+from config.system.worker_arguments import worker_args
 from config.up import copies
-from config.up.arguments import worker_args
 from config.up.children import LOUD_AFTER, Child, Record
 from config.up.messages import Failed, cause_of_end, report, with_log
 from workspaces.machine import hosts

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.shared.decorators import logged_in
 from dashboard.shared.responses import SEE_OTHER
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound, Refused
 from workspaces.models import ApiToken, Membership, Role, Workspace
+from workspaces.people import tokens
 
 LIFETIMES = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "never")]
 MAX_TOKENS = 200

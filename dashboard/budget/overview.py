@@ -20,9 +20,9 @@ from budget.models import BudgetChange
 from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
-from dashboard.shared import span
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
+from dashboard.shared.lists import span
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.models import Entry, Executor

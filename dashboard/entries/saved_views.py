@@ -15,10 +15,10 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, done
-from workspaces import saved_views
 from workspaces.access import Need
 from workspaces.errors import Invalid
 from workspaces.models import SavedView
+from workspaces.people import saved_views
 
 MAX_QUERY = 2000
 

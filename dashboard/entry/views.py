@@ -17,8 +17,8 @@ from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.backlog.tree import reads as tree
 from orchestration.models import Entry, Round, Session
-from workspaces import ids
 from workspaces.errors import NotFound
+from workspaces.values import ids
 
 # name: (label, regions of the page: each a partial of a template, with the function that builds it from the page request and the entry)
 TABS = {

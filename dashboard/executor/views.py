@@ -23,7 +23,8 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from dashboard.shared.texts import labels
 from orchestration import configuration
-from orchestration.configuration import agent_kinds, workspace_setup
+from orchestration.configuration import workspace_setup
+from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats

@@ -12,8 +12,8 @@ from dashboard.find.hits import MAX_IN_GROUP, Hit
 from dashboard.shared.texts import labels
 from orchestration.edge import queries
 from orchestration.models import Entry, Session
-from workspaces import ids
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 MIN_LETTERS = 2
 

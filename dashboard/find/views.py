@@ -9,10 +9,11 @@ from dashboard.find import actions, hits, places, records
 from dashboard.find.hits import Group
 from dashboard.shared.decorators import logged_in
 from orchestration.models import Executor
-from workspaces import access, ids
+from workspaces import access
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.errors import NotFound
 from workspaces.models import Role, Workspace
+from workspaces.values import ids
 
 MAX_WORKSPACES = 200
 

@@ -16,7 +16,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.hosts import draining
 from orchestration.maintenance import lost_hosts

@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 
 from dashboard.insight import queueing
 from dashboard.insight.figures import Figures, Row, Waits
-from dashboard.shared.span import Span
+from dashboard.shared.lists.span import Span
 from orchestration.models import Entry, Round, Session
 
 PASSED = Q(verdict=Round.Verdict.PASSED)

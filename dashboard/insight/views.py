@@ -17,10 +17,9 @@ from dashboard.insight import reading
 from dashboard.insight.bars import Bar
 from dashboard.insight.days import draw
 from dashboard.insight.figures import BY_NAME, METRICS, Row, ordered
-from dashboard.shared import span
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.lists import filters
+from dashboard.shared.lists import filters, span
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from workspaces import times
 

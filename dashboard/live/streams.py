@@ -20,9 +20,10 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
 from dashboard.live.subscriptions import hub
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
+from workspaces.people import tokens
 
 TOPICS = ("executor", "workers", "entries", "locks", "landing", "budget")
 ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")

@@ -21,7 +21,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.hosts import online
 from orchestration.models import Executor
 

@@ -7,7 +7,8 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import configuration
-from orchestration.configuration import agent_kinds, workspace_setup
+from orchestration.configuration import workspace_setup
+from orchestration.configuration.config import agent_kinds
 from workspaces.access import Need
 
 DOES = {"planner": "plans", "expander": "splits entries", "orchestrator": "rearranges the backlog"}

@@ -17,7 +17,7 @@ from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import editing, run_requests
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from workspaces.access import Need
 from workspaces.errors import Invalid
 from workspaces.schemas import property_path

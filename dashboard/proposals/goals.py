@@ -13,7 +13,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration import configuration, schemas
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.facts import events
 from orchestration.models import Run, Session

@@ -24,7 +24,8 @@ from orchestration import configuration, sessions
 from orchestration.dialogue import texts
 from orchestration.edge import queries
 from orchestration.models import FileLock, Round, Session
-from orchestration.sessions import phase_history, spend_doubts, tracing
+from orchestration.sessions import spend_doubts, tracing
+from orchestration.sessions.tracing import phase_history
 from workspaces.access import Need
 from workspaces.errors import Conflict
 from workspaces.models import Event

@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from dashboard.shared.lists.paging import PAGE_SIZE, Page
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Session
-from workspaces import ids
+from workspaces.values import ids
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

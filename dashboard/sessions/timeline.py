@@ -7,7 +7,7 @@ from django.utils.timezone import get_current_timezone
 
 from dashboard.sessions.rows import Row
 from dashboard.shared.charts import swimlanes
-from orchestration.sessions import phase_history
+from orchestration.sessions.tracing import phase_history
 
 FAILED = frozenset({"failed", "crashed", "timed_out", "lost", "conflict", "out_of_money"})
 MAX_LANES = 40

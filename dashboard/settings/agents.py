@@ -13,7 +13,8 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration
-from orchestration.configuration import agent_checks, agent_kinds, circuit_breaker, secrets
+from orchestration.configuration import agent_checks, circuit_breaker, secrets
+from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.models import Secret
 from workspaces.access import Need

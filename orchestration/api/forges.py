@@ -11,10 +11,11 @@ from orchestration.forges.shared import webhooks
 from orchestration.forges.shared.interface import Kind
 from orchestration.models import Executor, PullRequest
 from orchestration.pull_requests import connecting, sync
-from workspaces import access, ids, paging
+from workspaces import access, paging
 from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
 from workspaces.schemas import Cursor, Limit, responses
+from workspaces.values import ids
 
 router = Router(tags=["landing"])
 

@@ -13,7 +13,7 @@ from orchestration.models import Proposal, Run
 from orchestration.proposals import applying, editing, expanding, reads, run_requests
 from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.context import snapshots
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import Cursor, Limit, extra_content, responses

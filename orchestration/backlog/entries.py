@@ -20,9 +20,10 @@ from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
+from workspaces.values import ids
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
 MAX_AT_ONCE = 1000

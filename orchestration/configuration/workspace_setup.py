@@ -20,7 +20,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Session
-from workspaces import activity, ids, times
+from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.machine import hosts
@@ -29,6 +29,7 @@ from workspaces.outgoing import addresses
 from workspaces.outgoing.addresses import NotAllowed
 from workspaces.people import members
 from workspaces.schemas import property_path
+from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
 PROPOSERS = {"planner", "expander", "orchestrator"}

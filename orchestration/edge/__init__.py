@@ -1,1 +1,1 @@
-"""Where messages, signals and queries come in: Celery tasks, the worker process, digests."""
+"""Messages, signals and queries come in here: Celery tasks, the worker process, digests."""

@@ -21,9 +21,10 @@ from orchestration.landing import queue, reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
 from orchestration.sessions import sandbox
 from orchestration.sessions.sandbox import network
-from workspaces import ids, paging
+from workspaces import paging
 from workspaces.errors import NotFound
 from workspaces.models import Event
+from workspaces.values import ids
 
 
 def entry_for(workspace_id: str, entry_id: str) -> Entry:

@@ -10,8 +10,8 @@ from orchestration import funding
 from orchestration.edge import worker_process
 from orchestration.executor import dispatch
 from orchestration.worker import heartbeat, session_run
-from workspaces import ids
 from workspaces.notices import sending
+from workspaces.values import ids
 
 __all__ = ["cycle", "deliver", "run_session", "worker_process"]  # importing worker_process connects its signals
 

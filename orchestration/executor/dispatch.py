@@ -24,10 +24,11 @@ from orchestration.facts.reasons import Reason
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, sql_dialect
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.machine import release
 from workspaces.models import Event
+from workspaces.values import ids
 
 log = structlog.get_logger(__name__)
 

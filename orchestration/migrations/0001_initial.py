@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workspaces.ids
+import workspaces.values.ids
 from django.db import migrations, models
 
 
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Entry',
             fields=[
-                ('id', models.CharField(default=workspaces.ids.entry, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=workspaces.values.ids.entry, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField(help_text='Its number in the workspace; older entries go first.')),
                 ('type', models.CharField(default='task', max_length=20)),
                 ('content', models.TextField()),
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Session',
             fields=[
-                ('id', models.CharField(default=workspaces.ids.session, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=workspaces.values.ids.session, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('attempt', models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")),
                 ('work', models.CharField(choices=[('implement', 'Implement'), ('verify', 'Verify')], default='implement', max_length=10)),
                 ('status', models.CharField(choices=[('claimed', 'Claimed'), ('running', 'Running'), ('ended', 'Ended')], default='claimed', max_length=10)),

@@ -2,8 +2,8 @@
 
 from django.db import models
 
-from workspaces.foreign_fields import ForeignChar
 from workspaces.models import Workspace
+from workspaces.values.foreign_fields import ForeignChar
 
 
 class AgentCheck(models.Model):

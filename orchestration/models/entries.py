@@ -7,9 +7,9 @@ from django.db.models.functions import Now
 from budget.models import Account
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
-from workspaces import ids
-from workspaces.foreign_fields import ForeignChar
 from workspaces.models import Workspace
+from workspaces.values import ids
+from workspaces.values.foreign_fields import ForeignChar
 
 MAX_DEPTH = 3  # entries above one another
 

@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
-from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.machine import release
 from workspaces.models import Workspace
+from workspaces.values.foreign_fields import ForeignChar, ForeignJSON
 
 
 class Executor(models.Model):

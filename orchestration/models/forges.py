@@ -5,8 +5,8 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from orchestration.models.entries import Entry
-from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
+from workspaces.values.foreign_fields import ForeignChar, ForeignJSON
 
 
 class PullRequest(models.Model):

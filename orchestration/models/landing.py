@@ -9,8 +9,8 @@ from orchestration.models.approvals import Approval
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
 from orchestration.models.sessions import Round
-from workspaces.foreign_fields import ForeignChar, ForeignJSON
 from workspaces.models import Workspace
+from workspaces.values.foreign_fields import ForeignChar, ForeignJSON
 
 
 class TreeVerdict(models.Model):

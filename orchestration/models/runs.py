@@ -6,7 +6,7 @@ from django.db.models import Q
 from orchestration.facts.reasons import Reason
 from orchestration.models.entries import Entry
 from orchestration.models.sessions import Session
-from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
+from workspaces.values.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 
 
 class Run(models.Model):

@@ -8,9 +8,9 @@ from budget.models import Hold
 from orchestration.facts.reasons import Reason
 from orchestration.models.entries import Entry
 from orchestration.models.executor import Worker
-from workspaces import ids
-from workspaces.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 from workspaces.models import Workspace
+from workspaces.values import ids
+from workspaces.values.foreign_fields import ForeignChar, ForeignJSON, ForeignText
 
 
 class WorkerSessions(models.Manager["Session"]):

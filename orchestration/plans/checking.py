@@ -10,11 +10,11 @@ from orchestration import schemas
 from orchestration.backlog import drafts, entries
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import graph
-from orchestration.plans.items import Item, Plan, Problem
 from orchestration.plans.names import Existing, Names, Row, is_number
-from workspaces import ids
+from orchestration.plans.readers.items import Item, Plan, Problem
 from workspaces.errors import Invalid
 from workspaces.schemas import property_path
+from workspaces.values import ids
 
 _WORDS = {"extra_forbidden": "is not a property that entries have", "missing": "is missing"}
 

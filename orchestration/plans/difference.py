@@ -13,8 +13,8 @@ from typing import Any
 
 from orchestration.backlog import content
 from orchestration.plans.checking import Checked
-from orchestration.plans.items import Plan
 from orchestration.plans.names import Row
+from orchestration.plans.readers.items import Plan
 
 NEW = "ref:"
 """Stands before the ref of an entry that is not on the backlog yet."""

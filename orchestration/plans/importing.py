@@ -15,8 +15,8 @@ from orchestration.models import Entry, Executor
 from orchestration.plans import checking, difference, imported
 from orchestration.plans.checking import Checked
 from orchestration.plans.difference import Difference, Known, Line
-from orchestration.plans.items import Plan, Problem
 from orchestration.plans.names import Existing
+from orchestration.plans.readers.items import Plan, Problem
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

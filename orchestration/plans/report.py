@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.plans import bundle, formats
+from orchestration.plans import formats
 from orchestration.plans.difference import NEW, FieldChange, Line
 from orchestration.plans.importing import Preview
+from orchestration.plans.readers import bundle
 
 MAX_TEXT = 100
 WIDTH = 60

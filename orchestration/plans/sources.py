@@ -3,9 +3,8 @@
 import sys
 from pathlib import Path
 
-from orchestration.plans import bundle
-from orchestration.plans.items import MAX_BYTES
-from orchestration.plans.readers import all_readers
+from orchestration.plans.readers import all_readers, bundle
+from orchestration.plans.readers.items import MAX_BYTES
 
 GENERIC = ("tasks", "plan", "todo", "issues", "-")
 

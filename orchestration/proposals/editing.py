@@ -11,7 +11,7 @@ from orchestration.proposals.answering import answers
 from orchestration.proposals.answering.change_schema import NewValues
 from orchestration.proposals.context import planning_context
 from orchestration.proposals.context.planning_context import PlanningContext
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 

@@ -14,11 +14,12 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from orchestration.proposals import roles
 from orchestration.proposals.roles import Role
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.machine import release
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 
 def plan(workspace: Workspace, goal: str, *, by: Caller) -> Run:

@@ -12,8 +12,8 @@ from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
 from orchestration.repositories import problems
 from orchestration.repositories.authority import STALE, Moved, Unreachable
-from workspaces.git_urls import without_password
 from workspaces.secrets.masking import foreign
+from workspaces.values.git_urls import without_password
 
 LIST_TIMEOUT_S = 20.0
 FETCH_TIMEOUT_S = 600.0

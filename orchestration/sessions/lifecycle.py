@@ -20,12 +20,14 @@ from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
-from orchestration.sessions import phase_history, rounds, spend_doubts, tracing
+from orchestration.sessions import rounds, spend_doubts, tracing
 from orchestration.sessions.ending import Ending
-from workspaces import activity, tokens
+from orchestration.sessions.tracing import phase_history
+from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 from workspaces.machine import disk, release
+from workspaces.people import tokens
 
 FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
 CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED)

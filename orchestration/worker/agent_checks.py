@@ -12,7 +12,8 @@ import structlog
 from django.db.models.functions import Now
 
 from orchestration import configuration
-from orchestration.configuration import Agent, agent_kinds, secrets
+from orchestration.configuration import Agent, secrets
+from orchestration.configuration.config import agent_kinds
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.sessions import sandbox

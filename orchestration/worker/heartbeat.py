@@ -28,8 +28,8 @@ from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import ids
 from workspaces.machine import disk, hosts, release
+from workspaces.values import ids
 
 log = structlog.get_logger(__name__)
 

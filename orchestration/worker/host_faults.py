@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import configuration
-from orchestration.configuration import Agent, agent_kinds
+from orchestration.configuration import Agent
+from orchestration.configuration.config import agent_kinds
 from orchestration.models import Executor
 from orchestration.sessions import sandbox
 from orchestration.sessions.folders import session_dir

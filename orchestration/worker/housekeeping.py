@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from budget.models import Hold
 from orchestration.git.clones import working_copies
-from orchestration.git.clones.records import RECORDS, Record
+from orchestration.git.clones.safety.records import RECORDS, Record
 from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Session

@@ -128,7 +128,7 @@ def end_after_outage(session: Session) -> bool:
 
 
 def _left(session: Session, *, is_here: bool) -> Left:
-    """What a dead session had written. A run writes proposals right before its end."""
+    """The writings of a dead session. A run writes proposals right before its end."""
     if session.is_run:
         return Left(is_run=True, has_proposals=Proposal.objects.filter(run_id=session.pk).exists())
     is_done = rounds.is_work_done(session, is_here=is_here)

@@ -10,7 +10,7 @@ from config import asgi
 from config.http import agent_door
 from config.system import env
 from tests.factories import a_session, a_token, a_workspace, an_entry
-from workspaces import tokens
+from workspaces.people import tokens
 
 DOOR = {"X-Muster-Door": "1"}
 

@@ -15,9 +15,9 @@ from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
 from orchestration.models import Backup, Entry, Executor, Integration, Landing, Session, Worker
 from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, ended, project, some_entries
-from workspaces import tokens
 from workspaces.machine import release
 from workspaces.models import ApiToken, Role
+from workspaces.people import tokens
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from config.http.middleware import request_context
-from workspaces import ids
+from workspaces.values import ids
 
 
 def test_a_request_begins_with_its_id_alone() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from config.system import env
+from config.system.worker_arguments import worker_args
 from config.up import copies, supervisor
-from config.up.arguments import worker_args
 from config.up.children import Child
 from config.up.messages import Failed, cause_of_end, muster_command, welcome
 from config.up.supervisor import Stop, Supervisor

@@ -34,8 +34,8 @@ from tests.factories import (
     some_entries,
 )
 from tests.orchestration.worker.absent import a_lost_session
-from workspaces import tokens
 from workspaces.models import Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

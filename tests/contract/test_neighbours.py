@@ -14,8 +14,8 @@ from orchestration.edge import queries
 from orchestration.models import Entry, Executor, FileLock, Integration, Landing, Question, Session, Worker
 from tests.contract.api import Api, not_found
 from tests.factories import ANA, CLOSED, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, some_entries
-from workspaces import tokens
 from workspaces.models import Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 OTHER_TABS = "Use tabs elsewhere"

@@ -33,8 +33,9 @@ from tests.factories import (
 )
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from tests.plugins import stages
-from workspaces import activity, tokens
+from workspaces import activity
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

@@ -23,7 +23,7 @@ from tests.contract.operations import FOR_AGENTS, NAMED, Operation
 from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended, keep_alive
 from tests.orchestration.proposals.made import PLANNER, a_run
 from tests.plugins import stages
-from workspaces import tokens
+from workspaces.people import tokens
 
 EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8" if sampling.WHOLE else "5"))
 

@@ -33,9 +33,9 @@ from orchestration.sessions import preemption, reservations
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from tests.sampling import seeds
-from workspaces import ids
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, Forbidden, Invalid, NotFound
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,9 +17,9 @@ from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Limit,
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from tests.sampling import seeds
-from workspaces import ids
 from workspaces.errors import Invalid
 from workspaces.models import Event
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

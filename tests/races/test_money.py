@@ -24,8 +24,8 @@ from orchestration.backlog.entries import Draft
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from tests.sampling import seeds
-from workspaces import ids
 from workspaces.access import Caller
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,7 @@ from orchestration.executor import dispatch
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run, Session
 from orchestration.proposals import applying, editing, run_requests
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from tests.races.crowd import at_once

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspaces.git_urls import without_password
+from workspaces.values.git_urls import without_password
 
 
 @pytest.mark.parametrize(

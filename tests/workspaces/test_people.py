@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.utils.timezone import now
 
 from tests.factories import ANA, a_workspace
-from workspaces import access, saved_views, tokens
+from workspaces import access
 from workspaces.access import Need, of_user
 from workspaces.errors import Forbidden, Invalid, NotFound
 from workspaces.models import ApiToken, Event, QueueMark, Role, Workspace
-from workspaces.people import login_links, logins, members, preferences, queue_marks
+from workspaces.people import login_links, logins, members, preferences, queue_marks, saved_views, tokens
 
 pytestmark = pytest.mark.django_db
 

@@ -10,11 +10,12 @@ from django.test import override_settings
 
 from orchestration.models import PullRequest
 from tests.factories import a_channel, a_workspace, an_entry
-from workspaces import foreign_fields, ids, lookup
+from workspaces import lookup
 from workspaces.models import ApiToken, Delivery, Workspace
 from workspaces.secrets import sealing
 from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
+from workspaces.values import foreign_fields, ids
 
 SECRET = "a-secret-of-the-forge"
 

@@ -12,10 +12,11 @@ from django.utils.timezone import now
 
 from tests.contract.api import Api
 from tests.factories import ANA, a_token, a_workspace
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.access import Need
 from workspaces.errors import Forbidden, Invalid, NotFound
 from workspaces.models import ApiToken, Event, Membership, Role, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

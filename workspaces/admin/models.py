@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from workspaces import tokens
 from workspaces.access import Caller
 from workspaces.admin import people as admin_people
 from workspaces.admin.base import Editable, ReadOnly, ReasonForm
@@ -30,7 +29,7 @@ from workspaces.models import (
     SavedView,
     Workspace,
 )
-from workspaces.people import members
+from workspaces.people import members, tokens
 
 __all__ = ["admin_people"]  # registers its models
 

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workspaces.ids
+import workspaces.values.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Workspace',
             fields=[
-                ('id', models.CharField(default=workspaces.ids.workspace, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=workspaces.values.ids.workspace, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
                 ('repo', models.CharField(help_text='A path on the server, or the local clone of a git URL.', max_length=1024)),
                 ('origin', models.CharField(blank=True, help_text='The git URL it was cloned from, if any.', max_length=1024)),

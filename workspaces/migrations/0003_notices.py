@@ -1,6 +1,6 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workspaces.ids
+import workspaces.values.ids
 from django.db import migrations, models
 
 from workspaces.triggers import keeping_triggers, without_like_indexes
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Channel',
             fields=[
-                ('id', models.CharField(default=workspaces.ids.channel, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=workspaces.values.ids.channel, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
                 ('kind', models.CharField(choices=[('webhook', 'Webhook'), ('email', 'Email')], max_length=7)),
                 ('target', models.CharField(help_text='A URL, or addresses with commas between them.', max_length=2000)),

@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from workspaces import ids
-from workspaces.foreign_fields import ForeignChar
 from workspaces.models.events import Event
 from workspaces.models.people import Workspace
+from workspaces.values import ids
+from workspaces.values.foreign_fields import ForeignChar
 
 
 class Channel(models.Model):

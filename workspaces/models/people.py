@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from workspaces import git_urls, ids
+from workspaces.values import git_urls, ids
 
 
 class Role(models.TextChoices):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
-from workspaces import activity, ids
+from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.activity import events
 from workspaces.activity.events import ChannelEvent
@@ -17,6 +17,7 @@ from workspaces.notices.digests import DigestSettings
 from workspaces.notices.kinds import KINDS, kind_of, signing
 from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
+from workspaces.values import ids
 
 MAX_CHANNELS = 50
 OFF = "The channel was switched off"

@@ -3,12 +3,12 @@
 from typing import Any
 
 from budget.charts.bullet import Use
-from dashboard.entry import stop_children
+from dashboard.entry.tabs import stop_children
 from dashboard.proposals import choose_agent
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.backlog.tree import reads
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.models import Entry, Session
 from orchestration.models.entries import MAX_DEPTH
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from budget.categories import steering_words
 from orchestration import forges
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 
 
 @dataclass(frozen=True)

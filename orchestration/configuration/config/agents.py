@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
 from workspaces.schemas import Object, OneOf, as_float
 

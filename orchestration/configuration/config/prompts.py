@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints, field_validator
 
-from orchestration.configuration import prompt_templates
+from orchestration.configuration.config import prompt_templates
 from orchestration.configuration.config.fields import Part
 
 Template = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pattern=r"^[^\x00]*$")]

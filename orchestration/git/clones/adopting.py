@@ -6,8 +6,9 @@ from pathlib import Path
 
 import structlog
 
-from orchestration.git.clones import files, untrusted
-from orchestration.git.clones.records import Record, State
+from orchestration.git.clones import files
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record, State
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.places import common_dir
 

@@ -8,8 +8,9 @@ import structlog
 
 from orchestration.git import branches
 from orchestration.git import command as git
-from orchestration.git.clones import files, gitdirs, submodules, untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones import files, gitdirs, submodules
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store import stores
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.locking import exclusive

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from orchestration.git import branches, large_files, unsupported
 from orchestration.git import command as git
-from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, submodules, untrusted
+from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, submodules
 from orchestration.git.clones.gathering import Work
-from orchestration.git.clones.records import Record, State
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record, State
+from orchestration.git.clones.safety.wrapping import Wrap, bare
 from orchestration.git.clones.store import joining, stores, tags
 from orchestration.git.clones.store.stores import Store
-from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.command import GitError
 from orchestration.git.prepared import Committed, Prepared
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration.git import changes, large_files
-from orchestration.git.clones import untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store.stores import Store
 
 INNER_LEVELS = 20  # of repositories in repositories

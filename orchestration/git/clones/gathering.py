@@ -8,11 +8,11 @@ import structlog
 from orchestration.git import conflicts
 from orchestration.git.clones import agent_git, delivery, files
 from orchestration.git.clones.agent_git import AgentGit
-from orchestration.git.clones.records import State
+from orchestration.git.clones.safety.records import State
+from orchestration.git.clones.safety.wrapping import Wrap
 from orchestration.git.clones.store import importing, joining
 from orchestration.git.clones.store.importing import Refused
 from orchestration.git.clones.store.stores import Store
-from orchestration.git.clones.wrapping import Wrap
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from orchestration.git.clones import agent_git, config, untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones import agent_git
+from orchestration.git.clones.safety import config, untrusted
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store.stores import Store
 
 KEPT = "git-before"  # the agent's own, with its stashes and other branches, until the next one

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from orchestration.git import changes
 from orchestration.git import command as git
-from orchestration.git.clones import files, gitdirs, untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones import files, gitdirs
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store import packs, stores
 from orchestration.git.clones.store.packs import Repository
 from orchestration.git.clones.store.stores import Store

@@ -10,9 +10,9 @@ from pathlib import Path
 from orchestration.git import large_files
 from orchestration.git.clones import checkouts, entry_clones
 from orchestration.git.clones.entry_clones import Clone
-from orchestration.git.clones.records import RECORDS, Record
+from orchestration.git.clones.safety.records import RECORDS, Record
+from orchestration.git.clones.safety.wrapping import Wrap, bare
 from orchestration.git.clones.store.stores import Store
-from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.command import GitError
 from orchestration.git.prepared import Committed, Prepared
 

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from budget import amounts
-from orchestration.configuration import agent_kinds, secrets, workspace_setup
+from orchestration.configuration import secrets, workspace_setup
+from orchestration.configuration.config import agent_kinds
 from orchestration.maintenance import workspace_check
 from orchestration.worker.agents import KINDS
 from workspaces.access import Caller

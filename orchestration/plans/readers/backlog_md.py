@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.plans import bundle
-from orchestration.plans.items import Item, Plan, Problem, Unreadable
-from orchestration.plans.readers import blocks, texts, yaml_text
+from orchestration.plans.readers import blocks, bundle, texts, yaml_text
+from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers.reader import Reader
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.S)

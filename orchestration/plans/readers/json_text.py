@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from orchestration.plans.items import NO_LIST, Item, Unreadable
+from orchestration.plans.readers.items import NO_LIST, Item, Unreadable
 from orchestration.plans.readers.reader import Reader, is_json, of_items
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """A Markdown checklist: each open box of the outermost level is an entry, and the headings above it are its group."""
 
-from orchestration.plans.items import Plan, path, title_of
 from orchestration.plans.readers import checklist
+from orchestration.plans.readers.items import Plan, path, title_of
 from orchestration.plans.readers.reader import Reader
 
 

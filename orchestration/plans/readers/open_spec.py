@@ -7,10 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from orchestration.plans import bundle
-from orchestration.plans.items import Item, Plan, Problem, Unreadable, path, title_of
-from orchestration.plans.readers import checklist, texts
+from orchestration.plans.readers import bundle, checklist, texts
 from orchestration.plans.readers.checklist import Task
+from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable, path, title_of
 from orchestration.plans.readers.reader import Reader
 
 _NUMBER = re.compile(r"\**([0-9]{1,3}(?:\.[0-9]{1,3})+)\.?\**[ \t]+(.*)")

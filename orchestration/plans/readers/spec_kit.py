@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestration.plans.items import Item, Plan, Problem, path, title_of
 from orchestration.plans.readers import checklist, texts
 from orchestration.plans.readers.checklist import Checklist, Task
+from orchestration.plans.readers.items import Item, Plan, Problem, path, title_of
 from orchestration.plans.readers.reader import Reader
 
 TASK = re.compile(r"^[ \t]*[-*][ \t]+\[[ xX]\][ \t]+\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\b", re.M)

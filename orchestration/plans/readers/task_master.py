@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any
 
-from orchestration.plans.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers import json_text, texts
+from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable
 from orchestration.plans.readers.reader import Reader, is_json
 
 DONE = ("done", "completed", "cancelled")

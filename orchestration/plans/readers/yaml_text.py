@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.plans.items import MAX_DEPTH, NO_LIST, Item, Unreadable
+from orchestration.plans.readers.items import MAX_DEPTH, NO_LIST, Item, Unreadable
 from orchestration.plans.readers.reader import Reader, of_items
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

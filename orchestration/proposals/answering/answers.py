@@ -14,9 +14,9 @@ from orchestration.backlog.files import paths
 from orchestration.backlog.rules import graph
 from orchestration.models import Proposal
 from orchestration.proposals.answering import json_answers
+from orchestration.proposals.answering.proposed import Answer, Proposed
 from orchestration.proposals.context.planning_context import PlanningContext, likeness
-from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.schema import MAX_ENTRIES, AnsweredEntry, ProposedEntry
+from orchestration.proposals.kinds.schema import MAX_ENTRIES, AnsweredEntry, ProposedEntry
 
 SomeEntry = TypeVar("SomeEntry", bound=ProposedEntry)
 

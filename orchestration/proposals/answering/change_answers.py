@@ -11,11 +11,11 @@ from orchestration.backlog.rules import graph
 from orchestration.models import Proposal
 from orchestration.proposals.answering import answers, json_answers
 from orchestration.proposals.answering.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Merge, Split
+from orchestration.proposals.answering.proposed import Answer, Proposed
 from orchestration.proposals.context import snapshots
 from orchestration.proposals.context.planning_context import PlanningContext
 from orchestration.proposals.context.snapshots import EntrySnapshot
 from orchestration.proposals.kinds import merges
-from orchestration.proposals.making import Answer, Proposed
 
 Kind = Proposal.Kind
 

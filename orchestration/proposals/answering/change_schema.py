@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from orchestration.backlog.splitting import MAX_CHILDREN
-from orchestration.proposals.schema import ProposedEntry, Reference
+from orchestration.proposals.kinds.schema import ProposedEntry, Reference
 from orchestration.schemas.entries import Priority, Rounds, Spec
 from workspaces.schemas import Line, NonBlank, Strict, not_blank
 

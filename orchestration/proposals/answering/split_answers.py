@@ -5,10 +5,10 @@ from dataclasses import replace
 from orchestration.backlog.splitting import MAX_CHILDREN
 from orchestration.models import Proposal
 from orchestration.proposals.answering import answers, json_answers
+from orchestration.proposals.answering.proposed import Answer, Proposed
 from orchestration.proposals.context.planning_context import PlanningContext
 from orchestration.proposals.context.snapshots import EntrySnapshot
-from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.schema import AnsweredEntry
+from orchestration.proposals.kinds.schema import AnsweredEntry
 
 
 def read(text: str, planning_context: PlanningContext, subject: EntrySnapshot) -> Answer:

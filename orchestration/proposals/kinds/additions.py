@@ -8,7 +8,7 @@ from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Proposal, Run
 from orchestration.proposals.context.planning_context import likeness
 from orchestration.proposals.kinds.interface import Backlog
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from orchestration.schemas import EntryIn
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

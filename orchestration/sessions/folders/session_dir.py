@@ -12,9 +12,9 @@ from django.conf import settings
 
 from budget import amounts
 from orchestration.git import command as git
+from orchestration.git.clones.safety.wrapping import Wrap, bare
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.clones.working_copies import WorkingCopy
-from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.models import Entry, Session
 from orchestration.repositories import local_repository
 from orchestration.sessions.folders import own_files

@@ -11,7 +11,7 @@ from typing import cast
 from django.conf import settings
 
 from orchestration.configuration import Config
-from orchestration.git.clones import untrusted
+from orchestration.git.clones.safety import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.programs import Finder

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from budget.amounts import MICRO
 from budget.reads.queries import session_spend
 from orchestration.models import Landing, Round, Session
-from orchestration.sessions import phase_history
+from orchestration.sessions.tracing import phase_history
 
 Value = str | int | float | bool
 INVOKE = "invoke_agent"

@@ -34,8 +34,8 @@ from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
-from workspaces import tokens
 from workspaces.models import Role as TokenRole
+from workspaces.people import tokens
 from workspaces.secrets.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {

@@ -11,7 +11,7 @@ from orchestration.landing import queue
 from orchestration.models import Landing
 from orchestration.repositories import local_repository, problems
 from orchestration.worker.lander.lease import Lease
-from workspaces.git_urls import without_password
+from workspaces.values.git_urls import without_password
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from orchestration.git.clones import checkouts, working_copies
 from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
-from orchestration.proposals.making import Answer
+from orchestration.proposals.answering.proposed import Answer
 from orchestration.repositories import local_repository
 from orchestration.sessions import Ending, metering, sandbox, supervise
 from orchestration.sessions.folders import session_dir

@@ -10,9 +10,9 @@ from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Proposal
 from orchestration.proposals import base_tests
+from orchestration.proposals.answering.proposed import Answer, Proposed
 from orchestration.proposals.base_tests import BaseTests
-from orchestration.proposals.making import Answer, Proposed
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from orchestration.sessions.folders import session_dir
 from orchestration.verdicts import checks_hash, store
 from orchestration.verdicts.evidence import CheckRun

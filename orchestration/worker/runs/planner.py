@@ -8,7 +8,7 @@ from orchestration.models import Run
 from orchestration.proposals.answering import answers
 from orchestration.proposals.context import planning_context
 from orchestration.proposals.context.planning_context import PlanningContext
-from orchestration.proposals.schema import MAX_ENTRIES
+from orchestration.proposals.kinds.schema import MAX_ENTRIES
 from orchestration.repositories import local_repository
 from orchestration.worker.runs.question import Question
 from orchestration.worker.steps import prompts

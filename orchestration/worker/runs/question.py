@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestration.configuration import Config
 from orchestration.models import Run
-from orchestration.proposals.making import Answer
+from orchestration.proposals.answering.proposed import Answer
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestration.configuration import Check, Config, prompt_templates
+from orchestration.configuration import Check, Config
+from orchestration.configuration.config import prompt_templates
 from orchestration.models import Entry
 
 HEADINGS = {

@@ -11,8 +11,8 @@ from budget.amounts import usd
 from budget.charts import series
 from budget.models import Category, LedgerEntry
 from tests.factories import a_workspace, project
-from workspaces import ids
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from budget.ledger.prices import Tokens
 from budget.limits import caps
 from budget.models import Account, Category, Hold
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
-from workspaces import ids
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Event
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from budget.ledger import awaited, permits, rebuild
 from budget.limits import caps
 from budget.models import Category, DaySpend, Hold, LedgerEntry, Limit
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
-from workspaces import ids
 from workspaces.models import Event, Workspace
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db
 

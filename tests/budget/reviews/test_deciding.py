@@ -16,10 +16,11 @@ from orchestration.models import Entry
 from tests.dashboard.committed import transactional_db
 from tests.factories import a_charge, a_review, a_workspace, an_entry, project
 from tests.races.crowd import at_once
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, Invalid
 from workspaces.models import ApiToken, Event, Workspace
+from workspaces.people import tokens
 
 __all__ = ["transactional_db"]
 CAP, TOTAL, BUDGET = Proposal.Field.CAP, Proposal.Field.TOTAL, Proposal.Field.BUDGET

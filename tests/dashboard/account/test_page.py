@@ -14,9 +14,9 @@ from tests.contract.api import Api
 from tests.dashboard.conftest import client_of
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
-from workspaces import people, tokens
+from workspaces import people
 from workspaces.models import ApiToken, Event, FailedLogin, Membership, Role, Workspace
-from workspaces.people import login_links, throttle
+from workspaces.people import login_links, throttle, tokens
 
 PASSWORD = "a long enough one"
 CHOSEN = {"time_zone": "Europe/Berlin", "theme": "dark", "density": "comfortable"}

@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace
-from workspaces import tokens
 from workspaces.models import ApiToken, Event, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 PASSWORD, ANOTHER = "a long enough one", "another long one"

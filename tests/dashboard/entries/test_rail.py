@@ -9,8 +9,8 @@ from dashboard.shared import counts
 from orchestration.models import Entry, Question, Session
 from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, CLOSED, a_workspace, an_entry
-from workspaces import saved_views
 from workspaces.models import Workspace
+from workspaces.people import saved_views
 
 STUCK = {"reason_code": "rounds_exhausted", "reason_message": "x"}
 

@@ -9,9 +9,9 @@ from tests.dashboard.entries.test_list import at
 from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, a_workspace
-from workspaces import saved_views
 from workspaces.errors import Invalid
 from workspaces.models import Event, SavedView, Workspace
+from workspaces.people import saved_views
 
 
 def save(client: Client, workspace: Workspace, name: str, query: str = "status=blocked") -> str:

@@ -10,13 +10,13 @@ from budget.amounts import usd
 from budget.models import Category, LedgerEntry
 from dashboard.insight import reading
 from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered
-from dashboard.shared import span
+from dashboard.shared.lists import span
 from orchestration.models import Entry, Session
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended, project
-from workspaces import ids
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 CHARGE = {"input_tokens": 100, "cache_read_tokens": 300, "cache_write_tokens": 0}
 

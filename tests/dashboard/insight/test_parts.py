@@ -18,8 +18,8 @@ from budget.models import LedgerEntry
 from dashboard.insight import days, reading, views
 from dashboard.insight.bars import Bar
 from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered, share
-from dashboard.shared import span
-from dashboard.shared.span import Span
+from dashboard.shared.lists import span
+from dashboard.shared.lists.span import Span
 from orchestration.models import Entry, Session
 from tests.dashboard.page_requests import page_request
 from tests.dashboard.seeds import entries as seed

@@ -16,8 +16,8 @@ from dashboard.live import streams
 from orchestration.messaging import publishing, wake_ups
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.server import serving
-from workspaces import tokens
 from workspaces.models import Membership, Workspace
+from workspaces.people import tokens
 
 
 @pytest.fixture

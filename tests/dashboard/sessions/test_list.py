@@ -13,7 +13,8 @@ from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
 from orchestration.models import Entry, Session, Worker
-from orchestration.sessions import metering, phase_history
+from orchestration.sessions import metering
+from orchestration.sessions.tracing import phase_history
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Event, Workspace

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.shared import span
+from dashboard.shared.lists import span
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from tests.contract.api import Api
 from tests.factories import a_token
 from tests.orchestration.approval.test_landing import AGENT, waiting
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
-from workspaces import tokens
+from workspaces.people import tokens
 
 Make = Callable[..., Shop]
 

@@ -14,9 +14,9 @@ from orchestration.facts.reasons import Reason
 from orchestration.maintenance import audit, rebuild
 from orchestration.models import Entry, Session
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, some_entries
-from workspaces import ids
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Workspace
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from orchestration.configuration import prompt_templates
+from orchestration.configuration.config import prompt_templates
 
 VALUES = {"content": 'a "long" text\n' * 2000, "found": [{"round": 1, "text": "x"}], "round": 2, "title": ""}
 

@@ -9,9 +9,9 @@ from orchestration.dialogue.questions import QuestionRefused
 from orchestration.models import Entry, Message, Question, Round, Session
 from orchestration.sessions import Ending
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended
-from workspaces import ids
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db
 

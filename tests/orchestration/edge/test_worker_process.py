@@ -13,8 +13,8 @@ from django.utils.timezone import now
 from orchestration.edge import tasks, worker_process
 from orchestration.models import Worker
 from tests.factories import a_worker
-from workspaces import ids
 from workspaces.machine import hosts
+from workspaces.values import ids
 
 
 @pytest.mark.django_db

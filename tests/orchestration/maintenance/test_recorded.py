@@ -20,8 +20,8 @@ from orchestration import funding
 from orchestration.maintenance import audit, recorded
 from orchestration.models import Session
 from tests.factories import ANA, a_session, a_token, a_workspace, an_entry, some_entries
-from workspaces import tokens
 from workspaces.models import ApiToken, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import making, overview, run_requests
 from orchestration.proposals.answering import change_answers
 from orchestration.proposals.answering.answers import additions
-from orchestration.proposals.making import Answer
-from orchestration.proposals.schema import AnsweredEntry
+from orchestration.proposals.answering.proposed import Answer
+from orchestration.proposals.kinds.schema import AnsweredEntry
 from orchestration.sessions import Ending
 from tests.factories import ANA, a_worker, an_entry
 from workspaces.models import Workspace

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.proposals.answering import answers
+from orchestration.proposals.answering.proposed import Answer
 from orchestration.proposals.context.planning_context import Known, PlanningContext, with_folders
-from orchestration.proposals.making import Answer
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 
 CYCLE_INPUT = PlanningContext(
     with_folders(["README", "src/dates.py"]),

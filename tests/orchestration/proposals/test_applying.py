@@ -7,7 +7,7 @@ from orchestration.backlog import deletion, entries, entry_actions
 from orchestration.executor import dispatch
 from orchestration.models import Entry
 from orchestration.proposals import applying, editing
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import PLANNER, a_run, ids, states
 from workspaces.errors import Conflict, Invalid, NotFound

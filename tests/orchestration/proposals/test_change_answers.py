@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from orchestration.backlog.rules import graph
 from orchestration.proposals.answering import change_answers
 from orchestration.proposals.answering.change_answers import Seen
+from orchestration.proposals.answering.proposed import Answer
 from orchestration.proposals.context.planning_context import Known, PlanningContext
 from orchestration.proposals.context.snapshots import NAMES, EntrySnapshot
-from orchestration.proposals.making import Answer
 
 
 def a_snapshot(seq: int, title: str, *needs: str, **more: Any) -> EntrySnapshot:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.proposals import base_tests
 from orchestration.proposals.base_tests import BaseTests
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from orchestration.verdicts.evidence import Cases, CheckRun
 
 

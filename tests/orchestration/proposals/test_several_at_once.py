@@ -11,11 +11,11 @@ from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Proposal, Run
 from orchestration.proposals import applying, automatic, base_tests, editing, undo_text
 from orchestration.proposals.answering import answers, change_answers, json_answers, split_answers
+from orchestration.proposals.answering.proposed import NOTHING, Answer, Proposed
 from orchestration.proposals.base_tests import BaseTests
 from orchestration.proposals.context.planning_context import Known, PlanningContext
 from orchestration.proposals.kinds import merges
-from orchestration.proposals.making import NOTHING, Answer, Proposed
-from orchestration.proposals.schema import ProposedEntry
+from orchestration.proposals.kinds.schema import ProposedEntry
 from orchestration.verdicts.evidence import Cases, CheckRun
 from tests.factories import ANA, CLOSED, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, ids, states

@@ -18,10 +18,10 @@ from orchestration.sessions.ending import Verdict
 from tests.contract.api import Api
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.proposals import made
-from workspaces import tokens
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound
 from workspaces.models import Event
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

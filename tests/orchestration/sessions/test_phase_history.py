@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from orchestration.sessions import phase_history
+from orchestration.sessions.tracing import phase_history
 
 NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)
 

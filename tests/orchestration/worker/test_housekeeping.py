@@ -9,7 +9,7 @@ import pytest
 from django.db.models.functions import Now
 
 from budget.models import Hold
-from orchestration.git.clones.records import RECORDS, Record, State
+from orchestration.git.clones.safety.records import RECORDS, Record, State
 from orchestration.git.command import GitError
 from orchestration.models import Entry
 from orchestration.sessions import conversations

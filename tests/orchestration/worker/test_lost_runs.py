@@ -11,8 +11,8 @@ from orchestration.executor import reconcile
 from orchestration.models import Session
 from orchestration.proposals import making
 from orchestration.proposals.answering.answers import additions
-from orchestration.proposals.making import Answer
-from orchestration.proposals.schema import AnsweredEntry
+from orchestration.proposals.answering.proposed import Answer
+from orchestration.proposals.kinds.schema import AnsweredEntry
 from orchestration.worker import reaper
 from tests.factories import a_workspace, project
 from tests.orchestration.proposals.made import PLANNER, a_running_run, states

@@ -12,11 +12,10 @@ from django.utils.timezone import now
 from tests import admin_site
 from tests.admin_site import a_superuser, dry_run, url
 from tests.factories import ANA, a_workspace
-from workspaces import tokens
 from workspaces.access import of_user
 from workspaces.admin import fixes
 from workspaces.models import ApiToken, Event, Membership, Role, Workspace
-from workspaces.people import members
+from workspaces.people import members, tokens
 
 pytestmark = pytest.mark.django_db
 

@@ -25,9 +25,10 @@ from tests.cases import all_cases
 from tests.factories import a_workspace
 from tests.plugins import stages
 from tests.sampling import sample
-from workspaces import access, tokens
+from workspaces import access
 from workspaces.admin.base import Editable, ReadOnly
 from workspaces.models import ApiToken, Event, FailedLogin, Membership, Preferences, QueueMark, Role, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 

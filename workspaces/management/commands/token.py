@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from workspaces import tokens
 from workspaces.access import Caller
 from workspaces.models import Role, Workspace
+from workspaces.people import tokens
 
 
 class Command(BaseCommand):

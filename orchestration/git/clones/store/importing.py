@@ -13,10 +13,10 @@ from re import compile as pattern
 from typing import IO
 
 from orchestration.git import command as git
-from orchestration.git.clones import config, untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones.safety import config, untrusted
+from orchestration.git.clones.safety.records import Record
+from orchestration.git.clones.safety.wrapping import Wrap
 from orchestration.git.clones.store.stores import Store
-from orchestration.git.clones.wrapping import Wrap
 
 MAX_BYTES = 2_000_000_000
 MAX_OBJECTS = 1_000_000

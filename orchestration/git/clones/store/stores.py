@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from orchestration.git import command as git
-from orchestration.git.clones import config, untrusted
+from orchestration.git.clones.safety import config, untrusted
 from orchestration.git.clones.store import packs
 from orchestration.git.clones.store.packs import Repository
 from orchestration.git.command import GitError

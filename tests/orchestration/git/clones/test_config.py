@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git.clones import config
+from orchestration.git.clones.safety import config
 from tests.orchestration.git.repositories import a_repository, git
 
 

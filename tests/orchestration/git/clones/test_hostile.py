@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git.clones import untrusted
-from orchestration.git.clones.records import Record
+from orchestration.git.clones.safety import untrusted
+from orchestration.git.clones.safety.records import Record
+from orchestration.git.clones.safety.wrapping import bare
 from orchestration.git.clones.store import importing
-from orchestration.git.clones.wrapping import bare
 from tests.orchestration.git.clones.conftest import Site
 from tests.orchestration.git.repositories import git, try_git, write
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git.clones import untrusted
+from orchestration.git.clones.safety import untrusted
 
 
 def test_a_file_is_read_up_to_its_limit_and_not_one_byte_beyond(tmp_path: Path) -> None:

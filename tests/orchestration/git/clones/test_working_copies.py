@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import branches, changes, conflicts, large_files, merging
-from orchestration.git.clones import config, working_copies
-from orchestration.git.clones.records import Record
+from orchestration.git.clones import working_copies
+from orchestration.git.clones.safety import config
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.command import GitError
 from orchestration.git.prepared import Prepared
 from tests.orchestration.git import copies

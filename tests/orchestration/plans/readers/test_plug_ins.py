@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from orchestration.plans import formats, readers, sources
-from orchestration.plans.items import Item, Plan
+from orchestration.plans.readers.items import Item, Plan
 from orchestration.plans.readers.reader import Reader
 
 

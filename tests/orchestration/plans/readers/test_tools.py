@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.plans import bundle, checking, formats, sources
-from orchestration.plans.items import Problem
+from orchestration.plans import checking, formats, sources
 from orchestration.plans.names import Existing
+from orchestration.plans.readers import bundle
+from orchestration.plans.readers.items import Problem
 from orchestration.plans.sources import NoPlan
 from tests.orchestration.plans.readers.reading import good, messages, needs, read
 from tests.orchestration.plans.readers.test_beads import issue

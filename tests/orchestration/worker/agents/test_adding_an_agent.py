@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from orchestration.configuration import agent_kinds
+from orchestration.configuration.config import agent_kinds
 from orchestration.worker import agents
 
 ROOT = Path(settings.BASE_DIR)

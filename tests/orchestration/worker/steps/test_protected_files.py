@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.configuration import JUDGES, Check, Config
 from orchestration.git import command as git
-from orchestration.git.clones.records import Record
+from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.names import path_patterns
 from orchestration.worker.steps import protected_files

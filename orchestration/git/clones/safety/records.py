@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from orchestration.git.clones import untrusted
+from orchestration.git.clones.safety import untrusted
 
 RECORDS = ".records"
 
