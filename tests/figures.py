@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests import words
+from tests import trips, words
 
 APPS = ("config", "dashboard", "orchestration", "budget", "workspaces")
 Graph = dict[str, set[str]]
@@ -53,6 +53,7 @@ def figures(root: Path) -> Iterator[tuple[str, str]]:
     yield "folders in a circle", str(sum(len(circle) for circle in folder_circles(imports)))
     yield "folders in a circle with a folder of their own", str(len(own_circles(imports, files, root)))
     yield from _sizes(root, trees)
+    yield from ((f"trip of {title}", str(trip)) for title, trip in trips.trips(root))
     yield from _templates(root)
     yield from _names(root, trees)
     yield from _prose(root, trees)
