@@ -108,7 +108,7 @@ class Service:
         failed = True
         try:
             lease = Lease.read(workspace_id, fence, self._stopping.is_set)
-            with masking.hiding(lease.mask):
+            with masking.hiding(lease.bench.mask):
                 batches.work(lease)
             failed = False
         except branch.Fenced:
