@@ -27,17 +27,10 @@ from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import (
-    availability,
-    endings,
-    host_faults,
-    reaper,
-    repository_watch,
-    sharing,
-)
+from orchestration.worker import availability, endings, host_faults, reaper, repository_watch
 from orchestration.worker.endings import Facts, Fault, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.preparing import newest_commit, stacked_start, workbench
+from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
 from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying

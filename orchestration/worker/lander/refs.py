@@ -19,8 +19,8 @@ from orchestration.models import Landing
 from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import ABSENT, Moved, Unreachable
 from orchestration.repositories.remote import Remote
-from orchestration.worker import sharing
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.preparing import sharing
 
 log = structlog.get_logger(__name__)
 

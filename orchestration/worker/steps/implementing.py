@@ -9,9 +9,10 @@ from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
 from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import endings, sharing
+from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts
+from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import (
     base,
     conversation,

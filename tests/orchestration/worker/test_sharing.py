@@ -16,7 +16,7 @@ from orchestration.models import Entry, Executor, Integration, Landing, Session
 from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Moved, Unreachable
 from orchestration.sessions import Superseded
-from orchestration.worker import sharing
+from orchestration.worker.preparing import sharing
 from tests.factories import CLOSED, a_session, a_workspace, an_entry
 from workspaces.machine import hosts
 from workspaces.models import Workspace
