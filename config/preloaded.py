@@ -2,11 +2,19 @@
 
 # ruff: noqa: F401
 from config import web  # isort:skip  (loads the apps)
+import celery.app.amqp
 import celery.app.control
+import celery.app.events
+import celery.app.log
 import celery.apps.worker
 import celery.bin.celery
+import celery.events
+import celery.worker.autoscale
+import celery.worker.components
 import celery.worker.consumer
+import celery.worker.consumer.delayed_delivery
 import celery.worker.strategy
+import django.db.models.sql.compiler
 import kombu.transport.redis
 import uvicorn.lifespan.on
 import uvicorn.loops.auto

@@ -1,6 +1,6 @@
-"""Figures of the house: `python -m tests.figures [FOLDER] [--cases] [--run]`.
+"""Figures of the house: `python -m tests.figures [FOLDER] [--cases] [--run] [--limits]`.
 
-Sizes, circles, lines and names of a checkout, by the standard library's `ast`. `--cases` asks pytest how many there are;
+Sizes, circles, lines and names of a checkout, by the standard library's `ast`. `--limits` is part of `./muster check`. `--cases` asks pytest how many there are;
 `--run` times the default run. FOLDER is another checkout, to compare with.
 """
 
@@ -14,19 +14,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests import words
+from tests import trips, words
 
 APPS = ("config", "dashboard", "orchestration", "budget", "workspaces")
 Graph = dict[str, set[str]]
+MAX_MODULES, MAX_LINES = 14, 47
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.figures")
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parent.parent)
     parser.add_argument("--cases", action="store_true", help="collect the tests")
+    parser.add_argument("--limits", action="store_true", help="only name what is over a limit, and fail then")
     parser.add_argument("--run", action="store_true", help="time `./muster test`")
     options = parser.parse_args()
     root: Path = options.folder.resolve()
+    if options.limits:
+        sys.exit("\n".join(excesses(root)) or None)
     for title, value in figures(root):
         print(f"{title}: {value}")
     if options.cases:
@@ -40,7 +44,7 @@ def main() -> None:
 def figures(root: Path) -> Iterator[tuple[str, str]]:
     files = list(product_files(root))
     trees = {path: ast.parse(path.read_text()) for path in files}
-    folders = Counter(str(path.parent.relative_to(root)) for path in files if path.name != "__init__.py")
+    folders = _modules_by_folder(root, files)
     yield "product modules", str(sum(folders.values()))
     yield "modules in the fullest folders", ", ".join(f"{name} {count}" for name, count in folders.most_common(5))
     imports = import_graph(root, trees)
@@ -49,12 +53,32 @@ def figures(root: Path) -> Iterator[tuple[str, str]]:
     yield "folders in a circle", str(sum(len(circle) for circle in folder_circles(imports)))
     yield "folders in a circle with a folder of their own", str(len(own_circles(imports, files, root)))
     yield from _sizes(root, trees)
+    yield from ((f"trip of {title}", str(trip)) for title, trip in trips.trips(root))
     yield from _templates(root)
     yield from _names(root, trees)
     yield from _prose(root, trees)
     tests = list((root / "tests").rglob("test_*.py"))
     functions = [f for path in tests for f in _functions(ast.parse(path.read_text())) if f.name.startswith("test_")]
     yield "test functions", f"{len(functions)} in {len(tests)} files"
+
+
+def excesses(root: Path) -> Iterator[str]:
+    """Everything over a limit that `./muster check` holds, a line each."""
+    files = list(product_files(root))
+    trees = {path: ast.parse(path.read_text()) for path in files}
+    imports = import_graph(root, trees)
+    for folder, count in _modules_by_folder(root, files).items():
+        if count > MAX_MODULES:
+            yield f"{folder} has {count} modules: at most {MAX_MODULES}"
+    for package in own_circles(imports, files, root):
+        yield f"{package} and the modules of the package around it import each other"
+    for size, name in _function_lengths(root, trees):
+        if size > MAX_LINES:
+            yield f"{name} has {size} lines: at most {MAX_LINES}"
+
+
+def _modules_by_folder(root: Path, files: Iterable[Path]) -> Counter[str]:
+    return Counter(str(path.parent.relative_to(root)) for path in files if path.name != "__init__.py")
 
 
 def product_files(root: Path) -> Iterator[Path]:
@@ -149,19 +173,27 @@ def circles(graph: Graph) -> list[list[str]]:
 def _sizes(root: Path, trees: Mapping[Path, ast.AST]) -> Iterator[tuple[str, str]]:
     lengths = {str(path.relative_to(root)): len(path.read_text().splitlines()) for path in trees}
     largest = max(lengths, key=lambda path: lengths[path])
-    yield "file length", f"median {statistics.median(lengths.values()):.0f} lines, longest {lengths[largest]} ({largest})"
-    functions = [
+    p95 = statistics.quantiles(lengths.values(), n=20)[-1]
+    yield (
+        "file length",
+        f"median {statistics.median(lengths.values()):.0f} lines, p95 {p95:.0f}, longest {lengths[largest]} ({largest})",
+    )
+    functions = _function_lengths(root, trees)
+    longest = max(functions)
+    over = sum(size > MAX_LINES for size, _ in functions)
+    yield (
+        "function length",
+        f"median {statistics.median(size for size, _ in functions):.0f}, longest {longest[0]} ({longest[1]}), {over} over {MAX_LINES}",
+    )
+
+
+def _function_lengths(root: Path, trees: Mapping[Path, ast.AST]) -> list[tuple[int, str]]:
+    return [
         (f.end_lineno - f.lineno + 1, f"{path.relative_to(root)}:{f.name}")
         for path, tree in trees.items()
         for f in _functions(tree)
         if f.end_lineno
     ]
-    longest = max(functions)
-    over = sum(size > 47 for size, _ in functions)
-    yield (
-        "function length",
-        f"median {statistics.median(size for size, _ in functions):.0f}, longest {longest[0]} ({longest[1]}), {over} over 47",
-    )
 
 
 def _templates(root: Path) -> Iterator[tuple[str, str]]:

@@ -3,4 +3,4 @@
 import os
 
 PATIENCE = 3 if os.environ.get("CI") == "true" else 1
-"""CI's machines differ by a factor of two, and three files of the slow suites run at once."""
+"""CI's machines differ by a factor of two, and four files of the slow suites run at once."""

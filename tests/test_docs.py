@@ -26,7 +26,7 @@ def test_a_table_is_as_the_code_has_it(table: Table) -> None:
 
 
 def test_command_line_lists_the_options_of_each_command() -> None:
-    """Of commands of ./muster; `manage` has others, which say themselves what they take."""
+    """Commands of `./muster` only: those of `manage` say themselves what they take."""
     listed = set(re.findall(r"(--[a-z][a-z-]+)", (FOLDER / "command-line.md").read_text()))
     apps = {name: app for name, app in get_commands().items() if app in PRODUCT and name not in MANAGE_ONLY}
     commands = [load_command_class(app, name).create_parser("muster", name) for name, app in apps.items()]

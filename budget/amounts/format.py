@@ -47,15 +47,12 @@ def signed_from_json(value: Any) -> int:
 
 
 def parse_usd(text: str, *, signed: bool = False) -> int:
-    """Micro-USD from text that a person typed, such as `$1,234.50`. Raises NotMoney.
-
-    Commas are allowed only between thousands: in half of the world 12,50 is twelve and a half, and reading it as 1250 would be wrong.
-    """
+    """Micro-USD from text that a person typed, such as `$1,234.50`. Raises NotMoney."""
     bare = text.strip()
     negative = bare[:1] in ("-", "−")
     digits = bare.removeprefix("-").removeprefix("−").strip().removeprefix("$").strip()
     if not _TYPED.fullmatch(digits) or not any(c.isdigit() for c in digits):
-        if "," in digits:
+        if "," in digits:  # in half of the world 12,50 is twelve and a half, not 1250
             raise NotMoney("needs a point before the cents, such as 12.50")
         raise NotReadable("must be a number, such as 12.50")
     amount = Decimal(digits.replace(",", "")) * (-1 if negative else 1)

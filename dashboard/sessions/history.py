@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from dashboard.shared.lists.paging import PAGE_SIZE, Page
+from dashboard.shared.lists import paging
+from dashboard.shared.lists.paging import Page
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Session
 from workspaces.values import ids
@@ -14,22 +15,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def paginate(queryset: QuerySet[Session], page_request: PageRequest) -> Page:
     """Newest first. An invalid cursor means the first page."""
-    after, before = (page_request.request.GET.get(name, "") for name in ("after", "before"))
-    cursor = _position(before or after)
-    forward = not (before and cursor)
-    if cursor:
-        at, id_ = cursor
-        comparison = "lt" if forward else "gt"
-        queryset = queryset.filter(Q(**{f"claimed_at__{comparison}": at}) | Q(**{"claimed_at": at, f"id__{comparison}": id_}))
-    sign = "-" if forward else ""
-    rows = list(queryset.order_by(f"{sign}claimed_at", f"{sign}id")[: PAGE_SIZE + 1])
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
-    if not forward:
-        rows.reverse()
-    if not rows:
-        return Page([])
-    first, last = (_cursor(row) for row in (rows[0], rows[-1]))
-    return Page(rows, after=last if more or not forward else "", before=first if cursor and (forward or more) else "")
+    cursor = {name: page_request.request.GET.get(name, "") for name in ("after", "before")}
+    return paging.paginate(queryset, "claimed_at", "id", None, (_cursor, _position), descending=True, **cursor)
 
 
 def _cursor(row: Session) -> str:

@@ -76,12 +76,12 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 @require_POST
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
-    """A webhook's secret is in this response only, not in a flash message, which would go through a cookie."""
+    """A webhook's secret is in this response only."""
     form = NewChannelForm(page_request.request.POST)
     form_data = validated(form)
     fields = ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"], digest=form.digest_settings())
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
-    if not secret:
+    if not secret:  # a secret in a flash message would go through a cookie
         return done(page_request, f"{created.name} is created: press “Send a test” to check it")
     return _page(page_request, created=created, secret=secret)
 

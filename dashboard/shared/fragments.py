@@ -50,7 +50,7 @@ def _worker(session: Session) -> dict[str, Any]:
 
 
 def activity(page_request: PageRequest, limit: int = MAX_EVENTS) -> dict[str, Any]:
-    """The newest events. Half of the room is for people: Muster's own moves of a minute would hide what they did. One query."""
+    """The newest events, half of them of people. One query."""
     newest = Event.objects.filter(workspace=page_request.workspace).order_by("-id").values("pk")[:MAX_LOOKED_AT]
     place = Window(RowNumber(), partition_by=["actor_kind"], order_by=["-id"])
     of_each_kind = with_entries(Event.objects.filter(pk__in=newest)).annotate(place=place).filter(place__lte=limit)
@@ -58,6 +58,7 @@ def activity(page_request: PageRequest, limit: int = MAX_EVENTS) -> dict[str, An
     own: list[Event] = []
     for event in of_each_kind.order_by("-id"):
         (people if event.actor_kind == Event.ActorKind.HUMAN else own).append(event)
+    # Muster's own events of a single minute would hide what people did.
     kept = people[: max(limit // 2, limit - len(own))]
     shown = sorted([*kept, *own[: limit - len(kept)]], key=lambda event: -event.pk)
     return {"events": [event_row(event) for event in shown]}

@@ -8,7 +8,6 @@ from orchestration.backlog.rules.ways import Done
 from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round
-from orchestration.repositories import local_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def is_on(repo: Path, tip: str, commit: str) -> bool:
     try:
         return history.contains(repo, tip, commit)
     except GitError:
-        if local_repository.has(repo, commit):
+        if history.has(repo, commit):
             raise
         return False
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from orchestration.git import command as git
+from orchestration.git import places
 from orchestration.git.places import common_dir
 
 MAX_COMMITS = 64
@@ -30,6 +31,10 @@ def contains(repo: Path, tip: str, commit: str, *, env: Mapping[str, str] | None
             return True
         return any(sha == commit for sha, _ in _walk(objects, tip, beyond=_before(objects, commit)))
     return git.succeeds(repo, "merge-base", "--is-ancestor", commit, tip, env=env)
+
+
+def has(repo: Path, commit: str) -> bool:
+    return places.has_loose(repo, commit) or git.attempt(repo, "cat-file", "-e", f"{commit}^{{commit}}")[0] == 0
 
 
 def may_mention(repo: Path, since: str, until: str, word: str) -> bool:

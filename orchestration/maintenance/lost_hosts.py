@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from orchestration.backlog import lost_work, newest_work
 from orchestration.facts import events
+from orchestration.git import history
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.repositories import local_repository
@@ -57,7 +58,7 @@ def forget_all() -> None:
 def _is_here(workspace: Workspace, entry: Entry) -> bool:
     """True if the restored repository has what the entry's next session would verify, or a lander would land."""
     newest = newest_work.of(entry.pk)
-    return newest is None or not newest.has_diff or local_repository.has(local_repository.path(workspace), newest.round.commit)
+    return newest is None or not newest.has_diff or history.has(local_repository.path(workspace), newest.round.commit)
 
 
 def _forget_in(workspace: Workspace, host_id: str, name: str, *, by: Caller) -> int:

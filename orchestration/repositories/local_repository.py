@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models.functions import Now
 
-from orchestration.git import branches, places
+from orchestration.git import branches, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
@@ -84,11 +84,11 @@ def ensure(workspace: Workspace) -> Path:
 def bring(workspace: Workspace, commit: str, *refs: str) -> bool:
     """Fetch the shared refs that may contain the commit, unless it is here. Returns True if this host has it. Raises Unreachable."""
     repo = ensure(workspace)
-    if has(repo, commit):
+    if history.has(repo, commit):
         return True
     if (authority := authority_of(workspace)) is not None:
         authority.fetch(list(authority.refs(*refs)))
-    return has(repo, commit)
+    return history.has(repo, commit)
 
 
 def tip_of(workspace: Workspace, branch: str) -> str:
@@ -105,16 +105,12 @@ def tip_of(workspace: Workspace, branch: str) -> str:
 def to_show(workspace: Workspace, commit: str) -> Path:
     """The repository on this host, with this commit if the shared one gives it: another host may have made it."""
     repo = path(workspace)
-    if commit and repo.is_dir() and not has(repo, commit):
+    if commit and repo.is_dir() and not history.has(repo, commit):
         authority = authority_of(workspace)
         if isinstance(authority, Remote):
             with suppress(GitError):
                 authority.bring(commit)
     return repo
-
-
-def has(repo: Path, commit: str) -> bool:
-    return places.has_loose(repo, commit) or git.attempt(repo, "cat-file", "-e", f"{commit}^{{commit}}")[0] == 0
 
 
 def _remote(workspace: Workspace) -> Remote:

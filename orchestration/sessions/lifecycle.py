@@ -27,6 +27,7 @@ from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 from workspaces.machine import disk, release
+from workspaces.models import Event
 from workspaces.people import tokens
 
 FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
@@ -180,18 +181,21 @@ def _want_stop(
         if not chosen:
             raise NotFound("Worker session not found" if among is None else "Run not found")
     wake_ups.request_check()
+    still_open = Session.of_any_role.filter(pk__in=[session.pk for session in chosen], status__in=Session.OPEN)
+    still_open.filter(stop_wanted_at__isnull=True).update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)
+    if for_good:
+        still_open.update(stop_for_good=True, stop_wanted_by=by.name)
+    Event.objects.bulk_create(activity.row(workspace_id, _stop_event(session), by=by, object_id=session.pk) for session in chosen)
     for session in chosen:
-        fresh = Session.of_any_role.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
-        fresh.update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)
-        if for_good:
-            Session.of_any_role.filter(pk=session.pk, status__in=Session.OPEN).update(stop_for_good=True, stop_wanted_by=by.name)
-        event = events.RunStopRequested() if session.is_run else events.SessionStopRequested(entry=session.owner_id)
-        activity.record(workspace_id, event, by=by, object_id=session.pk)
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
             conclude(session, Ending(Session.Outcome.STOPPED, message), expected=Session.Status.CLAIMED, by=by)
     return len(chosen)
+
+
+def _stop_event(session: Session) -> events.RunStopRequested | events.SessionStopRequested:
+    return events.RunStopRequested() if session.is_run else events.SessionStopRequested(entry=session.owner_id)
 
 
 def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING, by: Caller = MUSTER) -> bool:

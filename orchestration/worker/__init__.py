@@ -1,6 +1,7 @@
 """Runs claimed sessions on a worker host.
 
 session_run    one session, from taking it to its end
+preparing/     looks up once what a session, or a lander, works with
 steps/         the steps of its round: implement, review, verify, push
 agent_run/     one process of an agent in one role
 agents/        one package per CLI, and what they share

@@ -22,9 +22,10 @@ from orchestration.repositories import local_repository
 from orchestration.sessions import Ending, Superseded, rounds
 from orchestration.sessions.absent_hosts import estimates, settling
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import endings, sharing
+from orchestration.worker import endings
 from orchestration.worker.agent_run import journals
 from orchestration.worker.endings import Left
+from orchestration.worker.preparing import sharing
 from workspaces.machine import hosts
 
 log = structlog.get_logger(__name__)

@@ -3,6 +3,7 @@ is queued for its landing. A run (`runs`) is taken and ended the same way, and d
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -10,7 +11,6 @@ from django.db import InterfaceError, OperationalError, connection
 from orchestration import configuration, sessions
 from orchestration.backlog import content, newest_work
 from orchestration.backlog.rules.ways import Done
-from orchestration.configuration import secrets
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.git import changes, conflicts, history, merging
@@ -22,27 +22,19 @@ from orchestration.models import Entry, Round, Session
 from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded, rounds, sandbox, supervise
-from orchestration.sessions.ending import Verdict
+from orchestration.sessions.ending import SessionOver, Verdict
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import (
-    agents,
-    availability,
-    endings,
-    host_faults,
-    newest_commit,
-    reaper,
-    repository_watch,
-    sharing,
-    stacked_start,
-)
+from orchestration.worker import availability, endings, host_faults, reaper, repository_watch
 from orchestration.worker.endings import Facts, Fault, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
+from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
+from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import asking
-from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
-from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying
+from orchestration.worker.steps.context import RoundContext
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.machine import disk
@@ -155,41 +147,39 @@ def _is_published(session: Session) -> bool:
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
-    mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
-    sandboxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
+    bench = workbench.of_session(session, config, config.agent)
     sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
-    repo = local_repository.ensure(session.workspace)
+    local_repository.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
-    start = stacked_start.start_for(session, start)
+    start = stacked_start.start_for(session, bench.repo, start)
     sharing.claim(session, start)
-    if (ending := newest_commit.have(session, start)) is not None:
+    if (ending := newest_commit.have(session, bench.repo, start)) is not None:
         return ending
-    earlier = _earlier_pass(session)
-    if earlier and history.contains(repo, start, earlier.commit):
-        if done := newest_work.proof(entry.pk, repo, start):
+    earlier = _earlier_pass(session, bench.repo)
+    if earlier and history.contains(bench.repo, start, earlier.commit):
+        if done := newest_work.proof(entry.pk, bench.repo, start):
             return _landed_before(session, earlier.commit, earlier.verdict, done)
         earlier = None  # it was verified without the work of an earlier round
-    worktree = session_dir.working_copy(entry, sandboxes.wrap).prepare(
-        config.integration_branch,
-        start=start,
-        leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,
-    )
-    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    context = RoundContext(session, entry, config, stop_flags, writer, worktree, sandboxes, mask)
-    for sentence in (sandboxes.decision.sentence, *worktree.missing):
+    copy = session_dir.working_copy(entry, bench.sandboxes.wrap)
+    is_new = earlier is None and session.work == Entry.Work.IMPLEMENT
+    worktree = copy.prepare(config.integration_branch, start=start, leave_conflicts=is_new)
+    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=bench.mask)
+    for sentence in (bench.sandboxes.decision.sentence, *worktree.missing):
         writer.add("muster", sentence)
-    context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
+    protected = protected_files.judges(bench.repo, worktree.base_sha, config.verify, config.protected)
+    given = given_tests.of(entry)
+    context = RoundContext(session, entry, bench, stop_flags, writer, copy, worktree, given, protected)
     try:
-        if earlier and merging.contains(repo, worktree.branch, earlier.commit):
-            return _queue_landing(context, earlier.commit, earlier.verdict)
+        if earlier and merging.contains(bench.repo, worktree.branch, earlier.commit):
+            return _queue_landing(session, bench, earlier.commit, earlier.verdict)
         verdict = _run_round(context)
-        if not verdict.passed and context.stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
+        if not verdict.passed and stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
             return endings.after(endings.refused(verdict, has_conflicts=bool(context.unresolved)))
         context.check_stop_requests()
-        return _queue_landing(context, context.round.commit, verdict)
+        return _queue_landing(session, bench, context.round.commit, verdict)
     finally:
-        supervise.try_database(context.writer.flush)
+        supervise.try_database(writer.flush)
 
 
 def _run_round(context: RoundContext) -> Verdict:
@@ -198,24 +188,25 @@ def _run_round(context: RoundContext) -> Verdict:
     What follows an agent is done here too where the session before ended right after its agent.
     """
     session = context.session
-    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha, sandbox=context.sandboxes.decision.sentence)
-    sessions.write(session, round_number=context.round_row.number)
+    repo, base = context.bench.repo, context.worktree.base_sha
+    context.round = round_ = rounds.begin(session, base_commit=base, sandbox=context.bench.sandboxes.decision.sentence)
+    sessions.write(session, round_number=round_.number)
     session_dir.prepare(session, context.entry)
     findings: list[str] = []
     is_new = session.work == Entry.Work.IMPLEMENT
-    continues = not is_new and rounds.continue_from_unfinished(context.round_row)
+    continues = not is_new and rounds.continue_from_unfinished(round_)
     if is_new:
         findings = implementing.implement(context)
-    if not context.round_row.commit:  # else its commit is the head
-        context.round_row.commit = session_dir.working_copy(context.entry).export()
-        context.round_row.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, context.round_row.commit)
+    if not round_.commit:  # else its commit is the head
+        round_.commit = context.copy.export()
+        round_.diffstat = changes.diffstat(repo, base, round_.commit)
     if continues:
         findings = implementing.check_changes(context)
     findings = [*_unresolved(context), *findings]
     context.check_stop_requests()
-    if (is_new or (continues and not context.round_row.review)) and not findings:
+    if (is_new or (continues and not round_.review)) and not findings:
         findings = reviewing.intercept(context)
-    rounds.record_work(context.round_row, findings)
+    rounds.record_work(round_, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(context, findings)
     if context.is_unchanged and not context.unresolved and (not verdict.passed or verdict.is_unproven):
@@ -223,26 +214,26 @@ def _run_round(context: RoundContext) -> Verdict:
         verdict = replace(verdict, passed=False, is_unproven=False, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
     context.check_stop_requests()
     sessions.write(session, phase=Session.Phase.VERIFICATION)
-    rounds.close(context.round_row, verdict)
+    rounds.close(round_, verdict)
     return verdict
 
 
 def _unresolved(context: RoundContext) -> list[str]:
     """Findings for conflicts, from Muster's or the agent's own merge, that are still in the files: they must not be merged."""
-    context.unresolved = conflicts.unresolved(context.repo, context.worktree.base_sha, context.round.commit)
+    context.unresolved = conflicts.unresolved(context.bench.repo, context.worktree.base_sha, context.round.commit)
     return [
         f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
         for name in context.unresolved[:20]
     ]
 
 
-def _earlier_pass(session: Session) -> rounds.Passed | None:
+def _earlier_pass(session: Session, repo: Path) -> rounds.Passed | None:
     """A round that passed and whose landing was withdrawn, or whose session ended before it was queued: the agent need not run again,
     unless the entry's text was changed since."""
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
-    if not local_repository.has(local_repository.path(session.workspace), newest.commit):
+    if not history.has(repo, newest.commit):
         return None  # it was on a host that does not come back
     if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
         return None
@@ -254,21 +245,21 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
     return rounds.Passed(newest.commit, rounds.verdict_of(newest))
 
 
-def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Ending:
+def _queue_landing(session: Session, bench: SessionBench, commit: str, verdict: Verdict) -> Ending:
     """The session ends here; the work waits for its landing. A conflict with what landed meanwhile ends it as a conflict instead."""
-    session, repo, config = context.session, context.repo, context.config
+    repo, config = bench.repo, bench.config
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace, config.integration_branch)
     if commit != tip and history.contains(repo, commit, tip):
         return endings.after(endings.verified(commit, verdict))  # nothing landed meanwhile
     if history.contains(repo, tip, commit):
-        done = newest_work.proof(context.entry.pk, repo, tip)
-        return _landed_before(session, commit, verdict, done) if done else _without_work(context, verdict)
+        done = newest_work.proof(session.owner_id, repo, tip)
+        return _landed_before(session, commit, verdict, done) if done else _without_work(session.entry, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
     if not tree.files:
         return endings.after(endings.verified(commit, verdict))
     text = endings.conflict(config.integration_branch, tree.files, tree.notes)
-    rounds.add_finding(context.entry.pk, text)
+    rounds.add_finding(session.owner_id, text)
     return endings.after(Facts("conflicted", "work", (text.split("\n")[0],), verdict=verdict))
 
 
@@ -278,9 +269,9 @@ def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) 
     return endings.after(endings.landed(commit, verdict, done))
 
 
-def _without_work(context: RoundContext, verdict: Verdict) -> Ending:
+def _without_work(entry: Entry, verdict: Verdict) -> Ending:
     """The verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
-    newest = newest_work.of(context.entry.pk)
-    ending = endings.after(endings.without_work(verdict, newest.round.number if newest else None, context.entry.branch))
-    rounds.add_finding(context.entry.pk, ending.message)
+    newest = newest_work.of(entry.pk)
+    ending = endings.after(endings.without_work(verdict, newest.round.number if newest else None, entry.branch))
+    rounds.add_finding(entry.pk, ending.message)
     return ending

@@ -67,11 +67,15 @@ def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator
 
 
 @pytest.fixture
-def shop(muster: tuple[Client, Path], request: pytest.FixtureRequest) -> Callable[..., Shop]:
+def shop(muster: tuple[Client, Path], request: pytest.FixtureRequest) -> Iterator[Callable[..., Shop]]:
     client, folder = muster
+    shops: list[Shop] = []
 
     def make(**config: Any) -> Shop:
         own = tempfile.mkdtemp(prefix=request.node.name[:50], dir=folder)
-        return Shop(client, Path(own), **config)
+        shops.append(Shop(client, Path(own), **config))
+        return shops[-1]
 
-    return make
+    yield make
+    for shop in shops:  # Muster plans no longer for them
+        shop.call("POST", "/executor/stop-all")

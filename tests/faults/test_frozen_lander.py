@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.crashes import settings
+from tests.faults.crashes import SLOW_LEASE, settings
 from tests.faults.harness import Running, until
 from tests.faults.landings import BRANCH, Place, Site
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]  # leases of 4 s must last while nobody is frozen
+pytestmark = pytest.mark.timeout(600)
 
 POINTS = ["swap.finish", "refs.move_own", "swap._complete"]
 
@@ -22,7 +22,7 @@ POINTS = ["swap.finish", "refs.move_own", "swap._complete"]
 def site(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Iterator[Site]:
     (tmp_path / "plans").mkdir()
     shutil.copytree(prepared, data)
-    site = Site(start(**settings(tmp_path)), tmp_path)
+    site = Site(start(**settings(tmp_path) | SLOW_LEASE), tmp_path)
     yield site
     for plan in site.plans.glob("*.done"):
         plan.with_suffix(".thaw").touch()

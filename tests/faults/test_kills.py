@@ -1,4 +1,7 @@
-"""Kill -9 in the middle of work, one process at a time: no work is lost, no agent runs twice, every entry completes (F1 to F10)."""
+"""Kill -9 in the middle of work, one process at a time: no work is lost, no agent runs twice, every entry completes (F1 to F10).
+
+One Muster for the tests after which it goes on, with a workspace for each.
+"""
 
 import json
 import os
@@ -7,8 +10,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ QUICK = {
 
 
 class Work:
-    """A workspace with six entries, in a Muster of its own."""
+    """A workspace with six entries."""
 
     def __init__(self, up: Running, folder: Path, *, seconds: float = 2.0) -> None:
         self.up = up
@@ -113,7 +117,16 @@ def _running(*words: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Work:
+def work(muster: tuple[Client, Path]) -> Iterator[Work]:
+    client, folder = muster
+    work = Work(client.up, Path(tempfile.mkdtemp(dir=folder)))
+    yield work
+    work.call("POST", "/executor/pause")
+
+
+@pytest.fixture
+def own_work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Work:
+    """In a Muster of its own, which the test ends."""
     shutil.copytree(prepared, data)
     return Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
 
@@ -124,10 +137,17 @@ def _finishes(work: Work, seconds: float = 60) -> None:
     work.check_the_promises()
 
 
-def test_it_finishes_without_a_fault(work: Work) -> None:
+def test_without_a_fault_it_finishes_and_its_agents_never_overlap_and_never_pass_max_workers(work: Work) -> None:
     work.start()
     _finishes(work, 40)
     assert work.call("GET", "/budget")["global"]["total_spent_usd"] == pytest.approx(0.24)
+    lives = [json.loads(line) for line in (work.notes / "lived").read_text().splitlines()]
+    moments = sorted([(life["began"], 1) for life in lives] + [(life["ended"], -1) for life in lives])
+    at_once = most = 0
+    for _, change in moments:
+        at_once += change
+        most = max(most, at_once)
+    assert most <= 3
 
 
 def test_an_agent_is_killed(work: Work) -> None:
@@ -178,7 +198,8 @@ def test_valkey_is_killed_and_emptied(work: Work) -> None:
     _finishes(work)
 
 
-def test_up_itself_is_killed_and_started_again(work: Work, start: Callable[..., Running], tmp_path: Path) -> None:
+def test_up_itself_is_killed_and_started_again(own_work: Work, start: Callable[..., Running], tmp_path: Path) -> None:
+    work = own_work
     work.start()
     work.up.process.kill()
     work.up.process.wait()
@@ -187,7 +208,8 @@ def test_up_itself_is_killed_and_started_again(work: Work, start: Callable[..., 
     _finishes(work)
 
 
-def test_ctrl_c_in_the_middle_of_work_loses_nothing(work: Work, start: Callable[..., Running], tmp_path: Path) -> None:
+def test_ctrl_c_in_the_middle_of_work_loses_nothing(own_work: Work, start: Callable[..., Running], tmp_path: Path) -> None:
+    work = own_work
     work.start()
     work.up.process.send_signal(signal.SIGINT)
     assert work.up.process.wait(1 + 2) == 0
@@ -207,7 +229,6 @@ def test_a_frozen_worker_is_fenced_and_its_late_writes_are_refused(work: Work) -
     _finishes(work)
 
 
-@pytest.mark.alone
 def test_stop_all_leaves_no_agent_within_a_second_and_the_grace(work: Work) -> None:
     work.start()
     began = time.monotonic()
@@ -234,15 +255,3 @@ def test_stopping_one_session_puts_its_entry_on_hold_and_no_other(work: Work) ->
     until(lambda: work.done() == ENTRIES - 1, 40, every=0.3)
     work.call("PATCH", f"/todo/entries/{session['entryID']}/status", {"status": "pending"})
     _finishes(work)
-
-
-def test_its_agents_never_overlap_and_never_pass_max_workers(work: Work) -> None:
-    work.start()
-    _finishes(work, 40)
-    lives = [json.loads(line) for line in (work.notes / "lived").read_text().splitlines()]
-    moments = sorted([(life["began"], 1) for life in lives] + [(life["ended"], -1) for life in lives])
-    at_once = most = 0
-    for _, change in moments:
-        at_once += change
-        most = max(most, at_once)
-    assert most <= 3

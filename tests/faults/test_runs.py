@@ -2,17 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.faults.harness import Running, until
-from tests.faults.test_kills import QUICK, Work
+from tests.faults.harness import Client, Running, until
+from tests.faults.test_kills import Work
 
 USAGE = json.dumps({"type": "usage", "id": "1", "cost_usd": 0.02})
 RESULT = json.dumps({"type": "result", "summary": json.dumps({"entries": [{"content": "Parse dates"}]})})
@@ -49,9 +48,10 @@ class Planning(Work):
 
 
 @pytest.fixture
-def work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Planning:
-    shutil.copytree(prepared, data)
-    return Planning(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
+def work(muster: tuple[Client, Path]) -> Planning:
+    """In one Muster for all tests."""
+    client, folder = muster
+    return Planning(client.up, Path(tempfile.mkdtemp(dir=folder)))
 
 
 def test_a_run_ends_with_its_proposals_and_they_become_entries(work: Planning) -> None:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,18 @@ from tests.faults.harness import GRACE, ROOT, Client, Running, is_running, until
 from tests.plugins.database import put_migrated
 
 SERVICES = ["control", "sessions", "valkey", "web"]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all tests after which it goes on."""
+    data = tmp_path_factory.mktemp("up") / "data"
+    put_migrated(data)
+    running = Running(data)
+    until(running.is_ready, 30)
+    yield running
+    running.process.terminate()
+    running.process.wait(20)
 
 
 @pytest.mark.alone
@@ -58,8 +70,7 @@ def test_a_second_ctrl_c_kills_at_once(start: Callable[..., Running]) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_killed_child_is_back_within_a_second(start: Callable[..., Running], name: str) -> None:
-    up = start()
+def test_a_killed_child_is_back_within_a_second(up: Running, name: str) -> None:
     before = up.children()[name]
     os.kill(before, signal.SIGKILL)
     until(lambda: up.children().get(name, before) != before, 1)
@@ -112,7 +123,6 @@ def test_a_killed_up_ends_its_children_and_the_next_one_starts(start: Callable[.
     assert start().get("/healthz") == 200
 
 
-@pytest.mark.alone
 def test_the_next_up_ends_what_a_killed_one_left(start: Callable[..., Running]) -> None:
     up = start()
     left = up.children()
@@ -157,7 +167,6 @@ def test_it_refuses_another_address_while_no_user_has_a_password(start: Callable
     assert up.leftovers() == []
 
 
-@pytest.mark.alone
 def test_a_data_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
     data = tmp_path / ("deep" * 25) / ("deeper" * 10)
     put_migrated(data)
@@ -171,8 +180,7 @@ def test_a_data_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
     assert up.leftovers() == []
 
 
-def test_queued_messages_survive_a_killed_valkey(start: Callable[..., Running]) -> None:
-    up = start()
+def test_queued_messages_survive_a_killed_valkey(up: Running) -> None:
     assert _valkey(up, "SET kept 1") == b"+OK\r\n"
     time.sleep(1.2)  # the append-only file is written every second
     before = up.children()["valkey"]
@@ -181,16 +189,14 @@ def test_queued_messages_survive_a_killed_valkey(start: Callable[..., Running]) 
     until(lambda: _valkey(up, "GET kept") == b"$1\r\n1\r\n", 2)
 
 
-def test_the_valkey_has_a_password_that_no_command_line_or_environment_shows(start: Callable[..., Running]) -> None:
-    up = start()
+def test_the_valkey_has_a_password_that_no_command_line_or_environment_shows(up: Running) -> None:
     password = sockets.valkey_password_file(up.data).read_text().split()[1]
     assert sockets.valkey_password_file(up.data).stat().st_mode & 0o777 == 0o600
     assert not any(password in command for command in up.leftovers())
     assert not any(password in Path(f"/proc/{pid}/environ").read_text() for pid in up.children().values())
 
 
-def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(start: Callable[..., Running]) -> None:
-    up = start()
+def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(up: Running) -> None:
     before = up.children()["sessions"]
     _valkey(up, "DEL sessions")
     _valkey(up, "SET sessions poison")

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 
 import pytest
 
@@ -34,7 +33,6 @@ except Superseded:
 """
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "directions", [("to", "back"), ("to",), ("back",)], ids=["both ways", "to the server", "from the server"]
 )
@@ -46,10 +44,8 @@ def test_the_entries_of_a_host_that_is_cut_off_go_on_elsewhere_and_it_comes_back
     there = at_work(site, shop, "two")
     assert there and len(there) < 4
     site.network.cut(two.machine, to="to" in directions, back="back" in directions)
-    began = time.monotonic()
     until(lambda: not two.agents(), LEASE_S)
-    until(lambda: there.keys() <= at_work(site, shop, "one").keys(), 60, every=0.1)
-    assert time.monotonic() - began < ELSEWHERE_S
+    until(lambda: there.keys() <= at_work(site, shop, "one").keys(), ELSEWHERE_S, every=0.1)
     assert set(sessions(site, shop, "outcome", "host = 'two' AND round_number = 2")) == {"lost"}
     for id_ in there:
         assert shop.git("show", f"{shop.entry(id_)['branch']}:started-{ids.index(id_)}") == "yes"

@@ -61,7 +61,8 @@ class _Pinned(http.client.HTTPConnection):
 
 
 def dial(ip: str, port: int) -> socket.socket:
-    """Connect to this address, without the resolver, which `socket.create_connection` would call again."""
+    """Connect to this address."""
+    # Not socket.create_connection: it asks the resolver again, which may answer another address than the one that was checked.
     opened = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
     opened.settimeout(TIMEOUT_S)
     try:

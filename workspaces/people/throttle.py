@@ -28,9 +28,10 @@ _slowed = threading.BoundedSemaphore(SLOWED_AT_ONCE)
 
 
 def count_try(name: str, address: str) -> float | None:
-    """Count a try before it is made, so that parallel tries count too. Returns the seconds to wait when it is too many, else None.
+    """Count a try before it is made. Returns the seconds to wait when it is too many, else None.
     Without an address only the name counts."""
     FailedLogin.objects.filter(since__lt=timezone.now() - WINDOW).delete()
+    # Before the password is checked: a hundred parallel tries would else all pass before the first one counts.
     is_slowed = bool(address) and _count(_key_of(address), MAX_OF_ADDRESS) is not None
     if is_slowed and not _is_slow_enough():
         return SLOW_S

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 PAGE_SIZE = 50
+Cursors = tuple[Callable[[Any], str], Callable[[str], tuple[Any, Any] | None]]
+"""The cursor of a row; and the two values in a cursor, or None."""
 _CURSOR = re.compile(r"(-?[0-9]{1,19})_([0-9]{1,19})")
 
 
@@ -25,6 +27,7 @@ def paginate(
     key: str,
     tie: str,
     read: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
+    cursors: Cursors | None = None,
     /,
     *,
     within: str = "",
@@ -32,9 +35,11 @@ def paginate(
     after: str = "",
     before: str = "",
 ) -> Page:
-    """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page.
+    """The rows beyond a cursor, ordered by `key` and then `tie`. An invalid cursor means the first page. `cursors`: for columns that are no
+    integers.
     `within`: a column that is the same in all rows, and the first one of the index. `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
-    cursor = _position(before or after)
+    cursor_of, position = cursors or (lambda row: f"{getattr(row, key)}_{getattr(row, tie)}", _position)
+    cursor = position(before or after)
     forward = not (before and cursor)
     down = descending == forward
     if cursor:
@@ -49,7 +54,7 @@ def paginate(
         rows.reverse()
     if not rows:
         return Page([])
-    first, last = (f"{getattr(row, key)}_{getattr(row, tie)}" for row in (rows[0], rows[-1]))
+    first, last = cursor_of(rows[0]), cursor_of(rows[-1])
     return Page(rows, after=last if more or not forward else "", before=first if cursor and (forward or more) else "")
 
 

@@ -9,16 +9,14 @@ from orchestration.models import Entry, Executor, FileLock, sql_dialect
 
 
 def overlapping(workspace_id: str, requested: Sequence[str]) -> list[tuple[str, str]]:
-    """The (path, entry id) of every lock that overlaps a requested path. One statement, by the index of paths.
-
-    SQLite keeps the order of a CROSS JOIN: the other order would read all requested paths for each lock.
-    """
+    """The (path, entry id) of every lock that overlaps a requested path. One statement, by the index of paths."""
     if not requested:
         return []
     names = {path.rstrip("/") for path in requested}
     exact = sorted({form for name in names for up in (name, *paths.ancestors(name)) for form in (up, up + "/")})
     below = sql_dialect.packed({"low": name + "/", "high": name + "0"} for name in sorted(names))
     with connection.cursor() as cursor:
+        # CROSS JOIN: SQLite keeps its order. With a plain join it reads all requested paths for each lock.
         cursor.execute(
             f"""SELECT path, entry_id FROM orchestration_filelock WHERE workspace_id = %s AND {sql_dialect.among("path")}
             UNION SELECT l.path, l.entry_id FROM {sql_dialect.table("r", {"low": "text", "high": "text"})}

@@ -93,8 +93,8 @@ def others(store: Store, path: Path, *options: str) -> list[str]:
 
 @contextmanager
 def _without_git(store: Store, path: Path, commit: str) -> Iterator[None]:
-    """Submodules stand without their .git meanwhile: git would run in them to see what changed, and an agent could have written their
-    settings."""
+    """Submodules stand without their .git meanwhile."""
+    # git would run inside them to see what changed, with settings that an agent may have written.
     moved: list[tuple[Path, Path]] = []
     try:
         for n, name in enumerate(changes.submodules(store.path, commit, env=store.env())):

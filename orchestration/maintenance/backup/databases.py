@@ -107,7 +107,7 @@ def check(file: Path, vendor: str) -> None:
 
 
 def _load_file(source: Path, at_rest: str) -> None:
-    """It gets its name when it is complete. A log of an empty database would be taken for its own."""
+    """The file gets its name when it is complete."""
     target = _sqlite()
     new = target.with_name(f".{target.name}.restored")
     shutil.copyfile(source, new)
@@ -115,7 +115,7 @@ def _load_file(source: Path, at_rest: str) -> None:
         database.executescript(f"BEGIN; {at_rest} COMMIT;")
     with open(new, "rb") as written:
         os.fsync(written.fileno())
-    for log in ("-wal", "-shm"):
+    for log in ("-wal", "-shm"):  # SQLite would replay the log of the empty database into this one
         target.with_name(target.name + log).unlink(missing_ok=True)
     new.replace(target)
 

@@ -417,11 +417,11 @@ class Shim:
                 key.data(key.fd)
 
     def wake_on_signals(self) -> None:
-        """A child's death or a TERM interrupts the select at once; plain handlers would let it sleep on."""
+        """Let a child's death or a TERM interrupt the select at once."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # Python restarts a select after a plain handler (PEP 475)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, lambda *_: self.end("stopped", time.monotonic(), self.spec["grace_s"]))

@@ -179,8 +179,7 @@ def remove_scratch(folder: Path) -> None:
 
 
 def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:
-    """Make the places for what is mounted into private folders. bubblewrap would follow a link there that an earlier process left, out of the
-    sandbox that it is still building."""
+    """Make the places for what is mounted into private folders."""
     for mount in mounts:
         for base, folder in private.items():
             name = os.path.relpath(mount.target, base)
@@ -189,6 +188,7 @@ def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> N
             if os.path.isdir(mount.source):
                 own_files.folder(Path(folder), name)
             elif not own_files.is_plain(Path(folder, name)):
+                # An earlier process may have left a link: bubblewrap follows it out of the sandbox that it still builds.
                 remove_scratch(Path(folder, name))
                 own_files.write(Path(folder), name, "")
 

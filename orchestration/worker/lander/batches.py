@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import structlog
-from django.db import transaction
 
 from orchestration.approval import gate, waiting
 from orchestration.backlog import unproven
 from orchestration.git.clones import checkouts, working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
-from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing
+from orchestration.models import Entry, Integration, IntegrationCommit, Landing
 from orchestration.sessions.folders import session_dir
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import (
@@ -20,8 +19,8 @@ from orchestration.worker.lander import (
     judging,
     proposals,
     pushing,
+    refs,
     refusals,
-    shared,
     swap,
     tip_watch,
 )
@@ -37,12 +36,12 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 def work(lease: Lease) -> None:
     """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
     for left in working_copies.names_in(
-        lease.folder, judging.checkout_name(lease, "*")
+        lease.bench.copies, judging.checkout_name(lease, "*")
     ):  # of landers that were killed or lost their lease
-        checkouts.discard(lease.repo, lease.folder / left)
-    shared.follow(lease)
+        checkouts.discard(lease.bench.repo, lease.bench.copies / left)
+    refs.fetch(lease)
     swap.recover(lease)
-    _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
+    _remove_worktrees(lease, working_copies.names_in(lease.bench.copies, "entry_*"))  # left by landers that were killed
     try:
         while _step(lease) and _is_more(lease):
             if branch.others_wait(lease.workspace_id):
@@ -63,21 +62,21 @@ def _is_more(lease: Lease) -> bool:
 
 def _step(lease: Lease) -> bool:
     """Land one batch. Returns whether there may be more to do."""
-    shared.follow(lease)
+    refs.fetch(lease)
     may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
         proposals.settle(lease)
     if lease.row().state == Integration.State.WAITING:
         return False  # a revert would take a rewritten branch over before a person decides
-    queued = list(queue.to_land(lease.workspace_id)[: lease.config.landing.batch + 1])
+    queued = list(queue.to_land(lease.workspace_id)[: lease.bench.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     elif not queued and lease.has_waiting:
         queued = list(queue.to_try(lease.workspace_id, lease.row().tip)[:1])
     if not queued:
         return False
-    queued = shared.present(lease, queued)
+    queued = refs.present(lease, queued)
     if not queued:
         return True  # what is behind them may be here
     row = lease.row()
@@ -93,15 +92,17 @@ def _step(lease: Lease) -> bool:
 
 def _land_queued(lease: Lease, queued: Sequence[Landing], tip: str, *, good: str) -> bool:
     batch, why = _batch(lease, queued, tip)
-    moves_forward = lease.config.land_by == "pull_request"
-    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=good, moves_forward=moves_forward)
+    moves_forward = lease.bench.config.land_by == "pull_request"
+    chain = candidates.build(
+        lease.bench.repo, tip, batch, base_name=lease.bench.base_branch, good=good, moves_forward=moves_forward
+    )
     _end_contained(lease, chain)
     if chain.refused is not None:
         refusals.conflict(lease, *chain.refused)
         return True
     if chain.steps and why:
         _try(lease, chain, why)
-    elif chain.steps and proposals.is_for(lease, batch[0]):
+    elif chain.steps and proposals.is_for(lease.bench.config, batch[0]):
         _propose(lease, chain)
     elif chain.steps:
         _land(lease, chain)
@@ -114,14 +115,14 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Land
     head, rules = queued[0], lease.approval_rules
     if head.state == Landing.State.PROPOSED:
         return [head], ""  # it was approved before it was proposed
-    why = gate.missing(rules, head, lease.repo, tip)
-    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry) or proposals.is_for(lease, head):
+    why = gate.missing(rules, head, lease.bench.repo, tip)
+    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry) or proposals.is_for(lease.bench.config, head):
         return [head], why
-    batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
+    batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.bench.config.landing.batch)
     for landing in queued[1:]:
         if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry) or unproven.below(landing.entry.pk) != []:
             break
-        if gate.missing(rules, landing, lease.repo, tip):
+        if gate.missing(rules, landing, lease.bench.repo, tip):
             break
         batch.append(landing)
     return batch, ""
@@ -136,14 +137,11 @@ def _end_contained(lease: Lease, chain: Chain) -> None:
     """Work that the tip contains already has landed."""
     if not chain.contained:
         return
-    done = swap.proofs(lease, chain.contained, chain.tip)
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    done = swap.proofs(lease.bench.repo, chain.contained, chain.tip)
+    with lease.deciding():
         ids = [landing.pk for landing in chain.contained]
         still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
         swap.end_landed(still, commit=chain.tip, done=done)
-    swap.announce(lease.workspace_id)
 
 
 def _try(lease: Lease, chain: Chain, why: str) -> None:
@@ -159,11 +157,8 @@ def _try(lease: Lease, chain: Chain, why: str) -> None:
 def _keep_waiting(lease: Lease, chain: Chain, why: str, judged: judging.Judged) -> None:
     """A person is asked about the last of the chain."""
     step = chain.steps[-1]
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         waiting.keep(step.landing, why, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
-    swap.announce(lease.workspace_id)
 
 
 def _propose(lease: Lease, chain: Chain) -> None:
@@ -204,7 +199,7 @@ def _land(lease: Lease, chain: Chain) -> None:
 def _land_chain(lease: Lease, batch: Sequence[Landing], tip: str, *, good: str) -> bool:
     """Land unproven work together with what proves it, the last of the batch: all of it, or nothing. Each tree is judged. Work that is still
     unproven waits on; what is wrong with one tree goes back to its entry."""
-    chain = candidates.build(lease.repo, tip, batch, base_name=lease.base_branch, good=good)
+    chain = candidates.build(lease.bench.repo, tip, batch, base_name=lease.bench.base_branch, good=good)
     _end_contained(lease, chain)
     if conflict := chain.refused or chain.left_out:
         refusals.conflict(lease, *conflict)
@@ -225,9 +220,9 @@ def _land_all(lease: Lease, chain: Chain) -> None:
         chains.prove(lease, head)
     elif is_wrong := _wrong_below(lease, chain):
         refusals.combination(lease, is_wrong[0], chain.tip, is_wrong[1])
-    elif others and proposals.is_for(lease, head):
+    elif others and proposals.is_for(lease.bench.config, head):
         chains.prove(lease, landings[0])  # each has a pull request of its own, the lowest first
-    elif why := gate.missing(lease.approval_rules, head, lease.repo, chain.tip, under=others):
+    elif why := gate.missing(lease.approval_rules, head, lease.bench.repo, chain.tip, under=others):
         _keep_waiting(lease, chain, why, judged)
     else:
         _swap(lease, chain, count, judged)
@@ -245,14 +240,14 @@ def _wrong_below(lease: Lease, chain: Chain) -> tuple[Landing, tuple[str, ...]] 
 def _judge(lease: Lease, chain: Chain, count: int, *, needs_gain: bool = True) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
     last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
-    named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
+    named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.bench.base_branch for landing in landings)
     return judging.judge(lease, chain.good, last, landings, named=named, needs_gain=needs_gain)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:
     """Land the first `count` merges. False: one of them was withdrawn meanwhile, and nothing moved."""
     steps = chain.steps[:count]
-    new = candidates.commit_of(lease.repo, chain, count)
+    new = candidates.commit_of(lease.bench.repo, chain, count)
     subject = steps[0].message.split("\n")[0]
     if count > 1:
         subject = "Land " + ", ".join(f"#{step.landing.entry.seq}" for step in steps if step.landing.entry is not None)
@@ -269,7 +264,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
     )
     if landed:
         _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])
-        shared.tidy(lease)
+        refs.tidy(lease)
     return landed
 
 
@@ -288,7 +283,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 def _push_on_request(lease: Lease) -> None:
     row = lease.row()
     if row.push_wanted:
-        pushing.push(lease.workspace, row.tip, lease.config, is_asked=True)
+        pushing.push(lease.bench, row.tip, is_asked=True)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 

@@ -1,14 +1,13 @@
 """Unproven work and what proves it: what must land together, and what becomes of work that is tried on a new tip."""
 
-from django.db import transaction
+from pathlib import Path
+
 from django.db.models.functions import Now
 
 from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules.transitions import LANDING
 from orchestration.git import history
-from orchestration.models import Entry, Executor, Landing, Round, TreeVerdict
-from orchestration.repositories import local_repository
-from orchestration.worker.lander import swap
+from orchestration.models import Entry, Landing, Round, TreeVerdict
 from orchestration.worker.lander.lease import Lease
 
 
@@ -18,20 +17,17 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
     if landing.entry_id is None or landing.state == Landing.State.PROPOSED:
         return []
     below = unproven.below(landing.entry_id)
-    if below is not None and all(_is_in(lease, other.commit, landing.commit) for other in below):
+    if below is not None and all(_is_in(lease.bench.repo, other.commit, landing.commit) for other in below):
         return below
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         if Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True).exists():
             unproven.go_back(Entry.objects.select_related("account").get(pk=landing.entry_id))
-    swap.announce(lease.workspace_id)
     return None
 
 
-def _is_in(lease: Lease, commit: str, head: str) -> bool:
+def _is_in(repo: Path, commit: str, head: str) -> bool:
     """A commit that is not on this host is in none that is."""
-    return local_repository.has(lease.repo, commit) and history.contains(lease.repo, head, commit)
+    return history.has(repo, commit) and history.contains(repo, head, commit)
 
 
 def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:
@@ -43,11 +39,8 @@ def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: Tree
 
 def prove(lease: Lease, landing: Landing) -> None:
     """A failing case passes by it on this tip, or what builds on it has shown as much: it is queued like any other work."""
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         waiting = Landing.objects.filter(pk=landing.pk, state=Landing.State.UNPROVEN)
         if waiting.update(state=Landing.State.QUEUED):
             Round.objects.filter(landings=landing).update(is_unproven=False)
             entry_state.move(Entry.objects.select_related("account").get(pk=landing.entry_id), LANDING)
-    swap.announce(lease.workspace_id)

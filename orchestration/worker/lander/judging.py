@@ -21,6 +21,7 @@ from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander.candidates import Step
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.runner import LanderRunner
+from orchestration.worker.preparing.workbench import LanderBench
 from orchestration.worker.steps.verifying import question_for
 
 
@@ -38,36 +39,36 @@ class Judged:
 
 def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, CheckRun]:
     """The checks' results on the tip; the checks run now if these are not known. Raises CannotJudge."""
-    if not lease.config.verify:
+    if not lease.bench.config.verify:
         return {}
-    verdict = None if anew else known(lease, commit)
+    verdict = None if anew else known(lease.bench, commit)
     if verdict is None:
         verdict = judge_base(lease, commit, store.Kind.TIP)
     return _comparable(lease, verdict)
 
 
-def known(lease: Lease, commit: str) -> TreeVerdict | None:
-    return store.newest(lease.workspace_id, changes.tree_of(lease.repo, commit), lease.checks_hash)
+def known(bench: LanderBench, commit: str) -> TreeVerdict | None:
+    return store.newest(bench.workspace_id, changes.tree_of(bench.repo, commit), bench.checks_hash)
 
 
 def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     """Run the checks on a commit, without the variables of an entry. Raises CannotJudge."""
-    tree = changes.tree_of(lease.repo, commit)
+    tree = changes.tree_of(lease.bench.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
     name = f"{checkout_name(lease)}-tip"  # a merge's working copy may be there
     return baseline.judge_base(
-        lease.workspace_id, lease.store, commit, lease.config, runner, folder=lease.folder, name=name, kind=kind
+        lease.workspace_id, lease.bench.store, commit, lease.bench.config, runner, folder=lease.bench.copies, name=name, kind=kind
     )
 
 
 def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str, needs_gain: bool = True) -> Judged:
     """The verdict on the tree of the `last` merge, compared with the tip's. `needs_gain`: of unproven work, which then stays unproven unless a
     failing case passes. Raises CannotJudge, Fenced or Halted."""
-    if not lease.config.verify:
+    if not lease.bench.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings, needs_gain=needs_gain)
-    apart = scopes.among(lease.config, lease.row().entry_scoped)
-    stored = store.newest(lease.workspace_id, last.tree, lease.checks_hash)
+    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
+    stored = store.newest(lease.workspace_id, last.tree, lease.bench.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
         if result.passed:
@@ -80,7 +81,7 @@ def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, na
 
 def _base_with_gains(lease: Lease, tip: str, landings: Sequence[Landing], *, anew: bool = False) -> dict[str, CheckRun]:
     rounds = [landing.round_id for landing in landings if landing.round_id is not None]
-    return gains.added(base_runs(lease, tip, anew=anew), rounds, lease.checks_hash)
+    return gains.added(base_runs(lease, tip, anew=anew), rounds, lease.bench.checks_hash)
 
 
 def _run(
@@ -93,10 +94,10 @@ def _run(
     *,
     what: str,
 ) -> Judged:
-    apart = scopes.among(lease.config, lease.row().entry_scoped)
-    common = [check for check in lease.config.verify if check.name not in apart]
+    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
+    common = [check for check in lease.bench.config.verify if check.name not in apart]
     began = time.monotonic()
-    with working_copies.checkout(lease.store, lease.folder, checkout_name(lease), last.commit) as checkout:
+    with working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit) as checkout:
         runner = LanderRunner(lease, what=what, tree=last.tree)
         try:
             runner.set_up(checkout)
@@ -119,11 +120,11 @@ def _run(
         lease.workspace_id,
         tree=last.tree,
         commit=last.commit,
-        checks_hash=lease.checks_hash,
+        checks_hash=lease.bench.checks_hash,
         kind=store.Kind.LANDING,
         runs=runs,
         result=result,
-        base_tree=changes.tree_of(lease.repo, last.parents[0]),
+        base_tree=changes.tree_of(lease.bench.repo, last.parents[0]),
         seconds=time.monotonic() - began,
     )
     return Judged(passed, findings, verdict, reused=False, is_unproven=passed and result.is_unproven)
@@ -131,7 +132,7 @@ def _run(
 
 def _refuse_broken_setup(lease: Lease, tip: str) -> None:
     """Raises CannotJudge where the setup fails on the tip as well, as without a network: then that says nothing about the work."""
-    with working_copies.checkout(lease.store, lease.folder, f"{checkout_name(lease)}-tip", tip) as checkout:
+    with working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip) as checkout:
         LanderRunner(lease, what=f"setup on {tip[:12]}").set_up(checkout)
 
 
@@ -139,9 +140,9 @@ def _found_out(
     lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
 ) -> set[str]:
     """Checks of scope `auto` that look at their entry: they report cases that are gone, or are good, with an entry's variables alone."""
-    shown = scopes.judging_alone(lease.workspace_id, lease.checks_hash)
+    shown = scopes.judging_alone(lease.workspace_id, lease.bench.checks_hash)
     entries = [landing for landing in landings if landing.entry is not None]
-    automatic = {check.name: check for check in lease.config.verify if check.scope == "auto"}
+    automatic = {check.name: check for check in lease.bench.config.verify if check.scope == "auto"}
     newly = set()
     for run in runs:
         check = automatic.get(run.name)
@@ -155,7 +156,7 @@ def _found_out(
             and not _once(lease, None, checkout, check).is_green
         ):
             newly.add(run.name)
-    scopes.keep(lease.workspace_id, lease.config, newly)
+    scopes.keep(lease.workspace_id, lease.bench.config, newly)
     lease.refresh()
     return newly
 
@@ -171,7 +172,7 @@ def _once(lease: Lease, landing: Landing | None, checkout: Path, check: Check) -
 def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names: Collection[str], tree: str) -> tuple[str, ...]:
     """Run the checks of scope `entry` with each entry's variables, one entry at a time. Returns the findings."""
     findings: list[str] = []
-    own = [check for check in lease.config.verify if check.name in names]
+    own = [check for check in lease.bench.config.verify if check.name in names]
     for landing in landings:
         if landing.entry is None or not own:
             continue
@@ -186,9 +187,9 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
 
 def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) -> Question:
     """The targets and the texts of all entries that land."""
-    asked = [question_for(landing.entry, lease.config.pass_policy) for landing in landings if landing.entry is not None]
+    asked = [question_for(landing.entry, lease.bench.config.pass_policy) for landing in landings if landing.entry is not None]
     return Question(
-        policy=lease.config.pass_policy,
+        policy=lease.bench.config.pass_policy,
         targets=tuple(target for each in asked for target in each.targets),
         text="\n".join(each.text for each in asked),
         needs_gain=needs_gain and landings[-1].state == Landing.State.UNPROVEN,
@@ -197,17 +198,17 @@ def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) ->
 
 
 def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
-    apart = scopes.among(lease.config, lease.row().entry_scoped)
+    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
     return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
 
 
 def _is_doubtful(lease: Lease, tip: str) -> bool:
     """True if the tip's verdict is old, or was reached for one entry: the checks run again before it refuses work."""
-    verdict = known(lease, tip)
+    verdict = known(lease.bench, tip)
     if verdict is None:
         return False
-    is_old = verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
-    return is_old or scopes.may_mislead(verdict, lease.config)
+    is_old = verdict.at < now() - timedelta(seconds=lease.bench.config.verdict_max_age_s)
+    return is_old or scopes.may_mislead(verdict, lease.bench.config)
 
 
 def checkout_name(lease: Lease, fence: str = "") -> str:

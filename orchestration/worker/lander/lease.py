@@ -1,29 +1,25 @@
-"""The state of one lander while it works on a workspace: the fence of its lease, the repository, the config."""
+"""A lander's hold on a workspace while it works on it: every write carries the fence, and renews it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.configuration import Approve, Config, secrets
-from orchestration.git.clones.store.stores import Store
+from orchestration.configuration import Approve
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing, PullRequest
-from orchestration.repositories import local_repository
-from orchestration.repositories.authority import Authority
-from orchestration.sessions.folders import session_dir
 from orchestration.sessions.sandbox import HostFault
-from orchestration.verdicts import checks_hash
 from orchestration.worker import host_faults
-from workspaces.models import Workspace
-from workspaces.secrets.masking import NO_MASK, Mask
+from orchestration.worker.preparing import workbench
+from orchestration.worker.preparing.workbench import LanderBench
 
 RENEW_S = 2.0
 STOPPED = "everything was stopped"
@@ -35,17 +31,18 @@ class Halted(Exception):
 
 @dataclass
 class Lease:
-    """`is_stopping`: whether this process shuts down. `authority`: the repository that several hosts share; `shared`: its refs, as last seen."""
+    """`is_stopping`: whether this process shuts down. `shared`: the refs of the repository that several hosts share, as last seen."""
 
-    workspace: Workspace
+    bench: LanderBench
     fence: int
-    config: Config
     is_stopping: Callable[[], bool]
-    mask: Mask = NO_MASK
-    authority: Authority | None = None
+    workspace_id: str = field(init=False)
     shared: dict[str, str] = field(default_factory=dict)
     _renewed: float = field(default_factory=time.monotonic)
     _row: Integration | None = None
+
+    def __post_init__(self) -> None:
+        self.workspace_id = self.bench.workspace_id
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
@@ -55,42 +52,7 @@ class Lease:
             raise Halted(STOPPED)
         if fault := host_faults.of_config(executor.config):
             raise HostFault(fault)
-        config = configuration.load(executor.config)
-        mask = secrets.mask_for(workspace_id, configuration.envs(config))
-        return cls(executor.workspace, fence, config, is_stopping, mask, local_repository.authority_of(executor.workspace))
-
-    @property
-    def workspace_id(self) -> str:
-        return self.workspace.pk
-
-    @property
-    def repo(self) -> Path:
-        return local_repository.path(self.workspace)
-
-    @property
-    def origin(self) -> str:
-        return self.workspace.origin
-
-    @property
-    def base_branch(self) -> str:
-        return self.workspace.base_branch
-
-    @property
-    def branch_name(self) -> str:
-        return self.config.integration_branch
-
-    @property
-    def checks_hash(self) -> str:
-        return checks_hash.of(self.config)
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the lander's working copies."""
-        return session_dir.worktrees()
-
-    @property
-    def store(self) -> Store:
-        return session_dir.store(self.workspace_id, self.repo)
+        return cls(workbench.of_lander(executor.workspace, configuration.load(executor.config)), fence, is_stopping)
 
     @property
     def approval_rules(self) -> Approve:
@@ -131,6 +93,20 @@ class Lease:
             self._row = copy(self._row)
             for name, value in fields.items():
                 setattr(self._row, name, value)
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """A transaction with the executor's row locked, which moving an entry needs; afterwards what waits is woken. Raises Fenced."""
+        with transaction.atomic():
+            Executor.objects.select_for_update().get(pk=self.workspace_id)
+            self.write()
+            yield
+        self.announce()
+
+    def announce(self) -> None:
+        """Wake those who may go on now, and refresh the pages."""
+        wake_ups.enqueue_cycle(self.workspace_id)
+        wake_ups.publish_change(self.workspace_id, "executor", "entries", "locks", "landing", "budget")
 
     def enter(self, phase: str, *, tree: str = "") -> None:
         """Show what is done now. `tree`: on which the checks run."""

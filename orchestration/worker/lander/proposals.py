@@ -4,22 +4,22 @@ no forge: `forges/sync` does, in the control worker."""
 import time
 
 import structlog
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration.backlog import entry_state
 from orchestration.backlog.rules import ways
 from orchestration.backlog.rules.transitions import Next
+from orchestration.configuration import Config
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
-from orchestration.git import branches, conflicts
+from orchestration.git import branches, conflicts, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
-from orchestration.models import Entry, Executor, Landing, PullRequest, Round
+from orchestration.models import Entry, Landing, PullRequest, Round
 from orchestration.pull_requests import requests
-from orchestration.repositories import local_repository, problems
+from orchestration.repositories import problems
 from orchestration.sessions.folders import session_dir
 from orchestration.worker.lander import candidates, judging, refs, swap
 from orchestration.worker.lander.candidates import Chain
@@ -39,22 +39,19 @@ STALE = "stale info"  # git's own words
 ELSEWHERE = "This host has no remote of the repository: a session worker on the host that has it pushes the branch"
 
 
-def is_for(lease: Lease, landing: Landing) -> bool:
+def is_for(config: Config, landing: Landing) -> bool:
     """True if the work lands by pull request. An open pull request counts even where the config has changed since."""
-    return landing.entry_id is not None and (lease.config.land_by == "pull_request" or landing.state == Landing.State.PROPOSED)
+    return landing.entry_id is not None and (config.land_by == "pull_request" or landing.state == Landing.State.PROPOSED)
 
 
 def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
     """Its merge is green: the entry waits for the pull request. The row is there before anything is pushed."""
     [step] = chain.steps
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
-        stack = lease.config.forge is not None and lease.config.forge.stack
+    with lease.deciding():
+        stack = lease.bench.config.forge is not None and lease.bench.config.forge.stack
         requests.propose(
-            step.landing, base=lease.base_branch, tip=chain.tip, commit=step.commit, verdict=judged.verdict, stack=stack
+            step.landing, base=lease.bench.base_branch, tip=chain.tip, commit=step.commit, verdict=judged.verdict, stack=stack
         )
-    swap.announce(lease.workspace_id)
     push_due(lease)
 
 
@@ -64,7 +61,7 @@ def settle(lease: Lease) -> None:
         return
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id).select_related("entry")
     for row in rows.filter(state=PullRequest.State.MERGED, ended_at__isnull=True):
-        if refs.contains(lease, lease.row().tip, row.merge_commit):
+        if refs.contains(lease.bench.repo, lease.row().tip, row.merge_commit):
             _end(lease, row)
         elif problem := lease.row().base_problem:
             _show(row, f"Merged there. {problem}")
@@ -80,7 +77,7 @@ def push_due(lease: Lease) -> None:
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id, state__in=PullRequest.UNDECIDED, foreign_head="")
     waiting = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.PROPOSED)
     for row in rows.exclude(pushed=F("head")).filter(entry__in=waiting.values("entry")):
-        if not local_repository.has(lease.repo, row.head):
+        if not history.has(lease.bench.repo, row.head):
             _show(row, f"{row.head[:12]}, which is to be pushed, is not on this host: it is looked for again")
             continue
         began = time.monotonic()
@@ -92,12 +89,12 @@ def push_due(lease: Lease) -> None:
 
 def _push(lease: Lease, row: PullRequest) -> bool:
     """Only where the branch is as Muster left it: commits of others are not overwritten. False: it failed, which is shown; it is tried again."""
-    if lease.config.forge is None:
+    if lease.bench.config.forge is None:
         problem = "The config names no forge any more: name one, or put the entry on hold"
-    elif not local_repository.is_home(lease.workspace) and not lease.origin:
+    elif not lease.bench.is_home and not lease.bench.origin:
         problem = ELSEWHERE
     else:
-        problem = _pushed(lease, row, lease.config.forge.remote)
+        problem = _pushed(lease, row, lease.bench.config.forge.remote)
     if problem == STALE:
         _after_others(lease, row)
         return True
@@ -121,7 +118,7 @@ def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
     ref = f"refs/heads/{row.branch}"
     command = ("push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{row.pushed}", remote, f"{row.head}:{ref}")
     try:
-        code, output, errors = git.attempt(lease.repo, *command, timeout_s=PUSH_TIMEOUT_S)
+        code, output, errors = git.attempt(lease.bench.repo, *command, timeout_s=PUSH_TIMEOUT_S)
     except GitError as error:
         code, output, errors = 1, "", str(error)
     if code == 0:
@@ -134,10 +131,10 @@ def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
 
 def _after_others(lease: Lease, row: PullRequest) -> None:
     """The branch is not where Muster left it: it was deleted, and is pushed anew, or it has commits of others, which are taken in."""
-    assert lease.config.forge is not None
-    remote, ref = lease.config.forge.remote, f"refs/heads/{row.branch}"
+    assert lease.bench.config.forge is not None
+    remote, ref = lease.bench.config.forge.remote, f"refs/heads/{row.branch}"
     try:
-        line = git.run(lease.repo, "ls-remote", remote, ref, timeout_s=FETCH_TIMEOUT_S)
+        line = git.run(lease.bench.repo, "ls-remote", remote, ref, timeout_s=FETCH_TIMEOUT_S)
     except GitError as error:
         _show(row, problems.summary(str(error)))
         return
@@ -150,9 +147,7 @@ def _after_others(lease: Lease, row: PullRequest) -> None:
 
 def _end(lease: Lease, row: PullRequest) -> None:
     """It was merged, and the integration branch has it. Work that began since goes on, and gets a pull request of its own."""
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         if not PullRequest.objects.filter(pk=row.pk, ended_at__isnull=True).update(ended_at=Now(), message=""):
             return
         entry = Entry.objects.select_related("account").get(pk=row.entry_id)
@@ -161,7 +156,6 @@ def _end(lease: Lease, row: PullRequest) -> None:
             swap.end_landed(proposed, commit=row.merge_commit, done={entry.pk: ways.merged(row.pk)})
         elif entry.deleted_at is None and entry.status in (Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED):
             _done_meanwhile(entry, row)
-    swap.announce(lease.workspace_id)
 
 
 def _done_meanwhile(entry: Entry, row: PullRequest) -> None:
@@ -177,53 +171,52 @@ def _done_meanwhile(entry: Entry, row: PullRequest) -> None:
 
 def _adopt(lease: Lease, row: PullRequest) -> None:
     """Have the commits of others here, on the entry's branch, and queue them: merged with work that was not pushed yet, if there is some."""
-    if lease.config.forge is None:
+    if lease.bench.config.forge is None:
         return
     kept = f"refs/muster/pulls/{row.entry_id}"
     refspec = f"+refs/heads/{row.branch}:{kept}"
     try:
-        git.run(lease.repo, "fetch", "--quiet", "--no-tags", lease.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S)
-        theirs = git.run(lease.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
+        git.run(
+            lease.bench.repo, "fetch", "--quiet", "--no-tags", lease.bench.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S
+        )
+        theirs = git.run(lease.bench.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
         if theirs == row.head:  # the forge was a little behind its git
             PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
             return
         head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
-        is_replaced = not refs.contains(lease, head, row.head)
+        is_replaced = not refs.contains(lease.bench.repo, head, row.head)
         _move_branch(lease, row.entry, head)
     except GitError as error:
         _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
         return
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         if is_replaced:  # they pushed by force: what lands is theirs alone
             Round.objects.filter(entry_id=row.entry_id).exclude(commit="").update(given_up=True)
         requests.replace_by(row, head, pushed=theirs)
-    swap.announce(lease.workspace_id)
 
 
 def _joined(lease: Lease, row: PullRequest, theirs: str) -> str:
     """Their commits and the newest round's in one. Raises GitError where they conflict."""
-    if refs.contains(lease, row.head, theirs):
+    if refs.contains(lease.bench.repo, row.head, theirs):
         return row.head
-    merge = conflicts.merge_trees(lease.repo, row.head, theirs)
+    merge = conflicts.merge_trees(lease.bench.repo, row.head, theirs)
     if merge.files:
         named = ", ".join(merge.files[:5])
         raise GitError(
             "merge", f"They conflict with the newest round in {named}: merge {row.entry.branch} there, or take them back"
         )
     message = f"Merge what others pushed to {row.branch}\n\nMuster-Entry: {row.entry_id}\n"
-    return candidates.write(lease.repo, merge.sha, [row.head, theirs], message)
+    return candidates.write(lease.bench.repo, merge.sha, [row.head, theirs], message)
 
 
 def _move_branch(lease: Lease, entry: Entry, head: str) -> None:
     """The entry's next round starts from what others pushed. What the branch had is kept under a ref of Muster's own. Raises GitError."""
-    before = branches.tip(lease.repo, entry.branch)
+    before = branches.tip(lease.bench.repo, entry.branch)
     if before == head:
         return
-    if (where := branches.checked_out_in(lease.repo, entry.branch)) is not None:
+    if (where := branches.checked_out_in(lease.bench.repo, entry.branch)) is not None:
         raise GitError("update-ref", f"{entry.branch} is checked out in {where}: check out another branch there")
     if before:
-        git.run(lease.repo, "update-ref", f"refs/muster/pulls/{entry.pk}-before", before)
+        git.run(lease.bench.repo, "update-ref", f"refs/muster/pulls/{entry.pk}-before", before)
     session_dir.working_copy(entry).discard()
-    git.run(lease.repo, "update-ref", "-m", "muster: adopt", f"refs/heads/{entry.branch}", head, before or "0" * len(head))
+    git.run(lease.bench.repo, "update-ref", "-m", "muster: adopt", f"refs/heads/{entry.branch}", head, before or "0" * len(head))

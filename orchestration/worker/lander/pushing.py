@@ -4,15 +4,14 @@ import time
 
 import structlog
 
-from orchestration.configuration import Config
 from orchestration.facts import events
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
-from orchestration.repositories import local_repository, problems
+from orchestration.repositories import problems
+from orchestration.worker.preparing.workbench import LanderBench
 from workspaces import activity
 from workspaces.access import MUSTER
-from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -22,22 +21,23 @@ _paused_until: dict[str, float] = {}
 ELSEWHERE = "Landed by a host that has no remote of this repository: a session worker on the host that has it pushes with its next landing"
 
 
-def push(workspace: Workspace, commit: str, config: Config, *, is_asked: bool = False) -> None:
+def push(bench: LanderBench, commit: str, *, is_asked: bool = False) -> None:
     """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
 
     Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch. `is_asked`: by a person, also
     while a remote that took long to fail is left alone.
     """
-    if config.push is None or (time.monotonic() < _paused_until.get(workspace.pk, 0) and not is_asked):
+    config, workspace_id = bench.config, bench.workspace_id
+    if config.push is None or (time.monotonic() < _paused_until.get(workspace_id, 0) and not is_asked):
         return
-    if not local_repository.is_home(workspace) and not workspace.origin:
-        _record_result(workspace.pk, error=ELSEWHERE)
+    if not bench.is_home and not bench.origin:
+        _record_result(workspace_id, error=ELSEWHERE)
         return
     refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"
     began = time.monotonic()
     try:
         git.run(
-            local_repository.path(workspace),
+            bench.repo,
             "push",
             "--porcelain",
             "--no-verify",
@@ -47,12 +47,12 @@ def push(workspace: Workspace, commit: str, config: Config, *, is_asked: bool = 
         )
     except git.GitError as error:
         advice = problems.advice(str(error))
-        _record_result(workspace.pk, error=f"{str(error)[-380:]} {advice}".strip())
-        _paused_until[workspace.pk] = time.monotonic() + min((time.monotonic() - began) * PAUSE_FACTOR, MAX_PAUSE_S)
+        _record_result(workspace_id, error=f"{str(error)[-380:]} {advice}".strip())
+        _paused_until[workspace_id] = time.monotonic() + min((time.monotonic() - began) * PAUSE_FACTOR, MAX_PAUSE_S)
         log.warning("push.failed", error=str(error)[-300:])
         return
-    _paused_until.pop(workspace.pk, None)
-    _record_result(workspace.pk, commit=commit)
+    _paused_until.pop(workspace_id, None)
+    _record_result(workspace_id, commit=commit)
 
 
 def _record_result(workspace_id: str, *, error: str = "", commit: str = "") -> None:

@@ -1,37 +1,49 @@
-"""The refs of an integration branch: Muster's own, which is where landings happen, and the named branch, which follows it.
+"""The refs of an integration branch: Muster's own, which is where landings happen, and the named branch, which follows it; and both at the
+repository that several hosts share, with the commits that are to land.
 
 Each moves by compare-and-set after the fence, so that a lander that lost its lease undoes nothing.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from orchestration.backlog import lost_work
 from orchestration.git import branches, history, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
-from orchestration.landing import branch
-from orchestration.repositories.authority import Moved, Unreachable
+from orchestration.landing import queue
+from orchestration.messaging import wake_ups
+from orchestration.models import Landing
+from orchestration.repositories import claims, local_repository
+from orchestration.repositories.authority import ABSENT, Moved, Unreachable
 from orchestration.repositories.remote import Remote
-from orchestration.worker.lander import shared
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.preparing import sharing
+
+log = structlog.get_logger(__name__)
 
 
-def value_of(lease: Lease, ref: str) -> str:
-    if (known := places.ref(lease.repo, ref)) is not None:
+def value_of(repo: Path, ref: str) -> str:
+    if (known := places.ref(repo, ref)) is not None:
         return known
-    code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return sha.strip() if code == 0 else ""
 
 
 def follow_row(lease: Lease) -> None:
     """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
-    before, tip = value_of(lease, branch.ref_of(lease.workspace_id)), lease.row().tip
+    before, tip = value_of(lease.bench.repo, lease.bench.own_ref), lease.row().tip
     if tip and before != tip:
         move_own(lease, tip, before, "muster: follow")
 
 
 def move_own(lease: Lease, new: str, before: str, message: str) -> None:
     """Move Muster's own ref. Raises Fenced or GitError; then a lock that a git left in a power failure is gone for the next try."""
-    own_ref = branch.ref_of(lease.workspace_id)
+    own_ref = lease.bench.own_ref
     if problem := _move(lease, own_ref, new, before, message):
-        recovery.release_old_lock(lease.repo, own_ref, after_s=git.TIMEOUT_S)
+        recovery.release_old_lock(lease.bench.repo, own_ref, after_s=git.TIMEOUT_S)
         raise GitError("update-ref", problem)
 
 
@@ -45,12 +57,12 @@ def deliver(lease: Lease, commit: str, *, here: str = "") -> None:
 
 def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
     """Let the named branch follow, as `deliver` does. Returns the fields to write to the row."""
-    name, row = lease.branch_name, lease.row()
-    here = here or branches.tip(lease.repo, name) or ""
-    delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
+    name, row = lease.bench.branch, lease.row()
+    here = here or branches.tip(lease.bench.repo, name) or ""
+    delivered = here if is_between(lease.bench.repo, row.delivered, here, commit) else row.delivered
     if here == commit:
         problem = ""
-    elif (where := branches.checked_out_in(lease.repo, name)) is not None:
+    elif (where := branches.checked_out_in(lease.bench.repo, name)) is not None:
         problem = f"not delivered: {name} is checked out in {where}"
     elif here and here != delivered:
         problem = f"not delivered: {name} was moved by somebody else"
@@ -60,16 +72,16 @@ def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
     return {"undelivered": problem[:300], "delivered": delivered if problem else commit}
 
 
-def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
+def is_between(repo: Path, delivered: str, here: str, tip: str) -> bool:
     """True if the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
     if not here or here in (delivered, tip):
         return bool(here)
-    return bool(delivered) and contains(lease, here, delivered) and contains(lease, tip, here)
+    return bool(delivered) and contains(repo, here, delivered) and contains(repo, tip, here)
 
 
-def contains(lease: Lease, tip: str, commit: str) -> bool:
+def contains(repo: Path, tip: str, commit: str) -> bool:
     try:
-        return history.contains(lease.repo, tip, commit)
+        return history.contains(repo, tip, commit)
     except GitError:  # one of them is not there
         return False
 
@@ -80,18 +92,99 @@ def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
     The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
     """
     lease.write()
-    if isinstance(lease.authority, Remote):
+    if isinstance(lease.bench.authority, Remote):
         return _move_shared(lease, ref, new)
-    code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
+    code, _, errors = git.attempt(lease.bench.repo, "update-ref", "-m", message, ref, new, before)
     return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"
 
 
 def _move_shared(lease: Lease, ref: str, new: str) -> str:
     """The same at the repository that several hosts share, and then here."""
     try:
-        shared.move(lease, ref, new)
+        _move_from_seen(lease, ref, new)
     except Moved:
         return "it was moved there by somebody else"
     except Unreachable as problem:
         return str(problem)
     return ""
+
+
+def fetch(lease: Lease) -> None:
+    """Have the shared branches here, and there what landed while this host was alone. Raises Unreachable, or GitError."""
+    authority = lease.bench.authority
+    if not isinstance(authority, Remote):
+        return
+    local_repository.ensure(lease.bench.workspace)
+    own, named = lease.bench.own_ref, f"refs/heads/{lease.bench.branch}"
+    lease.shared = authority.refs(own, named, f"refs/heads/{lease.bench.base_branch}")
+    authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.bench.repo, ref) != sha])
+    tip = lease.row().tip
+    if named not in lease.shared:
+        _begin(lease, named)
+    if not tip:
+        return
+    if not history.has(lease.bench.repo, tip):
+        raise GitError("fetch", f"The landed commit {tip[:12]} is on another host only: its session worker must be online")
+    at = lease.shared.get(own, ABSENT)
+    if at != tip and (not at or history.contains(lease.bench.repo, tip, at)):
+        _move_from_seen(lease, own, tip)
+
+
+def _begin(lease: Lease, named: str) -> None:
+    """The integration branch is not there yet: it begins where it is known to be, else where the base branch is. Raises Unreachable, or
+    GitError."""
+    known = lease.row().tip or branches.tip(lease.bench.repo, lease.bench.branch)
+    start = known or branches.tip_or_raise(lease.bench.repo, lease.bench.base_branch)
+    try:
+        if history.has(lease.bench.repo, start):
+            _move_from_seen(lease, named, start)
+    except Moved:
+        log.info("branch.began_elsewhere", workspace=lease.workspace_id)  # the next look sees it
+
+
+def _move_from_seen(lease: Lease, ref: str, new: str) -> None:
+    """Move a shared ref from where it was last seen. Raises Moved, or Unreachable."""
+    assert lease.bench.authority is not None
+    lease.bench.authority.move(ref, new, before=lease.shared.get(ref, ABSENT))
+    lease.shared[ref] = new
+
+
+def tidy(lease: Lease) -> None:
+    """Remove the refs of what has landed. A failure does not undo the landing: it is tried again within the hour."""
+    if lease.bench.authority is None:
+        return
+    try:
+        sharing.tidy(lease.bench.workspace)
+    except GitError as problem:
+        log.warning("refs.not_removed", workspace=lease.workspace_id, error=str(problem)[-300:])
+
+
+def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
+    """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
+    wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
+    missing = [landing for landing in landings if not history.has(lease.bench.repo, landing.commit)]
+    if missing and isinstance(lease.bench.authority, Remote):
+        refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
+        lease.bench.authority.fetch(list(lease.bench.authority.refs(*refs)))
+    gone = [landing for landing in missing if not history.has(lease.bench.repo, landing.commit)]
+    if gone and not history.has(lease.bench.repo, lease.row().tip):
+        raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
+    present_now = [landing for landing in landings if landing not in gone]
+    queue.has_come(present_now)
+    for landing in gone:
+        _wait(lease, landing)
+    return present_now
+
+
+def _wait(lease: Lease, landing: Landing) -> None:
+    what = f"The commit {landing.commit[:12]}" + (f" of #{landing.entry.seq}" if landing.entry else "")
+    host = lost_work.elsewhere(landing.round) if landing.round is not None else None
+    log.warning("landing.commit_missing", entry=landing.entry_id, commit=landing.commit, host=host.name if host else "")
+    if landing.entry is not None and landing.round is not None and host is None:
+        lost_work.begin_again_at_once(landing.entry)
+        return
+    if landing.entry is not None and host is not None:
+        lost_work.wait_for(landing.entry.pk, host.id)
+    where = f"is on {host.name} alone, which is asked for it" if host else "is not on this host"
+    queue.wait_for_host(landing, f"{what} {where}: it lands once it is shared, and others land meanwhile")
+    wake_ups.publish_change(lease.workspace_id, "landing", "entries")

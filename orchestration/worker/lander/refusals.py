@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -13,9 +12,8 @@ from orchestration.facts import events
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.git import conflicts
 from orchestration.landing import queue
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing
+from orchestration.models import Entry, IntegrationCommit, Landing
 from orchestration.sessions import rounds
-from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -26,7 +24,7 @@ MAX_PARTNERS = 10
 def conflict(lease: Lease, landing: Landing, merge: conflicts.MergedTree) -> None:
     """Its text conflicts with what is on the branch."""
     notes = "".join(f"\n{note}" for note in merge.notes)
-    text = f"{Reason.MERGE_CONFLICT}: merging into {lease.branch_name} conflicts in {', '.join(merge.files[:20])}{notes}"
+    text = f"{Reason.MERGE_CONFLICT}: merging into {lease.bench.branch} conflicts in {', '.join(merge.files[:20])}{notes}"
     refuse(lease, landing, text)
 
 
@@ -44,9 +42,7 @@ def combination(
 
 def refuse(lease: Lease, landing: Landing, text: str) -> None:
     """End the landing. Its entry goes back to the line with the finding and one round more, or waits for a person after too many."""
-    with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
+    with lease.deciding():
         opened = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
         if not opened.update(state=Landing.State.REFUSED, message=text[:1000], ended_at=Now()):
             return
@@ -54,7 +50,6 @@ def refuse(lease: Lease, landing: Landing, text: str) -> None:
             _problem_of_branch(lease, landing, text)
         else:
             _send_back(lease, landing.entry, text)
-    swap.announce(lease.workspace_id)
 
 
 def _send_back(lease: Lease, entry: Entry, text: str) -> None:
@@ -65,7 +60,7 @@ def _send_back(lease: Lease, entry: Entry, text: str) -> None:
     waiting.void(fresh)
     rounds.add_finding(fresh.pk, text)
     first_line = text.split("\n")[0]
-    if queue.refusals(fresh.pk) > lease.config.landing.refusals:
+    if queue.refusals(fresh.pk) > lease.bench.config.landing.refusals:
         following = Next("blocked", Reason.MERGE_CONFLICT, first_line[:500])
     else:
         following = PENDING
@@ -81,8 +76,8 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
     name = f"the revert of {landing.commit[:12]}"
     if landing.kind == Landing.Kind.BASE:
         is_base = landing.commit == lease.row().base_tip
-        name = lease.base_branch if is_base else f"commit {landing.commit[:12]} on {lease.branch_name}"
-    message = f"{name} cannot be merged into {lease.branch_name}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
+        name = lease.bench.base_branch if is_base else f"commit {landing.commit[:12]} on {lease.bench.branch}"
+    message = f"{name} cannot be merged into {lease.bench.branch}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
     lease.write(base_problem=message[:1000])
     event = events.BaseRefused(commit=landing.commit)
     activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id, reason=message[:500])

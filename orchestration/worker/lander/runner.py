@@ -42,11 +42,11 @@ class LanderRunner:
     @cached_property
     def _boxes(self) -> Sandboxes:
         """Raises HostFault."""
-        return sandbox.for_workspace(self.lease.config, self.lease.workspace, place="landing")
+        return sandbox.for_workspace(self.lease.bench.config, self.lease.bench.workspace, place="landing")
 
     def set_up(self, checkout: Path) -> None:
         sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
-        for n, command in enumerate(self.lease.config.setup, start=1):
+        for n, command in enumerate(self.lease.bench.config.setup, start=1):
             ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
             if ended.exit_code != 0:
                 raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
@@ -54,7 +54,7 @@ class LanderRunner:
     def run(self, checkout: Path) -> RunCheck:
         def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
             def on_raw_line(line: str, stream: str) -> None:
-                on_line(self.lease.mask(line), stream)
+                on_line(self.lease.bench.mask(line), stream)
 
             return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_raw_line)
 
@@ -93,7 +93,7 @@ class LanderRunner:
             return sandbox.check_start(argv, process.ended)
 
     def _environment(self) -> dict[str, str]:
-        env = session_dir.inherited() | self.lease.config.agent.env
+        env = session_dir.inherited() | self.lease.bench.config.agent.env
         env |= {
             "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
             "MUSTER_PHASE": "verification",

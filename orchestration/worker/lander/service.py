@@ -14,11 +14,12 @@ from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions.sandbox import HostFault
-from orchestration.worker import agent_checks, availability, host_faults, repository_watch, sharing
+from orchestration.worker import agent_checks, availability, host_faults, repository_watch
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.runner import marker_of
+from orchestration.worker.preparing import sharing
 from workspaces.models import Workspace
 from workspaces.secrets import masking
 
@@ -108,7 +109,7 @@ class Service:
         failed = True
         try:
             lease = Lease.read(workspace_id, fence, self._stopping.is_set)
-            with masking.hiding(lease.mask):
+            with masking.hiding(lease.bench.mask):
                 batches.work(lease)
             failed = False
         except branch.Fenced:

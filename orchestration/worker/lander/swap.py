@@ -5,6 +5,7 @@ old means that the refs are moved again; anything else is void, and its landings
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import structlog
 from django.db import transaction
@@ -18,7 +19,6 @@ from orchestration.facts import events
 from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.git import changes
 from orchestration.landing import branch
-from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Round, TreeVerdict
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
@@ -51,7 +51,7 @@ def land(
 
     Raises Fenced, or TipMoved when others moved the branch.
     """
-    tree = tree or changes.tree_of(lease.repo, new)
+    tree = tree or changes.tree_of(lease.bench.repo, new)
     intent = _intend(
         lease, old=old, new=new, tree=tree, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused
     )
@@ -63,15 +63,15 @@ def land(
 
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
-    before = refs.value_of(lease, branch.ref_of(lease.workspace_id))
+    before = refs.value_of(lease.bench.repo, lease.bench.own_ref)
     at = before or intent.old
     if at == intent.old:
         refs.move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
-    elif at != intent.new and not refs.contains(lease, at, intent.new):
+    elif at != intent.new and not refs.contains(lease.bench.repo, at, intent.new):
         _void(lease, intent)
         raise TipMoved(at)
     delivery = refs.follow(lease, intent.new)
-    pushing.push(lease.workspace, intent.new, lease.config)
+    pushing.push(lease.bench, intent.new)
     _complete(lease, intent, delivery)
 
 
@@ -141,7 +141,7 @@ def _void(lease: Lease, intent: IntegrationCommit) -> None:
 
 def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:
     """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
-    done = proofs(lease, list(Landing.objects.filter(intent=intent)), intent.new)
+    done = proofs(lease.bench.repo, list(Landing.objects.filter(intent=intent)), intent.new)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
@@ -153,14 +153,14 @@ def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str])
         if not any(landing.entry_id for landing in landed):
             event = events.IntegrationMoved(subject=intent.subject, commit=intent.new)
             activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
-    announce(lease.workspace_id)
+    lease.announce()
 
 
-def proofs(lease: Lease, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
+def proofs(repo: Path, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
     """By entry: how the work of these landings, which this tip contains, makes it done. Asks git: call it before the transaction."""
     proved: dict[str, Done] = {}
     for landing in landings:
-        if landing.entry_id and (done := newest_work.proof(landing.entry_id, lease.repo, tip) or _of_others(landing, tip)):
+        if landing.entry_id and (done := newest_work.proof(landing.entry_id, repo, tip) or _of_others(landing, tip)):
             proved[landing.entry_id] = done
     return proved
 
@@ -187,8 +187,3 @@ def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, D
             entry_state.move(entry, Next("done", done=done[entry.pk]) if entry.pk in done else PENDING)
         event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
         activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)
-
-
-def announce(workspace_id: str) -> None:
-    wake_ups.enqueue_cycle(workspace_id)
-    wake_ups.publish_change(workspace_id, "executor", "entries", "locks", "landing", "budget")

@@ -15,7 +15,7 @@ from orchestration.models import Landing, Session, TreeVerdict
 from orchestration.verdicts import comparison, store
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.worker.judging.checks import CannotJudge
-from orchestration.worker.lander import judging, refs, swap
+from orchestration.worker.lander import judging, refs
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -30,10 +30,10 @@ MAX_NAMED = 20
 def examine(lease: Lease) -> bool:
     """Look at the branch. Returns whether work may land on the known tip. Raises Fenced or Halted."""
     row = lease.row()
-    here = branches.tip_or_raise(lease.repo, lease.branch_name)
+    here = branches.tip_or_raise(lease.bench.repo, lease.bench.branch)
     if not row.tip:
         return _first_baseline(lease, here)
-    if refs.is_between(lease, row.delivered, here, row.tip):
+    if refs.is_between(lease.bench.repo, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
             _recovered(lease, "the branch is where Muster left it")
         refs.deliver(lease, row.tip, here=here)
@@ -54,7 +54,11 @@ def _first_baseline(lease: Lease, here: str) -> bool:
 def _known_tip(lease: Lease, tip: str) -> bool:
     """The tip's verdict is there: made now when the checks have changed, or a person requested it."""
     row = lease.row()
-    if lease.config.verify and (row.recheck or judging.known(lease, tip) is None) and not _baseline(lease, tip, store.Kind.TIP):
+    if (
+        lease.bench.config.verify
+        and (row.recheck or judging.known(lease.bench, tip) is None)
+        and not _baseline(lease, tip, store.Kind.TIP)
+    ):
         return False
     if row.state != State.GOOD or row.recheck:
         lease.write(state=State.GOOD, message="", recheck=False)
@@ -64,10 +68,10 @@ def _known_tip(lease: Lease, tip: str) -> bool:
 
 def _baseline(lease: Lease, commit: str, kind: store.Kind) -> bool:
     """Run the checks on a commit. False: they cannot run, and nothing is dispatched until they can."""
-    if not lease.config.verify:
+    if not lease.bench.config.verify:
         return True
     try:
-        if kind == store.Kind.TIP or judging.known(lease, commit) is None:
+        if kind == store.Kind.TIP or judging.known(lease.bench, commit) is None:
             judging.judge_base(lease, commit, kind)
     except CannotJudge as problem:
         _stop(lease, State.UNUSABLE, f"The checks cannot run on {commit[:12]}: {problem}", foreign="")
@@ -77,12 +81,12 @@ def _baseline(lease: Lease, commit: str, kind: store.Kind) -> bool:
 
 def _foreign(lease: Lease, tip: str, here: str) -> bool:
     row = lease.row()
-    is_ahead = history.contains(lease.repo, here, tip)
+    is_ahead = history.contains(lease.bench.repo, here, tip)
     if not is_ahead:
         return _diverged(lease, tip, here)
-    if not lease.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease, here):
+    if not lease.bench.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease, here):
         message = (
-            f"{_count(lease, tip, here)} appeared on {lease.branch_name} while sessions were running: "
+            f"{_count(lease, tip, here)} appeared on {lease.bench.branch} while sessions were running: "
             "an agent may have written it. Adopt it, or put the branch back"
         )
         _stop(lease, State.WAITING, message, foreign=here)
@@ -97,15 +101,15 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
         return True
     culprit = _bisect(lease, tip, here)
     finding = passed.findings[0].split("\n")[0].removesuffix(" Last output:") if passed.findings else "the checks fail"
-    subject = git.run(lease.repo, "log", "-1", "--format=%h %s", culprit)[:120]
-    _stop(lease, State.RED, f"{lease.branch_name} is red since {subject}: {finding}", foreign=here, culprit=culprit)
+    subject = git.run(lease.bench.repo, "log", "-1", "--format=%h %s", culprit)[:120]
+    _stop(lease, State.RED, f"{lease.bench.branch} is red since {subject}: {finding}", foreign=here, culprit=culprit)
     return False
 
 
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
     """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
     row = lease.row()
-    extends = row.delivered not in ("", tip) and history.contains(lease.repo, here, row.delivered)
+    extends = row.delivered not in ("", tip) and history.contains(lease.bench.repo, here, row.delivered)
     if extends:
         merges = Landing.objects.filter(workspace_id=lease.workspace_id, kind=Landing.Kind.BASE, commit=here)
         if row.recheck or not merges.filter(state=Landing.State.REFUSED).exists():
@@ -113,16 +117,14 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
         elif row.foreign_tip != here:
             lease.write(foreign_tip=here)  # seen: work goes on without it, and the page says why
         return _known_tip(lease, tip)
-    message = (
-        f"{lease.branch_name} was moved by somebody else: {_dropped(lease, tip, here)} no longer in it. Accept it, or put it back"
-    )
+    message = f"{lease.bench.branch} was moved by somebody else: {_dropped(lease, tip, here)} no longer in it. Accept it, or put it back"
     _stop(lease, State.WAITING, message, foreign=here)
     return False
 
 
 def _dropped(lease: Lease, tip: str, here: str) -> str:
     """The landed commits that a moved branch has lost, with their entries."""
-    commits = git.run(lease.repo, "rev-list", "--first-parent", f"{here}..{tip}").split()
+    commits = git.run(lease.bench.repo, "rev-list", "--first-parent", f"{here}..{tip}").split()
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_DROPPED], entry__isnull=False)
     seqs = landed.order_by("entry__seq").values_list("entry__seq", flat=True)[:MAX_NAMED]
     entries = f" ({', '.join(f'#{seq}' for seq in seqs)})" if seqs else ""
@@ -131,21 +133,21 @@ def _dropped(lease: Lease, tip: str, here: str) -> str:
 
 def _judge(lease: Lease, tip: str, here: str) -> Result:
     """A foreign tip, compared with the last good one. Raises CannotJudge."""
-    if not lease.config.verify:
+    if not lease.bench.config.verify:
         return Result(passed=True, score=1.0, base_score=1.0)
     base = judging.base_runs(lease, tip)
-    verdict = judging.known(lease, here) if not lease.row().recheck else None
+    verdict = judging.known(lease.bench, here) if not lease.row().recheck else None
     if verdict is not None and verdict.kind == TreeVerdict.Kind.ACCEPTED:
         return Result(passed=True, score=1.0, base_score=1.0)
     if verdict is None:
         verdict = judging.judge_base(lease, here, store.Kind.TIP)
-    question = Question(policy=lease.config.pass_policy, needs_gain=False, only_regressions=True)
+    question = Question(policy=lease.bench.config.pass_policy, needs_gain=False, only_regressions=True)
     return comparison.compare(list(store.runs_of(verdict).values()), base, question)
 
 
 def _bisect(lease: Lease, good: str, bad: str) -> str:
     """The first commit of the first-parent line that is red. Commits on which the checks cannot run count as red."""
-    line = git.run(lease.repo, "rev-list", "--first-parent", "--reverse", f"{good}..{bad}").split()
+    line = git.run(lease.bench.repo, "rev-list", "--first-parent", "--reverse", f"{good}..{bad}").split()
     low, high = -1, len(line) - 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -166,13 +168,13 @@ def _adopt(lease: Lease, commit: str, *, count: str = "") -> None:
     if count:
         event = events.TipAdopted(count=count, commit=commit)
         activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
-    swap.announce(lease.workspace_id)
+    lease.announce()
 
 
 def _recovered(lease: Lease, why: str) -> None:
     lease.write(state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False)
     activity.record(lease.workspace_id, events.IntegrationGood(), by=MUSTER, object_id=lease.workspace_id, reason=why)
-    swap.announce(lease.workspace_id)
+    lease.announce()
 
 
 def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: str = "") -> None:
@@ -193,5 +195,5 @@ def _is_at_work(lease: Lease, here: str) -> bool:
 
 
 def _count(lease: Lease, tip: str, here: str) -> str:
-    number = git.run(lease.repo, "rev-list", "--count", f"{tip}..{here}")
+    number = git.run(lease.bench.repo, "rev-list", "--count", f"{tip}..{here}")
     return f"{number} commit" if number == "1" else f"{number} commits"

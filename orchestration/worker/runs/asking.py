@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import get_args
 
 from orchestration import configuration, sessions
-from orchestration.configuration import Config, secrets
+from orchestration.configuration import Config
 from orchestration.git.clones import checkouts, working_copies
 from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
 from orchestration.proposals.answering.proposed import Answer
-from orchestration.repositories import local_repository
-from orchestration.sessions import Ending, metering, sandbox, supervise
+from orchestration.sessions import Ending, metering, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
@@ -24,11 +23,12 @@ from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.json_values import without_unstorable
 from orchestration.worker.endings import Facts
+from orchestration.worker.preparing import workbench
+from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
-from workspaces.secrets import masking
 
 Outcome = Session.Outcome
 ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
@@ -43,14 +43,13 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
     if agent is None:
         sentence = f"The {role.key} was taken out of the config before it began"
         return endings.after(Facts("failed", "config", (sentence,), is_run=True))
-    sandboxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
-    mask = masking.hide(secrets.mask_for(session.workspace_id, configuration.envs(config)))
-    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    writer.add("muster", sandboxes.decision.sentence)
+    bench = workbench.of_session(session, config, agent)
+    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=bench.mask)
+    writer.add("muster", bench.sandboxes.decision.sentence)
     try:
-        with _folder(session, config) as (cwd, commit):
+        with _folder(session, bench) as (cwd, commit):
             sessions.enter(session, role.phase)
-            place = Place(session, role, agent, config, stop_flags, writer, sandboxes, mask, cwd, commit)
+            place = Place(session, role, agent, bench, stop_flags, writer, cwd, commit)
             question = _question(session, config)
             return question if isinstance(question, Ending) else _answer(place, question)
     finally:
@@ -58,17 +57,15 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 
 
 @contextmanager
-def _folder(session: Session, config: Config) -> Iterator[tuple[Path, str]]:
+def _folder(session: Session, bench: SessionBench) -> Iterator[tuple[Path, str]]:
     """A clone at the tip, and its commit, which the run remembers; for a role that reads no files an empty folder, and no commit."""
-    repo = local_repository.path(session.workspace)
     if not roles.BY_NAME[session.role].reads_files:
-        with _empty_folder(repo, session_dir.worktrees() / session.pk) as folder:
+        with _empty_folder(bench.repo, bench.copies / session.pk) as folder:
             yield folder, ""
         return
-    commit = branch.start_point(session.workspace, config.integration_branch)
+    commit = branch.start_point(session.workspace, bench.config.integration_branch)
     Run.objects.filter(pk=session.pk).update(commit=commit)
-    store = session_dir.store(session.workspace_id, repo)
-    with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:
+    with working_copies.checkout(bench.store, bench.copies, session.pk, commit) as cwd:
         yield cwd, commit
 
 
@@ -158,7 +155,7 @@ def _run_agent(place: Place, prompt: str, turn: int) -> AgentRun:
         directory,
         prompt=prompt,
         cwd=place.cwd,
-        sandboxes=place.sandboxes,
+        sandboxes=place.bench.sandboxes,
         scratch=directory.private / place.session.role,
         limit=metering.left(place.session),
         turn=turn,

@@ -13,8 +13,7 @@ from orchestration.proposals import base_tests
 from orchestration.proposals.answering.proposed import Answer, Proposed
 from orchestration.proposals.base_tests import BaseTests
 from orchestration.proposals.kinds.schema import ProposedEntry
-from orchestration.sessions.folders import session_dir
-from orchestration.verdicts import checks_hash, store
+from orchestration.verdicts import store
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import checks
 from orchestration.worker.judging.checks import CannotJudge
@@ -27,7 +26,7 @@ def examined(place: Place, answer: Answer) -> Answer:
     """The answer with what the tests of its entries say on the base, and what is wrong with them. Raises SessionOver."""
     entries = list(_entries(answer))
     named = {n: entry for n, (_, entry) in enumerate(entries) if entry.tests or entry.test_files}
-    if answer.problems or not named or not place.commit or not place.config.verify:
+    if answer.problems or not named or not place.commit or not place.bench.config.verify:
         return answer
     number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
     sessions.write(place.session, progress=f"Muster runs the tests of {number}: they must fail before the work")
@@ -84,16 +83,16 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
     """Raises CannotJudge where the workspace's setup fails."""
     name = f"{place.session.pk}-base"  # the reaper removes it
     runner = SessionRunner(place, label="tests", with_entry=False)
-    with working_copies.checkout(place.store, session_dir.worktrees(), name, place.commit) as folder:
+    with working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder:
         given_tests.put(files, Path(folder))
         runner.set_up(folder)
-        return checks.observe(place.config.verify, folder, runner.run(folder))
+        return checks.observe(place.bench.config.verify, folder, runner.run(folder))
 
 
 def _before(place: Place) -> list[CheckRun]:
     """The checks' results on the base alone; empty while they are not known."""
-    tree = changes.tree_of(place.repo, place.commit)
-    verdict = store.newest(place.session.workspace_id, tree, checks_hash.of(place.config))
+    tree = changes.tree_of(place.bench.repo, place.commit)
+    verdict = store.newest(place.session.workspace_id, tree, place.bench.checks_hash)
     return list(store.runs_of(verdict).values()) if verdict else []
 
 
@@ -101,7 +100,7 @@ def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, Bas
     """Entries that bring a file that configures how all tests run: it could make any of them pass."""
     bad = {
         n: protected_files.tampered(
-            given_tests.normalised(entry.test_files), at_base=(), patterns=place.config.protected, declared=()
+            given_tests.normalised(entry.test_files), at_base=(), patterns=place.bench.config.protected, declared=()
         )
         for n, entry in named.items()
     }

@@ -1,14 +1,17 @@
 """The steps of a round: implement, review, verify, push.
 
-context          the state that the steps share, and the exception that ends the session
-implementing     runs the agent, commits its work, checks its changes
-conversation     the processes of that agent: its first prompt, and further ones
-prompts          the text for each role
-reviewing        the agents that judge: the interceptor and the verifying agent
-agent_verdicts   reads a verdict from an agent's answer
-verifying        judges the commit in a clean checkout
-checks           runs the verify commands and scores them
-junit            reads JUnit reports
-protected_files  the files that judge the work
-pushing          pushes the integration branch
+context           the state that the steps share
+implementing      runs the agent, commits its work, checks its changes
+conversation      the processes of that agent: its first prompt, and further ones
+prompts           the text for each role
+given_tests       the test files of the entry's spec
+repository_rules  changes to what decides how git treats the repository
+undeclared_files  changed files that the entry has not locked
+files_of_others   changed files that other entries have locked
+reviewing         the agents that judge: the interceptor and the verifying agent
+agent_verdicts    reads a verdict from an agent's answer
+verifying         judges the commit in a clean checkout
+base              the checks' results on the tree that the round started from
+runner            runs commands in a working copy
+protected_files   the files that judge the work
 """

@@ -7,13 +7,13 @@ from django.utils.timezone import now
 
 from orchestration.git import changes
 from orchestration.models import TreeVerdict
-from orchestration.sessions.folders import session_dir
-from orchestration.verdicts import checks_hash, scopes, store, targets
+from orchestration.sessions.ending import SessionOver
+from orchestration.verdicts import scopes, store, targets
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker import endings
 from orchestration.worker.endings import Facts
 from orchestration.worker.judging import baseline
-from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
 
 
@@ -29,10 +29,10 @@ class Base:
 
 def of_round(context: RoundContext, *, anew: bool = False) -> Base:
     """The base of the context's round. `anew`: run the checks on it even if its verdict is known. Raises SessionOver if they cannot run."""
-    config, commit = context.config, context.worktree.base_sha
+    config, commit = context.bench.config, context.worktree.base_sha
     if not config.verify:
         return Base()
-    tree = changes.tree_of(context.repo, commit)
+    tree = changes.tree_of(context.bench.repo, commit)
     verdict = None if anew else _known(context, tree)
     if verdict is None:
         verdict = _find_out(context, commit)
@@ -44,8 +44,8 @@ def of_round(context: RoundContext, *, anew: bool = False) -> Base:
 
 def known_failures(context: RoundContext) -> list[str]:
     """The cases that fail on the base and are not the entry's targets; empty while the base's verdict is not known."""
-    tree = changes.tree_of(context.repo, context.worktree.base_sha)
-    verdict = store.newest(context.session.workspace_id, tree, checks_hash.of(context.config))
+    tree = changes.tree_of(context.bench.repo, context.worktree.base_sha)
+    verdict = store.newest(context.session.workspace_id, tree, context.bench.checks_hash)
     if verdict is None:
         return []
     failing = {name for run in store.runs_of(verdict).values() if run.cases is not None for name in run.cases.failed}
@@ -60,19 +60,19 @@ def known_failures(context: RoundContext) -> list[str]:
 
 def _known(context: RoundContext, tree: str) -> TreeVerdict | None:
     """The stored verdict. While a lander is finding it out, this waits."""
-    hash_ = checks_hash.of(context.config)
-    return baseline.wait_for(context.session.workspace_id, tree, hash_, check=context.check_stop_requests)
+    bench = context.bench
+    return baseline.wait_for(bench.workspace_id, tree, bench.checks_hash, check=context.check_stop_requests)
 
 
 def _find_out(context: RoundContext, commit: str) -> TreeVerdict:
     try:
         return baseline.judge_base(
             context.session.workspace_id,
-            context.store,
+            context.bench.store,
             commit,
-            context.config,
+            context.bench.config,
             SessionRunner(context, label="base", with_entry=False),
-            folder=session_dir.worktrees(),
+            folder=context.bench.copies,
             name=f"{context.session.pk}-base",
         )
     except baseline.CannotJudge as problem:

@@ -7,12 +7,10 @@ from orchestration.dialogue import delivery
 from orchestration.dialogue.delivery import GO_ON, Mail
 from orchestration.models import Round
 from orchestration.sessions import conversations, metering, preemption, reservations
-from orchestration.sessions.folders import session_dir
-from orchestration.worker import agents
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.interface import MAX_TURNS
-from orchestration.worker.steps.context import RoundContext, scratch
+from orchestration.worker.steps.context import RoundContext
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
 HOW_TO_ASK = """
@@ -48,28 +46,28 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
 
 def _goes_on(context: RoundContext) -> bool:
     """True if the agent's next process continues its conversation: it knows its task then."""
-    kind = context.config.agent.kind
-    return agents.for_kind(kind).TRAITS.resumes and conversations.find(context.entry.pk, "implement", kind) is not None
+    bench = context.bench
+    return bench.traits.resumes and conversations.find(context.entry.pk, "implement", bench.config.agent.kind) is not None
 
 
 def _has_money(context: RoundContext) -> bool:
-    return metering.left(context.session) >= max(context.config.min_round, 1)
+    return metering.left(context.session) >= max(context.bench.config.min_round, 1)
 
 
 def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:
-    session, directory = context.session, session_dir.for_session(context.session.pk)
+    session, bench = context.session, context.bench
     delivery.give(mail, context.round.pk)
     return process.run(
         session,
         context.stop_flags,
         context.writer,
-        context.config.agent,
+        bench.config.agent,
         "implement",
-        directory,
+        bench.directory,
         prompt=text,
         cwd=context.worktree.path,
-        sandboxes=context.sandboxes,
-        scratch=scratch(session, context.worktree.path),
+        sandboxes=bench.sandboxes,
+        scratch=bench.scratch(context.worktree.path),
         limit=metering.left(session),
         growth=_growth(context),
         turn=turn,
@@ -79,7 +77,7 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
 
 
 def _growth(context: RoundContext) -> reservations.Growth | None:
-    session, config = context.session, context.config
+    session, config = context.session, context.bench.config
     reserved_first = session.hold.amount if session.hold else None
     return reservations.growth(config, first=reserved_first, usual=reservations.usual_cost(session.workspace_id, config))
 
@@ -88,14 +86,14 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     """An agent that stopped at the limit given at its start is resumed if its reservation has grown or can grow. So it never spends money
     that is not reserved (decisions/0016).
     """
-    session, traits = context.session, agents.for_kind(context.config.agent.kind).TRAITS
+    session = context.session
     kept_its_limit = (
         agent_run.finished is not None
         and agent_run.finished.out_of_money
         and agent_run.cost_known
         and not context.stop_flags.reason
     )
-    if not (kept_its_limit and traits.resumes) or session.hold_id is None:
+    if not (kept_its_limit and context.bench.traits.resumes) or session.hold_id is None:
         return False
     before, reservation = context.drawn_before, Hold.objects.get(pk=session.hold_id)
     context.drawn_before = reservation.drawn
@@ -106,4 +104,4 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     if increase and not reservations.extend(session, increase):
         preemption.make_room(session)
     # A process that would soon stop again costs more than it is worth: each one reads the whole conversation.
-    return metering.left(session) >= max(context.config.min_round, increase // 2, 1)
+    return metering.left(session) >= max(context.bench.config.min_round, increase // 2, 1)

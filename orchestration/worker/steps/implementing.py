@@ -7,10 +7,12 @@ from orchestration.backlog.files import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
+from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import agents, endings, sharing
+from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts
+from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import (
     base,
     conversation,
@@ -21,7 +23,7 @@ from orchestration.worker.steps import (
     repository_rules,
     undeclared_files,
 )
-from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps.context import RoundContext
 
 UNCHANGED = "nothing_changed: the agent reported success, but no file of the repository was changed"
 
@@ -31,13 +33,13 @@ def implement(context: RoundContext) -> list[str]:
     session, opened = context.session, context.round
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    copy = session_dir.working_copy(context.entry)
-    home = session_dir.setup_home(session.owner_id) if context.sandboxes.decision.confined else "none"
+    copy = context.copy
+    home = session_dir.setup_home(session.owner_id) if context.bench.sandboxes.decision.confined else "none"
     if not copy.is_set_up(home):
-        context.set_up(copy.path)
+        context.set_up(context.worktree.path)
         copy.mark_set_up(home)
-    given_tests.put(given_tests.of(context.entry), copy.path)
-    began_at = branches.tip_or_raise(context.repo, context.worktree.branch)
+    given_tests.put(context.given, context.worktree.path)
+    began_at = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
     agent_run = conversation.run(context, text, starts_anew=bool(_conflicts(context)))
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
@@ -48,15 +50,15 @@ def implement(context: RoundContext) -> list[str]:
         raise SessionOver(ending)
     if not agent_run.cost_known:
         sessions.forget_price(session)
-    reservations.shrink(session, context.config)
-    changed = changes.changed_files(context.repo, began_at, context.round.commit)
-    context.is_unchanged = not findings and not set(changed) - set(given_tests.of(context.entry))  # what git refused is a change
+    reservations.shrink(session, context.bench.config)
+    changed = changes.changed_files(context.bench.repo, began_at, context.round.commit)
+    context.is_unchanged = not findings and not set(changed) - set(context.given)  # what git refused is a change
     return check_changes(context, findings)
 
 
 def check_changes(context: RoundContext, refused: Sequence[str] = ()) -> list[str]:
     """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work waits for files of others."""
-    changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
+    changed = changes.changed_files(context.bench.repo, context.worktree.base_sha, context.round.commit)
     undeclared = undeclared_files.check(context.entry, changed)
     findings = [
         *refused,
@@ -64,7 +66,7 @@ def check_changes(context: RoundContext, refused: Sequence[str] = ()) -> list[st
         *too_large(context),
         *undeclared.findings,
         *repository_rules.check(
-            context.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
+            context.bench.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
         ),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
@@ -81,17 +83,16 @@ def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> li
 
 
 def _prompt(context: RoundContext) -> str:
-    given = given_tests.of(context.entry)
     try:
         return prompts.implement(
             context.entry,
-            context.config,
+            context.bench.config,
             number=context.round.number,
             findings_by_round=rounds.findings_for(context.entry),
             conflicts=_conflicts(context),
             known_failures=base.known_failures(context),
             protected=[
-                *given,
+                *context.given,
                 *(name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)),
             ],
         )
@@ -104,39 +105,40 @@ def _conflicts(context: RoundContext) -> list[str]:
     """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
     if context.worktree.fresh:
         return []
-    tip = branches.tip_or_raise(context.repo, context.worktree.branch)
-    return list(context.worktree.conflicts) or conflicts.unresolved(context.repo, context.worktree.base_sha, tip)
+    tip = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
+    return list(context.worktree.conflicts) or conflicts.unresolved(context.bench.repo, context.worktree.base_sha, tip)
 
 
 def _commit(context: RoundContext) -> list[str]:
     """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
-    copy = session_dir.working_copy(context.entry, context.sandboxes.wrap)
-    given_tests.put(given_tests.of(context.entry), copy.path)
-    committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
+    copy = context.copy
+    given_tests.put(context.given, context.worktree.path)
+    committed = copy.commit(message, max_bytes=context.bench.config.limits.file_bytes)
     opened.commit = committed.sha or copy.export()
     sharing.publish(context.session)
-    opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)
+    opened.diffstat = changes.diffstat(context.bench.repo, context.worktree.base_sha, opened.commit)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
     return list(committed.findings)
 
 
 def _unchanged(context: RoundContext) -> list[str]:
     """Success without a change is no success, whatever the agent and the checks report."""
-    if context.round.diffstat.get("files") or not agents.for_kind(context.config.agent.kind).TRAITS.changes_files:
+    if context.round.diffstat.get("files") or not context.bench.traits.changes_files:
         return []
     return [UNCHANGED]
 
 
 def too_large(context: RoundContext) -> list[str]:
     """Findings for files over the limit: Muster commits none, and what the agent committed itself must not be merged."""
-    limits, copy = context.config.limits, session_dir.working_copy(context.entry)
-    sized = large_files.committed(context.repo, context.worktree.base_sha, context.round.commit, limits.file_bytes)
+    limits, copy = context.bench.config.limits, context.copy
+    most = limits.file_bytes
+    sized = large_files.committed(context.bench.repo, context.worktree.base_sha, context.round.commit, most)
     return [
         *(
             f"file_too_large: {name} ({size / 2**20:.0f} MiB) is over the limit of {limits.file_mb} MiB and was not committed: delete it"
-            for name, size in copy.too_large(limits.file_bytes).items()
+            for name, size in copy.too_large(most).items()
         ),
         *(
             f"file_too_large: the work or its history contains {name} ({size / 2**20:.0f} MiB), over the limit of {limits.file_mb} MiB: "
@@ -148,10 +150,10 @@ def too_large(context: RoundContext) -> list[str]:
 
 def _leaked_secrets(context: RoundContext) -> list[str]:
     """Findings for secrets of the workspace in the work: it must not be merged."""
-    text = changes.added_text(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
+    text = changes.added_text(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
         f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
-        for name in context.mask.names_in(text)
+        for name in context.bench.mask.names_in(text)
     ]
 
 
@@ -160,7 +162,7 @@ def _tampered_judges(context: RoundContext, changed: list[str]) -> list[str]:
     names = protected_files.tampered(
         changed,
         at_base=context.protected,
-        patterns=context.config.protected,
+        patterns=context.bench.config.protected,
         declared=context.entry.paths,
     )
     return [

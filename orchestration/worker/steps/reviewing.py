@@ -1,6 +1,7 @@
 """Runs the agents that judge: the interceptor, which reads a round's diff, and the verifying agent. Each has a clean checkout and a limit."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,25 +15,44 @@ from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Entry, Executor, Round, Session
 from orchestration.sessions import Ending, metering, reservations, rounds
-from orchestration.sessions.folders import session_dir
+from orchestration.sessions.ending import SessionOver
 from orchestration.worker import endings
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.interface import Role
 from orchestration.worker.endings import Facts, Fault
 from orchestration.worker.steps import agent_verdicts, prompts
-from orchestration.worker.steps.agent_verdicts import Judgement
-from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
+from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
+from orchestration.worker.steps.context import RoundContext
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
 DIFF_BYTES = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """`text`: the prompt. `word`: what the verdict must carry."""
+
+    role: Role
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """`verdict`: None where the agent gave none."""
+
+    agent_run: AgentRun
+    text: str
+    verdict: AgentVerdict | None
+    seconds: float
 
 
 def intercept(context: RoundContext) -> list[str]:
     """Let the interceptor read the round's diff. Returns its objections; none if there is no money for a review and none is required. Raises
     SessionOver without a verdict, if one is required: the next session begins with the review.
     """
-    config = context.config.interceptor
+    config = context.bench.config.interceptor
     if config is None or not context.round.diffstat.get("files"):
         return []
     with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
@@ -45,19 +65,22 @@ def intercept(context: RoundContext) -> list[str]:
         if config.required:
             raise SessionOver(_unpaid(reason))
         return []
-    word = agent_verdicts.new_word()
-    text = _prompt(context, "review", word)
-    _record_review(context, {"verdict": "open", "prompt": text})
-    with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
-        agent_run, seconds = _run_agent(context, config.agent, "review", text, checkout, limit)
-    context.check_stop_requests()
-    verdict = agent_verdicts.read(agent_run.summary, word) if agent_run.ok else None
-    review: dict[str, Any] = {"prompt": text, "agent": config.agent.kind, "seconds": round(seconds, 3), "word": word}
+    bench, request = context.bench, _request(context, "review")
+    _record_review(context, {"verdict": "open", "prompt": request.text})
+    with working_copies.checkout(bench.store, bench.copies, context.session.pk, context.round.commit) as checkout:
+        answer = _ask(context, config.agent, request, checkout, limit)
+    verdict = answer.verdict
+    review: dict[str, Any] = {
+        "prompt": request.text,
+        "agent": config.agent.kind,
+        "seconds": round(answer.seconds, 3),
+        "word": request.word,
+    }
     if verdict is None:
         state = rounds.NO_REVIEW if config.required else "failed"
-        _record_review(context, review | {"verdict": state, "reasons": [_problem(agent_run)]})
+        _record_review(context, review | {"verdict": state, "reasons": [_problem(answer.agent_run)]})
         if config.required:
-            raise SessionOver(_no_verdict(agent_run, "reviewing"))
+            raise SessionOver(_no_verdict(answer.agent_run, "reviewing"))
         return []
     _record_review(context, review | {"verdict": "pass" if verdict.passed else "objections", "reasons": verdict.reasons})
     return [] if verdict.passed else [f"review: {reason}" for reason in verdict.reasons]
@@ -67,52 +90,55 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     """Let the verifying agent judge the work in this checkout. Raises SessionOver without a verdict, if one is required: the next session
     only verifies. Where there is no verify command one is always required: nothing else judges the work.
     """
-    config = context.config.verifier
+    config = context.bench.config.verifier
     assert config is not None
     round_limit = micro(config.round_usd)
     limit = min(round_limit, _cover(context.session, round_limit))
-    required, word = config.required or not context.config.verify, agent_verdicts.new_word()
+    required = config.required or not context.bench.config.verify
     if limit < MIN_LIMIT and not required:
-        return Judgement(None, config.agent, "", "", word, 0.0, missing="Skipped: no money is left for it")
+        return Judgement(None, config.agent, "", "", agent_verdicts.new_word(), 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
         raise SessionOver(endings.after(Facts("unpaid", "verifier_budget", (message,))))
-    text = _prompt(context, "verify", word)
-    agent_run, seconds = _run_agent(context, config.agent, "verify", text, checkout, limit)
-    context.check_stop_requests()
-    verdict = agent_verdicts.read(agent_run.summary, word) if agent_run.ok else None
-    if verdict is None and required:
-        raise SessionOver(_no_verdict(agent_run, "verifying"))
-    missing = "" if verdict else _problem(agent_run)
-    return Judgement(verdict, config.agent, agent_run.summary[-4000:], text, word, seconds, missing)
+    request = _request(context, "verify")
+    answer = _ask(context, config.agent, request, checkout, limit)
+    if answer.verdict is None and required:
+        raise SessionOver(_no_verdict(answer.agent_run, "verifying"))
+    missing = "" if answer.verdict else _problem(answer.agent_run)
+    return Judgement(answer.verdict, config.agent, answer.text[-4000:], request.text, request.word, answer.seconds, missing)
 
 
-def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, checkout: Path, limit: int) -> tuple[AgentRun, float]:
+def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, limit: int) -> _Answer:
+    """Raises SessionOver where the session must end."""
     began = time.monotonic()
-    directory = session_dir.for_session(context.session.pk)
+    bench = context.bench
     agent_run = process.run(
         context.session,
         context.stop_flags,
         context.writer,
         agent,
-        role,
-        directory,
-        prompt=text,
+        request.role,
+        bench.directory,
+        prompt=request.text,
         cwd=checkout,
-        sandboxes=context.sandboxes,
-        scratch=scratch(context.session, checkout, role),
+        sandboxes=bench.sandboxes,
+        scratch=bench.scratch(checkout, request.role),
         limit=limit,
     )
     if not agent_run.cost_known:
         sessions.forget_price(context.session)
-    return agent_run, time.monotonic() - began
+    seconds, text = time.monotonic() - began, agent_run.summary
+    context.check_stop_requests()
+    return _Answer(agent_run, text, agent_verdicts.read(text, request.word) if agent_run.ok else None, seconds)
 
 
-def _prompt(context: RoundContext, role: str, word: str) -> str:
-    diff = changes.diff(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
+def _request(context: RoundContext, role: Role) -> _Request:
+    word = agent_verdicts.new_word()
+    diff = changes.diff(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
     write = prompts.review if role == "review" else prompts.verify
     try:
-        return write(context.entry, context.config, number=context.round.number, diff=diff, word=word)
+        text = write(context.entry, context.bench.config, number=context.round.number, diff=diff, word=word)
+        return _Request(role, word, text)
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
         raise SessionOver(endings.after(Facts("not_judged", "config", (message,)))) from None
@@ -122,10 +148,11 @@ def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]
     """Micro-USD for this review: under the config's caps, the budget's limits, and what the session's reservation can cover. And, if that is
     not enough, the reason.
     """
-    workspace_id, limit = context.entry.workspace_id, micro(config.round_usd)
+    workspace_id, round_limit = context.entry.workspace_id, micro(config.round_usd)
+    limit = round_limit
     reason = "No money for the review: the interceptor's caps are used up"
     others = Session.objects.filter(workspace_id=workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION)
-    committed = others.count() * micro(config.round_usd)  # what they may still spend
+    committed = others.count() * round_limit  # what they may still spend
     if config.entry_usd is not None:
         limit = min(limit, micro(config.entry_usd) - _account_spent(context.entry))
     if config.workspace_usd is not None:

@@ -1,21 +1,20 @@
 """Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from orchestration.configuration import Check, Config
+from orchestration.configuration import Check
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
+from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.steps.context import SETUP_TIMEOUT_S
-from workspaces.secrets.masking import Mask
 
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
 
@@ -26,16 +25,11 @@ class CommandContext(Protocol):
     @property
     def session(self) -> Session: ...
     @property
-    def config(self) -> Config: ...
+    def bench(self) -> SessionBench: ...
     @property
     def stop_flags(self) -> StopFlags: ...
     @property
     def writer(self) -> log_chunks.Writer: ...
-    @property
-    def sandboxes(self) -> Sandboxes: ...
-    @property
-    def mask(self) -> Mask: ...
-    def start(self, working_copy: Path, env: Mapping[str, str]) -> Started: ...
     def check_stop_requests(self) -> None: ...
 
 
@@ -48,7 +42,7 @@ class SessionRunner:
         self.with_entry = with_entry
 
     def set_up(self, checkout: Path) -> None:
-        for n, command in enumerate(self.context.config.setup, start=1):
+        for n, command in enumerate(self.context.bench.config.setup, start=1):
             ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
             if ended.exit_code != 0:
                 raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
@@ -56,7 +50,7 @@ class SessionRunner:
     def run(self, checkout: Path) -> RunCheck:
         def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
             def on_raw_line(line: str, stream: str) -> None:
-                on_line(self.context.mask(line), stream)
+                on_line(self.context.bench.mask(line), stream)
 
             return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_line=on_raw_line)
 
@@ -72,24 +66,25 @@ class SessionRunner:
         phase: str = "verification",
         on_line: Callable[[str, str], None] | None = None,
     ) -> Ended:
-        context = self.context
-        directory = session_dir.for_session(context.session.pk)
-        env = session_dir.environment(context.session, directory, phase=phase, extra=context.config.agent.env)
+        context, bench = self.context, self.context.bench
+        env = session_dir.environment(context.session, bench.directory, phase=phase, extra=bench.config.agent.env)
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name
-        started = context.start(checkout, env)
+        started = bench.start(checkout, env)
         supervised = SupervisedProcess(
             argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox, limits=started.limits
         )
-        missing = context.sandboxes.missing()
+        missing = bench.sandboxes.missing()
 
         def on_each_line(line: str, stream: str) -> None:
             missing.read(line)
             if on_line is not None:
                 on_line(line, stream)
 
-        ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_each_line)
+        ended = supervise.run(
+            context.session, bench.directory, supervised, context.stop_flags, context.writer, on_line=on_each_line
+        )
         context.check_stop_requests()
         for sentence in missing.sentences() if ended.exit_code != 0 else ():
             context.writer.add(f"{label}:muster", sentence)

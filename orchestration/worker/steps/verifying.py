@@ -8,8 +8,7 @@ from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Entry
 from orchestration.sessions.ending import Verdict
-from orchestration.sessions.folders import session_dir
-from orchestration.verdicts import checks_hash, scopes, store
+from orchestration.verdicts import scopes, store
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import checks
@@ -20,9 +19,9 @@ from orchestration.worker.steps.runner import SessionRunner
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
-    with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
+    with working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout:
         changed, is_whole = _restore_judges(context, checkout)
-        lost = given_tests.put(given_tests.of(context.entry), checkout)
+        lost = given_tests.put(context.given, checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context, changed)]
         findings = [
@@ -30,12 +29,12 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
             *(f"judge_changed: the work lacks the entry's test file {name}: does git ignore it?" for name in lost),
         ]
         verdict = checks.NO_CHECKS
-        if context.config.verify:
+        if context.bench.config.verify:
             verdict = _judge(context, checkout, is_whole=is_whole and not findings)
-        if context.config.verifier is not None and verdict.passed and not findings:
+        if context.bench.config.verifier is not None and verdict.passed and not findings:
             context.check_stop_requests()
             judgement = reviewing.judge(context, checkout)
-            verdict = agent_verdicts.combined(verdict, judgement, context.config.verifier.weight)
+            verdict = agent_verdicts.combined(verdict, judgement, context.bench.config.verifier.weight)
     if findings:
         verdict = replace(verdict, passed=False, is_unproven=False, findings=[*findings, *verdict.findings])
     return verdict
@@ -53,7 +52,7 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     """Compare with the base. The verdict counts for later landings of the same tree if nothing was restored before (`is_whole`)."""
     compared_with = base.of_round(context)
     context.set_up(checkout)
-    config, question = context.config, question_for(context.entry, context.config.pass_policy)
+    config, question = context.bench.config, question_for(context.entry, context.bench.config.pass_policy)
     runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), compared_with.runs, question)
     if not result.is_proven and compared_with.is_doubtful:
         compared_with = base.of_round(context, anew=True)
@@ -67,7 +66,7 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
 def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
     """The checks of scope `auto` that turn out to look at their entry: their report changes with its variables. Runs such a check again."""
     newly = set()
-    for check, run in zip(context.config.verify, runs, strict=True):
+    for check, run in zip(context.bench.config.verify, runs, strict=True):
         if check.scope != "auto" or check.junit is None or check.name not in before or run.cause != "exited":
             continue
         old, gone = before[check.name].cases, scopes.gone(run, before[check.name])
@@ -82,7 +81,7 @@ def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], befo
         seen = scopes.reported(without.cases)
         if (has_base and gone & seen) or (not has_base and not seen):
             newly.add(check.name)
-    scopes.keep(context.session.workspace_id, context.config, newly)
+    scopes.keep(context.session.workspace_id, context.bench.config, newly)
     return newly
 
 
@@ -92,9 +91,9 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
         return
     context.verdict = store.record(
         context.session.workspace_id,
-        tree=changes.tree_of(context.repo, context.round.commit),
+        tree=changes.tree_of(context.bench.repo, context.round.commit),
         commit=context.round.commit,
-        checks_hash=checks_hash.of(context.config),
+        checks_hash=context.bench.checks_hash,
         kind=store.Kind.ROUND,
         runs=runs,
         result=result,
@@ -106,19 +105,19 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
 def _restore_judges(context: RoundContext, checkout: Path) -> tuple[list[str], bool]:
     """Restore judging files that the agent changed and the entry does not name, also in a reverification, and take its bytecode away. Returns the
     names of the judging files, and whether the checkout still is the commit's tree."""
-    changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
+    changed = changes.changed_files(context.bench.repo, context.worktree.base_sha, context.round.commit)
     names = protected_files.tampered(
-        changed, at_base=context.protected, patterns=context.config.protected, declared=context.entry.paths
+        changed, at_base=context.protected, patterns=context.bench.config.protected, declared=context.entry.paths
     )
     restored = [*names, *protected_files.cached_bytecode(changed)]
-    protected_files.restore(context.store, checkout, context.worktree.base_sha, restored)
+    protected_files.restore(context.bench.store, checkout, context.worktree.base_sha, restored)
     return names, not restored
 
 
 def _findings_of_commit(context: RoundContext, changed: list[str]) -> list[str]:
     """The findings of the round that made this commit still apply in a reverification: changed judges and secrets must not be merged."""
-    text = changes.added_text(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
+    text = changes.added_text(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
-        *(f"secret_leaked: the work contains the secret {name}" for name in context.mask.names_in(text)),
+        *(f"secret_leaked: the work contains the secret {name}" for name in context.bench.mask.names_in(text)),
     ]

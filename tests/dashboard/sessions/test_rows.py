@@ -330,7 +330,7 @@ def test_what_ended_is_found_by_its_outcome_phase_words_and_number(
 
 
 def test_pages_of_what_ended_go_forth_and_back_without_a_gap(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    monkeypatch.setattr(history.paging, "PAGE_SIZE", 2)
     created = [ended(shop, minutes).pk for minutes in (1, 2, 2, 4, 5)]
     Session.objects.filter(pk=created[2]).update(claimed_at=Session.objects.get(pk=created[1]).claimed_at)
     line = list(Session.objects.filter(workspace=shop).order_by("-claimed_at", "-id").values_list("pk", flat=True))

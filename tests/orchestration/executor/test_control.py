@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from orchestration.executor import control
 from orchestration.executor.control import Outdated
@@ -78,3 +80,17 @@ def test_stop_all_is_remembered_until_the_executor_runs_again() -> None:
     assert [session.stop_wanted_at is not None for session in sessions] == [True, False]
     control.resume(workspace.pk, by=ANA)
     assert row(workspace).stop_all_at is None
+
+
+def test_stop_all_of_three_sessions_takes_as_many_statements_as_of_one() -> None:
+    """The agents hear of it only once all of it is committed."""
+    statements = []
+    for number in (1, 3):
+        workspace = a_workspace(name=f"Of {number}")
+        for n in range(number):
+            a_session(an_entry(workspace, files=[f"{n}.py"]))
+        with CaptureQueriesContext(connection) as seen:
+            assert control.stop_all(workspace.pk, by=ANA) == number
+        statements.append(len(seen))
+        assert Event.objects.filter(workspace=workspace, verb="session.stop", actor="ana").count() == number
+    assert statements[0] == statements[1]

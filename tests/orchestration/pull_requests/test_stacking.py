@@ -6,7 +6,7 @@ from orchestration.backlog import entry_actions
 from orchestration.forges.shared.interface import Check
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, FileLock, Integration, PullRequest, Session
-from orchestration.worker import stacked_start
+from orchestration.worker.preparing import stacked_start
 from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.pull_requests.fake import FakeForge
@@ -76,7 +76,7 @@ def test_it_starts_from_all_that_it_depends_on_and_from_what_landed_since(team: 
     group.land()
     above = run(group, second(group, first, next_one))
     [base] = [each.base_commit for each in rounds_of(above)]
-    assert stacked_start.start_for(above, Integration.objects.get().tip) == base
+    assert stacked_start.start_for(above, group.work.repo, Integration.objects.get().tip) == base
     assert group.work.git("show", f"{base}:gamma") == group.work.git("show", f"{base}:alpha") == "1"
     assert group.work.git("show", f"{base}:theirs") == "x"
 

@@ -16,6 +16,7 @@ from orchestration.pull_requests import connecting, sync
 from orchestration.repositories.remote import Remote
 from orchestration.worker import availability
 from orchestration.worker.lander import pushing
+from orchestration.worker.preparing import workbench
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.repeating import leaks
@@ -71,7 +72,7 @@ def test_a_git_remote_with_a_password(server: Repeating, tmp_path: Path) -> None
     tip = git(repo, "rev-parse", "HEAD")
     for place in PLACES:
         server.place = place
-        pushing.push(workspace, tip, _config(workspace.pk), is_asked=True)
+        pushing.push(workbench.of_lander(workspace, _config(workspace.pk)), tip, is_asked=True)
         availability.lost(workspace.pk, _problem(lambda: remote.fetch(["refs/heads/main"])))
         for action in (
             lambda: remote.refs("refs/heads/main"),

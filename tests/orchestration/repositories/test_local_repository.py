@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
+from orchestration.git import history
 from orchestration.models import Integration, Worker
 from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Moved, Own, Unreachable
@@ -116,8 +117,8 @@ def test_a_mirror_is_made_once_and_has_what_is_asked_for(tmp_path: Path) -> None
     mirror = local_repository.ensure(workspace)
     assert mirror == local_repository.path(workspace) == local_repository.ensure(workspace)
     assert git(mirror, "config", "remote.origin.url") == str(remote)
-    assert not local_repository.has(mirror, loose)
-    assert local_repository.bring(workspace, loose, "refs/muster/entries/e") and local_repository.has(mirror, loose)
+    assert not history.has(mirror, loose)
+    assert local_repository.bring(workspace, loose, "refs/muster/entries/e") and history.has(mirror, loose)
     assert not local_repository.bring(workspace, "1" * 40, "refs/muster/entries/e")
     assert local_repository.tip_of(workspace, "muster/integration") == integrated
     assert local_repository.tip_of(workspace, "muster/not-yet") == git(remote, "rev-parse", "main")
@@ -145,12 +146,12 @@ def test_a_commit_of_another_host_is_fetched_to_be_shown_and_a_remote_that_is_aw
     workspace = a_shop(tmp_path / "shop", host="here", origin=str(remote))
     pushed = commit_in(remote, "refs/muster/entries/e")
     repo = local_repository.to_show(workspace, pushed)
-    assert repo == Path(workspace.repo) and not local_repository.has(repo, pushed), "nobody shares it"
+    assert repo == Path(workspace.repo) and not history.has(repo, pushed), "nobody shares it"
     another_host()
-    assert local_repository.has(local_repository.to_show(workspace, pushed), pushed)
+    assert history.has(local_repository.to_show(workspace, pushed), pushed)
     other = commit_in(remote, "refs/muster/entries/f")
     remote.rename(tmp_path / "away")
-    assert not local_repository.has(local_repository.to_show(workspace, other), other)
+    assert not history.has(local_repository.to_show(workspace, other), other)
     assert local_repository.bring(workspace, pushed, "refs/muster/entries/e"), "it is here already"
     with pytest.raises(Unreachable):
         local_repository.bring(workspace, other, "refs/muster/entries/f")
@@ -159,9 +160,9 @@ def test_a_commit_of_another_host_is_fetched_to_be_shown_and_a_remote_that_is_aw
 def test_a_commit_is_here_loose_or_packed_and_only_as_a_commit(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo")
     tip, tree = git(repo, "rev-parse", "main"), git(repo, "rev-parse", "main^{tree}")
-    assert local_repository.has(repo, tip)
+    assert history.has(repo, tip)
     git(repo, "gc", "--quiet")
-    assert local_repository.has(repo, tip) and not local_repository.has(repo, tree) and not local_repository.has(repo, "1" * 40)
+    assert history.has(repo, tip) and not history.has(repo, tree) and not history.has(repo, "1" * 40)
 
 
 def test_a_repository_of_this_host_moves_a_ref_only_from_where_it_was(tmp_path: Path) -> None:

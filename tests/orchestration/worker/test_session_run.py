@@ -15,12 +15,12 @@ from orchestration.landing import queue
 from orchestration.models import Entry, Executor, Landing, Round, Session
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded
+from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import session_run
 from orchestration.worker.endings.table import AWAY, DISK_FULL
 from orchestration.worker.session_run import Outcome
-from orchestration.worker.steps.context import SessionOver
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
@@ -326,8 +326,7 @@ def test_a_round_that_passed_counts_again_while_it_is_the_newest_and_its_text_th
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], is_pass: bool
 ) -> None:
     """The next session, its fifth attempt, need not run the agent."""
-    monkeypatch.setattr(session_run.local_repository, "path", lambda workspace: Path("/repo"))
-    monkeypatch.setattr(session_run.local_repository, "has", lambda repo, commit: str(repo) == "/repo" and commit in ("", COMMIT))
+    monkeypatch.setattr(session_run.history, "has", lambda repo, commit: str(repo) == "/repo" and commit in ("", COMMIT))
     entry = an_entry(a_workspace(), budget="9")
     passed, other = a_session(entry), a_session(an_entry(entry.workspace))
     Round.objects.filter(session=other).update(verdict="passed", commit=COMMIT)
@@ -346,7 +345,7 @@ def test_a_round_that_passed_counts_again_while_it_is_the_newest_and_its_text_th
     next_session = Session(
         entry=Entry.objects.get(pk=entry.pk), workspace=entry.workspace, attempt=5, work=given.get("work", "implement")
     )
-    earlier = session_run._earlier_pass(next_session)
+    earlier = session_run._earlier_pass(next_session, Path("/repo"))
     assert (earlier is not None) is is_pass
     if earlier is not None:
         assert (earlier.commit, earlier.verdict.passed, earlier.verdict.score) == (COMMIT, True, 1.0)

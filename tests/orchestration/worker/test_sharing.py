@@ -9,13 +9,14 @@ import pytest
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Integration, Landing, Session
 from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Moved, Unreachable
 from orchestration.sessions import Superseded
-from orchestration.worker import sharing
+from orchestration.worker.preparing import sharing
 from tests.factories import CLOSED, a_session, a_workspace, an_entry
 from workspaces.machine import hosts
 from workspaces.models import Workspace
@@ -95,7 +96,7 @@ def test_shared_workspaces_are_tidied_except_lost_deleted_and_stopped_ones(monke
 def test_this_host_shares_what_landings_wait_for_and_it_alone_has(
     shared: Shared, entry: dict[str, Any], landing: dict[str, Any], is_shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_repository, "has", lambda _, commit: commit == COMMIT)
+    monkeypatch.setattr(history, "has", lambda _, commit: commit == COMMIT)
     published: list[str] = []
     monkeypatch.setattr(claims, "publish", lambda _, entry_id, __: published.append(entry_id))
     shop = a_workspace()
@@ -122,7 +123,7 @@ def test_a_stopped_executor_and_work_that_cannot_be_shared_leave_the_request(
     def refused(*_: object) -> None:
         raise GitError("push", "no route")
 
-    monkeypatch.setattr(local_repository, "has", lambda *_: True)
+    monkeypatch.setattr(history, "has", lambda *_: True)
     monkeypatch.setattr(claims, "publish", refused)
     shop = a_workspace()
     row = an_entry(shop)
@@ -151,7 +152,7 @@ def shared_ones() -> set[str]:
 def test_one_that_a_newer_attempt_has_keeps_no_other_from_being_shared_and_a_few_are_at_a_time(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_repository, "has", lambda *_: True)
+    monkeypatch.setattr(history, "has", lambda *_: True)
     first, *others = (an_asked(a_workspace(name=name)) for name in "abc")
 
     def publish(_: Shared, entry_id: str, __: str) -> None:

@@ -14,6 +14,7 @@ from orchestration.landing import branch
 from orchestration.models import Executor, Integration
 from orchestration.worker.lander import base_branch
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.preparing import workbench
 from tests.factories import a_worker, a_workspace
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.lander.verified import commit, verified
@@ -59,7 +60,7 @@ def test_a_remote_that_stays_away_is_shown_asked_ever_more_seldom_and_forgotten_
     shop = a_workspace()
     shop.origin = "https://ana:secret@git.example.com/shop.git"
     fence = branch.lease(branch.ensure(shop.pk), a_worker())
-    lease = Lease(shop, fence or 0, Config(), lambda: False)
+    lease = Lease(workbench.of_lander(shop, Config()), fence or 0, lambda: False)
 
     def fetch(*_: object) -> None:
         asked.append(at[0])

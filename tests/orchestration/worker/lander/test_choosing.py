@@ -1,6 +1,7 @@
 """The lander chooses in the tables alone what lands together and what it is asked, and ends landings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from orchestration.verdicts import scopes
 from orchestration.verdicts.store import record
 from orchestration.worker.lander import batches, chains, judging, swap
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.preparing import workbench
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.verdicts.test_comparison import exits
 from workspaces.models import Event
@@ -30,16 +32,16 @@ State = Landing.State
 def lease() -> Lease:
     workspace = a_workspace()
     fence = branch.lease(branch.ensure(workspace.pk), a_worker())
-    return Lease(workspace, fence or 0, Config(), lambda: False)
+    return Lease(workbench.of_lander(workspace, Config()), fence or 0, lambda: False)
 
 
 def queued(lease: Lease, count: int = 1, state: State = State.QUEUED, **more: Any) -> list[Landing]:
     """Landings of entries that nobody waits for."""
     landings = []
     for _ in range(count):
-        entry = an_entry(lease.workspace, budget="9", **more)
+        entry = an_entry(lease.bench.workspace, budget="9", **more)
         Entry.objects.filter(pk=entry.pk).update(status="in_progress")
-        landings.append(Landing.objects.create(workspace=lease.workspace, entry=entry, commit=COMMIT, state=state))
+        landings.append(Landing.objects.create(workspace=lease.bench.workspace, entry=entry, commit=COMMIT, state=state))
     return landings
 
 
@@ -78,7 +80,7 @@ def test_what_a_person_must_approve_ends_a_batch_and_is_tried_alone_as_its_head(
 def test_what_others_wait_for_goes_alone_and_what_contains_others_in_its_chain(
     lease: Lease, approval: set[int], how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landings, other = queued(lease, 3), an_entry(lease.workspace)
+    landings, other = queued(lease, 3), an_entry(lease.bench.workspace)
     awaited = landings[1].entry
     assert awaited is not None and not approval
     if how == "an entry depends on it":
@@ -93,10 +95,10 @@ def test_what_others_wait_for_goes_alone_and_what_contains_others_in_its_chain(
 
 
 def test_merges_of_the_base_reverts_and_pull_requests_go_alone(lease: Lease, approval: set[int]) -> None:
-    base = Landing.objects.create(workspace=lease.workspace, kind="base", commit=COMMIT)
+    base = Landing.objects.create(workspace=lease.bench.workspace, kind="base", commit=COMMIT)
     landings = queued(lease, 2)
     assert batch(lease, [base, *landings]) == ([base], "") and batch(lease, [landings[0], base]) == ([landings[0]], "")
-    proposes = Lease(lease.workspace, lease.fence, Config.model_construct(land_by="pull_request"), lambda: False)
+    proposes = Lease(replace(lease.bench, config=Config.model_construct(land_by="pull_request")), lease.fence, lambda: False)
     assert batch(proposes, landings) == ([landings[0]], "") and not approval
 
 
@@ -112,7 +114,7 @@ def test_all_entries_that_land_together_are_asked_for_their_targets_and_people_o
     assert judging._question(lease, landings, needs_gain=True).needs_gain
     assert not judging._question(lease, landings, needs_gain=False).needs_gain
     assert not judging._question(lease, landings[::-1], needs_gain=True).needs_gain, "the last of the chain counts"
-    base = Landing(workspace=lease.workspace, kind="base", commit=COMMIT)
+    base = Landing(workspace=lease.bench.workspace, kind="base", commit=COMMIT)
     assert judging._question(lease, [base], needs_gain=True).only_regressions
     assert not judging._question(lease, [base, landings[0]], needs_gain=True).only_regressions
 
@@ -125,7 +127,10 @@ def test_an_old_verdict_or_one_made_for_an_entry_refuses_nothing_before_it_is_ma
     monkeypatch.setattr(scopes, "may_mislead", lambda *_: False)
     assert not judging._is_doubtful(lease, "tip")
     verdict = record(lease.workspace_id, tree="t", commit=COMMIT, checks_hash="h", kind=TreeVerdict.Kind.TIP, runs=[exits(0)])
-    for age_s, doubtful in ((lease.config.verdict_max_age_s - 60, False), (lease.config.verdict_max_age_s + 60, True)):
+    for age_s, doubtful in (
+        (lease.bench.config.verdict_max_age_s - 60, False),
+        (lease.bench.config.verdict_max_age_s + 60, True),
+    ):
         verdict.at = now() - timedelta(seconds=age_s)
         known[0] = verdict
         assert judging._is_doubtful(lease, "tip") is doubtful
@@ -146,7 +151,7 @@ def test_what_has_landed_ends_and_its_entry_is_done_in_its_way_or_goes_on_with_n
     Entry.objects.filter(pk=waiting.entry_id).update(status="pending", reason_code="waiting_for_merge", reason_message="x")
     Entry.objects.filter(pk=held.entry_id).update(status="blocked", **on_hold)
     Entry.objects.filter(pk=deleted.entry_id).update(deleted_at=now())
-    base = Landing.objects.create(workspace=lease.workspace, kind="base", commit=COMMIT)
+    base = Landing.objects.create(workspace=lease.bench.workspace, kind="base", commit=COMMIT)
     ids = [proved.pk, newer.pk, waiting.pk, held.pk, deleted.pk, base.pk]
     done = {proved.entry_id or "": ways.closed(by="a"), waiting.entry_id or "": ways.closed(by="b")}
     swap.end_landed(
@@ -180,7 +185,7 @@ def test_what_people_pushed_in_place_of_all_that_was_made_proves_their_landing_a
 def test_unproven_work_is_noted_on_each_tip_and_proved_once(lease: Lease) -> None:
     first, other = queued(lease, 2, State.UNPROVEN)
     Entry.objects.update(status="pending", reason_code="unproven", reason_message="x")
-    session = a_session(an_entry(lease.workspace))
+    session = a_session(an_entry(lease.bench.workspace))
     created = Round.objects.get(session=session)
     Round.objects.update(is_unproven=True)
     Landing.objects.filter(pk=first.pk).update(round=created)
@@ -208,7 +213,7 @@ def test_work_that_contains_what_waits_no_longer_goes_back_unless_it_was_decided
 ) -> None:
     monkeypatch.setattr(unproven, "below", lambda _: None)
     goes, withdrawn, written = queued(lease, 3)
-    intent = IntegrationCommit.objects.create(workspace=lease.workspace, old=COMMIT, new="d" * 40, tree=COMMIT, subject="x")
+    intent = IntegrationCommit.objects.create(workspace=lease.bench.workspace, old=COMMIT, new="d" * 40, tree=COMMIT, subject="x")
     Landing.objects.filter(pk=written.pk).update(state="checking", intent=intent)
     assert chains.under(lease, written) is None and state(written)[:2] == ("checking", "in_progress")
     proposed = queued(lease, 1, State.PROPOSED)[0]
@@ -216,7 +221,7 @@ def test_work_that_contains_what_waits_no_longer_goes_back_unless_it_was_decided
     assert chains.under(lease, goes) is None and chains.under(lease, withdrawn) is None
     assert state(goes)[:2] == ("withdrawn", "pending") and state(withdrawn)[:2] == ("withdrawn", "in_progress")
     assert chains.under(lease, proposed) == [], "its pull request says what becomes of it"
-    base = Landing.objects.create(workspace=lease.workspace, kind="base", commit=COMMIT)
+    base = Landing.objects.create(workspace=lease.bench.workspace, kind="base", commit=COMMIT)
     assert chains.under(lease, base) == []
     next_to = queued(lease)[0]
     monkeypatch.setattr(unproven, "below", lambda _: [goes, withdrawn])

@@ -12,6 +12,7 @@ from orchestration.landing import branch
 from orchestration.models import Approval, Entry, Integration, IntegrationCommit, Landing, Round
 from orchestration.worker.lander import refusals
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.preparing import workbench
 from tests.factories import a_session, a_worker, a_workspace, an_entry, ended, some_entries
 from workspaces.models import Event, Workspace
 
@@ -23,14 +24,16 @@ COMMIT = "c" * 40
 def lease() -> Lease:
     workspace = a_workspace()
     fence = branch.lease(branch.ensure(workspace.pk), a_worker())
-    return Lease(workspace, fence or 0, Config.model_validate({"landing": {"refusals": 1}}), lambda: False)
+    return Lease(workbench.of_lander(workspace, Config.model_validate({"landing": {"refusals": 1}})), fence or 0, lambda: False)
 
 
 def verified(lease: Lease, **fields: Any) -> Landing:
-    entry = an_entry(lease.workspace, budget="9")
+    entry = an_entry(lease.bench.workspace, budget="9")
     ended(a_session(entry))
     Entry.objects.filter(pk=entry.pk).update(**{"status": "in_progress", **fields})
-    return Landing.objects.create(workspace=lease.workspace, entry=entry, commit=COMMIT, round=Round.objects.get(entry=entry))
+    return Landing.objects.create(
+        workspace=lease.bench.workspace, entry=entry, commit=COMMIT, round=Round.objects.get(entry=entry)
+    )
 
 
 def entry_of(landing: Landing) -> Entry:
@@ -60,7 +63,9 @@ def test_after_too_many_refusals_a_person_decides(lease: Lease) -> None:
     for number, status in ((1, "pending"), (2, "blocked")):
         Entry.objects.filter(pk=landing.entry_id).update(status="in_progress")
         again = (
-            landing if number == 1 else Landing.objects.create(workspace=lease.workspace, entry=entry_of(landing), commit=COMMIT)
+            landing
+            if number == 1
+            else Landing.objects.create(workspace=lease.bench.workspace, entry=entry_of(landing), commit=COMMIT)
         )
         rounds = entry_of(landing).budget_rounds
         refusals.refuse(lease, again, f"merge_conflict: {number}")
@@ -92,7 +97,7 @@ def test_an_entry_that_a_person_moved_meanwhile_stays_there(lease: Lease, fields
 def test_what_was_withdrawn_or_is_being_written_is_not_refused(lease: Lease) -> None:
     withdrawn, written = verified(lease), verified(lease)
     Landing.objects.filter(pk=withdrawn.pk).update(state="withdrawn")
-    intent = IntegrationCommit.objects.create(workspace=lease.workspace, old=COMMIT, new="d" * 40, tree=COMMIT, subject="x")
+    intent = IntegrationCommit.objects.create(workspace=lease.bench.workspace, old=COMMIT, new="d" * 40, tree=COMMIT, subject="x")
     Landing.objects.filter(pk=written.pk).update(state="checking", intent=intent)
     for landing in (withdrawn, written):
         refusals.refuse(lease, landing, "merge_conflict: it conflicts")
@@ -120,7 +125,7 @@ def test_a_base_or_a_revert_that_cannot_be_merged_is_named_on_the_branch(
     lease: Lease, kind: str, base_tip: str, name: str
 ) -> None:
     Integration.objects.update(base_tip=base_tip)
-    landing = Landing.objects.create(workspace=lease.workspace, kind=kind, commit=COMMIT)
+    landing = Landing.objects.create(workspace=lease.bench.workspace, kind=kind, commit=COMMIT)
     refusals.conflict(lease, landing, cast(Any, SimpleNamespace(files=["a.py", "b.py"], notes=["note"])))
     message = Integration.objects.get().base_problem
     cause = "merging into muster/integration conflicts in a.py, b.py\nnote"
@@ -134,7 +139,7 @@ def partners(landing: Landing, *together: Landing) -> list[str]:
 
 
 def test_work_is_red_together_with_what_landed_since_its_base_newest_first(lease: Lease) -> None:
-    shop: Workspace = lease.workspace
+    shop: Workspace = lease.bench.workspace
     landing = verified(lease)
     round_ = Round.objects.get(entry=landing.entry_id)
     before, after, again, own = (*some_entries(shop, *"abc"), entry_of(landing))

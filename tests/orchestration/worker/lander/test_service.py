@@ -19,6 +19,7 @@ from orchestration.worker.lander import batches, service
 from orchestration.worker.lander import lease as lease_module
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.service import Service
+from orchestration.worker.preparing import workbench
 from tests.factories import a_worker, a_workspace, an_entry
 from workspaces.models import Workspace
 
@@ -206,14 +207,14 @@ def test_checks_that_cannot_run_are_tried_again_ever_more_seldom_and_forgotten_o
 def a_lease(shop: Workspace, **more: Any) -> Lease:
     fence = branch.lease(row(), a_worker(host="lease"))
     assert fence
-    return Lease(shop, fence, Config(), more.get("is_stopping", lambda: False))
+    return Lease(workbench.of_lander(shop, Config()), fence, more.get("is_stopping", lambda: False))
 
 
 @pytest.mark.parametrize(("state", "halts"), [("paused", True), ("running", False)])
 def test_nothing_begins_or_goes_on_after_a_stop_of_all_until_the_executor_runs(shop: Workspace, state: str, halts: bool) -> None:
     lease = a_lease(shop)
     Executor.objects.update(state=state)
-    assert Lease.read(shop.pk, 1, lambda: False).workspace == shop
+    assert Lease.read(shop.pk, 1, lambda: False).bench.workspace == shop
     lease.check_not_stopped()
     Executor.objects.update(stop_all_at=now())
     for act in (lambda: Lease.read(shop.pk, 1, lambda: False), lease.check_not_stopped):
@@ -244,7 +245,7 @@ def test_a_lease_is_renewed_while_something_runs_but_not_all_the_time(shop: Work
     Executor.objects.update(stop_all_at=now(), state="paused")
     with pytest.raises(Halted):
         lease.keep()
-    stopping = Lease(shop, 1, Config(), lambda: True)
+    stopping = Lease(workbench.of_lander(shop, Config()), 1, lambda: True)
     with pytest.raises(Halted, match="shuts down"):
         stopping.keep()
 

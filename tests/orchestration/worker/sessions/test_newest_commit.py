@@ -1,13 +1,14 @@
 """A session that verifies, and the work that it is to verify: what is not there is neither verified on the base nor called done."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Landing, Round, Session
-from orchestration.worker import newest_commit
+from orchestration.worker.preparing import newest_commit
 from tests.factories import ANA, a_session, a_workspace, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
 from workspaces.models import Event
@@ -77,8 +78,8 @@ def test_where_all_work_was_given_up_there_is_nothing_to_verify(work: str) -> No
     Session.objects.filter(pk=session.pk).update(work=work)
     Entry.objects.filter(pk=session.entry_id).update(next_work=work)
     session.refresh_from_db()
-    assert newest_commit.have(session, "c" * 40) is None  # it never had any
+    assert newest_commit.have(session, Path("/repo"), "c" * 40) is None  # it never had any
     Round.objects.filter(session=session).update(given_up=True)
-    ending = newest_commit.have(session, "c" * 40)
+    ending = newest_commit.have(session, Path("/repo"), "c" * 40)
     assert (ending and ending.message) == (newest_commit.NOTHING if work == "verify" else None)
     assert Entry.objects.get(pk=session.entry_id).next_work == "implement"

@@ -12,7 +12,7 @@ from orchestration.executor import dispatch
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Landing, Round, Session, Worker
 from orchestration.repositories import claims
-from orchestration.worker import sharing
+from orchestration.worker.preparing import sharing
 from tests.orchestration.worker.sessions.shop import entry_of
 from tests.orchestration.worker.shared.team import Team, shown
 

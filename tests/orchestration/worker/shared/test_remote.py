@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Integration, Landing, Session
 from orchestration.sessions import Superseded
-from orchestration.worker import reaper, sharing
+from orchestration.worker import reaper
+from orchestration.worker.preparing import sharing
 from tests.factories import ANA, CLOSED, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes

@@ -15,6 +15,7 @@ from orchestration.models import Entry, Executor, Integration, Session, Worker
 from orchestration.repositories import remote as remote_module
 from orchestration.worker import availability
 from orchestration.worker.lander import base_branch, pushing
+from orchestration.worker.preparing import workbench
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
@@ -157,13 +158,13 @@ def test_a_push_that_hangs_does_not_hold_up_each_landing(team: Make, monkeypatch
         raise pushing.git.GitError("push", "git push took longer than 120 s and was ended")
 
     monkeypatch.setattr(pushing.time, "monotonic", lambda: clock[0])
-    config = work.config()
+    bench = workbench.of_lander(work.workspace, work.config())
     monkeypatch.setattr(pushing.git, "run", hangs)
     for _ in range(3):
-        pushing.push(work.workspace, "HEAD", config)
+        pushing.push(bench, "HEAD")
     assert len(pushes) == 1
     assert "It did not answer in time" in Executor.objects.get().push_error
-    pushing.push(work.workspace, "HEAD", config, is_asked=True)
+    pushing.push(bench, "HEAD", is_asked=True)
     clock[0] += pushing.MAX_PAUSE_S
-    pushing.push(work.workspace, "HEAD", config)
+    pushing.push(bench, "HEAD")
     assert len(pushes) == 3

@@ -14,6 +14,7 @@ from orchestration.models import Question, Round, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations, metering
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import agents
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
 from orchestration.worker.agents.shared.failures import Failure
@@ -39,7 +40,8 @@ class Talk:
         self.results: list[Any] = []
         config = Config.model_validate({"agent": {"kind": kind, "command": "true" if kind == "command" else None}})
         round_ = Round.objects.get(session=self.session)
-        fields = {"session": self.session, "entry": self.session.entry, "config": config, "round": round_, "drawn_before": 0}
+        bench = SimpleNamespace(config=config, traits=agents.for_kind(kind).TRAITS)
+        fields = {"session": self.session, "entry": self.session.entry, "bench": bench, "round": round_, "drawn_before": 0}
         self.context = cast(RoundContext, SimpleNamespace(**fields, stop_flags=StopFlags(self.session.pk, 1)))
         monkeypatch.setattr(conversation, "_run_agent", self._run_agent)
 
@@ -201,9 +203,8 @@ def test_each_process_of_a_round_may_spend_what_is_left_and_grow(talk: Talk, mon
 
     monkeypatch.setattr(conversation, "_run_agent", RUN_AGENT)
     monkeypatch.setattr(conversation.process, "run", run)
-    monkeypatch.setattr(conversation, "scratch", lambda *_: None)
-    monkeypatch.setattr(conversation.session_dir, "for_session", lambda _: None)
-    vars(talk.context).update(writer=None, sandboxes=None, worktree=SimpleNamespace(path=None))
+    vars(talk.context).update(writer=None, worktree=SimpleNamespace(path=None))
+    vars(talk.context.bench).update(sandboxes=None, directory=None, scratch=lambda _: None)
     messages.instruct(talk.session.entry, "Hurry", by=ANA)
     talk.session.has_mail = False
     conversation.run(talk.context, "Task", starts_anew=False)

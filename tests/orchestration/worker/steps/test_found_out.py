@@ -25,7 +25,8 @@ def found_out(
 ) -> tuple[set[str], int]:
     """The names, which are kept too, and how often the check ran again."""
     check = {"name": "tests", "run": "x", "scope": scope, "junit": junit, "rerun": True}
-    context: Any = SimpleNamespace(config=configuration.load({"verify": [check]}), session=SimpleNamespace(workspace_id="ws"))
+    bench = SimpleNamespace(config=configuration.load({"verify": [check]}))
+    context: Any = SimpleNamespace(bench=bench, session=SimpleNamespace(workspace_id="ws"))
     runs: list[bool] = []
     kept: list[set[str]] = []
 

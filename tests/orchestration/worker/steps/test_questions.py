@@ -46,8 +46,7 @@ def a_config(*scopes: str) -> Config:
 def a_context(shop: Workspace, config: Config, **spec: Any) -> RoundContext:
     """A round whose base is the tree `t`."""
     context = SimpleNamespace(
-        config=config,
-        repo=None,
+        bench=SimpleNamespace(config=config, repo=None, workspace_id=shop.pk, checks_hash=checks_hash.of(config)),
         worktree=SimpleNamespace(base_sha="b" * 40),
         session=SimpleNamespace(workspace_id=shop.pk),
         entry=SimpleNamespace(spec=spec),

@@ -9,18 +9,18 @@ from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
 from orchestration.pull_requests import stacking
 from orchestration.repositories import claims, local_repository
+from orchestration.sessions.ending import SessionOver
 from orchestration.worker import endings
 from orchestration.worker.endings import Facts
-from orchestration.worker.steps.context import SessionOver
 
 ELSEWHERE = "The work of #{seq}, from which this entry starts, is on {host} alone: it starts there"
 
 
-def start_for(session: Session, tip: str) -> str:
+def start_for(session: Session, repo: Path, tip: str) -> str:
     """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is gone; SessionOver where another host has
     it alone: the entry starts there."""
     assert session.entry is not None
-    repo, start = local_repository.path(session.workspace), tip
+    start = tip
     for below in stacking.begin(session.entry.pk):
         if not local_repository.bring(session.workspace, below.open_head, claims.ref_of(below.pk), f"refs/heads/{below.branch}"):
             _start_elsewhere(session, below)

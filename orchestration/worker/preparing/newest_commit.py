@@ -1,12 +1,14 @@
 """The newest work of an entry, before its session begins: it is on the entry's branch here, or the session ends, since nothing is verified without
 it."""
 
+from pathlib import Path
+
 from orchestration.backlog import lost_work, newest_work
 from orchestration.backlog.newest_work import Newest
-from orchestration.git import branches
+from orchestration.git import branches, history
 from orchestration.git.command import GitError
 from orchestration.models import Conversation, Entry, Round, Session
-from orchestration.repositories import claims, local_repository
+from orchestration.repositories import claims
 from orchestration.sessions import Ending
 from orchestration.worker import endings
 from orchestration.worker.endings import Facts
@@ -16,10 +18,10 @@ GONE = "The work of round {number} is not in the repository any more: the entry 
 NOTHING = "What was to be verified is gone: the entry begins again from what is there"
 
 
-def have(session: Session, start: str) -> Ending | None:
+def have(session: Session, repo: Path, start: str) -> Ending | None:
     """Have it on the entry's branch. `start`: the tip of the integration branch. An ending where another host has it, or where it is gone and was
     only to be verified. Raises GitError."""
-    entry, repo = session.entry, local_repository.path(session.workspace)
+    entry = session.entry
     newest = newest_work.of(entry.pk)
     if newest is None:
         given_up = Round.objects.filter(entry=entry, given_up=True).exists()
@@ -27,8 +29,8 @@ def have(session: Session, start: str) -> Ending | None:
     if not newest.has_diff:
         return None
     commit = newest.round.commit
-    if not local_repository.has(repo, commit):
-        if not local_repository.has(repo, start):
+    if not history.has(repo, commit):
+        if not history.has(repo, start):
             raise GitError("cat-file", f"{start[:12]} cannot be read: the repository itself is in trouble")
         return _missing(session, newest)
     tip = branches.tip(repo, entry.branch)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Landing, Session
@@ -55,7 +56,7 @@ def share_asked(*, but: Collection[str]) -> None:
     asked = asked.exclude(workspace__executor__state=Executor.State.STOPPED)
     for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
         authority, entry = local_repository.authority_of(landing.workspace), landing.entry
-        if authority is None or entry is None or not local_repository.has(authority.repo, landing.commit):
+        if authority is None or entry is None or not history.has(authority.repo, landing.commit):
             continue
         with suppress(Superseded):
             if _publish(authority, entry):
