@@ -20,7 +20,7 @@ from orchestration.git import command as git
 from orchestration.models import Session
 from orchestration.repositories import local_repository
 from orchestration.sessions import Superseded
-from orchestration.worker import sharing
+from orchestration.worker.preparing import sharing
 session = Session.objects.get(pk={id!r})
 repo, ref = local_repository.path(session.workspace), 'refs/heads/' + session.entry.branch
 tip = git.run(repo, 'rev-parse', ref)
