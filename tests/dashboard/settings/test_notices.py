@@ -83,7 +83,7 @@ def test_the_log_is_of_one_channel_and_one_state_and_continues_after_fifty(shop:
     assert shown(state="failed", channel=hook.pk) == [failed.pk]
     first = shown(state="delivered")
     following = adam.get(at(shop), {"state": "delivered"}).context["following"]
-    assert (len(first), following, shown(state="delivered", before=following)) == (50, mine[1].pk, [mine[0].pk])
+    assert (len(first), following, shown(state="delivered", before=following)) == (50, str(mine[1].pk), [mine[0].pk])
     assert len(shown(state="odd", channel="no <id>", before="x")) == 50
     assert len(table(adam, shop)) == 53
 
