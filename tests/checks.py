@@ -21,6 +21,7 @@ CHECKS = {
         "lint",
         "--error-on-warnings",
     ],
+    "folders and functions": [sys.executable, "-m", "tests.figures", "--limits"],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "migrations up to date": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }

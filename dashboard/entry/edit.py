@@ -27,7 +27,7 @@ from orchestration.backlog.tree import leaves
 from orchestration.edge import queries
 from orchestration.models import Entry
 from orchestration.plans import importing
-from orchestration.plans.readers.items import Item, Plan
+from orchestration.plans.readers.shared.items import Item, Plan
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid
 

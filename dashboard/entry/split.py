@@ -19,7 +19,7 @@ from orchestration.backlog.entries import Draft
 from orchestration.edge import queries
 from orchestration.models import Entry
 from orchestration.plans import formats, importing
-from orchestration.plans.readers.items import Problem
+from orchestration.plans.readers.shared.items import Problem
 from orchestration.proposals import expanding
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid

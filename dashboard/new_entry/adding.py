@@ -12,7 +12,7 @@ from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.plans import importing
 from orchestration.plans.checking import Checked
-from orchestration.plans.readers.items import Plan, Problem
+from orchestration.plans.readers.shared.items import Plan, Problem
 from workspaces.errors import Invalid
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")

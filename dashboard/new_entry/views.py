@@ -22,7 +22,7 @@ from orchestration.backlog import entries
 from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import Entry
-from orchestration.plans.readers.items import Item, Plan
+from orchestration.plans.readers.shared.items import Item, Plan
 from orchestration.verdicts import targets
 from workspaces.access import Need
 from workspaces.errors import Invalid

@@ -19,8 +19,8 @@ from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.plans import formats, importing, samples, sources
 from orchestration.plans.importing import Outcome, Outdated, Preview
-from orchestration.plans.readers import bundle
-from orchestration.plans.readers.items import MAX_BYTES, Plan, Problem
+from orchestration.plans.readers.shared import bundle
+from orchestration.plans.readers.shared.items import MAX_BYTES, Plan, Problem
 from workspaces.access import Need
 from workspaces.errors import Invalid
 

@@ -11,7 +11,7 @@ from orchestration.backlog import drafts, entries
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import graph
 from orchestration.plans.names import Existing, Names, Row, is_number
-from orchestration.plans.readers.items import Item, Plan, Problem
+from orchestration.plans.readers.shared.items import Item, Plan, Problem
 from workspaces.errors import Invalid
 from workspaces.schemas import property_path
 from workspaces.values import ids

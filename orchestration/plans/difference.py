@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.backlog import content
 from orchestration.plans.checking import Checked
 from orchestration.plans.names import Row
-from orchestration.plans.readers.items import Plan
+from orchestration.plans.readers.shared.items import Plan
 
 NEW = "ref:"
 """Stands before the ref of an entry that is not on the backlog yet."""

@@ -1,7 +1,8 @@
 """From text to a plan in any of the formats; bounded, and every problem has a line."""
 
-from orchestration.plans.readers import all_readers, bundle
-from orchestration.plans.readers.items import MAX_BYTES, MAX_ENTRIES, Plan, Problem, Unreadable
+from orchestration.plans.readers import all_readers
+from orchestration.plans.readers.shared import bundle
+from orchestration.plans.readers.shared.items import MAX_BYTES, MAX_ENTRIES, Plan, Problem, Unreadable
 
 
 def titles() -> dict[str, str]:

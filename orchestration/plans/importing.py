@@ -16,7 +16,7 @@ from orchestration.plans import checking, difference, imported
 from orchestration.plans.checking import Checked
 from orchestration.plans.difference import Difference, Known, Line
 from orchestration.plans.names import Existing
-from orchestration.plans.readers.items import Plan, Problem
+from orchestration.plans.readers.shared.items import Plan, Problem
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

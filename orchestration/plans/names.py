@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestration.backlog.entries import Draft
-from orchestration.plans.readers.items import Item, Plan, Problem, path, title_of
+from orchestration.plans.readers.shared.items import Item, Plan, Problem, path, title_of
 
 MAX_GUESSES = 10  # suggestions for unknown refs: each compares with every ref of the plan
 

@@ -6,7 +6,7 @@ from typing import Any
 from orchestration.plans import formats
 from orchestration.plans.difference import NEW, FieldChange, Line
 from orchestration.plans.importing import Preview
-from orchestration.plans.readers import bundle
+from orchestration.plans.readers.shared import bundle
 
 MAX_TEXT = 100
 WIDTH = 60

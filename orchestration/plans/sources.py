@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from orchestration.plans.readers import all_readers, bundle
-from orchestration.plans.readers.items import MAX_BYTES
+from orchestration.plans.readers import all_readers
+from orchestration.plans.readers.shared import bundle
+from orchestration.plans.readers.shared.items import MAX_BYTES
 
 GENERIC = ("tasks", "plan", "todo", "issues", "-")
 

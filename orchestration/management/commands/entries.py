@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from orchestration.management import choosing
 from orchestration.management.choosing import COMMAND_LINE, PROBLEM, USAGE
 from orchestration.plans import formats, importing, report, sources
-from orchestration.plans.readers.items import Plan
+from orchestration.plans.readers.shared.items import Plan
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Workspace
 

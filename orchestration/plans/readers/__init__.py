@@ -20,7 +20,7 @@ from orchestration.plans.readers import (
     task_master,
     yaml_text,
 )
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers.shared.reader import Reader
 
 log = structlog.get_logger(__name__)
 GROUP = "muster.plan_readers"

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.plans.readers import blocks, bundle, texts, yaml_text
-from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers import yaml_text
+from orchestration.plans.readers.shared import blocks, bundle, texts
+from orchestration.plans.readers.shared.items import Item, Plan, Problem, Unreadable
+from orchestration.plans.readers.shared.reader import Reader
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.S)
 _NEXT = re.compile(r"^---[ \t]*\n(?=id:)", re.M)

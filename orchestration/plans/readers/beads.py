@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from orchestration.plans.readers import json_text, texts
-from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable
-from orchestration.plans.readers.reader import Reader, is_json
+from orchestration.plans.readers import json_text
+from orchestration.plans.readers.shared import texts
+from orchestration.plans.readers.shared.items import Item, Plan, Problem, Unreadable
+from orchestration.plans.readers.shared.reader import Reader, is_json
 
 DONE = ("closed", "tombstone")
 ASIDE = ("deferred", "pinned")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from orchestration.plans.readers.items import NO_LIST, Item, Unreadable
-from orchestration.plans.readers.reader import Reader, is_json, of_items
+from orchestration.plans.readers.shared.items import NO_LIST, Item, Unreadable
+from orchestration.plans.readers.shared.reader import Reader, is_json, of_items
 
 T = TypeVar("T")
 

@@ -1,8 +1,8 @@
 """A Markdown checklist: each open box of the outermost level is an entry, and the headings above it are its group."""
 
-from orchestration.plans.readers import checklist
-from orchestration.plans.readers.items import Plan, path, title_of
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers.shared import checklist
+from orchestration.plans.readers.shared.items import Plan, path, title_of
+from orchestration.plans.readers.shared.reader import Reader
 
 
 def plan(text: str) -> Plan:

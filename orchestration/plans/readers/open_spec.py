@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from orchestration.plans.readers import bundle, checklist, texts
-from orchestration.plans.readers.checklist import Task
-from orchestration.plans.readers.items import Item, Plan, Problem, Unreadable, path, title_of
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers.shared import bundle, checklist, texts
+from orchestration.plans.readers.shared.checklist import Task
+from orchestration.plans.readers.shared.items import Item, Plan, Problem, Unreadable, path, title_of
+from orchestration.plans.readers.shared.reader import Reader
 
 _NUMBER = re.compile(r"\**([0-9]{1,3}(?:\.[0-9]{1,3})+)\.?\**[ \t]+(.*)")
 _SECTION = re.compile(r"^##[ \t]+(?:Phase[ \t]+)?[0-9]{1,3}[.:][ \t]", re.M)

@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestration.plans.readers import checklist, texts
-from orchestration.plans.readers.checklist import Checklist, Task
-from orchestration.plans.readers.items import Item, Plan, Problem, path, title_of
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers.shared import checklist, texts
+from orchestration.plans.readers.shared.checklist import Checklist, Task
+from orchestration.plans.readers.shared.items import Item, Plan, Problem, path, title_of
+from orchestration.plans.readers.shared.reader import Reader
 
 TASK = re.compile(r"^[ \t]*[-*][ \t]+\[[ xX]\][ \t]+\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\b", re.M)
 _TITLE = re.compile(r"\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\**:?[ \t]+((?:\[[A-Za-z0-9]+\][ \t]*)*)(.*)")

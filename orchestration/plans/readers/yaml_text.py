@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from orchestration.plans.readers.items import MAX_DEPTH, NO_LIST, Item, Unreadable
-from orchestration.plans.readers.reader import Reader, of_items
+from orchestration.plans.readers.shared.items import MAX_DEPTH, NO_LIST, Item, Unreadable
+from orchestration.plans.readers.shared.reader import Reader, of_items
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")

@@ -1,7 +1,7 @@
 """Several files as one text."""
 
 from orchestration.plans import formats
-from orchestration.plans.readers import bundle
+from orchestration.plans.readers.shared import bundle
 
 
 def test_one_file_stays_as_it_is() -> None:

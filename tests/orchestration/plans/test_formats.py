@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orchestration.plans import checking, formats, names, samples
 from orchestration.plans.checking import Checked
 from orchestration.plans.names import Existing
-from orchestration.plans.readers.items import Problem
+from orchestration.plans.readers.shared.items import Problem
 
 THREE = Existing("entry_" + "a" * 20, 3, "The third", "pending")
 

@@ -1,6 +1,6 @@
 """Tasks of Backlog.md: front matter, criteria, parents."""
 
-from orchestration.plans.readers import bundle
+from orchestration.plans.readers.shared import bundle
 from tests.orchestration.plans.readers.reading import good, messages, needs, read
 
 PARENT = """\

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from orchestration.plans import checking, formats
-from orchestration.plans.readers import blocks, settings, texts
-from orchestration.plans.readers.items import Plan, Problem
+from orchestration.plans.readers.shared import blocks, settings, texts
+from orchestration.plans.readers.shared.items import Plan, Problem
 from tests.orchestration.plans.readers.reading import messages
 
 

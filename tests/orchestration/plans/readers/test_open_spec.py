@@ -1,6 +1,6 @@
 """A change of OpenSpec: numbered tasks in order, with the proposal as what they are for."""
 
-from orchestration.plans.readers import bundle
+from orchestration.plans.readers.shared import bundle
 from tests.orchestration.plans.readers.reading import good, messages, needs, read
 
 TASKS = """\

@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from orchestration.plans import formats, readers, sources
-from orchestration.plans.readers.items import Item, Plan
-from orchestration.plans.readers.reader import Reader
+from orchestration.plans.readers.shared.items import Item, Plan
+from orchestration.plans.readers.shared.reader import Reader
 
 
 def lines(text: str) -> Plan:

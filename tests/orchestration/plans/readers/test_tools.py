@@ -7,8 +7,8 @@ import pytest
 
 from orchestration.plans import checking, formats, sources
 from orchestration.plans.names import Existing
-from orchestration.plans.readers import bundle
-from orchestration.plans.readers.items import Problem
+from orchestration.plans.readers.shared import bundle
+from orchestration.plans.readers.shared.items import Problem
 from orchestration.plans.sources import NoPlan
 from tests.orchestration.plans.readers.reading import good, messages, needs, read
 from tests.orchestration.plans.readers.test_beads import issue

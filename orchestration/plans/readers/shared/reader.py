@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from orchestration.plans.readers.items import Item, Plan
+from orchestration.plans.readers.shared.items import Item, Plan
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import re
 
-from orchestration.plans.readers import blocks
+from orchestration.plans.readers.shared import blocks
 
 _PATH = re.compile(r"(?<![\w./:@-])((?:[\w.@-]+/)+[\w.@-]*\.[A-Za-z][A-Za-z0-9]{0,7})(?![\w/])")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)

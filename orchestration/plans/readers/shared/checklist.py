@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.plans.readers import blocks, settings
-from orchestration.plans.readers.items import Item, Problem
+from orchestration.plans.readers.shared import blocks, settings
+from orchestration.plans.readers.shared.items import Item, Problem
 
 BOX = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[[ xX]\][ \t]", re.M)
 MAX_NAME = 200
