@@ -112,13 +112,20 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         database = options.db or "sqlite"
         pool = [] if plain else ["-n", str(FILES_AT_A_TIME), "--dist", "loadfile"]
         title = f"{', '.join(slow).capitalize()} on {database}"
-        return [Suite(title, database, [*(f"tests/{name}" for name in slow), *pool, *extra])]
+        elsewhere = _slow_elsewhere() if "faults" in slow else []
+        return [Suite(title, database, [*(f"tests/{name}" for name in slow), *elsewhere, "-m", "slow", *pool, *extra])]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
     return [
         Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0, n > 0)
         for n, database in enumerate(databases)
     ]
+
+
+def _slow_elsewhere() -> list[str]:
+    """Files of the usual suite that have slow tests: `--faults` takes those too."""
+    files = (file.relative_to(ROOT) for file in sorted((ROOT / "tests").rglob("test_*.py")))
+    return [str(file) for file in files if file.parts[1] not in SLOW and "@pytest.mark.slow" in (ROOT / file).read_text()]
 
 
 def run(suite: Suite) -> Result:

@@ -10,7 +10,7 @@ from tests.factories import a_token, a_workspace
 from workspaces.models import Role, Workspace
 
 pytestmark = pytest.mark.django_db
-CHARGE = {"category": "research", "amount_usd": 1.5, "reason": "a survey"}
+CHARGE = {"category": "rehearsal", "amount_usd": 1.5, "reason": "a survey"}
 
 
 @pytest.fixture
@@ -22,24 +22,24 @@ def shop() -> Workspace:
 
 def test_every_counter_has_its_spend(shop: Workspace) -> None:
     project = Project.objects.get(pk=shop.pk)
-    assert project.spent_on("research") == project.total_spent == project.steering_spent == 1_500_000
-    assert DaySpend.objects.get().category == "research"
+    assert project.spent_on("rehearsal") == project.total_spent == project.steering_spent == 1_500_000
+    assert DaySpend.objects.get().category == "rehearsal"
 
 
 def test_a_limit_of_it_stops_permits(shop: Workspace) -> None:
     api = Api(shop, a_token(shop, "admin"))
-    limit = {"category": "research", "period": "all", "limit_usd": 1}
+    limit = {"category": "rehearsal", "period": "all", "limit_usd": 1}
     assert api.call("PUT", "/budget/limits", {"limits": [limit], "reason": ""}).status == 200
     assert Limit.objects.get().reached_on is not None
-    refused = api.post("/budget/permits", {"category": "research", "amount_usd": 1, "minutes": 5})
-    assert refused.status == 400 and "research" in refused.text
+    refused = api.post("/budget/permits", {"category": "rehearsal", "amount_usd": 1, "minutes": 5})
+    assert refused.status == 400 and "rehearsal" in refused.text
 
 
 def test_answers_pages_and_reviews_show_it(shop: Workspace, client: Client) -> None:
     api = Api(shop, a_token(shop, "admin"))
-    assert api.get("/budget").json["global"]["research_spent_usd"] == 1.5
+    assert api.get("/budget").json["global"]["rehearsal_spent_usd"] == 1.5
     client.force_login(user("ana", role=Role.ADMIN, workspace=shop))
-    assert b"Research" in client.get(f"/w/{shop.pk}/budget/").content
+    assert b"Rehearsal" in client.get(f"/w/{shop.pk}/budget/").content
     review = {"title": "May", "period_from": "2026-05-01", "period_to": "2026-05-31"}
-    assert api.post("/budget/reviews", review).json["snapshot"]["research_spent_usd"] == 1.5
-    assert ("Research", 1_500_000) in Review.objects.get().by_category
+    assert api.post("/budget/reviews", review).json["snapshot"]["rehearsal_spent_usd"] == 1.5
+    assert ("Rehearsal", 1_500_000) in Review.objects.get().by_category

@@ -21,14 +21,14 @@ def test_every_category_has_its_scope_and_its_traits() -> None:
 
 
 def test_sql_names_every_category() -> None:
-    parts = SqlParts([*CATEGORIES, "research"])
-    assert parts.total("p").endswith(" + p.interceptor_spent + p.research_spent")
-    assert parts.spent("l.category", "p").endswith("WHEN 'interceptor' THEN p.interceptor_spent ELSE p.research_spent END")
+    parts = SqlParts([*CATEGORIES, "rehearsal"])
+    assert parts.total("p").endswith(" + p.interceptor_spent + p.rehearsal_spent")
+    assert parts.spent("l.category", "p").endswith("WHEN 'interceptor' THEN p.interceptor_spent ELSE p.rehearsal_spent END")
     assert (
-        parts.of_no_account() == "'expansion', 'orchestrator', 'research'"
-        and "research_spent + CASE" in parts.add_of_no_account()
+        parts.of_no_account() == "'expansion', 'orchestrator', 'rehearsal'"
+        and "rehearsal_spent + CASE" in parts.add_of_no_account()
     )
-    assert "NEW.research_spent IS NOT OLD.research_spent" in parts.changed("IS", "NOT") and "research_spent" in parts.columns()
+    assert "NEW.rehearsal_spent IS NOT OLD.rehearsal_spent" in parts.changed("IS", "NOT") and "rehearsal_spent" in parts.columns()
 
 
 @pytest.mark.slow
@@ -54,17 +54,17 @@ def follow(copy: Path) -> None:
     module = copy / "budget/categories.py"
     text = module.read_text()
     for line, added in (
-        ('    INTERCEPTOR = "interceptor"', '    RESEARCH = "research"'),
-        ("    INTERCEPTOR = Category.INTERCEPTOR.value", "    RESEARCH = Category.RESEARCH.value"),
-        ('        "interceptor_spent",\n    ),', '    Category.RESEARCH.value: Traits("Research", _CHARGES),'),
+        ('    INTERCEPTOR = "interceptor"', '    REHEARSAL = "rehearsal"'),
+        ("    INTERCEPTOR = Category.INTERCEPTOR.value", "    REHEARSAL = Category.REHEARSAL.value"),
+        ('        "interceptor_spent",\n    ),', '    Category.REHEARSAL.value: Traits("Rehearsal", _CHARGES),'),
     ):
         assert text.count(f"{line}\n") == 1, line
         text = text.replace(f"{line}\n", f"{line}\n{added}\n")
     module.write_text(text)
     newest = max(file.stem for file in (copy / "budget/migrations").glob("[0-9]*.py"))
     number = int(re.match(r"[0-9]+", newest)[0]) + 1  # type: ignore[index]
-    (copy / f"budget/migrations/{number:04}_research.py").write_text(
+    (copy / f"budget/migrations/{number:04}_rehearsal.py").write_text(
         "from django.db import migrations\n\nfrom budget import category_columns\n\n\n"
         "class Migration(migrations.Migration):\n"
-        f'    dependencies = [("budget", "{newest}")]\n    operations = category_columns.add("research")\n'
+        f'    dependencies = [("budget", "{newest}")]\n    operations = category_columns.add("rehearsal")\n'
     )

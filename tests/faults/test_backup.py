@@ -1,6 +1,5 @@
 """A backup of a Muster under load, restored where nothing is left of it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from tests.faults.harness import ROOT, Client, Running, until
 from tests.faults.shop import Shop
-from tests.plugins.throwaway import postgresql_program
+from tests.plugins.throwaway import postgresql_program, servers
 
 QUICK = {"MUSTER_LEASE_S": "3", "MUSTER_LEASE_GRACE_S": "1", "MUSTER_TICK_S": "1", "MUSTER_SESSION_SLOTS": "4"}
 ENTRIES = range(8)
@@ -26,17 +25,11 @@ def databases(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str], 
     if request.param == "sqlite":
         yield {}, {}
         return
-    command = [sys.executable, "-m", "tests.plugins.throwaway", "postgresql"]
-    servers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert servers.stdin and servers.stdout
     programs = f"{Path(postgresql_program('pg_dump')).parent}:{os.environ['PATH']}"
-    try:
-        url = json.loads(servers.stdout.readline())["DATABASE_URL"]
+    with servers("postgresql") as urls:
+        url = urls["DATABASE_URL"]
         subprocess.run([postgresql_program("psql"), "-q", url, "-c", "CREATE DATABASE empty"], check=True)
         yield {"DATABASE_URL": url, "PATH": programs}, {"DATABASE_URL": f"{url.removesuffix('postgres')}empty", "PATH": programs}
-    finally:
-        servers.stdin.close()
-        servers.wait(30)
 
 
 @pytest.mark.timeout(700)

@@ -1,7 +1,6 @@
 """From an earlier release to this one, with sessions at work: at once, and with a session worker that stays behind; and the next release
 beside this one. The release before 0.2.0 wrote no number: it is the one that is too old."""
 
-import json
 import os
 import shutil
 import socket
@@ -15,6 +14,7 @@ import pytest
 
 from tests.faults.harness import GRACE, ROOT, Client, Running, until
 from tests.faults.shop import Shop
+from tests.plugins import throwaway
 from workspaces.machine import release
 
 EARLIER = "b336b096b1a7dc23f72a64554dc2a545b6b09a98"
@@ -68,15 +68,8 @@ def code_of(commit: str, folder: Path) -> Path:
 
 @pytest.fixture
 def servers() -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "tests.plugins.throwaway", "postgresql"]
-    servers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert servers.stdin and servers.stdout
-    try:
-        urls = json.loads(servers.stdout.readline())
+    with throwaway.servers("postgresql") as urls:
         yield {name: urls[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    finally:
-        servers.stdin.close()
-        servers.wait(30)
 
 
 class Upgraded:

@@ -14,7 +14,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from config.up import valkey as embedded_valkey
@@ -41,6 +42,20 @@ def main(settings: list[str]) -> None:
         for process, _ in servers:
             process.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def servers(*settings: str) -> Iterator[dict[str, str]]:
+    """The variables of servers that live as long as the block."""
+    owner = subprocess.Popen(
+        [sys.executable, "-m", "tests.plugins.throwaway", *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdin and owner.stdout
+    try:
+        yield json.loads(owner.stdout.readline())
+    finally:
+        owner.stdin.close()
+        owner.wait(30)
 
 
 def _valkey(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) -> str:

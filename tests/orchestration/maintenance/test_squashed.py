@@ -10,10 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import connection
 
 from tests.orchestration.test_side_by_side import BEFORE
-from tests.plugins import database
+from tests.plugins import database, throwaway
 
 UNTIL = f"""
 import django
@@ -37,31 +36,36 @@ POSTGRESQL = (
 )
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a PostgreSQL, or nothing for SQLite."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with throwaway.servers("postgresql") as urls:
+        yield urls["DATABASE_URL"].removesuffix("/postgres")
+
+
 @pytest.mark.slow
-def test_an_upgraded_database_is_the_same_as_a_new_one(tmp_path: Path) -> None:
+def test_an_upgraded_database_is_the_same_as_a_new_one(tmp_path: Path, server: str) -> None:
     shapes = {}
     for name in ("upgraded", "new"):
-        env = _environment(name, tmp_path)
+        env = _environment(name, tmp_path, server)
         if name == "upgraded":
             _run(env, "-c", UNTIL)
         _run(env, "-m", "manage", "migrate", "-v0", "--no-input")
-        shapes[name] = set(_sqlite(tmp_path / name) if connection.vendor == "sqlite" else _postgresql(env["DATABASE_URL"]))
+        shapes[name] = set(_postgresql(env["DATABASE_URL"]) if server else _sqlite(tmp_path / name))
     assert shapes["upgraded"] - shapes["new"] == set()
     assert shapes["new"] - shapes["upgraded"] == set()
     assert len(shapes["new"]) > 900
 
 
-def _environment(name: str, folder: Path) -> dict[str, str]:
-    """For commands on an empty database of this name."""
-    env = {**os.environ, "MUSTER_DATA_DIR": str(folder / name), "DATABASE_URL": ""}
-    if connection.vendor != "sqlite":
-        server = os.environ["DATABASE_URL"].rpartition("/")[0]
-        of_worker = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+def _environment(name: str, folder: Path, server: str) -> dict[str, str]:
+    """The environment of commands on an empty database of this name."""
+    if server:
         with psycopg.connect(f"{server}/postgres", autocommit=True) as link:
-            link.execute(f"DROP DATABASE IF EXISTS {of_worker}")
-            link.execute(f"CREATE DATABASE {of_worker}")
-        env["DATABASE_URL"] = f"{server}/{of_worker}"
-    return env
+            link.execute(f"CREATE DATABASE {name}")
+    return {**os.environ, "MUSTER_DATA_DIR": str(folder / name), "DATABASE_URL": f"{server}/{name}" if server else ""}
 
 
 def _run(env: dict[str, str], *args: str) -> None:
