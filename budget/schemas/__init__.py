@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
 
 from budget import amounts
 from budget.categories import ANSWER_KEYS
@@ -44,12 +44,10 @@ class EntryBudgetIn(Strict):
     budget_usd: Usd
 
 
-class GlobalOut(Schema):
-    total_budget_usd: Number
-    max_project_spend_usd: Number
-    for _key in ANSWER_KEYS.values():
-        __annotations__[_key] = Number
-    total_spent_usd: Number
+_GLOBAL: dict[str, Any] = dict.fromkeys(
+    ("total_budget_usd", "max_project_spend_usd", *ANSWER_KEYS.values(), "total_spent_usd"), (Number, ...)
+)
+GlobalOut: Any = create_model("GlobalOut", __base__=Schema, **_GLOBAL)
 
 
 class RoundSpendOut(Schema):

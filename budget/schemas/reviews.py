@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from budget import amounts
 from budget.categories import ANSWER_KEYS, COLUMNS
@@ -103,16 +103,12 @@ class ReviewsOut(Schema):
     next_cursor: str | None
 
 
-class SnapshotOut(Schema):
-    as_of: datetime
-    ledger_row: int
-    total_budget_usd: Number
-    max_project_spend_usd: Number
-    for _key in ANSWER_KEYS.values():
-        __annotations__[_key] = Number
-    total_spent_usd: Number
-    held_usd: Number
-    moved_since: bool
+_SNAPSHOT: dict[str, Any] = (
+    {"as_of": (datetime, ...), "ledger_row": (int, ...)}
+    | dict.fromkeys(("total_budget_usd", "max_project_spend_usd", *ANSWER_KEYS.values()), (Number, ...))
+    | {"total_spent_usd": (Number, ...), "held_usd": (Number, ...), "moved_since": (bool, ...)}
+)
+SnapshotOut: Any = create_model("SnapshotOut", __base__=Schema, **_SNAPSHOT)
 
 
 class ReviewLineOut(Schema):

@@ -27,8 +27,10 @@ def load(module: str) -> None:
         return
     _loaded = _loaded or _newest_source()
     gc.disable()  # what is being loaded stays: collections would only read it again and again
-    import_module(module)
-    gc.enable()
+    try:
+        import_module(module)
+    finally:
+        gc.enable()
     if threading.active_count() > 1:
         _loaded = None
         return

@@ -34,13 +34,13 @@ def list_pull_requests(request: Request, workspaceID: Path[str], limit: Limit = 
 @router.post("/forge/webhook", response=responses(schemas.Ok), auth=None, include_in_schema=False)
 def receive(request: HttpRequest, workspaceID: Path[str]) -> Any:
     """Make what it is about due. A workspace that is not there, or has no forge or secret, answers like one with another secret."""
-    kind = _kind(workspaceID)
+    body, kind = request.body, _kind(workspaceID)  # one too large is refused alike, whether there is a forge or not
     if kind is None:
         raise Unauthorized(REFUSED)
     secret = connecting.webhook_secret(workspaceID)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        delivery = webhooks.read(kind.WEBHOOK, headers, request.body, secret)
+        delivery = webhooks.read(kind.WEBHOOK, headers, body, secret)
     except webhooks.BadSignature:
         raise Unauthorized(REFUSED) from None
     except webhooks.BadPayload as problem:

@@ -76,7 +76,7 @@ def _try(send: Callable[[], object], *, what: str, count: int) -> None:
     try:
         send()
     except Exception as error:  # any error of the broker's
-        log.warning("message.lost", to=what, count=count, error=str(error))
+        log.warning("message.lost", to=what, count=count, error=str(error), cause=str(error.__cause__ or ""))
         if "WRONGTYPE" in f"{error} {error.__cause__}":  # it responds: only a key is wrong
             broker_keys.delete_wrong_types(client())
         else:

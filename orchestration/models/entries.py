@@ -31,7 +31,7 @@ class Entry(models.Model):
         LOW = 3
 
     class DoneBy(models.TextChoices):
-        """The way in which it became done (`backlog/ways.py`). unknown: before ways were recorded."""
+        """The way in which it became done (`backlog/rules/ways.py`). unknown: before ways were recorded."""
 
         LANDED = "landed"
         MERGED = "merged"

@@ -56,7 +56,7 @@ class Workers:
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=out, stderr=out)
 
     def end(self) -> None:
-        assert self.process.stdin
+        assert self.process.stdin and self.process.poll() is None, "it ended before it was to"
         self.process.stdin.close()
         self.process.wait(40)
 

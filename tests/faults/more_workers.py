@@ -8,7 +8,8 @@ import time
 from functools import partial
 
 from config.system import env
-from config.up import copies, worker_args
+from config.system.worker_arguments import worker_args
+from config.up import copies
 from config.up.children import die_with_parent
 
 PATIENCE_S = 20.0

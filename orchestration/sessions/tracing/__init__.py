@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT is set: a session is one trace, which is made of its rows after it has ended.
 
 `phase_history` keeps when each phase of a session began; `spans` says what a trace consists of; `exporter` sends it from a thread. A trace may be sent twice, or never when a process is killed; no
-work waits for it.
+work waits for a collector.
 """
 
 from functools import partial

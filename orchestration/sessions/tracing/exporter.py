@@ -15,6 +15,8 @@ from orchestration.sessions.tracing.spans import Span
 
 log = structlog.get_logger(__name__)
 
+EXIT_WAIT_MS = 3_000
+
 
 def send(work: Callable[[], list[Span]]) -> None:
     """Queue the spans that `work` returns. Nothing that fails here, or at the collector, fails its caller."""
@@ -37,7 +39,8 @@ def _processor(endpoint: str) -> Any:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"))
-    atexit.register(processor.shutdown)
+    # The public shutdown waits 30 s for a collector that hangs: longer than a process has for its end.
+    atexit.register(processor._batch_processor.shutdown, EXIT_WAIT_MS)
     return processor
 
 

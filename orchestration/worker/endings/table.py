@@ -8,9 +8,11 @@ from typing import Literal
 
 from orchestration.backlog.rules.ways import Done
 from orchestration.configuration.provider_trouble import Trouble
+from orchestration.facts.reasons import Reason
 from orchestration.sessions.ending import Ending, Verdict
 from orchestration.worker.agents.shared.failures import Failure
 
+UNCHANGED = str(Reason.NO_CHANGE)
 MAX = 500  # characters of a sentence; the first finding of a verdict stays whole
 DISK_FULL = "The disk of this host was full: the work is kept, and goes on when there is space."
 AWAY = "The repository could not be used: the work is kept, and goes on when it is back."
@@ -18,7 +20,7 @@ OUTAGE = "The database was away for a moment: the work is kept, and goes on."
 
 What = Literal[
     "verified",
-    "unproven",
+    "verified_unproven",
     "landed",
     "nothing_to_do",
     "proposed",
@@ -100,7 +102,7 @@ class Facts:
 
 TABLE: dict[tuple[What, Fault], Row] = {
     ("verified", "nobody"): Row("passed", "Verified: it waits for its landing"),
-    ("unproven", "nobody"): Row("passed", "Verified, and unproven: no failing test passes by it"),
+    ("verified_unproven", "nobody"): Row("passed", "Verified, and unproven: no failing test passes by it"),
     ("landed", "nobody"): Row("passed", "Merged: {0} is in the integration branch"),
     ("nothing_to_do", "nobody"): Row("passed", "Its agent found nothing to do"),
     ("proposed", "nobody"): Row("passed"),
@@ -109,8 +111,8 @@ TABLE: dict[tuple[What, Fault], Row] = {
     ("refused", "worker"): Row("failed", "Verification failed, and then its worker was lost"),
     ("refused", "agent"): Row("failed", "Its answer cannot be used: {0}"),
     ("not_judged", "work"): Row("failed", "nothing_changed: {0}, so there was nothing to verify"),
-    ("unchanged", "agent"): Row("no_change"),
-    ("unchanged", "worker"): Row("no_change", "Verification failed, and then its worker was lost"),
+    ("unchanged", "agent"): Row(UNCHANGED),
+    ("unchanged", "worker"): Row(UNCHANGED, "Verification failed, and then its worker was lost"),
     ("conflicted", "work"): Row("conflict"),
     ("asked", "agent"): Row("asked", "It asked: {0}"),
     ("asked", "worker"): Row("asked", "It asked, and then its worker was lost: {0}"),

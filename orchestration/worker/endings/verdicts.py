@@ -12,7 +12,7 @@ MAX_NAMED = 20
 
 def verified(commit: str, verdict: Verdict) -> Facts:
     """Its commit is queued for its landing."""
-    return Facts("unproven" if verdict.is_unproven else "verified", "nobody", verdict=verdict, lands=commit)
+    return Facts("verified_unproven" if verdict.is_unproven else "verified", "nobody", verdict=verdict, lands=commit)
 
 
 def landed(commit: str, verdict: Verdict, done: Done) -> Facts:

@@ -1,5 +1,5 @@
 """A lander where work lands by pull request: it judges merges, pushes branches, verifies what others pushed, and ends what was merged. It asks
-no forge: `forges/sync` does, in the control worker."""
+no forge: `pull_requests/sync` does, in the control worker."""
 
 import time
 

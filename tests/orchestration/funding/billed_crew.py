@@ -12,6 +12,7 @@ from orchestration.backlog.rules import ways
 from orchestration.models import Executor, Session
 from orchestration.sessions import metering
 from orchestration.sessions.ending import Verdict
+from orchestration.worker import agents
 from orchestration.worker.agents.shared.events import Finished, Usage
 from orchestration.worker.steps import conversation
 from tests.factories import a_workspace, some_entries
@@ -90,7 +91,8 @@ class BilledCrew(Crew):
         if session.pk not in self._contexts:
             config = configuration.load(Executor.objects.get(pk=self.workspace.pk).config)
             flags = SimpleNamespace(reason="")
-            self._contexts[session.pk] = SimpleNamespace(session=session, config=config, stop_flags=flags, drawn_before=0)
+            bench = SimpleNamespace(config=config, traits=agents.KINDS[self.kind].TRAITS)
+            self._contexts[session.pk] = SimpleNamespace(session=session, bench=bench, stop_flags=flags, drawn_before=0)
         if self.kind == "claude_code" and conversation._may_continue(self._contexts[session.pk], run):
             self._limits[session.pk] = metering.left(session)
             self._pay_again(session, price)

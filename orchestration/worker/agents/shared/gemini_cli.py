@@ -80,7 +80,7 @@ class ChatReader(ABC):
     def end(self, exit_code: int | None) -> Iterator[Event]:
         yield from self._missing_usage()
         if self._failure is None and self._result is None and exit_code is not None:
-            words = " ".join(self._last_lines)
+            words = " ".join(self._last_lines)[:1000]
             yield self._failed(self._early_end(exit_code, words), words or f"it ended with {exit_code} and without a result")
 
     @abstractmethod

@@ -99,3 +99,22 @@ def test_the_owner_gets_back_the_rights_to_files_and_folders_and_to_nothing_behi
     untrusted.give_rights(tmp_path / "top")
     modes = [(tmp_path / path).stat().st_mode & 0o777 for path in ("top/folder", "top/folder/file", "outside")]
     assert modes == [0o705, 0o422, 0o022]
+
+
+@pytest.mark.parametrize("error", [RecursionError(), OSError()])
+def test_a_folder_that_is_not_removed_as_usual_is_emptied_flat_without_a_link_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    (tmp_path / "kept").write_text("x")
+    (tmp_path / "top/a/b/c").mkdir(parents=True)
+    (tmp_path / "top/a/b/file").write_text("x")
+    (tmp_path / "top/a/link").symlink_to(tmp_path / "kept")
+    (tmp_path / "top/folder").symlink_to(tmp_path)
+    (tmp_path / "top/a").chmod(0o500)
+
+    def fail(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(untrusted.shutil, "rmtree", fail)
+    untrusted.remove(tmp_path / "top")
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]

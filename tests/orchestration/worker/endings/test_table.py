@@ -18,7 +18,7 @@ NO, MAYBE, YES = "never", "if_done", "always"
 ROWS: dict[str, tuple[What, Fault, str, str, bool]] = {
     # a sentence: what happened, whose fault, outcome, whether the next session only verifies, whether the round gets a finding
     "verified work waits for its landing": ("verified", "nobody", "passed", NO, False),
-    "work that no failing test proves waits for a person": ("unproven", "nobody", "passed", NO, False),
+    "work that no failing test proves waits for a person": ("verified_unproven", "nobody", "passed", NO, False),
     "work that landed before is done": ("landed", "nobody", "passed", NO, False),
     "an entry without anything to do is done": ("nothing_to_do", "nobody", "passed", NO, False),
     "a run that made proposals passed": ("proposed", "nobody", "passed", NO, False),
@@ -184,7 +184,7 @@ def test_the_first_finding_is_the_sentence(findings: list[str], message: str) ->
 def test_work_that_is_verified_waits_for_its_landing_or_is_on_the_branch_already() -> None:
     ending = endings.after(endings.verified("c" * 40, ON))
     assert (ending.lands, ending.exit_code, ending.verdict) == ("c" * 40, 0, ON)
-    assert endings.verified("c", Verdict(True, 1.0, is_unproven=True)).what == "unproven"
+    assert endings.verified("c", Verdict(True, 1.0, is_unproven=True)).what == "verified_unproven"
     for done, message in (
         (on_branch("d" * 40, round=1), f"Merged: {'c' * 12} is in the integration branch"),
         (nothing_to_do(round=1), "Its agent found nothing to do"),
