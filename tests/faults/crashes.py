@@ -56,8 +56,10 @@ class Workers:
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=out, stderr=out)
 
     def end(self) -> None:
-        assert self.process.stdin and self.process.poll() is None, "it ended before it was to"
-        self.process.stdin.close()
+        assert self.process.stdin
+        if not self.process.stdin.closed:  # a sweep ends them before it looks at the work
+            assert self.process.poll() is None, "they ended before they were to"
+            self.process.stdin.close()
         self.process.wait(40)
 
 
