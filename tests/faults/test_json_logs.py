@@ -59,7 +59,7 @@ def test_a_bad_setting_is_a_line_of_json_too(module: str, tmp_path: Path) -> Non
 
 def test_a_traceback_is_one_line_and_a_print_another(tmp_path: Path) -> None:
     program = """
-from config import streams
+from config.system import streams
 streams.install()
 import warnings, threading
 print("a banner\\nof two lines", end="")
