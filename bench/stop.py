@@ -8,7 +8,7 @@ import time
 from django.db import transaction
 
 from bench.backlogs import a_workspace, end_sessions, fill, median
-from bench.stop_workers import CHANNEL, Worker
+from bench.stopping.stop_workers import CHANNEL, Worker
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.messaging import publishing

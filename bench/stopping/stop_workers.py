@@ -87,9 +87,9 @@ class Worker:
     """One of them, as a process of ours."""
 
     def __init__(self, kind: str) -> None:
-        command = [sys.executable, "-m", "bench.stop_workers", kind]
+        command = [sys.executable, "-m", "bench.stopping.stop_workers", kind]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=Path(__file__).parents[1]
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=Path(__file__).parents[2]
         )
         assert self.read() == "ready"
 
