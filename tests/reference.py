@@ -34,7 +34,7 @@ class Table:
         match = re.search(rf"^{re.escape(self.head)}\n\|[-|]+\|\n((?:\|.*\n)*)", text, re.M)
         assert match, f"{self.page} has no table {self.head}"
         cells = (line.strip("| ").split(" | ") for line in match[1].splitlines())
-        kept = {by_hand[0].strip("`"): by_hand for by_hand in cells}
+        kept = {row[0].strip("`"): row for row in cells}
         lines = (self._line(row, kept.get(row[0] or "", ())) for row in self.rows())
         return text[: match.start(1)] + "".join(lines) + text[match.end(1) :]
 

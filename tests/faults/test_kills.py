@@ -229,6 +229,7 @@ def test_a_frozen_worker_is_fenced_and_its_late_writes_are_refused(work: Work) -
     _finishes(work)
 
 
+@pytest.mark.alone
 def test_stop_all_leaves_no_agent_within_a_second_and_the_grace(work: Work) -> None:
     work.start()
     began = time.monotonic()

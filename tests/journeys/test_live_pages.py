@@ -78,6 +78,7 @@ def open_at(floor: Floor, tail: str) -> Page:
     return page
 
 
+@pytest.mark.alone
 def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: Floor) -> None:
     pages = {name: open_at(floor, tail) for name, tail in floor.tails().items()}
     pages["overview"].wait_for_timeout(2000)
@@ -95,6 +96,7 @@ def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: 
         page.close()
 
 
+@pytest.mark.alone
 def test_sixty_slow_tabs_reach_stop_all_and_the_rows_while_agents_work(floor: Floor) -> None:
     for tail, row in (("", "worker-"), ("entries/", "row-")):
         page = open_at(floor, tail)
@@ -120,6 +122,7 @@ CONTROLS = (
 )
 
 
+@pytest.mark.alone
 def test_the_focus_stays_for_ten_seconds_on_each_kind_of_control(floor: Floor) -> None:
     """A page for each, all at once: each has a focus of its own."""
     pages = [(control, open_at(floor, tail)) for tail, control in CONTROLS]

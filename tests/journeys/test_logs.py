@@ -141,7 +141,7 @@ def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(
 def test_two_hundred_lines_a_second_leave_the_page_quick(
     page: Page, address: str, workspace: Workspace, session: Session
 ) -> None:
-    """16 seconds of it: no long task over 100 ms, at most 2,000 lines, and a click is answered within 200 ms."""
+    """30 seconds of it: no long task over 100 ms, at most 2,000 lines, and a click is answered within 200 ms."""
     write(session, 1, 1900)
     page.add_init_script(
         "window.tasks = []; new PerformanceObserver((l) => l.getEntries().forEach((e) => tasks.push(e.duration)))"
@@ -155,7 +155,7 @@ def test_two_hundred_lines_a_second_leave_the_page_quick(
     clicks: list[float] = []
     alone = min(page.evaluate(WORK) for _ in range(20))
     slower = 1.0  # than this machine is when nothing else runs on it: a task is long as well when it waits for a processor
-    for _ in range(8):
+    for _ in range(15):
         page.wait_for_timeout(2000)
         slower = max(slower, page.evaluate(WORK) / alone)
         clicks.append(page.evaluate(ANSWER))
@@ -163,7 +163,7 @@ def test_two_hundred_lines_a_second_leave_the_page_quick(
     stop.set()
     writer.join()
     last = max(chunk.first_seq + len(chunk.lines) - 1 for chunk in LogChunk.objects.filter(session=session))
-    assert last > 4000
+    assert last > 6000
     expect(page.locator(f"#L{last}")).to_be_attached(timeout=20_000)
     shown = numbers(page)
     assert shown == list(range(shown[0], last + 1))
