@@ -29,7 +29,7 @@ def follow(lease: Lease) -> None:
     if not lease.bench.config.follow_base or lease.bench.base_branch == lease.bench.branch:
         return
     tip = _tip(lease)
-    row = lease.row()
+    row = lease.row
     if tip is None or tip == row.base_tip:
         return
     if not row.tip:
@@ -49,7 +49,7 @@ def _tip(lease: Lease) -> str | None:
     if (began := time.monotonic()) >= due:
         try:
             _fetch(lease.bench, remote, remote_ref)
-            if lease.row().base_problem.startswith(AWAY):
+            if lease.row.base_problem.startswith(AWAY):
                 lease.write(base_problem="")
             _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
         except GitError as problem:
@@ -71,7 +71,7 @@ def _remote(bench: LanderBench) -> str:
 def _show(lease: Lease, problem: GitError) -> None:
     advice = problems.advice(str(problem)) or problems.summary(str(problem))[-300:]
     message = f"{AWAY} {without_password(lease.bench.origin) or lease.bench.base_branch} could not be fetched. {advice}. Work lands on this host meanwhile"
-    if not lease.row().base_problem:
+    if not lease.row.base_problem:
         lease.write(base_problem=message)
 
 

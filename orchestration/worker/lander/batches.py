@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from orchestration import configuration
 from orchestration.approval import gate, waiting
 from orchestration.backlog import unproven
+from orchestration.configuration import Approve
 from orchestration.git.clones import checkouts, working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -17,7 +19,7 @@ from orchestration.worker.lander import (
     candidates,
     chains,
     judging,
-    proposals,
+    pull_requests,
     pushing,
     refs,
     refusals,
@@ -26,6 +28,7 @@ from orchestration.worker.lander import (
 )
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Halted, Lease
+from orchestration.worker.lander.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +50,8 @@ def work(lease: Lease) -> None:
             if branch.others_wait(lease.workspace_id):
                 lease.write(due=True)
                 return
-            lease.refresh()
-        proposals.settle(lease)  # again: the base branch may have moved
+            lease.look()
+        pull_requests.settle(lease)  # again: the base branch may have moved
         _push_on_request(lease)
     except (Halted, CannotJudge):
         _requeue(lease)
@@ -56,7 +59,7 @@ def work(lease: Lease) -> None:
 
 
 def _is_more(lease: Lease) -> bool:
-    to_try = queue.to_try(lease.workspace_id, lease.row().tip)
+    to_try = queue.to_try(lease.workspace_id, lease.row.tip)
     return queue.is_waiting(lease.workspace_id) or (lease.has_waiting and to_try.exists())
 
 
@@ -66,66 +69,76 @@ def _step(lease: Lease) -> bool:
     may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
-        proposals.settle(lease)
-    if lease.row().state == Integration.State.WAITING:
+        pull_requests.settle(lease)
+    if lease.row.state == Integration.State.WAITING:
         return False  # a revert would take a rewritten branch over before a person decides
     queued = list(queue.to_land(lease.workspace_id)[: lease.bench.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     elif not queued and lease.has_waiting:
-        queued = list(queue.to_try(lease.workspace_id, lease.row().tip)[:1])
+        queued = list(queue.to_try(lease.workspace_id, lease.row.tip)[:1])
     if not queued:
         return False
     queued = refs.present(lease, queued)
     if not queued:
         return True  # what is behind them may be here
-    row = lease.row()
+    row = lease.row
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
     under = chains.under(lease, queued[0])
     if under is None:
         return True
     if under or queued[0].state == Landing.State.UNPROVEN:
-        return _land_chain(lease, [*under, queued[0]], tip, good=row.tip)
-    return _land_queued(lease, queued, tip, good=row.tip)
-
-
-def _land_queued(lease: Lease, queued: Sequence[Landing], tip: str, *, good: str) -> bool:
-    batch, why = _batch(lease, queued, tip)
-    moves_forward = lease.bench.config.land_by == "pull_request"
-    chain = candidates.build(
-        lease.bench.repo, tip, batch, base_name=lease.bench.base_branch, good=good, moves_forward=moves_forward
-    )
-    _end_contained(lease, chain)
-    if chain.refused is not None:
-        refusals.conflict(lease, *chain.refused)
-        return True
-    if chain.steps and why:
-        _try(lease, chain, why)
-    elif chain.steps and proposals.is_for(lease.bench.config, batch[0]):
-        _propose(lease, chain)
-    elif chain.steps:
-        _land(lease, chain)
+        refusal = _land_chain(lease, _chain(lease, [*under, queued[0]], tip))
+    else:
+        refusal = _land_queued(lease, queued, tip)
+    if refusal is not None:
+        refusals.end(lease, refusal)
     return True
 
 
-def _batch(lease: Lease, queued: Sequence[Landing], tip: str) -> tuple[list[Landing], str]:
+def _chain(lease: Lease, batch: Sequence[Landing], tip: str) -> Chain:
+    """The merges of a batch, which are compared with the last good tip. Work that the tip contains already has landed, and ends."""
+    bench = lease.bench
+    moves_forward = bench.config.land_by == "pull_request"
+    chain = candidates.build(bench.repo, tip, batch, base_name=bench.base_branch, good=lease.row.tip, moves_forward=moves_forward)
+    if chain.contained:
+        swap.end_contained(lease, chain.contained, tip)
+    return chain
+
+
+def _land_queued(lease: Lease, queued: Sequence[Landing], tip: str) -> Refusal | None:
+    proposes = pull_requests.is_for(lease.bench.config, queued[0])
+    batch, why = _batch(lease, queued, tip, proposes=proposes)
+    chain = _chain(lease, batch, tip)
+    if chain.refused is not None:
+        return Refusal(chain.refused[0], merge=chain.refused[1])
+    if not chain.steps:
+        return None
+    return _try(lease, chain, why) if why or proposes else _land(lease, chain)
+
+
+def _batch(lease: Lease, queued: Sequence[Landing], tip: str, *, proposes: bool) -> tuple[list[Landing], str]:
     """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone, and nothing that a person
     must approve first. Why the head must be, if it must, is returned too."""
-    head, rules = queued[0], lease.approval_rules
+    head, rules = queued[0], _approval_rules(lease)
     if head.state == Landing.State.PROPOSED:
         return [head], ""  # it was approved before it was proposed
-    why = gate.missing(rules, head, lease.bench.repo, tip)
-    if why or len(queued) == 1 or head.entry is None or _is_awaited(head.entry) or proposals.is_for(lease.bench.config, head):
-        return [head], why
-    batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.bench.config.landing.batch)
-    for landing in queued[1:]:
-        if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry) or unproven.below(landing.entry.pk) != []:
+    is_alone = proposes or len(queued) == 1 or head.entry is None or _is_awaited(head.entry)
+    limit = 1 if is_alone else queue.batch_limit(lease.workspace_id, lease.bench.config.landing.batch)
+    batch: list[Landing] = []
+    for landing in queued[:limit]:
+        if batch and (landing.entry is None or _is_awaited(landing.entry) or unproven.below(landing.entry.pk) != []):
             break
-        if gate.missing(rules, landing, lease.bench.repo, tip):
-            break
+        if why := gate.missing(rules, landing, lease.bench.repo, tip):
+            return (batch, "") if batch else ([head], why)
         batch.append(landing)
     return batch, ""
+
+
+def _approval_rules(lease: Lease) -> Approve:
+    """As they were when the lease last looked, which is before each batch: a person who has just asked for approvals counts on them."""
+    return configuration.load(lease.row.workspace.executor.config).approve
 
 
 def _is_awaited(entry: Entry) -> bool:
@@ -133,25 +146,18 @@ def _is_awaited(entry: Entry) -> bool:
     return entry.dependents.exists() or entry.waiters.exists()
 
 
-def _end_contained(lease: Lease, chain: Chain) -> None:
-    """Work that the tip contains already has landed."""
-    if not chain.contained:
-        return
-    done = swap.proofs(lease.bench.repo, chain.contained, chain.tip)
-    with lease.deciding():
-        ids = [landing.pk for landing in chain.contained]
-        still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
-        swap.end_landed(still, commit=chain.tip, done=done)
-
-
-def _try(lease: Lease, chain: Chain, why: str) -> None:
-    """Judge the merge of work that a person must approve, and land nothing. What is red goes back before anybody is asked."""
+def _try(lease: Lease, chain: Chain, why: str) -> Refusal | None:
+    """Judge the merge of work that a person must approve, or that lands by pull request, and land nothing. What is red goes back before
+    anybody is asked."""
     [step] = chain.steps
     judged = _judge(lease, chain, 1)
     if not judged.passed:
-        refusals.combination(lease, step.landing, chain.tip, judged.findings)
-        return
-    _keep_waiting(lease, chain, why, judged)
+        return Refusal(step.landing, judged.findings)
+    if why:
+        _keep_waiting(lease, chain, why, judged)
+    else:
+        pull_requests.propose(lease, chain, judged)
+    return None
 
 
 def _keep_waiting(lease: Lease, chain: Chain, why: str, judged: judging.Judged) -> None:
@@ -161,25 +167,14 @@ def _keep_waiting(lease: Lease, chain: Chain, why: str, judged: judging.Judged) 
         waiting.keep(step.landing, why, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
 
 
-def _propose(lease: Lease, chain: Chain) -> None:
-    """Judge the merge of work that lands by pull request. What is red goes back before anybody reviews it."""
-    [step] = chain.steps
-    judged = _judge(lease, chain, 1)
-    if judged.passed:
-        proposals.propose(lease, chain, judged)
-    else:
-        refusals.combination(lease, step.landing, chain.tip, judged.findings)
-
-
-def _land(lease: Lease, chain: Chain) -> None:
+def _land(lease: Lease, chain: Chain) -> Refusal | None:
     """Judge the whole chain; if it is red, land its longest green prefix and refuse the first that is red."""
     count = len(chain.steps)
     judged = _judge(lease, chain, count)
     refused: Landing | None = None
     findings = judged.findings
     if not judged.passed and count == 1:
-        refusals.combination(lease, chain.steps[0].landing, chain.tip, findings)
-        return
+        return Refusal(chain.steps[0].landing, findings)
     if not judged.passed:
         low, high = 0, count
         while high - low > 1:
@@ -191,49 +186,44 @@ def _land(lease: Lease, chain: Chain) -> None:
                 high, findings = middle, attempt.findings
         count, refused = low, chain.steps[high - 1].landing
     if count and not _swap(lease, chain, count, judged):
-        return  # one of them was withdrawn meanwhile: what was found out holds no longer
-    if refused is not None:
-        refusals.combination(lease, refused, chain.tip, findings, together_with=[step.landing for step in chain.steps[:count]])
+        return None  # one of them was withdrawn meanwhile: what was found out holds no longer
+    return Refusal(refused, findings, [step.landing for step in chain.steps[:count]]) if refused is not None else None
 
 
-def _land_chain(lease: Lease, batch: Sequence[Landing], tip: str, *, good: str) -> bool:
-    """Land unproven work together with what proves it, the last of the batch: all of it, or nothing. Each tree is judged. Work that is still
+def _land_chain(lease: Lease, chain: Chain) -> Refusal | None:
+    """Land unproven work together with what proves it, the last of the chain: all of it, or nothing. Each tree is judged. Work that is still
     unproven waits on; what is wrong with one tree goes back to its entry."""
-    chain = candidates.build(lease.bench.repo, tip, batch, base_name=lease.bench.base_branch, good=good)
-    _end_contained(lease, chain)
     if conflict := chain.refused or chain.left_out:
-        refusals.conflict(lease, *conflict)
-    elif chain.steps:
-        _land_all(lease, chain)
-    return True
+        return Refusal(conflict[0], merge=conflict[1])
+    return _land_all(lease, chain) if chain.steps else None
 
 
-def _land_all(lease: Lease, chain: Chain) -> None:
+def _land_all(lease: Lease, chain: Chain) -> Refusal | None:
     landings, count = [step.landing for step in chain.steps], len(chain.steps)
     head, others = landings[-1], landings[:-1]
     judged = _judge(lease, chain, count)
+    was_unproven = head.state == Landing.State.UNPROVEN
     if not judged.passed:
-        refusals.combination(lease, head, chain.tip, judged.findings, together_with=others)
-    elif judged.is_unproven:
+        return Refusal(head, judged.findings, others)
+    if judged.is_unproven:
         chains.note(lease, head, tip=chain.tip, commit=chain.steps[-1].commit, verdict=judged.verdict)
-    elif head.state == Landing.State.UNPROVEN:
-        chains.prove(lease, head)
-    elif is_wrong := _wrong_below(lease, chain):
-        refusals.combination(lease, is_wrong[0], chain.tip, is_wrong[1])
-    elif others and proposals.is_for(lease.bench.config, head):
-        chains.prove(lease, landings[0])  # each has a pull request of its own, the lowest first
-    elif why := gate.missing(lease.approval_rules, head, lease.bench.repo, chain.tip, under=others):
+    elif not was_unproven and (is_wrong := _wrong_below(lease, chain)):
+        return is_wrong
+    elif was_unproven or (others and pull_requests.is_for(lease.bench.config, head)):
+        chains.prove(lease, head if was_unproven else landings[0])  # each has a pull request of its own, the lowest first
+    elif why := gate.missing(_approval_rules(lease), head, lease.bench.repo, chain.tip, under=others):
         _keep_waiting(lease, chain, why, judged)
     else:
         _swap(lease, chain, count, judged)
+    return None
 
 
-def _wrong_below(lease: Lease, chain: Chain) -> tuple[Landing, tuple[str, ...]] | None:
+def _wrong_below(lease: Lease, chain: Chain) -> Refusal | None:
     """The first merge below the last whose tree breaks something, which what comes after it may hide."""
     for n in range(1, len(chain.steps)):
         judged = _judge(lease, chain, n, needs_gain=False)
         if not judged.passed:
-            return chain.steps[n - 1].landing, judged.findings
+            return Refusal(chain.steps[n - 1].landing, judged.findings)
     return None
 
 
@@ -281,7 +271,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 
 
 def _push_on_request(lease: Lease) -> None:
-    row = lease.row()
+    row = lease.row
     if row.push_wanted:
         pushing.push(lease.bench, row.tip, is_asked=True)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request

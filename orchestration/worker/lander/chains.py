@@ -1,12 +1,9 @@
 """Unproven work and what proves it: what must land together, and what becomes of work that is tried on a new tip."""
 
-from pathlib import Path
-
 from django.db.models.functions import Now
 
-from orchestration.backlog import entry_state, unproven
+from orchestration.backlog import entry_state, newest_work, unproven
 from orchestration.backlog.rules.transitions import LANDING
-from orchestration.git import history
 from orchestration.models import Entry, Landing, Round, TreeVerdict
 from orchestration.worker.lander.lease import Lease
 
@@ -17,17 +14,12 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
     if landing.entry_id is None or landing.state == Landing.State.PROPOSED:
         return []
     below = unproven.below(landing.entry_id)
-    if below is not None and all(_is_in(lease.bench.repo, other.commit, landing.commit) for other in below):
+    if below is not None and all(newest_work.is_on(lease.bench.repo, landing.commit, other.commit) for other in below):
         return below
     with lease.deciding():
         if Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True).exists():
             unproven.go_back(Entry.objects.select_related("account").get(pk=landing.entry_id))
     return None
-
-
-def _is_in(repo: Path, commit: str, head: str) -> bool:
-    """A commit that is not on this host is in none that is."""
-    return history.has(repo, commit) and history.contains(repo, head, commit)
 
 
 def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:

@@ -67,7 +67,7 @@ def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, na
     if not lease.bench.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings, needs_gain=needs_gain)
-    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
+    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
     stored = store.newest(lease.workspace_id, last.tree, lease.bench.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
@@ -94,7 +94,7 @@ def _run(
     *,
     what: str,
 ) -> Judged:
-    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
+    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
     common = [check for check in lease.bench.config.verify if check.name not in apart]
     began = time.monotonic()
     with working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit) as checkout:
@@ -157,7 +157,7 @@ def _found_out(
         ):
             newly.add(run.name)
     scopes.keep(lease.workspace_id, lease.bench.config, newly)
-    lease.refresh()
+    lease.look()
     return newly
 
 
@@ -198,7 +198,7 @@ def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) ->
 
 
 def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
-    apart = scopes.among(lease.bench.config, lease.row().entry_scoped)
+    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
     return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
 
 

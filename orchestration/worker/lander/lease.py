@@ -12,7 +12,6 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.configuration import Approve
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing, PullRequest
@@ -31,18 +30,23 @@ class Halted(Exception):
 
 @dataclass
 class Lease:
-    """`is_stopping`: whether this process shuts down. `shared`: the refs of the repository that several hosts share, as last seen."""
+    """`is_stopping`: whether this process shuts down. `row`: the integration branch's, at the last `look`, with what this lander has written
+    since. `has_waiting`: work waited for approval then, or as a pull request. `has_pull_requests`: some were open then, or merged and not
+    ended. `shared`: the refs of the repository that several hosts share, as last seen."""
 
     bench: LanderBench
     fence: int
     is_stopping: Callable[[], bool]
     workspace_id: str = field(init=False)
+    row: Integration = field(init=False)
+    has_waiting: bool = field(init=False)
+    has_pull_requests: bool = field(init=False)
     shared: dict[str, str] = field(default_factory=dict)
     _renewed: float = field(default_factory=time.monotonic)
-    _row: Integration | None = None
 
     def __post_init__(self) -> None:
         self.workspace_id = self.bench.workspace_id
+        self.look()
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
@@ -54,45 +58,23 @@ class Lease:
             raise HostFault(fault)
         return cls(workbench.of_lander(executor.workspace, configuration.load(executor.config)), fence, is_stopping)
 
-    @property
-    def approval_rules(self) -> Approve:
-        """The rules at the last `refresh`, which is before each batch: a person who has just asked for approvals counts on them."""
-        return configuration.load(self.row().workspace.executor.config).approve
-
-    @property
-    def has_waiting(self) -> bool:
-        """True if work waited for approval, or as a pull request, at the last `refresh`."""
-        return bool(self.row().has_waiting)  # type: ignore[attr-defined]
-
-    @property
-    def has_pull_requests(self) -> bool:
-        """True if pull requests were open at the last `refresh`, or merged and not ended."""
-        return bool(self.row().has_pull_requests)  # type: ignore[attr-defined]
-
-    def row(self) -> Integration:
-        """The row at the last `refresh`, with what this lander has written since."""
-        if self._row is None:
-            undecided = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.UNDECIDED)
-            is_open = Q(state__in=PullRequest.UNDECIDED) | Q(state=PullRequest.State.MERGED, ended_at__isnull=True)
-            pulls = PullRequest.objects.filter(is_open, workspace=OuterRef("pk"))
-            rows = Integration.objects.select_related("workspace__executor").annotate(
-                has_waiting=Exists(undecided), has_pull_requests=Exists(pulls)
-            )
-            self._row = rows.get(pk=self.workspace_id)
-        return self._row
-
-    def refresh(self) -> None:
-        """Look again at what others have written."""
-        self._row = None
+    def look(self) -> None:
+        """Look again at what others have written: before each batch, and once something has run."""
+        undecided = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.UNDECIDED)
+        is_open = Q(state__in=PullRequest.UNDECIDED) | Q(state=PullRequest.State.MERGED, ended_at__isnull=True)
+        pulls = PullRequest.objects.filter(is_open, workspace=OuterRef("pk"))
+        rows = Integration.objects.select_related("workspace__executor").annotate(waits=Exists(undecided), proposed=Exists(pulls))
+        self.row = row = rows.get(pk=self.workspace_id)
+        self.has_waiting, self.has_pull_requests = row.waits, row.proposed
 
     def write(self, **fields: Any) -> None:
         """Write to the integration row and renew the lease. Raises Fenced."""
         branch.write(self.workspace_id, self.fence, **fields)
         self._renewed = time.monotonic()
-        if self._row is not None and fields:
-            self._row = copy(self._row)
+        if fields:
+            self.row = copy(self.row)
             for name, value in fields.items():
-                setattr(self._row, name, value)
+                setattr(self.row, name, value)
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
@@ -111,7 +93,6 @@ class Lease:
     def enter(self, phase: str, *, tree: str = "") -> None:
         """Show what is done now. `tree`: on which the checks run."""
         self.write(phase=phase[:200], phase_since=now(), judging_tree=tree)
-        self.refresh()  # it takes a while
         wake_ups.publish_change(self.workspace_id, "landing")
 
     def keep(self) -> None:

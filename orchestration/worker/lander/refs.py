@@ -34,7 +34,7 @@ def value_of(repo: Path, ref: str) -> str:
 
 def follow_row(lease: Lease) -> None:
     """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
-    before, tip = value_of(lease.bench.repo, lease.bench.own_ref), lease.row().tip
+    before, tip = value_of(lease.bench.repo, lease.bench.own_ref), lease.row.tip
     if tip and before != tip:
         move_own(lease, tip, before, "muster: follow")
 
@@ -50,14 +50,14 @@ def move_own(lease: Lease, new: str, before: str, message: str) -> None:
 def deliver(lease: Lease, commit: str, *, here: str = "") -> None:
     """Let the named branch follow, unless it is checked out somewhere: the next call catches up. `here`: the branch's commit, if it is
     known."""
-    row, seen = lease.row(), follow(lease, commit, here=here)
+    row, seen = lease.row, follow(lease, commit, here=here)
     if any(getattr(row, field) != value for field, value in seen.items()):
         lease.write(**seen)
 
 
 def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
     """Let the named branch follow, as `deliver` does. Returns the fields to write to the row."""
-    name, row = lease.bench.branch, lease.row()
+    name, row = lease.bench.branch, lease.row
     here = here or branches.tip(lease.bench.repo, name) or ""
     delivered = here if is_between(lease.bench.repo, row.delivered, here, commit) else row.delivered
     if here == commit:
@@ -118,7 +118,7 @@ def fetch(lease: Lease) -> None:
     own, named = lease.bench.own_ref, f"refs/heads/{lease.bench.branch}"
     lease.shared = authority.refs(own, named, f"refs/heads/{lease.bench.base_branch}")
     authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.bench.repo, ref) != sha])
-    tip = lease.row().tip
+    tip = lease.row.tip
     if named not in lease.shared:
         _begin(lease, named)
     if not tip:
@@ -133,7 +133,7 @@ def fetch(lease: Lease) -> None:
 def _begin(lease: Lease, named: str) -> None:
     """The integration branch is not there yet: it begins where it is known to be, else where the base branch is. Raises Unreachable, or
     GitError."""
-    known = lease.row().tip or branches.tip(lease.bench.repo, lease.bench.branch)
+    known = lease.row.tip or branches.tip(lease.bench.repo, lease.bench.branch)
     start = known or branches.tip_or_raise(lease.bench.repo, lease.bench.base_branch)
     try:
         if history.has(lease.bench.repo, start):
@@ -167,7 +167,7 @@ def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
         refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
         lease.bench.authority.fetch(list(lease.bench.authority.refs(*refs)))
     gone = [landing for landing in missing if not history.has(lease.bench.repo, landing.commit)]
-    if gone and not history.has(lease.bench.repo, lease.row().tip):
+    if gone and not history.has(lease.bench.repo, lease.row.tip):
         raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
     present_now = [landing for landing in landings if landing not in gone]
     queue.has_come(present_now)

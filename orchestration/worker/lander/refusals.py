@@ -1,6 +1,7 @@
 """Work that cannot land: it conflicts with the tip, or is red together with what landed before it. It goes back with the finding."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -21,23 +22,35 @@ from workspaces.access import MUSTER
 MAX_PARTNERS = 10
 
 
-def conflict(lease: Lease, landing: Landing, merge: conflicts.MergedTree) -> None:
-    """Its text conflicts with what is on the branch."""
+@dataclass(frozen=True)
+class Refusal:
+    """`findings`: of checks that were green on the work alone. `together_with`: what would have landed just before it. `merge`: where its
+    text conflicts with what is on the branch."""
+
+    landing: Landing
+    findings: Sequence[str] = ()
+    together_with: Sequence[Landing] = ()
+    merge: conflicts.MergedTree | None = None
+
+
+def end(lease: Lease, refusal: Refusal) -> None:
+    text = _of_conflict(lease.bench.branch, refusal.merge) if refusal.merge is not None else _of_combination(refusal)
+    refuse(lease, refusal.landing, f"{Reason.MERGE_CONFLICT}: {text}")
+
+
+def _of_conflict(branch: str, merge: conflicts.MergedTree) -> str:
     notes = "".join(f"\n{note}" for note in merge.notes)
-    text = f"{Reason.MERGE_CONFLICT}: merging into {lease.bench.branch} conflicts in {', '.join(merge.files[:20])}{notes}"
-    refuse(lease, landing, text)
+    return f"merging into {branch} conflicts in {', '.join(merge.files[:20])}{notes}"
 
 
-def combination(
-    lease: Lease, landing: Landing, tip: str, findings: Sequence[str], *, together_with: Sequence[Landing] = ()
-) -> None:
+def _of_combination(refusal: Refusal) -> str:
     """It was green alone. Names the landings that it is red together with."""
-    others = _partners(landing, together_with)
+    others = _partners(refusal.landing, refusal.together_with)
     named = ", ".join(others)
     meanwhile = named if len(others) == 1 else f"what landed meanwhile ({named})"
     together = f"red together with {meanwhile}" if others else "red on the current tip"
-    listed = "\n".join(findings[:20]) or "the checks fail"
-    refuse(lease, landing, f"{Reason.MERGE_CONFLICT}: green alone, {together}:\n{listed}")
+    listed = "\n".join(refusal.findings[:20]) or "the checks fail"
+    return f"green alone, {together}:\n{listed}"
 
 
 def refuse(lease: Lease, landing: Landing, text: str) -> None:
@@ -75,7 +88,7 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
     """The base branch, or a revert, cannot be merged: work goes on without it, and a person is asked."""
     name = f"the revert of {landing.commit[:12]}"
     if landing.kind == Landing.Kind.BASE:
-        is_base = landing.commit == lease.row().base_tip
+        is_base = landing.commit == lease.row.base_tip
         name = lease.bench.base_branch if is_base else f"commit {landing.commit[:12]} on {lease.bench.branch}"
     message = f"{name} cannot be merged into {lease.bench.branch}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
     lease.write(base_problem=message[:1000])

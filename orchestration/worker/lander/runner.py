@@ -87,6 +87,7 @@ class LanderRunner:
                     on_line(line.text, line.stream)
                 self.lease.keep()
             self.lease.write()  # what it says counts only while the lease is held: a successor removes the working copy
+            self.lease.look()  # it took a while
             refused = started.sandbox.way_out.refused() if started.sandbox and started.sandbox.way_out else []
             for sentence in [*refused, *(missing.sentences() if process.ended.exit_code != 0 else [])]:
                 on_line(sentence, "stderr")

@@ -173,6 +173,15 @@ def _of_others(landing: Landing, tip: str) -> Done | None:
     return ways.landed(tip, round=last) if last is not None else None
 
 
+def end_contained(lease: Lease, landings: Sequence[Landing], tip: str) -> None:
+    """The tip contains the work of these landings already."""
+    done = proofs(lease.bench.repo, landings, tip)
+    with lease.deciding():
+        ids = [landing.pk for landing in landings]
+        still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
+        end_landed(still, commit=tip, done=done)
+
+
 def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -> None:
     """The work of these landings is on the branch. `done`: their entries' ways; one without goes on with its newer work. The caller's transaction holds the executor's
     row, and has read the landings in it."""

@@ -29,7 +29,7 @@ MAX_NAMED = 20
 
 def examine(lease: Lease) -> bool:
     """Look at the branch. Returns whether work may land on the known tip. Raises Fenced or Halted."""
-    row = lease.row()
+    row = lease.row
     here = branches.tip_or_raise(lease.bench.repo, lease.bench.branch)
     if not row.tip:
         return _first_baseline(lease, here)
@@ -53,7 +53,7 @@ def _first_baseline(lease: Lease, here: str) -> bool:
 
 def _known_tip(lease: Lease, tip: str) -> bool:
     """The tip's verdict is there: made now when the checks have changed, or a person requested it."""
-    row = lease.row()
+    row = lease.row
     if (
         lease.bench.config.verify
         and (row.recheck or judging.known(lease.bench, tip) is None)
@@ -80,7 +80,7 @@ def _baseline(lease: Lease, commit: str, kind: store.Kind) -> bool:
 
 
 def _foreign(lease: Lease, tip: str, here: str) -> bool:
-    row = lease.row()
+    row = lease.row
     is_ahead = history.contains(lease.bench.repo, here, tip)
     if not is_ahead:
         return _diverged(lease, tip, here)
@@ -108,7 +108,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
 
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
     """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
-    row = lease.row()
+    row = lease.row
     extends = row.delivered not in ("", tip) and history.contains(lease.bench.repo, here, row.delivered)
     if extends:
         merges = Landing.objects.filter(workspace_id=lease.workspace_id, kind=Landing.Kind.BASE, commit=here)
@@ -136,7 +136,7 @@ def _judge(lease: Lease, tip: str, here: str) -> Result:
     if not lease.bench.config.verify:
         return Result(passed=True, score=1.0, base_score=1.0)
     base = judging.base_runs(lease, tip)
-    verdict = judging.known(lease.bench, here) if not lease.row().recheck else None
+    verdict = judging.known(lease.bench, here) if not lease.row.recheck else None
     if verdict is not None and verdict.kind == TreeVerdict.Kind.ACCEPTED:
         return Result(passed=True, score=1.0, base_score=1.0)
     if verdict is None:
@@ -179,7 +179,7 @@ def _recovered(lease: Lease, why: str) -> None:
 
 def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: str = "") -> None:
     """Nothing is dispatched from now on; recorded once."""
-    before = lease.row()
+    before = lease.row
     lease.write(state=state, message=message[:1000], foreign_tip=foreign, culprit=culprit, recheck=False)
     if (before.state, before.message) != (state, message[:1000]):
         event = events.IntegrationStopped(state=state, commit=foreign or before.tip)

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from orchestration.forges.shared.interface import Comment
 from orchestration.models import Entry, Integration, Landing, PullRequest, Session
 from orchestration.pull_requests import sync
-from orchestration.worker.lander import base_branch, proposals
+from orchestration.worker.lander import base_branch, pull_requests
 from orchestration.worker.lander.service import Service
 from tests.orchestration.git.repositories import git
 from tests.orchestration.pull_requests.fake import FakeForge
@@ -44,7 +44,7 @@ class Team:
 
     def land(self) -> None:
         base_branch._next_fetch.clear()
-        proposals._paused_until.clear()
+        pull_requests._paused_until.clear()
         self.work.land()
 
     def look(self) -> None:

@@ -13,7 +13,7 @@ from orchestration.forges.shared.interface import Check, ForgeError, Problem
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, PullRequest, Session
 from orchestration.pull_requests import requests, sync
-from orchestration.worker.lander import proposals
+from orchestration.worker.lander import pull_requests
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.pull_requests.fake import FakeForge
@@ -78,7 +78,7 @@ def test_findings_that_were_cut_short_are_given_once(team: Make, forge: FakeForg
 def test_a_push_that_was_cut_short_is_completed(team: Make, monkeypatch: pytest.MonkeyPatch, name: str, after: bool) -> None:
     group = team()
     session = group.work.supervise(group.work.claim(content="write alpha\nmore", files=["alpha"]))
-    kill_at(monkeypatch, proposals, name, after=after)
+    kill_at(monkeypatch, pull_requests, name, after=after)
     with pytest.raises(Killed):
         group.land()
     group.next_lander()

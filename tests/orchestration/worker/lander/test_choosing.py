@@ -9,14 +9,14 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.approval import gate
-from orchestration.backlog import dependencies, unproven
+from orchestration.backlog import dependencies, newest_work, unproven
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing, Round, TreeVerdict
 from orchestration.verdicts import scopes
 from orchestration.verdicts.store import record
-from orchestration.worker.lander import batches, chains, judging, swap
+from orchestration.worker.lander import batches, chains, judging, pull_requests, swap
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.preparing import workbench
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
@@ -46,7 +46,7 @@ def queued(lease: Lease, count: int = 1, state: State = State.QUEUED, **more: An
 
 
 def batch(lease: Lease, landings: Sequence[Landing]) -> tuple[list[Landing], str]:
-    return batches._batch(lease, landings, "tip")
+    return batches._batch(lease, landings, "tip", proposes=pull_requests.is_for(lease.bench.config, landings[0]))
 
 
 @pytest.fixture
@@ -225,8 +225,8 @@ def test_work_that_contains_what_waits_no_longer_goes_back_unless_it_was_decided
     assert chains.under(lease, base) == []
     next_to = queued(lease)[0]
     monkeypatch.setattr(unproven, "below", lambda _: [goes, withdrawn])
-    monkeypatch.setattr(chains, "_is_in", lambda _, commit, head: True)
+    monkeypatch.setattr(newest_work, "is_on", lambda *_: True)
     assert chains.under(lease, next_to) == [goes, withdrawn]
     answers = iter([True, False])
-    monkeypatch.setattr(chains, "_is_in", lambda *_: next(answers))
+    monkeypatch.setattr(newest_work, "is_on", lambda *_: next(answers))
     assert chains.under(lease, next_to) is None, "it contains another commit of it"

@@ -119,7 +119,7 @@ def test_one_of_several_that_lands_now_keeps_all_as_they_are(work: Shop, monkeyp
             entry_actions.put_all_on_hold([first, second], by=ANA)
         refusals.append(refused.value)
 
-    monkeypatch.setattr(batches, "_batch", lambda _lease, queued, _tip: ([queued[-1]], ""))
+    monkeypatch.setattr(batches, "_batch", lambda _lease, queued, _tip, **_: ([queued[-1]], ""))
     act_once_before(monkeypatch, swap, "finish", hold_both)
     work.land()
     assert len(refusals) == 1 and list(Entry.objects.values_list("status", flat=True)) == ["done", "done"]

@@ -1,17 +1,18 @@
 """A refused landing leaves its entry with the finding and one round more, or with a person; its branch with the reason."""
 
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.utils.timezone import now
 
 from orchestration.configuration import Config
+from orchestration.git.conflicts import MergedTree
 from orchestration.landing import branch
 from orchestration.models import Approval, Entry, Integration, IntegrationCommit, Landing, Round
 from orchestration.worker.lander import refusals
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.lander.refusals import Refusal
 from orchestration.worker.preparing import workbench
 from tests.factories import a_session, a_worker, a_workspace, an_entry, ended, some_entries
 from workspaces.models import Event, Workspace
@@ -125,8 +126,9 @@ def test_a_base_or_a_revert_that_cannot_be_merged_is_named_on_the_branch(
     lease: Lease, kind: str, base_tip: str, name: str
 ) -> None:
     Integration.objects.update(base_tip=base_tip)
+    lease.look()
     landing = Landing.objects.create(workspace=lease.bench.workspace, kind=kind, commit=COMMIT)
-    refusals.conflict(lease, landing, cast(Any, SimpleNamespace(files=["a.py", "b.py"], notes=["note"])))
+    refusals.end(lease, Refusal(landing, merge=MergedTree("", ["a.py", "b.py"], ["note"])))
     message = Integration.objects.get().base_problem
     cause = "merging into muster/integration conflicts in a.py, b.py\nnote"
     assert message == f"{name} cannot be merged into muster/integration: {cause}"
@@ -170,5 +172,5 @@ def test_work_is_red_together_with_what_landed_since_its_base_newest_first(lease
 def test_a_combination_names_its_partners_and_findings(lease: Lease, count: int, findings: list[str], text: str) -> None:
     landing = verified(lease)
     together = [verified(lease) for _ in range(count)]
-    refusals.combination(lease, landing, COMMIT, findings, together_with=together)
+    refusals.end(lease, Refusal(landing, findings, together))
     assert Landing.objects.get(pk=landing.pk).message == text

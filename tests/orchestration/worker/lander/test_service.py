@@ -250,12 +250,12 @@ def test_a_lease_is_renewed_while_something_runs_but_not_all_the_time(shop: Work
         stopping.keep()
 
 
-def test_what_a_lander_writes_it_reads_and_what_others_wrote_after_a_refresh(shop: Workspace) -> None:
+def test_what_a_lander_writes_it_reads_and_what_others_wrote_after_a_look(shop: Workspace) -> None:
     lease = a_lease(shop)
-    assert (lease.row().phase, lease.has_waiting, lease.has_pull_requests) == ("", False, False)
+    assert (lease.row.phase, lease.has_waiting, lease.has_pull_requests) == ("", False, False)
     lease.write(message="mine")
     Integration.objects.update(culprit="theirs")
-    assert (lease.row().message, lease.row().culprit, row().message) == ("mine", "", "mine")
+    assert (lease.row.message, lease.row.culprit, row().message) == ("mine", "", "mine")
     entry = an_entry(shop)
     Row.objects.create(workspace=shop, entry=entry, commit=COMMIT, state="waiting")
     pull = PullRequest.objects.create(
@@ -272,7 +272,8 @@ def test_what_a_lander_writes_it_reads_and_what_others_wrote_after_a_refresh(sho
     other = an_entry(a_workspace(name="Other"))
     assert not lease.has_waiting
     lease.enter("p" * 300, tree="tree")
-    assert (row().phase, row().judging_tree, lease.row().culprit) == (
+    lease.look()  # as once something has run
+    assert (row().phase, row().judging_tree, lease.row.culprit) == (
         "p" * 200,
         "tree",
         "theirs",
@@ -280,5 +281,5 @@ def test_what_a_lander_writes_it_reads_and_what_others_wrote_after_a_refresh(sho
     assert lease.has_waiting and lease.has_pull_requests
     PullRequest.objects.filter(pk=pull.pk).update(ended_at=now())
     Row.objects.update(state="landed", workspace=other.workspace)
-    lease.refresh()
+    lease.look()
     assert not lease.has_waiting and not lease.has_pull_requests

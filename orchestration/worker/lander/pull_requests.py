@@ -61,9 +61,9 @@ def settle(lease: Lease) -> None:
         return
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id).select_related("entry")
     for row in rows.filter(state=PullRequest.State.MERGED, ended_at__isnull=True):
-        if refs.contains(lease.bench.repo, lease.row().tip, row.merge_commit):
+        if refs.contains(lease.bench.repo, lease.row.tip, row.merge_commit):
             _end(lease, row)
-        elif problem := lease.row().base_problem:
+        elif problem := lease.row.base_problem:
             _show(row, f"Merged there. {problem}")
     for row in rows.filter(state=PullRequest.State.OPEN).exclude(foreign_head=""):
         _adopt(lease, row)
