@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -17,11 +18,13 @@ from orchestration.facts import events
 from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
-from orchestration.models import Conversation, Entry, Executor, Round, Session, Worker
+from orchestration.models import Conversation, Entry, Executor, Landing, Round, Session, Worker
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, NotFound
 from workspaces.machine import hosts
+
+log = structlog.get_logger(__name__)
 
 LOST = "work_lost: the work of this round was on {host} alone, which did not come back: the files are as they were before it"
 
@@ -53,6 +56,22 @@ def elsewhere(round_: Round) -> Host | None:
 def wait_for(entry_id: str, host_id: str) -> None:
     """Its next session runs on the host that has its work."""
     Entry.objects.filter(pk=entry_id).update(host_id=host_id, is_shared=False, host_away_at=None)
+
+
+def look_for(landing: Landing) -> None:
+    """The commit of a landing is not on this host: it waits for the host that has it, which is asked for it. Where there is none, its entry
+    begins again."""
+    entry, host = landing.entry, elsewhere(landing.round) if landing.round is not None else None
+    log.warning("landing.commit_missing", entry=landing.entry_id, commit=landing.commit, host=host.name if host else "")
+    if entry is not None and landing.round is not None and host is None:
+        begin_again_at_once(entry)
+        return
+    if entry is not None and host is not None:
+        wait_for(entry.pk, host.id)
+    what = f"The commit {landing.commit[:12]}" + (f" of #{entry.seq}" if entry else "")
+    where = f"is on {host.name} alone, which is asked for it" if host else "is not on this host"
+    queue.wait_for_host(landing, f"{what} {where}: it lands once it is shared, and others land meanwhile")
+    wake_ups.publish_change(landing.workspace_id, "landing", "entries")
 
 
 def begin_again_late() -> int:

@@ -11,6 +11,7 @@ from orchestration.git.places import common_dir
 
 NO_REF = ""  # as the old value of update-ref: the ref must not exist
 LIST_TRIES, LIST_PAUSE_S = 20, 0.05
+LIST_TIMEOUT_S, FETCH_TIMEOUT_S = 20.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,33 @@ def check_repository(repo: Path, base_branch: str | None = None) -> str:
     return branch
 
 
-def tip(repo: Path, branch: str) -> str | None:
-    """The commit of a local branch; None: no such branch."""
-    if (known := places.ref(repo, f"refs/heads/{branch}")) is not None:
-        return known or None
-    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{branch}^{{commit}}")
-    return sha.strip() if code == 0 else None
+def tip(repo: Path, branch: str, *, remote: str = "") -> str | None:
+    """The commit of a local branch; None: no such branch. `remote`: as last fetched from there, if it was."""
+    fetched = places.value_of(repo, f"refs/remotes/{remote}/{branch}") if remote else ""
+    return fetched or places.value_of(repo, f"refs/heads/{branch}") or None
+
+
+def fetch(repo: Path, remote: str, branch: str, ref: str) -> str:
+    """Have a remote's branch at a ref of ours. Returns its commit. Raises GitError."""
+    git.run(repo, "fetch", "--quiet", "--no-tags", remote, f"+refs/heads/{branch}:{ref}", timeout_s=FETCH_TIMEOUT_S)
+    return git.run(repo, "rev-parse", "--verify", f"{ref}^{{commit}}")
+
+
+def follow(repo: Path, remote: str, branch: str, *, is_ours: bool) -> None:
+    """Ask a remote, and fetch if its branch moved. `is_ours`: the repository is Muster's clone, whose own branch follows. Raises GitError."""
+    line = git.run(repo, "ls-remote", "--exit-code", remote, f"refs/heads/{branch}", timeout_s=LIST_TIMEOUT_S)
+    theirs, ref = line.split()[0] if line else "", f"refs/remotes/{remote}/{branch}"
+    if places.value_of(repo, ref) != theirs:
+        fetch(repo, remote, branch, ref)
+        if is_ours:
+            git.attempt(repo, "update-ref", "-m", "muster: follow", f"refs/heads/{branch}", theirs)
+
+
+def replace(repo: Path, branch: str, commit: str, *, before: str | None, keep_as: str) -> None:
+    """Move a branch from `before`, which is kept at a ref, to a commit that need not contain it. Raises GitError where it moved meanwhile."""
+    if before:
+        git.run(repo, "update-ref", keep_as, before)
+    git.run(repo, "update-ref", "-m", "muster: adopt", f"refs/heads/{branch}", commit, before or "0" * len(commit))
 
 
 def heads(repo: Path, *names: str) -> dict[str, str]:

@@ -41,6 +41,14 @@ def ref(repo: Path, name: str) -> str | None:
     return text if _SHA.fullmatch(text) else None
 
 
+def value_of(repo: Path, name: str) -> str:
+    """The commit of a ref; empty: there is none."""
+    if (known := ref(repo, name)) is not None:
+        return known
+    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return sha.strip() if code == 0 else ""
+
+
 def has_loose(repo: Path, sha: str) -> bool:
     """True if the commit is a loose object, as new ones are. False: git must be asked."""
     return bool(_SHA.fullmatch(sha)) and (common_dir(repo) / "objects" / sha[:2] / sha[2:]).is_file()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestration.git import command as git
+from orchestration.git import history, places
 from orchestration.git.command import GitError
 
 ABSENT = ""
@@ -42,6 +43,13 @@ class Authority(Protocol):
 
     def under(self, prefix: str) -> dict[str, str]:
         """The commits of the refs there whose names begin with this, which ends with a slash. Raises Unreachable."""
+
+
+def bring(authority: Authority, *names: str) -> dict[str, str]:
+    """Have those of these refs here that are there. Returns their commits. Raises Unreachable."""
+    there, repo = authority.refs(*names), authority.repo
+    authority.fetch([ref for ref, sha in there.items() if places.value_of(repo, ref) != sha or not history.has(repo, sha)])
+    return there
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ refused, whatever it believes.
 
 from pathlib import Path
 
-from orchestration.git import branches, changes, history
+from orchestration.git import branches, changes, history, places
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.repositories.authority import ABSENT, Authority, Moved
@@ -29,7 +29,7 @@ def claim(authority: Authority, entry_id: str, branch: str, *, attempt: int, sta
         at = authority.refs(ref).get(ref, ABSENT)
         if at:
             authority.fetch([ref])
-        if not at and is_shared and value_of(repo, ref):  # it was shared, and is no longer: it landed
+        if not at and is_shared and places.value_of(repo, ref):  # it was shared, and is no longer: it landed
             _begin_anew(repo, entry_id, branch, start)
         newest = follow(repo, entry_id, branch, work_of(repo, at) if at else ABSENT)
         new = _commit(repo, newest or start, f"Claim {entry_id}\n\n{TRAILER}: {attempt}\n")
@@ -44,7 +44,7 @@ def claim(authority: Authority, entry_id: str, branch: str, *, attempt: int, sta
 def publish(authority: Authority, entry_id: str, branch: str) -> None:
     """Let the other hosts have what is on the entry's branch. Raises Moved where another attempt claimed the work; or Unreachable."""
     ref, repo = ref_of(entry_id), authority.repo
-    tip, before = branches.tip(repo, branch), value_of(repo, ref)
+    tip, before = branches.tip(repo, branch), places.value_of(repo, ref)
     if tip and tip not in (before, work_of(repo, before) if before else ""):
         authority.move(ref, tip, before=before)
 
@@ -53,11 +53,6 @@ def work_of(repo: Path, commit: str) -> str:
     """The work that a commit of such a ref stands for: itself, or what it claims."""
     parent, _, message = git.run(repo, "log", "-1", "--format=%P%x00%B", commit).partition("\0")
     return parent if f"\n{TRAILER}: " in message else commit
-
-
-def value_of(repo: Path, ref: str) -> str:
-    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return sha.strip() if code == 0 else ABSENT
 
 
 def follow(repo: Path, entry_id: str, branch: str, work: str) -> str:

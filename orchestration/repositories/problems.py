@@ -26,6 +26,11 @@ def advice(errors: str) -> str:
     return next((sentence for pattern, sentence in _CAUSES if re.search(pattern, errors, re.IGNORECASE)), "")
 
 
+def sentence(errors: str, output: str = "") -> str:
+    """The advice, else git's own words."""
+    return advice(f"{output}\n{errors}") or summary(errors)[-300:]
+
+
 def summary(errors: str) -> str:
     """Git's own words on one line, without its hints."""
     lines = [line.strip() for line in errors.splitlines()]

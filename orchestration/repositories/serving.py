@@ -19,6 +19,7 @@ from django.db import close_old_connections
 
 from orchestration import configuration
 from orchestration.git import command as git
+from orchestration.git import places
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Executor
 from orchestration.repositories import claims, local_repository, worker_tokens
@@ -124,7 +125,7 @@ def _show_branches(workspace_id: str, entry_ids: set[str]) -> None:
     try:
         for entry in Entry.objects.filter(workspace_id=workspace_id, pk__in=entry_ids).select_related("workspace"):
             repo = local_repository.path(entry.workspace)
-            if pushed := claims.value_of(repo, claims.ref_of(entry.pk)):
+            if pushed := places.value_of(repo, claims.ref_of(entry.pk)):
                 with suppress(GitError):
                     claims.follow(repo, entry.pk, entry.branch, claims.work_of(repo, pushed))
     finally:

@@ -5,7 +5,6 @@ import time
 import structlog
 
 from orchestration.git import branches, history
-from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import Landing
@@ -16,7 +15,6 @@ from workspaces.values.git_urls import without_password
 
 log = structlog.get_logger(__name__)
 
-LIST_TIMEOUT_S, FETCH_TIMEOUT_S = 20.0, 60.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 300.0
 PAUSE_FACTOR = 10  # times the time that a failed try took: others use the lander's thread as well
 AWAY = "New commits of"
@@ -42,24 +40,22 @@ def follow(lease: Lease) -> None:
 
 def _tip(lease: Lease) -> str | None:
     """The base branch's commit; of a clone, and where pull requests are merged, the remote's, fetched when it moved."""
-    if not (remote := _remote(lease.bench)):
-        return branches.tip(lease.bench.repo, lease.bench.base_branch)
-    remote_ref = f"refs/remotes/{remote}/{lease.bench.base_branch}"
+    bench, remote = lease.bench, _remote(lease.bench)
     due, pause = _next_fetch.get(lease.workspace_id, (0.0, FIRST_PAUSE_S))
-    if (began := time.monotonic()) >= due:
+    if remote and (began := time.monotonic()) >= due:
         try:
-            _fetch(lease.bench, remote, remote_ref)
-            if lease.row.base_problem.startswith(AWAY):
-                lease.write(base_problem="")
+            branches.follow(bench.repo, remote, bench.base_branch, is_ours=bool(bench.origin))
+            _show(lease, "")
             _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
         except GitError as problem:
             log.info("base.not_fetched", workspace=lease.workspace_id, error=str(problem)[-200:])
             if pause > FIRST_PAUSE_S:  # not for one failure
-                _show(lease, problem)
+                what = without_password(bench.origin) or bench.base_branch
+                why = problems.sentence(str(problem))
+                _show(lease, f"{AWAY} {what} could not be fetched. {why}. Work lands on this host meanwhile")
             ended = time.monotonic()
             _next_fetch[lease.workspace_id] = (ended + max(pause, (ended - began) * PAUSE_FACTOR), min(pause * 2, MAX_PAUSE_S))
-    code, sha, _ = git.attempt(lease.bench.repo, "rev-parse", "--verify", "--quiet", f"{remote_ref}^{{commit}}")
-    return sha.strip() if code == 0 else branches.tip(lease.bench.repo, lease.bench.base_branch)
+    return branches.tip(bench.repo, bench.base_branch, remote=remote)
 
 
 def _remote(bench: LanderBench) -> str:
@@ -68,21 +64,8 @@ def _remote(bench: LanderBench) -> str:
     return "origin" if bench.origin else ""
 
 
-def _show(lease: Lease, problem: GitError) -> None:
-    advice = problems.advice(str(problem)) or problems.summary(str(problem))[-300:]
-    message = f"{AWAY} {without_password(lease.bench.origin) or lease.bench.base_branch} could not be fetched. {advice}. Work lands on this host meanwhile"
-    if not lease.row.base_problem:
-        lease.write(base_problem=message)
-
-
-def _fetch(bench: LanderBench, remote: str, remote_ref: str) -> None:
-    """Ask the remote, and fetch if its branch moved. Raises GitError."""
-    named = f"refs/heads/{bench.base_branch}"
-    line = git.run(bench.repo, "ls-remote", "--exit-code", remote, named, timeout_s=LIST_TIMEOUT_S)
-    theirs = line.split()[0] if line else ""
-    code, ours, _ = git.attempt(bench.repo, "rev-parse", "--verify", "--quiet", remote_ref)
-    if code or ours.strip() != theirs:
-        refspec = f"+refs/heads/{bench.base_branch}:{remote_ref}"
-        git.run(bench.repo, "fetch", "--quiet", "--no-tags", remote, refspec, timeout_s=FETCH_TIMEOUT_S)
-        if bench.origin:  # the clone is ours
-            git.attempt(bench.repo, "update-ref", "-m", "muster: follow", f"refs/heads/{bench.base_branch}", theirs)
+def _show(lease: Lease, problem: str) -> None:
+    """Another problem with the base branch stays: this one is shown where there is none, and taken back. `problem`: empty where it is over."""
+    shown = lease.row.base_problem
+    if shown.startswith(AWAY) if not problem else not shown:
+        lease.write(base_problem=problem)

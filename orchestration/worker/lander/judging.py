@@ -14,7 +14,7 @@ from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
-from orchestration.verdicts.comparison import Question
+from orchestration.verdicts.comparison import Question, Result
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline, checks
 from orchestration.worker.judging.checks import CannotJudge
@@ -41,24 +41,39 @@ def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, Che
     """The checks' results on the tip; the checks run now if these are not known. Raises CannotJudge."""
     if not lease.bench.config.verify:
         return {}
-    verdict = None if anew else known(lease.bench, commit)
-    if verdict is None:
-        verdict = judge_base(lease, commit, store.Kind.TIP)
-    return _comparable(lease, verdict)
+    runs, apart = store.runs_of(of_commit(lease, commit, anew=anew)), _apart(lease)
+    return {name: run for name, run in runs.items() if name not in apart}
+
+
+def _apart(lease: Lease) -> set[str]:
+    """The checks of scope `entry`, as they are known now."""
+    return scopes.among(lease.bench.config, lease.row.entry_scoped)
 
 
 def known(bench: LanderBench, commit: str) -> TreeVerdict | None:
     return store.newest(bench.workspace_id, changes.tree_of(bench.repo, commit), bench.checks_hash)
 
 
-def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
-    """Run the checks on a commit, without the variables of an entry. Raises CannotJudge."""
-    tree = changes.tree_of(lease.bench.repo, commit)
-    runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
+def of_commit(lease: Lease, commit: str, kind: TreeVerdict.Kind = TreeVerdict.Kind.TIP, *, anew: bool = False) -> TreeVerdict:
+    """The verdict on a commit of the branch: stored, or made now, without the variables of an entry. Raises CannotJudge."""
+    if not anew and (verdict := known(lease.bench, commit)) is not None:
+        return verdict
+    runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=changes.tree_of(lease.bench.repo, commit))
     name = f"{checkout_name(lease)}-tip"  # a merge's working copy may be there
     return baseline.judge_base(
         lease.workspace_id, lease.bench.store, commit, lease.bench.config, runner, folder=lease.bench.copies, name=name, kind=kind
     )
+
+
+def of_foreign(lease: Lease, tip: str, here: str) -> Result:
+    """A commit that Muster did not write, compared with the last good tip. Raises CannotJudge."""
+    if not lease.bench.config.verify:
+        return Result(passed=True, score=1.0, base_score=1.0)
+    base, verdict = base_runs(lease, tip), of_commit(lease, here, anew=lease.row.recheck)
+    if verdict.kind == TreeVerdict.Kind.ACCEPTED:
+        return Result(passed=True, score=1.0, base_score=1.0)
+    question = Question(policy=lease.bench.config.pass_policy, needs_gain=False, only_regressions=True)
+    return comparison.compare(list(store.runs_of(verdict).values()), base, question)
 
 
 def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str, needs_gain: bool = True) -> Judged:
@@ -67,7 +82,7 @@ def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, na
     if not lease.bench.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings, needs_gain=needs_gain)
-    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
+    apart = _apart(lease)
     stored = store.newest(lease.workspace_id, last.tree, lease.bench.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
@@ -94,7 +109,7 @@ def _run(
     *,
     what: str,
 ) -> Judged:
-    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
+    apart = _apart(lease)
     common = [check for check in lease.bench.config.verify if check.name not in apart]
     began = time.monotonic()
     with working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit) as checkout:
@@ -195,11 +210,6 @@ def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) ->
         needs_gain=needs_gain and landings[-1].state == Landing.State.UNPROVEN,
         only_regressions=not asked,
     )
-
-
-def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
-    apart = scopes.among(lease.bench.config, lease.row.entry_scoped)
-    return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
 
 
 def _is_doubtful(lease: Lease, tip: str) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,9 @@ from orchestration.sessions.sandbox import HostFault
 from orchestration.worker import host_faults
 from orchestration.worker.preparing import workbench
 from orchestration.worker.preparing.workbench import LanderBench
+from workspaces import activity
+from workspaces.access import MUSTER
+from workspaces.activity.events import ActivityEvent
 
 RENEW_S = 2.0
 STOPPED = "everything was stopped"
@@ -67,9 +70,12 @@ class Lease:
         self.row = row = rows.get(pk=self.workspace_id)
         self.has_waiting, self.has_pull_requests = row.waits, row.proposed
 
-    def write(self, **fields: Any) -> None:
-        """Write to the integration row and renew the lease. Raises Fenced."""
-        branch.write(self.workspace_id, self.fence, **fields)
+    def write(self, event: ActivityEvent | None = None, reason: str = "", /, **fields: Any) -> None:
+        """Write to the integration row and renew the lease; with an event, in one transaction with it. Raises Fenced."""
+        with transaction.atomic() if event is not None else nullcontext():
+            branch.write(self.workspace_id, self.fence, **fields)
+            if event is not None:
+                activity.record(self.workspace_id, event, by=MUSTER, object_id=self.workspace_id, reason=reason)
         self._renewed = time.monotonic()
         if fields:
             self.row = copy(self.row)

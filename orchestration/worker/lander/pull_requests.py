@@ -7,11 +7,8 @@ import structlog
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration.backlog import entry_state
 from orchestration.backlog.rules import ways
-from orchestration.backlog.rules.transitions import Next
 from orchestration.configuration import Config
-from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.git import branches, conflicts, history
 from orchestration.git import command as git
@@ -24,8 +21,6 @@ from orchestration.sessions.folders import session_dir
 from orchestration.worker.lander import candidates, judging, refs, swap
 from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Lease
-from workspaces import activity
-from workspaces.access import MUSTER
 from workspaces.errors import Conflict
 from workspaces.secrets.masking import foreign
 
@@ -113,6 +108,10 @@ def _show(row: PullRequest, problem: str) -> None:
     log.warning("pull_request.not_pushed", entry=row.entry_id, error=problem[-300:])
 
 
+def _show_error(row: PullRequest, what: str, error: GitError) -> None:
+    _show(row, f"{what}{problems.summary(str(error))}")
+
+
 def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
     """Push the branch. Returns the reason why that failed; empty: it is there."""
     ref = f"refs/heads/{row.branch}"
@@ -125,8 +124,7 @@ def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
         return ""
     if STALE in output:
         return STALE
-    advice = problems.advice(f"{output}\n{errors}") or problems.summary(errors)[-300:]
-    return f"{row.branch} could not be pushed to {remote}. {advice}"
+    return f"{row.branch} could not be pushed to {remote}. {problems.sentence(errors, output)}"
 
 
 def _after_others(lease: Lease, row: PullRequest) -> None:
@@ -136,7 +134,7 @@ def _after_others(lease: Lease, row: PullRequest) -> None:
     try:
         line = git.run(lease.bench.repo, "ls-remote", remote, ref, timeout_s=FETCH_TIMEOUT_S)
     except GitError as error:
-        _show(row, problems.summary(str(error)))
+        _show_error(row, "", error)
         return
     if line:
         _adopt(lease, row)
@@ -150,36 +148,26 @@ def _end(lease: Lease, row: PullRequest) -> None:
     with lease.deciding():
         if not PullRequest.objects.filter(pk=row.pk, ended_at__isnull=True).update(ended_at=Now(), message=""):
             return
-        entry = Entry.objects.select_related("account").get(pk=row.entry_id)
+        entry, done = Entry.objects.select_related("account").get(pk=row.entry_id), ways.merged(row.pk)
         proposed = list(Landing.objects.select_related("entry__account").filter(entry=entry, state=Landing.State.PROPOSED))
         if proposed:
-            swap.end_landed(proposed, commit=row.merge_commit, done={entry.pk: ways.merged(row.pk)})
+            swap.end_landed(proposed, commit=row.merge_commit, done={entry.pk: done})
         elif entry.deleted_at is None and entry.status in (Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED):
-            _done_meanwhile(entry, row)
-
-
-def _done_meanwhile(entry: Entry, row: PullRequest) -> None:
-    """A person merged what Muster had sent back, or had stopped working on."""
-    try:
-        queue.withdraw([entry], "its pull request was merged")
-    except Conflict:
-        return  # its landing is being written, and ends it
-    entry_state.move(entry, Next("done", done=ways.merged(row.pk)))
-    event = events.EntryLanded(commit=row.merge_commit, entry=entry.pk, seq=entry.seq, title=entry.title)
-    activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
+            try:  # a person merged what Muster had sent back, or had stopped working on
+                queue.withdraw([entry], "its pull request was merged")
+            except Conflict:
+                return  # its landing is being written, and ends it
+            swap.end_entry(entry, row.merge_commit, done)
 
 
 def _adopt(lease: Lease, row: PullRequest) -> None:
     """Have the commits of others here, on the entry's branch, and queue them: merged with work that was not pushed yet, if there is some."""
     if lease.bench.config.forge is None:
         return
-    kept = f"refs/muster/pulls/{row.entry_id}"
-    refspec = f"+refs/heads/{row.branch}:{kept}"
     try:
-        git.run(
-            lease.bench.repo, "fetch", "--quiet", "--no-tags", lease.bench.config.forge.remote, refspec, timeout_s=FETCH_TIMEOUT_S
+        theirs = branches.fetch(
+            lease.bench.repo, lease.bench.config.forge.remote, row.branch, f"refs/muster/pulls/{row.entry_id}"
         )
-        theirs = git.run(lease.bench.repo, "rev-parse", "--verify", f"{kept}^{{commit}}")
         if theirs == row.head:  # the forge was a little behind its git
             PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
             return
@@ -187,7 +175,7 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
         is_replaced = not refs.contains(lease.bench.repo, head, row.head)
         _move_branch(lease, row.entry, head)
     except GitError as error:
-        _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
+        _show_error(row, f"Others pushed to {row.branch}. ", error)
         return
     with lease.deciding():
         if is_replaced:  # they pushed by force: what lands is theirs alone
@@ -211,12 +199,10 @@ def _joined(lease: Lease, row: PullRequest, theirs: str) -> str:
 
 def _move_branch(lease: Lease, entry: Entry, head: str) -> None:
     """The entry's next round starts from what others pushed. What the branch had is kept under a ref of Muster's own. Raises GitError."""
-    before = branches.tip(lease.bench.repo, entry.branch)
+    repo, branch = lease.bench.repo, entry.branch
+    before = branches.tip(repo, branch)
     if before == head:
         return
-    if (where := branches.checked_out_in(lease.bench.repo, entry.branch)) is not None:
-        raise GitError("update-ref", f"{entry.branch} is checked out in {where}: check out another branch there")
-    if before:
-        git.run(lease.bench.repo, "update-ref", f"refs/muster/pulls/{entry.pk}-before", before)
+    branches.refuse_if_checked_out(repo, branch)
     session_dir.working_copy(entry).discard()
-    git.run(lease.bench.repo, "update-ref", "-m", "muster: adopt", f"refs/heads/{entry.branch}", head, before or "0" * len(head))
+    branches.replace(repo, branch, head, before=before, keep_as=f"refs/muster/pulls/{entry.pk}-before")

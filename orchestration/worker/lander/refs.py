@@ -14,10 +14,9 @@ from orchestration.git import branches, history, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
-from orchestration.messaging import wake_ups
-from orchestration.models import Landing
+from orchestration.models import IntegrationCommit, Landing
 from orchestration.repositories import claims, local_repository
-from orchestration.repositories.authority import ABSENT, Moved, Unreachable
+from orchestration.repositories.authority import ABSENT, Moved, Unreachable, bring
 from orchestration.repositories.remote import Remote
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.preparing import sharing
@@ -25,18 +24,24 @@ from orchestration.worker.preparing import sharing
 log = structlog.get_logger(__name__)
 
 
-def value_of(repo: Path, ref: str) -> str:
-    if (known := places.ref(repo, ref)) is not None:
-        return known
-    code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return sha.strip() if code == 0 else ""
-
-
 def follow_row(lease: Lease) -> None:
     """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
-    before, tip = value_of(lease.bench.repo, lease.bench.own_ref), lease.row.tip
+    before, tip = own_value(lease), lease.row.tip
     if tip and before != tip:
         move_own(lease, tip, before, "muster: follow")
+
+
+def complete(lease: Lease, intent: IntegrationCommit) -> bool:
+    """Have Muster's own ref where an intent moves it, whatever was done of it. False: others moved it elsewhere. Raises Fenced or GitError."""
+    before = own_value(lease)
+    at = before or intent.old
+    if at == intent.old:
+        move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
+    return at in (intent.old, intent.new) or contains(lease.bench.repo, at, intent.new)
+
+
+def own_value(lease: Lease) -> str:
+    return places.value_of(lease.bench.repo, lease.bench.own_ref)
 
 
 def move_own(lease: Lease, new: str, before: str, message: str) -> None:
@@ -116,8 +121,7 @@ def fetch(lease: Lease) -> None:
         return
     local_repository.ensure(lease.bench.workspace)
     own, named = lease.bench.own_ref, f"refs/heads/{lease.bench.branch}"
-    lease.shared = authority.refs(own, named, f"refs/heads/{lease.bench.base_branch}")
-    authority.fetch([ref for ref, sha in lease.shared.items() if claims.value_of(lease.bench.repo, ref) != sha])
+    lease.shared = bring(authority, own, named, f"refs/heads/{lease.bench.base_branch}")
     tip = lease.row.tip
     if named not in lease.shared:
         _begin(lease, named)
@@ -162,29 +166,18 @@ def tidy(lease: Lease) -> None:
 def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
     """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
     wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
-    missing = [landing for landing in landings if not history.has(lease.bench.repo, landing.commit)]
+    missing = _missing(lease, landings)
     if missing and isinstance(lease.bench.authority, Remote):
-        refs = [claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id]
-        lease.bench.authority.fetch(list(lease.bench.authority.refs(*refs)))
-    gone = [landing for landing in missing if not history.has(lease.bench.repo, landing.commit)]
+        bring(lease.bench.authority, *(claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id))
+    gone = _missing(lease, missing)
     if gone and not history.has(lease.bench.repo, lease.row.tip):
         raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")
     present_now = [landing for landing in landings if landing not in gone]
     queue.has_come(present_now)
     for landing in gone:
-        _wait(lease, landing)
+        lost_work.look_for(landing)
     return present_now
 
 
-def _wait(lease: Lease, landing: Landing) -> None:
-    what = f"The commit {landing.commit[:12]}" + (f" of #{landing.entry.seq}" if landing.entry else "")
-    host = lost_work.elsewhere(landing.round) if landing.round is not None else None
-    log.warning("landing.commit_missing", entry=landing.entry_id, commit=landing.commit, host=host.name if host else "")
-    if landing.entry is not None and landing.round is not None and host is None:
-        lost_work.begin_again_at_once(landing.entry)
-        return
-    if landing.entry is not None and host is not None:
-        lost_work.wait_for(landing.entry.pk, host.id)
-    where = f"is on {host.name} alone, which is asked for it" if host else "is not on this host"
-    queue.wait_for_host(landing, f"{what} {where}: it lands once it is shared, and others land meanwhile")
-    wake_ups.publish_change(lease.workspace_id, "landing", "entries")
+def _missing(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
+    return [landing for landing in landings if not history.has(lease.bench.repo, landing.commit)]

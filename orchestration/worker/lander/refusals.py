@@ -91,9 +91,7 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
         is_base = landing.commit == lease.row.base_tip
         name = lease.bench.base_branch if is_base else f"commit {landing.commit[:12]} on {lease.bench.branch}"
     message = f"{name} cannot be merged into {lease.bench.branch}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
-    lease.write(base_problem=message[:1000])
-    event = events.BaseRefused(commit=landing.commit)
-    activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id, reason=message[:500])
+    lease.write(events.BaseRefused(commit=landing.commit), message[:500], base_problem=message[:1000])
 
 
 def _partners(landing: Landing, together_with: Sequence[Landing]) -> list[str]:

@@ -63,13 +63,9 @@ def land(
 
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
-    before = refs.value_of(lease.bench.repo, lease.bench.own_ref)
-    at = before or intent.old
-    if at == intent.old:
-        refs.move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
-    elif at != intent.new and not refs.contains(lease.bench.repo, at, intent.new):
+    if not refs.complete(lease, intent):
         _void(lease, intent)
-        raise TipMoved(at)
+        raise TipMoved(intent.new)
     delivery = refs.follow(lease, intent.new)
     pushing.push(lease.bench, intent.new)
     _complete(lease, intent, delivery)
@@ -147,12 +143,11 @@ def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str])
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
             lease.write(**delivery)
             return
-        lease.write(tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit="", **delivery)
         landed = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))
+        is_of_entries = any(landing.entry_id for landing in landed)
+        moved = None if is_of_entries else events.IntegrationMoved(subject=intent.subject, commit=intent.new)
+        lease.write(moved, tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit="", **delivery)
         end_landed(landed, commit=intent.new, done=done)
-        if not any(landing.entry_id for landing in landed):
-            event = events.IntegrationMoved(subject=intent.subject, commit=intent.new)
-            activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
     lease.announce()
 
 
@@ -191,8 +186,13 @@ def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, D
         entry = landing.entry
         if entry is None:
             continue
-        lands = entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE
-        if lands and entry.deleted_at is None:
-            entry_state.move(entry, Next("done", done=done[entry.pk]) if entry.pk in done else PENDING)
-        event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
-        activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)
+        lands = (entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE) and entry.deleted_at is None
+        end_entry(entry, commit, done.get(entry.pk), moves=lands)
+
+
+def end_entry(entry: Entry, commit: str, done: Done | None, *, moves: bool = True) -> None:
+    """Its work is on the branch with this commit. `done`: None where it goes on with newer work."""
+    if moves:
+        entry_state.move(entry, Next("done", done=done) if done is not None else PENDING)
+    event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
+    activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)

@@ -12,13 +12,10 @@ from orchestration.git import command as git
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Landing, Session, TreeVerdict
-from orchestration.verdicts import comparison, store
-from orchestration.verdicts.comparison import Question, Result
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import judging, refs
 from orchestration.worker.lander.lease import Lease
-from workspaces import activity
-from workspaces.access import MUSTER
+from workspaces.activity.events import ActivityEvent
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +32,7 @@ def examine(lease: Lease) -> bool:
         return _first_baseline(lease, here)
     if refs.is_between(lease.bench.repo, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
-            _recovered(lease, "the branch is where Muster left it")
+            _good(lease, events.IntegrationGood(), "the branch is where Muster left it", foreign_tip="", culprit="")
         refs.deliver(lease, row.tip, here=here)
         return _known_tip(lease, row.tip)
     if here == row.foreign_tip and row.state in branch.STOPS_DISPATCH and not row.recheck:
@@ -45,7 +42,7 @@ def examine(lease: Lease) -> bool:
 
 def _first_baseline(lease: Lease, here: str) -> bool:
     """Whatever the first tip is, later work is compared with it."""
-    if not _baseline(lease, here, store.Kind.BASELINE):
+    if not _baseline(lease, here, TreeVerdict.Kind.BASELINE):
         return False
     _adopt(lease, here)
     return True
@@ -54,25 +51,19 @@ def _first_baseline(lease: Lease, here: str) -> bool:
 def _known_tip(lease: Lease, tip: str) -> bool:
     """The tip's verdict is there: made now when the checks have changed, or a person requested it."""
     row = lease.row
-    if (
-        lease.bench.config.verify
-        and (row.recheck or judging.known(lease.bench, tip) is None)
-        and not _baseline(lease, tip, store.Kind.TIP)
-    ):
+    if not _baseline(lease, tip, TreeVerdict.Kind.TIP, anew=row.recheck):
         return False
-    if row.state != State.GOOD or row.recheck:
-        lease.write(state=State.GOOD, message="", recheck=False)
-        wake_ups.enqueue_cycle(lease.workspace_id)
+    if row.state != State.GOOD or row.recheck:  # as it was before: what a person requests meanwhile is still to be done
+        _good(lease)
     return True
 
 
-def _baseline(lease: Lease, commit: str, kind: store.Kind) -> bool:
-    """Run the checks on a commit. False: they cannot run, and nothing is dispatched until they can."""
+def _baseline(lease: Lease, commit: str, kind: TreeVerdict.Kind, *, anew: bool = False) -> bool:
+    """The checks' results on a commit are there. False: they cannot run, and nothing is dispatched until they can."""
     if not lease.bench.config.verify:
         return True
     try:
-        if kind == store.Kind.TIP or judging.known(lease.bench, commit) is None:
-            judging.judge_base(lease, commit, kind)
+        judging.of_commit(lease, commit, kind, anew=anew)
     except CannotJudge as problem:
         _stop(lease, State.UNUSABLE, f"The checks cannot run on {commit[:12]}: {problem}", foreign="")
         return False
@@ -92,15 +83,16 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
         _stop(lease, State.WAITING, message, foreign=here)
         return False
     try:
-        passed = _judge(lease, tip, here)
+        result = judging.of_foreign(lease, tip, here)
     except CannotJudge as problem:
         _stop(lease, State.UNUSABLE, f"The checks cannot run on {here[:12]}: {problem}", foreign=here)
         return False
-    if passed.passed:
-        _adopt(lease, here, count=_count(lease, tip, here))
+    if result.passed:
+        count = _count(lease, tip, here)
+        _adopt(lease, here, events.TipAdopted(count=count, commit=here))
         return True
     culprit = _bisect(lease, tip, here)
-    finding = passed.findings[0].split("\n")[0].removesuffix(" Last output:") if passed.findings else "the checks fail"
+    finding = result.findings[0].split("\n")[0].removesuffix(" Last output:") if result.findings else "the checks fail"
     subject = git.run(lease.bench.repo, "log", "-1", "--format=%h %s", culprit)[:120]
     _stop(lease, State.RED, f"{lease.bench.branch} is red since {subject}: {finding}", foreign=here, culprit=culprit)
     return False
@@ -124,67 +116,46 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
 
 def _dropped(lease: Lease, tip: str, here: str) -> str:
     """The landed commits that a moved branch has lost, with their entries."""
-    commits = git.run(lease.bench.repo, "rev-list", "--first-parent", f"{here}..{tip}").split()
+    commits = _commits(lease, here, tip, "--first-parent")
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_DROPPED], entry__isnull=False)
     seqs = landed.order_by("entry__seq").values_list("entry__seq", flat=True)[:MAX_NAMED]
     entries = f" ({', '.join(f'#{seq}' for seq in seqs)})" if seqs else ""
     return f"1 landed commit{entries} is" if len(commits) == 1 else f"{len(commits)} landed commits{entries} are"
 
 
-def _judge(lease: Lease, tip: str, here: str) -> Result:
-    """A foreign tip, compared with the last good one. Raises CannotJudge."""
-    if not lease.bench.config.verify:
-        return Result(passed=True, score=1.0, base_score=1.0)
-    base = judging.base_runs(lease, tip)
-    verdict = judging.known(lease.bench, here) if not lease.row.recheck else None
-    if verdict is not None and verdict.kind == TreeVerdict.Kind.ACCEPTED:
-        return Result(passed=True, score=1.0, base_score=1.0)
-    if verdict is None:
-        verdict = judging.judge_base(lease, here, store.Kind.TIP)
-    question = Question(policy=lease.bench.config.pass_policy, needs_gain=False, only_regressions=True)
-    return comparison.compare(list(store.runs_of(verdict).values()), base, question)
-
-
 def _bisect(lease: Lease, good: str, bad: str) -> str:
     """The first commit of the first-parent line that is red. Commits on which the checks cannot run count as red."""
-    line = git.run(lease.bench.repo, "rev-list", "--first-parent", "--reverse", f"{good}..{bad}").split()
+    line = _commits(lease, good, bad, "--first-parent")[::-1]
     low, high = -1, len(line) - 1
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            passed = _judge(lease, good, line[middle]).passed
+            passed = judging.of_foreign(lease, good, line[middle]).passed
         except CannotJudge:
             passed = False
         low, high = (middle, high) if passed else (low, middle)
     return line[high] if line else bad
 
 
-def _adopt(lease: Lease, commit: str, *, count: str = "") -> None:
+def _adopt(lease: Lease, commit: str, event: events.TipAdopted | None = None) -> None:
     """Work starts from this commit from now on."""
-    lease.write(
-        tip=commit, delivered=commit, state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False, undelivered=""
-    )
+    _good(lease, event, tip=commit, delivered=commit, foreign_tip="", culprit="", undelivered="")
+
+
+def _good(lease: Lease, event: ActivityEvent | None = None, reason: str = "", **fields: str) -> None:
+    """Work starts from the tip from now on: first Muster's own ref is there, since other hosts fetch it."""
+    lease.write(event, reason, state=State.GOOD, message="", recheck=False, **fields)
     refs.follow_row(lease)
-    if count:
-        event = events.TipAdopted(count=count, commit=commit)
-        activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
-    lease.announce()
-
-
-def _recovered(lease: Lease, why: str) -> None:
-    lease.write(state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False)
-    activity.record(lease.workspace_id, events.IntegrationGood(), by=MUSTER, object_id=lease.workspace_id, reason=why)
     lease.announce()
 
 
 def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: str = "") -> None:
     """Nothing is dispatched from now on; recorded once."""
     before = lease.row
-    lease.write(state=state, message=message[:1000], foreign_tip=foreign, culprit=culprit, recheck=False)
-    if (before.state, before.message) != (state, message[:1000]):
-        event = events.IntegrationStopped(state=state, commit=foreign or before.tip)
-        activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id, reason=message[:500])
-        wake_ups.enqueue_deliveries()
+    is_new = (before.state, before.message) != (state, message[:1000])
+    event = events.IntegrationStopped(state=state, commit=foreign or before.tip) if is_new else None
+    fields = {"state": state, "message": message[:1000], "foreign_tip": foreign, "culprit": culprit}
+    lease.write(event, message[:500], recheck=False, **fields)
     wake_ups.publish_change(lease.workspace_id, "landing", "executor", "entries")
 
 
@@ -195,5 +166,10 @@ def _is_at_work(lease: Lease, here: str) -> bool:
 
 
 def _count(lease: Lease, tip: str, here: str) -> str:
-    number = git.run(lease.bench.repo, "rev-list", "--count", f"{tip}..{here}")
-    return f"{number} commit" if number == "1" else f"{number} commits"
+    number = len(_commits(lease, tip, here))
+    return "1 commit" if number == 1 else f"{number} commits"
+
+
+def _commits(lease: Lease, since: str, until: str, *options: str) -> list[str]:
+    """Newest first."""
+    return git.run(lease.bench.repo, "rev-list", *options, f"{since}..{until}").split()

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.configuration import Config
 from orchestration.executor import reconcile
+from orchestration.git import branches
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration
@@ -62,15 +63,15 @@ def test_a_remote_that_stays_away_is_shown_asked_ever_more_seldom_and_forgotten_
     fence = branch.lease(branch.ensure(shop.pk), a_worker())
     lease = Lease(workbench.of_lander(shop, Config()), fence or 0, lambda: False)
 
-    def fetch(*_: object) -> None:
+    def fetch(*_: object, **__: object) -> None:
         asked.append(at[0])
         if answer == "no":
             raise GitError("fetch", "Could not resolve host: git.example.com")
 
     asked: list[float] = []
-    monkeypatch.setattr(base_branch, "_fetch", fetch)
+    monkeypatch.setattr(branches, "follow", fetch)
     monkeypatch.setattr(base_branch.time, "monotonic", lambda: at[0])
-    monkeypatch.setattr(base_branch.git, "attempt", lambda *_: (0, f"{'c' * 40}\n", ""))
+    monkeypatch.setattr(branches, "tip", lambda *_, **__: "c" * 40)
     problems = []
     for _ in range(11):
         assert base_branch._tip(lease) == "c" * 40, "what was fetched before is known"

@@ -51,7 +51,7 @@ def takes_over_at(monkeypatch: pytest.MonkeyPatch, successor: Successor, module:
 
 # Each freezes the lander before the call, or after it where what it has read or started is used afterwards.
 POINTS = [
-    (swap, "_intend", "before"), (swap, "finish", "before"), (refs, "value_of", "after"), (refs, "_move", "before"), (refs, "deliver", "before"),
+    (swap, "_intend", "before"), (swap, "finish", "before"), (refs, "own_value", "after"), (refs, "_move", "before"), (refs, "deliver", "before"),
     (pushing, "push", "before"), (swap, "_complete", "before"), (batches, "_remove_worktrees", "before"), (judging, "judge", "after"),
     (runner.agent_process, "start", "after"), (refusals, "refuse", "before"),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from orchestration.git.command import run as run_git
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, Landing, Round, Session
 from orchestration.verdicts.comparison import Result
-from orchestration.worker.lander import base_branch, service, tip_watch
+from orchestration.worker.lander import base_branch, judging, service, tip_watch
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
@@ -84,7 +84,7 @@ def test_the_culprit_among_many_commits_is_the_first_that_is_red(shop: Make, mon
     commits = "commit refs/heads/many\ncommitter Ana <ana@example.org> 1 +0000\ndata 0\n" + f"from {start}\n"
     run_git(work.repo, "fast-import", "--quiet", text=commits + commits.replace(f"from {start}\n", "") * 249)
     new = work.git("rev-list", "--reverse", f"{start}..many").split()
-    monkeypatch.setattr(tip_watch, "_judge", lambda _lease, _good, here: Result(new.index(here) < 10, 1.0, 1.0))
+    monkeypatch.setattr(judging, "of_foreign", lambda _lease, _good, here: Result(new.index(here) < 10, 1.0, 1.0))
     lease = Lease.read(work.workspace.pk, state_of(work).fence, lambda: False)
     assert tip_watch._bisect(lease, start, new[-1]) == new[10]
 
