@@ -42,12 +42,13 @@ def build(
     chain = Chain(tip, good or tip)
     current = tip
     for landing in landings:
+        is_ahead = False
         if landing.kind == Landing.Kind.REVERT:
             merge = conflicts.revert_trees(repo, current, landing.commit)
         elif history.contains(repo, tip, landing.commit):
             chain.contained.append(landing)
             continue
-        elif history.contains(repo, landing.commit, current):
+        elif is_ahead := history.contains(repo, landing.commit, current):
             merge = conflicts.MergedTree(changes.tree_of(repo, landing.commit))
         else:
             merge = conflicts.merge_trees(repo, current, landing.commit)
@@ -57,8 +58,9 @@ def build(
             else:
                 chain.left_out = (landing, merge)
             break
-        if moves_forward and landing.kind == Landing.Kind.BASE and history.contains(repo, landing.commit, current):
-            chain.steps.append(_forward(repo, landing, current, base_name))
+        if moves_forward and is_ahead and landing.kind == Landing.Kind.BASE:
+            ends = (current, landing.commit)
+            chain.steps.append(Step(landing, landing.commit, merge.sha, message_of(landing, base_name), ends, is_final=True))
             break
         parents = [current] if landing.kind == Landing.Kind.REVERT else [current, landing.commit]
         message = message_of(landing, base_name, subject_of_reverted(repo, landing))
@@ -67,11 +69,6 @@ def build(
         chain.steps.append(Step(landing, commit, merge.sha, message, tuple(parents), is_final))
         current = commit
     return chain
-
-
-def _forward(repo: Path, landing: Landing, current: str, base_name: str) -> Step:
-    message = message_of(landing, base_name)
-    return Step(landing, landing.commit, changes.tree_of(repo, landing.commit), message, (current, landing.commit), is_final=True)
 
 
 def commit_of(repo: Path, chain: Chain, count: int) -> str:

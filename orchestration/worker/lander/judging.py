@@ -72,7 +72,10 @@ def of_foreign(lease: Lease, tip: str, here: str) -> Result:
     base, verdict = base_runs(lease, tip), of_commit(lease, here, anew=lease.row.recheck)
     if verdict.kind == TreeVerdict.Kind.ACCEPTED:
         return Result(passed=True, score=1.0, base_score=1.0)
-    question = Question(policy=lease.bench.config.pass_policy, needs_gain=False, only_regressions=True)
+    return _compared(verdict, base, Question(policy=lease.bench.config.pass_policy, needs_gain=False, only_regressions=True))
+
+
+def _compared(verdict: TreeVerdict, base: Mapping[str, CheckRun], question: Question) -> Result:
     return comparison.compare(list(store.runs_of(verdict).values()), base, question)
 
 
@@ -85,7 +88,7 @@ def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, na
     apart = _apart(lease)
     stored = store.newest(lease.workspace_id, last.tree, lease.bench.checks_hash)
     if stored is not None and not apart:
-        result = comparison.compare(list(store.runs_of(stored).values()), base, question)
+        result = _compared(stored, base, question)
         if result.passed:
             return Judged(True, (), stored, is_unproven=result.is_unproven)
     queued = Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED)
@@ -179,8 +182,8 @@ def _found_out(
 def _once(lease: Lease, landing: Landing | None, checkout: Path, check: Check) -> CheckRun:
     """One run of a check with the variables of a landing's entry; None: without an entry."""
     what = f"checks run for #{landing.entry.seq}" if landing and landing.entry else "checks run again without an entry"
-    runner = LanderRunner(lease, what=what, entry=landing.entry if landing else None, round_=landing.round if landing else None)
-    [run] = checks.observe([check.model_copy(update={"rerun": False})], checkout, runner.run(checkout))
+    run_check = LanderRunner(lease, what=what, landing=landing).run(checkout)
+    [run] = checks.observe([check.model_copy(update={"rerun": False})], checkout, run_check)
     return run
 
 
@@ -192,8 +195,8 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
         if landing.entry is None or not own:
             continue
         what = f"checks run for #{landing.entry.seq}"
-        runner = LanderRunner(lease, what=what, tree=tree, entry=landing.entry, round_=landing.round)
-        _, result = checks.judge(own, checkout, runner.run(checkout), {}, Question(policy="all_green"))
+        run_check = LanderRunner(lease, what=what, tree=tree, landing=landing).run(checkout)
+        _, result = checks.judge(own, checkout, run_check, {}, Question(policy="all_green"))
         findings += [f"#{landing.entry.seq}: {finding}" for finding in result.findings]
         if findings:
             break

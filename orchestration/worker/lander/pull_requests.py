@@ -7,6 +7,7 @@ import structlog
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration.backlog import landed
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.facts.reasons import Reason
@@ -157,7 +158,7 @@ def _end(lease: Lease, row: PullRequest) -> None:
                 queue.withdraw([entry], "its pull request was merged")
             except Conflict:
                 return  # its landing is being written, and ends it
-            swap.end_entry(entry, row.merge_commit, done)
+            landed.end_entry(entry, row.merge_commit, done)
 
 
 def _adopt(lease: Lease, row: PullRequest) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from orchestration.configuration import Check
-from orchestration.models import Entry, Round
+from orchestration.configuration import Check, Command
+from orchestration.models import Landing
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import sandbox, supervise
@@ -27,16 +27,14 @@ def marker_of(workspace_id: str) -> str:
 
 
 class LanderRunner:
-    """`entry`: whose variables the commands get, if any."""
+    """`landing`: of the entry whose variables the commands get, if any."""
 
-    def __init__(
-        self, lease: Lease, *, what: str, tree: str = "", entry: Entry | None = None, round_: Round | None = None
-    ) -> None:
+    def __init__(self, lease: Lease, *, what: str, tree: str = "", landing: Landing | None = None) -> None:
         self.lease = lease
         self.what = what
         self.tree = tree
-        self.entry = entry
-        self.round = round_
+        self.entry = landing.entry if landing is not None else None
+        self.round = landing.round if landing is not None else None
         self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
 
     @cached_property
@@ -47,7 +45,7 @@ class LanderRunner:
     def set_up(self, checkout: Path) -> None:
         sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
         for n, command in enumerate(self.lease.bench.config.setup, start=1):
-            ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
+            ended = self._run(checkout, command, SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
             if ended.exit_code != 0:
                 raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
 
@@ -56,15 +54,16 @@ class LanderRunner:
             def on_raw_line(line: str, stream: str) -> None:
                 on_line(self.lease.bench.mask(line), stream)
 
-            return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_raw_line)
+            return self._run(checkout, check.run, check.timeout_s, check.name, on_raw_line)
 
         return run
 
-    def _run(self, checkout: Path, argv: list[str], timeout_s: float, name: str, on_line: Callable[[str, str], None]) -> Ended:
+    def _run(self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: Callable[[str, str], None]) -> Ended:
         self.lease.enter(f"{self.what}: {name}", tree=self.tree)
         self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = self.directory.record_for("check")
         env, scratch = self._environment(), self.directory.private / checkout.name
+        argv = supervise.argv_of(command)
         started = self._boxes.start(checkout, env, scratch=scratch, files=self.directory.files)
         spec = agent_process.Spec(
             argv=argv,

@@ -5,26 +5,21 @@ old means that the refs are moved again; anything else is void, and its landings
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration.backlog import entry_state, newest_work, unproven
-from orchestration.backlog.rules import ways
-from orchestration.backlog.rules.transitions import LANDING, PENDING, Next
+from orchestration.backlog import entry_state, landed, unproven
+from orchestration.backlog.rules.transitions import LANDING
 from orchestration.backlog.rules.ways import Done
 from orchestration.facts import events
-from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.git import changes
 from orchestration.landing import branch
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Round, TreeVerdict
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
-from workspaces import activity
-from workspaces.access import MUSTER
 
 log = structlog.get_logger(__name__)
 
@@ -137,40 +132,23 @@ def _void(lease: Lease, intent: IntegrationCommit) -> None:
 
 def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:
     """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
-    done = proofs(lease.bench.repo, list(Landing.objects.filter(intent=intent)), intent.new)
+    done = landed.proofs(lease.bench.repo, list(Landing.objects.filter(intent=intent)), intent.new)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
             lease.write(**delivery)
             return
-        landed = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))
-        is_of_entries = any(landing.entry_id for landing in landed)
+        ended = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))
+        is_of_entries = any(landing.entry_id for landing in ended)
         moved = None if is_of_entries else events.IntegrationMoved(subject=intent.subject, commit=intent.new)
         lease.write(moved, tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit="", **delivery)
-        end_landed(landed, commit=intent.new, done=done)
+        end_landed(ended, commit=intent.new, done=done)
     lease.announce()
-
-
-def proofs(repo: Path, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
-    """By entry: how the work of these landings, which this tip contains, makes it done. Asks git: call it before the transaction."""
-    proved: dict[str, Done] = {}
-    for landing in landings:
-        if landing.entry_id and (done := newest_work.proof(landing.entry_id, repo, tip) or _of_others(landing, tip)):
-            proved[landing.entry_id] = done
-    return proved
-
-
-def _of_others(landing: Landing, tip: str) -> Done | None:
-    """The proof of work that people pushed in place of all that Muster's rounds had changed: it lands as the last round's."""
-    if landing.round_id is not None or newest_work.of(landing.entry_id or "") is not None:
-        return None
-    last = Round.objects.filter(entry_id=landing.entry_id).order_by("-number").values_list("number", flat=True).first()
-    return ways.landed(tip, round=last) if last is not None else None
 
 
 def end_contained(lease: Lease, landings: Sequence[Landing], tip: str) -> None:
     """The tip contains the work of these landings already."""
-    done = proofs(lease.bench.repo, landings, tip)
+    done = landed.proofs(lease.bench.repo, landings, tip)
     with lease.deciding():
         ids = [landing.pk for landing in landings]
         still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.NOT_ENDED))
@@ -178,21 +156,7 @@ def end_contained(lease: Lease, landings: Sequence[Landing], tip: str) -> None:
 
 
 def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -> None:
-    """The work of these landings is on the branch. `done`: their entries' ways; one without goes on with its newer work. The caller's transaction holds the executor's
-    row, and has read the landings in it."""
-    Landing.objects.filter(pk__in=[landing.pk for landing in landings]).update(state=Landing.State.LANDED, ended_at=Now())
+    """The work of these landings is on the branch: `landed.end`, with their traces."""
     for landing in landings:
         tracing.landed(landing.pk)
-        entry = landing.entry
-        if entry is None:
-            continue
-        lands = (entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE) and entry.deleted_at is None
-        end_entry(entry, commit, done.get(entry.pk), moves=lands)
-
-
-def end_entry(entry: Entry, commit: str, done: Done | None, *, moves: bool = True) -> None:
-    """Its work is on the branch with this commit. `done`: None where it goes on with newer work."""
-    if moves:
-        entry_state.move(entry, Next("done", done=done) if done is not None else PENDING)
-    event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)
-    activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk)
+    landed.end(landings, commit=commit, done=done)

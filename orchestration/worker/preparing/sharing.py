@@ -86,9 +86,9 @@ def tidy(workspace: Workspace) -> None:
     if authority is None or not refs:
         return
     done = Q(status=Entry.Status.DONE, deleted_at=None) | Q(deleted_at__lt=Now() - timedelta(days=settings.KEEP_DAYS))
-    ids = [ref.removeprefix(claims.PREFIX) for ref in refs]
-    over = Entry.objects.filter(done, workspace=workspace, pk__in=ids).values_list("pk", flat=True)
-    authority.discard({claims.ref_of(id_): refs[claims.ref_of(id_)] for id_ in over})
+    by_id = {ref.removeprefix(claims.PREFIX): ref for ref in refs}
+    over = Entry.objects.filter(done, workspace=workspace, pk__in=by_id).values_list("pk", flat=True)
+    authority.discard({by_id[id_]: refs[by_id[id_]] for id_ in over})
 
 
 def _publish(authority: Authority, entry: Entry) -> bool:

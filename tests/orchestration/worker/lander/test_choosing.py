@@ -9,7 +9,7 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.approval import gate
-from orchestration.backlog import dependencies, newest_work, unproven
+from orchestration.backlog import dependencies, landed, newest_work, unproven
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.landing import branch, queue
@@ -169,17 +169,17 @@ def test_what_has_landed_ends_and_its_entry_is_done_in_its_way_or_goes_on_with_n
 def test_what_people_pushed_in_place_of_all_that_was_made_proves_their_landing_alone(lease: Lease) -> None:
     landing = queued(lease)[0]
     Entry.objects.filter(pk=landing.entry_id).update(status="pending")
-    assert swap._of_others(landing, "tip") is None, "no round was made"
+    assert landed.of_others(landing, "tip") is None, "no round was made"
     entry = Entry.objects.get(pk=landing.entry_id)
     for _ in range(2):
         ended(a_session(entry))
     Round.objects.update(given_up=True)
-    assert swap._of_others(landing, "tip") == ways.landed("tip", round=2)
+    assert landed.of_others(landing, "tip") == ways.landed("tip", round=2)
     landing.round = Round.objects.get(number=2)
-    assert swap._of_others(landing, "tip") is None, "it is a round's"
+    assert landed.of_others(landing, "tip") is None, "it is a round's"
     landing.round = None
     Round.objects.filter(number=2).update(given_up=False, commit=COMMIT)
-    assert swap._of_others(landing, "tip") is None, "newer work is there"
+    assert landed.of_others(landing, "tip") is None, "newer work is there"
 
 
 def test_unproven_work_is_noted_on_each_tip_and_proved_once(lease: Lease) -> None:
