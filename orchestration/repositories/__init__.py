@@ -7,5 +7,6 @@ it was added by a path, which its web server serves to the others (`serving`). A
 - `authority`: what each authority can do, and the repository of this host as one
 - `remote`: another repository as one, by URL; its `problems`, in sentences
 - `claims`: the ref of an entry's work at the authority: claimed by an attempt, then moved by its rounds
+- `shared_branch`: the integration branch there, as last seen
 - `worker_tokens`: what a worker shows to the host that serves an authority
 """

@@ -20,15 +20,15 @@ from tests.faults.landings import BRANCH, Place, Site
 
 pytestmark = pytest.mark.timeout(700)
 
-LANDER, GIT = "orchestration.worker.lander", "orchestration.git.command.attempt"
+LANDER, LANDING, GIT = "orchestration.worker.lander", "orchestration.landing", "orchestration.git.command.attempt"
 OWN_REF, NAMED_REF = "update-ref refs/muster/landed/{workspace}", f"update-ref refs/heads/{BRANCH}"
 
 # Work on the current tip, whose tree is known from its round.
 SINGLE = [
     *both("orchestration.landing.branch.lease"),
-    *both(f"{LANDER}.candidates.build"),
+    *both(f"{LANDING}.candidates.build"),
     *both(f"{LANDER}.judging.judge"),
-    *both(f"{LANDER}.candidates.commit_of"),
+    *both(f"{LANDING}.candidates.commit_of"),
     *both(f"{LANDER}.swap._intend"),
     *both(GIT, word=OWN_REF, name="own-ref"),
     *both(GIT, word=NAMED_REF, name="delivery"),

@@ -4,7 +4,6 @@ service       the thread: finds workspaces where something is due, and takes the
 lease         the hold on a workspace: every write carries its fence
 batches       one lease: recover, watch the tip, follow the base, land what is queued
 chains        unproven work, and what proves it
-candidates    the merge commits of a batch, without moving anything
 judging       the verdict on a tree: stored, or made now
 swap          the intent, the refs, the rows: crash-safe at every point
 refs          Muster's own ref and the named branch that follows it, here and where hosts share them

@@ -10,13 +10,13 @@ from orchestration.backlog import unproven
 from orchestration.configuration import Approve
 from orchestration.git.clones import checkouts, working_copies
 from orchestration.git.command import GitError
-from orchestration.landing import branch, queue
+from orchestration.landing import branch, candidates, queue
+from orchestration.landing.candidates import Chain
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing
 from orchestration.sessions.folders import session_dir
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import (
     base_branch,
-    candidates,
     chains,
     judging,
     pull_requests,
@@ -26,7 +26,6 @@ from orchestration.worker.lander import (
     swap,
     tip_watch,
 )
-from orchestration.worker.lander.candidates import Chain
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.refusals import Refusal
 

@@ -12,13 +12,13 @@ from django.utils.timezone import now
 from orchestration.configuration import Check
 from orchestration.git import changes
 from orchestration.git.clones import working_copies
+from orchestration.landing.candidates import Step
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline, checks
 from orchestration.worker.judging.checks import CannotJudge
-from orchestration.worker.lander.candidates import Step
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.runner import LanderRunner
 from orchestration.worker.preparing.workbench import LanderBench

@@ -35,7 +35,7 @@ class Halted(Exception):
 class Lease:
     """`is_stopping`: whether this process shuts down. `row`: the integration branch's, at the last `look`, with what this lander has written
     since. `has_waiting`: work waited for approval then, or as a pull request. `has_pull_requests`: some were open then, or merged and not
-    ended. `shared`: the refs of the repository that several hosts share, as last seen."""
+    ended."""
 
     bench: LanderBench
     fence: int
@@ -44,7 +44,6 @@ class Lease:
     row: Integration = field(init=False)
     has_waiting: bool = field(init=False)
     has_pull_requests: bool = field(init=False)
-    shared: dict[str, str] = field(default_factory=dict)
     _renewed: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

@@ -11,27 +11,23 @@ from orchestration.backlog import landed
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.facts.reasons import Reason
-from orchestration.git import branches, conflicts, history
-from orchestration.git import command as git
+from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.landing import queue
+from orchestration.landing.candidates import Chain
 from orchestration.models import Entry, Landing, PullRequest, Round
-from orchestration.pull_requests import requests
+from orchestration.pull_requests import heads, requests
 from orchestration.repositories import problems
-from orchestration.sessions.folders import session_dir
-from orchestration.worker.lander import candidates, judging, refs, swap
-from orchestration.worker.lander.candidates import Chain
+from orchestration.worker.lander import judging, refs, swap
 from orchestration.worker.lander.lease import Lease
 from workspaces.errors import Conflict
 from workspaces.secrets.masking import foreign
 
 log = structlog.get_logger(__name__)
 
-PUSH_TIMEOUT_S, FETCH_TIMEOUT_S = 120, 60.0
 PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times the time that a failed push took: other workspaces land by the same thread
 _paused_until: dict[str, float] = {}
 """By workspace: when its remote may be asked again. Of this process; another one asks by itself."""
-STALE = "stale info"  # git's own words
 ELSEWHERE = "This host has no remote of the repository: a session worker on the host that has it pushes the branch"
 
 
@@ -90,8 +86,8 @@ def _push(lease: Lease, row: PullRequest) -> bool:
     elif not lease.bench.is_home and not lease.bench.origin:
         problem = ELSEWHERE
     else:
-        problem = _pushed(lease, row, lease.bench.config.forge.remote)
-    if problem == STALE:
+        problem = heads.push(lease.bench.repo, row, lease.bench.config.forge.remote)
+    if problem == heads.STALE:
         _after_others(lease, row)
         return True
     fields = {"message": problem[:500]} if problem else {"pushed": row.head, "pushed_at": Now(), "message": "", "due": True}
@@ -109,35 +105,15 @@ def _show(row: PullRequest, problem: str) -> None:
     log.warning("pull_request.not_pushed", entry=row.entry_id, error=problem[-300:])
 
 
-def _show_error(row: PullRequest, what: str, error: GitError) -> None:
-    _show(row, f"{what}{problems.summary(str(error))}")
-
-
-def _pushed(lease: Lease, row: PullRequest, remote: str) -> str:
-    """Push the branch. Returns the reason why that failed; empty: it is there."""
-    ref = f"refs/heads/{row.branch}"
-    command = ("push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{row.pushed}", remote, f"{row.head}:{ref}")
-    try:
-        code, output, errors = git.attempt(lease.bench.repo, *command, timeout_s=PUSH_TIMEOUT_S)
-    except GitError as error:
-        code, output, errors = 1, "", str(error)
-    if code == 0:
-        return ""
-    if STALE in output:
-        return STALE
-    return f"{row.branch} could not be pushed to {remote}. {problems.sentence(errors, output)}"
-
-
 def _after_others(lease: Lease, row: PullRequest) -> None:
     """The branch is not where Muster left it: it was deleted, and is pushed anew, or it has commits of others, which are taken in."""
     assert lease.bench.config.forge is not None
-    remote, ref = lease.bench.config.forge.remote, f"refs/heads/{row.branch}"
     try:
-        line = git.run(lease.bench.repo, "ls-remote", remote, ref, timeout_s=FETCH_TIMEOUT_S)
+        is_there = heads.is_there(lease.bench.repo, row, lease.bench.config.forge.remote)
     except GitError as error:
-        _show_error(row, "", error)
+        _show(row, problems.summary(str(error)))
         return
-    if line:
+    if is_there:
         _adopt(lease, row)
     else:
         PullRequest.objects.filter(pk=row.pk).update(pushed="")
@@ -162,48 +138,18 @@ def _end(lease: Lease, row: PullRequest) -> None:
 
 
 def _adopt(lease: Lease, row: PullRequest) -> None:
-    """Have the commits of others here, on the entry's branch, and queue them: merged with work that was not pushed yet, if there is some."""
+    """Have the commits of others here, on the entry's branch, and queue them."""
     if lease.bench.config.forge is None:
         return
     try:
-        theirs = branches.fetch(
-            lease.bench.repo, lease.bench.config.forge.remote, row.branch, f"refs/muster/pulls/{row.entry_id}"
-        )
-        if theirs == row.head:  # the forge was a little behind its git
-            PullRequest.objects.filter(pk=row.pk).update(pushed=theirs, pushed_at=Now(), foreign_head="", due=True)
-            return
-        head = theirs if row.pushed == row.head else _joined(lease, row, theirs)
-        is_replaced = not refs.contains(lease.bench.repo, head, row.head)
-        _move_branch(lease, row.entry, head)
+        taken = heads.take_in(lease.bench.repo, row, lease.bench.config.forge.remote)
     except GitError as error:
-        _show_error(row, f"Others pushed to {row.branch}. ", error)
+        _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
+        return
+    if taken.theirs == row.head:  # the forge was a little behind its git
+        PullRequest.objects.filter(pk=row.pk).update(pushed=row.head, pushed_at=Now(), foreign_head="", due=True)
         return
     with lease.deciding():
-        if is_replaced:  # they pushed by force: what lands is theirs alone
+        if taken.is_forced:  # what lands is theirs alone
             Round.objects.filter(entry_id=row.entry_id).exclude(commit="").update(given_up=True)
-        requests.replace_by(row, head, pushed=theirs)
-
-
-def _joined(lease: Lease, row: PullRequest, theirs: str) -> str:
-    """Their commits and the newest round's in one. Raises GitError where they conflict."""
-    if refs.contains(lease.bench.repo, row.head, theirs):
-        return row.head
-    merge = conflicts.merge_trees(lease.bench.repo, row.head, theirs)
-    if merge.files:
-        named = ", ".join(merge.files[:5])
-        raise GitError(
-            "merge", f"They conflict with the newest round in {named}: merge {row.entry.branch} there, or take them back"
-        )
-    message = f"Merge what others pushed to {row.branch}\n\nMuster-Entry: {row.entry_id}\n"
-    return candidates.write(lease.bench.repo, merge.sha, [row.head, theirs], message)
-
-
-def _move_branch(lease: Lease, entry: Entry, head: str) -> None:
-    """The entry's next round starts from what others pushed. What the branch had is kept under a ref of Muster's own. Raises GitError."""
-    repo, branch = lease.bench.repo, entry.branch
-    before = branches.tip(repo, branch)
-    if before == head:
-        return
-    branches.refuse_if_checked_out(repo, branch)
-    session_dir.working_copy(entry).discard()
-    branches.replace(repo, branch, head, before=before, keep_as=f"refs/muster/pulls/{entry.pk}-before")
+        requests.replace_by(row, taken.head, pushed=taken.theirs)

@@ -15,9 +15,6 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
 from orchestration.models import IntegrationCommit, Landing
-from orchestration.repositories import claims, local_repository
-from orchestration.repositories.authority import ABSENT, Moved, Unreachable, bring
-from orchestration.repositories.remote import Remote
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.preparing import sharing
 
@@ -97,65 +94,21 @@ def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
     The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
     """
     lease.write()
-    if isinstance(lease.bench.authority, Remote):
-        return _move_shared(lease, ref, new)
+    if lease.bench.shared is not None:
+        return lease.bench.shared.move(ref, new)
     code, _, errors = git.attempt(lease.bench.repo, "update-ref", "-m", message, ref, new, before)
     return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"
 
 
-def _move_shared(lease: Lease, ref: str, new: str) -> str:
-    """The same at the repository that several hosts share, and then here."""
-    try:
-        _move_from_seen(lease, ref, new)
-    except Moved:
-        return "it was moved there by somebody else"
-    except Unreachable as problem:
-        return str(problem)
-    return ""
-
-
 def fetch(lease: Lease) -> None:
-    """Have the shared branches here, and there what landed while this host was alone. Raises Unreachable, or GitError."""
-    authority = lease.bench.authority
-    if not isinstance(authority, Remote):
-        return
-    local_repository.ensure(lease.bench.workspace)
-    own, named = lease.bench.own_ref, f"refs/heads/{lease.bench.branch}"
-    lease.shared = bring(authority, own, named, f"refs/heads/{lease.bench.base_branch}")
-    tip = lease.row.tip
-    if named not in lease.shared:
-        _begin(lease, named)
-    if not tip:
-        return
-    if not history.has(lease.bench.repo, tip):
-        raise GitError("fetch", f"The landed commit {tip[:12]} is on another host only: its session worker must be online")
-    at = lease.shared.get(own, ABSENT)
-    if at != tip and (not at or history.contains(lease.bench.repo, tip, at)):
-        _move_from_seen(lease, own, tip)
-
-
-def _begin(lease: Lease, named: str) -> None:
-    """The integration branch is not there yet: it begins where it is known to be, else where the base branch is. Raises Unreachable, or
-    GitError."""
-    known = lease.row.tip or branches.tip(lease.bench.repo, lease.bench.branch)
-    start = known or branches.tip_or_raise(lease.bench.repo, lease.bench.base_branch)
-    try:
-        if history.has(lease.bench.repo, start):
-            _move_from_seen(lease, named, start)
-    except Moved:
-        log.info("branch.began_elsewhere", workspace=lease.workspace_id)  # the next look sees it
-
-
-def _move_from_seen(lease: Lease, ref: str, new: str) -> None:
-    """Move a shared ref from where it was last seen. Raises Moved, or Unreachable."""
-    assert lease.bench.authority is not None
-    lease.bench.authority.move(ref, new, before=lease.shared.get(ref, ABSENT))
-    lease.shared[ref] = new
+    """Have the branches here that several hosts share. Raises Unreachable, or GitError."""
+    if lease.bench.shared is not None:
+        lease.bench.shared.fetch(lease.row.tip)
 
 
 def tidy(lease: Lease) -> None:
     """Remove the refs of what has landed. A failure does not undo the landing: it is tried again within the hour."""
-    if lease.bench.authority is None:
+    if not lease.bench.is_shared:
         return
     try:
         sharing.tidy(lease.bench.workspace)
@@ -167,8 +120,8 @@ def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
     """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
     wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
     missing = _missing(lease, landings)
-    if missing and isinstance(lease.bench.authority, Remote):
-        bring(lease.bench.authority, *(claims.ref_of(landing.entry_id) for landing in missing if landing.entry_id))
+    if missing and lease.bench.shared is not None:
+        lease.bench.shared.fetch_work(landing.entry_id for landing in missing if landing.entry_id)
     gone = _missing(lease, missing)
     if gone and not history.has(lease.bench.repo, lease.row.tip):
         raise GitError("cat-file", "The landed commit cannot be read: the repository itself is in trouble")

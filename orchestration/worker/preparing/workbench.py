@@ -11,7 +11,8 @@ from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.models import Session
 from orchestration.repositories import local_repository
-from orchestration.repositories.authority import Authority
+from orchestration.repositories.remote import Remote
+from orchestration.repositories.shared_branch import SharedBranch
 from orchestration.sessions import sandbox
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.folders.session_dir import SessionDir
@@ -61,7 +62,7 @@ class SessionBench(Workbench):
 @dataclass(frozen=True, kw_only=True)
 class LanderBench(Workbench):
     """`branch`: the integration branch; `own_ref`: Muster's own ref, which it follows. `is_home`: the workspace's own repository is on this
-    host. `authority`: the repository that several hosts share."""
+    host. `is_shared`: several hosts work on it. `shared`: its branch at the repository that they share, if that is another."""
 
     workspace: Workspace
     branch: str
@@ -69,7 +70,8 @@ class LanderBench(Workbench):
     own_ref: str
     origin: str
     is_home: bool
-    authority: Authority | None
+    is_shared: bool
+    shared: SharedBranch | None
 
 
 def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
@@ -87,15 +89,20 @@ def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
 
 
 def of_lander(workspace: Workspace, config: Config) -> LanderBench:
+    authority, own_ref = local_repository.authority_of(workspace), branch.ref_of(workspace.pk)
+    shared = None
+    if isinstance(authority, Remote):
+        shared = SharedBranch(workspace, authority, own_ref, config.integration_branch, workspace.base_branch)
     return LanderBench(
         **_common(workspace, config, _mask(workspace, config)),
         workspace=workspace,
         branch=config.integration_branch,
         base_branch=workspace.base_branch,
-        own_ref=branch.ref_of(workspace.pk),
+        own_ref=own_ref,
         origin=workspace.origin,
         is_home=local_repository.is_home(workspace),
-        authority=local_repository.authority_of(workspace),
+        is_shared=authority is not None,
+        shared=shared,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from orchestration.configuration import secrets
 from orchestration.forges.shared.interface import Check, ForgeError, Problem
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, PullRequest, Session
-from orchestration.pull_requests import requests, sync
+from orchestration.pull_requests import heads, requests, sync
 from orchestration.worker.lander import pull_requests
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.git.repositories import git
@@ -74,11 +75,13 @@ def test_findings_that_were_cut_short_are_given_once(team: Make, forge: FakeForg
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("name", ["push_due", "_push", "_pushed"])
-def test_a_push_that_was_cut_short_is_completed(team: Make, monkeypatch: pytest.MonkeyPatch, name: str, after: bool) -> None:
+@pytest.mark.parametrize(("module", "name"), [(pull_requests, "push_due"), (pull_requests, "_push"), (heads, "push")])
+def test_a_push_that_was_cut_short_is_completed(
+    team: Make, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: bool
+) -> None:
     group = team()
     session = group.work.supervise(group.work.claim(content="write alpha\nmore", files=["alpha"]))
-    kill_at(monkeypatch, pull_requests, name, after=after)
+    kill_at(monkeypatch, module, name, after=after)
     with pytest.raises(Killed):
         group.land()
     group.next_lander()

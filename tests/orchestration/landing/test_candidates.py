@@ -6,9 +6,9 @@ import pytest
 
 from budget.amounts import usd
 from budget.models import Account
+from orchestration.landing import candidates
+from orchestration.landing.candidates import Chain
 from orchestration.models import Entry, Landing, Round
-from orchestration.worker.lander import candidates
-from orchestration.worker.lander.candidates import Chain
 from tests.factories import a_session, a_workspace, an_entry, ended
 from tests.orchestration.git.repositories import a_repository, git, write
 from workspaces.models import Workspace
