@@ -240,17 +240,18 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
     subject = steps[0].message.split("\n")[0]
     if count > 1:
         subject = "Land " + ", ".join(f"#{step.landing.entry.seq}" for step in steps if step.landing.entry is not None)
-    landed = swap.land(
-        lease,
+    intent = IntegrationCommit(
+        workspace_id=lease.workspace_id,
+        kind=_KINDS[Landing.Kind(steps[0].landing.kind)],
         old=chain.good,
         new=new,
-        kind=_KINDS[Landing.Kind(steps[0].landing.kind)],
-        subject=subject,
-        landings=[step.landing for step in steps],
+        tree=steps[-1].tree,
+        subject=subject[:300],
         verdict=judged.verdict,
         reused=judged.reused,
-        tree=steps[-1].tree,
+        fence=lease.fence,
     )
+    landed = swap.land(lease, intent, [step.landing for step in steps])
     if landed:
         _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])
         refs.tidy(lease)

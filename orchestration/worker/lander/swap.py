@@ -14,9 +14,8 @@ from orchestration.backlog import entry_state, landed, unproven
 from orchestration.backlog.rules.transitions import LANDING
 from orchestration.backlog.rules.ways import Done
 from orchestration.facts import events
-from orchestration.git import changes
 from orchestration.landing import branch
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import tracing
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
@@ -30,27 +29,10 @@ class TipMoved(Exception):
     """The branch is not where it was: nothing was moved."""
 
 
-def land(
-    lease: Lease,
-    *,
-    old: str,
-    new: str,
-    kind: IntegrationCommit.Kind,
-    subject: str,
-    landings: Sequence[Landing] = (),
-    verdict: TreeVerdict | None = None,
-    reused: bool = False,
-    tree: str = "",
-) -> bool:
-    """Move the integration branch from `old` to `new` and end the landings. False: one of them was withdrawn meanwhile; nothing was done.
-
-    Raises Fenced, or TipMoved when others moved the branch.
-    """
-    tree = tree or changes.tree_of(lease.bench.repo, new)
-    intent = _intend(
-        lease, old=old, new=new, tree=tree, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused
-    )
-    if intent is None:
+def land(lease: Lease, intent: IntegrationCommit, landings: Sequence[Landing]) -> bool:
+    """Move the integration branch as the intent says, which is not saved yet, and end the landings. False: one of them was withdrawn
+    meanwhile; nothing was done. Raises Fenced, or TipMoved when others moved the branch."""
+    if not _intend(lease, intent, landings):
         return False
     finish(lease, intent)
     return True
@@ -79,42 +61,21 @@ def recover(lease: Lease) -> None:
     checking.update(state=Landing.State.QUEUED)
 
 
-def _intend(
-    lease: Lease,
-    *,
-    old: str,
-    new: str,
-    tree: str,
-    kind: IntegrationCommit.Kind,
-    subject: str,
-    landings: Sequence[Landing],
-    verdict: TreeVerdict | None,
-    reused: bool,
-) -> IntegrationCommit | None:
+def _intend(lease: Lease, intent: IntegrationCommit, landings: Sequence[Landing]) -> bool:
     ids = [landing.pk for landing in landings]
     together = [landing.entry_id for landing in landings if landing.state == Landing.State.UNPROVEN]
     with transaction.atomic():
         if together:
             Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
-        intent = IntegrationCommit.objects.create(
-            workspace_id=lease.workspace_id,
-            kind=kind,
-            old=old,
-            new=new,
-            tree=tree,
-            subject=subject[:300],
-            verdict=verdict,
-            reused=reused,
-            fence=lease.fence,
-        )
+        intent.save(force_insert=True)
         opened = Landing.objects.filter(pk__in=ids, state__in=(*Landing.OPEN, Landing.State.UNPROVEN), intent__isnull=True)
         if opened.update(intent=intent, state=Landing.State.CHECKING) != len(ids):
             transaction.set_rollback(True)
-            return None
+            return False
         for entry in Entry.objects.select_related("account").filter(pk__in=together):
             entry_state.move(entry, LANDING)  # from now on nobody withdraws it
-    return intent
+    return True
 
 
 def _void(lease: Lease, intent: IntegrationCommit) -> None:

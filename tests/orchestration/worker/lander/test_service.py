@@ -8,6 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.configuration import Config
+from orchestration.facts import events
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, PullRequest
@@ -21,7 +22,7 @@ from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.service import Service
 from orchestration.worker.preparing import workbench
 from tests.factories import a_worker, a_workspace, an_entry
-from workspaces.models import Workspace
+from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 COMMIT = "c" * 40
@@ -283,3 +284,13 @@ def test_what_a_lander_writes_it_reads_and_what_others_wrote_after_a_look(shop: 
     Row.objects.update(state="landed", workspace=other.workspace)
     lease.look()
     assert not lease.has_waiting and not lease.has_pull_requests
+
+
+def test_a_change_and_its_line_of_the_activity_log_are_written_together(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = a_lease(shop)
+    lease.write(events.IntegrationGood(), "it is", message="written")
+    assert Event.objects.get(verb="integration.good").reason == "it is"
+    monkeypatch.setattr(Event, "save", fails(InterruptedError()))
+    with pytest.raises(InterruptedError):
+        lease.write(events.IntegrationGood(), message="half")
+    assert (row().message, lease.row.message) == ("written", "written")

@@ -94,8 +94,9 @@ def test_a_lander_that_lost_its_lease_writes_nothing(verified: tuple[Shop, Sessi
     late = Lease.read(work.workspace.pk, fence, lambda: False)
     Integration.objects.update(lease_until=None)
     assert branch.lease(Integration.objects.get(), worker) == fence + 1
+    intent = IntegrationCommit(workspace=work.workspace, old="a", new=work.git("rev-parse", "main"), subject="late")
     with pytest.raises(branch.Fenced):
-        swap.land(late, old="a", new=work.git("rev-parse", "main"), kind=IntegrationCommit.Kind.ENTRIES, subject="late")
+        swap.land(late, intent, [])
     assert not IntegrationCommit.objects.exists()
     assert entry_of(session).status == "in_progress"
 
