@@ -67,5 +67,6 @@ def _remote(bench: LanderBench) -> str:
 def _show(lease: Lease, problem: str) -> None:
     """Another problem with the base branch stays: this one is shown where there is none, and taken back. `problem`: empty where it is over."""
     shown = lease.row.base_problem
-    if shown.startswith(AWAY) if not problem else not shown:
+    is_ours = shown.startswith(AWAY)
+    if (problem and not shown) or (is_ours and not problem):
         lease.write(base_problem=problem)
