@@ -1,7 +1,6 @@
 """Every fault test has its own data directory and Muster, which ends with the test."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,18 +12,6 @@ from tests.faults.harness import Client, Running, until
 from tests.faults.shop import Shop
 from tests.faults.test_kills import QUICK
 from tests.plugins.database import put_migrated
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory after its first start: created once, copied by all tests that do not test the first start."""
-    folder = tmp_path_factory.mktemp("prepared") / "data"
-    put_migrated(folder)
-    running = Running(folder)
-    until(running.is_ready, 60)
-    running.process.terminate()
-    running.process.wait(20)
-    return folder
 
 
 @pytest.fixture
@@ -52,11 +39,11 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
             running.process.wait(20)
 
 
-@pytest.fixture(scope="module")
-def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
-    """One Muster for all tests of a file. Programs in the folder `bin` come first on its PATH."""
+@pytest.fixture(scope="package")
+def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """One Muster for all tests of a process that leave it at work. Programs in the folder `bin` come first on its PATH."""
     folder = tmp_path_factory.mktemp("work")
-    shutil.copytree(prepared, folder / "data")
+    put_migrated(folder / "data")
     (folder / "bin").mkdir()
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path)

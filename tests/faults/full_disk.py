@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import psutil
 
-from tests.faults.harness import Running, until
+from tests.faults.harness import Client, Running, until
 from tests.faults.test_kills import QUICK, Work
 from workspaces.machine import disk
 
@@ -43,7 +43,7 @@ def main(data: Path, folder: Path) -> None:
     running = Running(data, **QUICK, MUSTER_REPO_ROOTS=str(folder), MUSTER_DISK_RESERVE_MB="1")
     try:
         until(running.is_ready, 60)
-        work = Work(running, folder, seconds=60)
+        work = Work(Client(running), folder, seconds=60)
         work.start()
         until(lambda: len(list(data.glob("reserve-*"))) == disk.FILES, 20)
         filler = Filler(data / "filler")

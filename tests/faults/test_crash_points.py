@@ -4,7 +4,6 @@ One Muster with four session workers of one slot each: a kill ends exactly one s
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from tests.faults.crashes import SLOW_LEASE, WORKERS, Point, Workers, both, rows, settings
 from tests.faults.harness import ROOT, Client, Running, until
 from tests.faults.test_kills import _marker, _repository
+from tests.plugins.database import put_migrated
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -125,10 +125,10 @@ class Sweep:
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Sweep]:
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     folder = tmp_path_factory.mktemp("crash")
     (folder / "plans").mkdir()
-    shutil.copytree(prepared, folder / "data")
+    put_migrated(folder / "data")
     running = Running(folder / "data", **settings(folder) | SLOW_LEASE)
     until(running.is_ready, 30)
     running_sweep = Sweep(running, folder)

@@ -1,6 +1,5 @@
 """A worker is frozen (SIGSTOP) while it lands, past its lease, and goes on later: another one has landed meanwhile, and it writes nothing more."""
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,9 +18,8 @@ POINTS = ["swap.finish", "refs.move_own", "swap._complete"]
 
 
 @pytest.fixture
-def site(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Iterator[Site]:
+def site(start: Callable[..., Running], tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "plans").mkdir()
-    shutil.copytree(prepared, data)
     site = Site(start(**settings(tmp_path) | SLOW_LEASE), tmp_path)
     yield site
     for plan in site.plans.glob("*.done"):

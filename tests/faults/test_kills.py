@@ -5,7 +5,6 @@ One Muster for the tests after which it goes on, with a workspace for each.
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -34,13 +33,12 @@ QUICK = {
 class Work:
     """A workspace with six entries."""
 
-    def __init__(self, up: Running, folder: Path, *, seconds: float = 2.0) -> None:
-        self.up = up
+    def __init__(self, client: Client, folder: Path, *, seconds: float = 2.0) -> None:
+        self.client, self.up = client, client.up
         self.notes = folder / "notes"
         self.notes.mkdir()
         repo = folder / "repo"
         _repository(repo)
-        self.client = Client(up)
         agent = [sys.executable, str(ROOT / "tests/faults/scripted_agent.py"), str(self.notes), str(seconds)]
         config = {
             "max_workers": 3,
@@ -119,16 +117,15 @@ def _running(*words: str) -> list[psutil.Process]:
 @pytest.fixture
 def work(muster: tuple[Client, Path]) -> Iterator[Work]:
     client, folder = muster
-    work = Work(client.up, Path(tempfile.mkdtemp(dir=folder)))
+    work = Work(client, Path(tempfile.mkdtemp(dir=folder)))
     yield work
     work.call("POST", "/executor/pause")
 
 
 @pytest.fixture
-def own_work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Work:
+def own_work(start: Callable[..., Running], tmp_path: Path) -> Work:
     """In a Muster of its own, which the test ends."""
-    shutil.copytree(prepared, data)
-    return Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
+    return Work(Client(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path))), tmp_path)
 
 
 def _finishes(work: Work, seconds: float = 60) -> None:

@@ -5,18 +5,17 @@ One Muster with four session workers. A workspace for each point, since one land
 until all work is verified: then the landers begin, and no session is killed with them.
 """
 
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from tests.faults.crashes import Point, both, settings
 from tests.faults.harness import Running, until
 from tests.faults.landings import BRANCH, Place, Site
+from tests.plugins.database import put_migrated
 
 pytestmark = pytest.mark.timeout(700)
 
@@ -101,10 +100,10 @@ def sweep_all(site: Site) -> dict[Point, Place]:
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[dict[Point, Place]]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Point, Place]]:
     folder = tmp_path_factory.mktemp("landings")
     (folder / "plans").mkdir()
-    shutil.copytree(prepared, folder / "data")
+    put_migrated(folder / "data")
     running = Running(folder / "data", **settings(folder) | {"MUSTER_LEASE_S": "30"})
     until(running.is_ready, 30)
     site = Site(running, folder)

@@ -1,7 +1,6 @@
 """Notices in a complete Muster: sent soon after the event, and again if their sender is killed while sending."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -46,8 +45,7 @@ class NotifiedWorkspace:
 
 
 @pytest.fixture
-def notified(start: Callable[..., Running], prepared: Path, data: Path, tmp_path: Path, receiver: Receiver) -> NotifiedWorkspace:
-    shutil.copytree(prepared, data)
+def notified(start: Callable[..., Running], tmp_path: Path, receiver: Receiver) -> NotifiedWorkspace:
     up = start(MUSTER_REPO_ROOTS=str(tmp_path), MUSTER_WEBHOOK_ALLOW="127.0.0.1", MUSTER_TICK_S="5")
     return NotifiedWorkspace(up, tmp_path, receiver)
 

@@ -1,6 +1,5 @@
 """A session worker is killed around an agent's question: no question is lost or noted twice, and the answer lets the work go on."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tests.faults import crashes
 from tests.faults.crashes import SLOW_LEASE, Point, both
 from tests.faults.harness import Client, Running, until
 from tests.faults.shop import Shop
+from tests.plugins.database import put_migrated
 
 AGENT = """
 grep -q '^The answer:' "$MUSTER_PROMPT_FILE" && { cp "$MUSTER_PROMPT_FILE" ok; exit; }
@@ -25,10 +25,10 @@ POINTS = [
 
 
 @pytest.fixture(scope="module")
-def crashing(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
     folder = tmp_path_factory.mktemp("questions")
     (folder / "plans").mkdir()
-    shutil.copytree(prepared, folder / "data")
+    put_migrated(folder / "data")
     running = Running(folder / "data", **crashes.settings(folder, slots=2) | SLOW_LEASE)
     until(running.is_ready, 30)
     yield Client(running), folder

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.harness import Client, Running, until
+from tests.faults.harness import Client, until
 from tests.faults.test_kills import Work
 
 USAGE = json.dumps({"type": "usage", "id": "1", "cost_usd": 0.02})
@@ -20,8 +20,8 @@ RESULT = json.dumps({"type": "result", "summary": json.dumps({"entries": [{"cont
 class Planning(Work):
     """A workspace with a planner that spends $0.02, waits until there is a file `go`, and answers with one entry."""
 
-    def __init__(self, up: Running, folder: Path) -> None:
-        super().__init__(up, folder)
+    def __init__(self, client: Client, folder: Path) -> None:
+        super().__init__(client, folder)
         self.place = folder / "planner"
         self.place.mkdir()
         command = f"echo '{USAGE}'; touch {self.place}/spent; until test -e {self.place}/go; do sleep 0.1; done; echo '{RESULT}'"
@@ -51,7 +51,7 @@ class Planning(Work):
 def work(muster: tuple[Client, Path]) -> Planning:
     """In one Muster for all tests."""
     client, folder = muster
-    return Planning(client.up, Path(tempfile.mkdtemp(dir=folder)))
+    return Planning(client, Path(tempfile.mkdtemp(dir=folder)))
 
 
 def test_a_run_ends_with_its_proposals_and_they_become_entries(work: Planning) -> None:

@@ -1,12 +1,12 @@
 """A stop through a complete Muster: it works at once without a poll, and also while Valkey is down."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,38 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.harness import ROOT, Running, is_running, until
+from tests.faults.harness import ROOT, Client, Running, is_running, until
 from tests.faults.test_kills import QUICK, Work, _finishes, _marker
+from tests.plugins.database import put_migrated
 
-Start = Callable[..., Running]
+LONG_LEASE = QUICK | {"MUSTER_LEASE_S": "600"}
 
 
-def started_work(start: Start, prepared: Path, data: Path, folder: Path, **extra: str) -> Work:
-    shutil.copytree(prepared, data)
-    work = Work(start(**{**QUICK, **extra}, MUSTER_REPO_ROOTS=str(folder)), folder, seconds=60)
+@pytest.fixture
+def work(muster: tuple[Client, Path]) -> Iterator[Work]:
+    """Its agents work for a minute."""
+    client, folder = muster
+    work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=60)
+    yield work
+    work.call("POST", "/executor/stop-all")
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A Muster in which a frozen worker keeps its sessions."""
+    folder = tmp_path_factory.mktemp("patient")
+    put_migrated(folder / "data")
+    running = Running(folder / "data", **LONG_LEASE, MUSTER_REPO_ROOTS=str(folder))
+    until(running.is_ready, 30)
+    yield Client(running), folder
+    running.process.terminate()
+    running.process.wait(20)
+
+
+def test_a_stop_does_not_wait_for_the_poll(start: Callable[..., Running], tmp_path: Path) -> None:
+    up = start(**LONG_LEASE | {"MUSTER_POLL_S": "30"}, MUSTER_REPO_ROOTS=str(tmp_path))
+    work = Work(Client(up), tmp_path, seconds=60)
     work.start()
-    return work
-
-
-def test_a_stop_does_not_wait_for_the_poll(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
-    work = started_work(start, prepared, data, tmp_path, MUSTER_POLL_S="30", MUSTER_LEASE_S="600")
     time.sleep(0.5)
     work.call("POST", "/executor/stop-all")
     took = until(lambda: not work.agents(), 10)
@@ -36,15 +53,15 @@ def test_a_stop_does_not_wait_for_the_poll(start: Start, prepared: Path, data: P
     until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 10)
 
 
-def test_a_stop_works_while_valkey_is_down(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
-    work = started_work(start, prepared, data, tmp_path)
+def test_a_stop_works_while_valkey_is_down(work: Work) -> None:
+    work.start()
     os.kill(work.up.children()["valkey"], signal.SIGKILL)
     work.call("POST", "/executor/stop-all")
     until(lambda: not work.agents(), 10)
 
 
-def test_agents_that_froze_their_shims_are_stopped_all_the_same(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
-    work = started_work(start, prepared, data, tmp_path)
+def test_agents_that_froze_their_shims_are_stopped_all_the_same(work: Work) -> None:
+    work.start()
     until(lambda: len(work.shims()) == len(work.call("GET", "/executor/workers")["workers"]) == 3, 20)
     frozen = work.shims()
     for shim in frozen:
@@ -63,25 +80,24 @@ def test_agents_that_froze_their_shims_are_stopped_all_the_same(start: Start, pr
 @pytest.mark.parametrize(
     "plans", ["ignore_term freeze setsid hidden sleep", "ignore_term stubborn_daemon sleep", "ignore_term bomb"]
 )
-def test_an_agent_that_defends_itself_is_gone_after_a_stop(
-    start: Start, prepared: Path, data: Path, tmp_path: Path, plans: str
-) -> None:
-    shutil.copytree(prepared, data)
-    work = Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
+def test_an_agent_that_defends_itself_is_gone_after_a_stop(work: Work, plans: str) -> None:
+    folders = [work.up.data / "worktrees" / entry["id"] for entry in work.call("GET", "/todo")["entries"]]
     agent = [sys.executable, "-S", str(ROOT / "tests/orchestration/processes/fake_agent.py"), *plans.split()]
     work.call("PATCH", "/config", {"agent": {"command": agent}, "max_workers": 1})
     work.call("POST", "/executor/start")
-    until(lambda: _inside(data / "worktrees"), 30)
+    until(lambda: _inside(*folders), 30)
     time.sleep(1)  # whatever it starts meanwhile
     work.call("POST", "/executor/stop-all")
-    took = until(lambda: not _inside(data / "worktrees"), 30)
+    took = until(lambda: not _inside(*folders), 30)
     print(f"{plans}: {took:.3f} s after the answer nothing lived")
     until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 20)
 
 
-def test_stops_that_wait_take_no_thread_from_the_pages(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+def test_stops_that_wait_take_no_thread_from_the_pages(patient: tuple[Client, Path]) -> None:
     """A frozen worker ends nothing, so that every stop waits its five seconds: more of them than the web server has threads for pages."""
-    work = started_work(start, prepared, data, tmp_path, MUSTER_LEASE_S="600")
+    client, folder = patient
+    work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=60)
+    work.start()
     frozen = work.up.children()["sessions"]
     os.kill(frozen, signal.SIGSTOP)
     try:
@@ -95,10 +111,10 @@ def test_stops_that_wait_take_no_thread_from_the_pages(start: Start, prepared: P
     until(lambda: not work.agents(), 20)
 
 
-def test_the_reaper_kills_a_session_whose_worker_is_frozen(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+def test_the_reaper_kills_a_session_whose_worker_is_frozen(patient: tuple[Client, Path]) -> None:
     """Its lease would last another ten minutes. The worker that continues learns that it has lost the session."""
-    shutil.copytree(prepared, data)
-    work = Work(start(**{**QUICK, "MUSTER_LEASE_S": "600"}, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path, seconds=6.0)
+    client, folder = patient
+    work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=6.0)
     work.start()
     work.call("POST", "/executor/pause")
     frozen = work.up.children()["sessions"]
@@ -119,12 +135,13 @@ def test_the_reaper_kills_a_session_whose_worker_is_frozen(start: Start, prepare
     _finishes(work)
 
 
-def _inside(folder: Path) -> list[int]:
+def _inside(*folders: Path) -> list[int]:
     """The living processes whose working directory lies there, shims and git excluded."""
+    places = tuple(map(str, folders))
     pids = []
     for process in psutil.process_iter():
         try:
-            if process.cwd().startswith(str(folder)) and process.status() != psutil.STATUS_ZOMBIE and process.name() != "git":
+            if process.cwd().startswith(places) and process.status() != psutil.STATUS_ZOMBIE and process.name() != "git":
                 pids.append(process.pid)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
@@ -132,8 +149,9 @@ def _inside(folder: Path) -> list[int]:
 
 
 def _ends(work: Work) -> list[tuple[str, str]]:
+    sql = "SELECT outcome, outcome_message FROM orchestration_session WHERE workspace_id = ? AND status = 'ended'"
     with sqlite3.connect(work.up.data / "muster.sqlite3") as database:
-        return database.execute("SELECT outcome, outcome_message FROM orchestration_session WHERE status = 'ended'").fetchall()
+        return database.execute(sql, [work.id]).fetchall()
 
 
 def _outcome(work: Work, victim: Any) -> str:

@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.server import collected, serving
-from tests.faults.conftest import data, prepared, start
+from tests.faults.conftest import data, start
 from tests.patience import PATIENCE
 from workspaces.models import Workspace
 
-__all__ = ["data", "prepared", "start", "transactional_db"]
+__all__ = ["data", "start", "transactional_db"]
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's loop runs in the thread of the test, beside its ORM calls
 

@@ -83,13 +83,12 @@ def _suite(folder: Path, *args: str) -> int:
 
 @pytest.mark.timeout(400)
 def test_ten_entries_repair_a_package_and_its_own_tests_pass(
-    package: Path, start: Callable[..., Running], prepared: Path, data: Path, tmp_path: Path
+    package: Path, start: Callable[..., Running], tmp_path: Path
 ) -> None:
     repo, notes = tmp_path / "repo", tmp_path / "notes"
     notes.mkdir()
     _repository(package, repo)
     assert _suite(repo) == 1, "it must be broken to begin with"
-    shutil.copytree(prepared, data)
     client = Client(start(MUSTER_REPO_ROOTS=str(tmp_path), MUSTER_TICK_S="1"))
     agent = [sys.executable, str(ROOT / "tests/journeys/repairing_agent.py"), str(package), str(notes)]
     judge = f"{sys.executable} -B -m pytest -q -p no:cacheprovider --rootdir . --junitxml junit.xml toolz/tests -k \"$(python3 -c \"import json,os;print(json.load(open(os.environ['MUSTER_SPEC_FILE']))['spec']['acceptance_criteria'][0])\")\""
