@@ -15,6 +15,7 @@ from tests.faults.harness import Client, Running, until
 from tests.plugins.database import put_migrated
 
 SLOTS = 12  # as many CLIs as a module runs at once
+RARE_TICK = {"MUSTER_TICK_S": "2"}  # it costs more with each workspace, and messages go before it
 
 
 @pytest.fixture(scope="package")
@@ -23,7 +24,7 @@ def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
     folder = tmp_path_factory.mktemp("agents")
     put_migrated(folder / "data")
     (folder / "plans").mkdir()
-    settings = crashes.settings(folder, slots=SLOTS) | crashes.SLOW_LEASE
+    settings = crashes.settings(folder, slots=SLOTS) | crashes.SLOW_LEASE | RARE_TICK
     running = Running(folder / "data", **settings, PATH=clis.path(), MUSTER_SANDBOX="auto")
     until(running.is_ready, 60)
     yield running, Client(running), folder

@@ -8,7 +8,8 @@ A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a wo
 The plan `runs` is one for every run of an agent that proposes: `MODULE FUNCTION N` keeps the run's thread before that call for ever, and
 touches a file with the run's id. So a test kills one worker with all of its runs at the same step.
 
-A worker process that restarts does not ask the CLIs for their versions again: all of them take ten seconds of CPU.
+A worker process that restarts does not ask the CLIs for their versions again: all of them take ten seconds of CPU. And a CLI that has started
+in the sandbox is not started again by the check of each further workspace or changed config: some take two seconds of CPU.
 """
 
 import functools
@@ -52,6 +53,7 @@ MODULES = {
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
 VERSIONS = "orchestration.worker.agents.shared.cli_versions"
+CHECKS = "orchestration.worker.agent_checks"
 calls_by_run = Counter()
 
 
@@ -59,7 +61,7 @@ class Finder(importlib.abc.MetaPathFinder):
     """Finds modules as usual, and wraps the functions that a plan may name once they are loaded."""
 
     def find_spec(self, name, path=None, target=None):
-        if name not in MODULES and name != VERSIONS:
+        if name not in MODULES and name not in (VERSIONS, CHECKS):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
@@ -68,6 +70,9 @@ class Finder(importlib.abc.MetaPathFinder):
             load(module)
             if name == VERSIONS:
                 module.installed = kept(module.installed)
+                return
+            if name == CHECKS:
+                module._version = kept_by_program(module._version)
                 return
             for key, value in list(vars(module).items()):
                 if callable(value) and getattr(value, "__module__", "") == name and not isinstance(value, type):
@@ -82,12 +87,32 @@ def kept(function):
     def installed():
         file = PLANS / "versions.json"
         if not file.exists():
-            new = file.with_suffix(".new")
-            new.write_text(json.dumps(function()))
-            new.rename(file)
+            keep(file, function())
         return json.loads(file.read_text())
 
     return installed
+
+
+def kept_by_program(function):
+    """A CLI that does not start is asked again."""
+
+    @functools.wraps(function)
+    def version(traits, *args):
+        file = PLANS / f"version.{traits.binary}"
+        if file.exists():
+            return tuple(json.loads(file.read_text()))
+        number, problem = function(traits, *args)
+        if number and not problem:
+            keep(file, (number, problem))
+        return number, problem
+
+    return version
+
+
+def keep(file, value):
+    new = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+    new.write_text(json.dumps(value))
+    new.rename(file)
 
 
 def wrapped(module, name, function):
