@@ -59,17 +59,19 @@ def test_no_other_test_runs_while_one_is_alone(log: list[list[str]]) -> None:
 def test_the_tests_of_a_file_run_in_one_process(log: list[list[str]]) -> None:
     processes = {(test.split("::")[0], worker) for _, worker, test in log if "test_beside" in test}
     assert len(processes) == 4
+    assert len({worker for _, worker, test in log if "test_alone" in test}) == 1
 
 
-def test_a_file_is_given_out_as_a_whole_and_what_is_alone_apart() -> None:
+def test_a_file_is_given_out_as_a_whole_and_what_is_alone_of_all_files_too() -> None:
     ids = [
         "tests/hosts/test_a.py::one",
         "tests/hosts/test_b.py::two",
         "tests/faults/test_c.py::three",
         "tests/hosts/test_a.py::four",
+        "tests/faults/test_c.py::five",
     ]
-    units = pool._units(ids)
-    assert units[ids[0]] == units[ids[1]]
+    units = pool._units(ids, frozenset(ids[3:]))
+    assert units[ids[0]] == units[ids[1]] and units[ids[3]] == units[ids[4]]
     assert len(set(units.values())) == 3
 
 

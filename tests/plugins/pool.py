@@ -4,7 +4,7 @@ of the run does, however many processes it has.
 
 import fcntl
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
@@ -34,6 +34,8 @@ LONGEST = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # marks stay in the processes that collect: every one writes the same
+        _alone_file().write_text("\n".join(item.nodeid for item in items if _is_alone(item)))
 
 
 def _place(item: pytest.Item) -> tuple[bool, int, int]:
@@ -45,6 +47,11 @@ def _place(item: pytest.Item) -> tuple[bool, int, int]:
 
 def _is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
+
+
+def _alone_file() -> Path:
+    """The ids of the tests that run alone."""
+    return Path(f"{os.environ['MUSTER_TEST_TURN']}.alone")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -67,11 +74,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class Pool(LoadScopeScheduling):
-    """Gives out files in the order of the collection. A file's tests that run alone are a unit of their own, at the end."""
+    """Gives out files in the order of the collection. The tests that run alone are one unit at the end: their process makes what they share
+    once, and no other has anything to do."""
 
     def schedule(self) -> None:
         if self.collection is None:
-            self._units = _units(next(iter(self.registered_collections.values())))
+            self._units = _units(
+                next(iter(self.registered_collections.values())), frozenset(_alone_file().read_text().split("\n"))
+            )
         super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
@@ -84,10 +94,10 @@ class Pool(LoadScopeScheduling):
         super()._reschedule(node)
 
 
-def _units(nodeids: Sequence[str]) -> dict[str, str]:
-    """By test: a name for the tests of one file that follow each other."""
-    runs = groupby(nodeids, _file)
-    return {nodeid: f"{n} {file}" for n, (file, run) in enumerate(runs) for nodeid in run}
+def _units(nodeids: Sequence[str], alone: Set[str]) -> dict[str, str]:
+    """By test: a name for the tests of one file that follow each other, or for those that run alone."""
+    runs = groupby(nodeids, lambda nodeid: "alone" if nodeid in alone else _file(nodeid))
+    return {nodeid: f"{n} {name}" for n, (name, run) in enumerate(runs) for nodeid in run}
 
 
 def _file(nodeid: str) -> str:
