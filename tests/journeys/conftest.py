@@ -28,6 +28,7 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=15_000 * PATIENCE)  # for a busy machine: what is meant is waited for
     with sync_playwright() as playwright:
         matches = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        matches.on("context", lambda context: context.set_default_timeout(30_000 * PATIENCE))
         yield matches
         matches.close()
 

@@ -45,7 +45,7 @@ def test_a_running_log_shows_a_thousand_lines_and_tails(page: Page, address: str
     open_live(page, address, workspace, f"workers/{session.pk}/log/")
     assert numbers(page) == list(range(2001, 3001)) and page.evaluate(END)
     write(session, 3001, 3050)
-    expect(page.locator("#L3050")).to_be_attached(timeout=15_000)
+    expect(page.locator("#L3050")).to_be_attached()
     assert page.evaluate(END)
     page.locator("#log-lines").hover()
     page.mouse.wheel(0, -900)
@@ -79,13 +79,13 @@ def test_reading_is_not_moved_by_what_is_written(page: Page, address: str, works
     page.wait_for_timeout(200)
     stood = page.evaluate(TOP)
     write(session, 601, 800)
-    expect(page.locator("#log-pill")).to_have_text("▼ 200 new lines", timeout=15_000)
+    expect(page.locator("#log-pill")).to_have_text("▼ 200 new lines")
     assert page.evaluate(TOP) == stood
     page.evaluate("document.getElementById('log-lines').scrollTop = 1e9")
     expect(page.locator("#follow")).to_be_checked()
     expect(page.locator("#log-pill")).to_be_hidden()
     write(session, 801, 810)
-    expect(page.locator("#L810")).to_be_in_viewport(timeout=15_000)
+    expect(page.locator("#L810")).to_be_in_viewport()
 
 
 def test_selecting_or_clicking_lets_go_and_f_takes_up_again(
@@ -133,7 +133,7 @@ def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(
     page.wait_for_timeout(2500)
     page.unroute("**/log/?live=*")
     write(session, 301, 320)
-    expect(page.locator("#L320")).to_be_attached(timeout=15_000)
+    expect(page.locator("#L320")).to_be_attached()
     assert numbers(page) == list(range(1, 321))
 
 
@@ -219,10 +219,10 @@ def test_a_finished_run_is_final_and_never_stale(page: Page, address: str, works
     page.add_init_script("window.real = Date.now; Date.now = () => window.real() + (window.later || 0)")
     open_live(page, address, workspace, f"workers/{session.pk}/")
     sessions.conclude(session, sessions.Ending(Session.Outcome.FAILED, "tests failed"))
-    expect(page.locator("#log-more")).to_have_text("■ Final", timeout=15_000)
+    expect(page.locator("#log-more")).to_have_text("■ Final")
     for region in ("#head", "#facts"):
-        expect(page.locator(region)).to_contain_text("run ended", timeout=15_000)
-    expect(page.locator("#freshness")).to_have_attribute("data-state", "final", timeout=15_000)
+        expect(page.locator(region)).to_contain_text("run ended")
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "final")
     assert page.locator("#freshness").evaluate("(f) => getComputedStyle(f, '::before').display") == "none"  # its square, no dot
     page.evaluate("window.later = 60000")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")  # the strip is still of now

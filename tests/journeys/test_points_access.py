@@ -62,7 +62,7 @@ def test_36_announcements_come_once_and_not_too_often(page: Page, address: str, 
     open_live(page, address, workspace)
     page.wait_for_timeout(500)
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#announcer")).to_contain_text("Executor: Pausing", timeout=15_000)
+    expect(page.locator("#announcer")).to_contain_text("Executor: Pausing")
     page.wait_for_timeout(1000)
     assert [words for words in page.evaluate("window.said") if "Pausing" in words] == ["Executor: Pausing"]
     page.evaluate("window.said = []")

@@ -100,6 +100,7 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
     finally:
         os.kill(control_worker, signal.SIGCONT)
     expect(page.locator("#header")).to_have_attribute("data-shown", "idle", timeout=15_000)
+    page.context.close()  # one that is left asks a server that has ended, again and again
 
 
 @pytest.mark.alone
