@@ -1,5 +1,6 @@
 """A real Muster, a real CLI and a scripted model provider. A test module names its CLI, `CLI = "claude"`, or several, `CLIS`."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
     folder = tmp_path_factory.mktemp("agents")
     put_migrated(folder / "data")
     (folder / "plans").mkdir()
-    settings = crashes.settings(folder, slots=SLOTS) | crashes.SLOW_LEASE | RARE_TICK
+    of_run = tmp_path_factory.getbasetemp()
+    known = {
+        "CRASH_KNOWN": str(of_run.parent if "PYTEST_XDIST_WORKER" in os.environ else of_run)
+    }  # what other processes learn too
+    settings = crashes.settings(folder, slots=SLOTS) | crashes.SLOW_LEASE | RARE_TICK | known
     running = Running(folder / "data", **settings, PATH=clis.path(), MUSTER_SANDBOX="auto")
     until(running.is_ready, 60)
     yield running, Client(running), folder

@@ -9,7 +9,8 @@ The plan `runs` is one for every run of an agent that proposes: `MODULE FUNCTION
 touches a file with the run's id. So a test kills one worker with all of its runs at the same step.
 
 A worker process that restarts does not ask the CLIs for their versions again: all of them take ten seconds of CPU. And a CLI that has started
-in the sandbox is not started again by the check of each further workspace or changed config: some take two seconds of CPU.
+in the sandbox is not started again by the check of each further workspace or changed config: some take two seconds of CPU. Both are kept in
+the folder $CRASH_KNOWN, or with the plans.
 """
 
 import functools
@@ -52,6 +53,7 @@ MODULES = {
     "orchestration.git.clones.store.stores",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
+KNOWN = Path(os.environ.get("CRASH_KNOWN", PLANS))
 VERSIONS = "orchestration.worker.agents.shared.cli_versions"
 CHECKS = "orchestration.worker.agent_checks"
 calls_by_run = Counter()
@@ -85,7 +87,7 @@ class Finder(importlib.abc.MetaPathFinder):
 def kept(function):
     @functools.wraps(function)
     def installed():
-        file = PLANS / "versions.json"
+        file = KNOWN / "versions.json"
         if not file.exists():
             keep(file, function())
         return json.loads(file.read_text())
@@ -98,7 +100,7 @@ def kept_by_program(function):
 
     @functools.wraps(function)
     def version(traits, *args):
-        file = PLANS / f"version.{traits.binary}"
+        file = KNOWN / f"version.{traits.binary}"
         if file.exists():
             return tuple(json.loads(file.read_text()))
         number, problem = function(traits, *args)
