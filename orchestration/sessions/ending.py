@@ -44,10 +44,3 @@ class Ending:
     lands: str = ""
     done: Done | None = None
     on_hold: str = ""
-
-
-@dataclass(eq=False)
-class SessionOver(Exception):
-    """Ends the session with this ending, from within a step."""
-
-    ending: Ending

@@ -22,13 +22,13 @@ from orchestration.models import Entry, Round, Session
 from orchestration.repositories import local_repository
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded, rounds, sandbox, supervise
-from orchestration.sessions.ending import SessionOver, Verdict
+from orchestration.sessions.ending import Verdict
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import availability, endings, host_faults, reaper, repository_watch
-from orchestration.worker.endings import Facts, Fault, Surroundings
+from orchestration.worker.endings import Facts, Fault, SessionOver, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
 from orchestration.worker.preparing.workbench import SessionBench
@@ -75,7 +75,7 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     try:
         ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
     except SessionOver as over:
-        ending = over.ending
+        ending = endings.after(over.facts)
     except Superseded:
         log.warning("session.superseded")
         return

@@ -2,25 +2,20 @@
 
 from orchestration.dialogue import questions
 from orchestration.models import Session
-from orchestration.sessions import Ending, preemption, rounds
+from orchestration.sessions import preemption, rounds
 from orchestration.worker import endings
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.endings import AgentEnd, Facts
 from workspaces.access import MUSTER
 
 
-def requested_end(reason: str, session: Session) -> Ending:
-    """The ending for a stop request: `stopped` by a person, or else its worker shuts down."""
-    return endings.after(_stop(reason, session))
-
-
-def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending | None:
-    """The ending of a session whose agent did not finish its round; None: it did."""
+def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Facts | None:
+    """None: the agent finished its round."""
     agent = AgentEnd(
         agent_run.ended,
         is_ok=agent_run.ok,
         reason=agent_run.reason,
-        stop=_stop(agent_run.reason, session) if agent_run.reason in endings.STOPS else None,
+        stop=requested_end(agent_run.reason, session) if agent_run.reason in endings.STOPS else None,
         asked=agent_run.asked,
         question=questions.first_of(session) if agent_run.asked else "",
         failure=agent_run.failure,
@@ -28,11 +23,11 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending 
         last_words=last_words,
         cost_known=agent_run.cost_known,
     )
-    happened = endings.of_agent(agent)
-    return None if happened is None else endings.after(happened)
+    return endings.of_agent(agent)
 
 
-def _stop(reason: str, session: Session) -> Facts:
+def requested_end(reason: str, session: Session) -> Facts:
+    """A stop request: `stopped` by a person, or else its worker shuts down."""
     by, for_good = Session.of_any_role.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
     return endings.stopped(
         reason,

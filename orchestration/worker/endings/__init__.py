@@ -10,7 +10,7 @@ verdicts      a round that was judged
 from orchestration.worker.endings.agents import STOPS, AgentEnd, of_agent, stopped
 from orchestration.worker.endings.crashes import Surroundings, blame, suspects_host
 from orchestration.worker.endings.losses import Left, of_lost
-from orchestration.worker.endings.table import TABLE, Facts, Fault, What, after
+from orchestration.worker.endings.table import TABLE, Facts, Fault, SessionOver, What, after
 from orchestration.worker.endings.verdicts import conflict, landed, refused, verified, without_work
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Facts",
     "Fault",
     "Left",
+    "SessionOver",
     "Surroundings",
     "What",
     "after",

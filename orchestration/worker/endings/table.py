@@ -100,6 +100,13 @@ class Facts:
     done: Done | None = None
 
 
+@dataclass(eq=False)
+class SessionOver(Exception):
+    """Ends the session from within a step."""
+
+    facts: Facts
+
+
 TABLE: dict[tuple[What, Fault], Row] = {
     ("verified", "nobody"): Row("passed", "Verified: it waits for its landing"),
     ("verified_unproven", "nobody"): Row("passed", "Verified, and unproven: no failing test passes by it"),

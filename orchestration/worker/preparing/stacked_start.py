@@ -9,9 +9,7 @@ from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
 from orchestration.pull_requests import stacking
 from orchestration.repositories import claims, local_repository
-from orchestration.sessions.ending import SessionOver
-from orchestration.worker import endings
-from orchestration.worker.endings import Facts
+from orchestration.worker.endings import Facts, SessionOver
 
 ELSEWHERE = "The work of #{seq}, from which this entry starts, is on {host} alone: it starts there"
 
@@ -34,7 +32,7 @@ def _start_elsewhere(session: Session, below: Entry) -> None:
         raise GitError("fetch", f"{below.branch} of #{below.seq}, from which this entry starts, is not on this host yet")
     lost_work.wait_for(session.owner_id, host.id)
     sentence = ELSEWHERE.format(seq=below.seq, host=host.name)
-    raise SessionOver(endings.after(Facts("not_begun", "host", (sentence,))))
+    raise SessionOver(Facts("not_begun", "host", (sentence,)))
 
 
 def _with(repo: Path, start: str, below: Entry) -> str:

@@ -96,7 +96,8 @@ def _answer(place: Place, question: Question) -> Ending:
     doubtful: tuple[str, Answer] | None = None
     for turn in range(1, interface.TURNS + 1):
         agent_run = _run_agent(place, prompt, turn)
-        if ending := _early_end(place, agent_run):
+        if happened := _early_end(place, agent_run):
+            ending = endings.after(happened)
             if doubtful is None or ending.outcome in ASKED_TO_END:
                 return ending
             return replace(_keep(session, *doubtful, instead_of=ending.message), cost_unknown=ending.cost_unknown)
@@ -166,8 +167,8 @@ def _name(session: Session) -> interface.Role:
     return next(name for name in get_args(interface.Role) if name == session.role)
 
 
-def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
-    """The ending of a run whose agent gave no answer; None: it did."""
+def _early_end(place: Place, agent_run: AgentRun) -> Facts | None:
+    """The end of a run whose agent gave no answer; None: it did."""
     session = place.session
     if not agent_run.cost_known:
         sessions.forget_price(session)
@@ -176,5 +177,5 @@ def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
         return outcomes.requested_end(reason, session)
     if reason == "out_of_money":
         sentence = f"The run spent what it may without an answer: raise {place.role.key}.run_usd, or ask for less"
-        return endings.after(Facts("unpaid", "budget", (sentence,), is_run=True))
+        return Facts("unpaid", "budget", (sentence,), is_run=True)
     return outcomes.early_end(agent_run, session, place.writer.last_words)

@@ -6,10 +6,10 @@ from pathlib import Path
 from orchestration.configuration import Agent
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
-from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run import outcomes
+from orchestration.worker.endings import SessionOver
 from orchestration.worker.preparing.workbench import SessionBench
 
 

@@ -7,11 +7,9 @@ from django.utils.timezone import now
 
 from orchestration.git import changes
 from orchestration.models import TreeVerdict
-from orchestration.sessions.ending import SessionOver
 from orchestration.verdicts import scopes, store, targets
 from orchestration.verdicts.evidence import CheckRun
-from orchestration.worker import endings
-from orchestration.worker.endings import Facts
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.judging import baseline
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
@@ -77,4 +75,4 @@ def _find_out(context: RoundContext, commit: str) -> TreeVerdict:
         )
     except baseline.CannotJudge as problem:
         message = f"The checks cannot run on the base {commit[:12]}: {problem}"
-        raise SessionOver(endings.after(Facts("not_judged", "base", (message,)))) from None
+        raise SessionOver(Facts("not_judged", "base", (message,))) from None

@@ -7,14 +7,12 @@ from orchestration.git.clones.working_copies import WorkingCopy
 from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
 from orchestration.sessions import supervise
-from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
-from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
-from orchestration.worker.endings import Facts
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing.workbench import SessionBench
 
 SETUP_TIMEOUT_S = 1800
@@ -66,4 +64,4 @@ class RoundContext:
             self.check_stop_requests()
             if ended.exit_code != 0:
                 message = f"Setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}"
-                raise SessionOver(endings.after(Facts("failed", "config", (message,), exit_code=ended.exit_code)))
+                raise SessionOver(Facts("failed", "config", (message,), exit_code=ended.exit_code))

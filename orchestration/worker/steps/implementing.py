@@ -7,11 +7,9 @@ from orchestration.backlog.files import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
-from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.folders import session_dir
-from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
-from orchestration.worker.endings import Facts
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import (
     base,
@@ -41,13 +39,13 @@ def implement(context: RoundContext) -> list[str]:
     given_tests.put(context.given, context.worktree.path)
     began_at = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
     agent_run = conversation.run(context, text, starts_anew=bool(_conflicts(context)))
-    ending = outcomes.early_end(agent_run, session, context.writer.last_words)
+    early_end = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
-    if ending is None:
+    if early_end is None:
         rounds.record_agent_done(opened, opened.summary)
     findings = _commit(context)
-    if ending is not None:
-        raise SessionOver(ending)
+    if early_end is not None:
+        raise SessionOver(early_end)
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.bench.config)
@@ -78,7 +76,7 @@ def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> li
     """Findings where the work cannot wait for the entries that have locked these files. Raises SessionOver where it waits: without a verdict."""
     answer = files_of_others.wait_or_undo(context.entry, held)
     if answer.waits:
-        raise SessionOver(endings.after(Facts("waits", "others", (answer.waits,))))
+        raise SessionOver(Facts("waits", "others", (answer.waits,)))
     return answer.findings
 
 
@@ -98,7 +96,7 @@ def _prompt(context: RoundContext) -> str:
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
-        raise SessionOver(endings.after(Facts("failed", "config", (message,)))) from None
+        raise SessionOver(Facts("failed", "config", (message,))) from None
 
 
 def _conflicts(context: RoundContext) -> list[str]:

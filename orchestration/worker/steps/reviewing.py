@@ -14,13 +14,11 @@ from orchestration.configuration import Agent, Interceptor, micro
 from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Entry, Executor, Round, Session
-from orchestration.sessions import Ending, metering, reservations, rounds
-from orchestration.sessions.ending import SessionOver
-from orchestration.worker import endings
+from orchestration.sessions import metering, reservations, rounds
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.interface import Role
-from orchestration.worker.endings import Facts, Fault
+from orchestration.worker.endings import Facts, Fault, SessionOver
 from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
 from orchestration.worker.steps.context import RoundContext
@@ -99,7 +97,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
         return Judgement(None, config.agent, "", "", agent_verdicts.new_word(), 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-        raise SessionOver(endings.after(Facts("unpaid", "verifier_budget", (message,))))
+        raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))
     request = _request(context, "verify")
     answer = _ask(context, config.agent, request, checkout, limit)
     if answer.verdict is None and required:
@@ -141,7 +139,7 @@ def _request(context: RoundContext, role: Role) -> _Request:
         return _Request(role, word, text)
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
-        raise SessionOver(endings.after(Facts("not_judged", "config", (message,)))) from None
+        raise SessionOver(Facts("not_judged", "config", (message,))) from None
 
 
 def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]:
@@ -201,18 +199,17 @@ def _problem(agent_run: AgentRun) -> str:
     )
 
 
-def _unpaid(reason: str) -> Ending:
+def _unpaid(reason: str) -> Facts:
     """The work is kept and waits: only a person can give the review money, or do without it."""
     message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
-    return endings.after(Facts("unpaid", "review_budget", (message,)))
+    return Facts("unpaid", "review_budget", (message,))
 
 
-def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Ending:
+def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Facts:
     """No verdict is no pass, and no failure of the work either: it is judged again without its agent. An unavailable provider counts no crash."""
     message = f"The {role} agent gave no verdict: {_problem(agent_run)}"
     fault: Fault = agent_run.failure.kind.cause if agent_run.failure else "agent"
-    facts = Facts("not_judged", fault, (message,), cost_unknown=not agent_run.cost_known, failure=agent_run.failure)
-    return endings.after(facts)
+    return Facts("not_judged", fault, (message,), cost_unknown=not agent_run.cost_known, failure=agent_run.failure)
 
 
 def _record_review(context: RoundContext, review: dict[str, Any]) -> None:

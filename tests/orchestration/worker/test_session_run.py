@@ -15,17 +15,18 @@ from orchestration.landing import queue
 from orchestration.models import Entry, Executor, Landing, Round, Session
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions import Ending, Superseded
-from orchestration.sessions.ending import SessionOver
 from orchestration.sessions.sandbox import HostFault
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import session_run
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.endings.table import AWAY, DISK_FULL
 from orchestration.worker.session_run import Outcome
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
 FAULT, BOX = "No sandbox here: install bubblewrap", "/srv/tools: Permission denied"
-OVER = Ending(Outcome.TIMED_OUT, "Too long", exit_code=3, findings=("a finding",))
+TOO_LONG = Facts("timed_out", "agent", ("Too long",), exit_code=3)
+OVER = Ending(Outcome.TIMED_OUT, "Too long", exit_code=3, findings=("Too long",))
 
 
 class Place:
@@ -128,9 +129,9 @@ def test_a_run_has_no_work_to_verify_or_to_share(place: Place, error: Exception)
     ("error", "is_fault"),
     [
         (HostFault(BOX), True),
-        (SessionOver(Ending(Outcome.CRASHED, "It exited with 127", exit_code=127)), True),
-        (SessionOver(Ending(Outcome.CRASHED, "It exited with 1", exit_code=1)), False),
-        (SessionOver(Ending(Outcome.TIMED_OUT, "Too long", exit_code=127)), False),
+        (SessionOver(Facts("failed", "agent", ("It exited with 127",), exit_code=127)), True),
+        (SessionOver(Facts("failed", "agent", ("It exited with 1",), exit_code=1)), False),
+        (SessionOver(Facts("timed_out", "agent", ("Too long",), exit_code=127)), False),
         (GitError("commit", "locked"), False),
         (RuntimeError("a bug"), False),
     ],
@@ -156,7 +157,7 @@ def test_a_long_fault_is_shown_by_its_host_in_full_and_cut_at_the_entry(place: P
 
 def test_an_ending_of_its_own_stays(place: Place) -> None:
     place.is_low, place.fault, place.broken = True, FAULT, "It is away"
-    assert place.end(SessionOver(OVER)) == OVER and place.by_git == []
+    assert place.end(SessionOver(TOO_LONG)) == OVER and place.by_git == []
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_an_ending_of_its_own_stays(place: Place) -> None:
         (GitError("commit", "unable to write file x"), False, True),
         (OperationalError("database or disk is full"), False, True),
         (HostFault(BOX), True, False),
-        (SessionOver(Ending(Outcome.CRASHED, "no space left", exit_code=1)), True, False),
+        (SessionOver(Facts("failed", "agent", ("no space left",), exit_code=1)), True, False),
     ],
 )
 def test_no_entry_pays_for_a_full_disk_where_muster_failed_by_it(
@@ -196,10 +197,10 @@ def test_a_database_that_is_away_ends_nothing_here(place: Place, error: Exceptio
 def test_what_another_worker_may_act_on_by_now_is_not_ended(place: Place) -> None:
     assert place.end(Superseded("ses_1")) is None and place.calls == []
     for reason in ("superseded", "fenced"):
-        assert place.end(SessionOver(OVER), reason) is None and place.calls == []
-    assert place.end(SessionOver(OVER), "stopped") == OVER
+        assert place.end(SessionOver(TOO_LONG), reason) is None and place.calls == []
+    assert place.end(SessionOver(TOO_LONG), "stopped") == OVER
     place.is_moved = True
-    assert place.end(SessionOver(OVER)) is None and place.calls == ["published"]
+    assert place.end(SessionOver(TOO_LONG)) is None and place.calls == ["published"]
 
 
 class Heart:

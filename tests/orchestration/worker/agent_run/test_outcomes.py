@@ -8,6 +8,7 @@ from orchestration.dialogue import questions
 from orchestration.models import Round, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import preemption
+from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
@@ -51,7 +52,8 @@ def test_an_agent_is_done_where_it_ended_by_itself_and_claims_success(run: Agent
 
 
 def end(session: Session, run: AgentRun, words: str = "") -> Any:
-    return outcomes.early_end(run, session, words)
+    happened = outcomes.early_end(run, session, words)
+    return happened and endings.after(happened)
 
 
 def test_an_agent_that_finished_ends_no_session(session: Session) -> None:
@@ -125,9 +127,9 @@ def test_a_session_is_ended_for_whoever_asked_and_work_that_is_done_is_only_veri
     session: Session, reason: str, by: str, for_good: bool, outcome: str, verifies: bool, message: str
 ) -> None:
     Session.objects.filter(pk=session.pk).update(stop_wanted_by=by, stop_for_good=for_good)
-    assert not outcomes.requested_end(reason, session).verify_next
+    assert not endings.after(outcomes.requested_end(reason, session)).verify_next
     Round.objects.filter(session=session).update(agent_done=True)
-    ending = outcomes.requested_end(reason, session)
+    ending = endings.after(outcomes.requested_end(reason, session))
     assert (ending.outcome, ending.message, ending.verify_next) == (outcome, message, verifies)
     early = end(session, agent_run(reason=reason, complete=False, error="the shim died", exit_code=5, cost_known=False))
     assert (
