@@ -1,8 +1,8 @@
 """U1: an agent that changed 10,000 files that its entry did not declare, against 1,000, with 1,000 locks held by others."""
 
 from bench.backlogs import a_workspace, fill, median, milliseconds, sql
+from orchestration.backlog.changed_files import undeclared
 from orchestration.models import Entry, FileLock
-from orchestration.worker.steps import undeclared_files
 
 HELD = 1_000
 TIMES = 7
@@ -24,4 +24,4 @@ def main() -> None:
 def _once(entry: Entry, count: int) -> float:
     FileLock.objects.filter(entry=entry).delete()
     names = [f"out/{n % 400}/{n}.o" for n in range(count)]
-    return milliseconds(lambda: undeclared_files.check(entry, names))
+    return milliseconds(lambda: undeclared.check(entry, names))

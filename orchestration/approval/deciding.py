@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.approval import findings, people
-from orchestration.backlog import content, entry_state
+from orchestration.backlog import content, entry_state, newest_work
 from orchestration.backlog.files import locks
 from orchestration.backlog.rules.transitions import LANDING, PENDING
 from orchestration.configuration import Approve
@@ -18,7 +18,6 @@ from orchestration.facts import events
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Approval, Entry, Executor, FileLock, Landing, ReviewComment
-from orchestration.sessions import rounds
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -74,7 +73,7 @@ def send_back(entry: Entry, commit: str, *, by: Caller, note: str = "", new: Seq
         Landing.objects.filter(pk=landing.pk, state=landing.state).update(
             state=Landing.State.SENT_BACK, message=message, ended_at=Now()
         )
-        rounds.put_findings_first(row.pk, sent)
+        newest_work.put_findings_first(row.pk, sent)
         Entry.objects.filter(pk=row.pk).update(budget_rounds=F("budget_rounds") + 1, next_work=Entry.Work.IMPLEMENT)
         row.refresh_from_db(fields=["budget_rounds", "next_work"])
         entry_state.move(row, PENDING)

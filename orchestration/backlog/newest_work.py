@@ -1,5 +1,6 @@
 """The newest work of an entry, as its rounds have it: what is on the integration branch once the entry has landed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,3 +63,17 @@ def _found_nothing(round_: Round) -> bool:
     """A verification alone finds nothing out about what is to be done."""
     ended_well = round_.agent_done or round_.verdict in (Round.Verdict.PASSED, Round.Verdict.FAILED)
     return round_.session.work == Entry.Work.IMPLEMENT and ended_well
+
+
+def add_finding(entry_id: str, finding: str) -> None:
+    """Add a finding to the newest round after its verdict: the next prompt contains it."""
+    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
+    if newest is not None and finding not in newest.findings:
+        Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])
+
+
+def put_findings_first(entry_id: str, findings: Sequence[str]) -> None:
+    """Put these before the findings of the newest round: the next prompt begins with them."""
+    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
+    if newest is not None:
+        Round.objects.filter(pk=newest.pk).update(findings=[*findings, *newest.findings])

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration.approval.findings import of_comment
-from orchestration.backlog import entry_state
+from orchestration.backlog import entry_state, newest_work
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
@@ -16,7 +16,6 @@ from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Landing, PullRequest, ReviewComment, TreeVerdict
 from orchestration.pull_requests import stacking
-from orchestration.sessions import rounds
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -108,7 +107,7 @@ def send_back(row: PullRequest, findings: Sequence[str], checks: Sequence[Check]
         state = Landing.State.SENT_BACK if by_people else Landing.State.REFUSED
         message = "Sent back by its pull request" if by_people else findings[0][:1000]
         Landing.objects.filter(pk=landing.pk).update(state=state, message=message, ended_at=Now())
-        rounds.put_findings_first(entry.pk, findings)
+        newest_work.put_findings_first(entry.pk, findings)
         PullRequest.objects.filter(pk=row.pk).update(message="Its entry is at work again", checks=_evidence(checks))
         if not by_people and queue.refusals(entry.pk) > most:
             why = f"CI of its pull request stayed red in {most + 1} rounds: {findings[0].splitlines()[0]}"

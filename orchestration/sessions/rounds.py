@@ -177,17 +177,3 @@ def _keep_best(entry_id: str, score: float) -> None:
     """An entry's score is the best of its rounds."""
     better = Q(score__isnull=True) | Q(score__lt=score)
     Entry.objects.filter(better, pk=entry_id).update(score=score)
-
-
-def add_finding(entry_id: str, finding: str) -> None:
-    """Add a finding to the newest round after its verdict: the next prompt contains it."""
-    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
-    if newest is not None and finding not in newest.findings:
-        Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])
-
-
-def put_findings_first(entry_id: str, findings: Sequence[str]) -> None:
-    """Put these before the findings of the newest round: the next prompt begins with them."""
-    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
-    if newest is not None:
-        Round.objects.filter(pk=newest.pk).update(findings=[*findings, *newest.findings])

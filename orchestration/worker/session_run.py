@@ -259,7 +259,7 @@ def _queue_landing(session: Session, bench: SessionBench, commit: str, verdict: 
     if not tree.files:
         return endings.after(endings.verified(commit, verdict))
     text = endings.conflict(config.integration_branch, tree.files, tree.notes)
-    rounds.add_finding(session.owner_id, text)
+    newest_work.add_finding(session.owner_id, text)
     return endings.after(Facts("conflicted", "work", (text.split("\n")[0],), verdict=verdict))
 
 
@@ -273,5 +273,5 @@ def _without_work(entry: Entry, verdict: Verdict) -> Ending:
     """The verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
     newest = newest_work.of(entry.pk)
     ending = endings.after(endings.without_work(verdict, newest.round.number if newest else None, entry.branch))
-    rounds.add_finding(entry.pk, ending.message)
+    newest_work.add_finding(entry.pk, ending.message)
     return ending

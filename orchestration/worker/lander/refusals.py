@@ -7,14 +7,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration.approval import waiting
-from orchestration.backlog import entry_state
+from orchestration.backlog import entry_state, newest_work
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.facts import events
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.git import conflicts
 from orchestration.landing import queue
 from orchestration.models import Entry, IntegrationCommit, Landing
-from orchestration.sessions import rounds
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -71,7 +70,7 @@ def _send_back(lease: Lease, entry: Entry, text: str) -> None:
     if not lands or fresh.deleted_at is not None:
         return
     waiting.void(fresh)
-    rounds.add_finding(fresh.pk, text)
+    newest_work.add_finding(fresh.pk, text)
     first_line = text.split("\n")[0]
     if queue.refusals(fresh.pk) > lease.bench.config.landing.refusals:
         following = Next("blocked", Reason.MERGE_CONFLICT, first_line[:500])

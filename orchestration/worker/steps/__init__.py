@@ -6,8 +6,6 @@ conversation      the processes of that agent: its first prompt, and further one
 prompts           the text for each role
 given_tests       the test files of the entry's spec
 repository_rules  changes to what decides how git treats the repository
-undeclared_files  changed files that the entry has not locked
-files_of_others   changed files that other entries have locked
 reviewing         the agents that judge: the interceptor and the verifying agent
 agent_verdicts    reads a verdict from an agent's answer
 verifying         judges the commit in a clean checkout

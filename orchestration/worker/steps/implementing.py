@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from orchestration import sessions
+from orchestration.backlog.changed_files import of_others, undeclared
 from orchestration.backlog.files import paths
 from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
@@ -14,12 +15,10 @@ from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import (
     base,
     conversation,
-    files_of_others,
     given_tests,
     prompts,
     protected_files,
     repository_rules,
-    undeclared_files,
 )
 from orchestration.worker.steps.context import RoundContext
 
@@ -57,24 +56,24 @@ def implement(context: RoundContext) -> list[str]:
 def check_changes(context: RoundContext, refused: Sequence[str] = ()) -> list[str]:
     """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work waits for files of others."""
     changed = changes.changed_files(context.bench.repo, context.worktree.base_sha, context.round.commit)
-    undeclared = undeclared_files.check(context.entry, changed)
+    unlocked = undeclared.check(context.entry, changed)
     findings = [
         *refused,
         *_unchanged(context),
         *too_large(context),
-        *undeclared.findings,
+        *unlocked.findings,
         *repository_rules.check(
             context.bench.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
         ),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
     ]
-    return findings if findings or not undeclared.of_others else _of_others(context, undeclared.of_others)
+    return findings if findings or not unlocked.of_others else _of_others(context, unlocked.of_others)
 
 
 def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> list[str]:
     """Findings where the work cannot wait for the entries that have locked these files. Raises SessionOver where it waits: without a verdict."""
-    answer = files_of_others.wait_or_undo(context.entry, held)
+    answer = of_others.wait_or_undo(context.entry, held)
     if answer.waits:
         raise SessionOver(Facts("waits", "others", (answer.waits,)))
     return answer.findings

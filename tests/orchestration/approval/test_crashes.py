@@ -9,9 +9,9 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from orchestration.approval import deciding, waiting
+from orchestration.backlog import newest_work
 from orchestration.landing import branch
 from orchestration.models import Approval, Integration, IntegrationCommit, Landing, Session
-from orchestration.sessions import rounds
 from orchestration.worker.lander import batches, refs, swap
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA
@@ -90,7 +90,7 @@ def test_sending_back_that_was_cut_short_sends_nothing(verified: tuple[Shop, Ses
     work, session = verified
     work.land()
     landing = Landing.objects.get(state="waiting")
-    kill_at(monkeypatch, rounds, "put_findings_first", after=True)
+    kill_at(monkeypatch, newest_work, "put_findings_first", after=True)
     with pytest.raises(Killed):
         deciding.send_back(entry_of(session), landing.commit, by=ANA, note="Shorter")
     assert entry_of(session).reason_code == "waiting_for_approval" and rounds_of(session)[0].findings == []

@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from budget.models import RoundSpend
 from orchestration import sessions
+from orchestration.backlog import newest_work
 from orchestration.models import Entry, Landing, Round, Session
 from orchestration.sessions import rounds
 from orchestration.sessions.ending import Verdict
@@ -122,14 +123,14 @@ def test_a_verdict_is_written_once_and_after_the_findings_of_its_session() -> No
 
 def test_a_finding_is_added_to_the_newest_round_once_and_others_are_put_before_it() -> None:
     entry = an_entry(a_workspace(), budget="9")
-    rounds.add_finding(entry.pk, "nothing to add it to")
-    rounds.put_findings_first(entry.pk, ["nor this"])
+    newest_work.add_finding(entry.pk, "nothing to add it to")
+    newest_work.put_findings_first(entry.pk, ["nor this"])
     other = ended(a_session(an_entry(entry.workspace, budget="9")))
     for _ in range(2):
         ended(a_session(entry))
     for finding in ("it conflicts", "it conflicts"):
-        rounds.add_finding(entry.pk, finding)
-    rounds.put_findings_first(entry.pk, ["read this", "and this"])
+        newest_work.add_finding(entry.pk, finding)
+    newest_work.put_findings_first(entry.pk, ["read this", "and this"])
     findings = {round_.number: round_.findings for round_ in Round.objects.filter(entry=entry)}
     assert findings == {1: ["a finding"], 2: ["read this", "and this", "a finding", "it conflicts"]}
     assert Round.objects.get(session=other).findings == ["a finding"]

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from orchestration.backlog import content, dependencies, splitting
+from orchestration.backlog.changed_files import of_others
+from orchestration.backlog.changed_files.of_others import MAX_FILES, wait_or_undo
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.files import locks
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock, Session
-from orchestration.worker.steps import files_of_others, implementing
-from orchestration.worker.steps.files_of_others import MAX_FILES, wait_or_undo
+from orchestration.worker.steps import implementing
 from tests.factories import ANA, a_workspace, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, spends
 
@@ -118,7 +119,7 @@ def test_a_file_that_work_waited_for_is_not_declared_by_it(shop: Make) -> None:
 pytestmark = pytest.mark.django_db
 
 
-def asked(entry: Entry, holder: Entry, path: str = "lib/two") -> files_of_others.Answer:
+def asked(entry: Entry, holder: Entry, path: str = "lib/two") -> of_others.Answer:
     return wait_or_undo(entry, {path: ("lib", holder.pk)})
 
 

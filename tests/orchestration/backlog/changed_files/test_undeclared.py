@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from orchestration.backlog.changed_files import undeclared
+from orchestration.backlog.changed_files.of_others import findings_for
+from orchestration.backlog.changed_files.undeclared import MAX_FILES, MAX_LOCKS, Undeclared, decide, folders
 from orchestration.backlog.files.paths import LockTable, ancestors, covers
 from orchestration.models import FileLock, Landing
-from orchestration.worker.steps import undeclared_files
-from orchestration.worker.steps.files_of_others import findings_for
-from orchestration.worker.steps.undeclared_files import MAX_FILES, MAX_LOCKS, Undeclared, decide, folders
 from tests.factories import a_workspace, an_entry
 
 
@@ -18,9 +18,9 @@ def test_what_the_entry_has_locked_is_declared() -> None:
 
 
 def test_nothing_is_locked_where_others_have_some_of_the_files() -> None:
-    undeclared = decide(LockTable([("src/", "other")]), "me", ["free", *(f"src/{n}" for n in range(30))])
-    assert (undeclared.to_lock, undeclared.findings) == ([], [])
-    assert undeclared.of_others == {f"src/{n}": ("src", "other") for n in range(30)}
+    decided = decide(LockTable([("src/", "other")]), "me", ["free", *(f"src/{n}" for n in range(30))])
+    assert (decided.to_lock, decided.findings) == ([], [])
+    assert decided.of_others == {f"src/{n}": ("src", "other") for n in range(30)}
 
 
 def test_twenty_files_to_undo_are_named_and_the_rest_counted() -> None:
@@ -54,8 +54,8 @@ def test_no_folder_holds_a_file_of_another_entry() -> None:
 
 
 def test_files_that_no_folder_holds_together_are_one_finding() -> None:
-    undeclared = decide(LockTable(), "me", [f"core.{n}" for n in range(MAX_LOCKS + 1)])
-    assert undeclared.findings == ["files_locked: 501 files changed: is something missing in .gitignore?"]
+    decided = decide(LockTable(), "me", [f"core.{n}" for n in range(MAX_LOCKS + 1)])
+    assert decided.findings == ["files_locked: 501 files changed: is something missing in .gitignore?"]
 
 
 def test_more_files_than_can_be_meant_are_one_finding() -> None:
@@ -75,15 +75,15 @@ def test_what_others_locked_a_moment_before_is_theirs(monkeypatch: pytest.Monkey
         FileLock.objects.create(workspace=entry.workspace, path="b", entry=other)
         return [("b", other.pk)]
 
-    monkeypatch.setattr(undeclared_files.locks, "extend", lost)
-    assert undeclared_files.check(entry, ["b", "c"]).of_others == {"b": ("b", other.pk)}
+    monkeypatch.setattr(undeclared.locks, "extend", lost)
+    assert undeclared.check(entry, ["b", "c"]).of_others == {"b": ("b", other.pk)}
 
 
 @pytest.mark.django_db
 def test_locks_in_another_workspace_are_in_nobodys_way() -> None:
     entry, theirs = an_entry(a_workspace()), an_entry(a_workspace(name="Other"))
     FileLock.objects.create(workspace=theirs.workspace, path="b", entry=theirs)
-    assert undeclared_files.check(entry, ["b"]).to_lock == ["b"]
+    assert undeclared.check(entry, ["b"]).to_lock == ["b"]
     assert FileLock.objects.filter(entry=entry, path="b", workspace=entry.workspace).exists()
 
 
@@ -94,9 +94,9 @@ def test_files_of_unproven_work_that_it_contains_are_its_own(monkeypatch: pytest
     for path, holder in (("b", below), ("c", other)):
         FileLock.objects.create(workspace=entry.workspace, path=path, entry=holder)
     landing = Landing(workspace=entry.workspace, entry=below, commit="c" * 40)
-    monkeypatch.setattr(undeclared_files.unproven, "below", lambda _: [landing])
-    assert undeclared_files.check(entry, ["b"]) == undeclared_files.Undeclared()
-    assert undeclared_files.check(entry, ["b", "c"]).of_others == {"c": ("c", other.pk)}
+    monkeypatch.setattr(undeclared.unproven, "below", lambda _: [landing])
+    assert undeclared.check(entry, ["b"]) == undeclared.Undeclared()
+    assert undeclared.check(entry, ["b", "c"]).of_others == {"c": ("c", other.pk)}
 
 
 class CountingTable(LockTable):
@@ -130,7 +130,7 @@ def test_ten_thousand_files_are_a_handful_of_statements_and_few_rows() -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert undeclared_files.check(entry, [f"out/{n % 400}/{n}.o" for n in range(MAX_FILES)]).of_others == {}
+        assert undeclared.check(entry, [f"out/{n % 400}/{n}.o" for n in range(MAX_FILES)]).of_others == {}
     assert FileLock.objects.filter(entry=entry).count() == 400
     assert len(queries) < 15
 

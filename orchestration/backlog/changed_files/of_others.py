@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from orchestration.backlog import newest_work
 from orchestration.backlog.files import locks, paths
 from orchestration.backlog.files.paths import LockTable
 from orchestration.facts.reasons import Reason
 from orchestration.models import Dependency, Entry, Executor, FileLock
-from orchestration.sessions import rounds
 
 MAX_FILES = 100
 """Work that changes more files of others than that is a mistake: its agent undoes it."""
@@ -98,7 +98,7 @@ def _gives_way(rival: Entry, entry: Entry) -> bool:
     kept = [path for path in rival.taken_paths if path not in contested]
     Entry.objects.filter(pk=rival.pk).update(taken_paths=kept, parked_behind=None, next_work=Entry.Work.IMPLEMENT)
     for finding in findings_for((path, entry.pk) for path in contested):
-        rounds.add_finding(rival.pk, finding)
+        newest_work.add_finding(rival.pk, finding)
     return True
 
 

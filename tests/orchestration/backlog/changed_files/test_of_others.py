@@ -6,10 +6,10 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.backlog import splitting
+from orchestration.backlog.changed_files import of_others
+from orchestration.backlog.changed_files.of_others import MAX_FILES, wait_or_undo
 from orchestration.backlog.entries import Draft
 from orchestration.models import Dependency, Entry, FileLock, Round
-from orchestration.worker.steps import files_of_others
-from orchestration.worker.steps.files_of_others import MAX_FILES, wait_or_undo
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry
 from workspaces.models import Workspace
 
@@ -143,4 +143,4 @@ def test_a_circle_without_the_entry_has_an_end(shop: Workspace) -> None:
     change(first, paths=["c"])
     change(second, paths=["b"])
     assert wait_or_undo(entry, held(b=first)).waits
-    assert files_of_others.findings_for([]) == []
+    assert of_others.findings_for([]) == []
