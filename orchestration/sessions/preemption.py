@@ -7,13 +7,13 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Now
 
-from budget.models import LedgerEntry
+from budget.models import Hold, LedgerEntry
 from orchestration import configuration
 from orchestration.configuration import Config
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session
-from orchestration.sessions import lifecycle, reservations
+from orchestration.sessions import lifecycle, metering, reservations
 from orchestration.sessions.ending import Ending
 from orchestration.sessions.reservations import GROWING
 from workspaces import activity
@@ -70,6 +70,16 @@ def make_room(session: Session) -> int:
         wake_ups.request_check()
         wake_ups.publish_change(session.workspace_id, "workers", "entries")
     return sum(each.left for n, each in enumerate(line) if n > here and (each.is_ending or n in ends))
+
+
+def grow(session: Session, config: Config, reservation: Hold) -> bool:
+    """Grow the reservation of a session whose agent stopped at the limit given at its start, or make room for that. True: what is left is worth
+    another process. One that would soon stop again costs more than it is worth: each one reads the whole conversation."""
+    steps = reservations.growth_of(session, config)
+    increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
+    if increase and not reservations.extend(session, increase):
+        make_room(session)
+    return metering.left(session) >= max(config.min_round, increase // 2, 1)
 
 
 def _ask_to_end(session: Session) -> None:

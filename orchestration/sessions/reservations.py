@@ -12,6 +12,7 @@ from orchestration import funding
 from orchestration.configuration import Config, micro
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session
+from orchestration.sessions import metering
 
 GROWING = (Session.Phase.STARTING, Session.Phase.IMPLEMENTATION)
 
@@ -74,6 +75,17 @@ def with_usual(steps: Growth, workspace_id: str) -> Growth:
     if steps.usual is not None or not steps.is_short:
         return steps
     return replace(steps, usual=reallocation.usual_round(workspace_id, min_round=steps.least, max_round=steps.ceiling))
+
+
+def growth_of(session: Session, config: Config) -> Growth | None:
+    """The growth of a session that starts a process now."""
+    reserved_first = session.hold.amount if session.hold else None
+    return growth(config, first=reserved_first, usual=usual_cost(session.workspace_id, config))
+
+
+def pays_round(session: Session, config: Config) -> bool:
+    """True if what is left of the session's reservation is worth another process."""
+    return metering.left(session) >= max(config.min_round, 1)
 
 
 def usual_cost(workspace_id: str, config: Config) -> int | None:

@@ -38,7 +38,7 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
         agent_run = _run_agent(context, CONTINUE_PROMPT, Mail())
     for turn in range(2, MAX_TURNS + 1):
         mail = delivery.messages_of(context.entry.pk) if agent_run.ok and agent_run.has_mail and not agent_run.asked else Mail()
-        if not mail or not _has_money(context):
+        if not mail or not reservations.pays_round(context.session, context.bench.config):
             break
         agent_run = _run_agent(context, mail.before(GO_ON if _goes_on(context) else task), mail, turn=turn)
     return agent_run
@@ -48,10 +48,6 @@ def _goes_on(context: RoundContext) -> bool:
     """True if the agent's next process continues its conversation: it knows its task then."""
     bench = context.bench
     return bench.traits.resumes and conversations.find(context.entry.pk, "implement", bench.config.agent.kind) is not None
-
-
-def _has_money(context: RoundContext) -> bool:
-    return metering.left(context.session) >= max(context.bench.config.min_round, 1)
 
 
 def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:
@@ -69,17 +65,11 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
         sandboxes=bench.sandboxes,
         scratch=bench.scratch(context.worktree.path),
         limit=metering.left(session),
-        growth=_growth(context),
+        growth=reservations.growth_of(session, bench.config),
         turn=turn,
         mail=mail,
         round_id=context.round.pk,
     )
-
-
-def _growth(context: RoundContext) -> reservations.Growth | None:
-    session, config = context.session, context.bench.config
-    reserved_first = session.hold.amount if session.hold else None
-    return reservations.growth(config, first=reserved_first, usual=reservations.usual_cost(session.workspace_id, config))
 
 
 def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
@@ -99,9 +89,4 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     context.drawn_before = reservation.drawn
     if reservation.drawn <= before:  # it stopped without spending: another run would be the same
         return False
-    steps = _growth(context)
-    increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
-    if increase and not reservations.extend(session, increase):
-        preemption.make_room(session)
-    # A process that would soon stop again costs more than it is worth: each one reads the whole conversation.
-    return metering.left(session) >= max(context.bench.config.min_round, increase // 2, 1)
+    return preemption.grow(session, context.bench.config, reservation)

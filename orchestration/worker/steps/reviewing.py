@@ -7,14 +7,13 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from budget import ledger, limits
-from budget.models import Project
 from orchestration import sessions
-from orchestration.configuration import Agent, Interceptor, micro
+from orchestration.configuration import Agent
 from orchestration.git import changes
 from orchestration.git.clones import working_copies
-from orchestration.models import Entry, Executor, Round, Session
-from orchestration.sessions import metering, reservations, rounds
+from orchestration.models import Executor, Round, Session
+from orchestration.sessions import review_money, rounds
+from orchestration.sessions.review_money import MIN_LIMIT
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.interface import Role
@@ -23,7 +22,6 @@ from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
 from orchestration.worker.steps.context import RoundContext
 
-MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
 DIFF_BYTES = 120_000
 
 
@@ -55,7 +53,7 @@ def intercept(context: RoundContext) -> list[str]:
         return []
     with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
         Executor.objects.select_for_update().get(pk=context.session.workspace_id)
-        limit, reason = _review_limit(context, config)
+        limit, reason = review_money.for_interceptor(context.session, config)
         if limit >= MIN_LIMIT:
             sessions.enter(context.session, Session.Phase.INTERCEPTION)
     if limit < MIN_LIMIT:
@@ -90,8 +88,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     """
     config = context.bench.config.verifier
     assert config is not None
-    round_limit = micro(config.round_usd)
-    limit = min(round_limit, _cover(context.session, round_limit))
+    limit = review_money.for_verifier(context.session, config)
     required = config.required or not context.bench.config.verify
     if limit < MIN_LIMIT and not required:
         return Judgement(None, config.agent, "", "", agent_verdicts.new_word(), 0.0, missing="Skipped: no money is left for it")
@@ -140,51 +137,6 @@ def _request(context: RoundContext, role: Role) -> _Request:
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
         raise SessionOver(Facts("not_judged", "config", (message,))) from None
-
-
-def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]:
-    """Micro-USD for this review: under the config's caps, the budget's limits, and what the session's reservation can cover. And, if that is
-    not enough, the reason.
-    """
-    workspace_id, round_limit = context.entry.workspace_id, micro(config.round_usd)
-    limit = round_limit
-    reason = "No money for the review: the interceptor's caps are used up"
-    others = Session.objects.filter(workspace_id=workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION)
-    committed = others.count() * round_limit  # what they may still spend
-    if config.entry_usd is not None:
-        limit = min(limit, micro(config.entry_usd) - _account_spent(context.entry))
-    if config.workspace_usd is not None:
-        spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=workspace_id)
-        limit = min(limit, micro(config.workspace_usd) - spent - committed)
-    for current_limit in limits.statuses(workspace_id):
-        if current_limit.category == "interceptor" and current_limit.left is not None and current_limit.left - committed < limit:
-            limit = current_limit.left - committed
-            reason = f"No money for the review: {limits.describe(current_limit)} is used up"
-    if limit < MIN_LIMIT:
-        return 0, reason
-    affordable = min(limit, _cover(context.session, limit))
-    return (
-        affordable,
-        "No money for the review: the cap, a limit or the entry's budget leaves none" if affordable < MIN_LIMIT else "",
-    )
-
-
-def _account_spent(entry: Entry) -> int:
-    return Entry.objects.values_list("account__interceptor_spent", flat=True).get(pk=entry.pk)
-
-
-def _cover(session: Session, amount: int) -> int:
-    """Extend the session's reservation to cover `amount` more micro-USD, if the caps allow it. Returns what is covered then."""
-    if session.hold is None:
-        project, account = session.entry.account.project, session.entry.account
-        with transaction.atomic():  # a session that another worker took over leaves no reservation behind
-            reservations.cover(account.pk, amount)
-            reservation = ledger.open_reservation(project, account, session_ref=session.pk, amount=amount)
-            if reservation is not None:
-                sessions.write(session, hold=reservation)
-        return amount if reservation is not None else 0
-    left = max(metering.left(session), 0)
-    return left + reservations.extend(session, amount - left) if left < amount else left
 
 
 def _problem(agent_run: AgentRun) -> str:

@@ -1,8 +1,6 @@
 """Money for a review: the least of what the config, the limits of the budget and the session's reservation leave."""
 
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
@@ -11,8 +9,7 @@ from budget.limits import caps
 from budget.models import Account, Project
 from orchestration.configuration import Interceptor
 from orchestration.models import Session
-from orchestration.worker.steps import reviewing
-from orchestration.worker.steps.context import RoundContext
+from orchestration.sessions import review_money
 from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +25,7 @@ def session() -> Session:
 def limit(session: Session, **config: str) -> tuple[int, str]:
     caps = {name: Decimal(value) for name, value in {"round_usd": "0.5", **config}.items()}
     rules = Interceptor.model_validate({"agent": {"kind": "command", "command": "true"}, **caps})
-    context = SimpleNamespace(session=session, entry=session.entry)
-    return reviewing._review_limit(cast(RoundContext, context), rules)
+    return review_money.for_interceptor(session, rules)
 
 
 def under_review(session: Session) -> None:
@@ -74,4 +70,4 @@ def test_a_review_has_no_more_than_its_reservation_can_cover(session: Session) -
     session.hold.amount = session.hold.drawn
     session.hold.save()
     affordable, reason = limit(session)
-    assert affordable < reviewing.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves none")
+    assert affordable < review_money.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves none")
