@@ -1,9 +1,9 @@
 """The changes of commits, read from a repository that Muster trusts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from orchestration.git import command as git
 
@@ -55,31 +55,19 @@ def _listing(tree: str, where: _Where) -> dict[str, str]:
     return {name: head.split(" ", 1)[0] for head, _, name in (line.partition("\t") for line in lines) if name}
 
 
-def changed_files(repo: Path, since: str, until: str) -> list[str]:
-    """Every file that differs between two commits. A moved file counts twice: deleted and new."""
-    return [name for name, _ in _differences(repo, since, until).numbers]
+@dataclass(frozen=True)
+class Changes:
+    """The difference between two commits. `files`: a moved file counts twice: deleted and new. `submodules`: those of the files that are or were the
+    link to a commit of another repository. `diffstat`: binary files count as files, without lines."""
 
-
-def changed_submodules(repo: Path, since: str, until: str) -> list[str]:
-    """Those of the changed files that are or were the link to a commit of another repository."""
-    return _differences(repo, since, until).submodules
-
-
-def diffstat(repo: Path, since: str, until: str) -> dict[str, int]:
-    """Binary files count as files, without lines."""
-    counts = [pair for _, pair in _differences(repo, since, until).numbers]
-    inserted, deleted = (sum(int(pair[side]) for pair in counts if pair[side].isdigit()) for side in (0, 1))
-    return {"files": len(counts), "insertions": inserted, "deletions": deleted}
-
-
-class _Differences(NamedTuple):
-    numbers: list[tuple[str, tuple[str, str]]]
+    files: list[str]
     submodules: list[str]
+    diffstat: dict[str, int]
 
 
 @lru_cache(maxsize=64)
-def _differences(repo: Path, since: str, until: str) -> _Differences:
-    """`--raw` gives `:modes hashes kind` and then a name; `--numstat` counts and a name in one."""
+def between(repo: Path, since: str, until: str) -> Changes:
+    # `--raw` gives `:modes hashes kind` and then a name; `--numstat` counts and a name in one.
     options = ("--raw", "--numstat", "--text", "--no-renames", "--no-ext-diff", "-z")
     parts = iter(git.run(repo, "diff", *options, since, until).split("\0"))
     numbers, submodules = [], []
@@ -90,7 +78,18 @@ def _differences(repo: Path, since: str, until: str) -> _Differences:
         elif part:
             inserted, deleted, name = part.split("\t", 2)
             numbers.append((name, (inserted, deleted)))
-    return _Differences(sorted(numbers), sorted(submodules))
+    counts = [pair for _, pair in numbers]
+    added, removed = (sum(int(pair[side]) for pair in counts if pair[side].isdigit()) for side in (0, 1))
+    diffstat = {"files": len(counts), "insertions": added, "deletions": removed}
+    return Changes(sorted(name for name, _ in numbers), sorted(submodules), diffstat)
+
+
+def changed_files(repo: Path, since: str, until: str) -> list[str]:
+    return between(repo, since, until).files
+
+
+def diffstat(repo: Path, since: str, until: str) -> dict[str, int]:
+    return between(repo, since, until).diffstat
 
 
 def diff(repo: Path, since: str, until: str, *, limit_bytes: int = 200_000) -> str:

@@ -13,8 +13,8 @@ from orchestration.backlog import content, newest_work
 from orchestration.backlog.rules.ways import Done
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
-from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
+from orchestration.git import conflicts, history, merging
 from orchestration.git.command import GitError
 from orchestration.hosts import problems
 from orchestration.landing import branch, queue
@@ -33,8 +33,9 @@ from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
 from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import asking
-from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying
+from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying, work
 from orchestration.worker.steps.context import RoundContext
+from orchestration.worker.steps.work import Work
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.machine import disk
@@ -167,7 +168,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=bench.mask)
     for sentence in (bench.sandboxes.decision.sentence, *worktree.missing):
         writer.add("muster", sentence)
-    protected = protected_files.judges(bench.repo, worktree.base_sha, config.verify, config.protected)
+    protected = protected_files.judges(bench.repo, worktree.base_sha, config.verify, config.protected, named=entry.paths)
     given = given_tests.of(entry)
     context = RoundContext(session, entry, bench, stop_flags, writer, copy, worktree, given, protected)
     try:
@@ -175,7 +176,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
             return _queue_landing(session, bench, earlier.commit, earlier.verdict)
         verdict = _run_round(context)
         if not verdict.passed and stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
-            return endings.after(endings.refused(verdict, has_conflicts=bool(context.unresolved)))
+            return endings.after(endings.refused(verdict, has_conflicts=bool(context.work.unresolved)))
         context.check_stop_requests()
         return _queue_landing(session, bench, context.round.commit, verdict)
     finally:
@@ -188,28 +189,27 @@ def _run_round(context: RoundContext) -> Verdict:
     What follows an agent is done here too where the session before ended right after its agent.
     """
     session = context.session
-    repo, base = context.bench.repo, context.worktree.base_sha
+    base = context.worktree.base_sha
     context.round = round_ = rounds.begin(session, base_commit=base, sandbox=context.bench.sandboxes.decision.sentence)
     sessions.write(session, round_number=round_.number)
     session_dir.prepare(session, context.entry)
-    findings: list[str] = []
     is_new = session.work == Entry.Work.IMPLEMENT
     continues = not is_new and rounds.continue_from_unfinished(round_)
-    if is_new:
-        findings = implementing.implement(context)
+    findings = implementing.implement(context) if is_new else []
     if not round_.commit:  # else its commit is the head
         round_.commit = context.copy.export()
-        round_.diffstat = changes.diffstat(repo, base, round_.commit)
-    if continues:
-        findings = implementing.check_changes(context)
-    findings = [*_unresolved(context), *findings]
+    context.work = work.read(context.bench, base, round_.commit, named=context.entry.paths, protected=context.protected)
+    round_.diffstat = dict(context.work.changes.diffstat)
+    if is_new or continues:
+        findings = implementing.check_changes(context, findings)
+    findings = [*_unresolved(context.work), *findings]
     context.check_stop_requests()
     if (is_new or (continues and not round_.review)) and not findings:
         findings = reviewing.intercept(context)
     rounds.record_work(round_, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(context, findings)
-    if context.is_unchanged and not context.unresolved and (not verdict.passed or verdict.is_unproven):
+    if context.is_unchanged and not context.work.unresolved and (not verdict.passed or verdict.is_unproven):
         others = [finding for finding in verdict.findings if finding != implementing.UNCHANGED]
         verdict = replace(verdict, passed=False, is_unproven=False, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
     context.check_stop_requests()
@@ -218,12 +218,11 @@ def _run_round(context: RoundContext) -> Verdict:
     return verdict
 
 
-def _unresolved(context: RoundContext) -> list[str]:
+def _unresolved(work: Work) -> list[str]:
     """Findings for conflicts, from Muster's or the agent's own merge, that are still in the files: they must not be merged."""
-    context.unresolved = conflicts.unresolved(context.bench.repo, context.worktree.base_sha, context.round.commit)
     return [
         f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
-        for name in context.unresolved[:20]
+        for name in work.unresolved[:20]
     ]
 
 

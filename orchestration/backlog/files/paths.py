@@ -78,6 +78,11 @@ def covers(lock: str, path: str) -> bool:
     return path.rstrip("/") == name or path.startswith(name + "/")
 
 
+def outside(locks: Collection[str], names: Iterable[str]) -> list[str]:
+    """The paths that none of these locks covers."""
+    return [name for name in names if not any(covers(lock, name) for lock in locks)]
+
+
 class LockTable:
     """Locks in memory. A lookup takes time by the path's depth, not by the number of locks."""
 

@@ -1,12 +1,13 @@
 """Clean working copies of one commit, for what judges it: clones on no branch, which end with the block."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
-from orchestration.git import branches
+from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.clones import files, gitdirs, submodules
 from orchestration.git.clones.safety import untrusted
@@ -31,9 +32,16 @@ def checkout(store: Store, path: Path, commit: str) -> Iterator[Path]:
 
 
 def restore(store: Store, path: Path, commit: str, names: Sequence[str]) -> None:
-    """Put files of a checkout back as they are in another commit. Call it before anything runs in the checkout."""
+    """Put files of a checkout back as they are in another commit; what that does not contain is removed. Call it before anything runs in the
+    checkout."""
     stores.bring(store, commit)
-    files.restore(store, path, commit, names)
+    tracked = changes.listing(store.repo, commit) if names else {}
+    files.restore(store, path, commit, [name for name in names if name in tracked])
+    for added in (path / name for name in names if name not in tracked):
+        if added.is_dir() and not added.is_symlink():
+            shutil.rmtree(added)  # a repository inside the repository
+        else:
+            added.unlink(missing_ok=True)
 
 
 def discard(repo: Path, path: Path) -> None:

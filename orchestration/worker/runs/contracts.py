@@ -99,9 +99,7 @@ def _before(place: Place) -> list[CheckRun]:
 def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests]:
     """Entries that bring a file that configures how all tests run: it could make any of them pass."""
     bad = {
-        n: protected_files.tampered(
-            given_tests.normalised(entry.test_files), at_base=(), patterns=place.bench.config.protected, declared=()
-        )
+        n: protected_files.tampered(given_tests.normalised(entry.test_files), at_base=(), patterns=place.bench.config.protected)
         for n, entry in named.items()
     }
     return {

@@ -1,11 +1,11 @@
 """The steps of a round: implement, review, verify, push.
 
 context           the state that the steps share
+work              the work, read once from its commit
 implementing      runs the agent, commits its work, checks its changes
 conversation      the processes of that agent: its first prompt, and further ones
 prompts           the text for each role
 given_tests       the test files of the entry's spec
-repository_rules  changes to what decides how git treats the repository
 reviewing         the agents that judge: the interceptor and the verifying agent
 agent_verdicts    reads a verdict from an agent's answer
 verifying         judges the commit in a clean checkout

@@ -14,6 +14,7 @@ from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing.workbench import SessionBench
+from orchestration.worker.steps.work import Work
 
 SETUP_TIMEOUT_S = 1800
 
@@ -21,8 +22,7 @@ SETUP_TIMEOUT_S = 1800
 @dataclass
 class RoundContext:
     """The running session. `copy`: the entry's working copy, `worktree` as it was prepared. `given`: the test files of the entry's spec.
-    `protected`: the files of the base commit that judge the work. `unresolved`: files with a conflict that is not resolved. `verdict`: the
-    stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money.
+    `protected`: the files of the base commit that judge the work and that the entry does not name. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money.
     `is_unchanged`: its agent changed nothing in this round."""
 
     session: Session
@@ -35,7 +35,7 @@ class RoundContext:
     given: dict[str, str]
     protected: list[str]
     round: Round = field(init=False)
-    unresolved: list[str] = field(default_factory=list)
+    work: Work = field(init=False)
     verdict: TreeVerdict | None = None
     drawn_before: int = 0
     is_unchanged: bool = False

@@ -1,11 +1,12 @@
 """The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from orchestration import sessions
 from orchestration.backlog.changed_files import of_others, undeclared
-from orchestration.backlog.files import paths
-from orchestration.git import branches, changes, conflicts, large_files
+from orchestration.git import branches, changes, conflicts, large_files, unsupported
+from orchestration.git.command import GitError
 from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
 from orchestration.sessions.folders import session_dir
@@ -17,16 +18,16 @@ from orchestration.worker.steps import (
     conversation,
     given_tests,
     prompts,
-    protected_files,
-    repository_rules,
 )
 from orchestration.worker.steps.context import RoundContext
+from orchestration.worker.steps.work import Work
 
+MAX_FINDINGS = 20
 UNCHANGED = "nothing_changed: the agent reported success, but no file of the repository was changed"
 
 
 def implement(context: RoundContext) -> list[str]:
-    """Run the agent and commit its work. Returns the findings about forbidden changes. Raises SessionOver."""
+    """Run the agent and commit its work. Returns findings about what of the agent's own git was not taken over. Raises SessionOver."""
     session, opened = context.session, context.round
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
@@ -50,23 +51,24 @@ def implement(context: RoundContext) -> list[str]:
     reservations.shrink(session, context.bench.config)
     changed = changes.changed_files(context.bench.repo, began_at, context.round.commit)
     context.is_unchanged = not findings and not set(changed) - set(context.given)  # what git refused is a change
-    return check_changes(context, findings)
+    return findings
 
 
-def check_changes(context: RoundContext, refused: Sequence[str] = ()) -> list[str]:
+def check_changes(context: RoundContext, refused: Sequence[str]) -> list[str]:
     """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work waits for files of others."""
-    changed = changes.changed_files(context.bench.repo, context.worktree.base_sha, context.round.commit)
-    unlocked = undeclared.check(context.entry, changed)
+    work = context.work
+    unlocked = undeclared.check(context.entry, work.changes.files)
     findings = [
         *refused,
         *_unchanged(context),
         *too_large(context),
         *unlocked.findings,
-        *repository_rules.check(
-            context.bench.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
+        *broken_rules(context.bench.repo, work),
+        *(
+            f"judge_changed: {name} judges this work, and the entry does not name it: undo your changes to it"
+            for name in work.tampered[:20]
         ),
-        *_tampered_judges(context, changed),
-        *_leaked_secrets(context),
+        *(f"secret_leaked: the work or its history contains the secret {name}: take it out of both" for name in work.leaked),
     ]
     return findings if findings or not unlocked.of_others else _of_others(context, unlocked.of_others)
 
@@ -88,10 +90,7 @@ def _prompt(context: RoundContext) -> str:
             findings_by_round=rounds.findings_for(context.entry),
             conflicts=_conflicts(context),
             known_failures=base.known_failures(context),
-            protected=[
-                *context.given,
-                *(name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)),
-            ],
+            protected=[*context.given, *context.protected],
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
@@ -145,23 +144,18 @@ def too_large(context: RoundContext) -> list[str]:
     ][:20]
 
 
-def _leaked_secrets(context: RoundContext) -> list[str]:
-    """Findings for secrets of the workspace in the work: it must not be merged."""
-    text = changes.added_text(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
-    return [
-        f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
-        for name in context.bench.mask.names_in(text)
+def broken_rules(repo: Path, work: Work) -> list[str]:
+    """Findings for links to other repositories that the entry does not name, and for filters with which no entry could work any more: they decide
+    how git treats the whole repository."""
+    changed, linking = work.changes.files, {".gitmodules", *work.changes.submodules}
+    findings = [
+        f"submodule_changed: {name} leads to another repository, and the entry does not name it: undo your changes to it"
+        for name in work.unnamed
+        if name in linking
     ]
-
-
-def _tampered_judges(context: RoundContext, changed: list[str]) -> list[str]:
-    """Findings for changed files that judge the work and that its entry does not name: the originals judge it, and it cannot pass."""
-    names = protected_files.tampered(
-        changed,
-        at_base=context.protected,
-        patterns=context.bench.config.protected,
-        declared=context.entry.paths,
-    )
-    return [
-        f"judge_changed: {name} judges this work, and the entry does not name it: undo your changes to it" for name in names[:20]
-    ]
+    if any(name.rpartition("/")[2] == ".gitattributes" for name in changed):
+        try:
+            unsupported.refuse(repo, work.commit)
+        except GitError as problem:
+            findings.append(f"filter_added: {problem}: take it out")
+    return findings[:MAX_FINDINGS]

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
@@ -12,8 +11,6 @@ from threading import Lock
 from orchestration.backlog.files import paths
 from orchestration.configuration import Check
 from orchestration.git import changes
-from orchestration.git.clones import checkouts
-from orchestration.git.clones.store.stores import Store
 from orchestration.git.names import path_patterns
 
 _ONE_AT_A_TIME = Lock()
@@ -35,11 +32,11 @@ def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
     return named
 
 
-def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str]) -> list[str]:
-    """The protected files of a commit, sorted."""
+def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str], *, named: Sequence[str] = ()) -> list[str]:
+    """The protected files of a commit, sorted, without those that the entry names."""
     with _ONE_AT_A_TIME:  # sessions that begin at once ask for the same
         matching = _matching(repo, base, tuple(patterns))
-    return sorted(matching | named_by(checks, changes.listing(repo, base)))
+    return paths.outside(named, sorted(matching | named_by(checks, changes.listing(repo, base))))
 
 
 @lru_cache(maxsize=32)
@@ -50,18 +47,15 @@ def _matching(repo: Path, base: str, patterns: tuple[str, ...]) -> frozenset[str
     return frozenset(filter(any_of.fullmatch, changes.listing(repo, base)))
 
 
-def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str], declared: Sequence[str]) -> list[str]:
-    """The changed files that judge the work, or new files that configure or shadow its tests, and that the entry does not declare."""
+def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """The changed files that judge the work, or new files that configure or shadow its tests. `changed`: without those that the entry names."""
     judging = set(at_base)
     return sorted(
         name
         for name in changed
-        if (
-            name in judging
-            or _shadows(name)
-            or any(path_patterns.matches(pattern, name) for pattern in patterns if _configures(pattern))
-        )
-        and not any(paths.covers(declared_path, name) for declared_path in declared)
+        if name in judging
+        or _shadows(name)
+        or any(path_patterns.matches(pattern, name) for pattern in patterns if _configures(pattern))
     )
 
 
@@ -74,19 +68,6 @@ def _shadows(name: str) -> bool:
 def cached_bytecode(changed: Iterable[str]) -> list[str]:
     """The changed files that Python may load in place of the source beside them, for example of a test."""
     return [name for name in changed if _CACHED.fullmatch(name)]
-
-
-def restore(store: Store, checkout: Path, base: str, names: Sequence[str]) -> None:
-    """Restore files from the base commit; remove those that it does not contain. Call it before anything runs in the checkout."""
-    tracked = changes.listing(store.repo, base) if names else {}
-    checkouts.restore(store, checkout, base, [name for name in names if name in tracked])
-    for name in names:
-        if name in tracked:
-            continue
-        if (checkout / name).is_dir() and not (checkout / name).is_symlink():
-            shutil.rmtree(checkout / name)  # a repository inside the repository
-        else:
-            (checkout / name).unlink(missing_ok=True)
 
 
 def _configures(pattern: str) -> bool:

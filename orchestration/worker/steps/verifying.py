@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestration.git import changes
-from orchestration.git.clones import working_copies
+from orchestration.git.clones import checkouts, working_copies
 from orchestration.models import Entry
 from orchestration.sessions.ending import Verdict
 from orchestration.verdicts import scopes, store
@@ -15,15 +15,16 @@ from orchestration.worker.judging import checks
 from orchestration.worker.steps import agent_verdicts, base, given_tests, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
+from orchestration.worker.steps.work import Work
 
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
     with working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout:
-        changed, is_whole = _restore_judges(context, checkout)
+        is_whole = _restore_judges(context, checkout)
         lost = given_tests.put(context.given, checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
-            findings = [*findings, *_findings_of_commit(context, changed)]
+            findings = [*findings, *_findings_of_commit(context.work)]
         findings = [
             *findings,
             *(f"judge_changed: the work lacks the entry's test file {name}: does git ignore it?" for name in lost),
@@ -102,22 +103,18 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
     )
 
 
-def _restore_judges(context: RoundContext, checkout: Path) -> tuple[list[str], bool]:
-    """Restore judging files that the agent changed and the entry does not name, also in a reverification, and take its bytecode away. Returns the
-    names of the judging files, and whether the checkout still is the commit's tree."""
-    changed = changes.changed_files(context.bench.repo, context.worktree.base_sha, context.round.commit)
-    names = protected_files.tampered(
-        changed, at_base=context.protected, patterns=context.bench.config.protected, declared=context.entry.paths
-    )
-    restored = [*names, *protected_files.cached_bytecode(changed)]
-    protected_files.restore(context.bench.store, checkout, context.worktree.base_sha, restored)
-    return names, not restored
+def _restore_judges(context: RoundContext, checkout: Path) -> bool:
+    """Restore judging files that the agent changed and the entry does not name, also in a reverification, and take its bytecode away. Returns
+    whether the checkout still is the commit's tree."""
+    work = context.work
+    restored = [*work.tampered, *protected_files.cached_bytecode(work.changes.files)]
+    checkouts.restore(context.bench.store, checkout, work.base, restored)
+    return not restored
 
 
-def _findings_of_commit(context: RoundContext, changed: list[str]) -> list[str]:
+def _findings_of_commit(work: Work) -> list[str]:
     """The findings of the round that made this commit still apply in a reverification: changed judges and secrets must not be merged."""
-    text = changes.added_text(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
-        *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
-        *(f"secret_leaked: the work contains the secret {name}" for name in context.bench.mask.names_in(text)),
+        *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in work.tampered[:20]),
+        *(f"secret_leaked: the work contains the secret {name}" for name in work.leaked),
     ]

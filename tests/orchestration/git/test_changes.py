@@ -41,7 +41,7 @@ def test_a_link_that_is_added_moved_removed_or_replaced_is_changed(repo: Path) -
     git(repo, "add", "one")
     after = committed(repo)
     linked = ["added", "file", "pinned", "removed", "replaced"]
-    assert changes.changed_submodules(repo, before, after) == linked
+    assert changes.between(repo, before, after).submodules == linked
     assert changes.changed_files(repo, before, after) == sorted([*linked, "one"])
     assert changes.submodules(repo, before) == ["kept", "pinned", "removed", "replaced"]
     assert changes.submodules(repo, after) == ["added", "file", "kept", "pinned"]

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.git.changes import Changes
 from orchestration.models import Entry
-from orchestration.worker.steps import given_tests, repository_rules
+from orchestration.worker.steps import given_tests, implementing
+from orchestration.worker.steps.work import Work
 from tests.orchestration.git.repositories import a_repository, git, write
 
 
@@ -37,7 +39,9 @@ def test_they_are_written_again_where_they_differ(tmp_path: Path, state: str) ->
 
 def findings(repo: Path, base: str, *changed: str, declared: tuple[str, ...] = ()) -> list[str]:
     commit = git(repo, "rev-parse", "HEAD")
-    return repository_rules.check(repo, base, commit, changed=changed, declared=declared)
+    linking = [name for name in changed if name == "lib"]
+    unnamed = [name for name in changed if name not in declared]
+    return implementing.broken_rules(repo, Work(base, commit, Changes([*changed], linking, {}), unnamed, [], [], []))
 
 
 def test_links_to_other_repositories_are_findings_unless_the_entry_names_them(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.backlog.files import paths
 from orchestration.configuration import JUDGES, Check, Config
 from orchestration.git import command as git
+from orchestration.git.clones import checkouts
 from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store.stores import Store
 from orchestration.git.names import path_patterns
@@ -44,14 +46,14 @@ def test_files_that_a_check_names_judge_too() -> None:
 def test_a_changed_judge_counts_unless_the_entry_names_it() -> None:
     changed = ["src/a.py", "tests/test_a.py", "tests/test_new.py", "conftest.py"]
     at_base = ["tests/test_a.py"]
-    assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=[]) == ["conftest.py", "tests/test_a.py"]
-    assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=["tests/"]) == ["conftest.py"]
+    assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES) == ["conftest.py", "tests/test_a.py"]
+    assert protected_files.tampered(paths.outside(["tests/"], changed), at_base=at_base, patterns=JUDGES) == ["conftest.py"]
 
 
 def restore(repo: Path, base: str, names: list[str]) -> None:
     """In the user's own copy, which stands for a checkout."""
     Record.of(repo).folder.mkdir(parents=True)
-    protected_files.restore(Store(repo.parent / "stores" / "ws", repo), repo, base, names)
+    checkouts.restore(Store(repo.parent / "stores" / "ws", repo), repo, base, names)
 
 
 def test_judges_are_restored(tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_judges_are_restored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tests/pytest.ini", ".pytest.ini", "pkg/pytest.toml", "sitecustomize.py", "pytest.py"])
 def test_a_new_file_that_configures_the_tests_counts(name: str) -> None:
-    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name]
+    assert protected_files.tampered([name], at_base=[], patterns=JUDGES) == [name]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +93,8 @@ def test_a_new_file_that_configures_the_tests_counts(name: str) -> None:
     ],
 )
 def test_a_new_file_counts_where_python_would_import_it_in_place_of_its_own(name: str, counts: bool) -> None:
-    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name] * counts
-    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[name]) == []
+    assert protected_files.tampered([name], at_base=[], patterns=JUDGES) == [name] * counts
+    assert protected_files.tampered(paths.outside([name], [name]), at_base=[], patterns=JUDGES) == []
 
 
 def test_only_bytecode_in_pythons_own_folder_counts_as_cached() -> None:
@@ -118,6 +120,7 @@ def test_judges_are_the_protected_files_and_those_that_checks_name(tmp_path: Pat
     repo = a_repository(tmp_path / "repo", **{"ci.sh": "1", "tests__a.py": "1", "src__a.py": "1"})
     base, check = git.run(repo, "rev-parse", "HEAD").strip(), Check(name="x", run="sh ci.sh")
     assert protected_files.judges(repo, base, [check], ["tests/**"]) == ["ci.sh", "tests/a.py"]
+    assert protected_files.judges(repo, base, [check], ["tests/**"], named=["tests/"]) == ["ci.sh"]
     assert protected_files.judges(repo, base, [], []) == []
 
 
