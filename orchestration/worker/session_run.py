@@ -13,8 +13,8 @@ from orchestration.backlog import content, newest_work
 from orchestration.backlog.rules.ways import Done
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
+from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
-from orchestration.git import conflicts, history, merging
 from orchestration.git.command import GitError
 from orchestration.hosts import problems
 from orchestration.landing import branch, queue
@@ -169,8 +169,11 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     for sentence in (bench.sandboxes.decision.sentence, *worktree.missing):
         writer.add("muster", sentence)
     protected = protected_files.judges(bench.repo, worktree.base_sha, config.verify, config.protected, named=entry.paths)
-    given = given_tests.of(entry)
-    context = RoundContext(session, entry, bench, stop_flags, writer, copy, worktree, given, protected)
+    given, question = given_tests.of(entry), verifying.question_for(entry, config.pass_policy)
+    base_tree = changes.tree_of(bench.repo, worktree.base_sha)
+    context = RoundContext(
+        session, entry, bench, stop_flags, writer, copy, worktree, given, protected, question=question, base_tree=base_tree
+    )
     try:
         if earlier and merging.contains(bench.repo, worktree.branch, earlier.commit):
             return _queue_landing(session, bench, earlier.commit, earlier.verdict)

@@ -65,7 +65,7 @@ def judge(
         return runs, result
     for n, check in enumerate(checks):
         if check.name in failing and check.rerun and runs[n].cause == "exited":
-            runs[n] = merged(runs[n], _run_once(check, checkout, run))
+            runs[n] = _run_again(runs[n], check, checkout, run)
     return runs, compare(runs, base, question)
 
 
@@ -75,24 +75,17 @@ def observe(checks: Sequence[Check], checkout: Path, run: RunCheck) -> list[Chec
     for check in checks:
         first = _run_once(check, checkout, run)
         again = not first.is_green and check.rerun and first.cause == "exited"
-        runs.append(merged(first, _run_once(check, checkout, run)) if again else first)
+        runs.append(_run_again(first, check, checkout, run) if again else first)
     return runs
-
-
-def verdict_of(result: Result) -> Verdict:
-    return Verdict(
-        passed=result.passed,
-        score=result.score,
-        findings=list(result.findings),
-        checks=list(result.checks),
-        base_score=result.base_score,
-        is_unproven=result.is_unproven,
-    )
 
 
 NO_CHECKS = Verdict(
     passed=True, score=1.0, checks=[{"name": "none", "passed": True, "note": "no verify commands are configured"}]
 )
+
+
+def _run_again(first: CheckRun, check: Check, checkout: Path, run: RunCheck) -> CheckRun:
+    return merged(first, _run_once(check, checkout, run))
 
 
 def _run_once(check: Check, checkout: Path, run: RunCheck) -> CheckRun:

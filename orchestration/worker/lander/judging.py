@@ -58,11 +58,10 @@ def of_commit(lease: Lease, commit: str, kind: TreeVerdict.Kind = TreeVerdict.Ki
     """The verdict on a commit of the branch: stored, or made now, without the variables of an entry. Raises CannotJudge."""
     if not anew and (verdict := known(lease.bench, commit)) is not None:
         return verdict
-    runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=changes.tree_of(lease.bench.repo, commit))
+    tree = changes.tree_of(lease.bench.repo, commit)
+    runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
     name = f"{checkout_name(lease)}-tip"  # a merge's working copy may be there
-    return baseline.judge_base(
-        lease.workspace_id, lease.bench.store, commit, lease.bench.config, runner, folder=lease.bench.copies, name=name, kind=kind
-    )
+    return baseline.judge_base(lease.bench, commit, tree, runner, name=name, kind=kind)
 
 
 def of_foreign(lease: Lease, tip: str, here: str) -> Result:

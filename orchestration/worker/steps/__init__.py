@@ -9,7 +9,6 @@ given_tests       the test files of the entry's spec
 reviewing         the agents that judge: the interceptor and the verifying agent
 agent_verdicts    reads a verdict from an agent's answer
 verifying         judges the commit in a clean checkout
-base              the checks' results on the tree that the round started from
 runner            runs commands in a working copy
 protected_files   the files that judge the work
 """

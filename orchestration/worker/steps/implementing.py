@@ -10,16 +10,17 @@ from orchestration.git.command import GitError
 from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
 from orchestration.sessions.folders import session_dir
+from orchestration.verdicts import bases
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import (
-    base,
     conversation,
     given_tests,
     prompts,
 )
 from orchestration.worker.steps.context import RoundContext
+from orchestration.worker.steps.runner import SessionRunner
 from orchestration.worker.steps.work import Work
 
 MAX_FINDINGS = 20
@@ -34,7 +35,7 @@ def implement(context: RoundContext) -> list[str]:
     copy = context.copy
     home = session_dir.setup_home(session.owner_id) if context.bench.sandboxes.decision.confined else "none"
     if not copy.is_set_up(home):
-        context.set_up(context.worktree.path)
+        SessionRunner(context).set_up_or_end(context.worktree.path)
         copy.mark_set_up(home)
     given_tests.put(context.given, context.worktree.path)
     began_at = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
@@ -89,7 +90,9 @@ def _prompt(context: RoundContext) -> str:
             number=context.round.number,
             findings_by_round=rounds.findings_for(context.entry),
             conflicts=_conflicts(context),
-            known_failures=base.known_failures(context),
+            known_failures=bases.failing(
+                context.session.workspace_id, context.base_tree, context.bench.checks_hash, but=context.question.targets
+            ),
             protected=[*context.given, *context.protected],
         )
     except ValueError as problem:

@@ -91,7 +91,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     limit = review_money.for_verifier(context.session, config)
     required = config.required or not context.bench.config.verify
     if limit < MIN_LIMIT and not required:
-        return Judgement(None, config.agent, "", "", agent_verdicts.new_word(), 0.0, missing="Skipped: no money is left for it")
+        return Judgement(None, config.agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
         raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))

@@ -1,10 +1,11 @@
 """Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestration.configuration import Check
+from orchestration.configuration import Check, Command
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import supervise
@@ -12,10 +13,11 @@ from orchestration.sessions.folders import session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.preparing.workbench import SessionBench
-from orchestration.worker.steps.context import SETUP_TIMEOUT_S
 
+SETUP_TIMEOUT_S = 1800
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
 
 
@@ -33,33 +35,44 @@ class CommandContext(Protocol):
     def check_stop_requests(self) -> None: ...
 
 
+@dataclass(frozen=True)
 class SessionRunner:
     """`label`: marks the lines in the log. `with_entry`: whether the commands get the variables of the entry; on a base they do not."""
 
-    def __init__(self, context: CommandContext, *, label: str = "", with_entry: bool = True) -> None:
-        self.context = context
-        self.label = label
-        self.with_entry = with_entry
+    context: CommandContext
+    label: str = ""
+    with_entry: bool = True
 
     def set_up(self, checkout: Path) -> None:
+        if failed := self._failed_setup(checkout):
+            raise CannotJudge(f"setup {failed[0]}")
+
+    def set_up_or_end(self, working_copy: Path) -> None:
+        """Run the workspace's setup commands in a new working copy of the work. Raises SessionOver if one fails."""
+        if failed := self._failed_setup(working_copy):
+            raise SessionOver(Facts("failed", "config", (f"Setup {failed[0]}",), exit_code=failed[1]))
+
+    def _failed_setup(self, folder: Path) -> tuple[str, int | None] | None:
+        """The first setup command that fails, with its exit code."""
         for n, command in enumerate(self.context.bench.config.setup, start=1):
-            ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
+            ended = self._run(folder, command, SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
             if ended.exit_code != 0:
-                raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
+                return f"command {n} failed: {ended.error or f'exit {ended.exit_code}'}", ended.exit_code
+        return None
 
     def run(self, checkout: Path) -> RunCheck:
         def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
             def on_raw_line(line: str, stream: str) -> None:
                 on_line(self.context.bench.mask(line), stream)
 
-            return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_line=on_raw_line)
+            return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_raw_line)
 
         return run
 
     def _run(
         self,
         checkout: Path,
-        argv: list[str],
+        command: Command,
         timeout_s: float,
         name: str,
         *,
@@ -73,7 +86,13 @@ class SessionRunner:
         label = f"{self.label}-{name}" if self.label else name
         started = bench.start(checkout, env)
         supervised = SupervisedProcess(
-            argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox, limits=started.limits
+            supervise.argv_of(command),
+            str(checkout),
+            started.env,
+            timeout_s,
+            name=label,
+            sandbox=started.sandbox,
+            limits=started.limits,
         )
         missing = bench.sandboxes.missing()
 

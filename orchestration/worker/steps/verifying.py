@@ -4,15 +4,16 @@ tree that the round started from."""
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.git import changes
 from orchestration.git.clones import checkouts, working_copies
 from orchestration.models import Entry
 from orchestration.sessions.ending import Verdict
-from orchestration.verdicts import scopes, store
+from orchestration.verdicts import bases, scopes, store
+from orchestration.verdicts.bases import Base
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun
-from orchestration.worker.judging import checks
-from orchestration.worker.steps import agent_verdicts, base, given_tests, protected_files, reviewing
+from orchestration.worker.endings import Facts, SessionOver
+from orchestration.worker.judging import baseline, checks
+from orchestration.worker.steps import agent_verdicts, given_tests, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
 from orchestration.worker.steps.work import Work
@@ -51,17 +52,39 @@ def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Quest
 
 def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     """Compare with the base. The verdict counts for later landings of the same tree if nothing was restored before (`is_whole`)."""
-    compared_with = base.of_round(context)
-    context.set_up(checkout)
-    config, question = context.bench.config, question_for(context.entry, context.bench.config.pass_policy)
-    runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), compared_with.runs, question)
-    if not result.is_proven and compared_with.is_doubtful:
-        compared_with = base.of_round(context, anew=True)
-        result = compare(runs, compared_with.runs, question)
-    if apart := _found_out(context, checkout, runs, compared_with.runs):
-        result = compare(runs, {name: run for name, run in compared_with.runs.items() if name not in apart}, question)
-    _keep(context, runs, result, compared_with.tree, is_whole=is_whole)
-    return checks.verdict_of(result)
+    config, question = context.bench.config, context.question
+    before, runner = _base(context), SessionRunner(context)
+    runner.set_up_or_end(checkout)
+    runs, result = checks.judge(config.verify, checkout, runner.run(checkout), before.runs, question)
+    is_refused = not result.is_proven and before.is_doubtful
+    if is_refused:
+        before = _base(context, anew=True)
+    apart = _found_out(context, checkout, runs, before.runs)
+    if is_refused or apart:
+        result = compare(runs, {name: run for name, run in before.runs.items() if name not in apart}, question)
+    _keep(context, runs, result, before.tree, is_whole=is_whole)
+    return Verdict(
+        passed=result.passed,
+        score=result.score,
+        findings=list(result.findings),
+        checks=list(result.checks),
+        base_score=result.base_score,
+        is_unproven=result.is_unproven,
+    )
+
+
+def _base(context: RoundContext, *, anew: bool = False) -> Base:
+    """The checks' results on the tree that the round started from. While a lander is finding them out, this waits. `anew`: run the checks even if
+    their verdict is known. Raises SessionOver if they cannot run."""
+    bench, commit, tree = context.bench, context.worktree.base_sha, context.base_tree
+    known = None if anew else baseline.wait_for(bench.workspace_id, tree, bench.checks_hash, check=context.check_stop_requests)
+    runner = SessionRunner(context, label="base", with_entry=False)
+    try:
+        verdict = known or baseline.judge_base(bench, commit, tree, runner, name=f"{context.session.pk}-base")
+    except baseline.CannotJudge as problem:
+        message = f"The checks cannot run on the base {commit[:12]}: {problem}"
+        raise SessionOver(Facts("not_judged", "base", (message,))) from None
+    return bases.of(verdict, bench.config)
 
 
 def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
@@ -92,7 +115,7 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
         return
     context.verdict = store.record(
         context.session.workspace_id,
-        tree=changes.tree_of(context.bench.repo, context.round.commit),
+        tree=context.work.tree,
         commit=context.round.commit,
         checks_hash=context.bench.checks_hash,
         kind=store.Kind.ROUND,

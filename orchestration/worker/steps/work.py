@@ -19,6 +19,7 @@ class Work:
 
     base: str
     commit: str
+    tree: str
     changes: Changes
     unnamed: list[str]
     tampered: list[str]
@@ -35,6 +36,7 @@ def read(bench: SessionBench, base: str, commit: str, *, named: Sequence[str], p
     return Work(
         base,
         commit,
+        changes.tree_of(repo, commit),
         changed,
         unnamed,
         tampered=protected_files.tampered(unnamed, at_base=protected, patterns=bench.config.protected),

@@ -41,7 +41,7 @@ def findings(repo: Path, base: str, *changed: str, declared: tuple[str, ...] = (
     commit = git(repo, "rev-parse", "HEAD")
     linking = [name for name in changed if name == "lib"]
     unnamed = [name for name in changed if name not in declared]
-    return implementing.broken_rules(repo, Work(base, commit, Changes([*changed], linking, {}), unnamed, [], [], []))
+    return implementing.broken_rules(repo, Work(base, commit, "", Changes([*changed], linking, {}), unnamed, [], [], []))
 
 
 def test_links_to_other_repositories_are_findings_unless_the_entry_names_them(tmp_path: Path) -> None:

@@ -2,18 +2,17 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.configuration import Config
-from orchestration.git import changes
 from orchestration.models import Entry, TreeVerdict
-from orchestration.verdicts import checks_hash, store
+from orchestration.verdicts import bases, checks_hash, store
 from orchestration.verdicts.comparison import Question
-from orchestration.worker.steps import base
+from orchestration.worker.steps import verifying
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.verifying import question_for
 from tests.factories import a_workspace
@@ -43,13 +42,13 @@ def a_config(*scopes: str) -> Config:
     return configuration.merged({}, {"verify": checks, "verdict_max_age_s": 3600})
 
 
-def a_context(shop: Workspace, config: Config, **spec: Any) -> RoundContext:
+def a_context(shop: Workspace, config: Config) -> RoundContext:
     """A round whose base is the tree `t`."""
     context = SimpleNamespace(
         bench=SimpleNamespace(config=config, repo=None, workspace_id=shop.pk, checks_hash=checks_hash.of(config)),
         worktree=SimpleNamespace(base_sha="b" * 40),
         session=SimpleNamespace(workspace_id=shop.pk),
-        entry=SimpleNamespace(spec=spec),
+        base_tree="t",
         check_stop_requests=lambda: None,
     )
     return cast(RoundContext, context)
@@ -61,16 +60,19 @@ def judged(shop: Workspace, config: Config, *failed: str, tree: str = "t", kind:
     TreeVerdict.objects.filter(pk=verdict.pk).update(at=now() - timedelta(hours=hours))
 
 
-def test_what_fails_already_is_listed_without_the_entrys_targets(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "tree_of", lambda repo, commit: "t")
+def failing(shop: Workspace, config: Config, *targets: str) -> list[str]:
+    return bases.failing(shop.pk, "t", checks_hash.of(config), but=targets)
+
+
+def test_what_fails_already_is_listed_without_the_entrys_targets(shop: Workspace) -> None:
     config = a_config("repository", "repository")
-    assert base.known_failures(a_context(shop, config)) == []
+    assert failing(shop, config) == []
     judged(shop, config, "a", "old")
     judged(shop, config, "d", "c", "b")
     judged(a_workspace(name="Other"), config, "theirs")
     judged(shop, config, "elsewhere", tree="u")
-    assert base.known_failures(a_context(shop, config)) == ["b", "c", "d"]
-    assert base.known_failures(a_context(shop, config, tests=["c", "a"])) == ["b", "d"]
+    assert failing(shop, config) == ["b", "c", "d"]
+    assert failing(shop, config, "c", "a") == ["b", "d"]
 
 
 @pytest.mark.parametrize(
@@ -84,11 +86,9 @@ def test_what_fails_already_is_listed_without_the_entrys_targets(shop: Workspace
     ],
 )
 def test_a_base_is_doubtful_where_it_is_old_or_was_judged_for_an_entry(
-    shop: Workspace, monkeypatch: pytest.MonkeyPatch, scope: str, kind: Kind, hours: int, is_doubtful: bool
+    shop: Workspace, scope: str, kind: Kind, hours: int, is_doubtful: bool
 ) -> None:
-    monkeypatch.setattr(changes, "tree_of", lambda repo, commit: "t")
     config = a_config(scope, "entry")
     judged(shop, config, kind=kind, hours=hours)
-    known = base.of_round(a_context(shop, config))
+    known = verifying._base(a_context(shop, config))
     assert (known.tree, set(known.runs), known.is_doubtful) == ("t", {"tests"}, is_doubtful), "a check of its entry has no base"
-    assert base.of_round(a_context(shop, a_config())) == base.Base()
