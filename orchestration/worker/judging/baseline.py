@@ -35,7 +35,7 @@ def judge_base(
     """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept."""
     with working_copies.checkout(bench.store, bench.copies, name, commit) as checkout:
         runner.set_up(checkout)
-        runs = checks.observe(bench.config.verify, checkout, runner.run(checkout))
+        runs = checks.observe(bench.config.verify, checkout, runner)
     for run in runs:
         if not run.is_evidence:
             raise CannotJudge(f"{run.name} {'; '.join(run.findings) or run.cause}")

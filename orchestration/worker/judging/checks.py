@@ -19,8 +19,8 @@ from orchestration.worker.judging import junit
 
 TAIL_LENGTH = 4000
 RAN_NOTHING = "pytest cannot import some files and ran no test: with --continue-on-collection-errors it runs the others"
-RunCheck = Callable[[Check, Callable[[str, str], None]], Ended]
-"""Runs a check's command, giving each line of its output to the callback."""
+OnLine = Callable[[str, str], None]
+"""Gets each line of a command's output, without the workspace's secrets, and its stream."""
 
 
 class CannotJudge(Exception):
@@ -33,7 +33,8 @@ class Runner(Protocol):
     def set_up(self, checkout: Path) -> None:
         """The workspace's setup commands. Raises CannotJudge."""
 
-    def run(self, checkout: Path) -> RunCheck: ...
+    def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
+        """The command of a check."""
 
 
 @dataclass
@@ -55,27 +56,27 @@ class _Output:
 
 
 def judge(
-    checks: Sequence[Check], checkout: Path, run: RunCheck, base: Mapping[str, CheckRun], question: Question
+    checks: Sequence[Check], checkout: Path, runner: Runner, base: Mapping[str, CheckRun], question: Question
 ) -> tuple[list[CheckRun], Result]:
     """Run every check and compare with the base. A check that does not pass runs a second time: what differs is flaky."""
-    runs = [_run_once(check, checkout, run) for check in checks]
+    runs = [_run_once(check, checkout, runner) for check in checks]
     result = compare(runs, base, question)
     failing = {shown["name"] for shown in result.checks if not shown["passed"]}
     if result.passed or not failing:
         return runs, result
     for n, check in enumerate(checks):
         if check.name in failing and check.rerun and runs[n].cause == "exited":
-            runs[n] = _run_again(runs[n], check, checkout, run)
+            runs[n] = _run_again(runs[n], check, checkout, runner)
     return runs, compare(runs, base, question)
 
 
-def observe(checks: Sequence[Check], checkout: Path, run: RunCheck) -> list[CheckRun]:
+def observe(checks: Sequence[Check], checkout: Path, runner: Runner) -> list[CheckRun]:
     """Run every check on a base; one that is not green a second time, so that a flaky case counts as no failure."""
     runs = []
     for check in checks:
-        first = _run_once(check, checkout, run)
+        first = _run_once(check, checkout, runner)
         again = not first.is_green and check.rerun and first.cause == "exited"
-        runs.append(_run_again(first, check, checkout, run) if again else first)
+        runs.append(_run_again(first, check, checkout, runner) if again else first)
     return runs
 
 
@@ -84,17 +85,17 @@ NO_CHECKS = Verdict(
 )
 
 
-def _run_again(first: CheckRun, check: Check, checkout: Path, run: RunCheck) -> CheckRun:
-    return merged(first, _run_once(check, checkout, run))
+def _run_again(first: CheckRun, check: Check, checkout: Path, runner: Runner) -> CheckRun:
+    return merged(first, _run_once(check, checkout, runner))
 
 
-def _run_once(check: Check, checkout: Path, run: RunCheck) -> CheckRun:
+def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
     report = checkout / check.junit if check.junit else None
     if report is not None:
         _remove_report(report, checkout)
     output = _Output()
     began = time.monotonic()
-    ended = run(check, output.read_line)
+    ended = runner.run(checkout, check, output.read_line)
     junit_report = junit.read(report, checkout) if report is not None and ended.cause == "exited" else None
     score, problems = _score(ended, output, junit_report)
     return CheckRun(

@@ -19,7 +19,7 @@ NOT_IMPORTED = "collection failure"
 @dataclass(frozen=True)
 class Report:
     """Counts, one line for each failing case, and the cases by name. `error`: why the file could not be read. `ran_nothing`: pytest stopped
-    at files that it cannot import."""
+    at files that it cannot import. `score`: the share of the cases that ran and passed; 0 without any case."""
 
     total: int = 0
     failing: tuple[str, ...] = ()
@@ -28,12 +28,7 @@ class Report:
     error: str = ""
     cases: Cases = field(default_factory=Cases)
     ran_nothing: bool = False
-
-    @property
-    def score(self) -> float:
-        """The share of the cases that ran and passed; 0 without any case."""
-        ran = self.total - self.skipped
-        return (ran - self.failed) / ran if ran > 0 else 0.0
+    score: float = 0.0
 
 
 def read(path: Path, checkout: Path | None = None) -> Report:
@@ -59,7 +54,9 @@ def read(path: Path, checkout: Path | None = None) -> Report:
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
     lines = tuple(_line(case, trouble) for case, trouble in bad[:MAX_FINDINGS])
     ran_nothing = bool(cases) and all(case.find(f"error[@message='{NOT_IMPORTED}']") is not None for case in cases)
-    return Report(len(cases), lines, len(bad), skipped, cases=_by_name(cases), ran_nothing=ran_nothing)
+    ran = len(cases) - skipped
+    score = (ran - len(bad)) / ran if ran > 0 else 0.0
+    return Report(len(cases), lines, len(bad), skipped, cases=_by_name(cases), ran_nothing=ran_nothing, score=score)
 
 
 def _by_name(cases: list[Element]) -> Cases:

@@ -121,7 +121,7 @@ def _run(
         except CannotJudge as problem:
             _refuse_broken_setup(lease, tip)
             return Judged(False, (str(problem),), reused=False)
-        runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
+        runs, result = checks.judge(common, checkout, runner, base, question)
         if not result.passed and _is_doubtful(lease, tip):
             base = _base_with_gains(lease, tip, landings, anew=True)
             result = comparison.compare(runs, base, question)
@@ -181,8 +181,8 @@ def _found_out(
 def _once(lease: Lease, landing: Landing | None, checkout: Path, check: Check) -> CheckRun:
     """One run of a check with the variables of a landing's entry; None: without an entry."""
     what = f"checks run for #{landing.entry.seq}" if landing and landing.entry else "checks run again without an entry"
-    run_check = LanderRunner(lease, what=what, landing=landing).run(checkout)
-    [run] = checks.observe([check.model_copy(update={"rerun": False})], checkout, run_check)
+    runner = LanderRunner(lease, what=what, landing=landing)
+    [run] = checks.observe([check.model_copy(update={"rerun": False})], checkout, runner)
     return run
 
 
@@ -194,8 +194,8 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
         if landing.entry is None or not own:
             continue
         what = f"checks run for #{landing.entry.seq}"
-        run_check = LanderRunner(lease, what=what, tree=tree, landing=landing).run(checkout)
-        _, result = checks.judge(own, checkout, run_check, {}, Question(policy="all_green"))
+        runner = LanderRunner(lease, what=what, tree=tree, landing=landing)
+        _, result = checks.judge(own, checkout, runner, {}, Question(policy="all_green"))
         findings += [f"#{landing.entry.seq}: {finding}" for finding in result.findings]
         if findings:
             break

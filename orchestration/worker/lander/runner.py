@@ -1,7 +1,6 @@
 """Runs the workspace's commands in a working copy for a lander: without a session, without money; the lease is kept meanwhile."""
 
 import json
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from orchestration.processes.agent_process import Ended
 from orchestration.sessions import sandbox, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.sandbox import Sandboxes
-from orchestration.worker.judging.checks import CannotJudge, RunCheck
+from orchestration.worker.judging.checks import CannotJudge, OnLine
 from orchestration.worker.lander.lease import Lease
 
 SETUP_TIMEOUT_S = 1800
@@ -49,16 +48,13 @@ class LanderRunner:
             if ended.exit_code != 0:
                 raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
 
-    def run(self, checkout: Path) -> RunCheck:
-        def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
-            def on_raw_line(line: str, stream: str) -> None:
-                on_line(self.lease.bench.mask(line), stream)
+    def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
+        def on_raw_line(line: str, stream: str) -> None:
+            on_line(self.lease.bench.mask(line), stream)
 
-            return self._run(checkout, check.run, check.timeout_s, check.name, on_raw_line)
+        return self._run(checkout, check.run, check.timeout_s, check.name, on_raw_line)
 
-        return run
-
-    def _run(self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: Callable[[str, str], None]) -> Ended:
+    def _run(self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: OnLine) -> Ended:
         self.lease.enter(f"{self.what}: {name}", tree=self.tree)
         self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = self.directory.record_for("check")

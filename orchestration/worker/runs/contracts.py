@@ -86,7 +86,7 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
     with working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder:
         given_tests.put(files, Path(folder))
         runner.set_up(folder)
-        return checks.observe(place.bench.config.verify, folder, runner.run(folder))
+        return checks.observe(place.bench.config.verify, folder, runner)
 
 
 def _before(place: Place) -> list[CheckRun]:

@@ -1,6 +1,5 @@
 """Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +13,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.endings import Facts, SessionOver
-from orchestration.worker.judging.checks import CannotJudge, RunCheck
+from orchestration.worker.judging.checks import CannotJudge, OnLine
 from orchestration.worker.preparing.workbench import SessionBench
 
 SETUP_TIMEOUT_S = 1800
@@ -60,14 +59,8 @@ class SessionRunner:
                 return f"command {n} failed: {ended.error or f'exit {ended.exit_code}'}", ended.exit_code
         return None
 
-    def run(self, checkout: Path) -> RunCheck:
-        def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
-            def on_raw_line(line: str, stream: str) -> None:
-                on_line(self.context.bench.mask(line), stream)
-
-            return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_raw_line)
-
-        return run
+    def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
+        return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_line)
 
     def _run(
         self,
@@ -77,7 +70,7 @@ class SessionRunner:
         name: str,
         *,
         phase: str = "verification",
-        on_line: Callable[[str, str], None] | None = None,
+        on_line: OnLine | None = None,
     ) -> Ended:
         context, bench = self.context, self.context.bench
         env = session_dir.environment(context.session, bench.directory, phase=phase, extra=bench.config.agent.env)
@@ -99,7 +92,7 @@ class SessionRunner:
         def on_each_line(line: str, stream: str) -> None:
             missing.read(line)
             if on_line is not None:
-                on_line(line, stream)
+                on_line(bench.mask(line), stream)
 
         ended = supervise.run(
             context.session, bench.directory, supervised, context.stop_flags, context.writer, on_line=on_each_line

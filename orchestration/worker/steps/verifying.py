@@ -55,7 +55,7 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     config, question = context.bench.config, context.question
     before, runner = _base(context), SessionRunner(context)
     runner.set_up_or_end(checkout)
-    runs, result = checks.judge(config.verify, checkout, runner.run(checkout), before.runs, question)
+    runs, result = checks.judge(config.verify, checkout, runner, before.runs, question)
     is_refused = not result.is_proven and before.is_doubtful
     if is_refused:
         before = _base(context, anew=True)
@@ -100,7 +100,7 @@ def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], befo
         [without] = checks.observe(
             [check.model_copy(update={"rerun": False})],
             checkout,
-            SessionRunner(context, label="without-entry", with_entry=False).run(checkout),
+            SessionRunner(context, label="without-entry", with_entry=False),
         )
         seen = scopes.reported(without.cases)
         if (has_base and gone & seen) or (not has_base and not seen):

@@ -11,14 +11,13 @@ from orchestration.processes.agent_process import Ended
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.verdicts.evidence import Cases, CheckRun
 from orchestration.worker.judging import checks
+from tests.orchestration.worker.judging.running import Ends, RunCheck
 
 OnLine = Callable[[str, str], None]
 
 
-def verdict_on(
-    configured: list[Check], checkout: Path, run: checks.RunCheck, before: dict[str, CheckRun] | None = None
-) -> Result:
-    return checks.judge(configured, checkout, run, before or {}, Question())[1]
+def verdict_on(configured: list[Check], checkout: Path, run: RunCheck, before: dict[str, CheckRun] | None = None) -> Result:
+    return checks.judge(configured, checkout, Ends(run), before or {}, Question())[1]
 
 
 class Runs:

@@ -15,8 +15,8 @@ from orchestration.verdicts import store
 from orchestration.verdicts.comparison import Question
 from orchestration.verdicts.evidence import Cases
 from orchestration.worker.judging import baseline, checks, junit
-from orchestration.worker.judging.checks import RunCheck
 from tests.factories import a_workspace
+from tests.orchestration.worker.judging.running import Ends, RunCheck
 
 CHECKS = [
     Check(name="green", run="x"),
@@ -42,7 +42,7 @@ def counted(ran: Counter[str]) -> RunCheck:
 def test_only_what_ended_and_failed_runs_a_second_time_on_a_base_and_in_a_round(tmp_path: Path) -> None:
     for judge in (checks.observe, lambda *args: checks.judge(*args, {}, Question())[0]):
         ran: Counter[str] = Counter()
-        runs = judge(CHECKS, tmp_path, counted(ran))
+        runs = judge(CHECKS, tmp_path, Ends(counted(ran)))
         assert ran == {"green": 1, "red": 2, "once": 1, "slow": 1}
         shown = [(run.name, run.exit_code, run.cause, run.is_green, run.flaky) for run in runs]
         assert shown == [
@@ -64,7 +64,7 @@ def observed(tmp_path: Path, ended: Ended, *lines: tuple[str, str], report: str 
         return ended
 
     check = Check(name="a", run="x", rerun=False, junit="j.xml" if report else None)
-    [only] = checks.observe([check], tmp_path, run)
+    [only] = checks.observe([check], tmp_path, Ends(run))
     return only.score, only.findings, only.tail
 
 

@@ -9,6 +9,7 @@ from orchestration.configuration import Check
 from orchestration.processes.agent_process import Ended
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.worker.judging import checks, junit
+from tests.orchestration.worker.judging.running import Ends, RunCheck
 
 PASSED, FAILED = "<testcase name='a'/>", "<testcase name='b'><failure message='no'/></testcase>"
 ERROR, SKIPPED = "<testcase name='c'><error message='broke'/></testcase>", "<testcase name='d'><skipped/></testcase>"
@@ -46,11 +47,11 @@ def test_a_file_that_cannot_be_imported_is_reported_with_its_error(tmp_path: Pat
     )
 
 
-def verdict_on(configured: list[Check], checkout: Path, run: checks.RunCheck) -> Result:
-    return checks.judge(configured, checkout, run, {}, Question())[1]
+def verdict_on(configured: list[Check], checkout: Path, run: RunCheck) -> Result:
+    return checks.judge(configured, checkout, Ends(run), {}, Question())[1]
 
 
-def ends(**results: tuple[int, str]) -> checks.RunCheck:
+def ends(**results: tuple[int, str]) -> RunCheck:
     """Each check by its name: its exit code, and the line that it prints."""
 
     def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:

@@ -33,7 +33,6 @@ def found_out(
     class Runner:
         def __init__(self, _: Any, *, label: str, with_entry: bool) -> None:
             assert not with_entry
-            self.run = lambda checkout: label
 
     def observe(checks: Any, *_: Any) -> list[CheckRun]:
         runs.extend(each.rerun for each in checks)
