@@ -1,11 +1,14 @@
 """The facts about a session whose agent did not finish, for the table of endings."""
 
+from dataclasses import dataclass
+
 from orchestration.dialogue import questions
 from orchestration.models import Session
 from orchestration.sessions import preemption, rounds
 from orchestration.worker import endings
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.endings import AgentEnd, Facts
+from orchestration.worker.agents.shared.interface import Role
+from orchestration.worker.endings import AgentEnd, Facts, Fault
 from workspaces.access import MUSTER
 
 
@@ -37,3 +40,26 @@ def requested_end(reason: str, session: Session) -> Facts:
         to_free_money=preemption.MESSAGE if by == MUSTER.name and not for_good and not session.is_run else "",
         is_run=session.is_run,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NoVerdict:
+    """A judging agent gave no verdict: the `problem` as a sentence. `facts`: the end of a session that requires one. That is no pass, and no failure of
+    the work either: it is judged again without its agent. An unavailable provider counts no crash."""
+
+    problem: str
+    facts: Facts
+
+
+def no_verdict(agent_run: AgentRun, role: Role) -> NoVerdict:
+    failure, problem = agent_run.failure, f"It ended without a verdict ({agent_run.ended.cause})"
+    if failure is not None:
+        problem = failure.sentence
+    elif agent_run.reason == "out_of_money":
+        problem = "It spent what it may spend in a round and gave no verdict"
+    elif agent_run.ok:
+        problem = "It gave no verdict with the word of its request, or two that differ"
+    message = f"The {'reviewing' if role == 'review' else 'verifying'} agent gave no verdict: {problem}"
+    fault: Fault = failure.kind.cause if failure else "agent"
+    cost_unknown = not agent_run.cost_known
+    return NoVerdict(problem, Facts("not_judged", fault, (message,), cost_unknown=cost_unknown, failure=failure))

@@ -4,7 +4,6 @@ The word is random and made for each request: what the agent quotes of the work 
 """
 
 import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +37,6 @@ class Judgement:
     word: str
     seconds: float
     missing: str = ""
-
-
-def new_word() -> str:
-    return secrets.token_hex(6)
 
 
 def read(text: str, word: str) -> AgentVerdict | None:

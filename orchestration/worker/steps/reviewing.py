@@ -1,9 +1,10 @@
 """Runs the agents that judge: the interceptor, which reads a round's diff, and the verifying agent. Each has a clean checkout and a limit."""
 
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from django.db import transaction
 
@@ -14,10 +15,10 @@ from orchestration.git.clones import working_copies
 from orchestration.models import Executor, Round, Session
 from orchestration.sessions import review_money, rounds
 from orchestration.sessions.review_money import MIN_LIMIT
-from orchestration.worker.agent_run import process
-from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agent_run import outcomes, process
+from orchestration.worker.agent_run.outcomes import NoVerdict
 from orchestration.worker.agents.shared.interface import Role
-from orchestration.worker.endings import Facts, Fault, SessionOver
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
 from orchestration.worker.steps.context import RoundContext
@@ -36,11 +37,8 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """`verdict`: None where the agent gave none."""
-
-    agent_run: AgentRun
     text: str
-    verdict: AgentVerdict | None
+    verdict: AgentVerdict | NoVerdict
     seconds: float
 
 
@@ -72,11 +70,11 @@ def intercept(context: RoundContext) -> list[str]:
         "seconds": round(answer.seconds, 3),
         "word": request.word,
     }
-    if verdict is None:
+    if isinstance(verdict, NoVerdict):
         state = rounds.NO_REVIEW if config.required else "failed"
-        _record_review(context, review | {"verdict": state, "reasons": [_problem(answer.agent_run)]})
+        _record_review(context, review | {"verdict": state, "reasons": [verdict.problem]})
         if config.required:
-            raise SessionOver(_no_verdict(answer.agent_run, "reviewing"))
+            raise SessionOver(verdict.facts)
         return []
     _record_review(context, review | {"verdict": "pass" if verdict.passed else "objections", "reasons": verdict.reasons})
     return [] if verdict.passed else [f"review: {reason}" for reason in verdict.reasons]
@@ -97,10 +95,11 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
         raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))
     request = _request(context, "verify")
     answer = _ask(context, config.agent, request, checkout, limit)
-    if answer.verdict is None and required:
-        raise SessionOver(_no_verdict(answer.agent_run, "verifying"))
-    missing = "" if answer.verdict else _problem(answer.agent_run)
-    return Judgement(answer.verdict, config.agent, answer.text[-4000:], request.text, request.word, answer.seconds, missing)
+    verdict, missing = (None, answer.verdict) if isinstance(answer.verdict, NoVerdict) else (answer.verdict, None)
+    if missing is not None and required:
+        raise SessionOver(missing.facts)
+    problem = missing.problem if missing is not None else ""
+    return Judgement(verdict, config.agent, answer.text[-4000:], request.text, request.word, answer.seconds, problem)
 
 
 def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, limit: int) -> _Answer:
@@ -124,11 +123,12 @@ def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path,
         sessions.forget_price(context.session)
     seconds, text = time.monotonic() - began, agent_run.summary
     context.check_stop_requests()
-    return _Answer(agent_run, text, agent_verdicts.read(text, request.word) if agent_run.ok else None, seconds)
+    verdict = agent_verdicts.read(text, request.word) if agent_run.ok else None
+    return _Answer(text, verdict or outcomes.no_verdict(agent_run, request.role), seconds)
 
 
 def _request(context: RoundContext, role: Role) -> _Request:
-    word = agent_verdicts.new_word()
+    word = secrets.token_hex(6)
     diff = changes.diff(context.bench.repo, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
     write = prompts.review if role == "review" else prompts.verify
     try:
@@ -139,29 +139,10 @@ def _request(context: RoundContext, role: Role) -> _Request:
         raise SessionOver(Facts("not_judged", "config", (message,))) from None
 
 
-def _problem(agent_run: AgentRun) -> str:
-    if agent_run.failure is not None:
-        return agent_run.failure.sentence
-    if agent_run.reason == "out_of_money":
-        return "It spent what it may spend in a round and gave no verdict"
-    return (
-        "It gave no verdict with the word of its request, or two that differ"
-        if agent_run.ok
-        else f"It ended without a verdict ({agent_run.ended.cause})"
-    )
-
-
 def _unpaid(reason: str) -> Facts:
     """The work is kept and waits: only a person can give the review money, or do without it."""
     message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
     return Facts("unpaid", "review_budget", (message,))
-
-
-def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Facts:
-    """No verdict is no pass, and no failure of the work either: it is judged again without its agent. An unavailable provider counts no crash."""
-    message = f"The {role} agent gave no verdict: {_problem(agent_run)}"
-    fault: Fault = agent_run.failure.kind.cause if agent_run.failure else "agent"
-    return Facts("not_judged", fault, (message,), cost_unknown=not agent_run.cost_known, failure=agent_run.failure)
 
 
 def _record_review(context: RoundContext, review: dict[str, Any]) -> None:

@@ -136,3 +136,20 @@ def test_a_session_is_ended_for_whoever_asked_and_work_that_is_done_is_only_veri
         (early.outcome, early.message) == (outcome, f"{message}; the shim died") and early.cost_unknown and early.exit_code == 5
     )
     assert all(finding.endswith("; the shim died") for finding in early.findings)
+
+
+@pytest.mark.parametrize(
+    ("run", "problem", "fault"),
+    [
+        (agent_run(failure=Failure("overloaded", "No")), Failure("overloaded", "No").sentence, "provider"),
+        (agent_run(reason="out_of_money"), "It spent what it may spend in a round and gave no verdict", "agent"),
+        (agent_run(), "It gave no verdict with the word of its request, or two that differ", "agent"),
+        (agent_run("killed"), "It ended without a verdict (killed)", "agent"),
+    ],
+)
+def test_no_verdict_is_no_pass_and_no_failure_of_the_work(run: AgentRun, problem: str, fault: str) -> None:
+    for role, word in (("review", "reviewing"), ("verify", "verifying")):
+        missing = outcomes.no_verdict(run, role)
+        ending = endings.after(missing.facts)
+        assert (missing.problem, missing.facts.what, missing.facts.fault) == (problem, "not_judged", fault)
+        assert ending.verify_next and ending.message == f"The {word} agent gave no verdict: {problem}"
