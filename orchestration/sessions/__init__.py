@@ -9,6 +9,9 @@ from orchestration.sessions.ending import Ending
 from orchestration.sessions.entry_stops import stop_entry
 from orchestration.sessions.lifecycle import (
     Superseded,
+    begin_round,
+    begin_verification,
+    close_round,
     conclude,
     enter,
     forget_price,
@@ -26,6 +29,9 @@ from orchestration.sessions.lifecycle import (
 __all__ = [
     "Ending",
     "Superseded",
+    "begin_round",
+    "begin_verification",
+    "close_round",
     "conclude",
     "enter",
     "forget_price",

@@ -1,5 +1,6 @@
 """Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write checks the attempt (invariant 3)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
 from orchestration.sessions import rounds, spend_doubts, tracing
-from orchestration.sessions.ending import Ending
+from orchestration.sessions.ending import Ending, Verdict
 from orchestration.sessions.tracing import phase_history
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
@@ -95,6 +96,27 @@ def enter(session: Session, phase: Session.Phase) -> None:
     """Enter a phase and publish the change."""
     write(session, phase=phase, phases=phase_history.entered(session.phases, phase, now()))
     wake_ups.publish_change(session.workspace_id, "workers")
+
+
+def begin_round(session: Session, *, base_commit: str, sandbox: str) -> Round:
+    """Open the next round of the session's entry. One that only verifies goes on from the round before, if that is unfinished (`agent_done`)."""
+    opened = rounds.begin(session, base_commit=base_commit, sandbox=sandbox)
+    write(session, round_number=opened.number)
+    if session.work != Entry.Work.IMPLEMENT:
+        rounds.continue_from_unfinished(opened)
+    return opened
+
+
+def begin_verification(session: Session, opened: Round, findings: Sequence[str]) -> None:
+    """Save the round's work and the findings against it, and enter the phase."""
+    rounds.record_work(opened, findings)
+    enter(session, Session.Phase.VERIFICATION)
+
+
+def close_round(session: Session, opened: Round, verdict: Verdict) -> None:
+    """Write the verdict. Raises Superseded where this attempt no longer owns the session: it has no verdict then."""
+    write(session, phase=Session.Phase.VERIFICATION)
+    rounds.close(opened, verdict)
 
 
 def wait(session: Session, reason: str, until: datetime | None) -> None:

@@ -12,7 +12,7 @@ from orchestration import funding
 from orchestration.configuration import Config, micro
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session
-from orchestration.sessions import metering
+from orchestration.sessions import lifecycle, metering
 
 GROWING = (Session.Phase.STARTING, Session.Phase.IMPLEMENTATION)
 
@@ -114,11 +114,13 @@ def cover(account_id: str, by: int) -> None:
             funding.raise_shares(account.project_id, {account.pk: room})
 
 
-def shrink(session: Session, config: Config) -> None:
+def shrink(session: Session, config: Config, *, cost_known: bool) -> None:
     """After the implementation: keep what the round's reviewers may spend, and return the rest at once, so that other entries start.
 
     A session with unknown cost keeps the whole reservation: it will be charged in full.
     """
+    if not cost_known:
+        lifecycle.forget_price(session)
     if session.hold_id is None or session.unpriced_model:
         return
     keep = sum(micro(agent.round_usd) for agent in (config.interceptor, config.verifier) if agent is not None)

@@ -150,7 +150,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     bench = workbench.of_session(session, config, config.agent)
-    sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
+    sandbox.remove_scratch(bench.private_home / "tmp")  # an earlier session's
     local_repository.ensure(session.workspace)
     start = branch.start_point(session.workspace, config.integration_branch)
     start = stacked_start.start_for(session, bench.repo, start)
@@ -169,6 +169,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     for sentence in (bench.sandboxes.decision.sentence, *worktree.missing):
         writer.add("muster", sentence)
     protected = protected_files.judges(bench.repo, worktree.base_sha, config.verify, config.protected, named=entry.paths)
+    session_dir.prepare(session, entry)
     given, question = given_tests.of(entry), verifying.question_for(entry, config.pass_policy)
     base_tree = changes.tree_of(bench.repo, worktree.base_sha)
     context = RoundContext(
@@ -193,11 +194,10 @@ def _run_round(context: RoundContext) -> Verdict:
     """
     session = context.session
     base = context.worktree.base_sha
-    context.round = round_ = rounds.begin(session, base_commit=base, sandbox=context.bench.sandboxes.decision.sentence)
-    sessions.write(session, round_number=round_.number)
-    session_dir.prepare(session, context.entry)
+    sandbox_sentence = context.bench.sandboxes.decision.sentence
+    context.round = round_ = sessions.begin_round(session, base_commit=base, sandbox=sandbox_sentence)
     is_new = session.work == Entry.Work.IMPLEMENT
-    continues = not is_new and rounds.continue_from_unfinished(round_)
+    continues = not is_new and round_.agent_done
     findings = implementing.implement(context) if is_new else []
     if not round_.commit:  # else its commit is the head
         round_.commit = context.copy.export()
@@ -209,15 +209,13 @@ def _run_round(context: RoundContext) -> Verdict:
     context.check_stop_requests()
     if (is_new or (continues and not round_.review)) and not findings:
         findings = reviewing.intercept(context)
-    rounds.record_work(round_, findings)
-    sessions.enter(session, Session.Phase.VERIFICATION)
+    sessions.begin_verification(session, round_, findings)
     verdict = verifying.verify(context, findings)
     if context.is_unchanged and not context.work.unresolved and (not verdict.passed or verdict.is_unproven):
         others = [finding for finding in verdict.findings if finding != implementing.UNCHANGED]
         verdict = replace(verdict, passed=False, is_unproven=False, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
     context.check_stop_requests()
-    sessions.write(session, phase=Session.Phase.VERIFICATION)
-    rounds.close(round_, verdict)
+    sessions.close_round(session, round_, verdict)
     return verdict
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestration.git import branches, large_files, unsupported
+from orchestration.git import branches, conflicts, large_files, unsupported
 from orchestration.git import command as git
 from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, submodules
 from orchestration.git.clones.gathering import Work
@@ -73,7 +73,10 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
     base = store.run("merge-base", new, integrated) if tip else integrated
     _hand_out(clone, State(new, base, name, new))
     missing = submodules.put(store, clone.path, new)
-    return Prepared(clone.path, clone.branch, base, not tip, conflicts=tuple(notes), missing=tuple(missing))
+    unresolved = conflicts.unresolved(store.repo, base, new) if tip and not notes else []
+    return Prepared(
+        clone.path, clone.branch, base, not tip, new, conflicts=tuple(notes), unresolved=tuple(unresolved), missing=tuple(missing)
+    )
 
 
 def commit(clone: Clone, message: str, *, max_bytes: int) -> Committed:
@@ -86,7 +89,7 @@ def commit(clone: Clone, message: str, *, max_bytes: int) -> Committed:
         work = _gathered(clone, state, message, max_bytes)
         findings = work.findings
         if work.tip == work.in_files == state.tip == state.delivered and not work.is_astray:
-            return Committed(None, findings)
+            return Committed(state.delivered, findings)
         state = replace(state, tip=work.tip, is_moving=True)
         clone.record.write(state)
         if work.tip != work.in_files:

@@ -3,7 +3,8 @@ its own (`clones`); nothing else depends on that.
 """
 
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +69,13 @@ class WorkingCopy:
         """True if the workspace's setup commands completed in this folder, with this home: an interrupted setup is repeated."""
         return Record.of(self.path).is_set_up(home)
 
-    def mark_set_up(self, home: str) -> None:
-        Record.of(self.path).set_up.write_text(home)
+    @contextmanager
+    def setting_up(self, home: str) -> Iterator[bool]:
+        """True: its setup is due. It is noted as complete when the block ends well."""
+        is_due = not self.is_set_up(home)
+        yield is_due
+        if is_due:
+            Record.of(self.path).set_up.write_text(home)
 
     @property
     def _clone(self) -> Clone:

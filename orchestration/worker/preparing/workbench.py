@@ -41,9 +41,12 @@ class Workbench:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionBench(Workbench):
-    """`directory`: of the session's own files. `traits`: of its agent. `entry_id`: empty for a run."""
+    """`directory`: of the session's own files. `private_home`: of its entry's own sandbox. `traits`: of its agent. `file_bytes`: larger files are not
+    committed. `entry_id`: empty for a run."""
 
     entry_id: str
+    private_home: Path
+    file_bytes: int
     sandboxes: Sandboxes
     directory: SessionDir
     traits: Traits
@@ -51,7 +54,7 @@ class SessionBench(Workbench):
     def scratch(self, working_copy: Path, role: str = "") -> Path:
         """The folder for a sandbox's private HOME and /tmp. The entry's own is kept with its working copy; what judges shares nothing with it."""
         if working_copy.name == self.entry_id:
-            return session_dir.private_home(self.entry_id)
+            return self.private_home
         return self.directory.private / (f"{working_copy.name}-{role}" if role else working_copy.name)
 
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
@@ -82,6 +85,8 @@ def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
     return SessionBench(
         **_common(workspace, config, mask),
         entry_id=session.entry_id or "",
+        private_home=session_dir.private_home(session.owner_id),
+        file_bytes=config.limits.file_bytes,
         sandboxes=sandbox.for_workspace(config, workspace, place=place, programs=agents.binaries(config)),
         directory=session_dir.for_session(session.pk),
         traits=agents.for_kind(agent.kind).TRAITS,

@@ -17,8 +17,9 @@ from orchestration.worker.steps.work import Work
 @dataclass
 class RoundContext:
     """The running session. `copy`: the entry's working copy, `worktree` as it was prepared. `given`: the test files of the entry's spec.
-    `protected`: the files of the base commit that judge the work and that the entry does not name. `question`: the requirements on the work. `base_tree`: the tree of the base commit. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money.
-    `is_unchanged`: its agent changed nothing in this round."""
+    `protected`: the files of the base commit that judge the work and that the entry does not name. `question`: the requirements on the work.
+    `base_tree`: of the base commit. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when
+    its agent last stopped for lack of money. `is_unchanged`: its agent changed nothing in this round."""
 
     session: Session
     entry: Entry

@@ -27,20 +27,19 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
     it goes on after an answer."""
     session, task = context.session, task + HOW_TO_ASK
     mail = delivery.waiting(context.entry.pk) if session.has_mail else Mail()
-    text = mail.before(GO_ON if mail.answers and not starts_anew and _goes_on(context) else task)
-    Round.objects.filter(pk=context.round.pk).update(prompt=text)
+    text = GO_ON if mail.answers and not starts_anew and _goes_on(context) else task
+    Round.objects.filter(pk=context.round.pk).update(prompt=mail.before(text))
     agent_run = _run_agent(context, text, mail)
     failure = agent_run.failure
     if failure is not None and failure.code in LOST and agent_run.reason in ("", "failed"):
-        conversations.forget(session.owner_id, role="implement")
-        agent_run = _run_agent(context, mail.before(task), mail)  # a new conversation, once
+        agent_run = _run_agent(context, task, mail)  # a new conversation, once: its process has forgotten the other
     while agent_run.reason == "out_of_money" and not agent_run.asked and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT, Mail())
     for turn in range(2, MAX_TURNS + 1):
         mail = delivery.messages_of(context.entry.pk) if agent_run.ok and agent_run.has_mail and not agent_run.asked else Mail()
         if not mail or not reservations.pays_round(context.session, context.bench.config):
             break
-        agent_run = _run_agent(context, mail.before(GO_ON if _goes_on(context) else task), mail, turn=turn)
+        agent_run = _run_agent(context, GO_ON if _goes_on(context) else task, mail, turn=turn)
     return agent_run
 
 
@@ -51,6 +50,7 @@ def _goes_on(context: RoundContext) -> bool:
 
 
 def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:
+    """`text`: the prompt, which the mail comes before."""
     session, bench = context.session, context.bench
     delivery.give(mail, context.round.pk)
     return process.run(
@@ -60,10 +60,10 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
         bench.config.agent,
         "implement",
         bench.directory,
-        prompt=text,
+        prompt=mail.before(text),
         cwd=context.worktree.path,
         sandboxes=bench.sandboxes,
-        scratch=bench.scratch(context.worktree.path),
+        scratch=bench.private_home,
         limit=metering.left(session),
         growth=reservations.growth_of(session, bench.config),
         turn=turn,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestration import sessions
 from orchestration.backlog.changed_files import of_others, undeclared
-from orchestration.git import branches, changes, conflicts, large_files, unsupported
+from orchestration.git import changes, large_files, unsupported
 from orchestration.git.command import GitError
 from orchestration.models import Round, Session
 from orchestration.sessions import reservations, rounds
@@ -14,11 +14,7 @@ from orchestration.verdicts import bases
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing import sharing
-from orchestration.worker.steps import (
-    conversation,
-    given_tests,
-    prompts,
-)
+from orchestration.worker.steps import conversation, given_tests, prompts
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
 from orchestration.worker.steps.work import Work
@@ -32,14 +28,13 @@ def implement(context: RoundContext) -> list[str]:
     session, opened = context.session, context.round
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    copy = context.copy
-    home = session_dir.setup_home(session.owner_id) if context.bench.sandboxes.decision.confined else "none"
-    if not copy.is_set_up(home):
-        SessionRunner(context).set_up_or_end(context.worktree.path)
-        copy.mark_set_up(home)
-    given_tests.put(context.given, context.worktree.path)
-    began_at = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
-    agent_run = conversation.run(context, text, starts_anew=bool(_conflicts(context)))
+    copy, worktree = context.copy, context.worktree
+    home = session_dir.setup_home(context.entry.pk) if context.bench.sandboxes.decision.confined else "none"
+    with copy.setting_up(home) as is_due:
+        if is_due:
+            SessionRunner(context).set_up_or_end(worktree.path)
+    given_tests.put(context.given, worktree.path)
+    agent_run = conversation.run(context, text, starts_anew=bool(worktree.conflicts or worktree.unresolved))
     early_end = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if early_end is None:
@@ -47,16 +42,15 @@ def implement(context: RoundContext) -> list[str]:
     findings = _commit(context)
     if early_end is not None:
         raise SessionOver(early_end)
-    if not agent_run.cost_known:
-        sessions.forget_price(session)
-    reservations.shrink(session, context.bench.config)
-    changed = changes.changed_files(context.bench.repo, began_at, context.round.commit)
+    reservations.shrink(session, context.bench.config, cost_known=agent_run.cost_known)
+    changed = changes.changed_files(context.bench.repo, worktree.tip, context.round.commit)
     context.is_unchanged = not findings and not set(changed) - set(context.given)  # what git refused is a change
     return findings
 
 
 def check_changes(context: RoundContext, refused: Sequence[str]) -> list[str]:
-    """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work waits for files of others."""
+    """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work
+    waits for files of others."""
     work = context.work
     unlocked = undeclared.check(context.entry, work.changes.files)
     findings = [
@@ -89,7 +83,7 @@ def _prompt(context: RoundContext) -> str:
             context.bench.config,
             number=context.round.number,
             findings_by_round=rounds.findings_for(context.entry),
-            conflicts=_conflicts(context),
+            conflicts=context.worktree.conflicts or context.worktree.unresolved,  # git's messages, or files of an earlier round
             known_failures=bases.failing(
                 context.session.workspace_id, context.base_tree, context.bench.checks_hash, but=context.question.targets
             ),
@@ -100,22 +94,14 @@ def _prompt(context: RoundContext) -> str:
         raise SessionOver(Facts("failed", "config", (message,))) from None
 
 
-def _conflicts(context: RoundContext) -> list[str]:
-    """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
-    if context.worktree.fresh:
-        return []
-    tip = branches.tip_or_raise(context.bench.repo, context.worktree.branch)
-    return list(context.worktree.conflicts) or conflicts.unresolved(context.bench.repo, context.worktree.base_sha, tip)
-
-
 def _commit(context: RoundContext) -> list[str]:
     """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
     copy = context.copy
     given_tests.put(context.given, context.worktree.path)
-    committed = copy.commit(message, max_bytes=context.bench.config.limits.file_bytes)
-    opened.commit = committed.sha or copy.export()
+    committed = copy.commit(message, max_bytes=context.bench.file_bytes)
+    opened.commit = committed.sha
     sharing.publish(context.session)
     opened.diffstat = changes.diffstat(context.bench.repo, context.worktree.base_sha, opened.commit)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
@@ -132,7 +118,7 @@ def _unchanged(context: RoundContext) -> list[str]:
 def too_large(context: RoundContext) -> list[str]:
     """Findings for files over the limit: Muster commits none, and what the agent committed itself must not be merged."""
     limits, copy = context.bench.config.limits, context.copy
-    most = limits.file_bytes
+    most = context.bench.file_bytes
     sized = large_files.committed(context.bench.repo, context.worktree.base_sha, context.round.commit, most)
     return [
         *(

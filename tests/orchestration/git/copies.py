@@ -17,5 +17,5 @@ def prepare(repo: Path, root: Path, entry: str, integration: str, *, leave_confl
     return copy_of(repo, root, entry).prepare(integration, start=start, leave_conflicts=leave_conflicts)
 
 
-def commit(repo: Path, path: Path, message: str) -> str | None:
+def commit(repo: Path, path: Path, message: str) -> str:
     return copy_of(repo, path.parent, path.name).commit(message).sha

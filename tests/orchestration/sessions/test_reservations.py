@@ -201,22 +201,23 @@ def test_after_the_work_only_the_reviewers_money_is_kept(monkeypatch: pytest.Mon
     reviewer = {"agent": {"command": "true"}}
     both = {"verifier": {**reviewer, "round_usd": Decimal("0.4")}, "interceptor": {**reviewer, "round_usd": Decimal("0.3")}}
     woken.clear()
-    reservations.shrink(session, configuration.Config.model_validate(both))
+    reservations.shrink(session, configuration.Config.model_validate(both), cost_known=True)
     assert amount(session) == usd("1.4") and project(workspace).held == usd("0.7")
     assert woken == [workspace.pk], "others may start on what comes back"
     assert session.hold is not None and session.hold.amount == usd("1.4")
-    reservations.shrink(session, configuration.Config.model_validate(both))
+    reservations.shrink(session, configuration.Config.model_validate(both), cost_known=True)
     assert woken == [workspace.pk], "nothing came back"
     both.pop("interceptor")
-    reservations.shrink(session, configuration.Config.model_validate(both))
+    reservations.shrink(session, configuration.Config.model_validate(both), cost_known=True)
     assert amount(session) == usd("1.1") and project(workspace).held == usd("0.4")
 
 
 def test_a_session_with_unknown_cost_returns_no_money() -> None:
-    session = a_session(an_entry(a_workspace(), budget="9"))
+    session, other = (a_session(an_entry(a_workspace(name=name), budget="9")) for name in ("Shop", "Other"))
     sessions.write(session, unpriced_model="unknown")
-    reservations.shrink(session, configuration.Config())
-    assert amount(session) == usd(5)
+    reservations.shrink(session, configuration.Config(), cost_known=True)
+    reservations.shrink(other, configuration.Config(), cost_known=False)
+    assert amount(session) == amount(other) == usd(5) and other.unpriced_model == "unknown"
 
 
 def test_a_settled_reservation_neither_grows_nor_shrinks() -> None:

@@ -53,7 +53,8 @@ def land(repo: Path, tree: Prepared) -> None:
 
 def test_a_new_worktree_starts_from_the_integration_branch(repo: Path, prepare, tmp_path: Path):
     tree = prepare()
-    assert tree == Prepared(tmp_path / "root/e1", "muster/e1", git(repo, "rev-parse", INTEGRATION), fresh=True)
+    tip = git(repo, "rev-parse", INTEGRATION)
+    assert tree == Prepared(tmp_path / "root/e1", "muster/e1", tip, fresh=True, tip=tip)
     assert (tree.path / "one").read_text() == "1\n"
 
 
@@ -108,7 +109,7 @@ def test_a_commit_includes_all_but_ignored_files(repo: Path, prepare):
     assert sha == git(tree.path, "rev-parse", "muster/e1")
     assert changed(tree) == [".gitignore", "new/file.py", "two"]
     assert git(tree.path, "log", "-1", "--format=%an <%ae> %s") == "Muster <muster@localhost> Round 1"
-    assert copies.commit(repo, tree.path, "again") is None
+    assert copies.commit(repo, tree.path, "again") == sha, "there was nothing to commit"
 
 
 def test_changed_files_have_their_exact_names(repo: Path, prepare):
@@ -230,7 +231,13 @@ def test_a_deleted_directory_is_recreated_from_its_branch(repo: Path, prepare):
     tree = prepare()
     copy = copies.copy_of(repo, tree.path.parent)
     assert not copy.is_set_up("home")
-    copy.mark_set_up("home")
+    with pytest.raises(OSError, match="interrupted"), copy.setting_up("home") as is_due:
+        assert is_due
+        raise OSError("interrupted")
+    with copy.setting_up("home") as is_due:
+        assert is_due
+    with copy.setting_up("home") as is_due:
+        assert not is_due
     write(tree.path / "mine", "x\n")
     sha = copies.commit(repo, tree.path, "mine")
     shutil.rmtree(tree.path)

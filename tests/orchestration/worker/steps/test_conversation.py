@@ -46,7 +46,7 @@ class Talk:
         monkeypatch.setattr(conversation, "_run_agent", self._run_agent)
 
     def _run_agent(self, context: Any, text: str, mail: Any, *, turn: int = 1) -> AgentRun:
-        self.prompts.append((text, turn))
+        self.prompts.append((mail.before(text), turn))
         following = self.results.pop(0)
         return cast(AgentRun, following(mail) if callable(following) else following)
 
@@ -83,11 +83,9 @@ def test_a_round_is_one_process_with_the_task_and_how_to_ask(talk: Talk) -> None
     [("thread_lost", "", 2), ("context_full", "failed", 2), ("thread_lost", "stopped", 1), ("auth", "failed", 1)],
 )
 def test_a_lost_conversation_begins_anew_once(talk: Talk, code: str, reason: str, count: int) -> None:
-    talk.keep()
     lost = result(failure=Failure(code, "No"), reason=reason)
     talk.run(*[lost] * count)
     assert [text for text, _ in talk.prompts] == [TASK] * count
-    assert (conversations.find(talk.session.entry_id, "implement", "claude_code") is None) is (count == 2)
 
 
 def answered(talk: Talk) -> None:
@@ -204,7 +202,7 @@ def test_each_process_of_a_round_may_spend_what_is_left_and_grow(talk: Talk, mon
     monkeypatch.setattr(conversation, "_run_agent", RUN_AGENT)
     monkeypatch.setattr(conversation.process, "run", run)
     vars(talk.context).update(writer=None, worktree=SimpleNamespace(path=None))
-    vars(talk.context.bench).update(sandboxes=None, directory=None, scratch=lambda _: None)
+    vars(talk.context.bench).update(sandboxes=None, directory=None, private_home=None)
     messages.instruct(talk.session.entry, "Hurry", by=ANA)
     talk.session.has_mail = False
     conversation.run(talk.context, "Task", starts_anew=False)
