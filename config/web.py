@@ -1,10 +1,13 @@
 """The web server as one process. `up` passes it an open socket, so that a restart refuses no connection."""
 
 import argparse
+import asyncio
+import contextlib
 import os
 import socket
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import django
@@ -48,8 +51,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     door = _door(args)
     agent_door.ports.update([door.getsockname()[1]] if door else [])
-    uvicorn.Server(uvicorn_config(application)).run(sockets=[listener, *([door] if door else [])])
+    Server(uvicorn_config(application)).run(sockets=[listener, *([door] if door else [])])
     return 0
+
+
+class Server(uvicorn.Server):
+    """Looks after itself once a second, as the date in its answers needs, and at once when it is to end. uvicorn wakes ten times a second."""
+
+    async def main_loop(self) -> None:
+        self._ending = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if hasattr(self, "_loop"):  # a signal before the first tick is seen there
+            self._loop.call_soon_threadsafe(self._ending.set)
 
 
 def _door(args: argparse.Namespace) -> socket.socket | None:

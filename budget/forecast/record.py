@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from budget.allocation import policy
@@ -12,6 +12,7 @@ from budget.forecast import inputs
 from budget.forecast.projection import Forecast
 from budget.models import ForecastRecord, Project
 from workspaces.models import Event
+from workspaces.values.standing_query import StandingQuery
 
 AT_MOST_EACH = timedelta(seconds=10)
 TICK_SHARE_S = 2.0  # a tick computes no further forecast after this time; the next tick continues with the oldest
@@ -43,6 +44,8 @@ def as_of(row: ForecastRecord, *, at: datetime, paused: bool) -> Forecast:
 
 def refresh_due() -> None:
     """For the tick: compute the forecasts whose money or activity moved, the oldest first."""
+    if not _any_due.any():
+        return
     began = time.monotonic()
     for workspace_id in _due(timezone.now()).values_list("pk", flat=True):
         refresh(workspace_id)
@@ -66,9 +69,12 @@ def _projects() -> QuerySet[Project]:
     return Project.objects.annotate(newest=Coalesce(Subquery(lines), 0))
 
 
-def _due(at: datetime) -> QuerySet[Project]:
+def _due(at: datetime | Now) -> QuerySet[Project]:
     moved = Q(forecast__computed_at__lt=at - AT_MOST_EACH) & (
         Q(forecast__version__lt=F("version")) | Q(forecast__event__lt=F("newest"))
     )
     alive = _projects().filter(workspace__deleted_at__isnull=True)
     return alive.filter(Q(forecast__isnull=True) | moved).order_by(F("forecast__computed_at").asc(nulls_first=True))
+
+
+_any_due = StandingQuery(lambda: _due(Now()))

@@ -6,6 +6,7 @@ A permit is a reservation without a session. It ends when it is given back or wh
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from budget import amounts, events, limits
@@ -16,6 +17,7 @@ from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.values import ids
+from workspaces.values.standing_query import StandingQuery
 
 DEFAULT_MINUTES = 15
 MAX_MINUTES = 24 * 60
@@ -88,11 +90,17 @@ def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
 
 def expire() -> int:
     """End expired permits. Returns how many."""
-    overdue = Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=Now())
-    ended = list(overdue)
+    ended = list(_expired()) if _any_expired.any() else []
     for permit in ended:
         close(permit, by=MUSTER, reason="its time was over")
     return len(ended)
+
+
+def _expired() -> QuerySet[Hold]:
+    return Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=Now())
+
+
+_any_expired = StandingQuery(_expired)
 
 
 def refusal_sentence(

@@ -23,6 +23,7 @@ from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, NotFound
 from workspaces.machine import hosts
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,8 @@ def begin_again_late() -> int:
     Nothing is given up while no other host could go on with it, as where the host has the repository itself; nor by a control worker that has not
     watched for so long: after a night in which all were off, the first host to come back is not the only one.
     """
+    if not _any_alone.any():
+        return 0
     away = only_on().exclude(workspace__origin="", host_id=F("workspace__host_id")).exclude(workspace__host_id="")
     away = away.filter(~Exists(_online(Worker.objects.filter(_its_host()))))
     only_on().filter(host_away_at__isnull=False).filter(Exists(_online(Worker.objects.filter(_its_host())))).update(
@@ -98,6 +101,9 @@ def begin_again_late() -> int:
         with suppress(Conflict):  # one of them lands now
             begun += _begin_again_in(workspace_id, lost)
     return begun
+
+
+_any_alone = StandingQuery(only_on)
 
 
 def _begin_again_in(workspace_id: str, lost: QuerySet[Entry]) -> int:

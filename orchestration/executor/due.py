@@ -4,6 +4,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from orchestration.facts.reasons import OUT_OF_LINE, WITHOUT_MONEY
 from orchestration.models import Entry, Executor
+from workspaces.values.standing_query import StandingQuery
 
 _ALIVE = Entry.objects.filter(workspace_id=OuterRef("pk"), deleted_at__isnull=True)
 _READY = _ALIVE.filter(status=Entry.Status.PENDING, unmet_dependencies=0, parked_behind__isnull=True).exclude(
@@ -27,3 +28,6 @@ def for_proposals() -> QuerySet[Executor]:
 
 def _running() -> QuerySet[Executor]:
     return Executor.objects.filter(state=Executor.State.RUNNING).order_by("pk")
+
+
+any_for_a_cycle, any_for_proposals = StandingQuery(for_a_cycle), StandingQuery(for_proposals)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from budget.ledger import permits
@@ -24,6 +24,7 @@ from orchestration.sessions import Ending, anomalies
 from orchestration.sessions.absent_hosts import settling
 from workspaces import activity
 from workspaces.access import MUSTER
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +41,10 @@ def run() -> None:
     permits.expire()
     settling.give_up_overdue()
     funding.share_out_all_due()
-    proposing = set(due.for_proposals().values_list("pk", flat=True))
+    proposing = set(due.for_proposals().values_list("pk", flat=True)) if due.any_for_proposals.any() else set()
     for workspace_id in proposing:
         expanding.start_due(workspace_id)
-    for workspace_id in due.for_a_cycle().values_list("pk", flat=True):
+    for workspace_id in due.for_a_cycle().values_list("pk", flat=True) if due.any_for_a_cycle.any() else ():
         funding.unblock_affordable(workspace_id, wake=False)
         dispatch.cycle(workspace_id)
     for workspace_id in proposing:
@@ -54,21 +55,17 @@ def run() -> None:
 def give_back() -> int:
     """End claims whose host went away, or takes nothing any more, before it took them: their entries start on another host, and nothing
     counts against them."""
+    if not _any_overdue.any():
+        return 0
     able = online.able(within_s=settings.LEASE_S).filter(slots__gt=0)
-    waiting = Session.of_any_role.filter(
-        status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
-    )
-    stranded = waiting.exclude(host_id="").exclude(host_id__in=able.values("host_id")).select_related("workspace", "hold")
+    stranded = _overdue().exclude(host_id="").exclude(host_id__in=able.values("host_id")).select_related("workspace", "hold")
     ending = Ending(Session.Outcome.INTERRUPTED, "Its host went away before it began")
     return sum(sessions.conclude(session, ending, expected=Session.Status.CLAIMED) for session in stranded)
 
 
 def enqueue_again() -> int:
     """Enqueue claimed sessions again that no worker took: the message was lost, or all workers are busy."""
-    overdue = Session.of_any_role.filter(
-        status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
-    )
-    claims = list(overdue.values_list("id", "attempt", "host_id"))
+    claims = list(_overdue().values_list("id", "attempt", "host_id")) if _any_overdue.any() else []
     if claims:
         Session.of_any_role.filter(pk__in=[id_ for id_, _, _ in claims]).update(enqueued_at=Now())
         wake_ups.enqueue_sessions(claims)
@@ -76,11 +73,18 @@ def enqueue_again() -> int:
     return len(claims)
 
 
+def _overdue() -> QuerySet[Session]:
+    return Session.of_any_role.filter(status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S))
+
+
+_any_overdue = StandingQuery(_overdue)
+
+
 def release_orphans() -> int:
     """Release the locks and reservations of idle entries and ended sessions. There should be none; each is recorded in activity."""
     freed = 0
-    orphaned = orphans.filter_orphans(FileLock.objects.filter(entry__status__in=orphans.IDLE))
-    for workspace_id, entry_id in set(orphaned.values_list("workspace_id", "entry_id")):
+    orphaned = _orphaned()
+    for workspace_id, entry_id in set(orphaned.values_list("workspace_id", "entry_id")) if _any_orphaned.any() else ():
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=workspace_id)
             if orphaned.filter(entry=entry_id).exists():
@@ -88,11 +92,29 @@ def release_orphans() -> int:
                 event = events.LocksReleased(count=count)
                 activity.record(workspace_id, event, by=MUSTER, object_id=entry_id, reason="orphan")
                 freed += count
-    still_locking = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
-    Entry.objects.filter(~Exists(still_locking), parked_behind__isnull=False).update(parked_behind=None)
-    stranded = Hold.objects.filter(state=Hold.State.OPEN, session__status=Session.Status.ENDED)
-    for reservation in stranded:  # a session's end settles it in the same transaction: this covers manually changed rows
+    if _any_behind_nothing.any():
+        _behind_nothing().update(parked_behind=None)
+    for reservation in (
+        _stranded() if _any_stranded.any() else ()
+    ):  # a session's end settles it in the same transaction: this covers manually changed rows
         Hold.objects.filter(pk=reservation.pk, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
         reason = "its session had ended"
         activity.record(reservation.project_id, events.HoldSettled(), by=MUSTER, object_id=reservation.session_ref, reason=reason)
     return freed
+
+
+def _orphaned() -> QuerySet[FileLock]:
+    return orphans.filter_orphans(FileLock.objects.filter(entry__status__in=orphans.IDLE))
+
+
+def _behind_nothing() -> QuerySet[Entry]:
+    still_locking = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
+    return Entry.objects.filter(~Exists(still_locking), parked_behind__isnull=False)
+
+
+def _stranded() -> QuerySet[Hold]:
+    return Hold.objects.filter(state=Hold.State.OPEN, session__status=Session.Status.ENDED)
+
+
+_any_orphaned, _any_behind_nothing = StandingQuery(_orphaned), StandingQuery(_behind_nothing)
+_any_stranded = StandingQuery(_stranded)

@@ -11,6 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.models import Worker, sql_dialect
 from workspaces.machine import disk, release
+from workspaces.values.standing_query import StandingQuery
 
 MAX_SKEW_S = 60.0
 DISK = "Its disk is nearly full: free some space, and its session worker goes on"
@@ -30,9 +31,14 @@ def that_stops() -> str:
 
 def of_version() -> str:
     """This release may not run beside the one of the control workers."""
+    if not _any_control_of_another.any(release.NUMBER):
+        return ""
     control = Worker.objects.filter(queue="control").exclude(version="").order_by("-seen_at")
     server = control.values_list("version", flat=True).first()
     return release.why_incompatible(release.NUMBER, server) if server else ""
+
+
+_any_control_of_another = StandingQuery(lambda number: Worker.objects.filter(queue="control").exclude(version__in=["", number]))
 
 
 def of_clock() -> str:

@@ -14,6 +14,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Landing, PullRequest, Worker
 from orchestration.repositories import local_repository
 from workspaces.models import Workspace
+from workspaces.values.standing_query import StandingQuery
 
 State = Integration.State
 STOPS_DISPATCH = (State.RED, State.WAITING, State.UNUSABLE)
@@ -88,18 +89,38 @@ def _moved(row: Integration, config: configuration.Config) -> tuple[bool, bool]:
 def wake_due() -> None:
     """The tick's safety net: landings and pull requests that nobody looks at, branches that a person may have put right, and remotes whose base branch may have
     moved while executors run."""
+    if _any_idle.any():
+        _idle().update(due=True)
+    if _any_elsewhere.any():
+        _elsewhere().update(due=True)
+    if _any_local.any():
+        for row in _local().select_related("workspace__executor"):
+            follow_local(row)
+
+
+def _idle() -> QuerySet[Integration]:
     stopped = Q(workspace__executor__stop_all_at__isnull=False)
     to_try = Q(state__in=Landing.UNDECIDED) & ~Q(tried_tip=OuterRef("tip"))
     may_begin = Q(not_before__isnull=True) | Q(not_before__lte=Now())
     queued = Landing.objects.filter(may_begin, Q(state__in=Landing.OPEN) | to_try, workspace=OuterRef("pk"))
     with_person = Q(undelivered__gt="") | Q(state__in=(State.RED, State.WAITING))
     idle = Integration.objects.filter(due=False, lease_until__isnull=True, workspace__deleted_at__isnull=True)
-    idle.filter(Exists(queued) | Exists(_unsettled()) | with_person).exclude(stopped).update(due=True)
-    running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
-    elsewhere = ~Q(workspace__origin="") | Q(workspace__executor__config__land_by="pull_request")
-    running.filter(elsewhere, due=False).update(due=True)
-    for row in running.filter(due=False, lease_until__isnull=True).exclude(tip="").select_related("workspace__executor"):
-        follow_local(row)
+    return idle.filter(Exists(queued) | Exists(_unsettled()) | with_person).exclude(stopped)
+
+
+def _elsewhere() -> QuerySet[Integration]:
+    return _running().filter(~Q(workspace__origin="") | Q(workspace__executor__config__land_by="pull_request"), due=False)
+
+
+def _local() -> QuerySet[Integration]:
+    return _running().filter(due=False, lease_until__isnull=True).exclude(tip="")
+
+
+def _running() -> QuerySet[Integration]:
+    return Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
+
+
+_any_idle, _any_elsewhere, _any_local = StandingQuery(_idle), StandingQuery(_elsewhere), StandingQuery(_local)
 
 
 def follow_local(row: Integration) -> None:
@@ -121,11 +142,16 @@ def due(worker: Worker) -> list[str]:
     """Workspaces where a lander must look, or was killed: whose lease is free, or of a worker that is on this host or gone. Not those whose
     repository cannot be used.
     """
+    if not _any_due.any():
+        return []
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     is_due = Q(due=True) | Q(lease_until__isnull=False)
     usable = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True, workspace__executor__repository_code="")
     alive = usable.filter(free | Q(worker__isnull=True) | Q(worker__host=worker.host))
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
+
+
+_any_due = StandingQuery(lambda: Integration.objects.filter(Q(due=True) | Q(lease_until__isnull=False)))
 
 
 def others_wait(workspace_id: str) -> bool:

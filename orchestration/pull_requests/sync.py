@@ -26,6 +26,7 @@ from orchestration.verdicts import store
 from workspaces.errors import NotFound
 from workspaces.secrets import masking
 from workspaces.secrets.masking import Mask
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 15, 900
 
 def run_due() -> int:
     """Look at each row that is due, the longest unseen first. Returns how many."""
-    ids = list(due().values_list("pk", flat=True)[:MAX_AT_ONCE])
+    ids = list(due().values_list("pk", flat=True)[:MAX_AT_ONCE]) if _any_due.any() else []
     return sum(look(id_) for id_ in ids)
 
 
@@ -54,6 +55,9 @@ def due() -> QuerySet[PullRequest]:
     started = ~Q(workspace__executor__state=Executor.State.STOPPED)  # a restored copy leaves them to the Muster that opened them
     undecided = PullRequest.objects.filter(started, state__in=PullRequest.UNDECIDED, **alive)
     return undecided.filter(free, allowed, is_time, pushed=F("head")).order_by(F("looked_at").asc(nulls_first=True), "pk")
+
+
+_any_due = StandingQuery(due)
 
 
 def look(row_id: int) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from statistics import median
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from budget import amounts
@@ -16,6 +16,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from workspaces import activity
 from workspaces.access import MUSTER
+from workspaces.values.standing_query import StandingQuery
 
 RATE_FACTOR = 4  # times the usual rate
 MIN_SPENT = amounts.usd("0.10")  # below this a session's rate means little
@@ -53,12 +54,11 @@ def judge(now: Pace, rate: float | None, *, from_own_rounds: bool) -> str:
 
 
 def flag(at: datetime | None = None) -> int:
-    """Check the running sessions of all workspaces, in two queries and one for each workspace. Returns how many were flagged."""
+    """Check the running sessions of all workspaces, in three queries and one for each workspace. Returns how many were flagged."""
+    if not _any_to_check.any():
+        return 0
     at = at or timezone.now()
-    running = Session.objects.filter(
-        status=Session.Status.RUNNING, anomaly="", started_at__isnull=False, hold__drawn__gte=MIN_SPENT
-    )
-    running = running.annotate(drawn=F("hold__drawn"))
+    running = _to_check().annotate(drawn=F("hold__drawn"))
     paces = {session: Pace(session.drawn, (at - session.started_at).total_seconds()) for session in running}  # type: ignore[operator]
     suspects = [session for session, pace in paces.items() if pace.seconds >= MIN_RUNTIME_S]
     if not suspects:
@@ -73,6 +73,11 @@ def flag(at: datetime | None = None) -> int:
     return flagged
 
 
+def _to_check() -> QuerySet[Session]:
+    return Session.objects.filter(status=Session.Status.RUNNING, anomaly="", started_at__isnull=False, hold__drawn__gte=MIN_SPENT)
+
+
+_any_to_check = StandingQuery(_to_check)
 _Paces = dict[str, list[Pace]]
 
 

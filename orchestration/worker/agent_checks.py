@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from orchestration import configuration
@@ -25,13 +26,21 @@ from orchestration.worker.agents.shared.interface import Traits
 from workspaces.models import Workspace
 from workspaces.secrets import masking
 from workspaces.secrets.sealing import Sealed
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
 
+def _due() -> QuerySet[AgentCheck]:
+    return AgentCheck.objects.filter(due=True, workspace__deleted_at__isnull=True)
+
+
+_any_due = StandingQuery(_due)
+
+
 def run_due(worker: Worker) -> int:
     """Check every workspace that asks for it. Returns how many. Two workers may check the same one: both write what is true on their host."""
-    rows = list(AgentCheck.objects.filter(due=True, workspace__deleted_at__isnull=True))
+    rows = list(_due()) if _any_due.any() else []
     for row in rows:
         try:
             ok, message = _masked_check(row.workspace_id)

@@ -113,6 +113,7 @@ class Heartbeat:
     def end(self) -> None:
         """Interrupt every session; their entries are queued again."""
         self._stopping.set()
+        self._check_requested.set()
         for flags in list(self.supervised.values()):
             flags.request_end("interrupted")
 
@@ -126,6 +127,7 @@ class Heartbeat:
         flags = StopFlags(session.pk, session.attempt)
         with self._lock:
             self.supervised[session.pk] = flags
+        self._check_requested.set()  # without a session the loop sleeps long
         if self._stopping.is_set():
             flags.request_end("interrupted")
         try:
@@ -149,11 +151,12 @@ class Heartbeat:
     def _beat_loop(self) -> None:
         renewed_at = time.monotonic()
         while self.supervised or not self._stopping.is_set():
-            self._check_requested.wait(settings.POLL_S)
+            renew_every = min(settings.LEASE_S / 4, 10)
+            self._check_requested.wait(settings.POLL_S if self.supervised else renew_every)
             self._check_requested.clear()  # before the read: a request that arrives meanwhile triggers the next one
             try:
                 self._read_requests()
-                if time.monotonic() - renewed_at >= min(settings.LEASE_S / 4, 10):
+                if time.monotonic() - renewed_at >= renew_every:
                     close_old_connections()  # not before each read: it makes the next statement check the connection first
                     self._renew()
                     renewed_at = time.monotonic()

@@ -27,6 +27,7 @@ from orchestration.worker.agent_run import journals
 from orchestration.worker.endings import Left
 from orchestration.worker.preparing import sharing
 from workspaces.machine import hosts
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,8 @@ def _try(action: Callable[[Session], bool], session: Session) -> bool:
 def suspects() -> list[Session]:
     """Sessions of this host whose worker process is dead or ignored a kill request, and sessions of any host whose lease and grace have
     passed."""
+    if not _any_running.any():
+        return []
     overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
     here = _here()
     overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
@@ -72,9 +75,14 @@ def suspects() -> list[Session]:
     return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
 
 
+_any_running = StandingQuery(lambda: Session.of_any_role.filter(status=Session.Status.RUNNING))
+
+
 def ended_elsewhere() -> list[Session]:
     """Sessions of this host that others have ended while it was away: only its files say what they spent. Not those of a process that is online
     under another name, as in a container beside this one: it says so itself."""
+    if not settling.any_silent.any():
+        return []
     mine = Q(host_id=hosts.host_id()) | Q(host_id="", host=socket.gethostname())
     neighbours = Worker.objects.filter(host_id=hosts.host_id(), seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
     others = neighbours.exclude(host=socket.gethostname()).values("host")
@@ -173,6 +181,11 @@ def _commit_work(session: Session) -> None:
 def _forget_dead_workers() -> None:
     here = Worker.objects.filter(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
     dead = [worker.pk for worker in here if not _is_worker_alive(worker)]
+    if not dead and not _any_forgotten.any():
+        return
     Worker.objects.filter(Q(pk__in=dead) | Q(seen_at__lt=Now() - FORGET_WORKER_AFTER)).exclude(
         sessions__status=Session.Status.RUNNING
     ).delete()
+
+
+_any_forgotten = StandingQuery(lambda: Worker.objects.filter(seen_at__lt=Now() - FORGET_WORKER_AFTER))

@@ -14,6 +14,7 @@ from orchestration.models import Entry, Executor, Session
 from orchestration.repositories import local_repository
 from orchestration.sessions.folders import session_dir
 from workspaces.machine import hosts
+from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ OWN = "muster/"
 def look_at_all() -> Collection[str]:
     """Open and close the circuit breakers of repositories. Of the running workspaces without anything to do, a few each time. Returns the
     workspaces whose repository is back."""
+    if not _any_at_work.any():
+        return []
     executors = Executor.objects.filter(workspace__deleted_at__isnull=True, workspace__host_id__in=("", hosts.host_id()))
     entries = Entry.objects.filter(workspace_id=OuterRef("pk"), deleted_at__isnull=True)
     has_work = Exists(entries.exclude(status__in=[Entry.Status.DONE, Entry.Status.FAILED]))
@@ -42,6 +45,9 @@ def look_at_all() -> Collection[str]:
             log.info("repository.breaker_closed", workspace=executor.pk)
             back.append(executor.pk)
     return back
+
+
+_any_at_work = StandingQuery(lambda: Executor.objects.filter(Q(repository_code__gt="") | Q(state=Executor.State.RUNNING)))
 
 
 def _next_idle(idle: QuerySet[Executor]) -> list[Executor]:

@@ -1,6 +1,7 @@
 """The web process believes only named proxies about the client of a request."""
 
 import asyncio
+import signal
 from typing import Any
 
 import pytest
@@ -37,3 +38,24 @@ def test_a_proxy_that_is_named_is_believed_and_no_other(settings: Any) -> None:
         "what the visitor wrote before it is not"
     )
     assert seen_by_the_app("192.0.2.1", "203.0.113.5") == ("192.0.2.1", "http")
+
+
+def test_the_server_ends_at_once_without_looking_ten_times_a_second() -> None:
+    ticks: list[int] = []
+
+    async def end_after_the_first_tick() -> None:
+        server = web.Server(web.uvicorn_config(None))
+        on_tick = server.on_tick
+
+        async def count(counter: int) -> bool:
+            ticks.append(counter)
+            return await on_tick(counter)
+
+        server.on_tick = count  # type: ignore[method-assign]
+        looking = asyncio.create_task(server.main_loop())
+        await asyncio.sleep(0)
+        server.handle_exit(signal.SIGTERM, None)
+        await looking
+
+    asyncio.run(end_after_the_first_tick())
+    assert len(ticks) == 2, "the first one, and the one that the signal woke"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
 from workspaces import activity, paging
@@ -17,6 +17,7 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery
 from workspaces.notices import channels
 from workspaces.outgoing.posting import Result
+from workspaces.values.standing_query import StandingQuery
 
 LEASE_S = 60
 PAUSES_S = (10, 60, 5 * 60, 30 * 60, 2 * 3600)
@@ -30,14 +31,22 @@ MAX_BATCH = 500
 
 def list_due() -> dict[str, list[int]]:
     """The oldest due deliveries by channel id, in order. Paused channels are left out."""
-    awake = Q(channel__enabled=True) & (Q(channel__rests_until__isnull=True) | Q(channel__rests_until__lte=Now()))
-    ready = Delivery.objects.filter(awake, state=Delivery.State.PENDING, due_at__lte=Now())
+    if not _any_ready.any():
+        return {}
     place = Window(RowNumber(), partition_by=["channel_id"], order_by=["due_at", "pk"])
-    first = ready.annotate(place=place).filter(place__lte=MAX_BATCH)
+    first = _ready().annotate(place=place).filter(place__lte=MAX_BATCH)
     by_channel: dict[str, list[int]] = defaultdict(list)
     for channel_id, pk in first.order_by("due_at", "pk").values_list("channel_id", "pk"):
         by_channel[channel_id].append(pk)
     return dict(by_channel)
+
+
+def _ready() -> QuerySet[Delivery]:
+    awake = Q(channel__enabled=True) & (Q(channel__rests_until__isnull=True) | Q(channel__rests_until__lte=Now()))
+    return Delivery.objects.filter(awake, state=Delivery.State.PENDING, due_at__lte=Now())
+
+
+_any_ready = StandingQuery(_ready)
 
 
 def claim(delivery_id: int) -> Delivery | None:

@@ -15,6 +15,7 @@ from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Digest
 from workspaces.notices.schedule import Schedule
 from workspaces.people import preferences
+from workspaces.values.standing_query import StandingQuery
 
 DEFAULT_HOUR = 8
 MAX_BATCH = 100
@@ -72,6 +73,9 @@ def skip_missed(channel: Channel) -> None:
     at = timezone.now()
     for digest in Digest.objects.filter(channel=channel, due_at__lte=at):
         Digest.objects.filter(pk=digest.pk).update(due_at=_schedule(digest).after(at))
+
+
+any_kept = StandingQuery(Digest.objects.all)
 
 
 def due(at: datetime) -> Iterator[tuple[Digest, Period]]:

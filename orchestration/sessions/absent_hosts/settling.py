@@ -20,6 +20,7 @@ from orchestration.sessions.absent_hosts import estimates
 from orchestration.sessions.metering import Usage
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
+from workspaces.values.standing_query import StandingQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ def silent() -> QuerySet[Session]:
     holds = Hold.objects.exclude(awaits_host="")
     rows = Session.of_any_role.filter(hold__in=holds, status=Session.Status.ENDED)
     return rows.select_related("entry__account__project", "entry__workspace", "workspace__executor", "hold")
+
+
+any_silent = StandingQuery(silent)
 
 
 def book_count(session: Session, count: Count) -> bool:
@@ -71,8 +75,15 @@ def _most(priced: Iterable[tuple[Usage, Category, str]], pace: estimates.Pace | 
 
 def give_up_overdue() -> int:
     """Charge an estimate for each whose host had its time. Returns how many."""
-    overdue = silent().filter(hold__state=Hold.State.AWAITING, hold__awaits_until__lt=Now())
+    overdue = _overdue() if _any_overdue.any() else ()
     return sum(_give_up(session, "its host did not come back in time", by=MUSTER) for session in overdue)
+
+
+def _overdue() -> QuerySet[Session]:
+    return silent().filter(hold__state=Hold.State.AWAITING, hold__awaits_until__lt=Now())
+
+
+_any_overdue = StandingQuery(_overdue)
 
 
 def give_up_host(host_id: str, *, by: Caller) -> int:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orchestration.git import history
@@ -20,6 +20,7 @@ from orchestration.repositories.authority import Authority, Moved
 from orchestration.sessions import Superseded
 from workspaces.machine import hosts
 from workspaces.models import Workspace
+from workspaces.values.standing_query import StandingQuery
 
 MAX_ASKED = 20  # at a time: sessions and landings use the connection too
 
@@ -51,9 +52,10 @@ def publish(session: Session) -> None:
 
 def share_asked(*, but: Collection[str]) -> None:
     """Share what landings wait for, and this host alone has."""
-    mine = Q(entry__host_id__in=(hosts.host_id(), socket.gethostname()), entry__is_shared=False)
-    asked = Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False).exclude(workspace__in=but)
-    asked = asked.exclude(workspace__executor__state=Executor.State.STOPPED)
+    here = (hosts.host_id(), socket.gethostname())
+    if not _any_asked.any(here):
+        return
+    asked = _asked(here).exclude(workspace__in=but).exclude(workspace__executor__state=Executor.State.STOPPED)
     for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
         authority, entry = local_repository.authority_of(landing.workspace), landing.entry
         if authority is None or entry is None or not history.has(authority.repo, landing.commit):
@@ -63,6 +65,14 @@ def share_asked(*, but: Collection[str]) -> None:
                 Entry.objects.filter(pk=entry.pk).update(is_shared=True, host_away_at=None)
                 queue.has_come([landing])
                 branch.wake(landing.workspace_id)
+
+
+def _asked(here: tuple[str, str]) -> QuerySet[Landing]:
+    mine = Q(entry__host_id__in=here, entry__is_shared=False)
+    return Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False)
+
+
+_any_asked = StandingQuery(_asked)
 
 
 def tidy_all(*, but: Collection[str]) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.models.sql.compiler import SQLCompiler
 from django.db.utils import ConnectionHandler
 from django.utils.timezone import now
 
 from orchestration.edge import tasks, worker_process
-from orchestration.models import Worker
-from tests.factories import a_worker
+from orchestration.models import Executor, Worker
+from orchestration.worker.lander.service import Service
+from tests.factories import a_worker, a_workspace
 from workspaces.machine import hosts
 from workspaces.values import ids
 
@@ -97,3 +99,25 @@ def test_a_task_with_an_id_that_is_none_does_nothing(monkeypatch: pytest.MonkeyP
     for id_, attempt in (("", 1), (session, "1"), (session, 2)):
         tasks.run_session(id_, attempt)
     assert ran == [workspace, workspace, (session, 2, "heartbeat")]
+
+
+@pytest.mark.django_db
+def test_a_tick_and_a_lander_without_work_build_next_to_no_sql(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_workspace()
+    Executor.objects.update(state=Executor.State.STOPPED)
+    lander = Service(a_worker())
+    built: list[str] = []
+    as_sql = SQLCompiler.as_sql
+
+    def note(compiler: SQLCompiler, *arguments: Any, **options: Any) -> Any:
+        built.append(compiler.query.model.__name__)
+        return as_sql(compiler, *arguments, **options)
+
+    monkeypatch.setattr(worker_process, "close_old_connections", lambda: None)
+    monkeypatch.setattr(SQLCompiler, "as_sql", note)
+    for _ in range(2):  # the second time, what is asked each time is there
+        built.clear()
+        worker_process.tick()
+        lander._look_at = 0
+        lander.run_due()
+    assert len(built) <= 6, built

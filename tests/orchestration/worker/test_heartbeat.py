@@ -375,3 +375,25 @@ def test_a_worker_that_comes_online_wakes_the_executors_that_run(monkeypatch: py
     a_workspace(name="Paused", state="paused")
     module._enqueue_all_cycles()
     assert woken == [running.pk]
+
+
+def test_the_loop_polls_for_its_sessions_alone_and_a_new_one_wakes_it(
+    heartbeat: Heartbeat, session: Session, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 1:
+            heartbeat.supervised[session.pk] = StopFlags(session.pk, session.attempt)
+        if len(waits) == 3:
+            heartbeat.supervised.clear()
+            heartbeat.end()
+
+    with heartbeat.supervising(session):
+        assert heartbeat._check_requested.is_set(), "the loop slept until the next renewal"
+    monkeypatch.setattr(heartbeat._check_requested, "wait", wait)
+    monkeypatch.setattr(heartbeat, "_read_requests", lambda: None)
+    monkeypatch.setattr(module, "connection", SimpleNamespace(close=lambda: None))
+    heartbeat._beat_loop()
+    assert waits == [min(settings.LEASE_S / 4, 10), settings.POLL_S, settings.POLL_S]
