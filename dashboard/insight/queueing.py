@@ -1,49 +1,57 @@
 """The time that entries waited for their first session: percentiles by nearest rank, computed by the database in one query."""
 
-from collections import defaultdict
 from collections.abc import Hashable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Window
-from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import RowNumber
+from django.db import connection
+from django.db.models import DurationField, ExpressionWrapper, F, FloatField, Func, QuerySet
 
 from dashboard.insight.figures import Waits
 from orchestration.models import Session
 
 ALL = object()
 """The key of all groups together."""
-PERCENTILES = {"p50": 50, "p95": 95}
+SHARES = (0.5, 0.95)
+
+# Columns: of all, key, is now, p50, p95. `percentile_disc` is the nearest rank.
+_POSTGRESQL = """
+    SELECT grouping(key) = 1, key, is_now, percentile_disc(%s) WITHIN GROUP (ORDER BY wait), percentile_disc(%s) WITHIN GROUP (ORDER BY wait)
+    FROM ({first}) first GROUP BY GROUPING SETS ((key, is_now), (is_now))"""
+_RANKED = """
+    SELECT {of_all}, max(key), is_now, min(wait) FILTER (WHERE place >= %s * n), min(wait) FILTER (WHERE place >= %s * n) FROM (
+        SELECT *, row_number() OVER (PARTITION BY {groups} ORDER BY wait) AS place, count(*) OVER (PARTITION BY {groups}) AS n FROM first)
+    GROUP BY {groups}"""
+_SQLITE = (
+    "WITH first AS MATERIALIZED ({first})"
+    + _RANKED.replace("{of_all}", "0").replace("{groups}", "key, is_now")
+    + " UNION ALL "
+    + _RANKED.replace("{of_all}", "1").replace("{groups}", "is_now")
+)
+
+
+class _Days(Func):
+    """The time between two times, for SQLite: Django's own difference calls Python for each row."""
+
+    template = "(julianday(%(expressions)s))"
+    arg_joiner = ") - julianday("
+    output_field = FloatField()
 
 
 def percentiles(sessions: QuerySet[Session]) -> dict[tuple[Hashable, bool], Waits]:
     """By (key, is now), the annotations of `sessions`, and by (ALL, is now)."""
-    wait = ExpressionWrapper(F("claimed_at") - F("entry__created_at"), output_field=DurationField())
-    first = sessions.filter(attempt=1).order_by().annotate(wait=wait)
-    ranked = _ranked(_ranked(first, "", "key", "is_now"), "_of_all", "is_now")
-    at_rank = Q()
-    for percent in PERCENTILES.values():
-        at_rank |= Q(rank=_rank(percent, "n")) | Q(rank_of_all=_rank(percent, "n_of_all"))
-    waits: dict[tuple[Hashable, bool], dict[str, timedelta]] = defaultdict(dict)
-    for row in ranked.filter(at_rank).values("key", "is_now", "wait", "rank", "n", "rank_of_all", "n_of_all"):
-        for name, percent in PERCENTILES.items():
-            if row["rank"] == -(-percent * row["n"] // 100):
-                waits[row["key"], row["is_now"]][name] = row["wait"]
-            if row["rank_of_all"] == -(-percent * row["n_of_all"] // 100):
-                waits[ALL, row["is_now"]][name] = row["wait"]
-    return {key: Waits(**named) for key, named in waits.items()}
+    is_postgresql = connection.vendor == "postgresql"
+    times = F("claimed_at"), F("entry__created_at")
+    wait = ExpressionWrapper(times[0] - times[1], output_field=DurationField()) if is_postgresql else _Days(*times)
+    first = sessions.filter(attempt=1).order_by().annotate(wait=wait).values("key", "is_now", "wait")
+    sql, parameters = first.query.sql_with_params()
+    template, ordered = (_POSTGRESQL, (*SHARES, *parameters)) if is_postgresql else (_SQLITE, (*parameters, *SHARES, *SHARES))
+    with connection.cursor() as cursor:
+        cursor.execute(template.format(first=sql), ordered)
+        rows = cursor.fetchall()
+    return {(ALL if of_all else key, bool(is_now)): Waits(*map(_wait, waits)) for of_all, key, is_now, *waits in rows}
 
 
-def _ranked(sessions: QuerySet[Any], suffix: str, *columns: str) -> QuerySet[Any]:
-    partition = [F(column) for column in columns]
-    rank = Window(RowNumber(), partition_by=partition, order_by="wait")
-    ranked: QuerySet[Any] = sessions.annotate(
-        **{f"rank{suffix}": rank, f"n{suffix}": Window(Count("pk"), partition_by=partition)}
-    )
-    return ranked
-
-
-def _rank(percent: int, n: str) -> CombinedExpression:
-    """Percent of n, rounded up. Integers."""
-    return (F(n) * percent + 99) / 100
+def _wait(value: Any) -> timedelta | None:
+    """SQLite's days are exact to a tenth of a millisecond."""
+    return timedelta(milliseconds=round(value * 86_400_000)) if isinstance(value, float) else value

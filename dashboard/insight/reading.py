@@ -1,14 +1,14 @@
 """The figures of rounds, summed by the database: two queries, whatever the number of rounds. Triggers keep the money and the tokens of each
 round, so the ledger is not read."""
 
-from collections.abc import Hashable
-from dataclasses import fields
+from collections.abc import Hashable, Iterator
 from datetime import date, tzinfo
-from typing import Any
 
-from django.db.models import BooleanField, Case, Count, Expression, F, FilteredRelation, Q, QuerySet, Sum, Value, When
+from django.db import connection
+from django.db.models import BooleanField, Case, Expression, F, Q, Value, When
 from django.db.models.functions import TruncDate
 
+from budget.models import RoundSpend
 from dashboard.insight import queueing
 from dashboard.insight.figures import Figures, Row, Waits
 from dashboard.shared.lists.span import Span
@@ -26,11 +26,11 @@ def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row
     """A row for each group with a round that ended in the span, in no order, and the row of all. `by`: model, agent, group, person, day."""
     now: dict[Hashable, Figures] = {}
     before: dict[Hashable, Figures] = {}
-    for sums in _sums(workspace_id, span, by, zone):
-        figures = Figures(**{field.name: sums[field.name] or 0 for field in fields(Figures)})
-        (now if sums["is_now"] else before)[sums["key"]] = figures
+    for key, is_now, figures in _sums(workspace_id, span, by, zone):
+        (now if is_now else before)[_of_database(key, by)] = figures
     sessions = Session.objects.filter(_ended_in(span), workspace=workspace_id, status=Session.Status.ENDED)
-    waits = queueing.percentiles(sessions.annotate(key=_key(by, zone), is_now=_is_now(span)))
+    read = queueing.percentiles(sessions.annotate(key=_key(by, zone), is_now=_is_now(span)))
+    waits = {(_of_database(key, by), is_now): wait for (key, is_now), wait in read.items()}
 
     def row(key: Hashable, figures: Figures, earlier: Figures) -> Row:
         compared = earlier if span.before else None
@@ -40,25 +40,35 @@ def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row
     return [row(key, figures, before.get(_earlier(key, span), Figures())) for key, figures in now.items()], every
 
 
+def _of_database(key: Hashable, by: str) -> Hashable:
+    """SQLite has no dates."""
+    return date.fromisoformat(key) if by == "day" and isinstance(key, str) else key
+
+
 def _earlier(key: Hashable, span: Span) -> Hashable:
     """The same group in the period before; of a day, the day that is as long before as the span is long."""
     return key - (span.until - span.since) if isinstance(key, date) and span.since else key
 
 
-def _sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> QuerySet[Round, Any]:
-    spend = FilteredRelation("entry__account__rounds", condition=Q(entry__account__rounds__number=F("number")))
+# The ORM would join the accounts between.
+_SUMS = f"""
+    SELECT key, is_now, count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
+        count(*) FILTER (WHERE is_first AND is_passed), sum(cost), sum(cost) FILTER (WHERE is_wasted), sum(input_tokens), sum(cached_tokens)
+    FROM ({{rounds}}) ended LEFT JOIN {RoundSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
+    GROUP BY key, is_now"""
+
+
+def _sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> Iterator[tuple[Hashable, bool, Figures]]:
     rounds = Round.objects.filter(_ended_in(span, "session__"), session__workspace=workspace_id).order_by()
-    grouped = rounds.annotate(key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), spend=spend)
-    return grouped.values("key", "is_now").annotate(
-        rounds=Count("pk"),
-        landed=Count("entry", filter=LANDED, distinct=True),
-        first=Count("pk", filter=FIRST),
-        first_passed=Count("pk", filter=FIRST & PASSED),
-        cost=Sum("spend__cost"),
-        wasted=Sum("spend__cost", filter=WASTED),
-        input_tokens=Sum("spend__input_tokens"),
-        cached_tokens=Sum("spend__cached_tokens"),
+    marks = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
+    marked = rounds.annotate(
+        key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
     )
+    sql, parameters = marked.values("key", "is_now", "account_id", "entry_id", "number", *marks).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS.format(rounds=sql), parameters)
+        for key, is_now, *sums in cursor.fetchall():
+            yield key, bool(is_now), Figures(*(int(value or 0) for value in sums))
 
 
 def _key(by: str, zone: tzinfo, path: str = "") -> Expression | F:

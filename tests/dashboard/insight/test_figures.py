@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from budget import ledger
@@ -179,3 +181,11 @@ def test_a_second_round_is_no_first_one(shop: Workspace) -> None:
     figures = rows(shop)[1].now
     assert (figures.rounds, figures.first, figures.first_passed) == (2, 1, 0)
     assert (figures.cost, figures.wasted, figures.input_tokens, figures.cached_tokens) == (usd("2"), usd("1"), 800, 600)
+
+
+def test_two_queries_read_no_account_and_call_no_python_for_each_row(shop: Workspace) -> None:
+    worked(shop, "m", "1")
+    with CaptureQueriesContext(connection) as queries:
+        rows(shop)
+    assert len(queries) == 2
+    assert not any("budget_account" in query["sql"] or "django_" in query["sql"] for query in queries.captured_queries)
