@@ -4,7 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.timezone import now
 
@@ -177,3 +179,12 @@ def test_today_begins_at_the_readers_midnight(shop: Workspace, zone: str) -> Non
         today, _ = landed(shop, midnight, now()), landed(shop, midnight - timedelta(seconds=1), now())
         assert seqs(built(shop)["landed"]) == [today]
         assert filters.backlog(shop.pk).filter(filters.by_status(shop.pk, "landed")).get().seq == today
+
+
+def test_an_empty_column_is_not_read_and_questions_only_while_one_waits(ana: Client) -> None:
+    shop = seed.empty("Ready", cap="9", budget="9")
+    an_entry(shop)
+    with CaptureQueriesContext(connection) as queries:
+        board(ana, shop)
+    (piles,) = [query["sql"] for query in queries if query["sql"].startswith("SELECT 'ready', row_number()")]
+    assert "orchestration_question" not in piles and "'review'" not in piles
