@@ -1,6 +1,7 @@
 """Rules for every test: `slow` by folder, databases copied from a template, and a fast password hasher."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+    slow = tuple(f"{Path(__file__).parent / folder}{os.sep}" for folder in SLOW)
     for item in items:
-        if any(item.path.is_relative_to(here / folder) for folder in SLOW):
+        if str(item.path).startswith(slow):
             item.add_marker(pytest.mark.slow)
             limit = item.get_closest_marker("timeout")
             seconds = limit.args[0] if limit else float(item.config.getini("timeout"))

@@ -5,6 +5,7 @@ of the run does, however many processes it has.
 import fcntl
 import os
 from collections.abc import Generator, Sequence, Set
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -39,10 +40,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> tuple[bool, int, int]:
-    file = str(item.path.relative_to(TESTS)) if item.path.is_relative_to(TESTS) else ""
+    return _is_alone(item), *_place_of_file(item.path)
+
+
+@cache
+def _place_of_file(path: Path) -> tuple[int, int]:
+    file = str(path.relative_to(TESTS)) if path.is_relative_to(TESTS) else ""
     suite = file.split("/")[0]
     place = LONGEST.index(file) if file in LONGEST else len(LONGEST)
-    return _is_alone(item), SUITES.index(suite) if suite in SUITES else -1, place
+    return SUITES.index(suite) if suite in SUITES else -1, place
 
 
 def _is_alone(item: pytest.Item) -> bool:
