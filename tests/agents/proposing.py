@@ -18,6 +18,7 @@ from tests.agents.test_codex import codex
 from tests.agents.test_gemini import gemini
 from tests.agents.test_opencode import opencode
 from tests.faults.harness import Client, Running
+from tests.patience import PATIENCE
 
 AGENTS: dict[str, Callable[[ScriptedLLM, str], dict[str, Any]]] = {
     "claude": claude,
@@ -28,7 +29,7 @@ AGENTS: dict[str, Callable[[ScriptedLLM, str], dict[str, Any]]] = {
 USAGE = {"input": 2000, "output": 100, "cache_read": 4000}
 LOOK = command_turn("ls", usage=USAGE)
 PROSE = text_turn("I would rather write about it.", usage=USAGE)
-SETTLE_S = 120  # until twelve CLIs reach a step on two busy cores
+SETTLE_S = 120 * PATIENCE  # until the CLIs of a step reach it on two busy cores
 
 
 @dataclass(frozen=True)
