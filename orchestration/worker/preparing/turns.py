@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-AT_ONCE = max(2, os.cpu_count() or 1)
+AT_ONCE = 2 * (os.cpu_count() or 2)  # each waits half of its time for git and the disk
 PATIENCE_S = 1.0
 """A clone or a remote may take long: the others go on beside it."""
 LOOK_S = 0.05
