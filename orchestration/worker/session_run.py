@@ -31,7 +31,6 @@ from orchestration.worker import availability, endings, host_faults, reaper, rep
 from orchestration.worker.endings import Facts, Fault, SessionOver, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
-from orchestration.worker.preparing.turns import turns
 from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying, work
@@ -64,14 +63,11 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         sessions.conclude(session, endings.after(Facts("not_begun", "host", (fault,))))
         return
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
-        turns.take(lambda: bool(stop_flags.reason))
         try:
             with masking.hiding():
                 _run_to_end(session, stop_flags)
         except (OperationalError, InterfaceError) as error:
             _end_after_outage(session, stop_flags, error)
-        finally:
-            turns.give_back()
 
 
 def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
@@ -201,8 +197,6 @@ def _run_round(context: RoundContext) -> Verdict:
     sandbox_sentence = context.bench.sandboxes.decision.sentence
     context.round = round_ = sessions.begin_round(session, base_commit=base, sandbox=sandbox_sentence)
     is_new = session.work == Entry.Work.IMPLEMENT
-    if not is_new or context.bench.config.setup:
-        turns.give_back()  # before checks or a setup, which may take long
     continues = not is_new and round_.agent_done
     findings = implementing.implement(context) if is_new else []
     if not round_.commit:  # else its commit is the head

@@ -34,7 +34,6 @@ from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
-from orchestration.worker.preparing.turns import turns
 from workspaces.models import Role as TokenRole
 from workspaces.people import tokens
 from workspaces.secrets.sealing import Sealed
@@ -123,7 +122,6 @@ def run(
             mailbox = Mailbox(session, directory.questions, writer.mask, record=task.record, mail=mail, round_id=round_id)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], writer.mask, growth, mailbox)
         job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
-        turns.give_back()  # what follows waits for the agent
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
