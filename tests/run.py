@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW = ("faults", "agents", "hosts", "forges", "journeys")
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what is no SQL of ours was tested with the first
-FILES_AT_A_TIME = 2 * (os.cpu_count() or 2)  # of the slow suites, which wait for half of their time
+FILES_AT_A_TIME = (os.cpu_count() or 2) + 1  # of the slow suites, which wait for half of their time
 MOST_REPEATED = 6  # more failures than that are no matter of a loaded machine
 INSTALLERS = {
     "tests/agents": "tests.agents.clis",

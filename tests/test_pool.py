@@ -40,7 +40,7 @@ def log(tmp_path: Path, request: pytest.FixtureRequest) -> list[list[str]]:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone: alone\n")
     options = ["-p", "no:django", "-p", "no:schemathesis", "-p", "tests.plugins.pool", "-n", "3", "--dist", request.param]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    env |= {"PYTHONPATH": str(ROOT), "MUSTER_TEST_TURN": str(tmp_path / "turn"), "MUSTER_TEST_ALONE": str(tmp_path / "alone")}
+    env |= {"PYTHONPATH": str(ROOT), "MUSTER_TEST_TURN": str(tmp_path / "turn")}
     done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line.split() for line in (tmp_path / "log").read_text().splitlines()]

@@ -57,12 +57,12 @@ def _is_alone(item: pytest.Item) -> bool:
 
 def _alone_file() -> Path:
     """The ids of the tests that run alone."""
-    return Path(os.environ["MUSTER_TEST_ALONE"])
+    return Path(f"{os.environ['MUSTER_TEST_TURN']}.alone")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Waits for its turn before the test's own time begins. In CI the turns are those of two runs."""
+    """Waits for its turn before the test's own time begins."""
     with open(os.environ["MUSTER_TEST_TURN"], "w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
         try:

@@ -58,10 +58,8 @@ def _start(*, is_worker: bool) -> None:
     if not is_worker:
         os.environ.pop("DATABASE_URL", None)
     os.environ.update(json.loads(answer))
-    if not is_worker:  # files of the run, for tests that run alone (pool.py)
-        folder = Path(os.environ["MUSTER_DATA_DIR"]).parent
-        os.environ["MUSTER_TEST_TURN"] = os.environ.pop("MUSTER_TEST_TURN_OF_ALL", "") or str(folder / "turn")
-        os.environ["MUSTER_TEST_ALONE"] = str(folder / "alone")
+    if not is_worker:  # a file of the run, for tests that run alone (pool.py)
+        os.environ["MUSTER_TEST_TURN"] = str(Path(os.environ["MUSTER_DATA_DIR"]).with_name("turn"))
     os.environ["MUSTER_SANDBOX"] = (
         "none"  # tests/sandbox and tests/agents choose otherwise: other tests' agents touch files all over the host
     )
