@@ -47,6 +47,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a whole chain of migrations
 def test_an_upgraded_database_is_the_same_as_a_new_one(tmp_path: Path, server: str) -> None:
     shapes = {}
     for name in ("upgraded", "new"):
