@@ -40,7 +40,7 @@ def command(socket_path: Path, folder: Path, *, password_file: Path | None = Non
         "maxmemory-policy": "noeviction",
         "dir": str(folder),
         "save": "",
-        "hz": "4",  # it wakes so often for its own upkeep, ten times unless told
+        "hz": "4",  # times a second that it wakes for its own upkeep; its default is ten
         "daemonize": "no",
         "always-show-logo": "no",
     }

@@ -73,7 +73,7 @@ def _joined(repo: Path, row: PullRequest, theirs: str) -> str:
 
 
 def _move_branch(repo: Path, entry: Entry, head: str) -> None:
-    """What the branch had is kept under a ref of Muster's own. Raises GitError."""
+    """The branch's former work is kept under a ref of Muster's own. Raises GitError."""
     before = branches.tip(repo, entry.branch)
     if before == head:
         return

@@ -136,7 +136,7 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str, *, proposes: bool)
 
 
 def _approval_rules(lease: Lease) -> Approve:
-    """As they were when the lease last looked, which is before each batch: a person who has just asked for approvals counts on them."""
+    """The rules at the last look of the lease, which is before each batch: a person who has just asked for approvals counts on them."""
     return configuration.load(lease.row.workspace.executor.config).approve
 
 
