@@ -1,4 +1,4 @@
-"""For every request: an id, a checked host name, and from the API the number of the release, and JSON in every case."""
+"""Middleware of every request: an id, a checked host name; on the API also JSON for each answer, and the number of the release."""
 
 import uuid
 from collections.abc import Callable

@@ -67,7 +67,7 @@ class Up(Supervisor):
         return listener
 
     def _listen_for_agents(self) -> socket.socket:
-        """On the next port, or any free one: agents are given the address."""
+        """The socket for agents: on the port after the web server's, or on any free one, since agents get the address."""
         try:
             return sockets.listen(self.host, self.port + 1)
         except (OSError, OverflowError):

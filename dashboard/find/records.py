@@ -24,7 +24,8 @@ def workspaces(mine: Collection[Workspace]) -> Iterator[Hit]:
 
 
 def entries(mine: dict[str, Workspace], here: Workspace | None, words: Sequence[str]) -> list[Hit]:
-    """Those of this workspace, or of all where the person is in none. By number, id, or words of its text; the one with the number first, then the newest."""
+    """Entries with this number, id or words, in the workspace `here`, or without one in all of the person's. The entry with that number comes first, then
+    the newest."""
     if not _worth_reading(words):
         return []
     rows = Entry.objects.filter(_scope(mine, here), deleted_at__isnull=True)

@@ -7,8 +7,7 @@ from typing import Any
 from budget import amounts
 from orchestration.landing import reads as landing
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import base_tests as on_base
-from orchestration.proposals import editing
+from orchestration.proposals import base_tests, editing
 from orchestration.proposals.context import snapshots
 from workspaces.models import Workspace
 
@@ -37,8 +36,8 @@ LABELS = {"priority": "Priority", "depends_on": "Waits for", "rounds": "Rounds",
 
 @dataclass(frozen=True)
 class Row:
-    """A proposal as the page shows it. `outrun`: why the backlog has outrun it, while it is open. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
-    headings with their lines. `files`: each with whether it is new. `on_base`: the words and the tone of what its tests said before the work.
+    """A proposal as the page shows it. `outrun`: why an open one no longer fits the backlog. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
+    headings with their lines. `files`: each with whether it is new. `base_tests`: the words and the tone for its tests before the work.
     `is_without_test`: it is an open new entry that names none, and no case that fails on the base looks like it.
     """
 
@@ -51,7 +50,7 @@ class Row:
     needs: list[str]
     parts: list[tuple[str, list[str]]]
     files: list[tuple[str, bool]]
-    on_base: tuple[str, str] | None
+    base_tests: tuple[str, str] | None
     failing: list[tuple[str, str]]
     test_files: list[tuple[str, str]]
     estimate: str
@@ -106,7 +105,7 @@ def _row(proposal: Proposal, seqs: Mapping[str, str], outrun: str, likely: Mappi
         parts,
         [(path, True) for path in spec.get("files_to_create") or ()]
         + [(path, False) for path in spec.get("files_to_modify") or ()],
-        _on_base(proposal),
+        _tests_before_work(proposal),
         list(proposal.tests_on_base.get("failing", {}).items()),
         list((spec.get("test_files") or {}).items()),
         _estimate(proposal),
@@ -121,12 +120,12 @@ def _estimate(proposal: Proposal) -> str:
     return f"{chances} to pass after 1, 2, 3 rounds of {amounts.format_usd(proposal.estimate['round'])}"
 
 
-def _on_base(proposal: Proposal) -> tuple[str, str] | None:
-    """None also where its note says what is wrong with its tests."""
+def _tests_before_work(proposal: Proposal) -> tuple[str, str] | None:
+    """The words and the tone for the state of its tests. None: there is no state to show, or the proposal's note says what is wrong with them."""
     state = proposal.tests_on_base.get("state", "")
-    if state not in on_base.WORDS or (proposal.note and state != "red"):
+    if state not in base_tests.WORDS or (proposal.note and state != "red"):
         return None
-    return on_base.WORDS[state], "good" if state == "red" else "warn"
+    return base_tests.WORDS[state], "good" if state == "red" else "warn"
 
 
 def _children(proposal: Proposal, seqs: Mapping[str, str]) -> list[str]:

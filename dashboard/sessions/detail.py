@@ -85,7 +85,7 @@ def answer_spend(page_request: PageRequest, session_id: str) -> HttpResponse:
     is_true = form.get("is_true") == "1"
     reason = form.get("reason", "").strip()[:400] or ("" if is_true else f"{page_request.caller.name} says so")
     corrected = spend_doubts.answer(session, is_true=is_true, by=page_request.caller, reason=reason)
-    sentence = "It counts as reported" if is_true else f"{amounts.format_usd(-corrected)} is taken back"
+    sentence = "The spend stays booked as reported" if is_true else f"{amounts.format_usd(-corrected)} is taken back"
     return done(page_request, f"{sentence}: its agent goes on")
 
 

@@ -29,7 +29,7 @@ def of(html: str) -> str:
 
 
 def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str], str]) -> JsonResponse:
-    """Those of the regions `names` that differ from what is shown, each with its version; and the names of those that failed."""
+    """JSON with the HTML and the version of each region in `names` that differs from the version in `shown`, and the names of those that failed to render."""
     changed, failed = {}, []
     for name in names:
         try:

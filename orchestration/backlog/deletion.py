@@ -144,7 +144,7 @@ def _rejoin(parent: Entry, *, by: Caller) -> None:
 
 
 def _needed_by(ids: Sequence[str]) -> dict[str, str]:
-    """Those of these entries that others depend on which are not among them, each with the first few of these others."""
+    """The entries in `ids` that entries outside of `ids` wait for, each with the ids of the first few that wait, as text."""
     waits: dict[str, list[str]] = defaultdict(list)
     links = Dependency.objects.filter(depends_on_id__in=ids, entry__deleted_at__isnull=True).exclude(entry_id__in=ids)
     for needed, waiting in links.order_by("entry__seq").values_list("depends_on_id", "entry_id"):

@@ -17,7 +17,7 @@ from workspaces.access import MUSTER
 
 
 def proofs(repo: Path, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
-    """By entry: how the work of these landings, which this tip contains, makes it done. Asks git: call it before the transaction."""
+    """The way in which each landed entry is done, by its id. The tip must contain the landings. Runs git: call it before the transaction."""
     proved: dict[str, Done] = {}
     for landing in landings:
         if landing.entry_id and (done := newest_work.proof(landing.entry_id, repo, tip) or of_others(landing, tip)):

@@ -92,8 +92,8 @@ def _inherited(row: Entry, drafts: Sequence[Draft]) -> list[Draft]:
 
 
 def _funded(row: Entry, drafts: Sequence[Draft], by: Caller) -> list[Draft]:
-    """With their parts of the parent's budget. Of a share, nothing is divided: they get shares of the plan as any entry, and those with budgets
-    of their own together at most what the plan has for entries without."""
+    """The children's drafts with their budgets. A parent's own budget is divided among them. A parent with a share of the plan has none to divide: its
+    children get shares like any entry, and budgets that they ask for may not exceed what the plan has free."""
     asked = [draft.budget for draft in drafts]
     if row.account.own_budget or row.account.human_locked:
         parts = dividing.parts(row.account.headroom, asked)

@@ -138,7 +138,7 @@ def passing_on(entry_ids: Collection[str], holders: Collection[str]) -> dict[str
 
 
 def _needs(ids: set[str]) -> dict[str, set[str]]:
-    """For each of these entries and all behind them, the entries that it waits for and that are not done."""
+    """The unfinished entries that each of these waits for directly; the same for each of those in turn, up to MAX_CHAIN steps."""
     needs: dict[str, set[str]] = {}
     frontier = ids
     for _ in range(MAX_CHAIN):

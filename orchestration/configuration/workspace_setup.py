@@ -147,7 +147,8 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
 
 
 def beyond_the_schema(config: configuration.Config) -> dict[str, str]:
-    """By property, what a schema cannot see: it depends on this server's settings and files. Only where a person saves, never for a stored config."""
+    """Problems of a config by property that depend on this server's settings and files. Checked when a person saves it: a stored config must stay readable
+    on every host."""
     problems = reach_of_judges.problems(config)
     if config.forge is not None and config.forge.url:
         try:

@@ -102,8 +102,8 @@ def _forges_loop() -> None:
 
 
 def _upkeep_loop() -> None:
-    """On a host without a control worker: only its own processes can end the sessions of a worker that died there, with their journals and
-    their work."""
+    """The upkeep of a host without a control worker. When a worker dies, only processes of its host can read its sessions' journals, save their work and
+    end them."""
     while True:
         time.sleep(settings.TICK_S)
         _run(_look_after_this_host)

@@ -254,7 +254,7 @@ def _shares_money(entry: Waiting, capacity: Capacity) -> bool:
 
 
 def is_short(cycle_input: CycleInput, line: Sequence[Waiting]) -> bool:
-    """Not every free slot can have all that a round may cost."""
+    """True if there is too little money to fill every free slot with a round at its ceiling."""
     cycle_budget = _cycle_budget(cycle_input)
     paid = [entry for entry in line if entry.status == "pending" and not entry.verify_only][: cycle_input.free_slots]
     most = sum(

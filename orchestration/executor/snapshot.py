@@ -190,7 +190,7 @@ def _doubted(rows: list[dict[str, Any]], config: configuration.Config) -> str:
     return next(
         (
             f"#{row['seq']}'s agent reported {amounts.format_usd(row['booked'])} where {amounts.format_usd(row['reserved'])} was reserved: "
-            "nothing more starts with it, until somebody says on that session's page whether it is true"
+            "nothing more starts with it until a person confirms or rejects that spend on the session's page"
             for row in sorted(rows, key=lambda row: row["seq"])
             if row["agent"] in kinds
         ),

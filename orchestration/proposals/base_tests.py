@@ -41,7 +41,8 @@ class BaseTests:
 def judge(
     entries: Mapping[int, ProposedEntry], runs: Sequence[CheckRun], before: Iterable[CheckRun] = ()
 ) -> dict[int, BaseTests]:
-    """By the entry's place. `runs`: the checks on the base with the test files of all these entries. `before`: on the base without them."""
+    """The state of each entry's tests before the work, by its place in the answer. `runs`: the checks on the base with the test files of all these entries;
+    `before`: without them."""
     reports = _reports(runs)
     if not reports:
         all_green = bool(runs) and all(run.is_green for run in runs)

@@ -61,5 +61,5 @@ def _quoted(text: str, limit: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what would act there: a mention calls people, and a comment hides text or forges a marker."""
+    """Text that has no effect on a forge. A mention would notify people; an HTML comment would hide text, or forge the marker."""
     return _MENTION.sub("@\u200b", text.replace("<!--", "&lt;!--").replace("\0", ""))

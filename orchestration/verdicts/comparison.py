@@ -180,7 +180,8 @@ def _missing_targets(compared: Sequence[_Compared], base: Mapping[str, CheckRun]
 
 
 def _no_gain(compared: Sequence[_Compared], question: Question) -> list[str]:
-    """Without targets on a base that is not green: new cases alone are no evidence. Also writes the note that the evidence is weak."""
+    """The finding `no_gain`, for work without targets on a red base that turns no failing case green: new cases alone are no evidence. Work that turns some
+    green gets a note that the evidence is weak."""
     red = [each for each in compared if each.base_failing]
     if question.targets or question.policy == "all_green" or not red:
         return []

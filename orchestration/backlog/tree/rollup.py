@@ -26,8 +26,8 @@ class Child(Protocol):
 
 
 def state_of(children: Sequence[Child]) -> Next:
-    """In progress while one is; done when all are. Failed when nothing but failures is left, and what waits for these; blocked when
-    none of the others can start by itself."""
+    """The state of a split entry: in progress while a child is, done when all are. It has failed when all other children have failed or wait for
+    failed ones, and is blocked when none of the others can start by itself."""
     if any(child.status == "in_progress" for child in children):
         return Next("in_progress")
     if children and all(child.status == "done" for child in children):

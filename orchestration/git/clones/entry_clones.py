@@ -194,7 +194,7 @@ def _hand_out(clone: Clone, state: State) -> None:
 
 
 def _make_room(path: Path) -> None:
-    """For a new clone: its setup is yet to run. A folder that Muster did not make, or whose record is gone, may contain work: it is moved away."""
+    """Clear the path for a new clone. A folder there may contain work, so it is moved to `.lost`. The record of setup is removed: setup has to run again."""
     for file in (Record.of(path).index, Record.of(path).set_up):
         file.unlink(missing_ok=True)
     if os.path.lexists(path):

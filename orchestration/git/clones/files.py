@@ -23,7 +23,7 @@ def put(store: Store, path: Path, commit: str) -> None:
 
 
 def move(store: Store, path: Path, old: str, new: str) -> bool:
-    """From one commit to another, if nothing that is not in the index is in the way. False: nothing was changed."""
+    """Move the files of a working copy from commit `old` to `new`. False: a file that is not in the index is in the way, and nothing was changed."""
     code, _, _ = store.attempt("read-tree", "-m", "-u", old, new, index=Record.of(path).index, tree=path)
     return code == 0
 

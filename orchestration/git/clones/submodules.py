@@ -56,7 +56,7 @@ def _put(store: Store, top: Path, path: Path, commit: str, home: Path, levels: i
 
 
 def _pinned(store: Store, commit: str, home: Path) -> Iterator[Submodule]:
-    """Those that .gitmodules names, where the commit has them. `home`: the user's repository of the commit."""
+    """The submodules that .gitmodules names and that the commit contains. `home`: git's folder of the user's repository, whose `modules/` has theirs."""
     links = set(changes.submodules(store.path, commit, env=store.env()))
     if not links:
         return

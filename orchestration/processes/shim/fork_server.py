@@ -62,7 +62,7 @@ class ForkServer:
         return True
 
     def become_shim(self, reply: int, handles: list[int]) -> NoReturn:
-        """In the child. It starts its agent only at the worker's word: a worker that has not heard from it starts another one."""
+        """Turn this forked child into a shim. It starts its agent only once the worker has answered: a worker that got no pid starts another shim instead."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

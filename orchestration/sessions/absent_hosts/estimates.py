@@ -27,7 +27,7 @@ class Pace:
 
 
 def pace(session: Session) -> Pace | None:
-    """By its own reports, else by those of other sessions in the same role. None: nobody knows what a request costs here."""
+    """The spend per second and per request of a session, from its own reports, else from those of other sessions in its role. None: there are neither."""
     rows = _reports(LedgerEntry.objects.filter(session_ref=session.pk))
     own = rows.aggregate(spent=Sum("amount"), request=Max("amount"), first=Min("at"), last=Max("at"))
     began = session.started_at or own["first"]

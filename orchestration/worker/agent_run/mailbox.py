@@ -117,8 +117,8 @@ class Mailbox:
             self._given = mail
 
     def after_tool(self, payload: Mapping[str, Any]) -> tuple[str, str]:
-        """For its CLI's hook: what was written to it since, and why it must end its turn. What the call before handed over has arrived, since the
-        CLI went on. Called from the endpoint's threads."""
+        """New messages for the agent, and the reason to end its turn or "", for the hook that its CLI runs after a tool. This call confirms that the messages
+        of the call before have arrived, since the CLI went on. Runs in the endpoint's threads."""
         if payload.get("agent_id"):  # a subagent: its conversation is not the one that people write to
             return "", ""
         with self._lock:

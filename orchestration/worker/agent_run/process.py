@@ -290,8 +290,8 @@ def _task(
 
 
 def _token(session: Session) -> str:
-    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it. Raises Superseded, and ends the token
-    again, where another worker has ended the session meanwhile."""
+    """A new token, with which the agent reports progress and usage. The agent of a run gets none: it reports on stdout. Raises Superseded, and ends the
+    token, if another worker has ended the session meanwhile."""
     name = f"session {session.pk}"
     token = tokens.create(name, role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster")
     try:

@@ -23,8 +23,8 @@ class Left:
 
 
 def of_lost(left: Left) -> Facts:
-    """With a failed verdict, a question or proposals, only the conclusion was missing. If the round had passed, or its work was done, the next
-    session only verifies and merges it."""
+    """The facts of a session whose worker died. If it had a failed verdict, a question or proposals, it ends as that: only its end was missing. If its round
+    had passed, or its work was done, the next session only verifies and merges that."""
     return replace(
         _happened(left),
         is_run=left.is_run,

@@ -80,7 +80,8 @@ def push_due(lease: Lease) -> None:
 
 
 def _push(lease: Lease, row: PullRequest) -> bool:
-    """Only where the branch is as Muster left it: commits of others are not overwritten. False: it failed, which is shown; it is tried again."""
+    """Push the work, unless others have pushed to its branch: their commits are never overwritten. False: the push failed; the entry says why, and it is
+    tried again."""
     if lease.bench.config.forge is None:
         problem = "The config names no forge any more: name one, or put the entry on hold"
     elif not lease.bench.is_home and not lease.bench.origin:

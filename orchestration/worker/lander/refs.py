@@ -117,8 +117,8 @@ def tidy(lease: Lease) -> None:
 
 
 def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
-    """Those of these landings whose commits are here, once what other hosts shared is fetched: nothing else reads a landing's commit. The others
-    wait for the host that has theirs, which is asked for it; where there is none, their entries begin again. Raises Unreachable."""
+    """The landings whose commits are in this repository, after fetching what other hosts have shared. Each other landing waits for the host that has its
+    commit; if no host can have it, its entry begins again. Nothing else reads a landing's commit. Raises Unreachable."""
     missing = _missing(lease, landings)
     if missing and lease.bench.shared is not None:
         lease.bench.shared.fetch_work(landing.entry_id for landing in missing if landing.entry_id)

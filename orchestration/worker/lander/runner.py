@@ -37,7 +37,7 @@ class LanderRunner:
         self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
 
     @cached_property
-    def _boxes(self) -> Sandboxes:
+    def _sandboxes(self) -> Sandboxes:
         """Raises HostFault."""
         return sandbox.for_workspace(self.lease.bench.config, self.lease.bench.workspace, place="landing")
 
@@ -60,7 +60,7 @@ class LanderRunner:
         record = self.directory.record_for("check")
         env, scratch = self._environment(), self.directory.private / checkout.name
         argv = supervise.argv_of(command)
-        started = self._boxes.start(checkout, env, scratch=scratch, files=self.directory.files)
+        started = self._sandboxes.start(checkout, env, scratch=scratch, files=self.directory.files)
         spec = agent_process.Spec(
             argv=argv,
             cwd=str(checkout),
@@ -74,7 +74,7 @@ class LanderRunner:
             limits=started.limits,
             sandbox=started.sandbox,
         )
-        missing = self._boxes.missing()
+        missing = self._sandboxes.missing()
         with agent_process.start(spec) as process:  # ends it whatever is raised
             for line in process.lines(poll_s=POLL_S):
                 if line is not None:

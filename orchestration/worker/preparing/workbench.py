@@ -78,7 +78,8 @@ class LanderBench(Workbench):
 
 
 def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
-    """From now on, texts of others show no secret of the workspace. Raises HostFault where the sandbox that the config requires is missing."""
+    """The workbench of a session. From this call on, the workspace's secrets are masked in foreign text. Raises HostFault if the sandbox that the config
+    requires is missing."""
     workspace = session.workspace
     place = session.role if session.is_run else str(session.entry.seq)
     mask = masking.hide(_mask(workspace, config))

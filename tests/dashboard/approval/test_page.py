@@ -102,7 +102,7 @@ def test_a_comment_can_be_removed_until_the_work_is_sent_back(ana: Client, work:
 def test_a_viewer_reads_and_decides_nothing(work: Waiting) -> None:
     vera = client_of("vera", "viewer", work[0].workspace)
     seen = vera.get(address(work)).content.decode()
-    assert "Your role may look, and not decide" in seen and 'id="approve"' not in seen
+    assert "Your role allows you to read this, but not to decide" in seen and 'id="approve"' not in seen
     for tail in ("approve/", "send-back/", "comments/", "locks/"):
         assert vera.post(address(work, tail), {"commit": work[2].commit}).status_code == 403
 

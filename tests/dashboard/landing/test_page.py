@@ -48,7 +48,7 @@ def token_of(asked: HttpResponse) -> str:
 def test_a_young_workspace_shows_its_agent_and_what_fails_on_the_base(ana: Client, red: Shop) -> None:
     agent_checks.run_due(Worker.objects.get())
     seen = text_of(ana, address(red))
-    assert "1 of 3 tests pass. Work is not refused because of the 2 that fail." in seen
+    assert "1 of 3 tests pass. The 2 that fail do not count against new work." in seen
     assert "Make them the goal" in seen and "looks for its program" not in seen
 
 
@@ -83,7 +83,7 @@ def test_the_form_offers_first_the_failing_cases_of_the_entry(ana: Client, red: 
     seen = unescape(
         text_of(ana, address(red, "entries/new/"), fragment="failing", content="Implement multiply", modifies="", creates="")
     )
-    assert "2 tests fail on the base; 1 may be this entry's" in seen
+    assert "2 tests fail on the base; 1 seems to belong to this entry" in seen
     assert seen.index("t.test_multiply") < seen.index("t.test_divide")
 
 

@@ -209,7 +209,7 @@ def test_the_setup_names_a_remote_that_cannot_be_used_and_one_that_accepts_branc
     Worker.objects.filter(queue="sessions").update(unreachable={workspace.pk: sentence}, host="build-1", seen_at=now())
     text = text_of(vera, f"/w/{workspace.pk}/")
     assert f"<strong>Repository</strong>, from build-1: {sentence}." in text
-    assert "<code>https://git.example.org/shop.git</code> accepts branches alone" in text
+    assert "<code>https://git.example.org/shop.git</code> accepts only branches" in text
     assert "geheim" not in text + text_of(vera, "/") + text_of(vera, f"/w/{workspace.pk}/settings/")
 
 

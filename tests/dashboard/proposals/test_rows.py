@@ -60,7 +60,7 @@ def test_a_new_entry_shows_all_that_it_brings() -> None:
     assert (shown.body, shown.needs, shown.differences) == ("Of all kinds", ["#7", "ref"], [])
     assert shown.parts == [("Requirements", ["r1", "r2"]), ("Acceptance criteria", ["c"]), ("Tests to make pass", ["t.a"])]
     assert (shown.files, shown.test_files) == ([("new.py", True), ("old.py", False)], [("t.py", "assert 0")])
-    assert (shown.on_base, shown.failing) == (("fail before the work, as they must", "good"), [("t.a", "why")])
+    assert (shown.base_tests, shown.failing) == (("fail before the work, as they must", "good"), [("t.a", "why")])
     assert shown.estimate == "50 %, 75 %, 100 % to pass after 1, 2, 3 rounds of $0.25" and shown.is_without_test
     assert row(after={"content": "P", "spec": {"requirements": "as text"}}).parts == [("Requirements", ["as text"])]
     assert not row("add", "applied").is_without_test and not row(outrun="x").is_without_test and row().estimate == ""
@@ -79,7 +79,7 @@ def test_a_new_entry_shows_all_that_it_brings() -> None:
 def test_what_its_tests_did_before_the_work_is_shown_unless_its_note_does(
     state: str, note: str, shown: tuple[str, str] | None
 ) -> None:
-    assert row(tests_on_base={"state": state}, note=note).on_base == shown
+    assert row(tests_on_base={"state": state}, note=note).base_tests == shown
 
 
 def test_a_change_shows_each_value_before_and_after() -> None:

@@ -338,8 +338,8 @@ def test_spend_far_beyond_a_reservation_is_a_question_for_who_may_change_budgets
     sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "used up"))
     page = f"/w/{workspace.pk}/workers/{session.pk}/"
     question = "nothing more starts with this agent"
-    assert question in text_of(vera, page) and "It is not" not in text_of(vera, page)
-    assert "It is true" in text_of(bea, page)
+    assert question in text_of(vera, page) and "Reject spend" not in text_of(vera, page)
+    assert "Confirm spend" in text_of(bea, page)
     assert vera.post(f"{page}spend/", {"is_true": "0"}).status_code == 403
     assert bea.post(f"{page}spend/", {"is_true": "0"}).status_code == 303
-    assert question not in text_of(bea, page) and "says that its spend is not true" in text_of(bea, page)
+    assert question not in text_of(bea, page) and "rejected the spend that the agent reported" in text_of(bea, page)

@@ -92,7 +92,8 @@ def _object_files(objects: Path) -> Iterator[str]:
 
 
 def _pack(store: Store, view: Path, quarantine: Path, commits: Sequence[str], known: Sequence[str], wrap: Wrap) -> None:
-    """Only this git reads what the agent wrote: inside the sandbox, where there is one. What it writes is read as hostile as well."""
+    """Pack the agent's commits into the quarantine. The git of this call alone reads what the agent wrote, in the sandbox if there is one, and its output is
+    not trusted either."""
     command = ("pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset")
     line = wrap(git.argv(f"--git-dir={view}", *command), readable=[view, store.objects])
     request = "".join(f"{commit}\n" for commit in [*commits, "--not", *known]).encode()
