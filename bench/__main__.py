@@ -27,6 +27,7 @@ APART = (
     "handover",
     "hosts",
     "landed",
+    "starts",
     "stopping",
     "steering",
     "working",

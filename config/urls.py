@@ -5,8 +5,8 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 
 from config.http import api_docs, health, static_files
-from config.http.api import api
 from config.http.metrics import metrics
+from config.http.when_asked import WhenAsked
 from workspaces.people import login_links, login_page
 
 admin.autodiscover()
@@ -15,7 +15,7 @@ urlpatterns = [
     path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/docs", api_docs.page, name="api-docs"),
-    path("api/v1/", api.urls),
+    WhenAsked("api/v1/", "config.http.api", namespace="api-1"),
     path("login/", login_page.Page.as_view(), name="login"),
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,8 @@ from django.urls import get_resolver  # noqa: E402
 from config import prepared  # noqa: E402
 from config.http import agent_door  # noqa: E402
 from workspaces.people import login_links  # noqa: E402
+
+API = "config.http.api"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +67,8 @@ class Server(uvicorn.Server):
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), 1)
+            if API not in sys.modules:  # the first pages did not wait for it
+                await asyncio.to_thread(import_module, API)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

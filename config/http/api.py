@@ -252,3 +252,6 @@ def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """The database is unavailable or busy: the change was rolled back, and a retry may succeed."""
     log.error("database.unavailable", error=str(error))
     return errors.unavailable(request, error)
+
+
+urlpatterns = api.urls[0]

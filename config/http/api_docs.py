@@ -8,8 +8,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from config.http.api import api
-
 VERBS = ("get", "post", "put", "patch", "delete")
 STATUSES = {
     "200": "done",
@@ -32,6 +30,8 @@ STREAM: dict[str, Any] = {
 
 def page(request: HttpRequest) -> HttpResponse:
     """Operations by tag, each with an example to copy, rendered from the OpenAPI document."""
+    from config.http.api import api  # half a second of CPU, which only this page needs
+
     document = api.get_openapi_schema(path_prefix="/api/v1/")
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, operations in document["paths"].items():

@@ -64,7 +64,7 @@ class Child:
         with open(self.log, "ab") as log:
             self.read_to = log.tell() if self.read_to < 0 else self.read_to
             out = log.fileno() if stdout is None else stdout
-            if self.of_module and copies.can_copy():
+            if self.of_module and copies.can_copy(is_new=self.process is None):
                 run = partial(copies.run, self.argv[2], self.argv[3:])
                 self.process = copies.Copy(self.name, run, prepare=prepare, stdout=out, stderr=log.fileno(), keep=self.pass_fds)
             else:

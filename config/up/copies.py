@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+UNUSED = ("bench", "tests")
 PR_SET_NAME = 15
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _loaded: tuple[float, int] | None = None
@@ -34,12 +35,12 @@ def load(module: str) -> None:
     if threading.active_count() > 1:
         _loaded = None
         return
-    gc.collect()
     gc.freeze()  # a collection in a child would copy the pages of every object
 
 
-def can_copy() -> bool:
-    return _loaded is not None and not is_outdated()
+def can_copy(*, is_new: bool = False) -> bool:
+    """`is_new`: the child starts together with the others, so that all have the code that was loaded."""
+    return _loaded is not None and (is_new or not is_outdated())
 
 
 def is_outdated() -> bool:
@@ -54,9 +55,9 @@ def run(module: str, arguments: Sequence[str]) -> int:
 
         return web.main(arguments)
     if module == "celery":
-        from config.celery import app
+        from config.up import worker
 
-        return int(app.worker_main(list(arguments)) or 0)
+        return worker.run(arguments)
     assert module == "manage"
     from django.core.management import execute_from_command_line
 
@@ -66,9 +67,10 @@ def run(module: str, arguments: Sequence[str]) -> int:
 
 def _newest_source() -> tuple[float, int]:
     """The time of the newest source file, and how many there are."""
-    times = [
-        file.stat().st_mtime for folder in ROOT.iterdir() if (folder / "__init__.py").exists() for file in folder.rglob("*.py")
-    ]
+    packages = [folder for folder in ROOT.iterdir() if folder.name not in UNUSED and (folder / "__init__.py").exists()]
+    walks = (walk for package in packages for walk in os.walk(package))
+    files = (Path(folder, name) for folder, _, names in walks for name in names if name.endswith(".py"))
+    times = [file.stat().st_mtime for file in files]
     return max(times), len(times)
 
 

@@ -23,7 +23,7 @@ class Up(Supervisor):
         self.valkey_password = ""
 
     def start(self) -> None:
-        """The database is prepared while the code is loaded; the web server makes itself ready meanwhile; workers start afterwards."""
+        """The database is prepared while the code is loaded. The code that only workers need is loaded while the web server starts to serve."""
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
         self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
@@ -49,6 +49,7 @@ class Up(Supervisor):
         result = self._await_bootstrap(bootstrap, output)
         self._await_valkey()
         os.close(release)  # the web server starts to serve
+        copies.load("config.up.worker")
         web.argv, web.pass_fds = web.argv[:-2], handles
         self._await_response(web)
         self.spawn(self.worker("control", slots=2))

@@ -91,6 +91,7 @@ def test_code_is_outdated_once_a_file_is_changed_added_or_removed(tmp_path: Path
     assert not copies.is_outdated()
     (tmp_path / "app/two.py").unlink()
     assert copies.is_outdated() and not copies.can_copy()
+    assert copies.can_copy(is_new=True), "a child that starts with the others has the code of the others"
     (tmp_path / "app/two.py").write_text("")
     os.utime(tmp_path / "app/two.py", (1000, 1000))
     assert copies.can_copy()
