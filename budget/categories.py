@@ -13,6 +13,8 @@ from django.db.models import F, TextChoices
 class Category(TextChoices):
     """entry: implementing and verifying an entry; the others as in budget.md, Pieces."""
 
+    # The sentence is published in openapi.json, which keeps its words: the others are in docs/glossary.md and docs/explanation/money.md today.
+
     ENTRY = "entry"
     ORCHESTRATOR = "orchestrator"
     EXPANSION = "expansion"
@@ -32,13 +34,15 @@ class Scope(TextChoices):
 @dataclass(frozen=True, slots=True)
 class Traits:
     """`stops`: what stops when a limit is reached; `stops_round`: the same for the limit of a single round, which the config's key `round_key` sets; empty:
-    there is none. `account_column`: where an entry's account counts it, by a line of its own in the trigger; empty: only the project counts it."""
+    there is none. `account_column`: where an entry's account counts it, by a line of its own in the trigger; empty: only the project counts it.
+    `steers`: it counts as steering, whose share of all spend the config limits."""
 
     label: str
     stops: str
     stops_round: str = ""
     round_key: str = ""
     account_column: str = ""
+    steers: bool = True
 
 
 _NO_SESSION = "No new session is admitted; running sessions continue within their reservations"
@@ -52,7 +56,7 @@ TRAITS: Mapping[str, Traits] = {
         "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session continues",
         "round_ceiling_usd",
     ),
-    Category.ENTRY.value: Traits("Entries", _NO_SESSION, account_column="spent"),
+    Category.ENTRY.value: Traits("Entries", _NO_SESSION, account_column="spent", steers=False),
     Category.ORCHESTRATOR.value: Traits("Orchestrator", _CHARGES),
     Category.EXPANSION.value: Traits("Expansion", _CHARGES),
     Category.INTERCEPTOR.value: Traits(
@@ -72,7 +76,7 @@ COLUMNS = tuple(f"{name}_spent" for name in CATEGORIES)
 """The counters of a project, and the frozen ones of a review."""
 ANSWER_KEYS = {name: "entries_spent_usd" if name == Category.ENTRY else f"{name}_spent_usd" for name in CATEGORIES}
 """The names in answers of the API."""
-STEERING = tuple(name for name in CATEGORIES if name != Category.ENTRY)
+STEERING = tuple(name for name in CATEGORIES if TRAITS[name].steers)
 """The categories that did not go into entries themselves."""
 ACCOUNT_COLUMNS = {name: TRAITS[name].account_column for name in CATEGORIES if TRAITS[name].account_column}
 

@@ -1,5 +1,7 @@
 """The fill of each category and of held money: a colour and a pattern, so that charts are readable without colour."""
 
+from itertools import cycle
+
 from django.utils.safestring import SafeString
 
 from budget.categories import CATEGORIES
@@ -13,7 +15,7 @@ _MARKS: tuple[tuple[float, str, dict[str, float], int | None], ...] = (
     (7, "rect", {"width": 2.5, "height": 7}, 90),
     (9, "circle", {"cx": 4.5, "cy": 4.5, "r": 3}, None),
 )
-"""Size, shape and turn of a pattern, by its category's place; static/css/tokens.css has a colour for each."""
+"""Size, shape and turn of a pattern, by its category's place; static/css/tokens.css has a colour for each. The seventh category has the first again."""
 
 
 def fill(name: str) -> str:
@@ -25,7 +27,7 @@ def definitions() -> SafeString:
     """The hidden SVG with all patterns. Once on every page with a chart, outside the fragments that htmx swaps."""
     patterns = [
         _pattern(name, str(n), size, el(shape, **places, class_=f"ink-{n}"), turn)
-        for n, (name, (size, shape, places, turn)) in enumerate(zip(CATEGORIES, _MARKS, strict=False), start=1)
+        for name, (n, (size, shape, places, turn)) in zip(CATEGORIES, cycle(enumerate(_MARKS, start=1)), strict=False)
     ]
     patterns.append(_pattern("held", "held", 5, el("rect", width=1.5, height=5, class_="ink-held"), 135))
     return el("svg", el("defs", *patterns), class_="paints", width=0, height=0, aria_hidden="true")

@@ -63,7 +63,7 @@ class Project(models.Model):
 
     @property
     def steering_spent(self) -> int:
-        """Spend that did not go into entries themselves: planning, splitting, reviewing."""
+        """Spend that did not go into entries themselves, such as planning, splitting and reviewing."""
         return sum(self.spent_on(name) for name in STEERING)
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from budget.categories import ANSWER_KEYS
 from tests import sampling
 from tests.agents.harness import MICRO, Bench, command_turn, text_turn
 from tests.agents.llm import ScriptedLLM
@@ -161,8 +162,7 @@ class Case:
     def spent(self) -> dict[str, int]:
         """Micro-USD of each category."""
         shown = self.work.call("GET", "/budget")["global"]
-        categories = ("entries", "orchestrator", "expansion", "interceptor")
-        return {name: round(shown[f"{name}_spent_usd"] * MICRO) for name in categories}
+        return {name: round(shown[key] * MICRO) for name, key in ANSWER_KEYS.items()}
 
 
 class Sweep:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from budget.categories import CATEGORIES
 from orchestration.processes import leftovers
 from tests.agents.harness import MICRO
 from tests.agents.llm import ScriptedLLM
@@ -67,8 +68,7 @@ def test_their_category_is_what_the_provider_counted_so_far(step: Step, cases: d
         for name, case in cases.items():
             with each(name):
                 counted = sum(case.provider.cost(case.scenarios[name]) for name in case.runs)
-                nothing = {"entries": 0, "orchestrator": 0, "expansion": 0, "interceptor": 0}
-                assert case.spent() == nothing | {case.role.category: counted}
+                assert case.spent() == dict.fromkeys(CATEGORIES, 0) | {case.role.category: counted}
 
 
 @each_step

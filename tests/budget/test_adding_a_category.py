@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from budget.categories import CATEGORIES, TRAITS, Category, Scope, SqlParts
+from budget.categories import CATEGORIES, STEERING, TRAITS, Category, Scope, SqlParts
 
 ROOT = Path(settings.BASE_DIR)
 COPIED = ("requirements", "config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests")
@@ -20,14 +20,16 @@ def test_every_category_has_its_scope_and_its_traits() -> None:
     assert Scope.values == ["total", *Category.values] == list(TRAITS)
 
 
+def test_every_category_but_that_of_entries_may_steer() -> None:
+    assert "entry" not in STEERING and {"orchestrator", "expansion", "interceptor"} <= set(STEERING)
+
+
 def test_sql_names_every_category() -> None:
-    parts = SqlParts([*CATEGORIES, "rehearsal"])
-    assert parts.total("p").endswith(" + p.interceptor_spent + p.rehearsal_spent")
-    assert parts.spent("l.category", "p").endswith("WHEN 'interceptor' THEN p.interceptor_spent ELSE p.rehearsal_spent END")
-    assert (
-        parts.of_no_account() == "'expansion', 'orchestrator', 'rehearsal'"
-        and "rehearsal_spent + CASE" in parts.add_of_no_account()
-    )
+    parts, last = SqlParts([*CATEGORIES, "rehearsal"]), CATEGORIES[-1]
+    assert parts.total("p").endswith(f" + p.{last}_spent + p.rehearsal_spent")
+    assert parts.spent("l.category", "p").endswith(f"WHEN '{last}' THEN p.{last}_spent ELSE p.rehearsal_spent END")
+    assert {"'expansion'", "'orchestrator'", "'rehearsal'"} <= set(parts.of_no_account().split(", "))
+    assert "'entry'" not in parts.of_no_account() and "rehearsal_spent + CASE" in parts.add_of_no_account()
     assert "NEW.rehearsal_spent IS NOT OLD.rehearsal_spent" in parts.changed("IS", "NOT") and "rehearsal_spent" in parts.columns()
 
 
@@ -52,14 +54,14 @@ def test_the_recipe_adds_a_category(tmp_path: Path) -> None:
 
 def follow(copy: Path) -> None:
     module = copy / "budget/categories.py"
-    text = module.read_text()
-    for line, added in (
-        ('    INTERCEPTOR = "interceptor"', '    REHEARSAL = "rehearsal"'),
-        ("    INTERCEPTOR = Category.INTERCEPTOR.value", "    REHEARSAL = Category.REHEARSAL.value"),
-        ('        "interceptor_spent",\n    ),', '    Category.REHEARSAL.value: Traits("Rehearsal", _CHARGES),'),
+    text, last = module.read_text(), Category(CATEGORIES[-1])
+    for start, end, added in (
+        (f"    {last.name} = ", "\n", '    REHEARSAL = "rehearsal"\n'),
+        (f"    {last.name} = Category", "\n", "    REHEARSAL = Category.REHEARSAL.value\n"),
+        ("TRAITS: ", "\n}", '\n    Category.REHEARSAL.value: Traits("Rehearsal", _CHARGES),'),
     ):
-        assert text.count(f"{line}\n") == 1, line
-        text = text.replace(f"{line}\n", f"{line}\n{added}\n")
+        at = text.index(end, text.index(start)) + (end == "\n")
+        text = text[:at] + added + text[at:]
     module.write_text(text)
     newest = max(file.stem for file in (copy / "budget/migrations").glob("[0-9]*.py"))
     number = int(re.match(r"[0-9]+", newest)[0]) + 1  # type: ignore[index]

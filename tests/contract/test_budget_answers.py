@@ -7,6 +7,7 @@ import pytest
 from django.utils.timezone import now
 
 from budget.amounts import usd
+from budget.categories import ANSWER_KEYS
 from budget.ledger import awaited
 from budget.limits import caps
 from budget.models import BudgetChange, Decision, Hold, LedgerEntry, Project
@@ -210,9 +211,9 @@ def test_a_review_is_answered_whole(workspace: Workspace, bea: Api, other: Works
         "variance_percent": -62.5, "forecast_variance_percent": round(50 * ahead["forecast_variance_usd"], 2)}  # fmt: skip
     frozen = written["snapshot"]
     last = LedgerEntry.objects.filter(project_id=workspace.pk).latest("id").pk
-    assert frozen == {
+    assert frozen == dict.fromkeys(ANSWER_KEYS.values(), 0) | {
         "as_of": frozen["as_of"], "ledger_row": last, "total_budget_usd": 100, "max_project_spend_usd": 100,
-        "entries_spent_usd": 0.75, "orchestrator_spent_usd": 0.0625, "expansion_spent_usd": 0, "interceptor_spent_usd": 0.125,
+        "entries_spent_usd": 0.75, "orchestrator_spent_usd": 0.0625, "interceptor_spent_usd": 0.125,
         "total_spent_usd": 0.9375, "held_usd": 0, "moved_since": False}  # fmt: skip
     shown = ("number", "state", "state_reason", "version", "approvals", "due", "author", "period_spent_usd", "variance_usd")
     assert [written[name] for name in shown] == [1, "draft", None, 0, 0, None, "bea", 0.375, ahead["forecast_variance_usd"]]

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from budget import ledger
 from budget.amounts import usd
+from budget.categories import ANSWER_KEYS, CATEGORIES
 from budget.limits import caps
 from budget.models import LedgerEntry
 from orchestration.configuration import secrets
@@ -625,7 +626,7 @@ def test_changes_show_actor_field_before_and_after(workspace: Workspace, shop: A
     ]
 
 
-@pytest.mark.parametrize("category", ["entry", "orchestrator", "expansion", "interceptor"])
+@pytest.mark.parametrize("category", CATEGORIES)
 def test_a_charge_counts_in_its_category(workspace: Workspace, shop: Api, category: str) -> None:
     entry = an_entry(workspace)
     body: dict[str, Any] = {"category": category, "amount_usd": 0.5, "reason": "outside"}
@@ -634,8 +635,7 @@ def test_a_charge_counts_in_its_category(workspace: Workspace, shop: Api, catego
     status, row = shop.post("/budget/charges", body)
     assert (status, row["category"], row["amount_usd"], row["price_source"]) == (201, category, 0.5, "reported")
     whole = shop.get("/budget").json
-    name = "entries_spent_usd" if category == "entry" else f"{category}_spent_usd"
-    assert whole["global"][name] == whole["global"]["total_spent_usd"] == 0.5
+    assert whole["global"][ANSWER_KEYS[category]] == whole["global"]["total_spent_usd"] == 0.5
     assert whole["entries"][0]["spent_usd"] == (0.5 if category == "entry" else 0)
     assert whole["entries"][0]["interceptor_spent_usd"] == (0.5 if category == "interceptor" else 0)
 

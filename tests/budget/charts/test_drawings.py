@@ -16,6 +16,7 @@ from budget.charts import bullet, burnup, categories, outlook, patterns, rounds,
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.svg import el
 from budget.forecast import Forecast
+from tests.budget.charts.by_category import micro
 
 NOW = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 CERTAIN = Forecast(
@@ -32,7 +33,10 @@ CERTAIN = Forecast(
 
 
 def a_burnup(**more: object) -> BurnUp:
-    points = [Point(NOW - timedelta(hours=12 - n), (usd(n), usd("0.5") * n // 2, 0, usd("0.1") * n)) for n in range(13)]
+    points = [
+        Point(NOW - timedelta(hours=12 - n), micro(entry=usd(n), orchestrator=usd("0.5") * n // 2, interceptor=usd("0.1") * n))
+        for n in range(13)
+    ]
     default = BurnUp(points, NOW + timedelta(hours=6), usd(60), usd(70), usd(50), usd(3), CERTAIN)
     return replace(default, **more)  # type: ignore[arg-type]
 
@@ -148,7 +152,7 @@ def test_a_line_above_the_picture_is_named_at_its_edge() -> None:
 
 def test_a_project_without_any_spend_is_drawn_too() -> None:
     svg = burnup.draw(
-        BurnUp([Point(NOW, (0, 0, 0, 0)), Point(NOW, (0, 0, 0, 0))], NOW + timedelta(hours=1), 0, 0, 0, 0, Forecast(False, "x"))
+        BurnUp([Point(NOW, micro()), Point(NOW, micro())], NOW + timedelta(hours=1), 0, 0, 0, 0, Forecast(False, "x"))
     )
     assert drawn(svg).tag == "svg" and "nan" not in svg
 

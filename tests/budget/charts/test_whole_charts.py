@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from budget.amounts import usd
+from budget.categories import LABELS
 from budget.charts import burnup, categories, outlook, rounds
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.categories import Spend
 from budget.charts.rounds import Round
 from budget.charts.scales import Scale
 from budget.forecast import Forecast
+from tests.budget.charts.by_category import micro, of_each, sentence, shown
 from tests.budget.charts.test_drawings import CERTAIN, NOW, a_burnup, of_class, words
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -25,13 +27,15 @@ HOUR = timedelta(hours=1)
 def over_a_clock_change(**more: object) -> BurnUp:
     """From 23:30 of summer time to 03:30 of winter time: five hours."""
     since = datetime(2026, 10, 24, 21, 30, tzinfo=UTC)
-    spends = [(0, 0, 0, 0), (usd(1), 0, 0, 0), (usd(1), 0, 0, 0), (usd(1), 0, usd(2), 0), (usd(1), 0, usd(2), usd("0.5"))]
-    points = [Point(since + n * 1.25 * HOUR, spent) for n, spent in enumerate(spends)]
+    first, then = micro(entry=usd(1)), micro(entry=usd(1), expansion=usd(2))
+    last = micro(entry=usd(1), expansion=usd(2), interceptor=usd("0.5"))
+    points = [Point(since + n * 1.25 * HOUR, spent) for n, spent in enumerate((micro(), first, first, then, last))]
     default = BurnUp(points, since + 9 * HOUR, usd(60), usd(70), usd(50), usd(3), Forecast(False, "Not enough"), zone=BERLIN)
     return replace(default, **more)  # type: ignore[arg-type]
 
 
-SPENT = "From 24 Oct 23:30 to 25 Oct 03:30 CET: spent $3.50 of the cap $60.00 (Entries $1.00, Orchestrator $0.00, Expansion $2.00, Interceptor $0.50)."
+EACH = sentence(entry="$1.00", expansion="$2.00", interceptor="$0.50")
+SPENT = f"From 24 Oct 23:30 to 25 Oct 03:30 CET: spent $3.50 of the cap $60.00 ({EACH})."
 
 
 @pytest.mark.parametrize(
@@ -51,27 +55,27 @@ def test_its_table_has_the_points_at_which_the_spend_grew_with_their_zone_where_
     table = burnup.table(over_a_clock_change())
     assert (table.caption, table.head) == (
         "Spent until then, times in Europe/Berlin",
-        ("Until", "Entries", "Orchestrator", "Expansion", "Interceptor", "Total"),
+        ("Until", *LABELS.values(), "Total"),
     )
     assert [tuple(row) for row in table.rows] == [
-        ("23:30 CEST", "$0.00", "$0.00", "$0.00", "$0.00", "$0.00"),
-        ("00:45 CEST", "$1.00", "$0.00", "$0.00", "$0.00", "$1.00"),
-        ("02:15 CET", "$1.00", "$0.00", "$2.00", "$0.00", "$3.00"),
-        ("03:30 CET", "$1.00", "$0.00", "$2.00", "$0.50", "$3.50"),
+        ("23:30 CEST", *shown(), "$0.00"),
+        ("00:45 CEST", *shown(entry="$1.00"), "$1.00"),
+        ("02:15 CET", *shown(entry="$1.00", expansion="$2.00"), "$3.00"),
+        ("03:30 CET", *shown(entry="$1.00", expansion="$2.00", interceptor="$0.50"), "$3.50"),
     ]
 
 
 @pytest.mark.parametrize(("hours", "first"), [(36, "01:00"), (37, "23 Nov 00:00")])
 def test_the_day_is_in_the_table_where_there_is_more_than_one(hours: int, first: str) -> None:
-    points = [Point(NOW - hours * HOUR, (0, 0, 0, 0)), Point(NOW, (1, 0, 0, 0))]
+    points = [Point(NOW - hours * HOUR, micro()), Point(NOW, micro(entry=1))]
     assert burnup.table(a_burnup(points=points)).rows[0][0] == first
 
 
 def test_of_many_points_those_that_lie_evenly_apart_are_listed_and_the_last_always() -> None:
-    points = [Point(NOW - (150 - n) * HOUR, (n, 0, 0, 0)) for n in range(151)]
+    points = [Point(NOW - (150 - n) * HOUR, micro(entry=n)) for n in range(151)]
     listed = [row[-1] for row in burnup.table(a_burnup(points=points)).exact]
     assert listed == list(range(0, 151, 3)) and len(listed) <= burnup.MAX_ROWS
-    level = [Point(NOW - 2 * HOUR, (5, 0, 0, 0)), Point(NOW - HOUR, (5, 0, 0, 0)), Point(NOW, (5, 0, 0, 0))]
+    level = [Point(NOW - hours * HOUR, micro(entry=5)) for hours in (2, 1, 0)]
     assert [row[-1] for row in burnup.table(a_burnup(points=level)).exact] == [5, 5]
 
 
@@ -95,7 +99,8 @@ def test_a_window_in_the_past_fills_the_height_with_its_own_spend_and_shows_no_f
 
 
 def test_each_layer_lies_on_the_one_below_it() -> None:
-    points = [Point(NOW - HOUR, (usd(1), 0, usd(1), 0)), Point(NOW, (usd(2), 0, usd(4), usd(3)))]
+    earlier, later = micro(entry=usd(1), expansion=usd(1)), micro(entry=usd(2), expansion=usd(4), interceptor=usd(3))
+    points = [Point(NOW - HOUR, earlier), Point(NOW, later)]
     svg = burnup.draw(a_burnup(points=points))
     y = Scale(0, int(usd(60) * burnup.ROOM_ABOVE), burnup.BOTTOM, burnup.TOP)
     edges = []
@@ -145,9 +150,8 @@ def test_the_bar_is_filled_from_the_left_without_a_gap_or_an_overlap() -> None:
         ("held", "Held $60.00", 440, 60),
         ("left", "Left $500.00", 500, 500),
     ]
-    assert categories.describe(data) == (
-        "Of the cap $1,000.00: Entries $300.00, Orchestrator $0.00, Expansion $100.00, Interceptor $40.00, held $60.00, left $500.00."
-    )
+    each = sentence(entry="$300.00", expansion="$100.00", interceptor="$40.00")
+    assert categories.describe(data) == f"Of the cap $1,000.00: {each}, held $60.00, left $500.00."
     assert not of_class(categories.draw(data), "line-cap")
 
 
@@ -160,13 +164,12 @@ def test_what_is_reserved_can_pass_the_cap_too(held: int, passed: bool) -> None:
 
 def test_the_table_of_categories_has_all_of_them_and_their_sum() -> None:
     table = categories.table(Spend({"entry": usd(3), "expansion": usd(1)}, held=usd(9), cap=usd(10)))
+    shares = of_each("0 %", entry="75 %", expansion="25 %")
     assert [tuple(row) for row in table.rows] == [
-        ("Entries", "$3.00", "75 %"),
-        ("Orchestrator", "$0.00", "0 %"),
-        ("Expansion", "$1.00", "25 %"),
-        ("Interceptor", "$0.00", "0 %"),
+        *zip(LABELS.values(), shown(entry="$3.00", expansion="$1.00"), shares, strict=True)
     ]
-    assert table.foot == ("Total", "$4.00", "100 %") and [row[1] for row in table.exact] == [usd(3), 0, usd(1), 0]
+    assert table.foot == ("Total", "$4.00", "100 %")
+    assert tuple(row[1] for row in table.exact) == micro(entry=usd(3), expansion=usd(1))
     assert categories.table(Spend({}, held=0, cap=usd(10))).foot == ("Total", "$0.00", "—")
 
 

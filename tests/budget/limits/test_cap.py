@@ -3,13 +3,12 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from budget.categories import CATEGORIES
 from budget.models import Hold
 from orchestration.models import Entry
 from tests.factories import a_charge, a_workspace, an_entry, project
 
 pytestmark = pytest.mark.django_db
-
-CATEGORIES = ("entry", "orchestrator", "expansion", "interceptor")
 
 
 @pytest.fixture(params=CATEGORIES)

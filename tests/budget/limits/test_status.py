@@ -9,6 +9,7 @@ from django.db.models import F
 
 from budget import ledger, limits
 from budget.amounts import usd
+from budget.categories import CATEGORIES, Scope
 from budget.ledger import awaited, permits, rebuild
 from budget.limits import caps
 from budget.models import Category, DaySpend, Hold, LedgerEntry, Limit
@@ -48,7 +49,7 @@ def test_a_reservation_beyond_a_limit_is_refused_by_the_database(category: str, 
     assert not is_refused(workspace, "1")
 
 
-@pytest.mark.parametrize("category", ["orchestrator", "expansion", "interceptor"])
+@pytest.mark.parametrize("category", [name for name in CATEGORIES if name != Category.ENTRY])
 def test_another_categorys_limit_stops_no_session(category: str) -> None:
     workspace = a_workspace()
     a_limit(workspace, category, "all", "0")
@@ -121,7 +122,7 @@ def test_standing_names_every_cap_with_what_stops() -> None:
     assert (day.limit, day.spent, day.held, day.left, day.reached) == (usd(60), usd(2), usd(5), usd(53), False)
     assert shown["total", "all"].limit == usd(100) and shown["expansion", "day"].limit is None
     assert shown["total", "round"].limit == usd(5)
-    assert all(limit.stops.endswith(".") for limit in shown.values()) and len(shown) == 11
+    assert all(limit.stops.endswith(".") for limit in shown.values()) and len(shown) == 2 * len(Scope) + 1
 
 
 def test_a_limit_of_reviews_names_what_becomes_of_required_reviews_and_of_others() -> None:
@@ -203,12 +204,14 @@ def test_a_limit_is_reached_by_what_is_spent_and_not_by_what_is_reserved(amount:
 
 def test_limits_come_in_one_order_and_show_when_they_end() -> None:
     shown = limits.statuses(a_workspace().pk, rounds={"interceptor": usd(1), "total": None, "entry": usd(2)})
-    categories = ["total", "entry", "orchestrator", "expansion", "interceptor"]
-    order = [(name, period) for period in ("all", "day") for name in categories] + [("interceptor", "round"), ("total", "round")]
+    order = [(name, period) for period in ("all", "day") for name in Scope.values] + [
+        ("interceptor", "round"),
+        ("total", "round"),
+    ]
     assert [(row.category, row.period) for row in shown] == order
     ends = {(row.category, row.period): row.stops.rpartition(", ")[2] for row in shown}
     assert ends["total", "all"] == "until the cap is raised." and ends["entry", "all"] == "until it is raised."
-    assert ends["total", "day"] == ends["entry", "day"] == "until 00:00 UTC." and shown[10].limit == usd(1)
+    assert ends["total", "day"] == ends["entry", "day"] == "until 00:00 UTC." and shown[-2].limit == usd(1)
 
 
 @pytest.mark.parametrize(

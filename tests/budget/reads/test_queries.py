@@ -8,6 +8,7 @@ import pytest
 
 from budget import ledger
 from budget.amounts import usd
+from budget.categories import ANSWER_KEYS, CATEGORIES
 from budget.ledger import permits
 from budget.limits import caps
 from budget.models import Account, Category, Hold, LedgerEntry
@@ -139,11 +140,13 @@ def test_a_sessions_spend_is_the_sum_of_its_own_rows(shop: Workspace) -> None:
 
 def test_totals_name_each_category(shop: Workspace) -> None:
     entry = an_entry(shop)
-    for cents, category in enumerate(("entry", "orchestrator", "expansion", "interceptor"), start=1):
+    for cents, category in enumerate(CATEGORIES, start=1):
         a_charge(entry if category == "entry" else None, f"0.0{cents}", category=category, in_=shop)
     shown = queries.totals(queries.project_of(shop.pk))
-    spent = {"entries": 0.01, "orchestrator": 0.02, "expansion": 0.03, "interceptor": 0.04, "total": 0.1}
-    assert shown == {"total_budget_usd": 100, "max_project_spend_usd": 100} | {f"{k}_spent_usd": v for k, v in spent.items()}
+    assert (ANSWER_KEYS["entry"], ANSWER_KEYS["expansion"]) == ("entries_spent_usd", "expansion_spent_usd")
+    spent = {ANSWER_KEYS[category]: cents / 100 for cents, category in enumerate(CATEGORIES, start=1)}
+    total = {"total_spent_usd": sum(range(len(CATEGORIES) + 1)) / 100}
+    assert shown == {"total_budget_usd": 100, "max_project_spend_usd": 100} | spent | total
 
 
 @pytest.mark.parametrize(

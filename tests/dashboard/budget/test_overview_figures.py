@@ -7,6 +7,7 @@ import pytest
 from django.utils.timezone import now
 
 from budget.amounts import usd
+from budget.categories import LABELS
 from budget.charts import burnup
 from budget.forecast import record
 from budget.ledger import awaited
@@ -105,7 +106,7 @@ def test_limits_are_next_to_their_own_category_and_that_of_the_day_below_all(sho
         caps.set_limit(project(shop), category, period, usd(amount), by=ANA)
     shown = overview.by_category(figures(shop))
     rows = {row["label"]: [status.limit for status in row["limits"]] for row in shown["categories"]}
-    assert rows == {"Entries": [usd(7)], "Orchestrator": [], "Expansion": [usd(6), usd(5)], "Interceptor": []}
+    assert rows == {label: [] for label in LABELS.values()} | {"Entries": [usd(7)], "Expansion": [usd(6), usd(5)]}
     assert (shown["day_limit"].limit, shown["sums"]["amount"], shown["sums"]["some"]) == (usd(8), usd(1), True)
     assert not overview.by_category(figures(a_workspace(name="Fresh")))["sums"]["some"]
 
