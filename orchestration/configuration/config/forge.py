@@ -9,7 +9,8 @@ from orchestration import forges
 from orchestration.configuration.config.fields import REF, Part
 from workspaces.schemas import OneOf
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){1,9}")
+# A leading `~` is of a person's own repository on some servers. The path is only ever a part of URLs, where it means nothing else.
+_REPOSITORY = re.compile(r"~?[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){1,9}")
 
 
 def _address(url: str) -> str:

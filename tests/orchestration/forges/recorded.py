@@ -1,11 +1,16 @@
 """Answers of forges, small and in their documented shapes, and a forge that gives them."""
 
+import hashlib
+import hmac
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from orchestration.forges.shared import transport
+from orchestration.forges.shared.interface import Problem
 from workspaces.outgoing.posting import Answer
 
 HEAD = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
@@ -124,6 +129,97 @@ GITEA_LINE = {
     "updated_at": "2026-05-15T15:20:38Z",
 }
 GITEA_STATUS = {"id": 2, "context": "ci", "status": "failure", "target_url": "https://ci.example.com/2", "description": "red"}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One forge's answers, and the form of what it is asked, for the tests that every forge passes.
+
+    `pulls`: the end of the list's path. `number`: the key of a pull request's number. `foreign`, `closed`, `merged`: changes of `pull`.
+    `second`: the refusal of a second pull request for a branch. `refusals`: of a merge, by status. `comments`: by the end of the path, two on
+    line 3 of src/count.py, the first of a writer. `listed`: the query that finds a branch. `address` and `credential`: of pull request 2 of
+    team/shop at git.example.com. `signature`: the headers of a webhook, from the body's HMAC-SHA256 and the secret; `event` is in them.
+    """
+
+    pull: Row
+    second: tuple[int, str]
+    comments: Mapping[str, Any]
+    listed: str
+    address: str
+    credential: tuple[str, str]
+    signature: Callable[[str, str], dict[str, str]]
+    pulls: str = "/pulls"
+    number: str = "number"
+    foreign: Row = field(default_factory=lambda: {"body": "mine"})
+    closed: Row = field(default_factory=lambda: {"state": "closed"})
+    merged: Row = field(default_factory=lambda: {"state": "closed", "merged": True, "merge_commit_sha": MERGED})
+    merge_method: str = "PUT"
+    refusals: Mapping[int, Problem] = field(default_factory=lambda: {409: Problem.MOVED, 405: Problem.PROTECTED_BRANCH})
+    event: str = "pull_request"
+
+
+ANSWERS = {
+    "github": Answers(
+        GITHUB_PULL,
+        second=(422, "Validation Failed"),
+        comments={
+            "/pulls/2/comments": [GITHUB_LINE, GITHUB_LINE | {"id": 2, "author_association": "NONE"}],
+            "/pulls/2/reviews": [GITHUB_REVIEW],
+            "/issues/2/comments": [],
+        },
+        listed="head=team%3Amuster%2F1-count&base=main&state=all",
+        address="https://git.example.com/repos/team/shop/pulls/2",
+        credential=("Authorization", "Bearer s3cret-token"),
+        signature=lambda digest, _: {"x-hub-signature-256": f"sha256={digest}", "x-github-event": "pull_request"},
+        merged={"state": "closed", "merged_at": "2026-05-15T15:20:38Z", "merge_commit_sha": MERGED},
+    ),
+    "gitlab": Answers(
+        GITLAB_PULL,
+        second=(409, "Another open"),
+        comments={
+            "/merge_requests/2/notes": [GITLAB_NOTE, GITLAB_NOTE | {"id": 2, "author": {"id": 8, "username": "eve"}}],
+            "/members/all/7": {"access_level": 40},
+        },
+        listed="source_branch=muster%2F1-count&target_branch=main&state=all",
+        address="https://git.example.com/api/v4/projects/team%2Fshop/merge_requests/2",
+        credential=("PRIVATE-TOKEN", "s3cret-token"),
+        signature=lambda _, secret: {"x-gitlab-token": secret, "x-gitlab-event": "Merge Request Hook"},
+        pulls="/merge_requests",
+        number="iid",
+        foreign={"description": "mine"},
+        merged={"state": "merged", "merge_commit_sha": MERGED},
+        # Its 405 is of the merge request, such as a draft; 401 is of the account.
+        refusals={409: Problem.MOVED, 405: Problem.INVALID, 401: Problem.PROTECTED_BRANCH},
+        event="Merge Request Hook",
+    ),
+    "gitea": Answers(
+        GITEA_PULL,
+        second=(409, "exists"),
+        comments={
+            "/pulls/2/reviews": [GITEA_REVIEW],
+            "/reviews/5/comments": [GITEA_LINE, GITEA_LINE | {"id": 2, "user": {"login": "eve"}}],
+            "/collaborators/ana/permission": {"permission": "write"},
+            "/issues/2/comments": [],
+        },
+        listed="state=all",
+        address="https://git.example.com/api/v1/repos/team/shop/pulls/2",
+        credential=("Authorization", "token s3cret-token"),
+        signature=lambda digest, _: {"x-gitea-signature": digest, "x-gitea-event": "pull_request"},
+        merge_method="POST",
+    ),
+}
+
+
+def answers_of(kind: str) -> Answers:
+    assert kind in ANSWERS, f"Add the Answers of the forge {kind!r} to ANSWERS in tests/orchestration/forges/recorded.py"
+    return ANSWERS[kind]
+
+
+def signed(kind: str, body: bytes, secret: str) -> dict[str, str]:
+    """The headers with which this forge posts the body."""
+    return answers_of(kind).signature(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), secret)
 
 
 class Recorded:

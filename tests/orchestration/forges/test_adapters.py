@@ -1,4 +1,4 @@
-"""Three forges in their own words, and one shape."""
+"""Each forge in its own words, and one shape."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,21 +10,18 @@ import pytest
 from orchestration.forges import KINDS
 from orchestration.forges.shared.interface import Draft, Forge, ForgeError, Problem, find_or_create
 from tests.orchestration.forges.recorded import (
-    GITEA_LINE,
-    GITEA_PULL,
     GITEA_REVIEW,
     GITEA_STATUS,
-    GITHUB_LINE,
-    GITHUB_PULL,
     GITHUB_REVIEW,
     GITHUB_RUN,
     GITHUB_STATUS,
     GITLAB_JOB,
-    GITLAB_NOTE,
     GITLAB_PULL,
     HEAD,
     MERGED,
+    Answers,
     Recorded,
+    answers_of,
 )
 
 MARKER = "<!-- muster-entry: entry_1 -->"
@@ -33,25 +30,29 @@ DRAFT = Draft("muster/1-count", "main", "Count", f"Do it\n\n{MARKER}")
 
 @dataclass
 class Place:
-    """A forge, and where it is asked for pull requests."""
+    """A forge, and its answers."""
 
-    kind: str
     forge: Forge
     recorded: Recorded
-    pull: dict[str, Any]
-    pulls: str
+    answers: Answers
+
+    @property
+    def pull(self) -> dict[str, Any]:
+        return self.answers.pull
+
+    @property
+    def pulls(self) -> str:
+        return self.answers.pulls
 
     @property
     def address(self) -> str:
         return f"{self.pulls}/2"
 
 
-@pytest.fixture(params=["github", "gitlab", "gitea"])
+@pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, recorded: Recorded) -> Place:
-    pull = {"github": GITHUB_PULL, "gitlab": GITLAB_PULL, "gitea": GITEA_PULL}[request.param]
     forge = KINDS[request.param].connect("https://git.example.com", "team/shop", "s3cret-token")
-    pulls = "/merge_requests" if request.param == "gitlab" else "/pulls"
-    return Place(request.param, forge, recorded, dict(pull), pulls)
+    return Place(forge, recorded, answers_of(request.param))
 
 
 @pytest.fixture
@@ -72,21 +73,20 @@ def test_a_pull_request_is_created_once_and_then_updated(place: Place) -> None:
 
 
 def test_a_foreign_pull_request_is_left_alone(place: Place) -> None:
-    place.recorded.on("GET", place.pulls, [place.pull | {"body": "mine", "description": "mine"}])
+    place.recorded.on("GET", place.pulls, [place.pull | place.answers.foreign])
     with pytest.raises(ForgeError, match="Muster did not open it") as error:
         find_or_create(place.forge, DRAFT, MARKER)
     assert error.value.problem == Problem.EXISTS and len(place.recorded.sent) == 1
 
 
 def test_a_closed_one_is_followed_by_a_new_one(place: Place) -> None:
-    place.recorded.on("GET", place.pulls, [place.pull | {"state": "closed"}])
-    place.recorded.on("POST", place.pulls, place.pull | {"number": 3, "iid": 3}, 201)
+    place.recorded.on("GET", place.pulls, [place.pull | place.answers.closed])
+    place.recorded.on("POST", place.pulls, place.pull | {place.answers.number: 3}, 201)
     assert find_or_create(place.forge, DRAFT, MARKER).number == 3
 
 
 def test_one_that_was_merged_before_it_was_noted_is_found(place: Place) -> None:
-    merged = {"state": "merged" if place.kind == "gitlab" else "closed", "merged": True, "merged_at": "2026-05-15T15:20:38Z"}
-    place.recorded.on("GET", place.pulls, [place.pull | merged | {"merge_commit_sha": MERGED}])
+    place.recorded.on("GET", place.pulls, [place.pull | place.answers.merged])
     known = find_or_create(place.forge, DRAFT, MARKER)
     assert (known.state, known.merge_commit) == ("merged", MERGED)
 
@@ -127,7 +127,7 @@ def test_a_refusal_has_a_name_and_a_remedy(
 
 
 def test_what_no_forge_answers_is_an_error_too(place: Place) -> None:
-    for answer in (b"<html>", [], {"id": "x"}, {"id": 1, "number": None, "iid": None}):
+    for answer in (b"<html>", [], {"id": "x"}, {"id": 1, place.answers.number: None}):
         place.recorded.on("GET", place.address, answer)
         with pytest.raises(ForgeError):
             place.forge.get(2)
@@ -135,9 +135,7 @@ def test_what_no_forge_answers_is_an_error_too(place: Place) -> None:
 
 def test_a_second_pull_request_is_refused_by_name(place: Place) -> None:
     place.recorded.on("GET", place.pulls, [])
-    status, message = {"github": (422, "Validation Failed"), "gitlab": (409, "Another open"), "gitea": (409, "exists")}[
-        place.kind
-    ]
+    status, message = place.answers.second
     content = {"message": message, "errors": [{"message": "A pull request already exists for team:muster/1-count."}]}
     place.recorded.on("POST", place.pulls, content, status)
     with pytest.raises(ForgeError) as error:
@@ -146,14 +144,11 @@ def test_a_second_pull_request_is_refused_by_name(place: Place) -> None:
 
 
 def test_a_merge_names_its_head_and_a_moved_one_is_no_failure(place: Place) -> None:
-    method = "POST" if place.kind == "gitea" else "PUT"
+    method = place.answers.merge_method
     place.recorded.on(method, f"{place.address}/merge", {})
     place.forge.merge(2, head=HEAD, method="squash")
     assert HEAD in place.recorded.sent[-1][3].values()
-    refusals = {409: Problem.MOVED, 405: Problem.PROTECTED_BRANCH}
-    if place.kind == "gitlab":  # its 405 is of the merge request, such as a draft; 401 is of the account
-        refusals |= {405: Problem.INVALID, 401: Problem.PROTECTED_BRANCH}
-    for status, problem in refusals.items():
+    for status, problem in place.answers.refusals.items():
         place.recorded.on(method, f"{place.address}/merge", {"message": "no"}, status)
         with pytest.raises(ForgeError) as error:
             place.forge.merge(2, head=HEAD, method="merge")
@@ -184,15 +179,8 @@ def test_of_gitea_the_newest_status_of_a_name_counts(recorded: Recorded, of: Cal
 
 
 def test_comments_have_their_lines_and_only_writers_are_trusted(place: Place) -> None:
-    place.recorded.on("GET", f"{place.address}/comments", [GITHUB_LINE, GITHUB_LINE | {"id": 2, "author_association": "NONE"}])
-    place.recorded.on(
-        "GET", f"{place.address}/notes", [GITLAB_NOTE, GITLAB_NOTE | {"id": 2, "author": {"id": 8, "username": "eve"}}]
-    )
-    place.recorded.on("GET", "/members/all/7", {"access_level": 40})
-    place.recorded.on("GET", f"{place.address}/reviews", [GITHUB_REVIEW if place.kind == "github" else GITEA_REVIEW])
-    place.recorded.on("GET", "/reviews/5/comments", [GITEA_LINE, GITEA_LINE | {"id": 2, "user": {"login": "eve"}}])
-    place.recorded.on("GET", "/collaborators/ana/permission", {"permission": "write"})
-    place.recorded.on("GET", "/issues/2/comments", [])
+    for path, content in place.answers.comments.items():
+        place.recorded.on("GET", path, content)
     on_lines = [comment for comment in place.forge.comments(2) if comment.path]
     assert [(each.path, each.line, each.is_old_side, each.asks) for each in on_lines] == [("src/count.py", 3, False, True)] * 2
     assert [each.is_trusted for each in on_lines] == [True, False]

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from orchestration.forges import KINDS
 from orchestration.forges.shared import values
 from orchestration.forges.shared.interface import Forge, ForgeError, Problem
+from orchestration.forges.shared.transport import CREDENTIALS
 from tests.orchestration.forges.recorded import (
     GITEA_LINE,
     GITEA_PULL,
@@ -26,6 +27,7 @@ from tests.orchestration.forges.recorded import (
     HEAD,
     MERGED,
     Recorded,
+    answers_of,
 )
 
 Of = Callable[[str], Forge]
@@ -123,33 +125,35 @@ def test_each_state_of_a_pull_request_has_its_meaning(
     assert (pull.number, pull.base, pull.head, pull.branch) == (2, "main", HEAD, "muster/1-count") and pull.url and pull.body
 
 
-@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_open_ones_are_listed_first_and_then_the_newest(of: Of, recorded: Recorded, kind: str) -> None:
-    pull = {"github": GITHUB_PULL, "gitlab": GITLAB_PULL, "gitea": GITEA_PULL}[kind]
-    rows = [pull | {"number": n, "iid": n, "state": "closed"} for n in (1, 4)]
-    rows += [pull | {"number": n, "iid": n} for n in (2, 3)]
-    place = "/merge_requests" if kind == "gitlab" else "/pulls"
-    recorded.on("GET", place, [*rows, *([pull | {"number": 9, "base": {"ref": "other"}}] if kind == "gitea" else [])])
+    answers = answers_of(kind)
+    rows = [answers.pull | answers.closed | {answers.number: n} for n in (1, 4)]
+    rows += [answers.pull | {answers.number: n} for n in (2, 3)]
+    recorded.on(
+        "GET", answers.pulls, [*rows, *([GITEA_PULL | {"number": 9, "base": {"ref": "other"}}] if kind == "gitea" else [])]
+    )
     assert [each.number for each in of(kind).list_for("muster/1-count", "main")] == [3, 2, 4, 1]
-    recorded.on("GET", place, {"odd": 1})
+    recorded.on("GET", answers.pulls, {"odd": 1})
     with pytest.raises(ForgeError, match="is no list"):
         of(kind).list_for("muster/1-count", "main")
-    query = recorded.sent[0][1]
-    queries = {"github": "head=team%3Amuster%2F1-count&base=main&state=all", "gitea": "state=all"}
-    assert queries.get(kind, "source_branch=muster%2F1-count&target_branch=main&state=all") in query
+    assert answers.listed in recorded.sent[0][1]
 
 
-def test_each_forge_is_reached_at_its_address(of: Of, recorded: Recorded) -> None:
-    recorded.on("GET", "/2", GITHUB_PULL | GITLAB_PULL)
-    for kind in ("github", "gitlab", "gitea"):
-        of(kind).get(2)
-    assert recorded.paths() == [
-        "GET https://git.example.com/repos/team/shop/pulls/2",
-        "GET https://git.example.com/api/v4/projects/team%2Fsub%2Fshop/merge_requests/2",
-        "GET https://git.example.com/api/v1/repos/team/shop/pulls/2",
-    ]
-    credentials = [(headers.get("Authorization"), headers.get("PRIVATE-TOKEN")) for _, _, headers, _ in recorded.sent]
-    assert credentials == [("Bearer s3cret-token", None), (None, "s3cret-token"), ("token s3cret-token", None)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_forge_is_reached_at_its_address(recorded: Recorded, kind: str) -> None:
+    answers = answers_of(kind)
+    recorded.on("GET", "/2", answers.pull)
+    KINDS[kind].connect("https://git.example.com/", "team/shop", "s3cret-token").get(2)
+    [(method, url, headers, _)] = recorded.sent
+    assert (method, url) == ("GET", answers.address)
+    assert [(name, value) for name, value in headers.items() if name in CREDENTIALS] == [answers.credential]
+
+
+def test_projects_of_gitlab_are_in_groups_of_groups(of: Of, recorded: Recorded) -> None:
+    recorded.on("GET", "/2", GITLAB_PULL)
+    of("gitlab").get(2)
+    assert recorded.paths() == ["GET https://git.example.com/api/v4/projects/team%2Fsub%2Fshop/merge_requests/2"]
     KINDS["gitlab"].connect("", "team/shop", "x").get(2)
     assert recorded.sent[-1][1].startswith("https://gitlab.com/api/v4/projects/team%2Fshop/")
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from orchestration.configuration import secrets
+from orchestration.configuration.config.forge import Forge
 from orchestration.forges.shared.interface import ForgeError, Problem
 from orchestration.pull_requests import connecting
 from tests.factories import ANA, a_token, a_workspace
@@ -52,6 +53,8 @@ def test_without_a_token_the_error_has_a_remedy(workspace: Workspace) -> None:
         {"forge": {"kind": "gitea", "repository": "team/shop"}},
         {"forge": {"kind": "github", "repository": "shop"}},
         {"forge": {"kind": "github", "repository": "../../shop"}},
+        {"forge": {"kind": "github", "repository": "~/shop"}},
+        {"forge": {"kind": "github", "repository": "team/~shop"}},
         {"forge": {"kind": "github", "repository": "team/shop?x=1"}},
         {"forge": {"kind": "github", "repository": "team/shop", "url": "https://user:pw@host"}},
         {"forge": {"kind": "github", "repository": "team/shop", "url": "file:///etc"}},
@@ -92,3 +95,7 @@ def test_a_private_forge_is_taken_only_where_the_operator_permits_it(settings: A
     )
     assert response.status_code == (200 if allow else 400), response.content
     assert allow or ("forge.url" in str(response.json()) and "MUSTER_WEBHOOK_ALLOW" in str(response.json()))
+
+
+def test_a_repository_of_a_person_may_begin_with_a_tilde() -> None:
+    assert Forge(kind="github", repository="~ana/shop").repository == "~ana/shop"

@@ -10,6 +10,7 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.configuration import cloning, secrets
+from orchestration.forges import KINDS
 from orchestration.git.command import GitError
 from orchestration.models import Executor, PullRequest
 from orchestration.pull_requests import connecting, sync
@@ -25,6 +26,7 @@ from workspaces.access import Caller
 from workspaces.models import Channel
 from workspaces.notices import channels, sending
 from workspaces.notices.channels import ChannelSettings
+from workspaces.notices.kinds import KINDS as CHANNELS
 from workspaces.secrets import masking
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,7 @@ def _nothing_leaks() -> Iterator[None]:
     assert (leaks.columns_with(TOKEN), leaks.in_log(TOKEN, written)) == ([], [])
 
 
-@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_forge(server: Repeating, kind: str) -> None:
     workspace = a_workspace(land_by="pull_request", forge={"kind": kind, "repository": "team/shop", "url": server.url})
     secrets.put(workspace.pk, "FORGE_TOKEN", TOKEN, by=ANA)
@@ -103,7 +105,7 @@ def test_a_header_that_a_remote_repeats(server: Repeating, tmp_path: Path) -> No
         assert not leaks.parts_in(_problem(lambda: remote.refs("refs/heads/main")), TOKEN)
 
 
-@pytest.mark.parametrize("kind", ["webhook", "slack", "discord", "teams"])
+@pytest.mark.parametrize("kind", [kind for kind in CHANNELS if kind != Channel.Kind.EMAIL])
 def test_a_channel_whose_address_is_its_secret(server: Repeating, kind: str) -> None:
     workspace = a_workspace()
     address = f"{server.url}/services/{quote(TOKEN, safe='')}?key={quote(TOKEN, safe='')}"
