@@ -61,6 +61,17 @@ SORTS: dict[str, Expression | F] = {
     "spent": F("account__spent"),
     "updated": _Milliseconds(F("updated_at")),
 }
+HEADS = (
+    ("seq", "Entry"),
+    ("", "Status"),
+    ("", "Why"),
+    ("priority", "Priority"),
+    ("rounds", "Rounds"),
+    ("score", "Score"),
+    ("spent", "Spent of budget"),
+    ("updated", "Updated"),
+)
+"""The columns of the list: the order that a head sorts by, if any, and its word."""
 DEFAULT_SORT = "open"
 IN_GROUPS = ("open", "seq")  # the orders in which entries stand below their heading and their parent
 UPWARD_FIRST = ("seq", "priority")

@@ -26,16 +26,6 @@ GOOD_NEWS = {
     "waiting": "No entries wait for another entry, a file or a provider.",
 }
 ALL_DONE = "All entries are done."
-HEADS = (
-    ("seq", "Entry"),
-    ("", "Status"),
-    ("", "Why"),
-    ("priority", "Priority"),
-    ("rounds", "Rounds"),
-    ("score", "Score"),
-    ("spent", "Spent of budget"),
-    ("updated", "Updated"),
-)
 
 
 @in_workspace()
@@ -136,7 +126,7 @@ class Listing:
             "sections": sections,
             "has_headings": grouped and any(section.heading for section in sections),
             "cut": cut,
-            "heads": [self._head(name, word) for name, word in HEADS],
+            "heads": [self._head(name, word) for name, word in entries_filters.HEADS],
             "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
             "common_reason": _common_reason(common),
         }
