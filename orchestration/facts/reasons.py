@@ -268,7 +268,7 @@ WORDS: Mapping[Reason, Words] = {
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
 # Only a plan knows what is reserved now, which agents are asked, and what they ask.
 PLAN_ONLY = (Reason.MONEY_RESERVED, Reason.SPLIT_ASKED, Reason.WAITING_FOR_ANSWER)
-# Without words: a new word is no migration.
+# The choices of the column: each new reason is a migration, but those of PLAN_ONLY. Without words: a new word is no migration.
 CHOICES = [(reason.value, reason.value) for reason in WORDS if reason not in PLAN_ONLY]
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
