@@ -22,6 +22,7 @@ CHECKS = {
         "--error-on-warnings",
     ],
     "folders and functions": [sys.executable, "-m", "tests.figures", "--limits"],
+    "names": [sys.executable, "-m", "tests.figures", "--names"],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "migrations up to date": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }

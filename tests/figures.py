@@ -1,6 +1,6 @@
-"""Figures of the house: `python -m tests.figures [FOLDER] [--cases] [--run] [--limits]`.
+"""Figures of the house: `python -m tests.figures [FOLDER] [--cases] [--run] [--limits] [--names]`.
 
-Sizes, circles, lines and names of a checkout, by the standard library's `ast`. `--limits` is part of `./muster check`. `--cases` asks pytest how many there are;
+Sizes, circles, lines and names of a checkout, by the standard library's `ast`. `--limits` and `--names` are part of `./muster check`. `--cases` asks pytest how many there are;
 `--run` times the default run. FOLDER is another checkout, to compare with.
 """
 
@@ -19,6 +19,7 @@ from tests import trips, words
 APPS = ("config", "dashboard", "orchestration", "budget", "workspaces")
 Graph = dict[str, set[str]]
 MAX_MODULES, MAX_LINES = 14, 47
+FOREIGN = ("stub_llm.py",)  # a copy of a tool that is kept elsewhere
 
 
 def main() -> None:
@@ -26,11 +27,16 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parent.parent)
     parser.add_argument("--cases", action="store_true", help="collect the tests")
     parser.add_argument("--limits", action="store_true", help="only name what is over a limit, and fail then")
+    parser.add_argument(
+        "--names", action="store_true", help="only list names with words that the house does not use, and fail then"
+    )
     parser.add_argument("--run", action="store_true", help="time `./muster test`")
     options = parser.parse_args()
     root: Path = options.folder.resolve()
     if options.limits:
         sys.exit("\n".join(excesses(root)) or None)
+    if options.names:
+        sys.exit("\n".join(banned_names(root)) or None)
     for title, value in figures(root):
         print(f"{title}: {value}")
     if options.cases:
@@ -75,6 +81,15 @@ def excesses(root: Path) -> Iterator[str]:
     for size, name in _function_lengths(root, trees):
         if size > MAX_LINES:
             yield f"{name} has {size} lines: at most {MAX_LINES}"
+
+
+def banned_names(root: Path) -> Iterator[str]:
+    """Each name of product and tests that has a word of `tests/words.py`, with its place and what to say instead."""
+    tests = sorted(path for path in (root / "tests").rglob("*.py") if path.name not in FOREIGN)
+    for path in (*product_files(root), *tests):
+        for name, line in words.banned_names(path):
+            word = words.banned_in(name)
+            yield f"{path.relative_to(root)}:{line}: rename {name}. Instead of {word!r} use: {words.instead(word)} (tests/words.py)"
 
 
 def _modules_by_folder(root: Path, files: Iterable[Path]) -> Counter[str]:

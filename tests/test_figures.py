@@ -1,4 +1,4 @@
-"""`./muster check` names a folder that is too full, a package in a circle with its own folder, and a function that is too long."""
+"""`./muster check` names a folder that is too full, a package in a circle with its own folder, a function that is too long, and names with banned words."""
 
 from pathlib import Path
 
@@ -32,3 +32,16 @@ def test_each_excess_is_named(tmp_path: Path, change: dict[str, str], excesses: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert list(figures.excesses(tmp_path)) == excesses
+
+
+def test_a_name_with_a_banned_word_is_listed_with_its_place_and_its_remedy(tmp_path: Path) -> None:
+    for name, text in {
+        "budget/rows.py": "rows = 1\nfound = 2\n",
+        "tests/test_a.py": "def test_who_told() -> None: ...\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    assert list(figures.banned_names(tmp_path)) == [
+        "budget/rows.py:2: rename found. Instead of 'found' use: the noun: entries, rows, match (tests/words.py)",
+        "tests/test_a.py:1: rename test_who_told. Instead of 'told' use: recorded, reported, or the noun (tests/words.py)",
+    ]

@@ -89,6 +89,11 @@ def banned_in(name: str) -> str:
     return next((part for part in parts(name) if part in BANNED_PARTS), "")
 
 
+def instead(word: str) -> str:
+    """The names that the house uses instead of a banned word."""
+    return BANNED_NAMES.get(word) or BANNED_PARTS[word]
+
+
 def banned_names(path: Path) -> list[tuple[str, int]]:
     """Names of a Python file that are from the old dialect."""
     return [(name, line) for name, line in identifiers(ast.parse(path.read_text())) if banned_in(name)]
