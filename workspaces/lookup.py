@@ -31,7 +31,7 @@ def _statement(model: type[Model], condition: str) -> str:
 
 @cache
 def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
-    """By position, the conversions from database to Python values that Django's own reading applies."""
+    """The conversions from database to Python values that Django's own reading applies, each with the position of its column."""
     converters = []
     for place, field in enumerate(model._meta.concrete_fields):
         column = field.get_col(model._meta.db_table)

@@ -206,5 +206,5 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _moment_after(at: datetime, seconds: float) -> datetime | None:
-    """None: beyond ten years."""
+    """The moment so many seconds later. None: it is more than ten years away."""
     return at + timedelta(seconds=seconds) if seconds < 10 * 365 * 86_400 else None

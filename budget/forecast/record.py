@@ -64,7 +64,7 @@ def refresh(workspace_id: str) -> None:
 
 
 def _projects() -> QuerySet[Project]:
-    """With `newest`, the number of the newest line of activity."""
+    """Projects with `newest`, the number of their newest line of activity."""
     lines = Event.objects.filter(workspace_id=OuterRef("pk")).order_by("-id").values("id")[:1]
     return Project.objects.annotate(newest=Coalesce(Subquery(lines), 0))
 

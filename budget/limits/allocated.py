@@ -15,7 +15,7 @@ _ENDED = """SELECT account_id FROM orchestration_entry
 
 
 def allocated(project_id: str) -> int:
-    """In micro-USD."""
+    """The sum of what ended entries spent and what open ones may still spend, in micro-USD."""
     return int(Account.objects.filter(project_id=project_id).aggregate(sum=_summed(project_id))["sum"])
 
 

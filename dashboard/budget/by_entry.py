@@ -65,7 +65,7 @@ class Worth:
 
     @property
     def per_hundredth(self) -> int | None:
-        """For each +0.01 of score."""
+        """The cost of each +0.01 of score, in micro-USD. None: there is no gain."""
         return int(self.cost / self.gained / 100) if self.gained > 0 else None
 
 

@@ -111,7 +111,7 @@ class EntryQuery:
 
     @property
     def of_any_status(self) -> "EntryQuery":
-        """Without status and reason: a board has all of them."""
+        """The same query for any status and reason: a board shows all of them."""
         return replace(self, chosen=self.chosen | {"status": "", "reason": ""})
 
     @property

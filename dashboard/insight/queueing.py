@@ -39,7 +39,7 @@ class _Days(Func):
 
 
 def percentiles(sessions: QuerySet[Session]) -> dict[tuple[Hashable, bool], Waits]:
-    """By (key, is now), the annotations of `sessions`, and by (ALL, is now)."""
+    """Percentiles of the time in queue, by (key, is now), the annotations of `sessions`; those of all rows by (ALL, is now)."""
     is_postgresql = connection.vendor == "postgresql"
     times = F("claimed_at"), F("entry__created_at")
     wait = ExpressionWrapper(times[0] - times[1], output_field=DurationField()) if is_postgresql else _Days(*times)

@@ -81,7 +81,7 @@ def _key(by: str, zone: tzinfo, path: str = "") -> Expression | F:
 
 
 def _ended_in(span: Span, path: str = "") -> Q:
-    """In the span, or in the period before it."""
+    """The condition that a row ended in the span or in the period before it."""
     since = {f"{path}ended_at__gte": span.before} if span.before else {}
     return Q(**since, **{f"{path}ended_at__lt": span.until})
 

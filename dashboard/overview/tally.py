@@ -21,7 +21,8 @@ BAD = (Session.Outcome.FAILED, Session.Outcome.CRASHED, Session.Outcome.LOST, Se
 
 
 def of(page_request: PageRequest) -> dict[str, Any]:
-    """By name; money in micro-USD. Cached for the regions of one page. One query, and one more while an agent waits for an answer."""
+    """The counts and sums of the overview, by name; money in micro-USD. Cached for the regions of a page. One query, and one more while an agent waits for an
+    answer."""
     if "tally" not in page_request.memo:
         row = _read(page_request.workspace, timezone.localtime())
         if row["asked"]:

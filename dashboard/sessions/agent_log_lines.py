@@ -25,7 +25,7 @@ class LogSentence:
 
 
 def read(line: str) -> LogSentence | None:
-    """None: not a JSON object, or an unknown one."""
+    """The sentence for an agent's line of JSON. None: the line is no JSON object, or an unknown one."""
     if not line.startswith("{"):
         return None
     try:

@@ -23,7 +23,7 @@ STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409
 
 
 def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """For logged-in users. Refused errors of the view become responses."""
+    """Decorate a view for logged-in users. Its Refused errors become responses."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

@@ -97,7 +97,7 @@ def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
 
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
-    """For event lists: the time for today, with the date otherwise."""
+    """The time of an event in a list, with the date unless it is today."""
     if at is None:
         return format_html("{}", "—")
     today = at.astimezone(_zone()).date() == now().astimezone(_zone()).date()

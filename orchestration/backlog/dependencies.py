@@ -188,7 +188,7 @@ def _count(entry: Entry, by: int) -> None:
 
 
 def _refuse_cycle(entry: Entry, on: Entry) -> None:
-    """Only when a person adds an edge."""
+    """Raise Invalid if a new edge would close a circle."""
     if entry.pk == on.pk:
         raise Invalid(f"#{entry.seq} cannot wait for itself", "depends_on")
     edges = _edges(entry.workspace_id)

@@ -32,7 +32,7 @@ def send_due() -> int:
 
 
 def event(digest: Digest, period: Period) -> events.DigestSent | None:
-    """None: nothing happened in its period, and nothing waits for a person."""
+    """The event that sends this digest. None: nothing happened in its period, and nothing waits for a person."""
     workspace, project = digest.channel.workspace, Project.objects.get(pk=digest.channel.workspace_id)
     landed, failed = _landed(workspace, period), _failed(workspace, period)
     waits = [*_waits(workspace, project), *map(_question, dialogue.unanswered([workspace.pk]))]

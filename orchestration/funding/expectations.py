@@ -33,7 +33,7 @@ def calibrations(workspace_id: str) -> dict[str, tuple[Calibration, Sequence[Exp
 
 
 def priors(workspace_id: str) -> Mapping[str, Prior]:
-    """By entry, the estimates of agents that have proved better than the workspace's medians."""
+    """The estimates by entry, only of agents that have proved better than the workspace's medians."""
     return {
         each.entry_id: each.estimate.prior
         for calibrated, expected in calibrations(workspace_id).values()

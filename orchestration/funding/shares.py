@@ -155,7 +155,8 @@ def give_again(workspace_id: str, entry_ids: Sequence[str]) -> None:
 
 
 def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
-    """In line. Three queries, each by its index: entries that never got money, that used it up, and that were blocked without any."""
+    """The accounts that need a share, in their order: entries that were blocked without money, that used theirs up, and that never got any. Three queries, each
+    by its index."""
     mine = Account.objects.select_related("entry").filter(
         project_id=workspace_id,
         own_budget=False,

@@ -130,7 +130,7 @@ def read_start_bytes(folder: Path, *command: str, limit_bytes: int, timeout_s: f
 
 
 def succeeds(folder: Path, *command: str, env: Mapping[str, str] | None = None) -> bool:
-    """For yes/no commands: exit 0 is True, 1 is False; any other raises GitError."""
+    """Run a command that answers yes or no: exit code 0 is True, 1 is False; any other raises GitError."""
     code, _, errors = attempt(folder, *command, env=env)
     if code not in (0, 1):
         raise GitError(command, errors)
@@ -149,7 +149,7 @@ def on_behalf_of(session_id: str) -> Iterator[None]:
 
 @contextmanager
 def reading_only() -> Iterator[None]:
-    """In this block and thread, git only reads what the repository itself contains."""
+    """Let git read only what the repository itself contains, in this block and thread."""
     token = _read_only.set(True)
     try:
         yield

@@ -10,7 +10,7 @@ MAX_BYTES = 100 * 2**20  # where no workspace says otherwise
 
 
 def over(path: Path, names: Iterable[str], max_bytes: int) -> dict[str, int]:
-    """Those of the files that are larger, with their size. Their content is not read: a sparse file may have terabytes."""
+    """The files that are larger than `max_bytes`, with their sizes. Their content is not read: a sparse file may have terabytes."""
     sizes = {name: _size(path / name) for name in names}
     return {name: size for name, size in sizes.items() if size > max_bytes}
 

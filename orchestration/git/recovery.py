@@ -9,7 +9,7 @@ from orchestration.git.places import git_path
 
 
 def release_branch_lock(repo: Path, branch: str) -> None:
-    """Only for a branch that belongs to Muster: the lock of another ref may be the user's."""
+    """Remove the lock file of a branch. Call this for Muster's own branches only: the lock of another ref may be the user's."""
     with suppress(OSError):  # on a read-only disk the command that needs the branch says so
         branches.lock_file(repo, branch).unlink()
 

@@ -86,7 +86,7 @@ class Forked:
         self._reply.close()
 
     def _wait_as_parent(self, timeout: float) -> int | None:
-        """None: nobody can know any more. Raises subprocess.TimeoutExpired."""
+        """The exit code of a shim whose server has died. None: it cannot be known any more. Raises subprocess.TimeoutExpired."""
         try:
             handle = os.pidfd_open(self.pid)
         except OSError:

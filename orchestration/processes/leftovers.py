@@ -31,7 +31,7 @@ def boot_id() -> str:
 
 
 def identity(pid: int) -> Identity | None:
-    """None: no such process, or a zombie."""
+    """The identity of a live process. None: there is no such process, or it is a zombie."""
     process = procfs.read_process(pid)
     return Identity(pid, process.started, boot_id()) if process else None
 

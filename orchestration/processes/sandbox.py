@@ -92,7 +92,7 @@ def options(box: Box) -> list[str]:
 
 
 def allowed(shown: Iterable[Mount], hidden: Iterable[str]) -> list[Mount]:
-    """Without what is hidden, or lies in something hidden; each target once, writable if one of its mounts is."""
+    """The mounts outside of `hidden` paths. Each target occurs once, and is writable if one of its mounts is."""
     by_target: dict[str, Mount] = {}
     for mount in shown:
         if any(is_in(mount.source, folder) for folder in hidden):

@@ -49,7 +49,7 @@ class ShimWatch:
         return self._elapsed - self._received
 
     def overdue(self) -> Overdue | None:
-        """None: all is well, or not yet late."""
+        """The first thing that the shim should have done by now and has not. None: nothing is late."""
         now = self._elapsed
         if "killed" in self._requested and now > self._requested["killed"] + MARGIN_S:
             return Overdue("killed", f"its shim did not answer the kill within {MARGIN_S:.0f} s")

@@ -191,13 +191,13 @@ def proposed(entry_id: str) -> Landing | None:
 
 
 def new_comments(row: PullRequest, comments: Sequence[Comment]) -> list[Comment]:
-    """Those that no round was given yet."""
+    """The comments that no round has got yet."""
     known = set(ReviewComment.objects.filter(entry=row.entry_id).exclude(forge_id="").values_list("forge_id", flat=True))
     return [comment for comment in comments if _name(row, comment) not in known]
 
 
 def finding_of(row: PullRequest, comment: Comment) -> str:
-    """In the words of a comment that was written on Muster's own pages."""
+    """A forge's comment as a finding, in the same form as one that was written on Muster's pages."""
     return of_comment(_comment(row, comment))
 
 

@@ -109,7 +109,7 @@ def _at_work(session: Session) -> Iterable[Session]:
 
 
 def _largest_requests(at_work: Sequence[Session]) -> dict[int | None, int]:
-    """By reservation."""
+    """The most expensive request of each reservation."""
     rows = LedgerEntry.objects.filter(hold_id__in=[session.hold_id for session in at_work])
     return dict(rows.order_by().values("hold_id").annotate(most=Max("amount")).values_list("hold_id", "most"))
 

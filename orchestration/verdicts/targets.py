@@ -153,5 +153,5 @@ def _dotted(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Without the parameters."""
+    """The name of a test case without its parameters."""
     return name.partition("[")[0]

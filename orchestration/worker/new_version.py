@@ -31,7 +31,7 @@ def wait(queue: str) -> None:
 
 
 def _show(cursor: Any, id_: str) -> None:
-    """In the columns that the database has: the model of this version may have more."""
+    """Write the row of this worker process in the columns that the database has: the model of this version may have more."""
     row = _identity() | {
         "id": id_,
         "queue": "sessions",

@@ -47,7 +47,7 @@ def of(agent: Agent, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, 
 
 
 def _strict(sandboxes: Sandboxes) -> Sandboxes:
-    """Without a network, and with nothing of the host that can be written."""
+    """The same sandboxes without a network, and with nothing of the host writable."""
     places = sandboxes.config.sandbox
     shown = places.model_copy(update={"network": "none", "read": [*places.read, *places.write], "write": []})
     config = sandboxes.config.model_copy(update={"sandbox": shown})

@@ -24,7 +24,7 @@ MIB = 2**20
 
 
 def free_mb() -> float:
-    """On the disk of the data directory; infinite where that cannot be read."""
+    """Free MiB on the disk of the data directory; infinite if that cannot be read."""
     try:
         return shutil.disk_usage(settings.DATA_DIR).free / MIB
     except OSError:

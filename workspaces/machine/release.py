@@ -11,7 +11,7 @@ NUMBER = (Path(__file__).resolve().parents[2] / "VERSION").read_text().strip()
 
 
 def _parsed(number: str) -> tuple[int, int, int] | None:
-    """None: no number of a release."""
+    """The three parts of a release's number. None: it is no such number."""
     match = re.fullmatch(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", number)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 

@@ -197,5 +197,5 @@ def _verbs(verbs: Sequence[str], *, has_digest: bool) -> list[str]:
 
 
 def _record(row: Channel, event: ChannelEvent, *, by: Caller) -> None:
-    """Without the target: every member can read the activity, and a URL may hold a password."""
+    """Record the event without the channel's target: every member can read the activity, and a URL may hold a password."""
     activity.record(row.workspace_id, event, by=by, object_id=row.pk)

@@ -11,7 +11,7 @@ MAX_MARKS = 1_000  # of one person; the oldest go
 
 
 def of(user: Any) -> dict[str, QueueMark]:
-    """By the item's key. One query."""
+    """A person's marks by the key of their item. One query."""
     return {mark.key: mark for mark in QueueMark.objects.filter(user=user)}
 
 

@@ -60,7 +60,7 @@ _in_force: ContextVar[tuple[Mask, ...]] = ContextVar("masks", default=())
 
 @contextmanager
 def hiding(*masks: Mask) -> Iterator[None]:
-    """In this block and thread, foreign text is about these secrets."""
+    """Mask these secrets, too, in all foreign text of this block and thread."""
     token = _in_force.set((*_in_force.get(), *masks))
     try:
         yield

@@ -13,7 +13,7 @@ _AMOUNTS = ("budget", "spent", "held", "interceptor_spent")
 
 
 def children(entry_ids: Collection[str]) -> dict[str, list[Entry]]:
-    """By the entry above them, each by number. One query."""
+    """The children of these entries by their parent's id, in the order of their numbers. One query."""
     by_parent: dict[str, list[Entry]] = defaultdict(list)
     if entry_ids:
         rows = Entry.objects.select_related("account").filter(parent_id__in=list(entry_ids), deleted_at__isnull=True)
@@ -23,7 +23,7 @@ def children(entry_ids: Collection[str]) -> dict[str, list[Entry]]:
 
 
 def progress(entry_ids: Collection[str]) -> dict[str, tuple[int, int]]:
-    """For each of these entries that are split, the number of children that are done, and of all children. One query."""
+    """The number of done children of each split entry, and of all its children. One query."""
     if not entry_ids:
         return {}
     rows = Entry.objects.filter(parent_id__in=list(entry_ids), deleted_at__isnull=True).order_by().values_list("parent_id")

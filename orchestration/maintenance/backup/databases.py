@@ -87,7 +87,7 @@ def restored() -> tuple[str, bool]:
 
 
 def finish() -> None:
-    """In the transaction of the last change."""
+    """Mark the restoration as complete, in the transaction of its last change."""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {MARK} SET is_done = 1")
 

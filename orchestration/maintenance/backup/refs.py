@@ -46,7 +46,7 @@ def of(repo: Path, *patterns: str) -> dict[str, str]:
 
 
 def _begin(workspace: Workspace, repo: Path, scratch: Path) -> None:
-    """With the refs of the repository on this host, if there is one."""
+    """Make the scratch repository, with the refs of the repository on this host if there is one."""
     if not repo.is_dir():
         git.run(scratch.parent, "init", "--quiet", "--bare", str(scratch))
         return

@@ -64,7 +64,7 @@ def _problems(task: _Numbered) -> list[Problem]:
 
 
 def _order(tasks: Sequence[_Numbered]) -> list[list[str]]:
-    """For each task the ids of those before it: the step before its own."""
+    """The ids of the tasks that each task waits for: those of the step before its own."""
     before: list[list[str]] = []
     step: list[str] = []
     last: list[str] = []

@@ -322,7 +322,7 @@ class Shim:
         return pids, processes
 
     def marked_elsewhere(self) -> bool:
-        """Only processes that are new since the last look: no other one can have been started by this tree since."""
+        """True if a process elsewhere carries the marker. Only processes that are new since the last look are read: this tree cannot have started any other."""
         pids = set(procfs.all_pids())
         marked = procfs.carrying_marker(pids - self.unmarked, self.spec["marker"])
         self.unmarked = pids - marked
@@ -429,7 +429,7 @@ class Shim:
 
 
 def write_atomically(path: str, content: bytes) -> None:
-    """On a full disk no file is written; the status frame still goes out."""
+    """Write a file at once or not at all. An error such as a full disk is ignored: the status frame still goes out."""
     try:
         handle = os.open(path + ".tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

@@ -36,7 +36,7 @@ class PlanningContext:
     entries: Sequence[Known] = field(default_factory=list)
 
     def entry(self, name: str) -> Known | None:
-        """By its id, or by `#` and its number."""
+        """The entry with this id, or with this number after a `#`."""
         return self._by_name.get(name)
 
     @cached_property

@@ -49,7 +49,7 @@ class EntrySnapshot:
 
 
 def read(workspace_id: str, ids: Collection[str] | None = None) -> dict[str, EntrySnapshot]:
-    """By id; None: all that are not done. Without deleted ones. Two queries."""
+    """Snapshots of the entries by id; without `ids` of all that are not done. Deleted entries are left out. Two queries."""
     rows = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
     rows = rows.exclude(status=Entry.Status.DONE) if ids is None else rows.filter(pk__in=ids)
     listed = list(rows.annotate(is_locked=F("account__human_locked")).order_by("seq"))

@@ -35,7 +35,7 @@ class Missing:
         ]
 
     def is_missing(self, path: str) -> bool:
-        """On the host it is there, and no mount shows it."""
+        """True if the path exists on the host but no mount shows it."""
         if any(f"{path}/".startswith(shown) for shown in self._shown) or self._is_hidden(path):
             return False
         return path.count("/") > 1 and os.path.exists(path)

@@ -30,7 +30,7 @@ def entered(before: Any, phase: str, at: datetime) -> list[list[str]]:
 
 
 def waited(before: Any, phase: str, at: datetime, *, waits: bool) -> list[list[str]]:
-    """With a wait started or ended. Beyond MAX_PHASES the last wait lasts as long as its phase."""
+    """The history after a wait started or ended. Beyond MAX_PHASES the last wait lasts as long as its phase."""
     phases = _readable(before)
     if len(phases) >= MAX_PHASES:
         return phases

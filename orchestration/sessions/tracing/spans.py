@@ -48,7 +48,7 @@ def of_session(session_id: str) -> list[Span]:
 
 
 def of_landing(landing_id: int) -> list[Span]:
-    """From the end of the session to the end of the landing. Empty: it is of no session, or has not ended."""
+    """The span from the end of the session to the end of its landing. Empty: the landing has no session, or has not ended."""
     landing = Landing.objects.filter(pk=landing_id, round__isnull=False, ended_at__isnull=False).select_related("round").first()
     if landing is None or landing.round is None or landing.ended_at is None:
         return []

@@ -13,7 +13,7 @@ from workspaces.access import MUSTER
 
 
 def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Facts | None:
-    """None: the agent finished its round."""
+    """The facts of an agent that ended before its round was finished. None: it finished."""
     agent = AgentEnd(
         agent_run.ended,
         is_ok=agent_run.ok,

@@ -37,7 +37,7 @@ def stopped(reason: str, by: str, *, for_good: bool, is_done: bool, to_free_mone
 
 
 def of_agent(agent: AgentEnd) -> Facts | None:
-    """None: the agent finished its round, or its answer."""
+    """The facts of an agent that ended before its round or its answer was finished. None: it finished."""
     happened = _happened(agent)
     return happened and replace(happened, exit_code=agent.ended.exit_code, cost_unknown=not agent.cost_known)
 

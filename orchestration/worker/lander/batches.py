@@ -259,7 +259,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
 
 
 def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
-    """Those of these entries that landed and are done still. A failure does not undo the landing."""
+    """Remove the working copies of these entries, if they landed and are still done. A failure does not undo the landing."""
     if not entry_ids:
         return
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=entry_ids, state=Landing.State.LANDED)

@@ -99,7 +99,7 @@ def _push(lease: Lease, row: PullRequest) -> bool:
 
 
 def _show(row: PullRequest, problem: str) -> None:
-    """On the entry that waits."""
+    """Show the problem on the entry that waits."""
     waits = Entry.objects.filter(pk=row.entry_id, status=Entry.Status.PENDING, reason_code=Reason.WAITING_FOR_MERGE)
     problem = foreign(problem)
     waits.update(reason_message=problem[:500])

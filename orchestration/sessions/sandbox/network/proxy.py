@@ -45,7 +45,7 @@ class Refusals:
         self._sentences.put(sentence)
 
     def take(self) -> list[str]:
-        """Those since the last call."""
+        """The sentences since the last call."""
         sentences = []
         with suppress(Empty):
             while True:
@@ -153,7 +153,7 @@ async def _resolved(host: str, port: int) -> list[str]:
 
 
 async def _connected(places: Sequence[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """To the first address that answers."""
+    """A connection to the first address that answers."""
     problem: Exception = OSError("no address")
     for place in places[:MAX_ADDRESSES]:
         try:
@@ -185,7 +185,7 @@ async def _join(
 
 
 async def _pass_body(source: asyncio.StreamReader, target: asyncio.StreamWriter, left: int) -> None:
-    """So many bytes; the target's end is left open, since some servers take an end for a client that is gone."""
+    """Pass so many bytes on. The connection to the target stays open for writing: some servers take its end for a client that is gone."""
     while left and (data := await asyncio.wait_for(source.read(min(CHUNK, left)), IDLE_S)):
         left -= len(data)
         target.write(data)

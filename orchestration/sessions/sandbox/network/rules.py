@@ -24,7 +24,7 @@ class Rules:
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> Self:
-        """From `host`, `host:port`, `*.domain`. Raises ValueError."""
+        """The rules of an allow list of `host`, `host:port` and `*.domain`. Raises ValueError."""
         exact, names, domains = set(), set(), set()
         for entry in entries:
             if entry.startswith("*."):
@@ -38,7 +38,7 @@ class Rules:
         return cls(frozenset(exact), frozenset(names), frozenset(domains))
 
     def permission(self, host: str, port: int) -> Permission:
-        """For a host as `hosts.plain` gives it, before it is resolved."""
+        """The permission of a host, before its name is resolved. `host`: as `hosts.plain` gives it."""
         if (host, port) in self.exact:
             return "anywhere"
         is_named = host in self.names or any(host.endswith(domain) for domain in self.domains)

@@ -136,7 +136,7 @@ class Costs:
                     yield request
 
     def _is_counted_by(self, request: _Request, id_: str) -> bool:
-        """Without a request id in either source, equal tokens match. Each telemetry record matches once."""
+        """True if this telemetry record counts the request already. They match by request id, or without one by equal tokens. Each record matches once."""
         if request.request_id == id_:
             return True
         named = any(other.request_id == id_ for other in self._streamed.values())

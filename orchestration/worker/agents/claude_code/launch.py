@@ -38,13 +38,13 @@ OWN_MODES = ("--permission-mode", "--dangerously-skip-permissions", "--allow-dan
 
 
 def start(task: Task) -> Launch:
-    """With an id that Muster chooses, so that the conversation can be resumed after a kill at any time."""
+    """Start a conversation under an id that Muster chooses, so that it can be resumed after a kill at any time."""
     thread = Thread(str(uuid.uuid4()), {"cwd": str(task.cwd)})
     return _launch(task, thread, "--session-id")
 
 
 def resume(task: Task) -> Launch:
-    """Only in the working directory where it started: Claude Code stores conversations by directory."""
+    """Resume the conversation, or start another one in another directory: Claude Code stores conversations by directory."""
     thread = task.thread
     if thread is None or thread.totals.get("cwd") != str(task.cwd):
         return start(task)

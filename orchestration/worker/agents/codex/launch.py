@@ -35,7 +35,7 @@ def reader(task: Task) -> Reader:
 
 
 def _launch(task: Task, *arguments: str) -> Launch:
-    """Without Codex's sandbox, which would block the tests' caches and servers: the clone is the agent's own."""
+    """The command without Codex's own sandbox, which would block the caches and servers of tests."""
     home = task.home / ".codex"
     own_files.write(task.home, ".codex/config.toml", toml.to_toml(_config(task)))
     argv = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]

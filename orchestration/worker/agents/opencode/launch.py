@@ -30,7 +30,7 @@ TRAITS = Traits(
 
 
 def start(task: Task) -> Launch:
-    """With a title: opencode would ask a model for one, at a cost that it does not report."""
+    """Start a conversation with a title: opencode would ask a model for one, at a cost that it does not report."""
     return _launch(task, ["--title", text(task.env.get("MUSTER_ENTRY_ID")) or task.session_id])
 
 

@@ -32,7 +32,7 @@ class Reader(ChatReader):
 
     @property
     def thread(self) -> Thread | None:
-        """With the conversation's counted total: the excess of the next result over it is new usage."""
+        """The conversation with its counted total: what the next result has beyond that is new usage."""
         so_far = {"input": self._counted.input, "cached": self._counted.cached, "total": self._counted.total}
         return self._thread(counted=so_far)
 
