@@ -37,7 +37,7 @@ def test_a_session_gets_a_message_from_its_page(page: Page, address: str, worksp
     page.fill("#message-text", "Please look at the log first.")
     page.click("#message >> text=Send")
     expect(page.locator("#result")).to_contain_text("The message waits for the agent")
-    page.click("text=its state")
+    page.click("text=See whether it has arrived")
     expect(page.locator("#talk")).to_contain_text("Please look at the log first.")
     assert Message.objects.get().session_id == session.pk
 

@@ -96,7 +96,11 @@ def test_chosen_cases_become_the_tests_of_the_entry(ana: Client, red: Shop) -> N
 def test_the_preview_of_a_plan_proposes_the_targets_of_its_entries(ana: Client, red: Shop) -> None:
     plan = {"text": "- [ ] Implement multiply\n- [ ] Write a changelog\n"}
     seen = ana.post(address(red, "entries/plan/"), plan | {"do": "preview"}).content.decode()
-    assert "1 failing test may be this entry" in seen and 'name="targets" value="1"' in seen and 'value="2" form' not in seen
+    assert (
+        "1 failing test seems to belong to this entry" in seen
+        and 'name="targets" value="1"' in seen
+        and 'value="2" form' not in seen
+    )
     hidden = {name: re.search(rf'name="{name}" value="([^"]*)"', seen)[1] for name in ("token", "format", "name", "carried")}  # type: ignore[index]
     assert ana.post(address(red, "entries/plan/"), hidden | {"do": "add", "targets": "1"}).status_code == 303
     assert [row.spec.get("tests") for row in Entry.objects.order_by("seq")] == [["t.test_multiply"], None]
@@ -153,7 +157,7 @@ def test_the_history_has_the_verdict_that_let_work_land(ana: Client, shop: Make)
     assert "all pass" in seen and "run, " not in seen and "Good" in seen
 
 
-WITHOUT_TEST = "No failing test looks like it. Name its tests"
+WITHOUT_TEST = "No failing test seems to belong to it. Name its tests"
 
 
 def test_the_preview_of_a_plan_names_entries_that_no_failing_test_looks_like(ana: Client, red: Shop) -> None:

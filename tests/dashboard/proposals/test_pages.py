@@ -237,7 +237,7 @@ def test_proposals_name_entries_that_no_failing_test_looks_like(
     otto: Client, planned: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(landing, "failing_on_tip", lambda _: {"t.test_multiply": "no attribute multiply", "t.test_add": ""})
-    without = "No failing test looks like it. Name its tests"
+    without = "No failing test seems to belong to it. Name its tests"
     run = a_run(planned, "Implement multiply", "Write a changelog", {"content": "Write docs", "spec": {"tests": ["t.x"]}})
     seen = text(page(otto, planned, f"runs/{run.pk}/"))
     assert seen.count(without) == 1 and seen.index("Write a changelog") < seen.index(without) < seen.index("Write docs")
