@@ -31,7 +31,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_the_second_start_prepares_nothing(start: Callable[..., Running], data: Path) -> None:
-    """How long it takes is in `python -m bench starts`."""
+    """`python -m bench starts` measures how long it takes."""
     first = start()
     first.process.terminate()
     first.process.wait(GRACE + 2)
