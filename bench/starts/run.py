@@ -1,4 +1,4 @@
-"""How long a user waits, of two commits in turns: from a fresh clone to the first page, a second start, a command, and what rests.
+"""Waiting times of two commits, measured in turns: from a fresh clone to the first page, a second start, a command; and what Muster takes at rest.
 
 `python -m bench starts OLD [NEW] [--pairs 3] [--seconds 60]`
 
@@ -46,6 +46,7 @@ class Checkout:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MUSTER", "VIRTUAL_ENV"))}
         self.env = kept | {"HOME": str(home)}
         self.log = folder / "out.log"
+        self.up: psutil.Process | None = None
 
     def start(self) -> tuple[psutil.Process, float]:
         """The running Muster, and the seconds until its login page answered."""
@@ -53,12 +54,18 @@ class Checkout:
         began = time.monotonic()
         with open(self.log, "ab") as log:
             command = ["./muster", "up", "--no-demo", "--port", str(port)]
-            up = psutil.Popen(command, cwd=self.code, env=self.env, stdout=log, stderr=log, start_new_session=True)
+            self.up = up = psutil.Popen(command, cwd=self.code, env=self.env, stdout=log, stderr=log, start_new_session=True)
         while not _answers(f"http://127.0.0.1:{port}/login/"):
             if up.poll() is not None or time.monotonic() - began > STARTED_S:
                 raise SystemExit(f"It did not start:\n{self.log.read_text()}")
             time.sleep(0.03)
         return up, time.monotonic() - began
+
+    def end(self) -> None:
+        """Also after a measurement that failed: no Muster is left."""
+        if self.up is not None and self.up.is_running():
+            self.up.send_signal(signal.SIGINT)
+            self.up.wait(60)
 
     def command_cpu_s(self) -> float:
         before = os.times()
@@ -90,10 +97,10 @@ def main(arguments: Sequence[str]) -> int:
 def measure(commit: str, seconds: float) -> dict[str, float]:
     """One run of a commit. Its clone and its data are removed."""
     folder = Path(tempfile.mkdtemp(prefix="muster-starts-"))
+    checkout = Checkout(folder, commit)
     try:
-        checkout = Checkout(folder, commit)
-        up, first = checkout.start()
-        _end(up)
+        _, first = checkout.start()
+        checkout.end()
         up, second = checkout.start()
         started = _cpu_s(up)
         time.sleep(SETTLED_S)
@@ -101,8 +108,8 @@ def measure(commit: str, seconds: float) -> dict[str, float]:
         time.sleep(seconds)
         percent, megabytes = 100 * (_cpu_s(up) - before) / seconds, _megabytes(up)
         command = checkout.command_cpu_s()
-        _end(up)
     finally:
+        checkout.end()
         shutil.rmtree(folder, ignore_errors=True)
     figures = (first, second, started, percent, megabytes, command)
     return {name: round(value, 2) for name, value in zip(FIGURES, figures, strict=True)}
@@ -133,8 +140,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _end(up: psutil.Process) -> None:
-    up.send_signal(signal.SIGINT)
-    up.wait(60)

@@ -1,4 +1,4 @@
-"""What `up` loads, and when: the first page waits for nothing that only the API or the workers need."""
+"""The first page waits for nothing that only the API or the workers need."""
 
 import json
 import subprocess
