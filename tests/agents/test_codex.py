@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -33,11 +32,6 @@ def threads(work: Bench, id_: str) -> list[str]:
     return sorted(file.stem[-36:] for file in home.glob(".codex/sessions/*/*/*/rollout-*.jsonl"))
 
 
-def ended(work: Bench, id_: str) -> float:
-    """The end of the entry's last session, in seconds since the epoch."""
-    return datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
-
-
 def test_it_is_resumed_twice_and_its_growing_totals_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
     rounds = [[write_turn(f"f{n}", usage=USAGE), text_turn(f"Round {n}.", usage=USAGE)] for n in range(2)]
     provider = llm(
@@ -61,8 +55,6 @@ def test_a_reservation_grows_during_the_session_and_stops_at_the_ceiling(llm: Se
     id_ = work.add("loop", budget_usd=0.5)
     assert work.becomes(id_, "blocked", 60)["reasons"][0]["code"] == "budget_exceeded"
     assert work.check_cost(id_, provider) == 8 * 70_500  # the eighth crosses $0.50
-    crossed = provider.log()[7]
-    assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
 
 
 @pytest.mark.alone
@@ -74,9 +66,7 @@ def test_a_looping_agent_stops_at_its_reservation_and_its_thread_continues_with_
     id_ = work.add("loop", budget_usd=0.25)
     assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
     assert work.session(id_)["status"] == "out_of_money"
-    assert work.check_cost(id_, provider) == 282_000
-    crossed = provider.log()[3]
-    assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
+    assert work.check_cost(id_, provider) == 282_000, "an agent that goes on for 0.4 s makes a fifth request"
     before = threads(work, id_)
     work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
     work.becomes(id_, "done", 40)

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -67,10 +66,7 @@ def test_a_looping_agent_stops_at_its_reservation_and_its_conversation_continues
     work = bench(opencode(provider.url("loop")), verify=OK)
     id_ = work.add("loop", budget_usd=0.25)
     assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
-    assert work.check_cost(id_, provider) == 282_000
-    crossed = provider.log()[3]
-    ended = datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
-    assert ended - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
+    assert work.check_cost(id_, provider) == 282_000, "an agent that goes on for 0.4 s makes a fifth request"
     provider.change(loop={"turns": [write_turn("ok", usage=USAGE)] * 8})  # the broken-off turn goes on
     work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
     work.becomes(id_, "done", 40)
