@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,14 +119,14 @@ class Site:
         return response.status == 200 and b"Muster" in response.read() and "Secure" in str(response.headers["Set-Cookie"])
 
     def streams(self) -> bool:
+        """A proxy that collects a stream's bytes shows the event when the stream ends: the socket gives up before."""
         stream = self.request("GET", f"/api/v1{self.shop.path}/events", **self.token)
         first = stream.fp.readline()
-        began = time.monotonic()
         self.shop.call("POST", "/executor/pause")
         while not stream.fp.readline().startswith(b"event:"):
             pass
         stream.close()
-        return bool(first) and time.monotonic() - began < 5
+        return bool(first)
 
     def ends_streams(self) -> bool:
         """Muster refuses the twenty-first at one time."""
