@@ -14,6 +14,7 @@ from orchestration.models import LogChunk, Session
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import RULES, open_live
+from tests.patience import PATIENCE
 from workspaces.models import Workspace
 
 END = "(() => { const l = document.getElementById('log-lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 40 })()"
@@ -164,7 +165,7 @@ def test_two_hundred_lines_a_second_leave_the_page_quick(
     writer.join()
     last = max(chunk.first_seq + len(chunk.lines) - 1 for chunk in LogChunk.objects.filter(session=session))
     assert last > 6000
-    expect(page.locator(f"#L{last}")).to_be_attached(timeout=20_000)
+    expect(page.locator(f"#L{last}")).to_be_attached(timeout=20_000 * PATIENCE)  # by one of the polls that follow
     shown = numbers(page)
     assert shown == list(range(shown[0], last + 1))
     assert max(page.evaluate("window.tasks"), default=0) <= 100 * slower
