@@ -119,7 +119,7 @@ class Site:
         return response.status == 200 and b"Muster" in response.read() and "Secure" in str(response.headers["Set-Cookie"])
 
     def streams(self) -> bool:
-        """A proxy that collects a stream's bytes shows the event when the stream ends: the socket gives up before."""
+        """True if the event arrives while the stream is open. A proxy that buffers the stream shows no byte for 30 s: the read times out."""
         stream = self.request("GET", f"/api/v1{self.shop.path}/events", **self.token)
         first = stream.fp.readline()
         self.shop.call("POST", "/executor/pause")
