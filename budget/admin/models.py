@@ -20,6 +20,7 @@ from budget.models import (
     Hold,
     LedgerEntry,
     Limit,
+    ModelSpend,
     Project,
     RoundSpend,
     ThresholdCrossing,
@@ -120,6 +121,16 @@ class RoundSpendAdmin(ReadOnly):
     search_help_text = "An entry's id."
     ordering = ["-id"]
     fields = ["account", "number", column("cost"), "improvement_score"]
+
+
+@admin.register(ModelSpend)
+class ModelSpendAdmin(ReadOnly):
+    list_display = ["account", "number", "model", column("cost")]
+    list_select_related = ["account"]
+    search_fields = ["=account__id", "model"]
+    search_help_text = "An entry's id, or a part of a model's name."
+    ordering = ["-id"]
+    fields = ["account", "number", "model", column("cost"), "input_tokens", "cached_tokens"]
 
 
 @admin.register(Hold)

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncDate
 
 from budget import events
 from budget.categories import ACCOUNT_COLUMNS, COLUMNS
-from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, ModelSpend, Project, RoundSpend
 from workspaces import activity
 from workspaces.access import Caller
 
@@ -23,8 +23,8 @@ _Sums = dict[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A counter that differs from the sum of its rows, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`) or
-    day (`<day>:<category>`).
+    """A counter that differs from the sum of its rows, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`),
+    model (`<account>:<number>:<model>`) or day (`<day>:<category>`).
     """
 
     kind: str
@@ -93,6 +93,8 @@ def _stored(project_id: str) -> _Sums:
         stored["hold", str(pk), "drawn"] = drawn
     for account, number, cost in _rounds(project_id):
         stored["round", f"{account}:{number}", "cost"] = cost
+    models = ModelSpend.objects.filter(account__project_id=project_id).values_list("account_id", "number", "model", "cost")
+    stored |= {("model", f"{account}:{number}:{model}", "cost"): cost for account, number, model, cost in models}
     for day, category, amount in DaySpend.objects.filter(project_id=project_id).values_list("day", "category", "amount"):
         stored["day", f"{day}:{category}", "amount"] = amount
     return stored
@@ -113,8 +115,11 @@ def _computed(project_id: str) -> _Sums:
         computed |= {("account", account, field): amount for account, amount in booked}
     drawn = dict(ledger.filter(hold__isnull=False).values_list("hold_id").annotate(Sum("amount")))
     computed |= {("hold", str(pk), "drawn"): amount for pk, amount in drawn.items()}
-    rounds = ledger.filter(category=Category.ENTRY).values_list("account_id", "round").annotate(Sum("amount"))
+    of_entries = ledger.filter(category=Category.ENTRY)
+    rounds = of_entries.values_list("account_id", "round").annotate(Sum("amount"))
     computed |= {("round", f"{account}:{number}", "cost"): amount for account, number, amount in rounds}
+    models = of_entries.values_list("account_id", "round", "model").annotate(Sum("amount"))
+    computed |= {("model", f"{account}:{number}:{model}", "cost"): amount for account, number, model, amount in models}
     days = ledger.annotate(day=TruncDate("at", tzinfo=UTC)).values_list("day", "category").annotate(Sum("amount"))
     computed |= {("day", f"{day}:{category}", "amount"): amount for day, category, amount in days}
     for pk, account, amount in _open(project_id).values_list("pk", "account_id", "amount"):
@@ -148,6 +153,10 @@ def _set(project_id: str, drift: Drift) -> None:
     elif drift.kind == "round":
         account, _, number = drift.id.rpartition(":")
         RoundSpend.objects.update_or_create(account_id=account, number=int(number), defaults={"cost": drift.expected})
+    elif drift.kind == "model":
+        account, number, model = drift.id.split(":", 2)
+        of_round = ModelSpend.objects.filter(account_id=account, number=int(number))
+        of_round.update_or_create(account_id=account, number=int(number), model=model, defaults={"cost": drift.expected})
     elif drift.kind == "day":
         day, _, category = drift.id.partition(":")
         DaySpend.objects.update_or_create(project_id=project_id, day=day, category=category, defaults={"amount": drift.expected})

@@ -12,7 +12,7 @@ The database refuses every reservation beyond a cap.
 """
 
 from budget.categories import Category
-from budget.models.accounts import Account, Project, RoundSpend, UsageTotal
+from budget.models.accounts import Account, ModelSpend, Project, RoundSpend, UsageTotal
 from budget.models.changes import BudgetChange
 from budget.models.forecasts import ForecastRecord
 from budget.models.ledger import Hold, LedgerEntry
@@ -31,6 +31,7 @@ __all__ = [
     "Hold",
     "LedgerEntry",
     "Limit",
+    "ModelSpend",
     "Project",
     "Proposal",
     "Review",

@@ -138,9 +138,31 @@ class RoundSpend(models.Model):
             models.CheckConstraint(condition=Q(improvement_score__range=(-1, 1)), name="an_improvement_of_money_is_a_share"),
         ]
         ordering = ["account", "number"]
+        verbose_name = "spend of a round"
+        verbose_name_plural = "spend by round"
 
     def __str__(self) -> str:
         return f"Round {self.number} of {self.account_id}"
+
+
+class ModelSpend(models.Model):
+    """The part of a round's cost and tokens that went to one model, by the name that the ledger has: empty where it has none. The ledger's
+    trigger keeps it."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="models", db_index=False)
+    number = models.PositiveIntegerField()
+    model = models.CharField(max_length=200, blank=True)
+    cost = MoneyField(default=0)
+    input_tokens = models.BigIntegerField(default=0, db_default=0, help_text="All input, cached or not.")
+    cached_tokens = models.BigIntegerField(default=0, db_default=0, help_text="The part of the input that was read from a cache.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "number", "model"], name="one_spend_per_model_of_a_round")]
+        verbose_name = "spend of a model"
+        verbose_name_plural = "spend by model"
+
+    def __str__(self) -> str:
+        return f"{self.model} in round {self.number} of {self.account_id}"
 
 
 class UsageTotal(models.Model):

@@ -47,6 +47,8 @@ class DaySpend(models.Model):
     amount = MoneyField(default=0)
 
     class Meta:
+        verbose_name = "spend of a day"
+        verbose_name_plural = "spend by day"
         constraints = [models.UniqueConstraint(fields=["project", "day", "category"], name="one_spend_per_day")]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
--- Each ledger row moves every counter that sums it: reservation, account, round, project, day and model.
+-- Each ledger row moves every counter that sums it: reservation, account, round, project, day, and model of a round and of all.
 -- Lock order everywhere: reservation, account, its round, the project. The project's row, which all share, is always the last;
 -- days, models, limits and crossings are written only with its lock. Each counter is written once, since PostgreSQL keeps every version
 -- of a row until vacuum.
@@ -49,6 +49,13 @@ BEGIN
             output_tokens = u.output_tokens + excluded.output_tokens,
             cache_read_tokens = u.cache_read_tokens + excluded.cache_read_tokens,
             cache_write_tokens = u.cache_write_tokens + excluded.cache_write_tokens;
+    IF NEW.category = 'entry' THEN
+        INSERT INTO budget_modelspend AS m (account_id, number, model, cost, input_tokens, cached_tokens)
+            VALUES (NEW.account_id, NEW.round, NEW.model, NEW.amount,
+                NEW.input_tokens + NEW.cache_read_tokens + NEW.cache_write_tokens, NEW.cache_read_tokens)
+            ON CONFLICT (account_id, number, model) DO UPDATE SET cost = m.cost + excluded.cost,
+                input_tokens = m.input_tokens + excluded.input_tokens, cached_tokens = m.cached_tokens + excluded.cached_tokens;
+    END IF;
     UPDATE budget_limit SET reached_on = (now() AT TIME ZONE 'UTC')::date WHERE project_id = NEW.project_id AND category IN ('total', NEW.category)
         AND (reached_on IS NULL OR (period = 'day' AND reached_on < (now() AT TIME ZONE 'UTC')::date))
         AND amount <= (CASE budget_limit.period WHEN 'day' THEN

@@ -1,4 +1,4 @@
--- Each ledger row moves every counter that sums it: reservation, account, round, project, day and model.
+-- Each ledger row moves every counter that sums it: reservation, account, round, project, day, and model of a round and of all.
 
 CREATE TRIGGER budget_ledger_draws AFTER INSERT ON budget_ledgerentry WHEN NEW.hold_id IS NOT NULL BEGIN
     UPDATE budget_hold SET drawn = drawn + NEW.amount WHERE id = NEW.hold_id;
@@ -9,6 +9,11 @@ CREATE TRIGGER budget_ledger_counts_entry AFTER INSERT ON budget_ledgerentry WHE
         VALUES (NEW.account_id, NEW.round, NEW.amount,
             NEW.input_tokens + NEW.cache_read_tokens + NEW.cache_write_tokens, NEW.cache_read_tokens)
         ON CONFLICT (account_id, number) DO UPDATE SET cost = cost + excluded.cost,
+            input_tokens = input_tokens + excluded.input_tokens, cached_tokens = cached_tokens + excluded.cached_tokens;
+    INSERT INTO budget_modelspend (account_id, number, model, cost, input_tokens, cached_tokens)
+        VALUES (NEW.account_id, NEW.round, NEW.model, NEW.amount,
+            NEW.input_tokens + NEW.cache_read_tokens + NEW.cache_write_tokens, NEW.cache_read_tokens)
+        ON CONFLICT (account_id, number, model) DO UPDATE SET cost = cost + excluded.cost,
             input_tokens = input_tokens + excluded.input_tokens, cached_tokens = cached_tokens + excluded.cached_tokens;
     UPDATE budget_account SET spent = spent + NEW.amount WHERE id = NEW.account_id;
     UPDATE budget_project SET entry_spent = entry_spent + NEW.amount WHERE workspace_id = NEW.project_id;

@@ -181,7 +181,7 @@ def test_without_drift_it_records_no_event() -> None:
 
 def test_finding_drift_takes_as_many_queries_for_many_entries_as_for_few(django_assert_num_queries: Any) -> None:
     few, many = seed(1), seed(20)
-    with django_assert_num_queries(15) as taken:
+    with django_assert_num_queries(17) as taken:
         rebuild.find(few.pk)
     with django_assert_num_queries(len(taken)):
         rebuild.find(many.pk)

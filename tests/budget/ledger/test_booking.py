@@ -12,7 +12,7 @@ from budget import ledger
 from budget.amounts import usd
 from budget.ledger import awaited, permits
 from budget.limits import caps
-from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, ModelSpend, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import ANA, a_workspace, an_entry, project
 from workspaces.errors import Invalid
@@ -176,6 +176,23 @@ def test_an_upgrade_fills_in_the_tokens_of_earlier_rounds() -> None:
     with connection.cursor() as cursor:
         cursor.execute(import_module("budget.migrations.0019_tokens_of_rounds").BEFORE)
     assert list(kept.all()) == [(90, 60)]
+
+
+def test_an_upgrade_fills_in_what_each_model_cost_in_earlier_rounds() -> None:
+    entry = an_entry(a_workspace())
+    tokens = {"input_tokens": 10, "cache_read_tokens": 30, "cache_write_tokens": 5}
+    for n, model in enumerate(("large", "small", "large", "")):
+        item = a_charge(f"key:{n}", "1", model=model, **tokens)
+        ledger.charge(project(entry.workspace), item, account=entry.account, round_number=1 + n // 3, actor="agent")
+    kept = ModelSpend.objects.order_by("number", "model").values_list("number", "model", "cost", "input_tokens", "cached_tokens")
+    by_trigger = list(kept)
+    assert by_trigger == [
+        (1, "large", usd(2), 90, 60), (1, "small", usd(1), 45, 30), (2, "", usd(1), 45, 30),
+    ]  # fmt: skip
+    ModelSpend.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("budget.migrations.0029_models_of_rounds").ROUNDS)
+    assert list(kept.all()) == by_trigger
 
 
 def test_a_reservation_that_was_overdrawn_grows_by_what_was_asked_for_beyond_that() -> None:

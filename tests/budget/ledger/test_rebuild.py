@@ -8,7 +8,7 @@ from django.utils import timezone
 from budget import ledger
 from budget.amounts import usd
 from budget.ledger import awaited, permits, rebuild
-from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, ModelSpend, Project, RoundSpend
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces.models import Event, Workspace
 
@@ -81,3 +81,24 @@ def test_counters_that_rows_lost_are_made_again_where_they_belong() -> None:
 
 
 LOST = {RoundSpend: ("account_id", "number", "cost"), DaySpend: ("project_id", "day", "category", "amount")}
+
+
+def test_what_a_model_cost_in_a_round_is_found_and_made_again() -> None:
+    shop = busy("Shop")
+    entry = an_entry(shop, budget="9")
+    for model, amount in (("a:b", "1"), ("c", "2")):
+        item = ledger.Charge(f"of {model}", usd(amount), LedgerEntry.PriceSource.REPORTED, model=model)
+        ledger.charge(project(shop), item, account=entry.account, round_number=1, actor="a")
+    ModelSpend.objects.filter(account=entry.account, model="a:b").update(cost=5)
+    ModelSpend.objects.filter(account=entry.account, model="c").delete()
+    ModelSpend.objects.create(account=entry.account, number=1, model="nobody", cost=9)
+    wrong = [(drift.kind, drift.id, drift.stored, drift.expected) for drift in rebuild.find(shop.pk)]
+    assert wrong == [
+        ("model", f"{entry.pk}:1:a:b", 5, usd(1)),
+        ("model", f"{entry.pk}:1:c", 0, usd(2)),
+        ("model", f"{entry.pk}:1:nobody", 9, 0),
+    ]
+    rebuild.repair(shop.pk, by=ANA, reason="somebody edited rows")
+    assert rebuild.find(shop.pk) == []
+    costs = ModelSpend.objects.filter(account=entry.account).order_by("model").values_list("model", "cost")
+    assert list(costs) == [("a:b", usd(1)), ("c", usd(2)), ("nobody", 0)]
