@@ -20,6 +20,7 @@ from workspaces import times
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
 ROOM_ABOVE = 1.25  # over the highest line, for the text at the crossing
+NEAR = 1.6  # so many times the highest amount of the data, the cap is part of the chart
 LINE = 14.0
 MAX_ROWS = 60
 SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
@@ -76,7 +77,7 @@ class BurnUp:
 
 
 def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
-    highest = int(max(0 if data.is_past else data.cap, data.spent + data.held, 1) * ROOM_ABOVE)
+    highest = int(max(_highest(data), 1) * ROOM_ABOVE)
     x = scales.Scale(data.since.timestamp(), data.until.timestamp(), LEFT, RIGHT)
     y = scales.Scale(0, highest, BOTTOM, TOP)
     return picture(
@@ -96,6 +97,17 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
         data_plot=places((LEFT, x(data.now.timestamp()))),
         data_time=places((data.since.timestamp(), data.now.timestamp())),
     )
+
+
+def _highest(data: BurnUp) -> int:
+    """The highest amount of the data. The cap is drawn when it is near; until then it is a note above the chart."""
+    now = data.spent + data.held
+    if data.is_past:
+        return now
+    ahead = (data.until - data.now) / timedelta(hours=1)
+    likely = data.outlook.enough and not data.outlook.paused
+    reach = min(now + int((data.outlook.high_rate or 0) * ahead), data.cap) if likely else now
+    return max(reach, data.cap if data.cap <= max(reach, now) * NEAR else 0, now)
 
 
 def describe(data: BurnUp) -> str:

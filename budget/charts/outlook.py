@@ -34,9 +34,16 @@ def end_sentence(seen: Forecast, cap: int) -> str:
     text = f"When the open backlog is done, all will have cost {amounts.format_usd(seen.end_spend, estimate=True)}"
     if seen.end_low is not None and seen.end_high is not None:
         text += f" ({amounts.format_usd(seen.end_low)}–{amounts.format_usd(seen.end_high)})"
+    return f"{text}{':' if seen.end_spend > cap else ';'} {against_cap(seen, cap)}."
+
+
+def against_cap(seen: Forecast, cap: int) -> str:
+    """Compare the cost of the open backlog with the cap: `the cap is enough`. Empty: not known."""
+    if seen.end_spend is None:
+        return ""
     if seen.end_spend > cap:
-        return f"{text}: {amounts.format_usd(seen.end_spend - cap, estimate=True)} more than the cap."
-    return f"{text}; at the upper end the cap is not enough." if (seen.end_high or 0) > cap else f"{text}; the cap is enough."
+        return f"{amounts.format_usd(seen.end_spend - cap, estimate=True)} more than the cap"
+    return "at the upper end the cap is not enough" if (seen.end_high or 0) > cap else "the cap is enough"
 
 
 def crossing_time(seen: Forecast, zone: tzinfo = UTC) -> str:

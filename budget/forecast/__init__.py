@@ -4,6 +4,7 @@
 - `remaining_cost`: how many rounds the open entries will take and what these cost, by resampling (pure)
 - `inputs`: reads what both need
 - `record`: the forecast as a row, which pages and the API read
+- `score`: how many forecasts held
 """
 
 from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, finish, predict

@@ -11,9 +11,9 @@ from budget.forecast import remaining_cost
 from budget.forecast.remaining_cost import Life
 
 WINDOW_S = 2 * 3600
-MIN_ROUNDS = 3
-MIN_ACTIVE_S = 30 * 60
-MANY_ROUNDS = 10  # say enough in a shorter time too: a fast backlog is done before half an hour has passed
+MIN_ROUNDS = 10  # fewer say little, however long they took; a fast backlog makes them in minutes
+MIN_IN_WINDOW = 3
+STEADY_S = 30 * 60  # a pace seen for a shorter time may change more
 DRAWS = 300
 END_DRAWS = 100
 DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in bench/steering/README.md
@@ -92,10 +92,10 @@ def finish(seen: Forecast, *, spent: int, at: datetime) -> datetime | None:
 
 def predict(facts: Facts) -> Forecast:
     """The forecast, or why there is none yet. The same facts give the same forecast."""
+    if why := _nothing_ahead(facts.lives) or _missing_data(len(facts.worked)):
+        return Forecast(False, why, paused=facts.paused)
     recent = window(facts.worked)
     active = active_seconds(recent)
-    if why := _missing_data(len(recent), active) or _nothing_ahead(facts.lives):
-        return Forecast(False, why, paused=facts.paused)
     dice = random.Random(f"{facts.spent}:{len(facts.worked)}:{facts.cap}")
     left = max(facts.cap - facts.spent, 0)
     usual = _usual(recent, active, facts.overhead)
@@ -124,11 +124,11 @@ def predict(facts: Facts) -> Forecast:
 
 
 def window(worked: Sequence[Worked]) -> list[Worked]:
-    """The newest sessions that make up the last two hours with a running session, oldest first."""
+    """The newest sessions that make up the last two hours with a running session, oldest first: three at least, since one has no range."""
     taken: list[Worked] = []
     for session in sorted(worked, key=lambda session: session.ended, reverse=True):
         taken.append(session)
-        if active_seconds(taken) >= WINDOW_S:
+        if len(taken) >= MIN_IN_WINDOW and active_seconds(taken) >= WINDOW_S:
             break
     return taken[::-1]
 
@@ -145,8 +145,8 @@ def active_seconds(worked: Sequence[Worked]) -> float:
 def _usual(recent: Sequence[Worked], active: float, overhead: float) -> _Usual:
     mean = fmean(session.cost for session in recent)
     spread = math.sqrt(fmean((session.cost - mean) ** 2 for session in recent)) / max(mean, 1.0)
-    at_once = max(sum(session.ended - session.began for session in recent) / active, 1.0)
-    drift = DRIFT * math.sqrt(max(MIN_ACTIVE_S / max(active, 1.0), 1.0))  # a pace seen for a short time may change more
+    at_once = max(sum(session.ended - session.began for session in recent) / max(active, 1.0), 1.0)
+    drift = DRIFT * math.sqrt(max(STEADY_S / max(active, 1.0), 1.0))
     return _Usual(mean * overhead, spread, median(session.held for session in recent), at_once, drift)
 
 
@@ -181,13 +181,8 @@ def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int
     return low, middle, high
 
 
-def _missing_data(rounds: int, active: float) -> str:
-    if rounds < MIN_ROUNDS:
-        return f"Not enough data yet ({rounds} of {MIN_ROUNDS} rounds)"
-    if active < MIN_ACTIVE_S and rounds < MANY_ROUNDS:
-        minutes = f"{int(active // 60)} of {MIN_ACTIVE_S // 60} active minutes"
-        return f"Not enough data yet ({rounds} of {MANY_ROUNDS} rounds, {minutes}: either is enough)"
-    return ""
+def _missing_data(rounds: int) -> str:
+    return f"Not enough data yet ({rounds} of {MIN_ROUNDS} rounds)" if rounds < MIN_ROUNDS else ""
 
 
 def _nothing_ahead(lives: Sequence[Life] | None) -> str:

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from budget.allocation import policy
-from budget.forecast import inputs
+from budget.forecast import inputs, score
 from budget.forecast.projection import Forecast
 from budget.models import ForecastRecord, Project
 from workspaces.models import Event
@@ -60,7 +60,9 @@ def refresh(workspace_id: str) -> None:
     seen = inputs.forecast(workspace_id, at=at, paused=False, project=project)
     figures = {name: getattr(seen, name) for name in _FIGURES}
     basis = {"computed_at": at, "version": project.version, "event": project.newest}  # type: ignore[attr-defined]
-    ForecastRecord.objects.update_or_create(pk=workspace_id, defaults=figures | basis)
+    row, _ = ForecastRecord.objects.update_or_create(pk=workspace_id, defaults=figures | basis)
+    score.settle(row, at)
+    row.save(update_fields=["foretold_at", "foretold_low", "foretold_high", "compared", "held"])
 
 
 def _projects() -> QuerySet[Project]:

@@ -24,6 +24,13 @@ class ForecastRecord(models.Model):
     end_spend = MoneyField(null=True, blank=True)
     end_low = MoneyField(null=True, blank=True)
     end_high = MoneyField(null=True, blank=True)
+    foretold_at = models.DateTimeField(null=True, blank=True, help_text="When the cost of the next sessions was foretold.")
+    foretold_low = MoneyField(null=True, blank=True)
+    foretold_high = MoneyField(null=True, blank=True)
+    compared = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Costs foretold that were compared with what happened."
+    )
+    held = models.PositiveIntegerField(default=0, db_default=0, help_text="Those that happened as foretold.")
 
     def __str__(self) -> str:
         return f"Forecast of {self.project_id}"

@@ -39,7 +39,7 @@ def test_answers_pages_and_reviews_show_it(shop: Workspace, client: Client) -> N
     api = Api(shop, a_token(shop, "admin"))
     assert api.get("/budget").json["global"]["rehearsal_spent_usd"] == 1.5
     client.force_login(user("ana", role=Role.ADMIN, workspace=shop))
-    assert b"Rehearsal" in client.get(f"/w/{shop.pk}/budget/").content
+    assert b"Rehearsal" in client.get(f"/w/{shop.pk}/money/").content
     review = {"title": "May", "period_from": "2026-05-01", "period_to": "2026-05-31"}
     assert api.post("/budget/reviews", review).json["snapshot"]["rehearsal_spent_usd"] == 1.5
     assert ("Rehearsal", 1_500_000) in Review.objects.get().by_category

@@ -23,7 +23,7 @@ from workspaces.models import Workspace
 pytestmark = pytest.mark.django_db
 
 
-def worked(shop: Workspace, rounds: int = 3) -> None:
+def worked(shop: Workspace, rounds: int = 10) -> None:
     for n in range(rounds):
         session = a_session(an_entry(shop, content=f"do {n}"))
         a_charge(session.entry, "0.5")
