@@ -15,9 +15,9 @@ from orchestration.backlog import deletion, entry_state
 from orchestration.backlog.entry_actions import SomeRefuse
 from orchestration.backlog.files import paths
 from orchestration.backlog.rules import graph
-from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next, too_little
 from orchestration.facts import events
-from orchestration.facts.reasons import Reason
+from orchestration.facts.reasons import WITHOUT_MONEY, Reason
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
 from workspaces import activity
@@ -50,12 +50,18 @@ class Draft:
 
 
 def add(
-    workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "", under: Entry | None = None
+    workspace_id: str,
+    drafts: Sequence[Draft],
+    *,
+    by: Caller,
+    idempotency_key: str = "",
+    under: Entry | None = None,
+    blocks_poor: bool = False,
 ) -> list[Entry]:
     """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
 
     `idempotency_key`: a repeated call with the same key adds nothing and returns the entries of the first call. `under`: the entry that
-    is split into these."""
+    is split into these. `blocks_poor`: one whose own budget pays no round is blocked at once; otherwise a cycle blocks it."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
         if idempotency_key and (before := find_added(workspace_id, idempotency_key)):
@@ -77,7 +83,7 @@ def add(
                 entry_state.set_state(
                     entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500])
                 )
-        _open_accounts(project, list(zip(created, drafts, strict=True)), config)
+        _open_accounts(project, list(zip(created, drafts, strict=True)), config, blocks_poor=blocks_poor)
         Entry.objects.bulk_create(created)
         Dependency.objects.bulk_create(
             Dependency(entry_id=waiting, depends_on_id=other) for waiting, others in dependencies.items() for other in others
@@ -85,7 +91,7 @@ def add(
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(created))
         activity.record(workspace_id, _added(created), by=by)
         entry_state.record_halted(
-            *(entry for entry in created if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
+            *(entry for entry in created if entry.reason_code not in WITHOUT_MONEY)
         )  # `entries.added` counts those without money
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
@@ -156,21 +162,28 @@ def branch_name(seq: int, title: str) -> str:
 
 def _added(created: Sequence[Entry]) -> events.EntriesAdded:
     """One event for all, also for entries without money: the response names those, and a notification each would be a flood."""
-    poor = sum(entry.reason_code == Reason.PROJECT_BUDGET_EXCEEDED for entry in created)
+    poor = sum(entry.reason_code in WITHOUT_MONEY for entry in created)
     return events.EntriesAdded(count=len(created), entries=[entry.pk for entry in created[:50]], without_money=poor)
 
 
-def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
+def _open_accounts(
+    project: Project, created: Sequence[tuple[Entry, Draft]], config: configuration.Config, *, blocks_poor: bool
+) -> None:
     """An account for each entry: its own budget, or a share of the unallocated plan. Once the plan is spent, an entry without a budget is
     blocked until money comes."""
     promised = sum(draft.budget or 0 for _, draft in created)
     shares = funding.shares_for_new(
         project, [entry for entry, draft in created if draft.budget is None], config, promised=promised
     )
-    is_spent = project.plan_left < max(config.min_round, 1)
+    needed = max(config.min_round, 1)
+    is_spent = project.plan_left < needed
     for entry, draft in created:
-        if is_spent and draft.budget is None and entry.status == Entry.Status.PENDING and not entry.unmet_dependencies:
+        if entry.status != Entry.Status.PENDING or entry.unmet_dependencies:
+            continue
+        if is_spent and draft.budget is None:
             entry_state.set_state(entry, Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT))
+        elif blocks_poor and draft.budget is not None and draft.budget < needed:
+            entry_state.set_state(entry, Next("blocked", Reason.BUDGET_EXCEEDED, too_little(draft.budget, needed)))
     budgets = {entry.pk: shares.get(entry.pk, 0) if draft.budget is None else draft.budget for entry, draft in created}
     Account.objects.bulk_create(
         Account(

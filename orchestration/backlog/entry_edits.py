@@ -1,12 +1,13 @@
 """A person's edits of an entry: rounds, parallelism, assignee, spec."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
 from orchestration.backlog import content, entry_state
 from orchestration.backlog.entries import spec_paths
-from orchestration.backlog.rules.transitions import PENDING
+from orchestration.backlog.rules.transitions import PENDING, out_of_rounds
 from orchestration.backlog.tree import leaves
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
@@ -31,6 +32,37 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row
+
+
+def give_rounds(entries: Sequence[Entry], rounds: int, *, by: Caller) -> list[Entry]:
+    """So many rounds more for each of these entries of one workspace that is out of rounds. Returns those."""
+    with transaction.atomic():
+        rows = [row for row in entry_state.lock_all(entries) if row.reason_code == Reason.ROUNDS_EXHAUSTED]
+        return [set_rounds(row, row.budget_rounds + rounds, by=by) for row in rows]
+
+
+def take_rounds_back(given: Mapping[str, int], rounds: int, *, workspace_id: str, by: Caller) -> list[Entry]:
+    """Undo `give_rounds` for those that have not begun since, and that nobody has changed: they are out of rounds again. Returns those.
+    `given`: by entry, the rounds that it may make since then."""
+    entries = list(Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True, pk__in=given))
+    with transaction.atomic():
+        locked = entry_state.lock_all(entries) if entries else []
+        rows = [row for row in locked if _waits_for_its_last(row, given[row.pk], rounds)]
+        for row in rows:
+            before, row.budget_rounds = row.budget_rounds, row.budget_rounds - rounds
+            row.save(update_fields=["budget_rounds", "updated_at"])
+            entry_state.move(row, out_of_rounds(row.budget_rounds))
+            event = events.EntryRoundsSet(before=before, after=row.budget_rounds)
+            activity.record(row.workspace_id, event, by=by, object_id=row.pk)
+    if rows:
+        wake_ups.publish_change(workspace_id, "entries")
+    return rows
+
+
+def _waits_for_its_last(row: Entry, given: int, rounds: int) -> bool:
+    """Claimed entries are in progress: who is pending for no reason has no session, and its work waits for nobody's decision."""
+    has_not_begun = row.status == Entry.Status.PENDING and not row.reason_code
+    return has_not_begun and row.budget_rounds == given and row.rounds_completed == given - rounds > 0
 
 
 def set_parallel(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
 from orchestration.backlog.files.paths import LockTable
-from orchestration.backlog.rules.transitions import NO_MONEY_LEFT
+from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, too_little
 from orchestration.executor.cycle_budget import Claim, CycleBudget
 from orchestration.executor.limits import SpendLimit
 from orchestration.facts import reasons
@@ -369,7 +369,7 @@ def take(entry: Waiting, capacity: Capacity) -> tuple[int, str]:
 
 def _executor(capacity: Capacity) -> Check:
     state = capacity.cycle_input.state
-    messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
+    messages = {"stopped": "The executor was never started: press Start", "paused": "The executor is paused"}
     return Check(reasons.executor(state), state == "running", state, "running", messages.get(state, ""), common=True)
 
 
@@ -502,7 +502,7 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
     needed, left = _needed(entry, capacity), entry.headroom
     code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:
-        message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+        message = too_little(left, needed)
         if left < needed <= left + entry.awaited:
             waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)

@@ -277,6 +277,8 @@ WITHOUT_PROOF = (Reason.WAITING_FOR_PROOF, Reason.UNPROVEN)
 OUT_OF_LINE = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_MERGE, *WITHOUT_PROOF)
 """Of pending entries: they keep their locks, and no cycle starts them until a person has decided, or what builds on them shows what they are
 good for."""
+DECIDED_ONE_BY_ONE = (*OUT_OF_LINE, Reason.WAITING_FOR_ANSWER, Reason.MERGE_REJECTED)
+"""Each of these entries is a decision of its own: pages do not put them into one row."""
 RETURNS_SHARE = (
     Reason.NO_IMPROVEMENT,
     Reason.NO_CHANGE,

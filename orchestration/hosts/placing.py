@@ -82,6 +82,8 @@ def _why_not_there(hosts: Sequence[Host], host_id: str, name: str) -> str:
         return f"{subject} is not online: start its session worker, and it shares the work"
     if there.is_draining:
         return f"{there.name} has its newest work and takes no new sessions: ./muster worker resume there"
+    if len(hosts) == 1:
+        return there.problem
     return f"{there.name} has its newest work. {there.problem}" if there.problem else ""
 
 

@@ -116,7 +116,7 @@ def _carry_out(workspace_id: str, result: Preview, *, by: Caller, tests: Mapping
     gone = {line.row.draft.ref for line in lines if line.row.draft and line.kind == "deleted"}
     fresh = result.difference.of("added")
     drafts = [_with_tests(_draft(line, ids, gone), tests.get(line.row.item.line)) for line in fresh]
-    created = entries.add(workspace_id, drafts, by=by) if drafts else []
+    created = entries.add(workspace_id, drafts, by=by, blocks_poor=True) if drafts else []
     ids |= {draft.ref: entry.pk for draft, entry in zip(drafts, created, strict=True) if draft.ref}
     changed = _change(workspace_id, result.difference.of("changed"), ids, result.name, by)
     _mark(result.name, [*zip(fresh, created, strict=True), *changed, *_others(lines)], ids)

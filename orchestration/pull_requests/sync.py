@@ -201,7 +201,7 @@ def _facts(row: PullRequest, config: Config) -> texts.Facts:
         rounds=entry.rounds_completed,
         cost=exact_usd(entry.account.spent) if shows_cost else "",
         below=[below.url for below in stacking.unmerged_below(row.entry_id) if below.url],
-        address=f"{base_url}/w/{entry.workspace_id}/entries/{entry.pk}/" if base_url else "",
+        address=f"{base_url}/w/{entry.workspace_id}/backlog/{entry.pk}/" if base_url else "",
     )
 
 

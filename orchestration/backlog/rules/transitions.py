@@ -103,13 +103,16 @@ def _after_crash(facts: Facts) -> Next:
     return _without_money(facts)
 
 
+def out_of_rounds(budget_rounds: int) -> Next:
+    subject = "Its one round is" if budget_rounds == 1 else f"All {budget_rounds} rounds are"
+    return Next("failed", Reason.ROUNDS_EXHAUSTED, f"{subject} used up: raise its rounds to continue")
+
+
 def _after_round(facts: Facts) -> Next:
     if facts.outcome == Reason.NO_CHANGE and facts.unchanged_in_a_row >= 2:
         return Next("blocked", Reason.NO_CHANGE, UNCHANGED)
     if facts.rounds_completed >= facts.budget_rounds:
-        subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
-        message = f"{subject} used up: raise its rounds to continue"
-        return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
+        return out_of_rounds(facts.budget_rounds)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", Reason.MERGE_CONFLICT, facts.message)
     recent = facts.improvements[-facts.plateau_rounds :]
@@ -128,5 +131,9 @@ def _without_money(facts: Facts) -> Next:
         return PENDING
     if not facts.own_budget:
         return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
-    message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
-    return Next("blocked", Reason.BUDGET_EXCEEDED, message)
+    return Next("blocked", Reason.BUDGET_EXCEEDED, too_little(left, needed))
+
+
+def too_little(left: int, needed: int) -> str:
+    """The sentence about an entry whose own budget does not pay another round. Micro-USD."""
+    return f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"

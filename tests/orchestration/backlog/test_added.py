@@ -103,6 +103,16 @@ def test_an_entry_without_a_budget_needs_a_plan_that_can_pay_a_round(spent: str,
     assert counted == [1 if status == "blocked" else 0, 0] and not Event.objects.filter(verb="entry.blocked").exists()
 
 
+def test_an_import_blocks_at_once_what_its_own_budget_cannot_pay_and_counts_it() -> None:
+    shop = a_workspace(min_round_usd=0.05)
+    drafts = [Draft("Poor", budget=usd("0.04")), Draft("Enough", budget=usd("0.05"))]
+    poor, enough = entries.add(shop.pk, drafts, by=ANA, blocks_poor=True)
+    assert (again(poor).status, again(poor).reason_code, again(enough).status) == ("blocked", "budget_exceeded", "pending")
+    assert again(poor).reason_message == "$0.04 of its budget is left, a round needs $0.05: raise the entry's budget"
+    assert Event.objects.get(verb="entries.added").data["without_money"] == 1
+    assert not Event.objects.filter(verb="entry.blocked").exists()
+
+
 @pytest.mark.parametrize(
     ("title", "branch"),
     [

@@ -377,7 +377,7 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
         ({}, {"reason_code": "unproven", "reason_message": "It waits"}, "unproven", "It waits"),
         ({}, {"reason_code": "files_locked", "reason_message": "as before"}, None, ""),
         ({}, {"is_container": True, "reason_message": "It is split"}, "children_unfinished", "It is split"),
-        ({"state": "stopped"}, {}, "executor_stopped", "The executor was never started"),
+        ({"state": "stopped"}, {}, "executor_stopped", "The executor was never started: press Start"),
         ({"state": "paused"}, {}, "executor_paused", "The executor is paused"),
         ({"trouble": "auth", "trouble_message": "No key.", "trouble_wait_s": 99.4}, {}, "agent_unavailable",
          "No key. Tried again in 99 s."),

@@ -32,6 +32,7 @@ def test_work_that_is_on_one_host_only_goes_on_there() -> None:
         ([SECOND], Need(host="h1", is_shared=False, host_name="one"), "one, the host that has its newest work, is not online"),
         ([replace(FIRST, is_draining=True)], Need(host="h1", is_shared=False), "takes no new sessions"),
         ([replace(FIRST, is_draining=True), replace(SECOND, is_draining=True)], Need(), "Every host takes no new sessions"),
+        ([replace(FIRST, problem="No x.")], Need(host="h1", is_shared=False), "No x."),
         (
             [replace(FIRST, problem="x could not be used: no route"), SECOND],
             Need(labels=frozenset({"gpu"})),

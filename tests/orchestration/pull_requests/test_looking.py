@@ -72,7 +72,7 @@ def look(row: PullRequest) -> PullRequest:
 @pytest.mark.parametrize(
     ("show_cost", "base_url", "words"),
     [
-        (True, "https://muster.example", ["$1.50", "[entry 1](https://muster.example/w/{team}/entries/{entry}/)"]),
+        (True, "https://muster.example", ["$1.50", "[entry 1](https://muster.example/w/{team}/backlog/{entry}/)"]),
         (False, "http://localhost:8765", ["1 round, entry 1."]),
     ],
 )
