@@ -19,6 +19,11 @@ from orchestration.worker.judging import junit
 
 TAIL_LENGTH = 4000
 RAN_NOTHING = "pytest cannot import some files and ran no test: with --continue-on-collection-errors it runs the others"
+NOT_FOUND = {
+    126: "a program of its command cannot be run: correct verify in the config, or make the file executable",
+    127: "a program of its command was not found: correct verify in the config, or install the program in setup",
+}
+"""Exit codes of a shell that cannot start a program: a fault of the checks, most likely, not of the work."""
 OnLine = Callable[[str, str], None]
 """Gets each line of a command's output, without the workspace's secrets, and its stream."""
 
@@ -110,8 +115,14 @@ def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
         tail=output.tail,
         findings=tuple(problems),
         cases=junit_report.cases if junit_report is not None and not junit_report.error else None,
-        hint=RAN_NOTHING if junit_report is not None and junit_report.ran_nothing else "",
+        hint=_hint(ended, junit_report),
     )
+
+
+def _hint(ended: Ended, report: junit.Report | None) -> str:
+    if report is not None and report.ran_nothing:
+        return RAN_NOTHING
+    return NOT_FOUND.get(ended.exit_code or 0, NOT_FOUND[127] if ended.cause == "start_failed" else "")
 
 
 def _remove_report(report: Path, checkout: Path) -> None:

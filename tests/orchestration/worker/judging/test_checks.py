@@ -51,6 +51,11 @@ def test_a_check_that_fails_twice_fails(tmp_path: Path) -> None:
     assert list(verdict.findings) == ["a: exited with 1. Last output:\nrun 1"]
 
 
+@pytest.mark.parametrize(("code", "note"), [(1, None), (126, checks.NOT_FOUND[126]), (127, checks.NOT_FOUND[127])])
+def test_a_check_whose_program_cannot_be_started_names_the_correction(tmp_path: Path, code: int, note: str | None) -> None:
+    assert verdict_on([Check(name="a", run="x")], tmp_path, Runs(code)).checks[0].get("note") == note
+
+
 def test_a_check_that_passes_the_second_time_is_flaky(tmp_path: Path) -> None:
     verdict = verdict_on([Check(name="a", run="x")], tmp_path, Runs(1, 0))
     assert verdict.passed
