@@ -22,7 +22,7 @@ class MusterAdminConfig(SimpleAdminConfig):
 class MusterAdminSite(AdminSite):
     site_title = "Muster admin"
     site_header = "Muster: data fixes"
-    index_title = "All data"
+    index_title = "Fixes"
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))

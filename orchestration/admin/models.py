@@ -129,7 +129,7 @@ class EntryAdmin(Editable):
     def rounds(self, entry: Entry) -> str:
         return f"{entry.rounds_completed} of {entry.budget_rounds}"
 
-    @admin.display(description="parked behind", ordering="parked_behind", empty_value="-")
+    @admin.display(description="waits for the files of", ordering="parked_behind", empty_value="-")
     def parked(self, entry: Entry) -> Any:
         return link(entry.parked_behind, f"#{entry.parked_behind.seq}") if entry.parked_behind else None
 

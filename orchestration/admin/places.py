@@ -21,6 +21,7 @@ from budget.models import (
     Hold,
     LedgerEntry,
     Limit,
+    ModelSpend,
     Project,
     Review,
     ReviewLine,
@@ -93,7 +94,7 @@ def _account(account: Account, tab: str) -> str:
     return _entry(entry, tab) if entry else _page("budget", account.project_id)
 
 
-def _spent_round(spend: RoundSpend) -> str:
+def _spent_round(spend: ModelSpend | RoundSpend) -> str:
     entry = Entry.objects.filter(account=spend.account_id).first()
     return _round(entry, spend.number) if entry else _page("budget", spend.account.project_id)
 
@@ -148,6 +149,7 @@ places.update(
         Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
         Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
         Account: lambda obj: _account(obj, "budget"),
+        ModelSpend: _spent_round,
         RoundSpend: _spent_round,
         Hold: _hold,
         Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),

@@ -93,6 +93,7 @@ class ForgeDelivery(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="a_delivery_counts_once")]
         indexes = [models.Index(fields=["at"], name="forge_deliveries_by_age")]
+        verbose_name_plural = "forge deliveries"
 
     def __str__(self) -> str:
         return f"{self.event} {self.key[:12]}"

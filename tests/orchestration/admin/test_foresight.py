@@ -151,10 +151,10 @@ def test_links_lead_to_what_still_has_a_page(shop: Workspace) -> None:
         "person's token": addresses[ApiToken](persons),
     }
     root = f"/w/{shop.pk}"
-    assert at["entry"] == f"{root}/entries/{entry.pk}/" and at["round"].startswith(f"{root}/entries/{entry.pk}/")
+    assert at["entry"] == f"{root}/backlog/{entry.pk}/" and at["round"].startswith(f"{root}/backlog/{entry.pk}/")
     assert at["round"] != at["entry"] and at["log"].endswith("#L7") and at["person's token"] == ""
     assert at["token"].startswith(root) and session.pk in at["token"]
     entry.deleted_at = now()
-    assert addresses[Entry](entry) == f"{root}/activity/?object={entry.pk}"
+    assert addresses[Entry](entry) == f"{root}/settings/activity/?object={entry.pk}"
     Workspace.objects.filter(pk=shop.pk).update(deleted_at=now())
     assert addresses[Entry](entry) == addresses[LogChunk](chunk) == addresses[Workspace](shop) == ""
