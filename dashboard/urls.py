@@ -23,7 +23,7 @@ from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import diff as entry_diff
 from dashboard.entry import edit as entry_edit
-from dashboard.entry import preflight
+from dashboard.entry import more_rounds, preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
 from dashboard.entry import views as entry_page
@@ -54,6 +54,7 @@ from dashboard.sessions import views as session_list
 from dashboard.settings import agents, members, new_workspace, notices
 from dashboard.settings import config as config_settings
 from dashboard.settings import general as general_settings
+from dashboard.shared import moved
 
 urlpatterns = [
     # Workspaces and help
@@ -75,89 +76,97 @@ urlpatterns = [
     path("w/<str:workspace_id>/", workspace_overview.page, name="workspace"),
     path("w/<str:workspace_id>/demo/", demo.again, name="demo-again"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),
-    # Entries: the list
-    path("w/<str:workspace_id>/entries/", entry_list.page, name="entries"),
-    path("w/<str:workspace_id>/entries/bulk/", entries_bulk_edit.apply, name="entries-bulk"),
-    path("w/<str:workspace_id>/entries/views/", saved_views.save, name="view-save"),
+    # Backlog: locks
+    path("w/<str:workspace_id>/backlog/locks/", locks.page, name="locks"),
+    path("w/<str:workspace_id>/backlog/locks/<str:entry_id>/release/", locks.release, name="locks-release"),
+    # Backlog: entries, plans and proposals
+    path("w/<str:workspace_id>/backlog/", entry_list.page, name="entries"),
+    path("w/<str:workspace_id>/backlog/bulk/", entries_bulk_edit.apply, name="entries-bulk"),
+    path("w/<str:workspace_id>/backlog/more-rounds/", more_rounds.apply, name="entries-more-rounds"),
+    path("w/<str:workspace_id>/backlog/views/", saved_views.save, name="view-save"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/views/(?P<view_id>[0-9]{1,18})/(?P<verb>rename|delete)/$",
+        r"^w/(?P<workspace_id>[^/]+)/backlog/views/(?P<view_id>[0-9]{1,18})/(?P<verb>rename|delete)/$",
         saved_views.change,
         name="view-change",
     ),
-    path("w/<str:workspace_id>/entries/new/", new_entry.page, name="entry-new"),
-    path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
-    path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),
-    path("w/<str:workspace_id>/entries/orchestrate/", goals.orchestrate, name="orchestrate"),
+    path("w/<str:workspace_id>/backlog/new/", new_entry.page, name="entry-new"),
+    path("w/<str:workspace_id>/backlog/plans/import/", plan_import.page, name="plan"),
+    path("w/<str:workspace_id>/backlog/plans/", goals.page, name="goal"),
+    path("w/<str:workspace_id>/backlog/plans/orchestrate/", goals.orchestrate, name="orchestrate"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/agents/(?P<role>planner|expander|orchestrator)/$",
+        r"^w/(?P<workspace_id>[^/]+)/backlog/agents/(?P<role>planner|expander|orchestrator)/$",
         choose_agent.choose,
         name="choose-agent",
     ),
-    path("w/<str:workspace_id>/entries/runs/<str:run_id>/", run_page.page, name="run"),
-    path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
-    path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),
+    path("w/<str:workspace_id>/backlog/plans/<str:run_id>/", run_page.page, name="run"),
+    path("w/<str:workspace_id>/backlog/plans/<str:run_id>/stop/", run_page.stop, name="run-stop"),
+    path("w/<str:workspace_id>/backlog/plans/<str:run_id>/undo/", run_page.undo, name="run-undo"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/runs/(?P<run_id>[^/]+)/(?P<verb>apply|reject|reopen)/$",
+        r"^w/(?P<workspace_id>[^/]+)/backlog/plans/(?P<run_id>[^/]+)/(?P<verb>apply|reject|reopen)/$",
         run_page.decide,
         name="run-decide",
     ),
-    path("w/<str:workspace_id>/entries/runs/<str:run_id>/proposals/<str:proposal_id>/", proposal_edit.page, name="run-proposal"),
-    # Entries: one entry
-    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/instruct/", entry_talk.instruct, name="entry-instruct"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/answer/", entry_talk.answer, name="entry-answer"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/split/", entry_split.page, name="entry-split"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/stop-children/", entry_stop_children.stop, name="entry-stop-children"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry_actions.reverify, name="entry-reverify"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry_actions.set_rounds, name="entry-rounds"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/", round_page.page, name="round"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/patch/", round_page.patch, name="round-patch"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/", entry_diff.page, name="entry-diff"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/patch/", entry_diff.patch, name="entry-diff-patch"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/preflight/", preflight.page, name="preflight"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/dispatch/", preflight.dispatch_entry, name="entry-dispatch"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/depend/", entry_dependencies.depend, name="entry-depend"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/undepend/", entry_dependencies.undepend, name="entry-undepend"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/", approval_page.page, name="approval"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/approve/", approval_actions.approve, name="approval-approve"),
+    path("w/<str:workspace_id>/backlog/plans/<str:run_id>/proposals/<str:proposal_id>/", proposal_edit.page, name="run-proposal"),
+    # Backlog: one entry
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/", entry_page.page, name="entry"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/instruct/", entry_talk.instruct, name="entry-instruct"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/answer/", entry_talk.answer, name="entry-answer"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/split/", entry_split.page, name="entry-split"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/stop-children/", entry_stop_children.stop, name="entry-stop-children"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/reverify/", entry_actions.reverify, name="entry-reverify"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/rounds/", entry_actions.set_rounds, name="entry-rounds"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/rounds/<int:number>/", round_page.page, name="round"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/rounds/<int:number>/patch/", round_page.patch, name="round-patch"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/diff/", entry_diff.page, name="entry-diff"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/diff/patch/", entry_diff.patch, name="entry-diff-patch"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/preflight/", preflight.page, name="preflight"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/dispatch/", preflight.dispatch_entry, name="entry-dispatch"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/depend/", entry_dependencies.depend, name="entry-depend"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/undepend/", entry_dependencies.undepend, name="entry-undepend"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/", approval_page.page, name="approval"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/approve/", approval_actions.approve, name="approval-approve"),
     path(
-        "w/<str:workspace_id>/entries/<str:entry_id>/approval/send-back/", approval_actions.send_back, name="approval-send-back"
+        "w/<str:workspace_id>/backlog/<str:entry_id>/approval/send-back/", approval_actions.send_back, name="approval-send-back"
     ),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/tests/", approval_actions.name_tests, name="approval-tests"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/locks/", approval_actions.release_locks, name="approval-locks"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/approval/comments/", approval_actions.comment, name="approval-comment"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/tests/", approval_actions.name_tests, name="approval-tests"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/locks/", approval_actions.release_locks, name="approval-locks"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/comments/", approval_actions.comment, name="approval-comment"),
     path(
-        "w/<str:workspace_id>/entries/<str:entry_id>/approval/comments/<int:comment_id>/remove/",
+        "w/<str:workspace_id>/backlog/<str:entry_id>/approval/comments/<int:comment_id>/remove/",
         approval_actions.remove_comment,
         name="approval-comment-remove",
     ),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$",
+        r"^w/(?P<workspace_id>[^/]+)/backlog/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$",
         entry_actions.change_state,
         name="entry-act",
     ),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|parallel)/$",
+        r"^w/(?P<workspace_id>[^/]+)/backlog/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|parallel)/$",
         entry_actions.set_field,
         name="entry-set",
     ),
-    # Workers: sessions. Addresses below sessions/ are those of earlier releases.
-    path("w/<str:workspace_id>/workers/", session_list.page, name="workers"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/", session_page.page, name="session"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/log/", session_log.page, name="session-log"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/stop/", executor_controls.stop_session, name="session-stop"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/message/", session_message.send, name="session-message"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/hold/", session_page.hold_after, name="session-hold"),
-    path("w/<str:workspace_id>/workers/<str:session_id>/spend/", session_page.answer_spend, name="session-spend"),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/", session_page.redirect_to_session),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", session_page.redirect_to_session, {"tail": "stop/"}),
-    path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor_controls.kill_session, name="session-kill"),
+    # Sessions, and the hosts on which they work
+    path("w/<str:workspace_id>/sessions/hosts/", hosts_page.page, name="hosts"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/sessions/hosts/(?P<host_id>[^/]+)/(?P<verb>drain|resume|forget)/$",
+        hosts_page.change,
+        name="host-change",
+    ),
+    path("w/<str:workspace_id>/sessions/", session_list.page, name="workers"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/", session_page.page, name="session"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/log/", session_log.page, name="session-log"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor_controls.stop_session, name="session-stop"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/message/", session_message.send, name="session-message"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/hold/", session_page.hold_after, name="session-hold"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/spend/", session_page.answer_spend, name="session-spend"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/kill/", executor_controls.kill_session, name="session-kill"),
     # Landing
     path("w/<str:workspace_id>/landing/", landing_page.page, name="landing"),
     path("w/<str:workspace_id>/landing/check/", landing_actions.check, name="landing-check"),
@@ -166,53 +175,46 @@ urlpatterns = [
     path("w/<str:workspace_id>/landing/revert/", landing_actions.revert, name="landing-revert"),
     path("w/<str:workspace_id>/landing/push/", landing_actions.push, name="landing-push"),
     path("w/<str:workspace_id>/landing/merge/", landing_actions.merge, name="landing-merge"),
-    # Locks
-    path("w/<str:workspace_id>/locks/", locks.page, name="locks"),
-    path("w/<str:workspace_id>/locks/<str:entry_id>/release/", locks.release, name="locks-release"),
-    # Budget
-    path("w/<str:workspace_id>/budget/", budget_overview.page, name="budget"),
-    path("w/<str:workspace_id>/budget/cap/", budget_edits.set_cap, name="cap"),
-    path("w/<str:workspace_id>/budget/total/", budget_edits.set_total_budget, name="total-budget"),
-    path("w/<str:workspace_id>/budget/limits/", budget_limits.set_limit, name="limit"),
-    path("w/<str:workspace_id>/budget/warnings/", budget_limits.set_thresholds, name="warnings"),
-    path("w/<str:workspace_id>/budget/reallocate/", reallocation.reallocate, name="reallocate"),
-    path("w/<str:workspace_id>/budget/auto/", reallocation.set_automatic, name="auto-reallocate"),
-    path("w/<str:workspace_id>/budget/entries/", budget_by_entry.page, name="budget-entries"),
-    path("w/<str:workspace_id>/budget/entries/bulk/", budget_bulk_edit.apply, name="budget-bulk"),
-    path("w/<str:workspace_id>/budget/ledger/", ledger.page, name="ledger"),
-    path("w/<str:workspace_id>/budget/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
-    path("w/<str:workspace_id>/budget/rounds/", most_expensive_rounds.page, name="budget-rounds"),
-    path("w/<str:workspace_id>/budget/changes/", budget_changes.page, name="changes"),
-    path("w/<str:workspace_id>/budget/estimates/", budget_estimates.page, name="budget-estimates"),
-    # Insight
-    path("w/<str:workspace_id>/insight/", insight.page, name="insight"),
-    # Budget reviews
-    path("w/<str:workspace_id>/budget/reviews/", reviews.review_list, name="reviews"),
-    path("w/<str:workspace_id>/budget/reviews/new/", reviews.create, name="review-new"),
-    path("w/<str:workspace_id>/budget/reviews/<str:review_id>/", reviews.detail, name="review"),
-    path("w/<str:workspace_id>/budget/reviews/<str:review_id>/print.css", reviews.print_footer, name="review-footer"),
+    # Money
+    path("w/<str:workspace_id>/money/", budget_overview.page, name="budget"),
+    path("w/<str:workspace_id>/money/cap/", budget_edits.set_cap, name="cap"),
+    path("w/<str:workspace_id>/money/total/", budget_edits.set_total_budget, name="total-budget"),
+    path("w/<str:workspace_id>/money/limits/", budget_limits.set_limit, name="limit"),
+    path("w/<str:workspace_id>/money/warnings/", budget_limits.set_thresholds, name="warnings"),
+    path("w/<str:workspace_id>/money/reallocate/", reallocation.reallocate, name="reallocate"),
+    path("w/<str:workspace_id>/money/auto/", reallocation.set_automatic, name="auto-reallocate"),
+    path("w/<str:workspace_id>/money/entries/", budget_by_entry.page, name="budget-entries"),
+    path("w/<str:workspace_id>/money/entries/bulk/", budget_bulk_edit.apply, name="budget-bulk"),
+    path("w/<str:workspace_id>/money/ledger/", ledger.page, name="ledger"),
+    path("w/<str:workspace_id>/money/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
+    path("w/<str:workspace_id>/money/rounds/", most_expensive_rounds.page, name="budget-rounds"),
+    path("w/<str:workspace_id>/money/changes/", budget_changes.page, name="changes"),
+    path("w/<str:workspace_id>/money/estimates/", budget_estimates.page, name="budget-estimates"),
+    # Money: insight
+    path("w/<str:workspace_id>/money/insight/", insight.page, name="insight"),
+    # Money: budget reviews
+    path("w/<str:workspace_id>/money/reviews/", reviews.review_list, name="reviews"),
+    path("w/<str:workspace_id>/money/reviews/new/", reviews.create, name="review-new"),
+    path("w/<str:workspace_id>/money/reviews/<str:review_id>/", reviews.detail, name="review"),
+    path("w/<str:workspace_id>/money/reviews/<str:review_id>/print.css", reviews.print_footer, name="review-footer"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/budget/reviews/(?P<review_id>[^/]+)/(?P<verb>edit|propose|withdraw|ask|comment|decide)/$",
+        r"^w/(?P<workspace_id>[^/]+)/money/reviews/(?P<review_id>[^/]+)/(?P<verb>edit|propose|withdraw|ask|comment|decide)/$",
         reviews.change_review,
         name="review-act",
     ),
-    # Executor
+    # Settings: executor
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor_controls.change_state, name="executor"
+        r"^w/(?P<workspace_id>[^/]+)/settings/executor/(?P<verb>start|pause|resume)/$",
+        executor_controls.change_state,
+        name="executor",
     ),
-    path("w/<str:workspace_id>/executor/", executor_page.page, name="executor-page"),
-    path("w/<str:workspace_id>/executor/hosts/", hosts_page.page, name="hosts"),
-    re_path(
-        r"^w/(?P<workspace_id>[^/]+)/executor/hosts/(?P<host_id>[^/]+)/(?P<verb>drain|resume|forget)/$",
-        hosts_page.change,
-        name="host-change",
-    ),
-    path("w/<str:workspace_id>/executor/workers/", executor_page.set_workers, name="set-workers"),
-    path("w/<str:workspace_id>/executor/dispatch/", executor_controls.dispatch_now, name="dispatch"),
-    path("w/<str:workspace_id>/executor/stop/", executor_controls.stop_all, name="executor-stop"),
-    # Activity
-    path("w/<str:workspace_id>/activity/", activity.page, name="activity"),
-    # Settings, agents and notices
+    path("w/<str:workspace_id>/settings/executor/", executor_page.page, name="executor-page"),
+    path("w/<str:workspace_id>/settings/executor/workers/", executor_page.set_workers, name="set-workers"),
+    path("w/<str:workspace_id>/settings/executor/dispatch/", executor_controls.dispatch_now, name="dispatch"),
+    path("w/<str:workspace_id>/settings/executor/stop/", executor_controls.stop_all, name="executor-stop"),
+    # Settings: activity
+    path("w/<str:workspace_id>/settings/activity/", activity.page, name="activity"),
+    # Settings: the workspace, its config, people, agents and notices
     path("w/<str:workspace_id>/settings/", general_settings.page, name="settings"),
     path("w/<str:workspace_id>/settings/rename/", general_settings.rename, name="workspace-rename"),
     path("w/<str:workspace_id>/settings/delete/", general_settings.delete, name="workspace-delete"),
@@ -224,19 +226,21 @@ urlpatterns = [
         members.change_member,
         name="member-act",
     ),
-    path("w/<str:workspace_id>/agents/", agents.page, name="agent"),
-    path("w/<str:workspace_id>/agents/check/", agents.check, name="agent-check"),
-    path("w/<str:workspace_id>/agents/retry/", agents.retry, name="agent-retry"),
-    path("w/<str:workspace_id>/agents/secrets/", agents.put_secret, name="secrets"),
-    path("w/<str:workspace_id>/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),
-    path("w/<str:workspace_id>/notices/", notices.page, name="notices"),
-    path("w/<str:workspace_id>/notices/new/", notices.add, name="channel-new"),
+    path("w/<str:workspace_id>/settings/agents/", agents.page, name="agent"),
+    path("w/<str:workspace_id>/settings/agents/check/", agents.check, name="agent-check"),
+    path("w/<str:workspace_id>/settings/agents/retry/", agents.retry, name="agent-retry"),
+    path("w/<str:workspace_id>/settings/agents/secrets/", agents.put_secret, name="secrets"),
+    path("w/<str:workspace_id>/settings/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),
+    path("w/<str:workspace_id>/settings/notices/", notices.page, name="notices"),
+    path("w/<str:workspace_id>/settings/notices/new/", notices.add, name="channel-new"),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/notices/(?P<channel_id>chan_[^/]+)/(?P<verb>edit|test|on|off|secret|remove)/$",
+        r"^w/(?P<workspace_id>[^/]+)/settings/notices/(?P<channel_id>chan_[^/]+)/(?P<verb>edit|test|on|off|secret|remove)/$",
         notices.change_channel,
         name="channel-act",
     ),
-    path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
+    path("w/<str:workspace_id>/settings/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
+    # Addresses of earlier releases, which bookmarks and sent notices contain
+    moved.OLD,
     # The stream of the API, asynchronous and therefore outside django-ninja
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
 ]

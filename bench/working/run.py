@@ -31,7 +31,7 @@ while :; do
     sleep "$1"
 done
 """
-PAGES = ("/", "/entries/", "/workers/", "/budget/")
+PAGES = ("/", "/backlog/", "/sessions/", "/money/")
 REQUESTS, PAUSE_S = 200, 0.02
 
 

@@ -31,7 +31,7 @@ BUNDLES = {
         "django_htmx/htmx-2.min.js",
         "django_htmx/ext/hx-sse-2.min.js",
         *(f"js/{name}.js" for name in ("streams", "live", "morph", "editing", "regions", "results", "stop")),
-        *(f"js/{name}.js" for name in ("keys", "palette", "copy", "charts")),
+        *(f"js/{name}.js" for name in ("keys", "palette", "opening", "copy", "charts")),
     ],
     "workers.js": [f"js/{name}.js" for name in ("workers", "log", "log_tools")],
 }

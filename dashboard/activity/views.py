@@ -63,7 +63,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.respond("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
     regions_ = HEADER | {"events": Region("activity/list.html#events", event_list)}
-    return render_page(page_request, "activity/list.html", regions_, tab="activity")
+    return render_page(page_request, "activity/list.html", regions_)
 
 
 def event_list(page_request: PageRequest) -> dict[str, Any]:

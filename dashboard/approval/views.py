@@ -60,7 +60,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     regions = dict(HEADER)
     if review.landing is not None:
         regions["diff"] = Region("entry/diff_files.html", partial(_diff, landing=review.landing, base=base, chosen=chosen))
-    return render_page(page_request, "approval/approval.html", regions, section="entries", **context)
+    return render_page(page_request, "approval/approval.html", regions, **context)
 
 
 def _diff(page_request: PageRequest, landing: Landing, base: str, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from budget.amounts import columns
 from budget.categories import CATEGORIES, LABELS, steering_words
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
-from budget.forecast import Forecast, record
+from budget.forecast import Forecast, record, score
 from budget.ledger import awaited
 from budget.limits import LimitStatus, allocated, thresholds
 from budget.models import BudgetChange
 from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
+from dashboard.insight import reading
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import span
@@ -28,7 +29,7 @@ from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
-TOP = 10
+TOP, MODELS = 10, 5
 MAX_CHANGES, SHOWN_CHANGES = 60, 10
 
 
@@ -107,8 +108,9 @@ def summary(figures: Figures) -> dict[str, Any]:
         "project": project,
         "left": project.headroom,
         "awaited": awaited.of_project(project.pk) if project.held else 0,
+        "forecast": figures.forecast,
         "outlook": outlook.sentence(figures.forecast, figures.zone),
-        "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
+        "against_cap": outlook.against_cap(figures.forecast, project.max_project_spend),
         "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],
         "spark": sparkline.by_hour(hours, figures.at, figures.zone, amounts.format_usd, "Spent by hour"),
         "last_hour": hours[-1],
@@ -156,6 +158,7 @@ def over_time(figures: Figures) -> dict[str, Any]:
         "burnup": burnup.draw(data),
         "burnup_table": burnup.table(data),
         "marks": marks[-8:],
+        "score": score.sentence(getattr(project, "forecast", None)),
         "forecast": forecast,
         "is_past": is_past,
         **span.context(figures.page_request, figures.span),
@@ -174,7 +177,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
     shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if unattributed else [])]
     days_shown, day_total = columns.texts(days)
     names = [*CATEGORIES, *(["unattributed"] if unattributed else [])]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "label": LABELS.get(name, "Unattributed"),
             "amount": amount,
@@ -202,6 +205,16 @@ def by_category(figures: Figures) -> dict[str, Any]:
     }
 
 
+def by_model(figures: Figures) -> dict[str, Any]:
+    """The cost of each model, the most expensive first, as on the page of insight. One query."""
+    models, _ = reading.sums(figures.page_request.workspace.pk, figures.span, "model", figures.zone)
+    most_expensive = sorted(models.items(), key=lambda model: (-model[1].cost, str(model[0])))[:MODELS]
+    return {
+        "models": [(str(name) or "no model named", sums) for name, sums in most_expensive],
+        "models_span": figures.span.words(figures.zone),
+    }
+
+
 def top(figures: Figures) -> dict[str, Any]:
     rows = [
         (entry, Use(entry.account.spent, entry.account.held, entry.account.budget))
@@ -217,7 +230,10 @@ def allocation(figures: Figures) -> dict[str, Any]:
 
 
 def log(figures: Figures) -> dict[str, Any]:
-    return {"log": [changes.change_row(change) for change in figures.changes[:SHOWN_CHANGES]]}
+    """A line for each change by a person, and one for all that Muster moved by itself."""
+    moved = [change for change in figures.changes if change.source == BudgetChange.Source.ALLOCATION]
+    people = [change for change in figures.changes if change.source != BudgetChange.Source.ALLOCATION]
+    return {"log": [changes.change_row(change) for change in people[:SHOWN_CHANGES]], "moved": moved, "most_changes": MAX_CHANGES}
 
 
 REGIONS = {
@@ -225,6 +241,7 @@ REGIONS = {
     "caps": caps,
     "over-time": over_time,
     "by-category": by_category,
+    "by-model": by_model,
     "top": top,
     "allocation": allocation,
     "log": log,

@@ -45,7 +45,7 @@ def _steps(page_request: PageRequest) -> list[Step]:
         Step(
             landed_all,
             f"Agents work on the entries, several at a time: {counts['done']} of {counts['total']} have landed",
-            "Workers",
+            "Sessions",
             reverse("workers", args=at),
         ),
         _proposal(page_request),  # before the money, which lets the entry start that it is about

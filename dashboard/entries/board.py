@@ -57,7 +57,7 @@ def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> d
     ids = {name: [pk for (pk,) in pile] for name, pile in piles.items()}
     shown = [pk for pks in ids.values() for pk in pks[:MAX_CARDS]]
     entries = rows.with_sessions(Entry.objects.filter(pk__in=shown).select_related("account"))
-    cards, common = rows.rows_with_common_checks(page_request, list(entries), own_first=True, with_needs=False)
+    cards, common = rows.rows_with_common_checks(page_request, list(entries), own_first=True)
     by_id = {card["entry"].pk: card for card in cards}
     columns = []
     for name, (title, kinds) in COLUMNS.items():

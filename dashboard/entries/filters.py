@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 from django.db import connection
-from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, Exists, Expression, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django.utils.timezone import now
 
+from budget.models import ModelSpend
 from dashboard.entries import search_language
 from dashboard.entries.search_language import Search, Term
 from dashboard.shared.lists import filters
@@ -65,13 +66,13 @@ HEADS = (
     ("seq", "Entry"),
     ("", "Status"),
     ("", "Why"),
-    ("priority", "Priority"),
     ("rounds", "Rounds"),
-    ("score", "Score"),
     ("spent", "Spent of budget"),
-    ("updated", "Updated"),
+    ("updated", "Changed"),
 )
 """The columns of the list: the order that a head sorts by, if any, and its word."""
+MORE_SORTS = (("priority", "Priority"), ("score", "Score"))
+"""Orders without a column of their own."""
 DEFAULT_SORT = "open"
 IN_GROUPS = ("open", "seq")  # the orders in which entries stand below their heading and their parent
 UPWARD_FIRST = ("seq", "priority")
@@ -230,6 +231,9 @@ def _worked_on(workspace_id: str, terms: list[Term]) -> QuerySet[Session]:
             since, _, until = value.partition("..")
             start = times.parse_minute(since) or now() - search_language.SPANS[value]
             sessions = sessions.filter(ended_at__gte=start, ended_at__lt=times.parse_minute(until) or now())
+        elif term.name == "model" and value != "none":
+            of_round = ModelSpend.objects.filter(account=OuterRef("entry__account"), number=OuterRef("rounds__number"))
+            sessions = sessions.filter(Q(model=value) | Exists(of_round.filter(model=value)))
         else:
             sessions = sessions.filter(**{term.name: "" if value == "none" else value})
     return sessions

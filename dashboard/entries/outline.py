@@ -29,9 +29,10 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
             outside[link.entry_id].append(link.depends_on)
     inside = {id_: [need for need in needs[id_] if need in by_id] for id_ in by_id}
     circle = graphs.cycle(inside)
-    lines = graph.outline(list(by_id), inside)
     tied = {id_ for id_, some in inside.items() if some} | {need for some in inside.values() for need in some}
-    drawn = len(entries) <= graph.MAX_DRAWN and tied and not circle
+    listed = [id_ for id_ in by_id if id_ in tied or id_ in outside]
+    lines = graph.outline(listed, inside)
+    drawn = len(tied) <= graph.MAX_DRAWN and tied and not circle
     return {
         "lines": [
             {
@@ -46,7 +47,8 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
         ],
         "circle": [by_id[id_] for id_ in circle] if circle else [],
         "drawing": graph.draw([_node(entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
-        "too_many": len(entries) > graph.MAX_DRAWN,
+        "too_many": len(tied) > graph.MAX_DRAWN,
+        "alone": len(entries) - len(listed),
         "not_shown": max(matching - len(entries), 0),
         "most_drawn": graph.MAX_DRAWN,
         "rows": entries,

@@ -23,7 +23,7 @@ from orchestration.models import Dependency, Entry, Session
 
 # Reason: (the status of the dependencies in question, empty for not done; the beginning of the sentence).
 _ABOUT_NEEDS: dict[str, tuple[str, str]] = {
-    Reason.DEPENDENCIES_PENDING: ("", "Waiting for "),
+    Reason.DEPENDENCIES_PENDING: ("", "After "),
     Reason.DEPENDENCY_FAILED: ("failed", "Failed dependency: "),
 }
 _IN_REVIEW = (Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_ANSWER)
@@ -75,16 +75,16 @@ def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool
 
 
 def rows_with_common_checks(
-    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False, with_needs: bool = True
+    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
 ) -> tuple[list[dict[str, Any]], list[Check]]:
-    """The rows, and the checks that fail for every entry. `with_needs`: a sentence about dependencies links to them; one query."""
+    """The rows, and the checks that fail for every entry."""
     ids = [entry.pk for entry in entries]
     explained, common = explain.reasons_and_common(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
     )
     needs: dict[str, list[Entry]] = defaultdict(list)
     links = Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq")
-    for link in links if with_needs else ():
+    for link in links:
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
     away = queue.waiting_for_host([entry.pk for entry in entries if _lands(entry, sessions.get(entry.pk))])

@@ -38,14 +38,17 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         "entries/list.html",
         HEADER
         | {
-            "entries": Region("entries/list.html#entries", lambda page_request: seen.build()),
+            "headline": Region("entries/list.html#headline", lambda page_request: seen.built),
+            "entries": Region("entries/list.html#entries", lambda page_request: seen.built),
             "views": Region("entries/list.html#views", saved_views.region),
         },
     )
 
 
-def _common_reason(common: Sequence[Check]) -> str:
-    """The reasons why no entry starts at all. A missing slot is left out if another reason applies."""
+def _common_reason(common: Sequence[Check], agent_problem: str) -> str:
+    """The reasons why no entry starts at all. A missing slot is left out if another reason applies: where the agent is missing, hosts have none."""
+    if agent_problem and all(check.code == Reason.CONCURRENCY_LIMIT for check in common):
+        return f"the agent cannot start: {agent_problem.rstrip('.')}"
     checks = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in checks)
 
@@ -65,7 +68,9 @@ class Listing:
         query = entries_filters.read(self.page_request)
         return query.of_any_status if query.chosen["view"] == "board" else query
 
-    def build(self) -> dict[str, Any]:
+    @cached_property
+    def built(self) -> dict[str, Any]:
+        """The context of the page's headline and of the list, which show the same figures."""
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
         known = rail.count(page_request, query)
         entries = entries_filters.matching(page_request.workspace.pk, query)
@@ -88,6 +93,7 @@ class Listing:
             "filter_text": query.sentence,
             "announce": f"{counts.text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(known, matching),
+            "open_entries": page_request.counted("open_entries"),
             "good_news": GOOD_NEWS.get(chosen["status"], ALL_DONE),
             "done": known.by_kind["done"],
             "done_query": filters.query(page_request, done="" if chosen["done"] else "hide"),
@@ -127,8 +133,8 @@ class Listing:
             "has_headings": grouped and any(section.heading for section in sections),
             "cut": cut,
             "heads": [self._head(name, word) for name, word in entries_filters.HEADS],
-            "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
-            "common_reason": _common_reason(common),
+            "more_sorts": [self._head(name, word) for name, word in entries_filters.MORE_SORTS],
+            "common_reason": _common_reason(common, page_request.agent_problem),
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
             "entry/diff_files.html", lambda page_request: diff_context(page_request, base, commit, only=chosen["file"])
         )
     }
-    return render_page(page_request, "entry/diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
+    return render_page(page_request, "entry/diff.html", regions, entry=entry, words=words, ignored=ignored)
 
 
 @require_safe

@@ -136,7 +136,7 @@ def _render(
     }
     page_request.memo["form"] = form_data
     regions = HEADER | new_entry.REGIONS
-    response = render_page(page_request, "entry/edit.html", regions, section="entries", **context)
+    response = render_page(page_request, "entry/edit.html", regions, **context)
     response.status_code = 409 if overtaken else 422 if wrong else 200
     return response
 

@@ -71,7 +71,7 @@ class Row:
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     regions = HEADER | {"preflight": Region("entry/preflight.html#preflight", lambda page_request: checks(page_request, entry))}
-    return render_page(page_request, "entry/preflight.html", regions, section="entries", entry=entry)
+    return render_page(page_request, "entry/preflight.html", regions, entry=entry)
 
 
 def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:

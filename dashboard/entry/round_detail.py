@@ -72,7 +72,6 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
         page_request,
         "entry/round.html",
         regions,
-        section="entries",
         entry=entry,
         round=this,
         compared=other,

@@ -91,6 +91,6 @@ def _render(page_request: PageRequest, entry: Entry, typed: Typed, *, status: in
         "divides": entry.account.own_budget or entry.account.human_locked,
         "left": max(entry.account.headroom, 0),
     }
-    response = render_page(page_request, "entry/split.html", HEADER, section="entries", **context)
+    response = render_page(page_request, "entry/split.html", HEADER, **context)
     response.status_code = status
     return response

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any
 
-from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
 from dashboard.entry import done_text
 from dashboard.entry.tabs import children
@@ -29,7 +28,6 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "account": entry.account,
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
-        "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
         "fix": _fix(page_request, entry, row.get("code", ""), pull_request),
         "pull_request": pull_request,
         "ci": _ci(pull_request),
@@ -37,7 +35,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "may_dispatch": entry.status not in (Entry.Status.DONE, Entry.Status.IN_PROGRESS)
         and not entry.is_container
         and entry.reason_code not in OUT_OF_LINE,
-        "may_split": entry.status in (Entry.Status.BLOCKED, Entry.Status.FAILED)
+        "offers_split": entry.status in (Entry.Status.BLOCKED, Entry.Status.FAILED)
         and entry.reason_code in TOO_LARGE
         and children.may_split(entry),
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds and not entry.is_container,

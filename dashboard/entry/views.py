@@ -3,12 +3,11 @@
 from functools import partial
 
 from django import forms
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from budget.models import RoundSpend
 from dashboard.entry import preflight, status
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
 from dashboard.shared.decorators import in_workspace
@@ -52,7 +51,6 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
         page_request,
         "entry/entry.html",
         regions,
-        section="entries",
         entry=entry,
         chosen_tab=tab,
         tabs=[(name, word) for name, (word, _) in TABS.items()],
@@ -61,10 +59,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def _load(page_request: PageRequest, entry_id: str) -> Entry:
-    """The entry with its open session and its rounds' cost and gain, in one query. Raises NotFound."""
-    spends = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
-    gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
-    sums = {"round_count": Count("id"), "rounds_cost": Sum("cost"), "total_gain": gains}
+    """The entry with its open session and the number of its rounds, in one query. Raises NotFound."""
     ended = Round.objects.filter(entry=OuterRef("pk"), ended_at__isnull=False).order_by().values("entry")
     entries = Entry.objects.select_related("account", "workspace", "parent")
     entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
@@ -73,7 +68,6 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
         **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
         rounds_ended=Coalesce(Subquery(ended.annotate(n=Count("id")).values("n")), 0),
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
-        **{name: Subquery(spends.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )
     entry = None
     if ids.is_id(entry_id):

@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class WorkersForm(forms.Form):
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return render_page(page_request, "executor/executor.html", REGIONS, tab="executor")
+    return render_page(page_request, "executor/executor.html", REGIONS)
 
 
 @require_POST
@@ -77,7 +78,9 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
     _, explanations = explain.explain(page_request.workspace.pk, limit=MAX_CHECKED)
     why = [explanation for explanation in explanations if explanation.why]
     tally = Counter(explanation.why.code for explanation in why if explanation.why)
-    shown = why[:MAX_EXPLAINED]
+    # the others say what the tally says
+    own = [explanation for explanation in why if explanation.why and not explanation.why.common]
+    shown = own[:MAX_EXPLAINED]
     holders = {explanation.why.holder for explanation in shown if explanation.why and explanation.why.holder}
     entries = Entry.objects.in_bulk([*(explanation.entry.id for explanation in shown), *holders])
     names = {id_: fragments.link_to(entries[id_]) for id_ in holders if id_ in entries}
@@ -102,7 +105,7 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
             for explanation in shown
             if explanation.why and explanation.entry.id in entries
         ],
-        "more_waiting": len(why) - len(shown),
+        "more_waiting": len(own) - len(shown),
         "explained_count": MAX_CHECKED if len(explanations) >= MAX_CHECKED else 0,
     }
 
@@ -120,7 +123,7 @@ def ticks(page_request: PageRequest) -> dict[str, Any]:
         "p50": took[len(took) // 2] if took else None,
         "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
         "beats": len(took),
-        "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MAX_TICKS]],
+        "cycles": _alike([_cycle(cycle) for cycle in (cycles or [])[:MAX_TICKS]]),
         "spark": _spark([0] * (MAX_BEATS - len(started)) + started) if started else "",
     }
 
@@ -140,6 +143,19 @@ def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:
         waits = [f"{n} {reasons.group(code)}" for code, n in cycle["waits"].items()]
         words = ", ".join(waits) or "all ready entries were started"
     return cycle | {"when": datetime.fromtimestamp(cycle["at"], UTC), "words": words}
+
+
+def _alike(cycles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cycles in a row that started nothing, for the same reason, as one row: the newest, how many, and since when."""
+    grouped = [list(group) for _, group in groupby(cycles, key=lambda cycle: cycle["started"] or cycle["words"])]
+    rows: list[dict[str, Any]] = []
+    for group in grouped:
+        if group[0]["started"]:
+            rows += group
+        else:
+            slowest = max(cycle["ms"] for cycle in group)
+            rows.append(group[0] | {"ms": slowest, "count": len(group), "since": group[-1]["when"]})
+    return rows
 
 
 def dependencies(page_request: PageRequest) -> dict[str, Any]:

@@ -38,3 +38,8 @@ def pick(hits: Iterable[Hit], words: Sequence[str]) -> list[Hit]:
     if lowered:
         matching.sort(key=lambda hit: (not hit.title.lower().startswith(lowered[0]), lowered[0] not in hit.title.lower()))
     return matching[:MAX_IN_GROUP]
+
+
+def is_named(hits: Sequence[Hit], words: Sequence[str]) -> bool:
+    """True if the words are the begin of the first hit's title: the person types its name."""
+    return bool(words) and bool(hits) and hits[0].title.lower().startswith(" ".join(words).lower())

@@ -12,9 +12,11 @@ from workspaces.models import Workspace
 
 PAGES = (
     ("workspace", "Overview", "progress attention"),
-    ("workers", "Workers", "sessions fleet agents"),
     ("entries", "Entries", "backlog tasks"),
+    ("goal", "Plans", "backlog goal proposals runs"),
     ("locks", "Locks", "files"),
+    ("workers", "Sessions", "workers fleet agents at work grid timeline"),
+    ("hosts", "Hosts", "sessions machines drain"),
     ("landing", "Landing", "merge integration branch tests"),
     ("budget", "Budget", "money cap spend limits"),
     ("budget-entries", "Budget by entry", "money"),
@@ -24,16 +26,15 @@ PAGES = (
     ("insight", "Insight", "models agents groups people days waste cost rounds"),
     ("budget-estimates", "Estimates", "money forecast"),
     ("reviews", "Budget reviews", "money"),
-    ("executor-page", "Executor", "diagnostics concurrency dispatch"),
-    ("hosts", "Hosts", "machines drain"),
-    ("activity", "Activity", "log events history"),
+    ("executor-page", "Executor", "settings diagnostics concurrency dispatch"),
+    ("activity", "Activity", "settings log events history"),
 )
 SETTINGS = (
     ("settings", "General settings", "rename delete workspace"),
     ("settings-config", "Config", "settings"),
-    ("members", "Members", "people roles invite settings"),
+    ("members", "People", "members roles invite settings"),
     ("agent", "Agents and secrets", "keys providers settings"),
-    ("notices", "Notifications", "channels webhook e-mail slack discord teams digest settings"),
+    ("notices", "Notices", "notifications channels webhook e-mail slack discord teams digest settings"),
 )
 SITE = (
     ("workspaces", "Home", "all workspaces queue"),

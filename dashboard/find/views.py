@@ -46,8 +46,8 @@ def _groups(caller: Caller, here: Workspace | None, rights: set[Need], words: tu
     verbs += actions.on_site(caller)
     if words:
         yield Group("entries", "Entries", records.entries(mine, here, words))
-    yield Group("actions", "Actions", hits.pick(verbs, words))
-    yield Group("pages", "Pages", hits.pick(places.pages(here), words))
+    both = Group("actions", "Actions", hits.pick(verbs, words)), Group("pages", "Pages", hits.pick(places.pages(here), words))
+    yield from reversed(both) if hits.is_named(both[1].hits, words) else both
     if words:
         yield Group("settings", "Settings", hits.pick(places.settings(here, rights), words))
     yield Group("sessions", "Sessions", records.sessions(mine, here, words))

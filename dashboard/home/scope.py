@@ -31,7 +31,7 @@ class Scope:
 
     @cached_property
     def _rows(self) -> list[Workspace]:
-        related = ("project__forecast", "executor", "integration")
+        related = ("project__forecast", "executor", "integration", "agent_check")
         mine = access.workspaces_for(self.caller).select_related(*related).annotate(**_figures(self.at))
         mine = mine.annotate(landing_away=Subquery(queue.away(OuterRef("pk")).values("message")[:1]))
         return list(mine[: MAX_WORKSPACES + 1])

@@ -41,7 +41,8 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """`key`: the same as long as its cause is the same. `subject` and `link`: what it is about. `button` and `remedy`: the one thing to do."""
+    """`key`: the same as long as its cause is the same. `subject` and `link`: what it is about. `button` and `remedy`: the one thing to do.
+    `code`: the reason of an entry, by which several are shown as one."""
 
     key: str
     workspace: Workspace
@@ -52,6 +53,7 @@ class Item:
     at: datetime | None
     button: str
     remedy: str
+    code: str = ""
 
     @property
     def symbol(self) -> tuple[str, str]:
@@ -76,6 +78,10 @@ def standstill(scope: Scope) -> Iterable[Item]:
             ("repository", executor.repository_code, executor.repository_message, executor.repository_since, "executor-page"),
             ("agent", executor.trouble_code, executor.trouble_message, executor.trouble_since, "agent"),
         ]
+        check = getattr(workspace, "agent_check", None)
+        at_work: int = workspace.at_work  # type: ignore[attr-defined]
+        if check is not None and check.ok is False and not executor.trouble_code and not at_work:
+            causes.append(("agent", "not_there", check.message, check.at, "agent"))
         if integration is not None and integration.state in branch.STOPS_DISPATCH:
             causes.insert(0, ("integration", integration.state, integration.message, None, "landing"))
         buttons = {"landing": "View landing", "agent": "View agents", "executor-page": "View executor"}
@@ -123,7 +129,9 @@ def of_entry(scope: Scope, entry: Entry, urgency: Urgency) -> Item:
     key = f"entry:{entry.pk}:{entry.reason_code}:{_stamp(entry.reason_at)}"
     why = entry.reason_message or ("It failed" if entry.status == Entry.Status.FAILED else "It is blocked")
     workspace = scope.by_id[entry.workspace_id]
-    return Item(key, workspace, urgency, f"#{entry.seq} {entry.title}", here, why, entry.reason_at, button, remedy)
+    return Item(
+        key, workspace, urgency, f"#{entry.seq} {entry.title}", here, why, entry.reason_at, button, remedy, entry.reason_code
+    )
 
 
 def remotes(scope: Scope) -> Iterable[Item]:

@@ -22,9 +22,14 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.people import queue_marks
 
-REGIONS: dict[str, Callable[[Scope], dict[str, Any]]] = {"queue": queue.region, "workspaces": cards.region}
+REGIONS: dict[str, Callable[[Scope], dict[str, Any]]] = {
+    "queue": queue.region,
+    "workspaces": cards.region,
+    "headline": lambda seen: queue.region(seen) | cards.region(seen),
+}
 MORNING_HOUR = 8
 FOR_GOOD = timedelta(days=3650)
+MOST = 100
 
 
 @logged_in
@@ -32,10 +37,10 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     seen = scope.of(caller, whole_queue=request.GET.get("queue") == "all")
     if shown := region_versions.parse(request.GET.get("live", "")):
         names = [name for name in shown if name in REGIONS]
-        return region_versions.answer(shown, names, lambda name: _region(request, name, seen))
+        return region_versions.answer(shown, names, lambda name: _region(request, name, seen), build=request.GET.get("build", ""))
     context: dict[str, Any] = {"page_url": request.path}
-    for build in REGIONS.values():
-        context |= build(seen)
+    for name in ("queue", "workspaces"):  # which have the figures of the headline
+        context |= REGIONS[name](seen)
     return render(request, "home/home.html", context)
 
 
@@ -47,22 +52,25 @@ def _region(request: HttpRequest, name: str, seen: Scope) -> str:
 @logged_in
 def act(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Mark an item as read, put it aside for an hour, until tomorrow or until it changes, or take it back."""
-    key, choice = request.POST.get("key", ""), request.POST.get("do", "")
+    keys, choice = request.POST.getlist("key")[:MOST], request.POST.get("do", "")
     if choice == "back":
-        queue_marks.take_back(request.user, key)
+        for key in keys:
+            queue_marks.take_back(request.user, key)
         return _answer(request, "It is in the queue again")
     known = {item.key for item in queue.items(scope.of(caller))}
     if choice == "read-all":
         queue_marks.read(request.user, known)
         return _answer(request, "All is marked as read")
-    if key not in known:
+    keys = [key for key in keys if key in known]
+    if not keys:
         raise NotFound("It is not in your queue any more: reload the page")
     if choice == "read":
-        queue_marks.read(request.user, [key])
+        queue_marks.read(request.user, keys)
         return HttpResponse(status=204)
     until, words = _until(choice)
-    queue_marks.put_aside(request.user, key, until)
-    return _answer(request, words, undo=Undo("Undo", reverse("queue"), {"key": key, "do": "back"}))
+    for key in keys:
+        queue_marks.put_aside(request.user, key, until)
+    return _answer(request, words, undo=Undo("Undo", reverse("queue"), {"key": keys, "do": "back"}))
 
 
 def _until(choice: str) -> tuple[datetime, str]:

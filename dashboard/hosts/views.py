@@ -112,7 +112,7 @@ class Host:
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
     regions = HEADER | {"hosts": Region("hosts/hosts.html#hosts", _hosts)}
-    return render_page(page_request, "hosts/hosts.html", regions, section="executor")
+    return render_page(page_request, "hosts/hosts.html", regions)
 
 
 @require_POST

@@ -62,7 +62,9 @@ class Metric:
         return self.of(row.now, row.waits)
 
     def difference(self, row: Row) -> str:
-        """`▲ +$1.20`, `▼ −3`, `=`. Empty: one of the two has no value."""
+        """`▲ +$1.20`, `▼ −3`, `=`. Empty: one of the two has no value, or no round had ended before."""
+        if row.before is not None and not row.before.rounds and not row.before.cost:
+            return ""
         now, before = self.value(row), None if row.before is None else self.of(row.before, row.waits_before)
         if now is None or before is None:
             return ""

@@ -1,14 +1,16 @@
-"""The figures of rounds, summed by the database: two queries, whatever the number of rounds. Triggers keep the money and the tokens of each
-round, so the ledger is not read."""
+"""The figures of rounds, summed by the database: two queries, whatever the number of rounds. Triggers keep the money and the tokens of each round
+and of each of its models, so the ledger is not read.
 
-from collections.abc import Hashable, Iterator
+By model, money and tokens count for each model that they went to; what rounds achieved counts for the one with most of the session's money."""
+
+from collections.abc import Hashable
 from datetime import date, tzinfo
 
 from django.db import connection
 from django.db.models import BooleanField, Case, Expression, F, Q, Value, When
 from django.db.models.functions import TruncDate
 
-from budget.models import RoundSpend
+from budget.models import ModelSpend, RoundSpend
 from dashboard.insight import queueing
 from dashboard.insight.figures import Figures, Row, Waits
 from dashboard.shared.lists.span import Span
@@ -24,10 +26,7 @@ FIRST = Q(number=1, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED])
 
 def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row], Row]:
     """A row for each group with a round that ended in the span, in no order, and the row of all. `by`: model, agent, group, person, day."""
-    now: dict[Hashable, Figures] = {}
-    before: dict[Hashable, Figures] = {}
-    for key, is_now, figures in _sums(workspace_id, span, by, zone):
-        (now if is_now else before)[_of_database(key, by)] = figures
+    now, before = sums(workspace_id, span, by, zone)
     sessions = Session.objects.filter(_ended_in(span), workspace=workspace_id, status=Session.Status.ENDED)
     read = queueing.percentiles(sessions.annotate(key=_key(by, zone), is_now=_is_now(span)))
     waits = {(_of_database(key, by), is_now): wait for (key, is_now), wait in read.items()}
@@ -40,6 +39,24 @@ def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row
     return [row(key, figures, before.get(_earlier(key, span), Figures())) for key, figures in now.items()], every
 
 
+def sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[dict[Hashable, Figures], dict[Hashable, Figures]]:
+    """The figures of each group in the span and in the period before, without the time in queue. One query."""
+    now: dict[Hashable, Figures] = {}
+    before: dict[Hashable, Figures] = {}
+    rounds = Round.objects.filter(_ended_in(span, "session__"), session__workspace=workspace_id).order_by()
+    marks = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
+    marked = rounds.annotate(
+        key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
+    )
+    sql, parameters = marked.values("key", "is_now", "account_id", "entry_id", "number", *marks).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute((_SUMS_BY_MODEL if by == "model" else _SUMS).format(rounds=sql), parameters)
+        for key, is_now, *values in cursor.fetchall():
+            figures, group = now if is_now else before, _of_database(key, by)
+            figures[group] = figures.get(group, Figures()) + Figures(*(int(value or 0) for value in values))
+    return now, before
+
+
 def _of_database(key: Hashable, by: str) -> Hashable:
     """SQLite has no dates."""
     return date.fromisoformat(key) if by == "day" and isinstance(key, str) else key
@@ -50,25 +67,24 @@ def _earlier(key: Hashable, span: Span) -> Hashable:
     return key - (span.until - span.since) if isinstance(key, date) and span.since else key
 
 
+_COUNTS = """count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
+        count(*) FILTER (WHERE is_first AND is_passed)"""
+_MONEY = "sum(cost), sum(cost) FILTER (WHERE is_wasted), sum(input_tokens), sum(cached_tokens)"
+
 # The ORM would join the accounts between.
 _SUMS = f"""
-    SELECT key, is_now, count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
-        count(*) FILTER (WHERE is_first AND is_passed), sum(cost), sum(cost) FILTER (WHERE is_wasted), sum(input_tokens), sum(cached_tokens)
+    SELECT key, is_now, {_COUNTS}, {_MONEY}
     FROM ({{rounds}}) ended LEFT JOIN {RoundSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
     GROUP BY key, is_now"""
 
-
-def _sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> Iterator[tuple[Hashable, bool, Figures]]:
-    rounds = Round.objects.filter(_ended_in(span, "session__"), session__workspace=workspace_id).order_by()
-    marks = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
-    marked = rounds.annotate(
-        key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
-    )
-    sql, parameters = marked.values("key", "is_now", "account_id", "entry_id", "number", *marks).query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(_SUMS.format(rounds=sql), parameters)
-        for key, is_now, *sums in cursor.fetchall():
-            yield key, bool(is_now), Figures(*(int(value or 0) for value in sums))
+# A request that names no model went to the one of its session.
+_SUMS_BY_MODEL = f"""
+    WITH ended AS ({{rounds}})
+    SELECT key, is_now, {_COUNTS}, 0, 0, 0, 0 FROM ended GROUP BY key, is_now
+    UNION ALL
+    SELECT coalesce(nullif(spend.model, ''), ended.key), is_now, 0, 0, 0, 0, {_MONEY}
+    FROM ended JOIN {ModelSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
+    GROUP BY 1, is_now"""
 
 
 def _key(by: str, zone: tzinfo, path: str = "") -> Expression | F:

@@ -46,11 +46,19 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _, listed, _ = _read(page_request)
         return csv_export.respond(f"insight-by-{chosen['by']}", _head(chosen["by"]), (_line(row) for row in listed))
-    regions = HEADER | {"figures": Region("insight/insight.html#figures", table)}
+    regions = HEADER | {name: Region(f"insight/insight.html#{name}", table) for name in ("headline", "figures")}
     return render_page(page_request, "insight/insight.html", regions)
 
 
 def table(page_request: PageRequest) -> dict[str, Any]:
+    """Read once for the headline and the table."""
+    if "insight" not in page_request.memo:
+        page_request.memo["insight"] = _table(page_request)
+    shown: dict[str, Any] = page_request.memo["insight"]
+    return shown
+
+
+def _table(page_request: PageRequest) -> dict[str, Any]:
     chosen, shown, listed, every = _read(page_request)
     by, zone = chosen["by"], timezone.get_current_timezone()
     most = max((row.now.cost for row in listed), default=0)

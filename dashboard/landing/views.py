@@ -24,15 +24,14 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 
 
 def _render(page_request: PageRequest) -> HttpResponse:
-    return render_page(page_request, "landing/landing.html", REGIONS, tab="landing")
+    return render_page(page_request, "landing/landing.html", REGIONS)
 
 
 def state_region(page_request: PageRequest) -> dict[str, Any]:
     """The tip and why nothing starts from it, if so. Two git processes."""
     workspace, row = page_request.workspace, _row(page_request)
     config = configuration.load(page_request.executor.config)
-    verdict = reads.verdict_of(workspace, row.tip)
-    summary = reads.summary(verdict) if verdict is not None else None
+    verdict, summary = _judged(page_request, row)
     return {
         "integration": row,
         "badge_name": _badge(row, summary),
@@ -44,7 +43,7 @@ def state_region(page_request: PageRequest) -> dict[str, Any]:
         "verdict": verdict,
         "summary": summary,
         "checks": [reads.shown_check(check) for check in verdict.checks] if verdict is not None else [],
-        "distance": reads.distance(workspace, row.tip),
+        "distance": _distance(page_request, row),
         "push_error": page_request.executor.push_error,
     }
 
@@ -67,7 +66,7 @@ def queue_region(page_request: PageRequest) -> dict[str, Any]:
 
 def history_region(page_request: PageRequest) -> dict[str, Any]:
     """The commits that Muster wrote on the branch, newest first."""
-    rows = list(reads.history(page_request.workspace.pk)[: MAX_HISTORY + 1])
+    rows = _history(page_request)
     return {"landed": [_landed(row) for row in rows[:MAX_HISTORY]], "more_landed": len(rows) > MAX_HISTORY}
 
 
@@ -88,9 +87,20 @@ def way_out_region(page_request: PageRequest) -> dict[str, Any]:
         "branch_name": config.integration_branch,
         "base_branch": workspace.base_branch,
         "repo": workspace.repo,
-        "distance": reads.distance(workspace, row.tip),
+        "distance": _distance(page_request, row),
         "integration": row,
+        "is_stopped": row.state in branch.STOPS_DISPATCH,
+        "verdict_words": _verdict(_summary(page_request, row)),
+        "has_landed": bool(files or _history(page_request)),
     }
+
+
+def _history(page_request: PageRequest) -> list[IntegrationCommit]:
+    """One more than is shown. Cached for the regions of one page."""
+    if "history" not in page_request.memo:
+        page_request.memo["history"] = list(reads.history(page_request.workspace.pk)[: MAX_HISTORY + 1])
+    rows: list[IntegrationCommit] = page_request.memo["history"]
+    return rows
 
 
 def _row(page_request: PageRequest) -> Integration:
@@ -98,6 +108,27 @@ def _row(page_request: PageRequest) -> Integration:
         page_request.memo["integration"] = reads.integration(page_request.workspace.pk)
     row: Integration = page_request.memo["integration"]
     return row
+
+
+def _judged(page_request: PageRequest, row: Integration) -> tuple[Any, reads.Summary | None]:
+    """The verdict on the tip and its summary. Cached for the regions of one page."""
+    if "judged" not in page_request.memo:
+        verdict = reads.verdict_of(page_request.workspace, row.tip)
+        page_request.memo["judged"] = verdict, reads.summary(verdict) if verdict is not None else None
+    judged: tuple[Any, reads.Summary | None] = page_request.memo["judged"]
+    return judged
+
+
+def _summary(page_request: PageRequest, row: Integration) -> reads.Summary | None:
+    return _judged(page_request, row)[1]
+
+
+def _distance(page_request: PageRequest, row: Integration) -> reads.Distance:
+    """One git process. Cached for the regions of one page."""
+    if "distance" not in page_request.memo:
+        page_request.memo["distance"] = reads.distance(page_request.workspace, row.tip)
+    distance: reads.Distance = page_request.memo["distance"]
+    return distance
 
 
 def _landed(row: IntegrationCommit) -> dict[str, Any]:
@@ -112,7 +143,7 @@ def _verdict(summary: reads.Summary | None) -> str:
         return "no checks" if summary is None else "each entry's own checks pass"
     if summary.green:
         return f"all {summary.passing} pass" if summary.passing else "all pass"
-    return f"nothing broke, {summary.failing} failed before" if summary.failing else "nothing broke"
+    return f"no regression, {summary.passing} of {summary.passing + summary.failing} pass" if summary.failing else "no regression"
 
 
 REGIONS = HEADER | {

@@ -78,9 +78,11 @@ class LockList:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_export.respond("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
-    return render_page(
-        page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", locks_region)}, tab="locks"
-    )
+    regions = {
+        "headline": Region("locks/list.html#headline", lambda page_request: {"locked": page_request.counted("locked_paths")}),
+        "locks": Region("locks/list.html#locks", locks_region),
+    }
+    return render_page(page_request, "locks/list.html", HEADER | regions)
 
 
 @require_http_methods(["GET", "POST"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from dashboard.shared.page_request import PageRequest
-from orchestration import funding
+from orchestration import configuration, funding
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.plans import importing
@@ -44,8 +44,19 @@ def _rehearse(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
 
 
 def budgets(page_request: PageRequest, drafts: Sequence[Draft]) -> dict[str, int]:
-    """Requested budgets compared with the project's unallocated amount, in micro-USD."""
+    """Requested budgets compared with the project's unallocated amount, in micro-USD, and how many entries would be blocked without money for a
+    round."""
     requested = sum(draft.budget or 0 for draft in drafts)
     spare = funding.spare(page_request.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)
-    return {"requested": requested, "spare": spare, "short": max(requested - spare, 0), "shared": shared}
+    least = max(configuration.load(page_request.executor.config).min_round, 1)
+    is_spent = page_request.project.plan_left < least
+    poor = sum(is_spent if draft.budget is None else draft.budget < least for draft in drafts if not draft.depends_on)
+    return {
+        "requested": requested,
+        "spare": spare,
+        "short": max(requested - spare, 0),
+        "shared": shared,
+        "least": least,
+        "poor": poor,
+    }

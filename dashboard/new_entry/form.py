@@ -39,6 +39,16 @@ def submitted(post: Any) -> dict[str, str]:
     return form_data | ({"tests": "\n".join([*typed, *chosen])} if chosen else {})
 
 
+def in_words(field: str, message: str, form_data: dict[str, str]) -> str:
+    """A problem as it stands beside its field: without the API's name of the property, which a person does not see here."""
+    if field == "content" and not form_data["content"].strip():
+        return "Describe the task"
+    names = [name for name, of in FIELD_OF.items() if of == field] + [f"spec.{name}" for name in SPEC_OF.values()]
+    named = next((name for name in sorted(names, key=len, reverse=True) if message.startswith(f"{name} ")), "")
+    sentence = message.removeprefix(named).lstrip()
+    return sentence[:1].upper() + sentence[1:]
+
+
 def spec(form_data: dict[str, str]) -> dict[str, Any]:
     """The values of the form; empty ones are left out."""
     named = {SPEC_OF[name]: lines(form_data[name]) for name in SPEC_OF if name != "requirements"}

@@ -40,7 +40,8 @@ def page(page_request: PageRequest) -> HttpResponse:
     value, wrong = _api_value(form_data)
     checked = adding.check_plan(page_request, Plan("form", (Item(0, value, entry_form.LINES),)))
     for problem in checked.problems:
-        wrong.setdefault(entry_form.FIELDS[problem.line - 1] if problem.line else "content", problem.message)
+        field = entry_form.FIELDS[problem.line - 1] if problem.line else "content"
+        wrong.setdefault(field, entry_form.in_words(field, problem.message, form_data))
     if wrong:
         return _render(page_request, form_data, wrong)
     try:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Substr
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -19,6 +22,8 @@ from orchestration.proposals import reads
 from workspaces.access import Need
 
 MAX_ITEMS = 5
+MAX_OPENING = 400
+"""Characters of an entry's content in which its title stands."""
 SILENT_AFTER = timedelta(minutes=10)
 
 
@@ -32,14 +37,18 @@ class Item:
     at: datetime | None
     action: str
     link: str
+    posts_to: str = ""
+    """An action that a form carries out, instead of the link."""
+    is_alert: bool = False
+    """On the other pages the banner says it: it is announced, and shows in the icon of the tab."""
 
 
 @dataclass
 class Summary:
-    """The first items, and the number of others."""
+    """The first items, and whether there are others."""
 
     shown: list[Item] = field(default_factory=list)
-    more: int = 0
+    more: bool = False
 
 
 def load(page_request: PageRequest, *, stuck: int, unfunded: int, asked: int) -> Summary:
@@ -54,7 +63,7 @@ def load(page_request: PageRequest, *, stuck: int, unfunded: int, asked: int) ->
         *_orphans(page_request),
     ]
     items = [*_alerts(page_request), *unmoved, *shown]
-    return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
+    return Summary(items[:MAX_ITEMS], len(items) > MAX_ITEMS)
 
 
 def _questions(page_request: PageRequest) -> list[Item]:
@@ -79,9 +88,43 @@ def _proposals(page_request: PageRequest) -> list[Item]:
 
 
 def _stuck(page_request: PageRequest) -> list[Item]:
+    """One item for entries with the same reason: one decision. Failed ones come first, then the reason that was given last. One query: the aggregates of a reason that
+    one entry has are that entry's columns."""
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    entries = alive.filter(Q(status=Entry.Status.FAILED) | status_groups.STUCK)
-    return [_entry(row) for row in entries.order_by("-reason_at", "-seq")[:MAX_ITEMS]]
+    entries = alive.filter(Q(status=Entry.Status.FAILED) | status_groups.STUCK).order_by()
+    grouped = entries.values("status", "reason_code", "workspace_id").annotate(
+        n=Count("pk"),
+        id=Max("pk"),
+        seq=Max("seq"),
+        content=Max(Substr("content", 1, MAX_OPENING)),
+        reason_message=Max("reason_message"),
+        reason_at=Max("reason_at"),
+    )
+    groups = sorted(grouped, key=_urgency, reverse=True)
+    return [_entry_or_group(page_request, **group) for group in groups[: MAX_ITEMS + 1]]
+
+
+def _urgency(group: Any) -> tuple[bool, bool, Any]:
+    """Failed entries come before blocked ones, and the newest first."""
+    return group["status"] == Entry.Status.FAILED, group["reason_at"] is not None, group["reason_at"]
+
+
+def _entry_or_group(page_request: PageRequest, n: int, **columns: Any) -> Item:
+    entry = Entry(**columns)
+    return _entry(entry) if n == 1 else _group(page_request, n, entry)
+
+
+def _group(page_request: PageRequest, n: int, example: Entry) -> Item:
+    """`example`: the status and the reason of all."""
+    at, code = [page_request.workspace.pk], example.reason_code
+    filters = {"reason": code} if example.status == Entry.Status.PENDING else {"status": example.status, "reason": code}
+    here = f"{reverse('entries', args=at)}?{urlencode(filters)}"
+    tone, symbol = ("bad", "failed") if example.status == Entry.Status.FAILED else ("block", "blocked")
+    words = reasons.words(code)
+    pieces = [(f"{n} entries", here), (f" are {words.group if words else example.status}", "")]
+    if code == Reason.ROUNDS_EXHAUSTED and page_request.may(Need.OPERATE):
+        return Item(tone, symbol, pieces, example.reason_at, "Raise all by 1", here, reverse("entries-more-rounds", args=at))
+    return Item(tone, symbol, pieces, example.reason_at, "Decide", here)
 
 
 def _entry(entry: Entry) -> Item:
@@ -132,7 +175,7 @@ def _alerts(page_request: PageRequest) -> list[Item]:
     """The alerts of the banner, and an open circuit breaker, so that the list is empty only where no banner asks for a person."""
     symbols = {"bad": "failed", "warn": "warn", "odd": "unknown"}
     items = [
-        Item(alert.tone, symbols[alert.tone], [(alert.sentence, "")], None, alert.words, alert.link)
+        Item(alert.tone, symbols[alert.tone], [(alert.sentence, "")], None, alert.words, alert.link, is_alert=True)
         for alert in header.alerts_of(page_request)
     ]
     executor = page_request.executor
@@ -144,4 +187,7 @@ def _alerts(page_request: PageRequest) -> list[Item]:
         words = f"Agents cannot run. {executor.trouble_message}"
         link = reverse("agent", args=[page_request.workspace.pk])
         items.append(Item("bad", "failed", [(words, "")], executor.trouble_since, "View agents", link))
+    if (problem := page_request.agent_problem) and not executor.trouble_code:
+        link, words = reverse("agent", args=[page_request.workspace.pk]), f"The agent cannot start. {problem}"
+        items.append(Item("bad", "failed", [(words, "")], executor.workspace.agent_check.at, "View agents", link))
     return items

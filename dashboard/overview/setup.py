@@ -11,15 +11,18 @@ from orchestration.models import AgentCheck, Integration, TreeVerdict
 
 def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str, str]) -> dict[str, Any]:
     """Shown until something has landed, and while an agent cannot work. `has_landed`: Muster wrote on the integration branch.
-    `unreachable`: hosts that cannot use the shared repository, and why."""
+    `unreachable`: hosts that cannot work for the workspace, and why. What the check of the agent says already is not said again."""
     workspace = page_request.executor.workspace
     agent: AgentCheck | None = getattr(workspace, "agent_check", None)
     integration: Integration | None = getattr(workspace, "integration", None)
     if has_landed and (agent is None or agent.ok is not False) and not unreachable:
         return {"setup_shown": False}
+    message = agent.message if agent is not None else ""
+    unreachable = {host: sentence.rstrip(".") for host, sentence in unreachable.items() if sentence.rstrip(".") not in message}
     verdict = None
     if integration is not None:
         verdict = TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip).order_by("-pk").first()
+    base = reads.summary(verdict) if verdict is not None else None
     return {
         "setup_shown": True,
         "agent_check": agent,
@@ -27,5 +30,6 @@ def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str
         "checks_configured": bool(configuration.load(page_request.executor.config).verify),
         "unreachable": unreachable,
         "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
-        "base": reads.summary(verdict) if verdict is not None else None,
+        "base": base,
+        "hints": [check for check in base.checks if check.get("note") and not check.get("cases")] if base is not None else [],
     }

@@ -28,13 +28,13 @@ def of(page_request: PageRequest) -> dict[str, Any]:
         if row["asked"]:
             _move_asked(page_request.workspace, row)
         row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0
-        page_request.memo["tally"] = row | {"more": row["today"] - row["yesterday"]}
+        page_request.memo["tally"] = row
     tally: dict[str, Any] = page_request.memo["tally"]
     return tally
 
 
 def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
-    subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in _shown(workspace, at).items()}
+    subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in _shown(workspace).items()}
     subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in _counted_to_the_end(workspace).items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in _spent(workspace, at).items()}
     failures = Session.objects.filter(workspace=workspace, outcome__in=BAD).order_by("-ended_at")
@@ -56,21 +56,16 @@ def _alive(workspace: Workspace) -> QuerySet[Entry]:
     return Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
 
 
-def _shown(workspace: Workspace, at: datetime) -> dict[str, QuerySet[Any]]:
+def _shown(workspace: Workspace) -> dict[str, QuerySet[Any]]:
     """Rows whose number is only shown: counting stops at COUNTED_TO."""
     alive = _alive(workspace)
-    blocked = alive.filter(status=Entry.Status.BLOCKED)
-    ended = Session.objects.filter(workspace=workspace, ended_at__gte=at - DAY)
     return {
         "total": alive,
         "done": alive.filter(status=Entry.Status.DONE),
         "running": alive.filter(status=Entry.Status.IN_PROGRESS),
         "ready": alive.filter(status_groups.STORED_KINDS["ready"]),
         "waiting": alive.filter(status=Entry.Status.PENDING),
-        "blocked": blocked,
-        "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
-        "ended": ended,
-        "passed": ended.filter(outcome=Session.Outcome.PASSED),
+        "blocked": alive.filter(status=Entry.Status.BLOCKED),
     }
 
 
@@ -87,12 +82,11 @@ def _counted_to_the_end(workspace: Workspace) -> dict[str, QuerySet[Any]]:
 
 
 def _spent(workspace: Workspace, at: datetime) -> dict[str, QuerySet[LedgerEntry]]:
-    """The day is the UTC day, as caps by day count it and home shows it; yesterday goes to the same time of day."""
+    """The day is the UTC day, as caps by day count it and home shows it."""
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     booked = LedgerEntry.objects.filter(project_id=workspace.pk)
     return {
         "today": booked.filter(at__gte=midnight),
-        "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY),
         "day": booked.filter(at__gte=at - DAY),
     }
 

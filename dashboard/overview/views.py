@@ -13,7 +13,7 @@ from budget.charts import outlook
 from budget.forecast import Forecast, finish, record
 from budget.limits import LimitStatus
 from dashboard.demo import story
-from dashboard.overview import attention, last_day, setup, tally
+from dashboard.overview import attention, last_day, progress, setup, tally
 from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.counts import text
@@ -27,30 +27,39 @@ from orchestration.models import Executor
 
 MAX_SESSIONS = 8
 MAX_EVENTS = 10
-NEVER_STARTED = "There is no forecast before the executor starts."
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return render_page(page_request, "overview/overview.html", REGIONS, tab="home")
+    return render_page(page_request, "overview/overview.html", REGIONS)
 
 
 def now_(page_request: PageRequest) -> dict[str, Any]:
-    """Four numbers, each with its change within a day."""
+    """The progress of the backlog, its end and its cost."""
     config = configuration.load(page_request.executor.config)
+    counts = tally.of(page_request)
     return {
         "executor": page_request.executor,
-        "at_work": page_request.at_work,
-        "max_workers": config.max_workers,
+        "project": page_request.project,
         "agent_kind": agent_kinds.named(config.agent.kind),
         "has_checks": bool(config.verify or config.verifier),
-        "tally": tally.of(page_request),
+        "tally": counts,
+        "parts": progress.parts(counts, page_request.workspace.pk),
+        "halted": _halted(page_request, config),
+        "outlook": outlook.sentence(_forecast(page_request)),
         "forecast": _forecast(page_request),
         "finish": finish(_forecast(page_request), spent=page_request.project.total_spent, at=timezone.now()),
-        "day_limit": next(
-            (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day")), None
-        ),
     }
+
+
+def _halted(page_request: PageRequest, config: configuration.Config) -> str:
+    executor = page_request.executor
+    return progress.halted(
+        tally.of(page_request),
+        agent_fails=bool(executor.trouble_code or page_request.agent_problem),
+        unusable=bool(executor.repository_code),
+        is_spent=page_request.project.headroom < max(config.min_round, 1),
+    )
 
 
 def _limits(page_request: PageRequest) -> list[LimitStatus]:
@@ -77,11 +86,12 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
         context["workers"], key=lambda worker: rows.urgency(worker["session"], at, over=False, quiet=worker["quiet"], late=False)
     )
     shown = {"workers": ranked[:MAX_SESSIONS], "more_workers": max(len(ranked) - MAX_SESSIONS, 0)}
-    return context | shown | {"tally": tally.of(page_request)}
+    return context | shown | {"tally": tally.of(page_request), "at_work": page_request.at_work}
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
+    of_day = (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day"))
     other_limits = [
         status
         for status in _limits(page_request)
@@ -93,10 +103,12 @@ def money(page_request: PageRequest) -> dict[str, Any]:
     return {
         "project": project,
         "categories": shown,
+        "steering": project.total_spent > project.spent_on("entry"),
+        "today": tally.of(page_request)["today"],
+        "day_limit": next(of_day, None),
         "left": project.headroom,
-        "outlook": NEVER_STARTED
-        if page_request.executor.state == Executor.State.STOPPED
-        else outlook.sentence(_forecast(page_request)),
+        "at_work": page_request.at_work,
+        "forecast": _forecast(page_request),
         "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],
     }
 

@@ -82,6 +82,6 @@ def _wrong(error: ValidationError) -> dict[str, str]:
 def _render(page_request: PageRequest, proposal: Proposal, form_data: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
     page_request.memo["form"] = form_data
     context = {"proposal": proposal, "run": proposal.run, "form_data": form_data, "wrong": wrong}
-    response = render_page(page_request, "proposals/edit.html", HEADER | new_entry.REGIONS, section="entries", **context)
+    response = render_page(page_request, "proposals/edit.html", HEADER | new_entry.REGIONS, **context)
     response.status_code = 422 if wrong else 200
     return response

@@ -68,6 +68,6 @@ def _render(page_request: PageRequest, proposal: Proposal, form_data: dict[str, 
         "problem": problem,
         "priorities": list(PRIORITIES),
     }
-    response = render_page(page_request, "proposals/edit_change.html", HEADER, section="entries", **context)
+    response = render_page(page_request, "proposals/edit_change.html", HEADER, **context)
     response.status_code = 422 if problem else 200
     return response

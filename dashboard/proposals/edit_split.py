@@ -77,6 +77,6 @@ def _words(error: ValidationError) -> str:
 
 def _render(page_request: PageRequest, proposal: Proposal, typed: list[dict[str, str]], problem: str) -> HttpResponse:
     context = {"proposal": proposal, "run": proposal.run, "children": typed, "problem": problem}
-    response = render_page(page_request, "proposals/edit_split.html", HEADER, section="entries", **context)
+    response = render_page(page_request, "proposals/edit_split.html", HEADER, **context)
     response.status_code = 422 if problem else 200
     return response

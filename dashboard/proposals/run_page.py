@@ -31,7 +31,7 @@ def page(page_request: PageRequest, run_id: str) -> HttpResponse:
     run = run_requests.run_for(page_request.workspace.pk, run_id)
     page_request.memo["run"] = run
     regions = HEADER | {"run": Region("proposals/run.html#run", _run)}
-    return render_page(page_request, "proposals/run.html", regions, section="entries", run=run)
+    return render_page(page_request, "proposals/run.html", regions, run=run)
 
 
 @require_POST

@@ -16,7 +16,8 @@ def outcome(whole: ReviewDetail) -> str:
         return f"A draft by {review.author}, with {changes} proposed; no approval requested yet."
     if review.state == Review.State.OPEN:
         left = review.required_approvals - whole.approvals
-        return f"{review.author} proposes {changes}; {left} more {'approval' if left == 1 else 'approvals'} will apply them."
+        effect = "will apply them" if n else "will confirm the figures"
+        return f"{review.author} proposes {changes}. {left} more {'approval' if left == 1 else 'approvals'} {effect}."
     if review.state == Review.State.APPROVED:
         names = " and ".join(decision.reviewer for decision in whole.decisions if decision.version == review.version)
         applied = "no changes proposed" if n == 0 else f"{changes} {'was' if n == 1 else 'were'} applied"

@@ -38,7 +38,7 @@ def review_list(page_request: PageRequest) -> HttpResponseBase:
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]
     today = now().date()
     period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
-    return render_page(page_request, "reviews/list.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
+    return render_page(page_request, "reviews/list.html", HEADER, reviews=shown, following=following, **period)
 
 
 @require_POST
@@ -55,7 +55,7 @@ def detail(page_request: PageRequest, review_id: str) -> HttpResponseBase:
     whole = reading.load(reading.review_for(page_request.workspace.pk, review_id))
     if export := csv_tables.TABLES.get(page_request.request.GET.get("csv", "")):
         return export(whole)
-    return render_page(page_request, "reviews/review.html", HEADER, tab="review", **_context(page_request, whole))
+    return render_page(page_request, "reviews/review.html", HEADER, **_context(page_request, whole))
 
 
 @in_workspace()
@@ -167,7 +167,6 @@ def _context(page_request: PageRequest, whole: ReviewDetail) -> dict[str, Any]:
         "why_not": why_not,
         "may_decide": not printing and page_request.may(Need.BUDGET) and not why_not,
         "signatures": range(review.required_approvals),
-        "generated": now(),
         "base": page_request.request.build_absolute_uri("/").rstrip("/"),
     }
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST
@@ -49,19 +49,6 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
     shown = where if where == "events" else "summary"
     context = log_page.log_context(page_request, session) | {"where": shown, "max_chars": texts.MAX_CHARS}
     return render_page(page_request, "sessions/session.html", regions, **context)
-
-
-@in_workspace()
-def redirect_to_session(page_request: PageRequest, session_id: str, tail: str = "") -> HttpResponse:
-    """Redirect the URLs of earlier releases, which sent notices and bookmarks contain."""
-    session = queries.session_for(page_request.workspace.pk, session_id)
-    name = "session-stop" if tail else "session"
-    query = page_request.request.META.get("QUERY_STRING", "")
-    to = reverse(name, args=[page_request.workspace.pk, session.pk])
-    response = HttpResponsePermanentRedirect(f"{to}?{query}" if query else to)
-    if page_request.request.method not in ("GET", "HEAD"):
-        response.status_code = 308  # the browser repeats the POST
-    return response
 
 
 @require_POST

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.shared.fragments import ALARMING_AFTER, QUIET_AFTER
+from dashboard.shared.texts import labels
 from orchestration.configuration import Config
 from orchestration.edge import queries
 from orchestration.models import Entry, Session
@@ -36,6 +37,10 @@ class Row:
     need: int
 
     @property
+    def phase(self) -> str:
+        return labels.PHASES[self.session.phase]
+
+    @property
     def entry(self) -> Entry:
         return self.session.entry
 
@@ -46,10 +51,6 @@ class Row:
     @property
     def entry_cost(self) -> int:
         return int(self.session.entry.account.spent)
-
-    @property
-    def can_stop(self) -> bool:
-        return not self.over and self.session.stop_wanted_at is None
 
 
 def build_row(session: Session, config: Config, at: datetime) -> Row:

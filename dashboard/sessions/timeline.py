@@ -1,4 +1,4 @@
-"""The rows of the list as lanes of the last hour."""
+"""The rows of the list as lanes, of the last hour at most."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,13 +11,16 @@ from orchestration.sessions.tracing import phase_history
 
 FAILED = frozenset({"failed", "crashed", "timed_out", "lost", "conflict", "out_of_money"})
 MAX_LANES = 40
+STEP, MOST = timedelta(minutes=5), timedelta(minutes=60)
 
 
 def draw(rows: list[Row], at: datetime) -> dict[str, Any]:
     """`lanes`: the drawing. `lanes_more`: how many rows are only in the table."""
     lanes = [lane(row, at) for row in rows[:MAX_LANES]]
+    oldest = min((row.session.claimed_at for row in rows[:MAX_LANES]), default=at)
+    window = min(max(STEP * ((at - oldest) // STEP + 1), STEP), MOST)  # another host's clock may be ahead
     return {
-        "lanes": swimlanes.draw(lanes, at, timedelta(minutes=60), get_current_timezone()),
+        "lanes": swimlanes.draw(lanes, at, window, get_current_timezone()),
         "lanes_more": max(0, len(rows) - MAX_LANES),
     }
 

@@ -65,7 +65,11 @@ KEYS: dict[str, Callable[[Row], Any]] = {
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return _csv(page_request)
-    regions = HEADER | {"workers": Region("sessions/list.html#workers", workers), "runs": Region("sessions/list.html#runs", runs)}
+    regions = HEADER | {
+        "headline": Region("sessions/list.html#headline", headline),
+        "workers": Region("sessions/list.html#workers", workers),
+        "runs": Region("sessions/list.html#runs", runs),
+    }
     if page_request.request.GET.get("fragment") == "peek":
         regions["peek"] = _peek_region(page_request.request.GET.get("session", ""))
     elif (opened := page_request.request.GET.get("session", "")) and page_request.request.GET.get("view") == "grid":
@@ -74,6 +78,19 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         if name.startswith(LINES):
             regions[name] = _peek_region(name.removeprefix(LINES))
     return render_page(page_request, "sessions/list.html", regions)
+
+
+def headline(page_request: PageRequest) -> dict[str, Any]:
+    """The numbers of those at work and of the quiet ones, without a query more than the list's."""
+    most, at_work = configuration.load(page_request.executor.config).max_workers, page_request.at_work
+    return {
+        "executor": page_request.executor,
+        "at_work": at_work,
+        "max_workers": most,
+        "free": max(most - at_work, 0),
+        "quiet": sum(bool(row.quiet) and not row.over for row in _recent(page_request)),
+        "query": filters.query(page_request, "session"),
+    }
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
@@ -147,7 +164,14 @@ def _peek_if_known(page_request: PageRequest, *, session_id: str) -> dict[str, A
 
 
 def _recent(page_request: PageRequest) -> list[Row]:
-    """Running sessions, and the newest that ended within the hour."""
+    """Running sessions, and the newest that ended within the hour. Cached for the regions of one page."""
+    if "recent" not in page_request.memo:
+        page_request.memo["recent"] = _read_recent(page_request)
+    recent: list[Row] = page_request.memo["recent"]
+    return recent
+
+
+def _read_recent(page_request: PageRequest) -> list[Row]:
     sessions = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
     at_work = list(sessions.filter(status__in=Session.OPEN))
     ended = sessions.filter(status=Session.Status.ENDED, ended_at__gt=now() - RECENT)

@@ -85,7 +85,6 @@ def _page(
         page_request,
         "settings/config.html",
         HEADER,
-        tab="config",
         may_admin=page_request.may(Need.ADMIN),
         seen=form_data.get("seen") or difference.version(stored),
         sections=[_section(section, stored, form_data, problems, notes) for section in SECTIONS],

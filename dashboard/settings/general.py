@@ -32,7 +32,6 @@ def page(page_request: PageRequest) -> HttpResponse:
         page_request,
         "settings/general.html",
         HEADER,
-        tab="general",
         may_admin=page_request.may(Need.ADMIN),
         integration=branch,
         page_url=here,

@@ -122,7 +122,6 @@ def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> Ht
         page_request,
         "settings/members.html",
         HEADER,
-        tab="members",
         may_admin=page_request.may(Need.ADMIN),
         may_create=_may_create(page_request),
         members=_listed(page_request.workspace),

@@ -24,6 +24,21 @@ from workspaces.errors import Invalid, NotFound
 
 OF_CONFIG = {"max_workers": "max_workers", "agent.command": "command", "agent.model": "model", "agent.kind": "kind"}
 
+LABELS = {
+    "repo": "the repository",
+    "base_branch": "the base branch",
+    "name": "the name",
+    "cap": "the hard cap",
+    "total": "the total budget",
+    "kind": "the agent",
+    "command": "its command",
+    "model": "its model",
+    "verify": "the verify command",
+    "junit": "the JUnit file",
+    "max_workers": "the concurrency",
+}
+"""The fields, as a sentence names them."""
+
 
 class WorkspaceForm(forms.Form):
     repo = forms.CharField(max_length=1000, error_messages={"required": "Write a path on the server, or a git URL"})
@@ -153,6 +168,7 @@ def _page(
     context = {
         "form_data": form_data,
         "problems": problems or {},
+        "wrong": [(name, LABELS.get(name, name)) for name in problems or {}],
         "repository": repository,
         "clone": clone,
         "kinds": list(agent_kinds.TITLES.items()),

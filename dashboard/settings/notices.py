@@ -177,7 +177,6 @@ def _page(page_request: PageRequest, *, created: Channel | None = None, secret: 
         page_request,
         "settings/notices.html",
         HEADER,
-        tab="notices",
         may_admin=whole,
         created=created,
         secret=secret,

@@ -44,7 +44,6 @@ def _worker(session: Session) -> dict[str, Any]:
         "status": queries.shown_status(session),
         "phase": labels.PHASES[session.phase],
         "cost": session.hold.drawn if session.hold else 0,
-        "hold": session.hold.amount if session.hold else 0,
         "quiet": "alarming" if silent > ALARMING_AFTER else "quiet" if silent > QUIET_AFTER else "",
     }
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from budget import amounts
-from dashboard.shared import counts, stop_progress
+from dashboard.shared import places, stop_progress
 from dashboard.shared.page_request import PageRequest, Region
 from orchestration import configuration
 from orchestration.executor import stats as executor_stats
@@ -28,9 +28,8 @@ class Alert:
 
 
 def nav(page_request: PageRequest) -> dict[str, Any]:
-    """The counts shown with the names of the sections."""
-    shown = {name: counts.text(page_request.counted(name)) for name in ("open_entries", "locked_paths", "queued_landings")}
-    return {**shown, "at_work": page_request.at_work}
+    """The six places, their pages and counts."""
+    return {"places": list(places.shown(page_request))}
 
 
 def build(page_request: PageRequest) -> dict[str, Any]:
@@ -43,7 +42,6 @@ def build(page_request: PageRequest) -> dict[str, Any]:
         "project": project,
         "at_work": at_work,
         "max_workers": configuration.load(executor.config).max_workers,
-        "left": project.max_project_spend - project.total_spent,
         "stop_all": stop_all(at_work + page_request.counted("open_runs"), project.held),
     }
 
@@ -103,10 +101,17 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
         words = "No tick from the executor: no session starts until its control worker is back"
         alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
+    elif page_request.executor.state == Executor.State.RUNNING and _lacks_worker(page_request):
+        words = "No session worker is online: no session starts until one is (./muster worker)"
+        alerts.append(Alert("odd", words, reverse("hosts", args=at), "Hosts"))
     if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
-        alerts.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
+        alerts.append(Alert("warn", words, reverse("reviews", args=at), "Decide"))
     return alerts
+
+
+def _lacks_worker(page_request: PageRequest) -> bool:
+    return bool(page_request.counted("open_entries")) and not page_request.counted("has_session_worker")
 
 
 def _push_problem(executor: Executor) -> str:

@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
-from django.db.models import Count, OuterRef, Subquery
+from django.conf import settings
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -17,12 +18,14 @@ from budget.models import Project
 from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog.files import orphans
+from orchestration.hosts import online
 from orchestration.landing import queue
-from orchestration.models import Executor, FileLock, Session, Worker
+from orchestration.models import AgentCheck, Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
 
-_OF_REQUESTS = ("fragment", "live", "log_after", "log_level", "log_count")  # parameters of requests for a part, not of the page
+OF_PARTS = ("fragment", "live", "build", "log_after", "log_level", "log_count")
+"""Parameters of requests for a part, not of the page."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,15 @@ class PageRequest:
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
+        counted["has_session_worker"] = Exists(online.able(within_s=settings.LEASE_S))
         counted["landing_away"] = Subquery(queue.away(OuterRef("pk")).values("message")[:1])
         return rows.annotate(**counted).get(pk=self.workspace.pk)
+
+    @property
+    def agent_problem(self) -> str:
+        """The reason why no agent starts, as its check found it; empty: it can, or was not checked, or one is at work."""
+        check: AgentCheck | None = getattr(self.executor.workspace, "agent_check", None)
+        return check.message if check is not None and check.ok is False and not self.at_work else ""
 
     def _counts(self) -> dict[str, tuple[str, list[Any]]]:
         """Counts for the navigation and the banner, as subqueries of the row that every page reads. Counting stops at COUNTED_TO."""
@@ -90,7 +100,7 @@ class PageRequest:
         }
 
     def counted(self, name: str) -> int:
-        """`open_entries`, `locked_paths` (at most COUNTED_TO + 1), `open_runs`, `orphans` or `reviews_waiting` (for this caller's decision)."""
+        """`open_entries`, `locked_paths` (at most COUNTED_TO + 1), `open_runs`, `orphans`, `reviews_waiting` (for this caller's decision) or `has_session_worker`."""
         return int(getattr(self.executor, name))
 
     @cached_property
@@ -132,7 +142,10 @@ def render_page(page_request: PageRequest, template: str, regions: Mapping[str, 
         return HttpResponse(_render_region(page_request, regions[name], shared))
     if page_request.live:
         names = [name for name in page_request.live if name in regions]
-        return region_versions.answer(page_request.live, names, lambda name: _render_region(page_request, regions[name], shared))
+        build = page_request.request.GET.get("build", "")
+        return region_versions.answer(
+            page_request.live, names, lambda name: _render_region(page_request, regions[name], shared), build=build
+        )
     for region in regions.values():
         shared |= region.build(page_request)
     return render(page_request.request, template, shared)
@@ -145,20 +158,13 @@ def _render_region(page_request: PageRequest, region: Region, shared: dict[str, 
 def common_context(page_request: PageRequest) -> dict[str, Any]:
     """The template context of every page of a workspace."""
     query = page_request.request.GET.copy()
-    for name in _OF_REQUESTS:
+    for name in OF_PARTS:
         query.pop(name, None)
     return {
         "page_request": page_request,
-        "section": _section(page_request.request.path),
         "workspace": page_request.workspace,
         "may_operate": page_request.may(Need.OPERATE),
         "may_budget": page_request.may(Need.BUDGET),
         "may_admin": page_request.may(Need.ADMIN),
         "page_url": f"{page_request.request.path}?{query.urlencode()}" if query else page_request.request.path,
     }
-
-
-def _section(path: str) -> str:
-    """The section of the navigation: the first segment of the path below the workspace; empty for the overview."""
-    word = (path.split("/") + [""] * 4)[3]
-    return {"agents": "settings", "notices": "settings", "sessions": "workers"}.get(word, word)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
+from django.conf import settings
 from django.http import JsonResponse
 
 from workspaces.errors import Refused
@@ -28,8 +29,11 @@ def of(html: str) -> str:
     return hashlib.blake2b(_CLOCK.sub(r"\1", _TOKEN.sub("", html)).encode(), digest_size=6).hexdigest()
 
 
-def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str], str]) -> JsonResponse:
-    """JSON with the HTML and the version of each region in `names` that differs from the version in `shown`, and the names of those that failed to render."""
+def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str], str], *, build: str) -> JsonResponse:
+    """JSON with the HTML and the version of each region in `names` that differs from the version in `shown`, and the names of those that failed
+    to render. `build`: that of the page. A page of another one gets no markup, which its script and its styles may not know: it is to reload."""
+    if build != settings.BUILD:
+        return JsonResponse({"regions": {}, "failed": [], "reload": True})
     changed, failed = {}, []
     for name in names:
         try:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from dashboard.shared import places
 from dashboard.shared.page_request import PageRequest, common_context
 
 SEE_OTHER = 303
@@ -23,6 +24,11 @@ class Undo:
     label: str
     action: str
     fields: Mapping[str, Any]
+
+    @property
+    def inputs(self) -> list[tuple[str, list[Any]]]:
+        """The fields, each with its values."""
+        return [(name, value if isinstance(value, list) else [value]) for name, value in self.fields.items()]
 
 
 def done(page_request: PageRequest, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
@@ -72,7 +78,7 @@ def confirm(
     return render(
         page_request.request,
         "shared/confirm.html",
-        common_context(page_request) | {"confirmation": question},
+        common_context(page_request) | {"confirmation": question, "places": list(places.shown(page_request, with_counts=False))},
         status=status or refused,
     )
 

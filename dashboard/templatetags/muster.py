@@ -1,5 +1,6 @@
 """Filters and tags for amounts, times and states. Output is escaped here."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -32,6 +33,15 @@ register.filter("counted", counts.text)
 def usd(micro: int | None) -> str:
     """Micro-USD as text; None is a dash, never zero."""
     return amounts.format_usd(micro)
+
+
+@register.filter
+def code(text: str) -> SafeString:
+    """Text of people and agents on one line, such as a title: what stands between backticks is code."""
+    pieces = re.split(r"`([^`\n]+)`", text)
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", piece) if n % 2 else piece,) for n, piece in enumerate(pieces))
+    )
 
 
 @register.filter
@@ -269,5 +279,7 @@ def admin_list(context: Any, model: str, workspace: Model, column: str = "worksp
 def pieces(parts: list[tuple[str, str]]) -> SafeString:
     """Text with links: (text, URL) pairs; an empty URL means plain text."""
     return format_html_join(
-        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in parts)
+        "",
+        "{}",
+        ((format_html('<a href="{}">{}</a>', url, code(text)) if url else code(with_local(text)),) for text, url in parts),
     )

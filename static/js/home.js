@@ -27,21 +27,21 @@
     button.textContent = isWanted() ? "Stop notifying me" : "Notify me in this browser";
     button.setAttribute("aria-pressed", isWanted());
   }
-  button.addEventListener("click", async () => {
+  button?.addEventListener("click", async () => {
     if (isWanted()) localStorage.setItem(WANTED, "off");
     else if ("Notification" in window && (await Notification.requestPermission()) === "granted") localStorage.setItem(WANTED, "on");
     else muster.announce("This browser does not allow notifications");
     label();
   });
-  label();
+  if (button) label();
 
   // --- reading, and Done ---
   document.addEventListener("click", ({ target }) => {
     const row = target.closest?.("a[href]") && target.closest(".queue .unread");
     if (!row) return;
-    const form = new FormData(row.querySelector("form"));
+    const later = row.querySelector("form.drop"), form = new FormData(later); // the others do something
     form.set("do", "read");
-    fetch(row.querySelector("form").action, { method: "POST", body: form, headers: { "HX-Request": "true" }, keepalive: true });
+    fetch(later.action, { method: "POST", body: form, headers: { "HX-Request": "true" }, keepalive: true });
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "e" || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;

@@ -27,7 +27,7 @@
   function ago(seconds) {
     const t = Math.max(0, Math.floor(seconds));
     if (t < 5) return "just now";
-    return t < 60 ? `${t} s ago` : t < 3600 ? `${Math.floor(t / 60)} min ago` : `${Math.floor(t / 3600)} h ago`;
+    return t < 60 ? `${t}s ago` : t < 3600 ? `${Math.floor(t / 60)}m ago` : `${Math.floor(t / 3600)}h ago`;
   }
 
   function state() {
@@ -76,7 +76,7 @@
     const at = Math.max(tick, Number(el.dataset.tick) || 0), past = serverNow() - at, late = past > Number(el.dataset.late);
     if (at) write(el, `tick ${duration(past)} ago`);
     const outdated = header.dataset.state === "running" && late !== (header.dataset.shown === "unknown");
-    if (outdated && serverNow() - asked > Math.max(1, el.dataset.late / 3)) { asked = serverNow(); muster.fetch("header", "banner"); }
+    if (outdated && serverNow() - asked > Math.max(1, el.dataset.late / 3)) { asked = serverNow(); muster.fetch("header", "banner", "attention"); }
   }
 
   function notify(name) {
@@ -102,7 +102,7 @@
     if (!header) return;
     const shown = `${header.dataset.title} · ${title}`;
     if (document.title !== shown) document.title = shown;
-    const alarm = document.querySelector("#banner .bad"), name = alarm ? "alert" : header.dataset.state;
+    const alarm = document.querySelector("[data-alert=bad]"), name = alarm ? "alert" : header.dataset.state;
     if (icon?.dataset[name] && icon.getAttribute("href") !== icon.dataset[name]) icon.setAttribute("href", icon.dataset[name]);
   }
 
@@ -157,5 +157,6 @@
       if (failure !== words) { failure = words; shownState = ""; show(); }
     },
     signOut() { signedOut = true; source?.close(); show(); },
+    outdated() { if (build !== "newer") { build = "newer"; shownState = ""; show(); if (!$("freshness")) notify(""); } }, // the server is of another build than this page
   };
 })();

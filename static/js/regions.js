@@ -45,6 +45,7 @@
   // --- the request ---
   function address(ids) {
     const query = new URLSearchParams(location.search);
+    query.set("build", document.documentElement.dataset.build);
     query.set("live", ids.map((id) => (versions.has(id) ? `${id}:${versions.get(id)}` : id)).join());
     if (log && ids.includes("log")) Object.entries(log.parameters()).forEach(([name, value]) => query.set(`log_${name}`, value));
     return `${location.pathname}?${query}`;
@@ -83,6 +84,7 @@
       if (response.status === 401 || response.status === 403) muster.signOut();
       if (!response.ok) throw new Error(response.status);
       const answer = await response.json();
+      if (answer.reload) muster.outdated();
       muster.trouble("");
       return { ...answer, at: Date.parse(response.headers.get("Date")) / 1000 || Date.now() / 1000, request: response.headers.get("X-Request-Id") };
     } catch {

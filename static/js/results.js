@@ -21,12 +21,12 @@
   // Announce state changes of the executor, alerts, and the `data-announce` text of regions when they differ from before.
   const announced = new Map();
   function announceChanges() {
-    const header = $("header"), alert = document.querySelector("#banner .banner strong")?.textContent || "";
+    const header = $("header"), alert = document.querySelector("[data-alert] :is(strong, .clip)")?.textContent.trim() || "";
     const now = [["state", header?.querySelector(".badge")?.textContent.trim()], ["alert", alert]];
     document.querySelectorAll("[data-announce]").forEach((el) => now.push([el.id, el.dataset.announce]));
     for (const [key, words] of now) {
       if (announced.has(key) && announced.get(key) !== words && words) {
-        muster.announce(key === "state" ? `Executor: ${words}` : words, key === "alert" && !!document.querySelector("#banner .bad"));
+        muster.announce(key === "state" ? `Executor: ${words}` : words, key === "alert" && !!document.querySelector("[data-alert=bad]"));
       }
       announced.set(key, words);
     }

@@ -162,6 +162,6 @@ def test_an_upgrade_counts_what_is_on_record() -> None:
     with connection.cursor() as cursor:
         for statement in import_module("orchestration.migrations.0057_triggers").BEFORE:
             cursor.execute(statement)
-        cursor.execute(import_module("budget.migrations.0028_triggers").BEFORE)
+        cursor.execute(import_module("budget.migrations.0029_models_of_rounds").USAGE)
     assert counters(workspace) == before
     assert list(UsageTotal.objects.order_by("category", "model").values_list("model", "charged")) == totals

@@ -41,7 +41,7 @@ def test_a_bad_body_is_a_400(shop: Api, body: object) -> None:
 
 def test_a_forecast_without_data_explains_why(shop: Api) -> None:
     response = shop.get("/budget/forecast").json
-    assert (response["enough"], response["why_not"]) == (False, "Not enough data yet (0 of 3 rounds)")
+    assert (response["enough"], response["why_not"]) == (False, "Not enough data yet (0 of 10 rounds)")
     assert response["rate_usd"] is response["cap_at"] is response["end_spend_usd"] is None
 
 

@@ -151,5 +151,5 @@ def test_pages_without_a_database_show_an_error_that_reloads(
     response = client.get(f"/w/{workspace.pk}/")
     assert (response.status_code, response["Retry-After"]) == (503, seconds)
     assert words in response.content.decode() and 'http-equiv="refresh"' in response.content.decode()
-    sent = client.post(f"/w/{workspace.pk}/executor/pause/", headers={"HX-Request": "true"})
+    sent = client.post(f"/w/{workspace.pk}/settings/executor/pause/", headers={"HX-Request": "true"})
     assert sent.status_code == 503 and words in sent.content.decode() and "<" not in sent.content.decode()

@@ -183,7 +183,7 @@ def free_port() -> int:
 
 def page_of_hosts(team: Team, workspace_id: str) -> str:
     """The page of hosts as an admin sees it."""
-    code = PAGE.format(path=f"/w/{workspace_id}/executor/hosts/")
+    code = PAGE.format(path=f"/w/{workspace_id}/sessions/hosts/")
     return team.muster("shell", "-v0", "-c", code)
 
 

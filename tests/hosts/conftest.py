@@ -54,7 +54,7 @@ class Site:
 
     def hosts_page(self, shop: Shop) -> str:
         """The page of hosts as the owner sees it."""
-        code = PAGE.format(host=self.server.machine.address, path=f"/w/{shop.path.split('/')[2]}/executor/hosts/")
+        code = PAGE.format(host=self.server.machine.address, path=f"/w/{shop.path.split('/')[2]}/sessions/hosts/")
         return unescape(self.server.muster("shell", "-v0", "-c", code))
 
     def host(self, machine: Machine, **extra: str) -> SessionHost:

@@ -28,7 +28,7 @@ def work(transactional_db: None, shop: Callable[..., Shop]) -> Iterator[Waiting]
 
 
 def review(address: str, work: Waiting) -> str:
-    return f"{address}/w/{work[0].workspace.pk}/entries/{work[1].entry_id}/approval/"
+    return f"{address}/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/approval/"
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light")])
@@ -44,7 +44,7 @@ def test_the_review_has_no_barrier(browser: Browser, address: str, work: Waiting
 
 def test_a_comment_on_a_line_is_what_the_agent_reads_first(work: Waiting, page: Page, address: str) -> None:
     # `work` comes first, so that the page is closed before its workspace is gone: an open page would be refused.
-    page.goto(f"{address}/w/{work[0].workspace.pk}/entries/")
+    page.goto(f"{address}/w/{work[0].workspace.pk}/backlog/")
     page.click("text=Review changes")
     numbers = page.locator("[data-path='total.py'] .nums")
     rows = numbers.inner_text().split("\n")

@@ -33,10 +33,10 @@ def test_the_budget_pages_are_accessible(browser: Browser, address: str, day: Wo
     page = context.new_page()
     target, row = entry(day, 2), day.project.ledger.order_by("id")[0]
     places = [
-        *(f"budget/{tail}" for tail in TAILS),
-        f"budget/ledger/{row.pk}/correct/",
-        f"entries/{target.pk}/",
-        f"budget/entries/?edit={target.pk}",
+        *(f"money/{tail}" for tail in TAILS),
+        f"money/ledger/{row.pk}/correct/",
+        f"backlog/{target.pk}/",
+        f"money/entries/?edit={target.pk}",
     ]
     for place in places:
         page.goto(f"{address}/w/{day.pk}/{place}")
@@ -48,14 +48,14 @@ def test_the_budget_pages_are_accessible(browser: Browser, address: str, day: Wo
 def test_no_page_is_wider_than_a_small_phone(browser: Browser, address: str, day: Workspace) -> None:
     context = logged_in(browser, address, viewport={"width": 320, "height": 640})
     page = context.new_page()
-    for place in [*(f"budget/{tail}" for tail in TAILS), f"entries/{entry(day, 2).pk}/"]:
+    for place in [*(f"money/{tail}" for tail in TAILS), f"backlog/{entry(day, 2).pk}/"]:
         page.goto(f"{address}/w/{day.pk}/{place}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, place
     context.close()
 
 
 def test_a_budget_is_edited_in_its_cell_by_keyboard(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/entries/")
+    open_live(page, address, day, "money/entries/")
     target = entry(day, 5)
     page.focus(f"#budget-{target.pk}")
     page.keyboard.press("Enter")
@@ -74,7 +74,7 @@ def test_a_budget_is_edited_in_its_cell_by_keyboard(page: Page, address: str, da
 
 
 def test_a_lock_is_set_at_once_and_released_with_a_reason_by_keyboard(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/entries/")
+    open_live(page, address, day, "money/entries/")
     target = entry(day, 6)
     page.focus(f"#lock-{target.pk}")
     page.keyboard.press("Enter")
@@ -89,7 +89,7 @@ def test_a_lock_is_set_at_once_and_released_with_a_reason_by_keyboard(page: Page
 
 
 def test_what_is_typed_survives_money_that_moves(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/entries/")
+    open_live(page, address, day, "money/entries/")
     target = entry(day, 5)
     page.click(f"#budget-{target.pk}")
     field = page.locator(f"#amount-{target.pk}")
@@ -104,7 +104,7 @@ def test_what_is_typed_survives_money_that_moves(page: Page, address: str, day: 
 
 
 def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/")
+    open_live(page, address, day, "money/")
     page.evaluate("window.same = true")
     seed_money.book(day, None, "5", Category.EXPANSION, hours=0)
     wake_ups.publish_change(day.pk, "budget")
@@ -119,7 +119,7 @@ def test_two_people_and_one_budget(browser: Browser, address: str, day: Workspac
     context = logged_in(browser, address)
     page = context.new_page()
     target = entry(day, 5)
-    page.goto(f"{address}/w/{day.pk}/budget/entries/")
+    page.goto(f"{address}/w/{day.pk}/money/entries/")
     page.click(f"#budget-{target.pk}")
     page.locator(f"#amount-{target.pk}").fill("9")
     caps.edit(target.account, usd(3), by=seed_money.BEA)
@@ -133,7 +133,7 @@ def test_two_people_and_one_budget(browser: Browser, address: str, day: Workspac
 
 
 def test_the_selected_entries_are_changed_together(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/entries/")
+    open_live(page, address, day, "money/entries/")
     for seq in (6, 7):
         Account.objects.filter(pk=entry(day, seq).account_id).update(budget=usd("4"))
     page.reload()
@@ -152,7 +152,7 @@ def test_the_first_view_is_light(browser: Browser, address: str, day: Workspace)
     """At most 100 KB and 1,400 elements, on the page with the charts."""
     context = logged_in(browser, address)
     page = context.new_page()
-    page.goto(f"{address}/w/{day.pk}/budget/")
+    page.goto(f"{address}/w/{day.pk}/money/")
     page.wait_for_timeout(500)
     entries = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
     sent = page.evaluate(f"{entries}.reduce((sum, one) => sum + one.transferSize, 0)")
@@ -164,7 +164,7 @@ def test_the_pages_are_printed_without_controls(browser: Browser, address: str, 
     context = logged_in(browser, address)
     page = context.new_page()
     for tail in ("", "entries/"):
-        page.goto(f"{address}/w/{day.pk}/budget/{tail}")
+        page.goto(f"{address}/w/{day.pk}/money/{tail}")
         page.emulate_media(media="print")
         for control in (".header", ".tabs", "#stop-all", ".chips", ".sections", "#bulk"):
             assert not page.locator(control).first.is_visible(), control
@@ -175,7 +175,7 @@ def test_the_pages_are_printed_without_controls(browser: Browser, address: str, 
 
 
 def test_an_open_table_of_figures_stays_open(page: Page, address: str, day: Workspace) -> None:
-    open_live(page, address, day, "budget/")
+    open_live(page, address, day, "money/")
     page.click("#burnup-figures > summary")
     seed_money.book(day, None, "0.5", Category.EXPANSION, hours=0)
     wake_ups.publish_change(day.pk, "budget")

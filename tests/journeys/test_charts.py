@@ -26,7 +26,7 @@ def middle(page: Page) -> tuple[float, float]:
 
 
 def test_the_pointer_reads_the_values_of_the_table_and_a_refresh_leaves_them(page: Page, address: str, day: Workspace) -> None:
-    page.goto(f"{address}/w/{day.pk}/budget/")
+    page.goto(f"{address}/w/{day.pk}/money/")
     page.mouse.move(*middle(page))
     box = page.locator(f"{CHART} .rail-box")
     expect(box).to_contain_text(re.compile(r"^Until \d\d:\d\d"))
@@ -41,7 +41,7 @@ def test_the_pointer_reads_the_values_of_the_table_and_a_refresh_leaves_them(pag
 
 
 def test_a_drag_zooms_into_the_address_and_back_leaves_it(page: Page, address: str, day: Workspace) -> None:
-    page.goto(f"{address}/w/{day.pk}/budget/?range=all")
+    page.goto(f"{address}/w/{day.pk}/money/?range=all")
     x, y = middle(page)
     page.mouse.move(x, y)
     page.mouse.down()
@@ -56,7 +56,7 @@ def test_a_drag_zooms_into_the_address_and_back_leaves_it(page: Page, address: s
 
 
 def test_arrows_read_and_select_and_escape_leads_back(page: Page, address: str, day: Workspace) -> None:
-    page.goto(f"{address}/w/{day.pk}/budget/")
+    page.goto(f"{address}/w/{day.pk}/money/")
     page.locator(CHART).focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#announcer")).to_contain_text("Total $")
@@ -70,13 +70,13 @@ def test_arrows_read_and_select_and_escape_leads_back(page: Page, address: str, 
     page.wait_for_url(re.compile("from="))
     page.locator(CHART).focus()
     page.keyboard.press("Escape")
-    page.wait_for_url(re.compile(r"/budget/\??$"))
+    page.wait_for_url(re.compile(r"/money/\??$"))
 
 
 def test_on_a_phone_a_chart_opens_at_now_and_a_finger_reads_it(browser: Browser, address: str, day: Workspace) -> None:
     context = logged_in(browser, address, viewport={"width": 390, "height": 800}, has_touch=True)
     page = context.new_page()
-    page.goto(f"{address}/w/{day.pk}/budget/")
+    page.goto(f"{address}/w/{day.pk}/money/")
     chart = page.locator(CHART)
     expect(chart.locator("text", has_text=re.compile(r"^now"))).to_be_in_viewport()
     assert chart.evaluate("c => c.scrollLeft") > 0
@@ -87,7 +87,7 @@ def test_on_a_phone_a_chart_opens_at_now_and_a_finger_reads_it(browser: Browser,
 
 def test_every_chart_is_read_by_the_keyboard(page: Page, address: str, day: Workspace) -> None:
     entry = Entry.objects.get(workspace=day, seq=2)
-    for tail in ("", "budget/", f"entries/{entry.pk}/", "workers/?view=timeline", "insight/?by=day"):
+    for tail in ("money/", f"backlog/{entry.pk}/", "sessions/?view=timeline", "money/insight/?by=day"):
         page.goto(f"{address}/w/{day.pk}/{tail}")
         for chart in page.locator("[data-chart]:visible").all():
             chart.focus()

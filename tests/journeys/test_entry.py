@@ -1,5 +1,6 @@
 """One entry and its rounds in a browser: the most expensive round in seconds, an inline preflight, accessible diffs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,17 @@ def entry(workspace: Workspace, tmp_path: Path) -> Entry:
 
 
 def test_two_clicks_lead_from_the_entry_to_the_diff_of_its_most_expensive_round(page: Page, address: str, entry: Entry) -> None:
-    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/")
-    expect(page.locator("#rounds")).to_contain_text("Round 1 cost the most: $0.31")
+    page.goto(f"{address}/w/{entry.workspace_id}/backlog/{entry.pk}/")
+    most_expensive = page.locator("#rounds tr", has_text=re.compile(r"most\s+expensive"))
+    expect(most_expensive).to_contain_text(re.compile(r"^\s*Round 1\b.*\$0\.31", re.DOTALL))
     assert [bar.bounding_box()["height"] > 10 for bar in page.locator("#rounds rect.bar").all()] == [True, True]  # type: ignore[index]
-    page.click("text=view its changes")
+    most_expensive.locator("a[href$='#diff']").click()
     expect(page.locator("#diff ins").first).to_contain_text("text: str")
     expect(page.locator("#diff-h")).to_be_in_viewport()
 
 
 def test_bracket_keys_lead_to_the_neighbouring_rounds(page: Page, address: str, entry: Entry) -> None:
-    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/rounds/1/")
+    page.goto(f"{address}/w/{entry.workspace_id}/backlog/{entry.pk}/rounds/1/")
     page.keyboard.press("]")
     page.wait_for_url("**/rounds/2/")
     page.keyboard.press("[")
@@ -42,7 +44,7 @@ def test_bracket_keys_lead_to_the_neighbouring_rounds(page: Page, address: str, 
 
 
 def test_colours_are_painted_without_an_element(page: Page, address: str, entry: Entry) -> None:
-    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/rounds/1/")
+    page.goto(f"{address}/w/{entry.workspace_id}/backlog/{entry.pk}/rounds/1/")
     painted = "[...CSS.highlights.get('k')].map((r) => r.startContainer.data.slice(r.startOffset, r.endOffset))"
     assert "def" in page.evaluate(painted) and "return" in page.evaluate(painted)
     assert page.evaluate("document.querySelectorAll('#diff .lines *').length") < 20
@@ -57,7 +59,7 @@ def test_colours_are_painted_without_an_element(page: Page, address: str, entry:
 
 def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, address: str, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=5)
-    open_live(page, address, workspace, f"entries/{entry.pk}/")
+    open_live(page, address, workspace, f"backlog/{entry.pk}/")
     page.click("#preflight-open")
     rows = page.locator("#preflight-checks tbody tr")
     confirmation = explain.reasons(workspace.pk, [entry.pk])[entry.pk].checks
@@ -73,7 +75,7 @@ def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str
     entry = startable(workspace)
     others = Entry.objects.filter(workspace=workspace, status="pending").exclude(pk=entry.pk)
     others.update(status="blocked", reason_code="human_hold")
-    open_live(page, address, workspace, f"entries/{entry.pk}/")
+    open_live(page, address, workspace, f"backlog/{entry.pk}/")
     page.click("#preflight-open")
     page.click("#dispatch-entry")  # the browser asks for the reason first
     assert not Session.objects.filter(entry=entry, status="claimed").exists()
@@ -90,11 +92,11 @@ def test_a_dependency_is_added_and_a_cycle_named_in_place(browser: Browser, addr
     context = logged_in(browser, address)  # whose console may report the refusal
     page = context.new_page()
     five, twelve = (Entry.objects.get(workspace=workspace, seq=seq) for seq in (5, 12))
-    open_live(page, address, workspace, f"entries/{five.pk}/?tab=deps")
+    open_live(page, address, workspace, f"backlog/{five.pk}/?tab=deps")
     page.fill("#depends-on", "#12")
     page.keyboard.press("Enter")
     expect(page.locator("#deps")).to_contain_text("Document the public functions", timeout=15_000)
-    open_live(page, address, workspace, f"entries/{twelve.pk}/?tab=deps")
+    open_live(page, address, workspace, f"backlog/{twelve.pk}/?tab=deps")
     page.fill("#depends-on", "5")
     page.keyboard.press("Enter")
     expect(page.locator("#result")).to_contain_text("#12 → #5 → #12")
@@ -103,7 +105,8 @@ def test_a_dependency_is_added_and_a_cycle_named_in_place(browser: Browser, addr
 
 def test_typing_a_reason_survives_the_swaps(page: Page, address: str, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=5)
-    open_live(page, address, workspace, f"entries/{entry.pk}/")
+    open_live(page, address, workspace, f"backlog/{entry.pk}/")
+    page.click("#entry-more summary")
     page.locator("#act-reason").press_sequentially("not before")
     for _ in range(3):
         wake_ups.publish_change(workspace.pk, "entries", "budget")
@@ -119,12 +122,12 @@ def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, 
     FileLock.objects.all().delete()
     context = logged_in(browser, address, java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{address}/w/{workspace.pk}/entries/{entry.pk}/")
+    page.goto(f"{address}/w/{workspace.pk}/backlog/{entry.pk}/")
     page.click("#preflight-open")
     page.fill("#dispatch-why", "by hand")
     page.click("#dispatch-entry")
     expect(page.locator("#result")).to_contain_text(f"#{entry.seq}")
-    page.goto(f"{address}/w/{workspace.pk}/entries/{entry.pk}/?tab=deps")
+    page.goto(f"{address}/w/{workspace.pk}/backlog/{entry.pk}/?tab=deps")
     assert Event.objects.filter(verb="entry.dispatch", reason="by hand").exists()
     context.close()
 
@@ -137,9 +140,9 @@ def test_entry_round_and_diff_are_accessible(
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
     waits = Entry.objects.get(workspace=workspace, seq=8)
-    tabs = [f"entries/{entry.pk}/{tab}" for tab in ("", "?tab=budget", "?tab=history", "?tab=locks")]
-    tabs += [f"entries/{waits.pk}/{tab}" for tab in ("?tab=brief", "?tab=deps", "preflight/")]
-    rounds = [f"entries/{entry.pk}/{tail}" for tail in ("rounds/1/", "rounds/2/?compare=1", "diff/", "diff/?file=none")]
+    tabs = [f"backlog/{entry.pk}/{tab}" for tab in ("", "?tab=budget", "?tab=history", "?tab=locks")]
+    tabs += [f"backlog/{waits.pk}/{tab}" for tab in ("?tab=brief", "?tab=deps", "preflight/")]
+    rounds = [f"backlog/{entry.pk}/{tail}" for tail in ("rounds/1/", "rounds/2/?compare=1", "diff/", "diff/?file=none")]
     for tail in [*tabs, *rounds]:
         page.goto(f"{address}/w/{workspace.pk}/{tail}")
         page.wait_for_timeout(200)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils.timezone import now
 from playwright.sync_api import Browser, Page, expect
 
-from orchestration.models import Executor
+from orchestration.models import Entry, Executor
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from workspaces.models import Workspace
@@ -32,6 +32,23 @@ def test_the_queue_is_worked_through_by_keyboard(page: Page, address: str, works
     page.wait_for_url(f"**/w/{workspace.pk}/")
     page.go_back()
     expect(page.locator(f"[id='{first}'].unread")).to_have_count(0)  # it was opened
+
+
+def test_several_entries_in_one_row_are_read_by_opening_it_and_raised_by_its_button_alone(
+    page: Page, address: str, workspace: Workspace
+) -> None:
+    waiting = Entry.objects.filter(workspace=workspace).exclude(status__in=["in_progress", "done"])
+    waiting.update(status="failed", reason_code="rounds_exhausted", reason_at=now(), has_rounds=True)
+    page.goto(address)
+    row = page.locator("[data-need]", has_text="out of rounds")
+    with page.expect_request("**/queue/"):
+        row.get_by_role("link", name="entries").click()
+    page.wait_for_url("**/backlog/?reason=rounds_exhausted")
+    page.goto(address)
+    expect(page.locator(".queue .unread")).to_have_count(0)
+    row.get_by_role("button", name="Raise all by 1").click()
+    expect(page.locator("#result")).to_contain_text("may make one round more")
+    expect(row).to_have_count(0)
 
 
 def test_what_is_new_appears_by_itself_in_the_tab_and_as_a_notification(
@@ -64,6 +81,7 @@ def test_the_queue_works_without_script(browser: Browser, address: str, workspac
     context = logged_in(browser, address, java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
+    page.locator("[data-need] summary").first.click()
     page.locator("[data-need] button[value=tomorrow]").first.click()
     expect(page.locator("#result")).to_contain_text("Snoozed until")
     expect(page.locator("[data-need]")).to_have_count(2)

@@ -41,10 +41,10 @@ class Floor:
         session = self.shop.call("GET", "/executor/workers")["workers"][0]["sessionID"]
         return {
             "overview": "",
-            "entries": "entries/",
-            "executor": "executor/",
-            "session": f"workers/{session}/",
-            "budget": "budget/",
+            "entries": "backlog/",
+            "executor": "settings/executor/",
+            "session": f"sessions/{session}/",
+            "budget": "money/",
         }
 
 
@@ -98,7 +98,7 @@ def test_a_page_asks_at_most_once_a_second_and_changes_only_what_changed(floor: 
 
 @pytest.mark.alone
 def test_sixty_slow_tabs_reach_stop_all_and_the_rows_while_agents_work(floor: Floor) -> None:
-    for tail, row in (("", "worker-"), ("entries/", "row-")):
+    for tail, row in (("", "worker-"), ("backlog/", "row-")):
         page = open_at(floor, tail)
         reached = set()
         for _ in range(60):
@@ -115,10 +115,10 @@ CONTROLS = (
     ("", "#workers tbody tr:last-child a[id^=stop-]"),
     ("", "#workers tbody tr:last-child th a"),
     ("", "#cap-edit summary"),
-    ("entries/", "#entries tbody tr:last-child .tick"),
-    ("entries/", "#entries tbody tr:nth-child(4) a.title"),
-    ("entries/", "#bulk-priority"),
-    ("workers/", "#workers-q"),
+    ("backlog/", "#entries tbody tr:last-child .tick"),
+    ("backlog/", "#entries tbody tr:nth-child(4) a.title"),
+    ("backlog/", "#bulk-priority"),
+    ("sessions/", "#workers-q"),
 )
 
 

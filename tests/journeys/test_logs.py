@@ -1,5 +1,6 @@
 """A log in a browser: it tails, keeps its place, is led to by line, and stays light however much is written."""
 
+import re
 import threading
 import time
 
@@ -43,7 +44,7 @@ def numbers(page: Page) -> list[int]:
 
 def test_a_running_log_shows_a_thousand_lines_and_tails(page: Page, address: str, workspace: Workspace, session: Session) -> None:
     write(session, 1, 3000)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
     assert numbers(page) == list(range(2001, 3001)) and page.evaluate(END)
     write(session, 3001, 3050)
     expect(page.locator("#L3050")).to_be_attached()
@@ -58,7 +59,7 @@ def test_a_running_log_shows_a_thousand_lines_and_tails(page: Page, address: str
 
 def test_a_line_is_led_to_wherever_it_stands(page: Page, address: str, workspace: Workspace, session: Session) -> None:
     write(session, 1, 5000)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/#L1204")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/#L1204")
     expect(page.locator("#L1204.picked")).to_be_in_viewport()
     assert page.locator("#L1204").evaluate("(l) => getComputedStyle(l).backgroundColor") == "rgb(255, 233, 168)"
     page.evaluate("location.hash = '#L4990-L4993'")
@@ -73,7 +74,7 @@ def test_a_line_is_led_to_wherever_it_stands(page: Page, address: str, workspace
 
 def test_reading_is_not_moved_by_what_is_written(page: Page, address: str, workspace: Workspace, session: Session) -> None:
     write(session, 1, 600)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
     page.locator("#log-lines").hover()
     page.mouse.wheel(0, -900)
     expect(page.locator("#follow")).not_to_be_checked()
@@ -93,7 +94,7 @@ def test_selecting_or_clicking_lets_go_and_f_takes_up_again(
     page: Page, address: str, workspace: Workspace, session: Session
 ) -> None:
     write(session, 1, 300)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
     page.locator("#L299 .text").click()
     expect(page.locator("#follow")).not_to_be_checked()
     page.evaluate("document.dispatchEvent(new Event('muster:follow'))")
@@ -109,7 +110,7 @@ def test_selecting_or_clicking_lets_go_and_f_takes_up_again(
 
 def test_the_whole_log_is_searched(page: Page, address: str, workspace: Workspace, session: Session) -> None:
     write(session, 1, 4000)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
     page.fill("#log-q", "line 77 of")
     page.press("#log-q", "Enter")
     expect(page.locator("#log-matches")).to_have_text("1 of 1")
@@ -128,11 +129,11 @@ def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(
     page: Page, address: str, workspace: Workspace, session: Session
 ) -> None:
     write(session, 1, 100)
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
-    page.route("**/log/?live=*", lambda route: route.fulfill(status=204))  # an answer without lines
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
+    page.route(re.compile(r"/log/.*[?&]live="), lambda route: route.fulfill(status=204))  # an answer without lines
     write(session, 101, 300)
     page.wait_for_timeout(2500)
-    page.unroute("**/log/?live=*")
+    page.unroute(re.compile(r"/log/.*[?&]live="))
     write(session, 301, 320)
     expect(page.locator("#L320")).to_be_attached()
     assert numbers(page) == list(range(1, 321))
@@ -148,7 +149,7 @@ def test_two_hundred_lines_a_second_leave_the_page_quick(
         "window.tasks = []; new PerformanceObserver((l) => l.getEntries().forEach((e) => tasks.push(e.duration)))"
         ".observe({type: 'longtask', buffered: true})"
     )
-    open_live(page, address, workspace, f"workers/{session.pk}/log/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/log/")
     page.evaluate("window.tasks.length = 0")
     stop = threading.Event()
     writer = threading.Thread(target=_pour, args=[session, 1901, stop], daemon=True)
@@ -201,7 +202,7 @@ def test_everything_of_a_log_can_be_reached_without_script(
     write(session, 1, 2500)
     context = logged_in(browser, address, java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{address}/w/{workspace.pk}/workers/{session.pk}/log/")
+    page.goto(f"{address}/w/{workspace.pk}/sessions/{session.pk}/log/")
     page.click("text=Load 1,000 earlier")
     expect(page.locator("#L501")).to_be_attached()
     page.click("text=Load 1,000 later")
@@ -218,7 +219,7 @@ def test_everything_of_a_log_can_be_reached_without_script(
 def test_a_finished_run_is_final_and_never_stale(page: Page, address: str, workspace: Workspace, session: Session) -> None:
     write(session, 1, 50)
     page.add_init_script("window.real = Date.now; Date.now = () => window.real() + (window.later || 0)")
-    open_live(page, address, workspace, f"workers/{session.pk}/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/")
     sessions.conclude(session, sessions.Ending(Session.Outcome.FAILED, "tests failed"))
     expect(page.locator("#log-more")).to_have_text("■ Final")
     for region in ("#head", "#facts"):
@@ -245,7 +246,7 @@ def test_the_log_is_accessible(
     Session.objects.filter(pk=session.pk).update(first_error=4)
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
-    target = f"{address}/w/{workspace.pk}/workers/{session.pk}/"
+    target = f"{address}/w/{workspace.pk}/sessions/{session.pk}/"
     for tail in ("", "log/#L7", "log/?q=expected", "log/?level=error", "log/?line=43", "?tab=events"):
         page.goto(f"{target}{tail}")
         page.wait_for_timeout(300)

@@ -19,7 +19,7 @@ def on_paper(browser: Browser, address: str, scheme: str) -> Page:
 
 def test_the_list_of_entries_is_printed_with_its_rows(browser: Browser, address: str, workspace: Workspace) -> None:
     page = on_paper(browser, address, "light")
-    page.goto(f"{address}/w/{workspace.pk}/entries/")
+    page.goto(f"{address}/w/{workspace.pk}/backlog/")
     expect(page.locator("#entries table tbody tr").first).to_be_visible()
     expect(page.locator(".tick").first).to_be_hidden()
     expect(page.locator("#bulk .picked-bar")).to_be_hidden()
@@ -30,7 +30,7 @@ def test_the_list_of_entries_is_printed_with_its_rows(browser: Browser, address:
 def test_dark_is_for_screens_and_paper_is_white(browser: Browser, address: str, workspace: Workspace, theme: str) -> None:
     page = on_paper(browser, address, "dark")
     entry = Entry.objects.get(workspace=workspace, seq=1)
-    for tail in ("", f"entries/{entry.pk}/", "budget/", "budget/reviews/"):
+    for tail in ("", f"backlog/{entry.pk}/", "money/", "money/reviews/"):
         page.goto(f"{address}/w/{workspace.pk}/{tail}")
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
         ink, back = (

@@ -93,7 +93,7 @@ def test_a_cap_below_what_is_spent_asks_in_place(page: Page, address: str, works
 
 def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).get()
-    open_live(page, address, workspace, f"workers/{session.pk}/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/")
     seed.write_log(session, 25, first=41)
     wake_ups.publish_change(workspace.pk, "workers")
     expect(page.locator("#L65")).to_be_attached(timeout=15_000)
@@ -117,23 +117,23 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.click("#cap-edit button")
     page.click("button.commit")
     expect(page.locator("#result")).to_contain_text("The cap is now $1.00")
-    page.goto(f"{home}executor/")
+    page.goto(f"{home}settings/executor/")
     page.click("#dispatch-now")
     expect(page.locator("#result")).to_contain_text("Not started")
-    page.goto(f"{home}entries/")
+    page.goto(f"{home}backlog/")
     page.click(".rail a[href$='status=failed']")
     expect(page.locator("#entries tbody tr")).to_have_count(1)
     page.fill("#q", "nothing like it")
     page.keyboard.press("Enter")
     page.click("text=Clear filters >> nth=0")
     entry = Entry.objects.get(workspace=workspace, seq=5)
-    page.goto(f"{home}budget/entries/?edit={entry.pk}")
+    page.goto(f"{home}money/entries/?edit={entry.pk}")
     page.fill(f"#amount-{entry.pk}", "3")
     page.keyboard.press("Enter")
     expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Locked")
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
-    page.goto(f"{home}workers/{session.pk}/stop/")
+    page.goto(f"{home}sessions/{session.pk}/stop/")
     page.click("text=Stop this session")
     page.goto(home)
     expect(page.locator("#workers")).to_contain_text("Stopping")
@@ -155,14 +155,14 @@ def test_the_pages_are_accessible(browser: Browser, address: str, workspace: Wor
     tails = [
         "/",
         home,
-        f"{home}entries/{needed.pk}/",
+        f"{home}backlog/{needed.pk}/",
         empty,
         f"{home}?q=nothing",
-        f"{home}agents/",
-        f"{home}entries/{entry.pk}/",
-        f"{home}workers/{session.pk}/",
+        f"{home}settings/agents/",
+        f"{home}backlog/{entry.pk}/",
+        f"{home}sessions/{session.pk}/",
     ]
-    for path in [*tails, f"{home}executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
+    for path in [*tails, f"{home}settings/executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
         page.goto(f"{address}{path}")
         page.wait_for_timeout(300)
         assert results(page) == [], path

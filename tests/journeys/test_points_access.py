@@ -15,7 +15,7 @@ from workspaces.models import Workspace
 FOCUS_IS_SEEN = """() => { const el = document.activeElement; if (!el || el === document.body) return 'nothing';
   const box = el.getBoundingClientRect(), strip = document.querySelector('.header')?.getBoundingClientRect();
   const outlined = getComputedStyle(el).outlineStyle !== 'none';
-  const hidden = strip && !el.closest('.header') && box.top < strip.bottom - 1 && box.bottom > strip.top && box.bottom <= strip.bottom + 1 && strip.top < 200 && box.top > strip.top;
+  const hidden = strip && !el.closest('.header') && box.right > strip.left && box.top < strip.bottom - 1 && box.bottom > strip.top && box.bottom <= strip.bottom + 1 && strip.top < 200 && box.top > strip.top;
   return !outlined ? 'no outline: ' + el.outerHTML.slice(0, 120) : hidden ? 'under the strip: ' + el.outerHTML.slice(0, 120) : ''; }"""
 
 
@@ -33,7 +33,7 @@ def test_35_everything_is_reached_by_keyboard_and_the_focus_is_seen(page: Page, 
     page.locator("h1").first.evaluate("document.activeElement.blur()")
     page.keyboard.press("g")
     page.keyboard.press("e")
-    page.wait_for_url("**/entries/")
+    page.wait_for_url("**/backlog/")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.type") == "search"
     page.keyboard.press("g")  # typed, not a shortcut
@@ -41,7 +41,7 @@ def test_35_everything_is_reached_by_keyboard_and_the_focus_is_seen(page: Page, 
 
 
 def test_35_typing_through_ten_swaps_loses_nothing(page: Page, address: str, workspace: Workspace) -> None:
-    open_live(page, address, workspace, "activity/")
+    open_live(page, address, workspace, "settings/activity/")
     field = page.locator("#a-actor")
     field.click()
     for letter in "ana maria b":
@@ -91,6 +91,6 @@ def test_37_every_status_is_readable_without_colour_and_motion(browser: Browser,
     page.wait_for_timeout(600)
     assert page.evaluate("document.getAnimations().length") == 0
     entry = Entry.objects.get(workspace=workspace, seq=5)
-    page.goto(f"{address}/w/{workspace.pk}/entries/{entry.pk}/")
+    page.goto(f"{address}/w/{workspace.pk}/backlog/{entry.pk}/")
     assert re.search(r"Waiting|Parked|Ready|Blocked", page.inner_text("main .badge >> nth=0"))
     context.close()

@@ -28,7 +28,7 @@ def posts(page: Page) -> list[str]:
 
 
 def test_02_a_stop_is_two_clicks_and_a_double_click_sends_nothing(page: Page, address: str, workspace: Workspace) -> None:
-    open_live(page, address, workspace, "locks/")
+    open_live(page, address, workspace, "backlog/locks/")
     sent = posts(page)
     page.dblclick("#stop-all")
     page.wait_for_timeout(700)
@@ -74,7 +74,7 @@ def test_04_with_one_session_left_the_page_never_shows_all_stopped(page: Page, a
     expect(page.locator("#stopping")).to_contain_text("2 of 3 confirmed")
     expect(page.locator("#stopping")).to_contain_text("no response")
     expect(page.locator("#stop-retry")).to_be_visible()
-    expect(page.locator("#banner")).to_contain_text("has not confirmed the stop")
+    expect(page.locator("#attention")).to_contain_text("has not confirmed the stop")
     expect(page.locator("#alarm")).to_contain_text("has not confirmed")
     assert "All stopped" not in page.inner_text("body")
     page.click(f"#kill-{silent.pk}")
@@ -100,7 +100,7 @@ def test_06_after_a_minute_of_changes_a_destructive_act_still_asks(page: Page, a
     response = page.evaluate(
         """async (url) => (await fetch(url, {method: 'POST', headers: {'X-CSRFToken': document.querySelector('[name=csrfmiddlewaretoken]').value,
         'Content-Type': 'application/x-www-form-urlencoded'}, body: 'confirm=made-up'})).status""",
-        f"{address}/w/{workspace.pk}/executor/stop/",
+        f"{address}/w/{workspace.pk}/settings/executor/stop/",
     )
     assert response == 409 and state(workspace) == "running"
 
@@ -113,7 +113,7 @@ def test_07_a_stop_in_the_seventh_tab_answers_at_once(browser: Browser, address:
         expect(tab.locator("#freshness")).to_have_attribute("data-state", "live", timeout=10_000)
     last = tabs[-1]
     last.click("#stop-all")
-    with last.expect_response(re.compile("executor/stop"), timeout=2000) as answered:
+    with last.expect_response(re.compile("settings/executor/stop"), timeout=2000) as answered:
         last.click("#stop-all-now")
     assert answered.value.status == 200 and state(workspace) == "paused"
     context.close()

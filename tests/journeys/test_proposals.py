@@ -30,9 +30,9 @@ def pages(workspace: Workspace) -> list[str]:
     run.proposals.filter(number=1).update(tests_on_base={"state": "red", "failing": failing})
     split_run, split = a_split(workspace)
     container = Entry.objects.get(workspace=workspace, seq=10)
-    runs = [f"runs/{run.pk}/", f"runs/{run.pk}/proposals/{run.proposals.all()[0].pk}/"]
-    splits = [f"runs/{split_run.pk}/", f"runs/{split_run.pk}/proposals/{split.pk}/"]
-    return ["", "goal/", *runs, *splits, f"{container.pk}/?tab=children", f"{container.pk}/split/"]
+    runs = [f"plans/{run.pk}/", f"plans/{run.pk}/proposals/{run.proposals.all()[0].pk}/"]
+    splits = [f"plans/{split_run.pk}/", f"plans/{split_run.pk}/proposals/{split.pk}/"]
+    return ["", "plans/", *runs, *splits, f"{container.pk}/?tab=children", f"{container.pk}/split/"]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (320, "dark")])
@@ -40,8 +40,8 @@ def test_no_page_of_proposals_has_a_barrier(browser: Browser, address: str, plan
     context = logged_in(browser, address, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     for tail in pages(planned):
-        page.goto(f"{address}/w/{planned.pk}/entries/{tail}")
-        for details in page.locator("main details:not([open]) > summary").all()[:5]:
+        page.goto(f"{address}/w/{planned.pk}/backlog/{tail}")
+        for details in page.locator("main details:not([open], .flyout) > summary").all()[:5]:
             details.click() if details.is_visible() else None
         assert results(page) == [], tail
     context.close()
@@ -50,7 +50,7 @@ def test_no_page_of_proposals_has_a_barrier(browser: Browser, address: str, plan
 def test_the_workspaces_agent_plans_after_three_clicks(page: Page, address: str, transactional_db: None) -> None:
     fresh = seed.empty("Fresh")
     Executor.objects.filter(pk=fresh.pk).update(config={"agent": {"command": "true"}})
-    page.goto(f"{address}/w/{fresh.pk}/entries/")
+    page.goto(f"{address}/w/{fresh.pk}/backlog/")
     page.click("text=Let an agent plan")
     page.click("#choose-planner")
     expect(page.locator("#result")).to_contain_text("Your command plans now")

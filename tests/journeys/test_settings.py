@@ -46,12 +46,12 @@ def test_it_all_works_without_script(browser: Browser, address: str, workspace: 
     page.fill("#name", "Bills")
     page.click("text=Rename")
     expect(page.locator("h1")).to_contain_text("Bills")
-    page.click("nav[aria-label='Workspace settings'] >> text=Config")
+    page.click("nav[aria-label='Main'] >> text=Config")
     page.fill("#f-verify-0-name", "unit")
     page.fill("#f-verify-0-run", "pytest -q")
     page.click("#save")
     expect(page.locator("#result")).to_contain_text("Saved: verify")
-    page.click("nav[aria-label='Workspace settings'] >> text=Members")
+    page.click("nav[aria-label='Main'] >> text=People")
     page.fill("#new-name", "fresh")
     page.check("input[name=create]")
     page.click("button:has-text('Add')")
@@ -112,7 +112,7 @@ def test_axe_finds_nothing(browser: Browser, address: str, workspace: Workspace,
     seed.user("vera", role="viewer", workspace=workspace)
     page, home = context.new_page(), f"{address}/w/{workspace.pk}"
     problems = {}
-    for tail in ("settings/", "settings/config/", "settings/members/", "agents/", "notices/"):
+    for tail in ("settings/", "settings/config/", "settings/members/", "settings/agents/", "settings/notices/"):
         page.goto(f"{home}/{tail}")
         problems[tail] = results(page)
     page.goto(f"{home}/settings/config/")
@@ -147,10 +147,10 @@ def test_the_admin_site_has_our_look_and_axe_finds_nothing(
     page.click("text=Edit in admin")
     expect(page.locator(".env-label")).to_have_text("STAGING")
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert background == ("rgb(246, 247, 249)" if theme == "light" else "rgb(14, 17, 22)")
+    assert background == ("rgb(255, 255, 255)" if theme == "light" else "rgb(16, 19, 24)")
     problems = {"session": Axe().run(page, options=ADMIN_RULES).response["violations"]}
     page.click("text=View on site")
-    expect(page).to_have_url(re.compile(f"/workers/{session.pk}/$"))
+    expect(page).to_have_url(re.compile(f"/sessions/{session.pk}/$"))
     member = Membership.objects.create(user=User.objects.create_user("otto"), workspace=workspace, role="viewer")
     for tail in (
         "",

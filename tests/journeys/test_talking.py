@@ -33,7 +33,7 @@ def test_a_question_leads_from_the_overview_to_its_answer(page: Page, address: s
 
 def test_a_session_gets_a_message_from_its_page(page: Page, address: str, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
-    open_live(page, address, workspace, f"workers/{session.pk}/")
+    open_live(page, address, workspace, f"sessions/{session.pk}/")
     page.fill("#message-text", "Please look at the log first.")
     page.click("#message >> text=Send")
     expect(page.locator("#result")).to_contain_text("The message waits for the agent")
@@ -64,7 +64,7 @@ def test_axe_finds_nothing(browser: Browser, address: str, question: Question, s
     page = context.new_page()
     for name, path in {
         "talk": f"{at(question.entry)}?tab=talk",
-        "session": f"/w/{running.workspace_id}/workers/{running.pk}/",
+        "session": f"/w/{running.workspace_id}/sessions/{running.pk}/",
     }.items():
         page.goto(f"{address}{path}")
         assert results(page) == [], name

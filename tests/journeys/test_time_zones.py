@@ -21,7 +21,7 @@ def times_of(page: Page) -> list[tuple[str, str]]:
 def test_changing_the_zone_changes_every_time_axis_and_day(page: Page, address: str, transactional_db: None) -> None:
     day = seed_money.a_day()
     Workspace.objects.filter(pk=day.pk).update(created_at=now() - timedelta(days=7))  # a chart begins with its workspace
-    budget = f"{address}/w/{day.pk}/budget/"
+    budget = f"{address}/w/{day.pk}/money/"
     page.goto(f"{budget}?range=7d")
     assert all(title.endswith(" UTC") for _, title in times_of(page))
     page.goto(f"{address}/account/")

@@ -17,7 +17,7 @@ from workspaces.models import Workspace
 
 def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: Page, address: str, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq")[0]
-    open_live(page, address, workspace, "workers/")
+    open_live(page, address, workspace, "sessions/")
     row = page.locator(f"#worker-{session.pk}")
     expect(row).not_to_contain_text("quiet")
     Session.objects.filter(pk=session.pk).update(last_output_at=now() - timedelta(minutes=11))
@@ -28,7 +28,7 @@ def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: 
 
 def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).get()
-    open_live(page, address, workspace, "workers/")
+    open_live(page, address, workspace, "sessions/")
     row = page.locator(f"#peek-{session.pk}")
     row.locator("summary").click()
     expect(row.locator(".line")).to_have_count(8)
@@ -40,7 +40,7 @@ def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, 
 
 def test_a_session_is_held_after_its_round_and_stopped_from_its_menu(page: Page, address: str, workspace: Workspace) -> None:
     target, other = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq")[:2]
-    open_live(page, address, workspace, "workers/")
+    open_live(page, address, workspace, "sessions/")
     page.locator(f"#menu-{target.pk} summary").click()
     page.click(f"#hold-{target.pk}")
     expect(page.locator(f"#worker-{target.pk}")).to_contain_text("on hold after this round, requested by ana")
@@ -57,7 +57,7 @@ def test_the_list_works_without_script(browser: Browser, address: str, workspace
     session = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq")[0]
     context = logged_in(browser, address, java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{address}/w/{workspace.pk}/workers/")
+    page.goto(f"{address}/w/{workspace.pk}/sessions/")
     page.locator(f"#menu-{session.pk} summary").click()
     expect(page.locator(f"#menu-{session.pk} [data-copy]")).to_be_hidden()
     page.click(f"#hold-{session.pk}")
@@ -77,7 +77,7 @@ def test_the_session_list_is_accessible(browser: Browser, address: str, workspac
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
     for tail in ("", "?view=timeline", "?ended=1", "?q=nothing", "?state=odd"):
-        page.goto(f"{address}/w/{workspace.pk}/workers/{tail}")
+        page.goto(f"{address}/w/{workspace.pk}/sessions/{tail}")
         page.wait_for_timeout(200)
         for summary in (".peek summary", ".menu summary"):
             if page.locator(summary).count():

@@ -44,8 +44,8 @@ def _take(running: Running, folder: Path) -> None:
             frames.append(Image.open(folder / f"{number}.png").convert("RGB").resize(SMALL, Image.Resampling.LANCZOS))
             if number == 6:
                 page.screenshot(path=PLACE / "workspace.png", clip={"x": 0, "y": 0, "width": WIDE[0], "height": WIDE[1]})
-        _still(page, page.url + "entries/", "entries.png")
-        _round(page, page.url.removesuffix("entries/"))
+        _still(page, page.url + "backlog/", "entries.png")
+        _round(page, page.url.removesuffix("backlog/"))
         browser.close()
     small = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
     small[0].save(PLACE / "demo.gif", save_all=True, append_images=small[1:], duration=1200, loop=0, optimize=True)
@@ -60,9 +60,9 @@ def _still(page: Page, url: str, name: str) -> None:
 def _round(page: Page, home: str) -> None:
     """The diff of an entry's most expensive round, two clicks from its page."""
     began = time.monotonic()
-    page.goto(f"{home}budget/entries/?sort=-spent")
+    page.goto(f"{home}money/entries/?sort=-spent")
     page.click("tbody th a.title >> nth=0")
-    page.click("text=view its changes")
+    page.locator("#rounds tr", has_text="expensive").locator("a[href$='#diff']").click()
     page.wait_for_timeout(1200)
     page.screenshot(path=PLACE / "round.png")
     print(f"found in {time.monotonic() - began:.1f} s")

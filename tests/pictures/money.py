@@ -25,12 +25,12 @@ def take() -> None:
 
     try:
         call_command("migrate", verbosity=0)
-        workspace = seed_money.a_day()
+        workspace = seed_money.a_day(times=3)
         seed.tick()
         with serving() as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = _page_of_bea(browser, address)
-            page.goto(f"{address}/w/{workspace.pk}/budget/")
+            page.goto(f"{address}/w/{workspace.pk}/money/")
             page.wait_for_timeout(800)
             page.screenshot(path=PLACE / "budget.png")
             _review(page)
@@ -53,7 +53,7 @@ def _page_of_bea(browser: Browser, address: str) -> Page:
 
 def _review(page: Page) -> None:
     """A draft with two changes proposed."""
-    page.click("main .tabs >> text=Reviews")
+    page.click(".sections >> text=Reviews")
     page.fill("#new-title", "Budget of November")
     page.click("text=Freeze figures and start")
     for label, amount, why in (

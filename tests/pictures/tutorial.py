@@ -36,7 +36,7 @@ def take() -> None:
 def _entries(page: Page, name: str) -> None:
     page.goto(re.match(r"https?://[^/]+/", page.url)[0])  # type: ignore[index]
     page.click(".card h3 a")
-    page.goto(f"{page.url}entries/")
+    page.goto(f"{page.url}backlog/")
     page.wait_for_timeout(800)
     page.screenshot(path=PLACE / name)
 

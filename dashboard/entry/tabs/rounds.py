@@ -17,40 +17,28 @@ from orchestration.landing import reads
 from orchestration.models import Entry, Round, Session
 
 MAX_ROUNDS = 200
-MARKS = {"kept": "●", "level": "○", "failed": "✕", "open": "…"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A round in the list. `outcome`: the chart's category."""
+    """A round in the list."""
 
     round: Round
     cost: str
-    outcome: str
     reached: str
     checks: list[dict[str, Any]]
-    most_expensive: bool = False
-
-    @property
-    def mark(self) -> str:
-        return MARKS[self.outcome]
-
-    @property
-    def word(self) -> str:
-        return chart.WORDS[self.outcome]
+    most_expensive: bool
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     rounds = list(with_costs(entry).select_related("session").order_by("-number")[:MAX_ROUNDS])
     chart_rounds = chart_rounds_of(rounds[::-1])
-    outcomes = {round_.number: round_ for round_ in chart_rounds}
-    total, highest = sum(round_.cost for round_ in chart_rounds), max((round_.cost for round_ in chart_rounds), default=0)
-    most_expensive = next(
-        (round_ for round_ in rounds[::-1] if len(rounds) > 1 and highest and outcomes[round_.number].cost == highest), None
-    )
-    shown = [_row(round_, outcomes[round_.number], most_expensive) for round_ in rounds]
-    drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if chart_rounds else {}
-    return {"rounds": shown, "total": total, "most_expensive": most_expensive, "highest_cost": highest, **drawn}
+    most = max((round_.cost for round_ in chart_rounds), default=0) if len(rounds) > 1 else 0
+    most_expensive = next((round_.number for round_ in chart_rounds if most and round_.cost == most), 0)
+    shown = [_row(*pair, most_expensive) for pair in zip(rounds, chart_rounds[::-1], strict=True)]
+    is_worth_drawing = len({round_.score for round_ in chart_rounds}) > 1  # a line through equal points does not
+    drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if is_worth_drawing else {}
+    return {"rounds": shown, "total": sum(round_.cost for round_ in chart_rounds), **drawn}
 
 
 def with_costs(entry: Entry) -> QuerySet[Round]:
@@ -66,15 +54,14 @@ def with_costs(entry: Entry) -> QuerySet[Round]:
     return Round.objects.filter(entry=entry).annotate(cost=Coalesce(Subquery(spent), 0), estimated=Exists(computed))
 
 
-def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) -> Row:
+def _row(round_: Round, chart_round: chart.Round, most_expensive: int) -> Row:
     reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Row(
         round=round_,
         cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
-        outcome=chart_round.outcome,
         reached=labels.REACHED[reached],
         checks=[reads.on_page(check) for check in round_.checks],
-        most_expensive=most_expensive is not None and most_expensive.number == round_.number,
+        most_expensive=round_.number == most_expensive,
     )
 
 
@@ -98,5 +85,6 @@ def chart_rounds_of(rounds: Sequence[Round]) -> list[chart.Round]:
 
 
 def sessions_region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    queryset = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
+    """Sessions that made no round; the others are in the rows of their rounds."""
+    queryset = Session.objects.filter(entry=entry, rounds=None).select_related("hold").order_by("-attempt")
     return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in queryset[:100]]}

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from budget.charts.svg import el
 
 MAX_DEPTH = 8  # deeper entries are not indented further: each line names what it needs
-MAX_DRAWN = 40
+MAX_DRAWN = 120
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 184, 40, 64, 14, 8
 Needs = Mapping[str, Sequence[str]]
 

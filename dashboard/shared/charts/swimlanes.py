@@ -1,4 +1,4 @@
-"""Sessions as lanes of the last hour. Pure: values in, SVG out. The right edge is now; the table holds the same as text."""
+"""Sessions as lanes of the last minutes. Pure: values in, SVG out. The right edge is now; the table holds the same as text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def draw(lanes: Sequence[Lane], now: datetime, window: timedelta, zone: tzinfo =
         *parts,
         width=WIDTH,
         height=height,
-        title="Sessions of the last hour",
+        title=f"Sessions of the last {int(window.total_seconds() // 60)} minutes",
         desc=f"{len(lanes)} sessions, {running} running, each with its phases. The table below holds the same as text.",
         class_="chart lanes",
         data_x=places(map(x, minutes)),
@@ -72,11 +72,12 @@ def _reading(lanes: Sequence[Lane], at: datetime) -> str:
 def _grid(window: timedelta, height: float) -> list[SafeString]:
     marks: list[SafeString] = []
     minutes = int(window.total_seconds() // 60)
-    for back in range(minutes, -1, -10):
+    step = 10 if minutes > 20 else 5 if minutes > 5 else 1
+    for back in range(minutes - minutes % step, -1, -step):
         at = LEFT + (1 - back / minutes) * (WIDTH - LEFT - RIGHT)
         marks.append(el("line", x1=at, x2=at, y1=TOP, y2=height - FOOT, class_="grid" if back else "now"))
         anchor = "end" if not back else "middle"
-        marks.append(el("text", f"{back} min ago" if back else "now", x=at, y=height - 7, text_anchor=anchor))
+        marks.append(el("text", f"{back}m ago" if back else "now", x=at, y=height - 7, text_anchor=anchor))
     return marks
 
 

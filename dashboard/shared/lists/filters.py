@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from dashboard.shared.page_request import PageRequest
+from dashboard.shared.page_request import OF_PARTS, PageRequest
 
-_OURS = {"fragment", "live", "log_after", "log_level", "log_count", "after", "before", "format", "next", "edit", "release"}
+_OURS = {*OF_PARTS, "after", "before", "format", "next", "edit", "release"}
 
 
 def read(

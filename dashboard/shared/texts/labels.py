@@ -112,13 +112,13 @@ def duration(span: timedelta | float) -> str:
 
 
 def age(span: timedelta | float) -> str:
-    """`just now`, `42 s ago`, `4 min ago`, `3 h ago`: how long ago, in one unit."""
+    """`just now`, `42s ago`, `4m ago`, `3h ago`: how long ago, in one unit."""
     total = max(int(span.total_seconds() if isinstance(span, timedelta) else span), 0)
     if total < 5:
         return "just now"
     if total < 60:
-        return f"{total} s ago"
-    return f"{total // 60} min ago" if total < 3600 else f"{total // 3600} h ago"
+        return f"{total}s ago"
+    return f"{total // 60}m ago" if total < 3600 else f"{total // 3600}h ago"
 
 
 def badge(state: str) -> tuple[str, str, str]:

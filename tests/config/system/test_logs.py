@@ -62,7 +62,7 @@ def test_a_request_is_logged_with_what_its_address_names(
     session = a_session(an_entry(a_workspace()))
     monkeypatch.setattr(queries, "session_for", lambda *_: structlog.get_logger("test").info("read") or session)
     lines = collect(capsys)
-    response = admin_client.get(f"/w/{session.workspace_id}/workers/{session.pk}/")
+    response = admin_client.get(f"/w/{session.workspace_id}/sessions/{session.pk}/")
     line = next(line for line in lines() if line["message"] == "read")
     assert (line["workspace"], line["session"]) == (session.workspace_id, session.pk)
     assert line["request_id"] == response["X-Request-Id"]

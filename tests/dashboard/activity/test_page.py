@@ -18,7 +18,7 @@ from workspaces.models import Event, Workspace
 
 def rows(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
     """The rows of the CSV, the oldest first."""
-    response = client.get(f"/w/{workspace.pk}/activity/", {"format": "csv", **query})
+    response = client.get(f"/w/{workspace.pk}/settings/activity/", {"format": "csv", **query})
     content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
     return list(csv.DictReader(io.StringIO(content.decode().lstrip("\ufeff"))))
 
@@ -124,10 +124,10 @@ def test_a_verb_is_whole_or_a_whole_word_before_the_point(ana: Client, shop: Wor
 
 
 def test_a_list_shows_its_choices_and_is_filtered_only_by_those(ana: Client, shop: Workspace) -> None:
-    page = ana.get(f"/w/{shop.pk}/activity/", {"verb": "entry.held", "actor": "ana", "object": "<b>"}).context
+    page = ana.get(f"/w/{shop.pk}/settings/activity/", {"verb": "entry.held", "actor": "ana", "object": "<b>"}).context
     assert page["filtered"] and page["verbs"][-1] == ("entry.held", "entry.held") and page["ignored"]
     assert [row["event"].verb for row in page["rows"]] == ["entry.held"]
-    page = ana.get(f"/w/{shop.pk}/activity/").context
+    page = ana.get(f"/w/{shop.pk}/settings/activity/").context
     assert not page["filtered"] and page["verbs"][-1][0] in ACTIVITIES and len(page["rows"]) == 5
 
 

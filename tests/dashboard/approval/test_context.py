@@ -38,7 +38,7 @@ def waiting(entry: Entry, state: str = "waiting", **more: Any) -> Landing:
 
 
 def context(client: Client, entry: Entry, **query: str) -> Any:
-    return client.get(f"/w/{entry.workspace_id}/entries/{entry.pk}/approval/", query).context
+    return client.get(f"/w/{entry.workspace_id}/backlog/{entry.pk}/approval/", query).context
 
 
 def test_the_work_that_waits_is_shown_from_where_it_began(ana: Client, shop: Workspace) -> None:
@@ -89,7 +89,7 @@ def test_those_who_operate_decide_and_of_them_the_approvers_where_some_are_named
 
 def test_a_decision_is_answered_with_what_comes_next(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     otto, entry = client_of("otto", "operator", shop), an_entry(shop)
-    address = f"/w/{shop.pk}/entries/{entry.pk}/approval/"
+    address = f"/w/{shop.pk}/backlog/{entry.pk}/approval/"
     calls: list[Any] = []
 
     def record(name: str, answer: Any = None) -> Any:
@@ -127,5 +127,5 @@ def test_a_comment_is_about_a_line_of_a_file_a_file_or_all(
     monkeypatch.setattr(comments, "add", lambda entry, commit, text, *, by, **where: kept.append((commit, text, by.name, where)))
     otto, entry = client_of("otto", "operator", shop), an_entry(shop)
     form = {"commit": "c" * 40, "text": "Hm"} | fields
-    otto.post(f"/w/{shop.pk}/entries/{entry.pk}/approval/comments/", form, headers=HTMX)
+    otto.post(f"/w/{shop.pk}/backlog/{entry.pk}/approval/comments/", form, headers=HTMX)
     assert kept == [("c" * 40, "Hm", "otto", place)]

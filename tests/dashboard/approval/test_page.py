@@ -28,7 +28,7 @@ def work(shop: Make) -> Waiting:
 
 
 def address(work: Waiting, tail: str = "") -> str:
-    return f"/w/{work[0].workspace.pk}/entries/{work[1].entry_id}/approval/{tail}"
+    return f"/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/approval/{tail}"
 
 
 def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Waiting) -> None:
@@ -40,7 +40,7 @@ def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Wa
 
 def test_its_entry_its_row_and_the_queue_lead_to_the_review(ana: Client, work: Waiting) -> None:
     home = f"/w/{work[0].workspace.pk}"
-    for page in (f"{home}/entries/", f"{home}/entries/{work[1].entry_id}/", f"{home}/landing/"):
+    for page in (f"{home}/backlog/", f"{home}/backlog/{work[1].entry_id}/", f"{home}/landing/"):
         html = ana.get(page).content.decode()
         assert f'href="{address(work)}"' in html and "Waiting for approval" in html
 
@@ -111,7 +111,7 @@ def test_where_approvers_are_named_the_page_names_them(shop: Make) -> None:
     work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], approve={"mode": "always", "approvers": ["grace"]})
     session, landing = waiting(work)
     otto = client_of("otto", "operator", work.workspace)
-    page = f"/w/{work.workspace.pk}/entries/{session.entry_id}/approval/"
+    page = f"/w/{work.workspace.pk}/backlog/{session.entry_id}/approval/"
     assert "grace may approve it or send it back" in " ".join(otto.get(page).content.decode().split())
     assert otto.post(f"{page}approve/", {"commit": landing.commit}).status_code == 403
 
@@ -137,7 +137,7 @@ def test_unproven_work_is_landed_given_tests_or_sent_back_on_its_page(ana: Clien
     seen = text_of(ana, address(unproven))
     assert "no failing test passes by it" in seen and all(word in seen for word in ("Land it", "Name tests", "Send back"))
     home = f"/w/{unproven[0].workspace.pk}"
-    for page in (f"{home}/", f"{home}/entries/{unproven[1].entry_id}/", f"{home}/landing/"):
+    for page in (f"{home}/", f"{home}/backlog/{unproven[1].entry_id}/", f"{home}/landing/"):
         assert f'href="{address(unproven)}"' in ana.get(page).content.decode()
     form = {"commit": unproven[2].commit, "tests": "t.last\n", "next": address(unproven)}
     assert "is verified again" in ana.post(address(unproven, "tests/"), form, follow=True).content.decode()

@@ -81,4 +81,4 @@ def test_a_row_of_another_workspace_is_not_there(bea: Client, shop: Workspace) -
     theirs = LedgerEntry.objects.get(project_id=other.pk)
     assert send(bea, shop, theirs, **BACK).status_code == 404
     for number in (theirs.pk, 0, 2**63):
-        assert bea.get(f"/w/{shop.pk}/budget/ledger/{number}/correct/").status_code == 404
+        assert bea.get(f"/w/{shop.pk}/money/ledger/{number}/correct/").status_code == 404

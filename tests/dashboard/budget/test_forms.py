@@ -24,7 +24,7 @@ __all__ = ["bea", "day", "vera"]
 def test_a_concurrent_budget_change_is_not_overwritten(bea: Client, day: Workspace) -> None:
     target = entry(day, 5)
     caps.edit(target.account, usd(3), by=seed.ANA, reason="mine")
-    address = f"/w/{day.pk}/entries/{target.pk}/budget/"
+    address = f"/w/{day.pk}/backlog/{target.pk}/budget/"
     form = {"amount": "9", "seen": str(target.account.budget)}
     response = bea.post(address, form, headers=HTMX)
     assert response.status_code == 409 and Account.objects.get(pk=target.pk).budget == usd(3)
@@ -35,7 +35,7 @@ def test_a_concurrent_budget_change_is_not_overwritten(bea: Client, day: Workspa
 
 
 def test_exceeding_the_total_budget_is_reported(bea: Client, day: Workspace) -> None:
-    response = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
+    response = bea.post(f"/w/{day.pk}/backlog/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
     assert "exceeds the total budget by $" in in_line(response.content.decode())
     assert "exceeds the total budget by" in text_of(bea, at(day)) and "exceeds" in text_of(bea, at(day, "entries/"))
 
@@ -43,7 +43,7 @@ def test_exceeding_the_total_budget_is_reported(bea: Client, day: Workspace) -> 
 def test_a_budget_below_spend_reports_its_consequence(bea: Client, day: Workspace) -> None:
     Entry.objects.filter(pk=entry(day, 5).pk).update(status="pending")
     Account.objects.filter(pk=entry(day, 5).pk).update(spent=usd(2), held=0)
-    response = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
+    response = bea.post(f"/w/{day.pk}/backlog/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
     assert "$2.00 is spent and $0.00 reserved: no session starts on it until it is raised" in in_line(response.content.decode())
 
 
@@ -187,8 +187,8 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
     tails = ("cap/", "total/", "limits/", "warnings/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
     for address in [
         *(at(day, tail) for tail in tails),
-        f"/w/{day.pk}/entries/{target.pk}/budget/",
-        f"/w/{day.pk}/entries/{target.pk}/lock/",
+        f"/w/{day.pk}/backlog/{target.pk}/budget/",
+        f"/w/{day.pk}/backlog/{target.pk}/lock/",
     ]:
         assert vera.post(address, form).status_code == 403, address
     for tail in PAGES:

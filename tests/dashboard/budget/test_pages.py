@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from budget import amounts
 from budget.amounts import usd
+from budget.forecast import projection, record
 from budget.models import Account, BudgetChange, Category, LedgerEntry, Project
 from orchestration.models import Entry, Executor, Round
 from tests.dashboard.conftest import client_of
@@ -42,10 +43,14 @@ def walk(client: Client, address: str, name: str, **query: str) -> list[str]:
         cursor = {"after": page.context["cut"].after}
 
 
-def test_the_overview_has_a_summary_sentence(bea: Client, day: Workspace) -> None:
-    seen = text_of(bea, at(day))
+def test_the_overview_has_a_summary_sentence(bea: Client, day: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     spent = amounts.format_usd(Project.objects.get(pk=day.pk).total_spent)
-    assert f">{spent}</strong> of $60.00 (52 %)" in seen and "an active hour the cap is reached about" in seen
+    assert f"{spent} of $60.00 spent. <span>No forecast: not enough data yet (" in text_of(bea, at(day))
+    monkeypatch.setattr(projection, "MIN_ROUNDS", 3)
+    record.refresh(day.pk)
+    seen = text_of(bea, at(day))
+    assert "All of it will have cost about $" in seen and "work stops at $60.00." in seen
+    assert f">{spent}</strong> (52 %)" in seen and "an active hour the cap is reached about" in seen
     assert "When the open backlog is done, all will have cost ≈ $" in seen
     for fact in (
         "dispatch stops at $60.00",
@@ -93,7 +98,7 @@ def test_thin_data_and_a_pause_are_reported(bea: Client, day: Workspace) -> None
     fresh = seed.empty("Fresh")
     Executor.objects.filter(pk=fresh.pk).update(state="running")
     seen = text_of(client_of("ben", "viewer", fresh), at(fresh))
-    assert "Not enough data yet (0 of 3 rounds)" in seen and "dispatch would stop here" not in seen
+    assert "Not enough data yet (0 of 10 rounds)" in seen and "dispatch would stop here" not in seen
 
 
 def test_the_most_expensive_rounds_lead_to_what_they_changed(bea: Client, day: Workspace) -> None:
@@ -101,7 +106,7 @@ def test_the_most_expensive_rounds_lead_to_what_they_changed(bea: Client, day: W
     seen = text_of(bea, at(day, "rounds/"), fragment="rounds")
     costs = [int(cost) for cost in re.findall(r'data-value="(\d+)"', seen)]
     assert costs == sorted(costs, reverse=True) and costs[0] == usd("3.3") and len(costs) == Round.objects.count()
-    most_expensive = f"/w/{day.pk}/entries/{entry(day, 3).pk}/rounds/3/"
+    most_expensive = f"/w/{day.pk}/backlog/{entry(day, 3).pk}/rounds/3/"
     assert (
         seen.index(f'href="{most_expensive}"') < seen.index("/rounds/1/")
         and f'href="{most_expensive}#diff"' in seen
@@ -207,12 +212,12 @@ def test_an_entry_without_a_budget_names_what_binds_it(bea: Client, day: Workspa
     left = amounts.format_usd(Project.objects.get(pk=day.pk).headroom)
     assert f"the cap: {left} left" in text_of(bea, at(day, "entries/"), q="#12")
     assert f"No budget of its own: limited by the cap, {left} left" in text_of(
-        bea, f"/w/{day.pk}/entries/{entry(day, 12).pk}/", tab="budget"
+        bea, f"/w/{day.pk}/backlog/{entry(day, 12).pk}/", tab="budget"
     )
 
 
 def test_the_entry_page_shows_cost_with_improvement(bea: Client, day: Workspace) -> None:
-    page = bea.get(f"/w/{day.pk}/entries/{entry(day, 2).pk}/")
+    page = bea.get(f"/w/{day.pk}/backlog/{entry(day, 2).pk}/")
     assert [row[0] for row in page.context["rounds_table"].rows] == ["1", "2", "3", "4", "5"]
     assert page.context["rounds_table"].foot[-1] == "$8.37" and "Median $1.84" in in_line(page.content.decode())
 
@@ -230,8 +235,8 @@ def test_each_page_is_a_fixed_number_of_queries(ana: Client, day: Workspace) -> 
     seed.plenty(many, 500)
     for tail in PAGES[:5]:
         counts = [statements(client_of("bea", "budget", each), at(each, tail)) for each in (few, many)]
-        assert counts[0] == counts[1] <= 12, (tail, counts)
-    assert statements(client_of("bea", "budget", day), at(day)) <= 12
+        assert counts[0] == counts[1] <= 13, (tail, counts)
+    assert statements(client_of("bea", "budget", day), at(day)) <= 13
 
 
 def test_a_page_of_fifty_budgets_stays_small(day: Workspace) -> None:
@@ -261,8 +266,12 @@ def test_what_is_not_ones_own_does_not_exist(nils: Client, day: Workspace) -> No
 
 
 def test_every_page_of_the_money_leads_to_every_other(bea: Client, day: Workspace) -> None:
-    tabs = [at(day), *(at(day, tail) for tail in ("entries/", "rounds/", "ledger/", "changes/", "reviews/"))]
-    for address in tabs:
+    tabs = [at(day, tail) for tail in ("", "entries/", "rounds/", "changes/", "estimates/")]
+    pages = [at(day, tail) for tail in ("", "insight/", "ledger/", "reviews/")]
+    for address in dict.fromkeys([*tabs, *pages]):
         seen = text_of(bea, address)
-        nav = seen[seen.index('aria-label="Budget">') :].partition("</nav>")[0]
-        assert all(f'href="{tab}"' in nav for tab in tabs) and f'href="{address}" aria-current="page"' in nav, address
+        for label, links in (("Main", pages), ("Budget", tabs)):
+            if label == "Main" or address in tabs:
+                nav = seen[seen.index(f'aria-label="{label}">') :].partition("</nav>")[0]
+                assert all(f'href="{link}"' in nav for link in links), (address, label)
+                assert re.search(rf'href="{address}"[^>]* aria-current="page"', nav) or address not in links, (address, label)

@@ -116,8 +116,8 @@ def test_its_pages_show_how_far_it_is_and_what_waits_for_a_person(run: Workspace
     Session.of_any_role.update(status="ended", ended_by_version="0.2.0", outcome="passed", role="orchestrate")
     Proposal.objects.create(run=planning, number=1, after={}, reason="It waits")
     seen = text_of(client, f"/w/{run.pk}/", fragment="story")
-    assert f'/entries/{trend.pk}/?tab=budget">Raise its budget' in seen
-    assert f'/entries/runs/{planning.pk}/">Decide' in seen
+    assert f'/backlog/{trend.pk}/?tab=budget">Raise its budget' in seen
+    assert f'/backlog/plans/{planning.pk}/">Decide' in seen
 
 
 def test_its_checks_judge_the_whole_project() -> None:

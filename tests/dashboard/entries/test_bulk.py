@@ -21,15 +21,15 @@ def entry(workspace: Workspace, seq: int) -> Entry:
 
 def send(client: Client, workspace: Workspace, do: str, *seqs: int, **form_data: Any) -> Any:
     picks = [entry(workspace, seq).pk for seq in seqs]
-    next_ = f"/w/{workspace.pk}/entries/"
-    return client.post(f"/w/{workspace.pk}/entries/bulk/", {"pick": picks, "do": do, "next": next_} | form_data)
+    next_ = f"/w/{workspace.pk}/backlog/"
+    return client.post(f"/w/{workspace.pk}/backlog/bulk/", {"pick": picks, "do": do, "next": next_} | form_data)
 
 
 def agreed(client: Client, workspace: Workspace, question: Any) -> Any:
     """The question's own form."""
     assert question.status_code == 409
-    values = question.context["confirmation"]["fields"] | {"next": f"/w/{workspace.pk}/entries/"}
-    return client.post(f"/w/{workspace.pk}/entries/bulk/", values, follow=True)
+    values = question.context["confirmation"]["fields"] | {"next": f"/w/{workspace.pk}/backlog/"}
+    return client.post(f"/w/{workspace.pk}/backlog/bulk/", values, follow=True)
 
 
 def shown(response: Any) -> str:
@@ -98,7 +98,7 @@ def test_a_question_is_about_these_entries_only(otto: Client, workspace: Workspa
 
 
 def test_viewers_see_no_bar(vera: Client, workspace: Workspace) -> None:
-    assert "bulk-more" not in vera.get(f"/w/{workspace.pk}/entries/").content.decode()
+    assert "bulk-more" not in vera.get(f"/w/{workspace.pk}/backlog/").content.decode()
     assert send(vera, workspace, "delete", 10).status_code == 403 and seed.fresh(entry(workspace, 10)).deleted_at is None
 
 
@@ -127,7 +127,7 @@ def test_a_budget_of_nothing_is_one(ana: Client, workspace: Workspace) -> None:
 def test_an_entry_of_another_workspace_is_not_changed_and_keeps_all(ana: Client, workspace: Workspace) -> None:
     [theirs] = some_entries(a_workspace(name="Other"), "Theirs")
     picks = [entry(workspace, 5).pk, theirs.pk]
-    address = f"/w/{workspace.pk}/entries/"
+    address = f"/w/{workspace.pk}/backlog/"
     for fields in ({"pick": picks}, {"picks": ",".join(picks)}, {"pick": picks[:1], "picks": picks[1]}):
         seen = shown(ana.post(f"{address}bulk/", {"do": "hold", "next": address} | fields, follow=True))
         assert "An entry is no longer on the backlog: reload the page. Nothing was changed" in seen
@@ -136,8 +136,8 @@ def test_an_entry_of_another_workspace_is_not_changed_and_keeps_all(ana: Client,
 
 def test_so_many_at_once_and_not_one_more(otto: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_edit, "MAX_ENTRIES", 2)
-    everything = {"do": "hold", "all": "1", "next": f"/w/{workspace.pk}/entries/"}
-    address = f"/w/{workspace.pk}/entries/bulk/"
+    everything = {"do": "hold", "all": "1", "next": f"/w/{workspace.pk}/backlog/"}
+    address = f"/w/{workspace.pk}/backlog/bulk/"
     seen = shown(otto.post(address, everything | {"matching": "status=open"}, follow=True))
     assert "At most 2 entries at once: narrow the filters" in seen
     assert "At most 2 entries at once: select fewer" in shown(otto.get(send(otto, workspace, "hold", 5, 7, 12).url))
@@ -176,7 +176,7 @@ def test_a_question_carries_all_that_was_typed_and_names_the_first_entries(
 
 def test_an_agreement_to_one_excess_is_none_to_another(ana: Client, workspace: Workspace) -> None:
     agreement = send(ana, workspace, "budget", 10, budget="500").context["confirmation"]["fields"]
-    again = ana.post(f"/w/{workspace.pk}/entries/bulk/", agreement | {"budget": "900"})
+    again = ana.post(f"/w/{workspace.pk}/backlog/bulk/", agreement | {"budget": "900"})
     assert again.status_code == 409 and entry(workspace, 10).account.budget < 500_000_000
 
 

@@ -130,7 +130,10 @@ def test_new_budgets_are_compared_with_what_is_not_allocated() -> None:
     an_entry(shop, budget="4")
     drafts = [Draft("a", budget=5_000_000), Draft("b", budget=2_000_000), Draft("c"), Draft("d", budget=0)]
     shown = adding.budgets(page_request(shop), drafts)
-    assert shown == {"requested": 7_000_000, "spare": shown["spare"], "short": 7_000_000 - shown["spare"], "shared": 1}
+    spare, least = shown["spare"], shown["least"]
+    assert shown == {"requested": 7_000_000, "spare": spare, "short": 7_000_000 - spare, "shared": 1, "least": least, "poor": 1}
+    few = [Draft("a", budget=least - 1), Draft("b", budget=least)]
+    assert least > 1 and adding.budgets(page_request(shop), few)["poor"] == 1
     assert 0 < shown["spare"] < 7_000_000 and adding.budgets(page_request(shop), drafts[2:])["short"] == 0
 
 

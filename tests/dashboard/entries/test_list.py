@@ -10,7 +10,7 @@ from django.test import Client
 
 from budget.amounts import usd
 from budget.models import Account
-from orchestration.backlog import entries
+from orchestration.backlog import dependencies, entries
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import status_groups
 from orchestration.executor import control, explain
@@ -22,7 +22,7 @@ from workspaces.models import Workspace
 
 
 def at(workspace: Workspace, tail: str = "") -> str:
-    return f"/w/{workspace.pk}/entries/{tail}"
+    return f"/w/{workspace.pk}/backlog/{tail}"
 
 
 def csv_rows(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
@@ -111,8 +111,10 @@ def test_the_rail_counts_what_its_links_show(ana: Client, workspace: Workspace) 
 
 
 def test_the_graph_calls_an_entry_what_the_table_calls_it(ana: Client, workspace: Workspace) -> None:
-    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10")
-    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10", view="graph")
+    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/backlog/", q="#10")
+    held = Entry.objects.get(workspace=workspace, seq=10)
+    dependencies.depend(held, Entry.objects.get(workspace=workspace, seq=11), by=seed.ANA)
+    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/backlog/", q="#10", view="graph")
 
 
 def test_the_rail_follows_the_other_filters(ana: Client, workspace: Workspace) -> None:
@@ -240,9 +242,9 @@ def test_odd_orders_change_nothing(otto: Client, workspace: Workspace, query: di
 
 def test_a_viewer_has_no_controls_and_may_do_nothing(vera: Client, workspace: Workspace) -> None:
     seen = text_of(vera, at(workspace))
-    assert 'type="checkbox"' not in seen and "entries/bulk/" not in seen and "entries/new/" not in seen
+    assert 'type="checkbox"' not in seen and "backlog/bulk/" not in seen and "backlog/new/" not in seen
     assert act(vera, workspace, [5], do="hold").status_code == 403
-    assert vera.get(at(workspace, "new/")).status_code == vera.post(at(workspace, "plan/"), {}).status_code == 403
+    assert vera.get(at(workspace, "new/")).status_code == vera.post(at(workspace, "plans/import/"), {}).status_code == 403
 
 
 def test_what_agents_write_is_text(ana: Client, workspace: Workspace) -> None:
@@ -268,7 +270,7 @@ def test_a_page_of_fifty_is_light(ana: Client) -> None:
 def test_more_ticks_than_a_database_takes_are_refused(otto: Client, workspace: Workspace) -> None:
     picks = ",".join(f"{n:x}" for n in range(150_000))
     for do in ("hold", "export"):
-        response = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
+        response = otto.post(f"/w/{workspace.pk}/backlog/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
         assert response.status_code == 422 and "At most 500 entries at once" in in_line(response.content.decode())
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.new_entry import form
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
@@ -16,7 +17,7 @@ KEY = "k" * 32
 
 
 def write(client: Client, workspace: Workspace, **form_data: Any) -> Any:
-    return client.post(f"/w/{workspace.pk}/entries/new/", {"content": "Mend it", "key": KEY} | form_data)
+    return client.post(f"/w/{workspace.pk}/backlog/new/", {"content": "Mend it", "key": KEY} | form_data)
 
 
 def newest(workspace: Workspace) -> Entry:
@@ -35,7 +36,7 @@ def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
         otto, workspace, **form_data, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1", labels="gpu, eu"
     )
     entry = newest(workspace)
-    assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/entries/{entry.pk}/"
+    assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/backlog/{entry.pk}/"
     assert entry.spec == {
         "requirements": "fast\nsmall",
         "acceptance_criteria": ["a", "b"],
@@ -87,7 +88,7 @@ def test_the_form_sent_twice_adds_one(otto: Client, workspace: Workspace) -> Non
 
 
 def test_what_it_waits_for_can_be_searched(otto: Client, workspace: Workspace) -> None:
-    seen = text_of(otto, f"/w/{workspace.pk}/entries/new/", fragment="hits", find="exchange rates")
+    seen = text_of(otto, f"/w/{workspace.pk}/backlog/new/", fragment="hits", find="exchange rates")
     assert 'data-number="#3"' in seen and "<html" not in seen
 
 
@@ -97,3 +98,16 @@ def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
         entries.add(each.pk, [Draft("A"), Draft("B")], by=seed.ANA, idempotency_key=KEY) for each in (workspace, other, workspace)
     ]
     assert created[0] == created[2] and created[0][0].pk != created[1][0].pk and [len(some) for some in created] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "content", "shown"),
+    [
+        ("content", "content string should have at least 1 character", " ", "Describe the task"),
+        ("content", "content string should have at most 9 characters", "Long", "String should have at most 9 characters"),
+        ("modifies", "spec.files_to_modify '../x': a path leads out", "Task", "'../x': a path leads out"),
+        ("after", "There is no entry #99", "Task", "There is no entry #99"),
+    ],
+)
+def test_a_problem_of_the_form_does_not_name_the_property_of_the_api(field: str, message: str, content: str, shown: str) -> None:
+    assert form.in_words(field, message, {"content": content}) == shown

@@ -58,9 +58,9 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
     one_in_each_state(workspace)
     if paused:
         control.pause(workspace.pk, by=seed.ANA)
-    listed = ana.get(f"/w/{workspace.pk}/entries/").context
+    listed = ana.get(f"/w/{workspace.pk}/backlog/").context
     for row in listed["rows"]:
-        page = ana.get(f"/w/{workspace.pk}/entries/{row['entry'].pk}/").context["row"]
+        page = ana.get(f"/w/{workspace.pk}/backlog/{row['entry'].pk}/").context["row"]
         assert page["badge"] == row["badge"], row["entry"].seq
     ready = sum(row["badge"] == "ready" for row in listed["rows"])
     rail = {item["word"]: item["n"] for item in listed["rail"]}
@@ -71,22 +71,26 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
 
 def test_the_overview_counts_what_is_in_review_apart_from_what_waits(ana: Client, workspace: Workspace) -> None:
     one_in_each_state(workspace)
-    rail = {item["word"]: int(item["n"]) for item in ana.get(f"/w/{workspace.pk}/entries/").context["rail"]}
+    rail = {item["word"]: int(item["n"]) for item in ana.get(f"/w/{workspace.pk}/backlog/").context["rail"]}
     tally = ana.get(f"/w/{workspace.pk}/").context["tally"]
     assert (tally["review"], tally["waiting"]) == (rail["In review"], rail["Ready"] + rail["Waiting"])
-    assert f"{tally['waiting']} waiting, {tally['review']} in review, " in text_of(ana, f"/w/{workspace.pk}/")
+    parts = ana.get(f"/w/{workspace.pk}/").context["parts"]
+    assert len(parts) == 7
+    for part in parts:
+        listed = ana.get(part.link).context
+        assert (listed["matching_shown"], listed["ignored"]) == (part.count, []), part.word
 
 
 def test_what_waits_for_a_person_is_in_review_and_counted_by_its_reason(ana: Client, workspace: Workspace) -> None:
     one_in_each_state(workspace)
-    context = ana.get(f"/w/{workspace.pk}/entries/").context
+    context = ana.get(f"/w/{workspace.pk}/backlog/").context
     shown = {link["word"]: link for item in context["rail"] for link in (item, *item.get("under", []))}
     assert (shown["In review"]["n"], shown["Question"]["n"], shown["Approval"]["n"]) == ("3", "2", "1")
     for item in context["rail"]:
         for link in (item, *item.get("under", [])):
-            listed = ana.get(f"/w/{workspace.pk}/entries/?{link['query']}").context
+            listed = ana.get(f"/w/{workspace.pk}/backlog/?{link['query']}").context
             assert link["n"] == str(listed["matching"]) == str(len(listed["rows"])), link
-    assert "Question" not in {row["word"] for row in ana.get(f"/w/{workspace.pk}/entries/?q=nothing").context["rail"]}
+    assert "Question" not in {row["word"] for row in ana.get(f"/w/{workspace.pk}/backlog/?q=nothing").context["rail"]}
     metrics = {(group.status, group.reason): group.number for group in entry_counts.of(Entry.objects.all(), "all")}
     assert metrics["pending", "waiting_for_answer"] == 2 and metrics["pending", "waiting_for_approval"] == 1
 
@@ -96,7 +100,7 @@ def test_an_answer_puts_the_entry_back_among_the_ready(ana: Client, workspace: W
     fresh = an_entry(workspace, content="fresh")
     ask(workspace, fresh.seq)
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == before
-    assert "In review" in text_of(ana, f"/w/{workspace.pk}/entries/?view=graph&q=fresh")
+    assert "In review" in text_of(ana, f"/w/{workspace.pk}/backlog/?view=graph&q=fresh")
     Question.objects.update(answer="The first", answered_at=now())
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == before + 1
 
@@ -105,7 +109,7 @@ def test_a_ready_entry_shows_the_reason_of_explain(ana: Client, workspace: Works
     one_in_each_state(workspace)
     control.pause(workspace.pk, by=seed.ANA)
     ready = next(entry for entry in Entry.objects.filter(workspace=workspace) if entry_state.group(entry) == "ready")
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{ready.pk}/")
+    seen = text_of(ana, f"/w/{workspace.pk}/backlog/{ready.pk}/")
     why = explain.reasons(workspace.pk, [ready.pk])[ready.pk].why
     assert "Ready</span>" in seen and why is not None and why.message in seen
 
@@ -117,7 +121,7 @@ def test_rounds_before_a_reopen_are_not_hidden(ana: Client, workspace: Workspace
         if entry.rounds.filter(ended_at=None).count() == 0 and entry.rounds.count()
     )
     Entry.objects.filter(pk=entry.pk).update(rounds_completed=0, budget_rounds=5)
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")
+    seen = text_of(ana, f"/w/{workspace.pk}/backlog/{entry.pk}/")
     assert f"{entry.rounds.count()} made in all" in seen
 
 
@@ -135,7 +139,7 @@ def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: 
     sentences = [item.pieces[0][0] for item in context["needs"]]
     assert context["alert"].sentence in sentences and "Agents cannot run. No login." in sentences
     assert "Nothing can start. It is gone: put it back." in sentences
-    assert "It is gone: put it back." in text_of(ana, f"/w/{workspace.pk}/executor/")
+    assert "It is gone: put it back." in text_of(ana, f"/w/{workspace.pk}/settings/executor/")
 
 
 def test_a_base_branch_that_cannot_be_merged_and_a_failed_push_need_attention(ana: Client, workspace: Workspace) -> None:

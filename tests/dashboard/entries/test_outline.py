@@ -38,13 +38,15 @@ def lines(context: dict[str, Any]) -> list[tuple[int, int, list[int], list[int]]
 
 def test_each_stands_below_what_it_waits_for_and_names_all_of_it(shop: Workspace) -> None:
     assert lines(seen(shop)) == [
-        (1, 0, [], []), (2, 1, [1], []), (5, 1, [1, 3], []), (3, 0, [], []), (5, 1, [1, 3], []), (4, 0, [], []), (6, 0, [], []),
+        (1, 0, [], []), (2, 1, [1], []), (5, 1, [1, 3], []), (3, 0, [], []), (5, 1, [1, 3], []),
     ]  # fmt: skip
     assert lines(seen(shop, 2, 3, 5)) == [(2, 0, [], [1]), (3, 0, [], []), (5, 1, [3], [1])]
 
 
-def test_what_has_no_tie_is_listed_and_not_drawn(shop: Workspace) -> None:
+def test_what_has_no_tie_is_counted_and_neither_listed_nor_drawn(shop: Workspace) -> None:
     drawing = seen(shop)["drawing"]
+    assert seen(shop)["alone"] == 2 and (seen(shop, 4, 6)["alone"], lines(seen(shop, 4, 6))) == (2, [])
+    assert (seen(shop, 2, 4)["alone"], lines(seen(shop, 2, 4))) == (1, [(2, 0, [], [1])])
     assert "Dependencies of 4 entries" in drawing and all(f"#{seq} " in drawing for seq in (1, 2, 3, 5))
     assert "#4 " not in drawing and "#6 " not in drawing
     assert seen(shop, 4, 6)["drawing"] == ""
@@ -66,7 +68,7 @@ def test_the_first_are_shown_and_the_rest_is_counted(shop: Workspace, monkeypatc
 
 
 def test_many_are_listed_and_not_drawn(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for most, drawn in ((6, True), (5, False)):
+    for most, drawn in ((4, True), (3, False)):
         monkeypatch.setattr(graph, "MAX_DRAWN", most)
         context = seen(shop)
         assert (bool(context["drawing"]), context["too_many"], context["most_drawn"]) == (drawn, not drawn, most)
@@ -76,6 +78,7 @@ def test_a_line_has_the_badge_of_its_entry(shop: Workspace) -> None:
     asker = Entry.objects.get(workspace=shop, seq=3)
     session = Session.objects.create(entry=asker, workspace=shop, attempt=1, status="ended", outcome="asked")
     Question.objects.create(workspace=shop, entry=asker, session=session, name="1", text="Which?")
+    dependencies.depend(Entry.objects.get(workspace=shop, seq=6), Entry.objects.get(workspace=shop, seq=4), by=ANA)
     Entry.objects.filter(workspace=shop, seq=4).update(**CLOSED)
     Entry.objects.filter(workspace=shop, seq=6).update(status="blocked", reason_code="human_hold")
     badges = {line["entry"].seq: line["badge"] for line in seen(shop)["lines"]}

@@ -57,7 +57,7 @@ def test_it_waits_since_its_own_reason_else_since_the_holder_has_the_files(shop:
         FileLock.objects.filter(path=path).update(acquired_at=EARLY + 2 * HOUR + n * HOUR)
     seen = row(waiter)
     assert (seen["code"], seen["since"]) == ("files_locked", EARLY + 2 * HOUR)
-    assert (f"#{holder.seq}", f"/w/{shop.pk}/entries/{holder.pk}/") in seen["why"]
+    assert (f"#{holder.seq}", f"/w/{shop.pk}/backlog/{holder.pk}/") in seen["why"]
     set_(waiter, reason_at=EARLY + 9 * HOUR)
     assert row(waiter)["since"] == EARLY + 9 * HOUR
 
@@ -79,10 +79,10 @@ def test_needs_that_are_done_are_counted_and_only_the_others_are_named(shop: Wor
     set_(failed, status="failed", reason_code="rounds_exhausted", reason_message="x")
     seen = row(waiter)
     assert ([need.seq for need in seen["needs"]], seen["needs_done"]) == ([1, 2, 3], 1)
-    assert text(seen["why"]) in ("Waiting for #2, #3", "Failed dependency: #2")
+    assert text(seen["why"]) in ("After #2, #3", "Failed dependency: #2")
     set_(failed, status="pending", reason_code="", reason_message="")
     set_(waiter, unmet_dependencies=2)
-    assert text(row(waiter)["why"]) == "Waiting for #2, #3"
+    assert text(row(waiter)["why"]) == "After #2, #3"
 
 
 def test_what_else_is_in_the_way_is_counted_without_the_reason_that_is_shown(shop: Workspace) -> None:
@@ -114,7 +114,7 @@ def test_what_waits_for_its_landing_leads_there_and_a_container_to_its_children(
         set_(entry, status="in_progress")
     assert (row(landing)["badge"], row(container)["badge"]) == ("landing", "in_progress")
     assert row(landing)["why"] == [("Verified: it waits for its ", ""), ("landing", f"/w/{shop.pk}/landing/")]
-    address = f"/w/{shop.pk}/entries/{container.pk}/?tab=children"
+    address = f"/w/{shop.pk}/backlog/{container.pk}/?tab=children"
     assert row(container)["why"] == [("Its children are at work", address)]
 
 

@@ -79,7 +79,7 @@ def test_a_view_is_renamed_and_deleted_and_the_deletion_undone(otto: Client, wor
     assert not SavedView.objects.exists()
     verbs = Event.objects.filter(verb__startswith="view.").order_by("id").values_list("verb", flat=True)
     assert list(verbs) == ["view.saved", "view.renamed", "view.deleted"]
-    assert "renamed the view Stuck to To look at" in text_of(otto, f"/w/{workspace.pk}/activity/", verb="entry")
+    assert "renamed the view Stuck to To look at" in text_of(otto, f"/w/{workspace.pk}/settings/activity/", verb="entry")
 
 
 def test_a_view_that_is_gone_or_elsewhere_is_not_found(otto: Client, workspace: Workspace) -> None:

@@ -49,12 +49,15 @@ def test_each_row_has_its_state_reason_figures_and_age(shop: Workspace) -> None:
     Account.objects.filter(pk=ready.pk).update(spent=500_000)
     Account.objects.filter(pk=held.pk).update(spent=1_000_000)
     Account.objects.filter(pk=done.pk).update(budget=0)
-    shown = table(vera_of(shop), shop)
+    vera = vera_of(shop)
+    shown = table(vera, shop)
     assert [re.sub(r" {2,}", " ", row) for row in shown] == [
-        "#1 Ready | Ready | 2d 00h Ready: starts in the next cycle | medium | 1/4 | 0.50 | $0.50 of $1.00 | 5 h ago",
-        "#2 Held | On hold | On hold 3d 00h not yet | high | 0/5 | — | $1.00 of $3.00, locked | 5 h ago",
-        "#3 Done | Done | medium | 0/5 | — | $0.00 · no budget | 5 h ago",
+        "#1 Ready | Ready | Ready: starts in the next cycle | 1 of 4 | $0.50 of $1.00 | 5h ago",
+        "#2 Held High priority | On hold | not yet | 0 of 5 | $1.00 of $3.00, locked | 5h ago",
+        "#3 Done | Done | 0 of 5 | $0.00 · no budget | 5h ago",
     ]
+    page = vera.get(at(shop), {"fragment": "entries"}).content.decode()
+    assert page.count("best score") == page.count('title="best score 0.50"') == 1
 
 
 def vera_of(shop: Workspace) -> Client:
@@ -67,7 +70,7 @@ def test_rows_lead_to_their_session_parent_and_children(ana: Client, shop: Works
     first, second = splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)
     set_(second, **CLOSED)
     page = " ".join(ana.get(at(shop), {"fragment": "entries"}).content.decode().split())
-    assert f'<a href="/w/{shop.pk}/workers/{session.pk}/">Implementing, round 1</a>' in page
+    assert f'<a href="/w/{shop.pk}/sessions/{session.pk}/">Implementing, round 1</a>' in page
     assert f'<a href="?q=parent:%23{whole.seq}">1 of 2 children done</a>' in page
     assert f'part of <a href="{at(shop)}{whole.pk}/?tab=children">#{whole.seq}</a>' in page
     assert page.count('class="child-1"') == 2 and page.count('name="pick"') == 4
@@ -133,15 +136,18 @@ def test_money_is_changed_in_bulk_by_those_who_may(shop: Workspace) -> None:
         assert ('id="bulk-budget"' in page, 'id="bulk-more"' in page, f"{at(shop)}new/" in page) == (money, bar, bar), name
 
 
-def test_an_entry_without_a_free_slot_is_calm_and_a_pause_is_not(ana: Client, shop: Workspace) -> None:
-    for _ in range(2):
-        an_entry(shop)
-    page = ana.get(at(shop), {"fragment": "entries"}).content.decode()
-    assert "No more entries start now" not in page
+def test_the_headline_shows_what_is_open_and_what_keeps_all_of_it(ana: Client, shop: Workspace) -> None:
+    def headline() -> str:
+        return words(ana.get(at(shop), {"fragment": "headline"}).content.decode())
+
+    assert headline() == "No entries yet. Write the first one, import a plan, or let an agent plan a goal."
+    first, second = an_entry(shop), an_entry(shop)
+    assert headline() == "2 entries are open."
     control.pause(shop.pk, by=ANA)
-    page = " ".join(ana.get(at(shop), {"fragment": "entries"}).content.decode().split())
-    assert "No more entries start now: the executor is paused." in page and 'class="common"' in page
-    assert "No more entries start now" not in ana.get(at(shop), {"fragment": "entries", "q": "zzz"}).content.decode()
+    set_(first, **CLOSED)
+    assert headline() == "1 entry is open. The executor is paused."
+    set_(second, **CLOSED)
+    assert headline() == "Everything is done. The executor is paused."
 
 
 def test_the_graph_lists_what_each_needs_and_counts_what_it_leaves_out(

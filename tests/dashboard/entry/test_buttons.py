@@ -23,7 +23,7 @@ def shop() -> Workspace:
 
 
 def seen(client: Client, entry: Entry) -> str:
-    return text_of(client, f"/w/{entry.workspace_id}/entries/{entry.pk}/")
+    return text_of(client, f"/w/{entry.workspace_id}/backlog/{entry.pk}/")
 
 
 def buttons(client: Client, entry: Entry) -> set[str]:
@@ -117,7 +117,7 @@ def test_an_entry_with_unlanded_work_is_closed_after_a_question(shop: Workspace)
     plain, at_work = an_entry(shop), session.entry
     Round.objects.filter(session=session).update(commit="c" * 40)
     sessions.conclude(session, sessions.Ending(Session.Outcome.INTERRUPTED))
-    address = f"/w/{shop.pk}/entries/{{}}/done/"
+    address = f"/w/{shop.pk}/backlog/{{}}/done/"
     assert "Close without landing" in otto.post(address.format(at_work.pk)).content.decode()
     otto.post(address.format(plain.pk))
     assert {entry.status for entry in Entry.objects.filter(pk=plain.pk)} == {"done"}

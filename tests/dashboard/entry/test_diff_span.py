@@ -67,12 +67,12 @@ def test_one_file_is_shown_where_one_is_asked_for(ana: Client, entry: Entry, ask
 
     monkeypatch.setattr(viewing, "view", view)
     for file in ("", " a.py"):
-        ana.get(f"/w/{entry.workspace_id}/entries/{entry.pk}/diff/", {"file": file})
+        ana.get(f"/w/{entry.workspace_id}/backlog/{entry.pk}/diff/", {"file": file})
     assert shown == [(LEFT, C, ""), (LEFT, C, " a.py")]
 
 
 def test_a_patch_that_is_cut_ends_with_a_remark(ana: Client, entry: Entry, asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = f"/w/{entry.workspace_id}/entries/{entry.pk}/diff/patch/"
+    address = f"/w/{entry.workspace_id}/backlog/{entry.pk}/diff/patch/"
     for whole in (True, False):
         monkeypatch.setattr(reading, "patch", lambda repo, base, commit, whole=whole: (f"{base} {commit}", whole))
         end = "" if whole else "\n# Cut here: it is longer than 10,000,000 bytes.\n"
@@ -83,7 +83,7 @@ def test_values_of_the_environment_of_its_agent_are_masked_in_the_patch(
     ana: Client, entry: Entry, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "patch", lambda repo, base, commit: ("key hunter2-hunter2", True))
-    address = f"/w/{entry.workspace_id}/entries/{entry.pk}/diff/patch/"
+    address = f"/w/{entry.workspace_id}/backlog/{entry.pk}/diff/patch/"
     assert "hunter2" in ana.get(address).content.decode()
     config = Executor.objects.get(pk=entry.workspace_id).config
     agent = {"command": "x", "env": {"API_KEY": "hunter2-hunter2"}}
@@ -96,15 +96,15 @@ def test_a_patch_is_for_members_of_its_workspace(entry: Entry, asked: Any, monke
     other = a_workspace(name="Other")
     mallory = client_of("mallory", "admin", other)
     for where in (other, Workspace.objects.get(pk=entry.workspace_id)):
-        assert mallory.get(f"/w/{where.pk}/entries/{entry.pk}/diff/patch/").status_code == 404
+        assert mallory.get(f"/w/{where.pk}/backlog/{entry.pk}/diff/patch/").status_code == 404
     Entry.objects.filter(pk=entry.pk).update(deleted_at=now())
     vera = client_of("vera", "viewer", entry.workspace)
-    assert vera.get(f"/w/{entry.workspace_id}/entries/{entry.pk}/diff/patch/").status_code == 404
+    assert vera.get(f"/w/{entry.workspace_id}/backlog/{entry.pk}/diff/patch/").status_code == 404
 
 
 def test_an_assignment_names_the_new_person_or_none(entry: Entry) -> None:
     otto = client_of("otto", "operator", entry.workspace)
-    address = f"/w/{entry.workspace_id}/entries/{entry.pk}/set/assign/"
+    address = f"/w/{entry.workspace_id}/backlog/{entry.pk}/set/assign/"
     Entry.objects.filter(pk=entry.pk).update(assigned_to="Ana")
     for name, sentence, stored in ((" Bea ", "#1 is assigned to Bea", "Bea"), ("", "#1 is unassigned", "")):
         seen = otto.post(address, {"assigned_to": name}, headers={"HX-Request": "true"}).content.decode()

@@ -18,7 +18,7 @@ def entry(workspace: Workspace, seq: int) -> Entry:
 
 
 def address(row: Entry, tail: str = "edit/") -> str:
-    return f"/w/{row.workspace_id}/entries/{row.pk}/{tail}"
+    return f"/w/{row.workspace_id}/backlog/{row.pk}/{tail}"
 
 
 def fields(page: str) -> dict[str, str]:
@@ -126,13 +126,13 @@ def test_an_entry_at_work_is_shown_and_not_changed(otto: Client, workspace: Work
 def test_a_duplicate_begins_as_a_form_with_the_same_values(otto: Client, workspace: Workspace) -> None:
     row = entry(workspace, 12)
     before = Entry.objects.count()
-    form = fields(otto.get(f"/w/{workspace.pk}/entries/new/?copy={row.pk}").content.decode())
+    form = fields(otto.get(f"/w/{workspace.pk}/backlog/new/?copy={row.pk}").content.decode())
     assert Entry.objects.count() == before
-    response = otto.post(f"/w/{workspace.pk}/entries/new/", form | {"content": "Document app/mail.py"})
+    response = otto.post(f"/w/{workspace.pk}/backlog/new/", form | {"content": "Document app/mail.py"})
     copy = Entry.objects.get(pk=response.url.rstrip("/").rpartition("/")[2])
     assert (copy.content, copy.spec, copy.paths) == ("Document app/mail.py", row.spec, row.paths)
     assert list(copy.dependencies.values_list("depends_on__seq", flat=True)) == [3]
-    assert otto.get(f"/w/{workspace.pk}/entries/new/?copy=entry_x").status_code == 404
+    assert otto.get(f"/w/{workspace.pk}/backlog/new/?copy=entry_x").status_code == 404
 
 
 def test_an_entry_is_deleted_after_a_question(otto: Client, workspace: Workspace) -> None:
@@ -141,7 +141,7 @@ def test_an_entry_is_deleted_after_a_question(otto: Client, workspace: Workspace
     assert question.status_code == 200 and otto.post(address(row, "delete/")).status_code == 409
     assert entry(workspace, 12).deleted_at is None
     response = otto.post(address(row, "delete/"), fields(question.content.decode()))
-    assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/entries/"
+    assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/backlog/"
     assert entry(workspace, 12).deleted_at is not None and otto.get(address(row)).status_code == 404
 
 

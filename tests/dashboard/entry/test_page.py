@@ -23,7 +23,7 @@ TABS = ["", "talk", "brief", "deps", "locks", "budget", "history"]
 
 
 def at(target: Entry, tail: str = "") -> str:
-    return f"/w/{target.workspace_id}/entries/{target.pk}/{tail}"
+    return f"/w/{target.workspace_id}/backlog/{target.pk}/{tail}"
 
 
 def startable(workspace: Workspace) -> Entry:
@@ -43,9 +43,9 @@ def startable(workspace: Workspace) -> Entry:
 def test_the_head_shows_status_reason_and_time(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(entry(workspace, 5)), fragment="status")
     holder = entry(workspace, 4)
-    assert "Waiting for app/export" in seen and f"/entries/{holder.pk}/" in seen
+    assert "Waiting for app/export" in seen and f"/backlog/{holder.pk}/" in seen
     assert re.search(r"for <time [^>]*data-since=[^>]*>\d+s<", seen) and "since <" not in seen
-    assert "Cost per point" in seen and "1 more reason" in seen
+    assert "1 more reason" in seen
 
 
 def test_what_it_changed_is_offered_once_something_is_committed(ana: Client, workspace: Workspace) -> None:
@@ -56,23 +56,27 @@ def test_what_it_changed_is_offered_once_something_is_committed(ana: Client, wor
 
 
 def test_a_reason_field_is_marked_optional_and_recorded(otto: Client, workspace: Workspace) -> None:
-    assert 'for="act-reason">Reason <span class="muted">(optional, shown in the history)' in text_of(
-        otto, at(entry(workspace, 11))
-    )
+    target = entry(workspace, 11)
+    seen = text_of(otto, at(target))
+    assert 'for="act-reason">Reason <span class="muted">(optional)' in seen
+    release = seen.partition('id="act-release"')[2].partition(">")[0]
+    assert f'formaction="{at(target)}release/"' in release
+    otto.post(at(target, "release/"), {"reason": "the key is back"})
+    assert Event.objects.get(object_id=target.pk, verb="entry.released").reason == "the key is back"
 
 
 def test_crumbs_lead_back_from_the_entry_and_from_what_is_below_it(ana: Client, workspace: Workspace) -> None:
-    target, up = entry(workspace, 1), f'href="/w/{workspace.pk}/entries/">Entries<'
+    target, up = entry(workspace, 1), f'href="/w/{workspace.pk}/backlog/">Backlog<'
     for tail in ("", "diff/", "rounds/1/", "preflight/"):
         crumbs = text_of(ana, at(target, tail)).partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
         assert up in crumbs and (not tail or f'href="{at(target)}">#1<' in crumbs), tail
 
 
-def test_the_most_expensive_round_is_named_and_linked(ana: Client, workspace: Workspace) -> None:
+def test_the_most_expensive_round_is_marked_next_to_the_link_to_its_changes(ana: Client, workspace: Workspace) -> None:
     target = entry(workspace, 1)
     seen = text_of(ana, at(target), fragment="rounds")
-    assert "Round 1 cost the most: $0.31" in seen and f"{at(target)}rounds/1/#diff" in seen
-    assert seen.count("most expensive") == 1 and "better" in seen
+    row = next(row for row in seen.split("<tr") if "most expensive" in row)
+    assert seen.count("most expensive") == 1 and "$0.31" in row and f"{at(target)}rounds/1/#diff" in row
 
 
 @pytest.mark.parametrize(
@@ -224,7 +228,7 @@ def test_another_workspaces_entry_is_no_page(ana: Client, nils: Client, workspac
     target, other = entry(workspace, 1), seed.empty("Other")
     for tail in ("", "rounds/1/", "rounds/1/patch/", "diff/", "diff/patch/", "preflight/"):
         assert nils.get(at(target, tail)).status_code == 404
-        assert ana.get(f"/w/{other.pk}/entries/{target.pk}/{tail}").status_code == 404
+        assert ana.get(f"/w/{other.pk}/backlog/{target.pk}/{tail}").status_code == 404
 
 
 def test_a_deleted_entry_is_gone(ana: Client, workspace: Workspace) -> None:
@@ -290,7 +294,7 @@ def test_an_instruction_lets_a_blocked_entry_try_again(otto: Client, vera: Clien
 
 def test_a_message_goes_to_a_session_at_work(otto: Client, vera: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
-    address = f"/w/{workspace.pk}/workers/{session.pk}/"
+    address = f"/w/{workspace.pk}/sessions/{session.pk}/"
     assert 'id="message-text"' in text_of(otto, address) and 'id="message-text"' not in text_of(vera, address)
     assert vera.post(f"{address}message/", {"text": "Hurry."}).status_code == 403
     assert otto.post(f"{address}message/", {"text": "Hurry."}).status_code == 303

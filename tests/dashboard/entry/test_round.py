@@ -26,7 +26,7 @@ def text_of(client: Client, address: str, **query: str) -> str:
 
 
 def at(target: Entry, tail: str) -> str:
-    return f"/w/{target.workspace_id}/entries/{target.pk}/{tail}"
+    return f"/w/{target.workspace_id}/backlog/{target.pk}/{tail}"
 
 
 def test_a_round_shows_cost_checks_and_diff(ana: Client, entry: Entry) -> None:

@@ -122,7 +122,7 @@ def test_each_reason_is_counted_and_the_first_entries_are_explained(shop: Worksp
     assert (seen["ready"], seen["more_waiting"], seen["explained_count"]) == (1, 0, 0)
     by_seq = {row["entry"].seq: row for row in seen["explained"]}
     assert set(by_seq) == {parked.seq, held.seq, waiter.seq} and free.seq not in by_seq
-    assert ("#1", f"/w/{shop.pk}/entries/{holder.pk}/") in by_seq[parked.seq]["why"]
+    assert ("#1", f"/w/{shop.pk}/backlog/{holder.pk}/") in by_seq[parked.seq]["why"]
     assert [name for name, _, _ in by_seq[parked.seq]["failing"]] == ["File lock"]
     assert by_seq[parked.seq]["passing"] == len(views.explain.explain(shop.pk)[1][0].checks) - 1
     monkeypatch.setattr(views, "MAX_EXPLAINED", 2)
@@ -155,7 +155,7 @@ def test_ticks_have_their_usual_and_their_slow_time_and_cycles_are_of_this_works
     shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cycle(n: int) -> dict[str, Any]:
-        return {"at": n, "state": "running", "free": 1, "looked": 0, "waits": {}, "started": n}
+        return {"at": n, "state": "running", "free": 1, "looked": 0, "waits": {}, "started": n, "ms": 1}
 
     asked = []
     monkeypatch.setattr(executor_stats, "ticks", lambda: [{"ms": ms} for ms in (9, 1, 5, 100, 3)])
@@ -186,6 +186,27 @@ def test_ticks_have_their_usual_and_their_slow_time_and_cycles_are_of_this_works
     assert (seen["known"], seen["p50"], seen["p95"], seen["spark"]) == (True, None, None, "")
 
 
+def test_cycles_in_a_row_that_started_nothing_for_one_reason_are_one_row(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = {"state": "running", "free": 0, "looked": 0, "waits": {}, "started": 0}
+    started = full | {"free": 2, "looked": 3, "started": 2}
+    newest_first = [
+        full | {"at": 90, "ms": 3},
+        full | {"at": 80, "ms": 9},
+        started | {"at": 70, "ms": 4},
+        full | {"at": 60, "ms": 5},
+    ]
+    monkeypatch.setattr(executor_stats, "cycles", lambda workspace_id: newest_first)
+    rows = views.ticks(page_request(shop))["cycles"]
+    assert [(row["at"], row["ms"], row.get("count"), row["words"]) for row in rows] == [
+        (90, 9, 2, "no free slot"),
+        (70, 4, None, "all ready entries were started"),
+        (60, 5, 1, "no free slot"),
+    ]
+    assert rows[0]["since"].timestamp() == 80
+
+
 def test_the_history_is_of_this_executor_the_newest_first(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     other = a_workspace(name="Other")
     for where, verb in ((shop, "executor.pause"), (shop, "entry.held"), (other, "executor.pause"), (shop, "executor.resume")):
@@ -214,10 +235,10 @@ def test_each_change_offers_its_undo_for_the_state_that_it_made(
     shop: Workspace, verb: str, before: str, sentence: str, state: str, back: str
 ) -> None:
     Executor.objects.filter(pk=shop.pk).update(state=before)
-    seen = client_of("otto", "operator", shop).post(f"/w/{shop.pk}/executor/{verb}/", headers=HTMX).content.decode()
+    seen = client_of("otto", "operator", shop).post(f"/w/{shop.pk}/settings/executor/{verb}/", headers=HTMX).content.decode()
     executor = Executor.objects.get(pk=shop.pk)
     assert executor.state == state and sentence in seen
-    assert f'action="/w/{shop.pk}/executor/{back}/"' in seen and f'name="version" value="{executor.version}"' in seen
+    assert f'action="/w/{shop.pk}/settings/executor/{back}/"' in seen and f'name="version" value="{executor.version}"' in seen
 
 
 def test_a_form_of_an_older_version_is_refused_with_who_changed_what(shop: Workspace) -> None:
@@ -225,7 +246,7 @@ def test_a_form_of_an_older_version_is_refused_with_who_changed_what(shop: Works
     version = Executor.objects.get(pk=shop.pk).version
     control.pause(shop.pk, by=ANA)
     Executor.objects.filter(pk=shop.pk).update(changed_at=now() - timedelta(minutes=5, seconds=1))
-    response = otto.post(f"/w/{shop.pk}/executor/resume/", {"version": version}, headers=HTMX)
+    response = otto.post(f"/w/{shop.pk}/settings/executor/resume/", {"version": version}, headers=HTMX)
     words = "ana changed the executor 5m 01s ago: it is now paused. No action was taken; check the state and decide"
     assert response.status_code == 409 and words in response.content.decode()
 
@@ -233,7 +254,7 @@ def test_a_form_of_an_older_version_is_refused_with_who_changed_what(shop: Works
 def test_a_cycle_by_hand_counts_what_it_started_and_names_what_it_did_not(shop: Workspace) -> None:
     otto = client_of("otto", "operator", shop)
     a_worker(slots=9)
-    address = f"/w/{shop.pk}/executor/dispatch/"
+    address = f"/w/{shop.pk}/settings/executor/dispatch/"
     assert "No session could start." in otto.post(address, headers=HTMX).content.decode()
     an_entry(shop)
     seen = otto.post(address, headers=HTMX).content.decode()
@@ -265,9 +286,9 @@ def test_a_stop_ends_sessions_of_every_role_of_this_workspace(shop: Workspace) -
     a_session(an_entry(shop))
     theirs = a_session(an_entry(other))
     run = Session.objects.create(workspace=shop, role="plan", attempt=1, status="running")
-    question = otto.get(f"/w/{shop.pk}/executor/stop/").context["confirmation"]
+    question = otto.get(f"/w/{shop.pk}/settings/executor/stop/").context["confirmation"]
     assert question["sentence"].startswith("Ends all 2 running sessions")
-    seen = otto.post(f"/w/{shop.pk}/executor/stop/", question["fields"], headers=HTMX).content.decode()
+    seen = otto.post(f"/w/{shop.pk}/settings/executor/stop/", question["fields"], headers=HTMX).content.decode()
     assert "2 sessions were asked to stop" in seen and "result warn" in seen
     asked = Session.of_any_role.filter(stop_wanted_at__isnull=False)
     assert set(asked.values_list("workspace", flat=True)) == {shop.pk} and asked.filter(pk=run.pk).exists()
@@ -279,7 +300,7 @@ def test_a_stop_ends_sessions_of_every_role_of_this_workspace(shop: Workspace) -
 def test_who_stopped_everything_may_do_so_again_and_others_are_named_the_first(shop: Workspace) -> None:
     otto, bea = (client_of(name, "operator", shop) for name in ("otto", "oskar"))
     a_session(an_entry(shop))
-    address = f"/w/{shop.pk}/executor/stop/"
+    address = f"/w/{shop.pk}/settings/executor/stop/"
     fields = [client.get(address).context["confirmation"]["fields"] for client in (otto, bea)]
     assert otto.post(address, fields[0], headers=HTMX).status_code == 200
     assert bea.post(address, fields[1], headers=HTMX).status_code == 409
@@ -290,7 +311,7 @@ def test_who_stopped_everything_may_do_so_again_and_others_are_named_the_first(s
 
 def test_with_nothing_at_work_a_stop_turns_dispatch_off(shop: Workspace) -> None:
     otto = client_of("otto", "operator", shop)
-    address = f"/w/{shop.pk}/executor/stop/"
+    address = f"/w/{shop.pk}/settings/executor/stop/"
     fields = otto.get(address).context["confirmation"]["fields"]
     assert "Dispatch is off; no session was running" in otto.post(address, fields, headers=HTMX).content.decode()
     assert Executor.objects.get(pk=shop.pk).state == "paused"

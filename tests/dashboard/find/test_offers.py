@@ -46,7 +46,7 @@ def test_the_switch_is_that_of_the_state_with_the_version_that_was_seen(
     [switch] = [hit for hit in hits if hit.field[0]]
     assert (switch.title, switch.url, switch.field, switch.is_form) == (
         title,
-        f"/w/{shop.pk}/executor/{verb}/",
+        f"/w/{shop.pk}/settings/executor/{verb}/",
         ("version", "7"),
         True,
     )
@@ -65,7 +65,7 @@ def test_pages_of_a_workspace_are_there_in_one_and_its_keys_for_admins(shop: Wor
     site = {name for _, name, _ in places.SITE}
     assert {hit.title for hit in places.pages(None)} == site and list(places.settings(None, set(Need))) == []
     here = {hit.title: hit.url for hit in places.pages(shop)}
-    assert set(here) == site | {name for _, name, _ in places.PAGES} and here["Locks"] == f"/w/{shop.pk}/locks/"
+    assert set(here) == site | {name for _, name, _ in places.PAGES} and here["Locks"] == f"/w/{shop.pk}/backlog/locks/"
     usual = {name for _, name, _ in places.SETTINGS}
     assert {hit.title for hit in places.settings(shop, {Need.OPERATE, Need.BUDGET})} == usual
     keys = [hit for hit in places.settings(shop, {Need.ADMIN}) if hit.title not in usual]
@@ -116,4 +116,4 @@ def test_ended_sessions_are_found_by_the_number_of_their_entry_and_not_by_its_wo
     Session.objects.filter(pk=over.pk).update(agent="parse")
     assert records.sessions(mine, shop, ["parse"]) == []
     [hit] = records.files(mine, shop, ["a b"])
-    assert hit.url == f"/w/{shop.pk}/entries/?q=file%3A%22a%20b.py%22" and hit.title == "a b.py"
+    assert hit.url == f"/w/{shop.pk}/backlog/?q=file%3A%22a%20b.py%22" and hit.title == "a b.py"

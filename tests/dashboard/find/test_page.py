@@ -23,7 +23,7 @@ def hits(client: Client, workspace: Workspace | None, q: str) -> dict[str, str]:
 def test_an_entry_is_there_by_its_words_and_by_its_number(ana: Client, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=5)
     for q in ("sort invoices", "#5", "5", entry.pk):
-        assert hits(ana, workspace, q)[f"#5 {entry.title}"] == f"/w/{workspace.pk}/entries/{entry.pk}/", q
+        assert hits(ana, workspace, q)[f"#5 {entry.title}"] == f"/w/{workspace.pk}/backlog/{entry.pk}/", q
 
 
 def test_the_entry_with_the_number_comes_before_those_that_only_name_it(ana: Client, workspace: Workspace) -> None:
@@ -42,10 +42,10 @@ def test_a_session_a_file_a_setting_a_page_and_a_workspace_are_there(ana: Client
 
 def test_an_action_is_the_form_of_its_page_and_a_stop_leads_to_its_question(otto: Client, workspace: Workspace) -> None:
     listed = hits(otto, workspace, "")
-    assert listed["Pause dispatch"] == f"/w/{workspace.pk}/executor/pause/"
+    assert listed["Pause dispatch"] == f"/w/{workspace.pk}/settings/executor/pause/"
     control.pause(workspace.pk, by=seed.ANA)
     listed = hits(otto, workspace, "")
-    assert "Pause dispatch" not in listed and listed["Resume dispatch"] == f"/w/{workspace.pk}/executor/resume/"
+    assert "Pause dispatch" not in listed and listed["Resume dispatch"] == f"/w/{workspace.pk}/settings/executor/resume/"
     question = otto.get(listed["Stop all…"])
     assert question.status_code == 200 and b"Stop all now" in question.content
 
@@ -65,16 +65,16 @@ def test_all_workspaces_of_a_person_are_searched_from_home(ana: Client, workspac
     other = seed.empty("Other", cap="9", budget="9")
     seed.plenty(other, 3)
     addresses = set(hits(ana, None, "#1").values())
-    assert {f"/w/{place.pk}/entries/{Entry.objects.get(workspace=place, seq=1).pk}/" for place in (workspace, other)} <= addresses
-    assert not any(f"/w/{other.pk}/entries/" in address for address in hits(ana, workspace, "#1").values())
+    assert {f"/w/{place.pk}/backlog/{Entry.objects.get(workspace=place, seq=1).pk}/" for place in (workspace, other)} <= addresses
+    assert not any(f"/w/{other.pk}/backlog/" in address for address in hits(ana, workspace, "#1").values())
 
 
 def test_without_script_the_page_has_the_same_as_links_and_forms(otto: Client, workspace: Workspace) -> None:
     seen = text_of(otto, "/find/", q="pause", w=workspace.pk)
-    assert f'<form method="post" action="/w/{workspace.pk}/executor/pause/">' in seen and 'role="option"' not in seen
+    assert f'<form method="post" action="/w/{workspace.pk}/settings/executor/pause/">' in seen and 'role="option"' not in seen
     version = re.search(r'name="version" value="(\d+)"', seen)
     assert version is not None
-    assert otto.post(f"/w/{workspace.pk}/executor/pause/", {"version": version[1]}).status_code == 303
+    assert otto.post(f"/w/{workspace.pk}/settings/executor/pause/", {"version": version[1]}).status_code == 303
     assert Executor.objects.get(pk=workspace.pk).state == "paused"
 
 

@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
@@ -28,9 +29,17 @@ def act(client: Client, key: str, do: str) -> int:
     return client.post("/queue/", {"key": key, "do": do}).status_code
 
 
+def ask(workspace: Workspace, count: int) -> None:
+    """An agent asks so many questions."""
+    session = Session.objects.filter(workspace=workspace, status="running").select_related("entry")[0]
+    Question.objects.bulk_create(
+        Question(workspace=workspace, entry=session.entry, session=session, name=str(n), text="Which one?") for n in range(count)
+    )
+
+
 def test_the_list_shows_each_workspace_with_its_state_and_money(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, "/")
-    assert "Invoices" in seen and "Running" in seen and "3/3" in seen
+    assert "Invoices" in seen and "Running" in seen and "of 3 agents" in seen
     assert "$4.39" in seen and "$20.00" in seen
 
 
@@ -45,8 +54,8 @@ def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Wor
 def test_a_card_shows_how_far_its_workspace_is_and_what_today_costs(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, "/")
     alive = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
-    landed = alive.filter(status="done").count()
-    assert f"<strong>{landed}</strong> of {alive.count()} landed" in seen and "today" in seen
+    done = alive.filter(status="done").count()
+    assert f"<strong>{done}</strong> of {alive.count()} done" in seen and "today" in seen
 
 
 def test_what_landed_today_is_shown_for_each_workspace_and_for_all(ana: Client, workspace: Workspace) -> None:
@@ -54,7 +63,7 @@ def test_what_landed_today_is_shown_for_each_workspace_and_for_all(ana: Client, 
     land(workspace, 2, ago=timedelta(days=2))
     land(workspace, 3, ago=timedelta())  # and is blocked again since
     seen = text_of(ana, "/")
-    assert "<strong>1</strong> landed today" in seen and f'href="/w/{workspace.pk}/entries/?status=landed">1 today</a>' in seen
+    assert " 1 landed today for $" in seen and f'href="/w/{workspace.pk}/backlog/?status=landed">1 landed today</a>' in seen
 
 
 def test_the_queue_has_the_most_urgent_first_each_with_its_remedy(ana: Client, workspace: Workspace) -> None:
@@ -129,19 +138,16 @@ def test_one_workspace_and_six_take_the_same_queries(ana: Client, workspace: Wor
 
 
 def test_a_page_that_stays_open_gets_only_what_changed(ana: Client, workspace: Workspace) -> None:
-    regions = ana.get("/", {"live": "queue,workspaces"}).json()["regions"]
+    regions = ana.get("/", {"live": "queue,workspaces", "build": settings.BUILD}).json()["regions"]
     assert set(regions) == {"queue", "workspaces"}
     known = ",".join(f"{name}:{region['version']}" for name, region in regions.items())
-    assert ana.get("/", {"live": known}).json() == {"regions": {}, "failed": []}
+    assert ana.get("/", {"live": known, "build": settings.BUILD}).json() == {"regions": {}, "failed": []}
     Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
-    assert set(ana.get("/", {"live": known}).json()["regions"]) == {"queue", "workspaces"}
+    assert set(ana.get("/", {"live": known, "build": settings.BUILD}).json()["regions"]) == {"queue", "workspaces"}
 
 
 def test_a_long_queue_shows_its_first_eight_until_a_person_wants_all(ana: Client, workspace: Workspace) -> None:
-    seed.plenty(workspace, 20)
-    Entry.objects.filter(workspace=workspace).exclude(status__in=["in_progress", "done"]).update(
-        status="failed", reason_code="rounds_exhausted"
-    )
+    ask(workspace, 20)
     first = keys(ana)
     every = re.findall(r'data-need="([^"]+)"', text_of(ana, "/", queue="all"))
     assert len(first) == 8 and len(every) > 20 and every[:8] == first
@@ -150,26 +156,51 @@ def test_a_long_queue_shows_its_first_eight_until_a_person_wants_all(ana: Client
 
 def test_within_an_urgency_the_newest_comes_first(ana: Client, workspace: Workspace) -> None:
     first, second = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[:2]
-    for entry, hours in ((first, 5), (second, 1)):
-        stuck = {"status": "failed", "reason_code": "rounds_exhausted", "reason_at": now() - timedelta(hours=hours)}
+    for entry, hours, code in ((first, 5, "no_change"), (second, 1, "no_improvement")):
+        stuck = {"status": "failed", "reason_code": code, "reason_at": now() - timedelta(hours=hours)}
         Entry.objects.filter(pk=entry.pk).update(**stuck)
     named = [key.split(":")[1] for key in keys(ana) if key.startswith("entry:")]
     assert named.index(second.pk) < named.index(first.pk)
 
 
 def test_what_is_put_aside_is_not_counted_as_left_out(ana: Client, workspace: Workspace) -> None:
-    seed.plenty(workspace, 20)
-    pending = Entry.objects.filter(workspace=workspace, status="pending")
-    pending.update(status="failed", reason_code="rounds_exhausted", reason_at=now())
+    ask(workspace, 20)
     before = ana.get("/").context["left_out"]
     assert act(ana, keys(ana)[0], "hour") == 303
     after = ana.get("/").context
     assert (after["left_out"], after["waiting"] - 8, after["aside"]) == (before - 1, before - 1, 1)
 
 
+def out_of_rounds(workspace: Workspace) -> list[Entry]:
+    """All its entries that are not at work or done."""
+    entries = Entry.objects.filter(workspace=workspace).exclude(status__in=["in_progress", "done"])
+    entries.update(status="failed", reason_code="rounds_exhausted", reason_at=now(), has_rounds=True)
+    return list(entries)
+
+
+def test_entries_with_the_same_reason_are_one_row_that_is_put_aside_and_taken_back_as_one(
+    otto: Client, workspace: Workspace
+) -> None:
+    count = len(out_of_rounds(workspace))
+    seen = text_of(otto, "/")
+    assert f'?reason=rounds_exhausted">{count} entries</a> are out of rounds' in seen and "1 thing needs you." in seen
+    alike = re.findall(r'name="key" value="([^"]+)"', seen)
+    answer = otto.post("/queue/", {"key": alike, "do": "hour"}, headers={"HX-Request": "true"}).content.decode()
+    assert len(alike) == count == answer.count('name="key"') and keys(otto) == []
+    assert otto.post("/queue/", {"key": alike, "do": "back"}).status_code == 303
+    assert len(keys(otto)) == 1 and "rows unread" not in text_of(otto, "/")
+
+
+def test_who_may_operate_raises_all_of_them_from_the_queue_and_others_see_no_form(
+    otto: Client, vera: Client, workspace: Workspace
+) -> None:
+    entries, form = out_of_rounds(workspace), f'action="/w/{workspace.pk}/backlog/more-rounds/"'
+    assert form in text_of(otto, "/") and "Raise all by 1" in text_of(otto, "/")
+    assert f"{len(entries)} entries</a> are out of rounds" in text_of(vera, "/") and form not in text_of(vera, "/")
+
+
 def test_questions_are_only_in_the_queue_of_those_who_may_answer(otto: Client, vera: Client, workspace: Workspace) -> None:
-    session = Session.objects.filter(workspace=workspace, status="running").select_related("entry")[0]
-    Question.objects.create(workspace=workspace, entry=session.entry, session=session, name="1", text="Which one?")
+    ask(workspace, 1)
     assert any(key.startswith("question:") for key in keys(otto))
     assert not any(key.startswith("question:") for key in keys(vera))
 
@@ -179,7 +210,7 @@ def test_an_entry_that_landed_twice_today_is_one(ana: Client, workspace: Workspa
     landing = Landing.objects.get(entry__seq=1, entry__workspace=workspace)
     landing.pk = None
     landing.save()
-    assert "<strong>1</strong> landed today" in text_of(ana, "/")
+    assert " 1 landed today for $" in text_of(ana, "/")
 
 
 def test_a_workspace_with_nothing_open_is_idle_and_not_running(ana: Client, workspace: Workspace) -> None:

@@ -137,7 +137,7 @@ def test_rows_without_a_value_come_last_in_both_orders() -> None:
     assert [row.key for row in ordered(some, "-each")] == ["c", "a", "b"] and ordered(some, "-name")[0].key == "c"
 
 
-def test_a_session_is_grouped_by_the_model_that_its_money_went_to(shop: Workspace) -> None:
+def test_money_and_tokens_count_for_each_model_and_the_round_for_the_one_with_most_of_it(shop: Workspace) -> None:
     entry = an_entry(shop, budget="20")
     session = a_session(entry)
     Session.objects.filter(pk=session.pk).update(model="opus")  # an alias, as the config has it
@@ -147,7 +147,28 @@ def test_a_session_is_grouped_by_the_model_that_its_money_went_to(shop: Workspac
     assert metering.record(session, Usage("review", usd("2"), model="gpt-5"), Category.INTERCEPTOR, role="intercept")
     ended(session)
     by_model, every = rows(shop)
-    assert set(by_model) == {"claude-opus-4-5"} and every.now.cost == usd("0.60")
+    large, small = by_model["claude-opus-4-5"].now, by_model["claude-haiku-4-5"].now
+    assert set(by_model) == {"claude-opus-4-5", "claude-haiku-4-5"} and every.now.cost == usd("0.60")
+    assert (large.cost, large.wasted, large.input_tokens, large.rounds, large.first) == (usd("0.40"), usd("0.40"), 20, 1, 1)
+    assert (small.cost, small.wasted, small.input_tokens, small.rounds, small.first) == (usd("0.20"), usd("0.20"), 10, 0, 0)
+
+
+def test_a_request_without_a_model_counts_for_the_one_of_its_session(shop: Workspace) -> None:
+    session = a_session(an_entry(shop, budget="20"))
+    for model, cost in (("gpt-5", "0.30"), ("", "0.05")):
+        assert metering.record(session, Usage(ids.session(), usd(cost), model=model))
+    ended(session)
+    assert {key: row.now.cost for key, row in rows(shop)[0].items()} == {"gpt-5": usd("0.35")}
+
+
+def test_a_correction_takes_back_from_the_model_of_its_row(shop: Workspace) -> None:
+    session = a_session(an_entry(shop, budget="20"))
+    for model in ("gpt-5", "gpt-5-mini"):
+        assert metering.record(session, Usage(ids.session(), usd("0.30"), model=model))
+    row = LedgerEntry.objects.get(session_ref=session.pk, model="gpt-5-mini")
+    assert ledger.adjust(row, -usd("0.10"), reason="billed twice", actor="ana", key="k")
+    ended(session)
+    assert {key: row.now.cost for key, row in rows(shop)[0].items()} == {"gpt-5": usd("0.30"), "gpt-5-mini": usd("0.20")}
 
 
 def test_a_session_that_booked_nothing_keeps_its_configured_model(shop: Workspace) -> None:
@@ -183,9 +204,10 @@ def test_a_second_round_is_no_first_one(shop: Workspace) -> None:
     assert (figures.cost, figures.wasted, figures.input_tokens, figures.cached_tokens) == (usd("2"), usd("1"), 800, 600)
 
 
-def test_two_queries_read_no_account_and_call_no_python_for_each_row(shop: Workspace) -> None:
+@pytest.mark.parametrize("by", ["model", "agent"])
+def test_two_queries_read_no_account_and_call_no_python_for_each_row(shop: Workspace, by: str) -> None:
     worked(shop, "m", "1")
     with CaptureQueriesContext(connection) as queries:
-        rows(shop)
+        rows(shop, by)
     assert len(queries) == 2
     assert not any("budget_account" in query["sql"] or "django_" in query["sql"] for query in queries.captured_queries)

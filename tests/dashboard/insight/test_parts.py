@@ -118,7 +118,8 @@ def test_waits_are_compared_with_the_waits_before() -> None:
 
 def test_a_difference_that_its_text_would_hide_is_none() -> None:
     assert (
-        BY_NAME["first"].difference(Row("m", Figures(first=1000, first_passed=500), Figures(first=1000, first_passed=501))) == "="
+        BY_NAME["first"].difference(Row("m", Figures(1, first=1000, first_passed=500), Figures(1, first=1000, first_passed=501)))
+        == "="
     )
 
 
@@ -344,7 +345,7 @@ def test_the_csv_has_all_rows_and_the_page_a_hundred(shop: Workspace, client: Cl
     ended(shop, timezone.now() - timedelta(hours=1), cost=9, model="")
     monkeypatch.setattr(views, "SHOWN", 2)
     client.force_login(seed.user("ana"))
-    response = client.get(f"/w/{shop.pk}/insight/", {"format": "csv"})
+    response = client.get(f"/w/{shop.pk}/money/insight/", {"format": "csv"})
     content = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
     assert [line.split(",")[0] for line in content.lstrip("\ufeff").split()] == ["model", "", "m2", "m1", "m0"]
     shown = views.table(page_request(shop))

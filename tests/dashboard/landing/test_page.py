@@ -68,20 +68,20 @@ def test_a_base_on_which_the_checks_cannot_run_is_the_first_thing_to_see(ana: Cl
 
 def test_an_agent_that_cannot_start_is_shown_with_what_it_needs(ana: Client, shop: Make) -> None:
     work = shop("no-such-agent")
-    ana.post(address(work, "agents/check/"))
+    ana.post(address(work, "settings/agents/check/"))
     agent_checks.run_due(Worker.objects.get())
-    for page in ("", "agents/"):
+    for page in ("", "settings/agents/"):
         assert "begins with no-such-agent, which the session workers do not find" in text_of(ana, address(work, page))
 
 
 def test_what_fails_on_the_base_becomes_the_goal_of_an_entry(ana: Client, red: Shop) -> None:
-    seen = text_of(ana, address(red, "entries/new/"), goal="base")
+    seen = text_of(ana, address(red, "backlog/new/"), goal="base")
     assert "Make the 2 failing tests pass" in seen and "t.test_divide t.test_multiply" in seen
 
 
 def test_the_form_offers_first_the_failing_cases_of_the_entry(ana: Client, red: Shop) -> None:
     seen = unescape(
-        text_of(ana, address(red, "entries/new/"), fragment="failing", content="Implement multiply", modifies="", creates="")
+        text_of(ana, address(red, "backlog/new/"), fragment="failing", content="Implement multiply", modifies="", creates="")
     )
     assert "2 tests fail on the base; 1 seems to belong to this entry" in seen
     assert seen.index("t.test_multiply") < seen.index("t.test_divide")
@@ -89,20 +89,20 @@ def test_the_form_offers_first_the_failing_cases_of_the_entry(ana: Client, red: 
 
 def test_chosen_cases_become_the_tests_of_the_entry(ana: Client, red: Shop) -> None:
     form = {"content": "Implement multiply", "priority": "medium", "tests": "t.test_add", "target": ["t.test_multiply"]}
-    assert ana.post(address(red, "entries/new/"), form).status_code == 303
+    assert ana.post(address(red, "backlog/new/"), form).status_code == 303
     assert Entry.objects.get().spec["tests"] == ["t.test_add", "t.test_multiply"]
 
 
 def test_the_preview_of_a_plan_proposes_the_targets_of_its_entries(ana: Client, red: Shop) -> None:
     plan = {"text": "- [ ] Implement multiply\n- [ ] Write a changelog\n"}
-    seen = ana.post(address(red, "entries/plan/"), plan | {"do": "preview"}).content.decode()
+    seen = ana.post(address(red, "backlog/plans/import/"), plan | {"do": "preview"}).content.decode()
     assert (
         "1 failing test seems to belong to this entry" in seen
         and 'name="targets" value="1"' in seen
         and 'value="2" form' not in seen
     )
     hidden = {name: re.search(rf'name="{name}" value="([^"]*)"', seen)[1] for name in ("token", "format", "name", "carried")}  # type: ignore[index]
-    assert ana.post(address(red, "entries/plan/"), hidden | {"do": "add", "targets": "1"}).status_code == 303
+    assert ana.post(address(red, "backlog/plans/import/"), hidden | {"do": "add", "targets": "1"}).status_code == 303
     assert [row.spec.get("tests") for row in Entry.objects.order_by("seq")] == [["t.test_multiply"], None]
 
 
@@ -111,18 +111,18 @@ def test_marking_work_done_asks_whether_to_land_it(ana: Client, shop: Make) -> N
     entry = an_entry(work.workspace, budget="5", budget_rounds=1)
     work.run(entry)
     form = {"reason": "by hand"}
-    asked = ana.post(address(work, f"entries/{entry.pk}/done/"), form)
+    asked = ana.post(address(work, f"backlog/{entry.pk}/done/"), form)
     assert asked.status_code == 409 and b"Verify and land it" in asked.content and b"Close without landing" in asked.content
     entry.refresh_from_db()
     assert entry.status != "done"
-    assert ana.post(address(work, f"entries/{entry.pk}/done/"), form | {"confirm": token_of(asked)}).status_code == 303
+    assert ana.post(address(work, f"backlog/{entry.pk}/done/"), form | {"confirm": token_of(asked)}).status_code == 303
     entry.refresh_from_db()
     assert entry.status == "done" and not Landing.objects.exists()
 
 
 def test_an_entry_without_work_is_marked_done_at_once(ana: Client, shop: Make) -> None:
     entry = an_entry(shop().workspace)
-    assert ana.post(f"/w/{entry.workspace_id}/entries/{entry.pk}/done/").status_code == 303
+    assert ana.post(f"/w/{entry.workspace_id}/backlog/{entry.pk}/done/").status_code == 303
     entry.refresh_from_db()
     assert entry.status == "done"
 
@@ -131,7 +131,7 @@ def test_the_page_shows_what_landed_and_what_differs_from_the_base(ana: Client, 
     work = shop()
     work.run(content="Write ok")
     seen = text_of(ana, address(work, "landing/"))
-    assert "#1 Write ok" in seen and "1 file differs: +1" in seen and "Merge into main" in seen
+    assert "#1 Write ok" in seen and "1 file, +1 −0." in seen and "Merge into main" in seen
 
 
 def test_the_tip_is_merged_into_the_base_branch_once_it_is_confirmed(ana: Client, shop: Make) -> None:
@@ -162,12 +162,12 @@ WITHOUT_TEST = "No failing test seems to belong to it. Name its tests"
 
 def test_the_preview_of_a_plan_names_entries_that_no_failing_test_looks_like(ana: Client, red: Shop) -> None:
     plan = {"text": "- [ ] Implement multiply\n- [ ] Write a changelog\n", "do": "preview"}
-    seen = in_line(ana.post(address(red, "entries/plan/"), plan).content.decode())
+    seen = in_line(ana.post(address(red, "backlog/plans/import/"), plan).content.decode())
     assert seen.count(WITHOUT_TEST) == 1 and seen.index("Write a changelog") < seen.index(WITHOUT_TEST)
 
 
 def test_on_a_base_without_a_failing_test_the_preview_shows_nothing_of_tests(ana: Client, shop: Make) -> None:
     work = shop()
     work.land()
-    seen = ana.post(address(work, "entries/plan/"), {"text": "- [ ] Write a changelog\n", "do": "preview"})
+    seen = ana.post(address(work, "backlog/plans/import/"), {"text": "- [ ] Write a changelog\n", "do": "preview"})
     assert WITHOUT_TEST not in in_line(seen.content.decode())

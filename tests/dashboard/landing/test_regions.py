@@ -65,8 +65,8 @@ def test_a_branch_is_good_where_all_pass_and_usable_where_some_failed_from_the_s
         (Summary(), "each entry's own checks pass"),
         (Summary(green=True, passing=3, checks=({},)), "all 3 pass"),
         (Summary(green=True, checks=({},)), "all pass"),
-        (Summary(passing=1, failing=2, checks=({},)), "nothing broke, 2 failed before"),
-        (Summary(passing=1, checks=({},)), "nothing broke"),
+        (Summary(passing=1, failing=2, checks=({},)), "no regression, 1 of 3 pass"),
+        (Summary(passing=1, checks=({},)), "no regression"),
     ],
 )
 def test_the_verdict_that_let_work_land_is_in_words(summary: Summary | None, words: str) -> None:
@@ -139,6 +139,7 @@ def test_a_good_tip_that_has_all_of_the_base_is_merged_by_a_button(
     monkeypatch.setattr(views.reads, "distance", lambda workspace, tip: Distance(3, behind))
     Integration.objects.update_or_create(workspace=shop, defaults={"state": state, "tip": tip, "message": "m"})
     seen = ana.get(f"/w/{shop.pk}/landing/", {"fragment": "way-out"}).content.decode()
-    assert ("Merge into main" in seen) is merge and "1 file differs" in seen.replace("\n", " ")
+    assert ("Merge into main" in seen) is merge and "<code>a.py</code>" in seen
+    assert ("1 file," in " ".join(seen.split())) is (state == "good")
     tip_region = ana.get(f"/w/{shop.pk}/landing/", {"fragment": "tip"}).content.decode()
     assert ("Nothing starts and nothing is paid" in tip_region) is (state == "red")

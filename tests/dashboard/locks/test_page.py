@@ -15,7 +15,7 @@ from workspaces.models import Workspace
 
 
 def rows(client: Client, shop: Workspace, **query: str) -> list[dict[str, str]]:
-    response = client.get(f"/w/{shop.pk}/locks/", {"format": "csv", **query})
+    response = client.get(f"/w/{shop.pk}/backlog/locks/", {"format": "csv", **query})
     content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
     return list(csv.DictReader(io.StringIO(content.decode().lstrip("\ufeff"))))
 
@@ -99,7 +99,7 @@ def test_the_page_names_the_longest_wait_and_counts_what_there_is(ana: Client, s
     park(an_entry(shop, content="later"), Entry.objects.get(workspace=shop, seq=1), "src/b.py")
     longest = now() - timedelta(hours=3)
     Entry.objects.filter(workspace=shop, seq=4).update(reason_at=longest)
-    seen = ana.get(f"/w/{shop.pk}/locks/", {"fragment": "locks", "path": "src/"}).context
+    seen = ana.get(f"/w/{shop.pk}/backlog/locks/", {"fragment": "locks", "path": "src/"}).context
     assert (seen["longest"].seq, seen["longest_since"], seen["waiting_entries"]) == (4, longest, 2)
     assert (seen["total"], seen["shown"], seen["orphans"]) == (5, 2, 1)
     assert [folder for folder, _ in seen["groups"]] == ["src/"] and seen["filtered"]
@@ -108,7 +108,7 @@ def test_the_page_names_the_longest_wait_and_counts_what_there_is(ana: Client, s
 def test_orphans_are_released_with_a_reason_and_no_others(shop: Workspace) -> None:
     otto, vera = client_of("otto", "operator", shop), client_of("vera", "viewer", shop)
     first, second, third = (Entry.objects.get(workspace=shop, seq=seq) for seq in (1, 2, 3))
-    address = f"/w/{shop.pk}/locks/{{}}/release/"
+    address = f"/w/{shop.pk}/backlog/locks/{{}}/release/"
     headers = {"HX-Request": "true"}
     assert vera.post(address.format(third.pk), {"reason": "gone"}).status_code == 403
     for kept in (first, second):

@@ -1,5 +1,6 @@
 """The pages show what needs attention and how the work goes."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -13,11 +14,11 @@ from django.utils.timezone import now
 from budget import ledger
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project
-from dashboard.overview import tally
+from dashboard.overview import attention, tally
 from orchestration.backlog import entries, entry_actions
-from orchestration.models import Entry, Executor, Integration, Session, Worker
+from orchestration.models import AgentCheck, Entry, Executor, Integration, Session, TreeVerdict, Worker
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_charge, a_session, a_worker, an_entry, blocked_event, ended, some_entries
+from tests.factories import a_charge, a_worker, an_entry, blocked_event
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Workspace
@@ -47,7 +48,7 @@ def statements(client: Client, address: str, **query: str) -> int:
 
 def test_the_overview_lists_what_needs_attention_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/")
-    for fact in ("Raise budget", "Raise rounds", "Implementing", "Left under the cap", " on hold", "compared with yesterday"):
+    for fact in ("Raise budget", "Raise rounds", "Implementing", "Left under the cap", " on hold"):
         assert fact in seen, fact
 
 
@@ -59,9 +60,9 @@ def test_sessions_that_need_attention_come_first(ana: Client, workspace: Workspa
 
 
 def test_todays_spend_is_shown_next_to_the_daily_limit(ana: Client, workspace: Workspace) -> None:
-    assert "$4.39</strong>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    assert '<dt>Spent today (UTC)</dt><dd class="n">$4.39</dd>' in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
     caps.set_limit(Project.objects.get(pk=workspace.pk), "total", "day", 60_000_000, by=seed.ANA)
-    assert "$4.39<small> of $60.00</small>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    assert "$4.39 of $60.00</dd>" in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
 
 
 def test_people_and_automation_differ_by_more_than_colour(ana: Client, workspace: Workspace) -> None:
@@ -71,8 +72,10 @@ def test_people_and_automation_differ_by_more_than_colour(ana: Client, workspace
 
 
 def test_an_executor_that_was_never_started_is_not_called_paused(ana: Client) -> None:
-    seen = text_of(ana, f"/w/{seed.empty().pk}/", fragment="budget")
-    assert "There is no forecast before the executor starts" in seen and "Paused" not in seen
+    workspace = seed.empty()
+    an_entry(workspace)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    assert "The executor is not started: nothing runs" in seen and "paused" not in seen
 
 
 def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:
@@ -83,7 +86,7 @@ def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None
 def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).first()
     assert session is not None
-    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/workers/{session.pk}/"):
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/sessions/{session.pk}/"):
         seen = text_of(ana, address)
         assert "<script>alert" not in seen and "<img src=x" not in seen and "\x1b" not in seen
 
@@ -126,13 +129,13 @@ def test_money_that_is_only_reserved_is_no_reached_cap(ana: Client, workspace: W
 
 def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=1)
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")
-    for fact in ("+0.60", "$0.29", "expected 7500", "Reopen", "Attempt 2"):
+    seen = text_of(ana, f"/w/{workspace.pk}/backlog/{entry.pk}/")
+    for fact in ("+0.60", "$0.29", "expected 7500", "Reopen", "of round 2"):
         assert fact in seen, fact
-    brief = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/", tab="brief")
+    brief = text_of(ana, f"/w/{workspace.pk}/backlog/{entry.pk}/", tab="brief")
     assert "2h 5m" in brief and "All tests pass" in brief
     failed = Entry.objects.get(workspace=workspace, seq=3)
-    assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/entries/{failed.pk}/", fragment="preflight")
+    assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/backlog/{failed.pk}/", fragment="preflight")
 
 
 def test_pages_need_a_login_and_regions_answer_401(client: Client, workspace: Workspace) -> None:
@@ -146,8 +149,8 @@ def test_what_is_not_ones_own_does_not_exist(nils: Client, ana: Client, workspac
     other = seed.empty("Other")
     assert entry is not None
     assert nils.get(f"/w/{workspace.pk}/").status_code == 404
-    assert nils.post(f"/w/{workspace.pk}/executor/pause/").status_code == 404
-    assert ana.get(f"/w/{other.pk}/entries/{entry.pk}/").status_code == 404
+    assert nils.post(f"/w/{workspace.pk}/settings/executor/pause/").status_code == 404
+    assert ana.get(f"/w/{other.pk}/backlog/{entry.pk}/").status_code == 404
     assert ana.get("/w/%00/").status_code == 404
 
 
@@ -163,7 +166,7 @@ def test_the_docs_list_every_operation_of_the_document(client: Client) -> None:
 def test_no_page_has_inline_script_or_style(ana: Client, workspace: Workspace) -> None:
     session, entry = Session.objects.first(), Entry.objects.first()
     assert session and entry
-    for tail in ("", f"entries/{entry.pk}/", f"workers/{session.pk}/", "executor/stop/"):
+    for tail in ("", f"backlog/{entry.pk}/", f"sessions/{session.pk}/", "settings/executor/stop/"):
         seen = text_of(ana, f"/w/{workspace.pk}/{tail}")
         assert "<style" not in seen and " style=" not in seen and " onclick=" not in seen and "hx-on" not in seen
         assert seen.count("<script") == seen.count("<script src=")
@@ -175,8 +178,8 @@ def test_a_session_that_burns_fast_is_flagged_with_the_sentence(ana: Client, wor
     Session.objects.filter(pk=session.pk).update(
         anomaly="Spends $2.00 a minute, 9 times what is usual for this workspace's sessions"
     )
-    assert text_of(ana, f"/w/{workspace.pk}/", fragment="workers").count("unusual spend") == 1
-    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert text_of(ana, f"/w/{workspace.pk}/", fragment="workers").count('unusual<span class="sr"> spend: Spends $2.00') == 1
+    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/")
 
 
 def test_budget_events_are_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:
@@ -189,7 +192,7 @@ def test_budget_events_are_readable_in_the_activity(ana: Client, workspace: Work
 def test_an_entry_without_money_needs_attention_and_links_to_its_budget(ana: Client, workspace: Workspace) -> None:
     target = Entry.objects.filter(workspace=workspace, reason_code="budget_exceeded").first()
     assert target is not None
-    assert f'/entries/{target.pk}/?tab=budget">Raise budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+    assert f'/backlog/{target.pk}/?tab=budget">Raise budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
 
 
 def test_entries_without_money_in_the_plan_need_attention(ana: Client) -> None:
@@ -197,7 +200,7 @@ def test_entries_without_money_in_the_plan_need_attention(ana: Client) -> None:
     a_charge(None, "1", category="orchestrator", in_=workspace)
     entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
-    assert "2 entries have</a> no money" in seen and "/budget/#caps-h" in seen and "Nothing needs you" not in seen
+    assert "2 entries have</a> no money" in seen and "/money/#caps-h" in seen and "Nothing needs you" not in seen
 
 
 def test_the_setup_names_a_remote_that_cannot_be_used_and_one_that_accepts_branches_alone(
@@ -208,12 +211,41 @@ def test_the_setup_names_a_remote_that_cannot_be_used_and_one_that_accepts_branc
     sentence = "https://git.example.org/shop.git could not be used: no route. Look at the network of this host"
     Worker.objects.filter(queue="sessions").update(unreachable={workspace.pk: sentence}, host="build-1", seen_at=now())
     text = text_of(vera, f"/w/{workspace.pk}/")
-    assert f"<strong>Repository</strong>, from build-1: {sentence}." in text
+    assert f"<strong>Host build-1</strong>: {sentence}." in text
     assert "<code>https://git.example.org/shop.git</code> accepts only branches" in text
     assert "geheim" not in text + text_of(vera, "/") + text_of(vera, f"/w/{workspace.pk}/settings/")
 
 
-def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbers(ana: Client, workspace: Workspace) -> None:
+def test_the_setup_names_a_check_without_its_program_and_leads_to_the_settings(ana: Client) -> None:
+    workspace = seed.empty()
+    Executor.objects.filter(pk=workspace.pk).update(config={"verify": [{"name": "unit", "run": "nosuch"}]})
+    Integration.objects.update_or_create(workspace=workspace, defaults={"tip": "1" * 40})
+    check = {"name": "unit", "raw_passed": False, "passed": True, "note": "a program of its command was not found"}
+    TreeVerdict.objects.create(
+        workspace=workspace, commit="1" * 40, tree="1" * 40, checks_hash="x", passed=True, kind="tip", checks=[check]
+    )
+    text = text_of(ana, f"/w/{workspace.pk}/", fragment="setup")
+    assert "<code>unit</code>: a program of its command was not found." in text
+    assert f'href="/w/{workspace.pk}/settings/"' in text
+
+
+def test_an_agent_that_cannot_start_needs_a_person_and_is_named_once(ana: Client) -> None:
+    workspace = seed.empty()
+    an_entry(workspace)
+    Executor.objects.filter(pk=workspace.pk).update(state="running")
+    sentence = "The agent's command begins with nosuch, which the session workers do not find."
+    AgentCheck.objects.update_or_create(workspace=workspace, defaults={"ok": False, "message": sentence, "at": now()})
+    a_worker()
+    Worker.objects.filter(queue="sessions").update(unreachable={workspace.pk: sentence}, host="build-1", seen_at=now())
+    text = html.unescape(text_of(ana, f"/w/{workspace.pk}/"))
+    assert f"The agent cannot start. {sentence}" in text and "Host build-1" not in text
+    assert "Nothing can start: the agent cannot start." in text
+
+
+def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbers(
+    ana: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "MAX_ITEMS", 1)
     for number in range(6):
         an_entry(workspace, content=f"Broken {number}")
     Entry.objects.filter(content__startswith="Broken").update(status="failed", reason_code="rounds_exhausted", reason_at=now())
@@ -228,22 +260,23 @@ def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbe
         assert f'href="{link}">{words}</a>' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
 
 
-def test_yesterday_is_compared_up_to_the_same_time_of_the_utc_day(ana: Client) -> None:
+def test_todays_spend_is_of_the_utc_day_in_any_zone(ana: Client) -> None:
     workspace = seed.empty()
     noon = now().replace(hour=12, minute=0, second=0, microsecond=0)
-    for at, amount in ((noon - timedelta(hours=1), 5), (noon - timedelta(hours=25), 3), (noon - timedelta(hours=23), 70)):
+    for at, amount in ((noon - timedelta(hours=1), 5), (noon - timedelta(hours=23), 70)):
         charge = ledger.Charge(f"at {at}", amount, LedgerEntry.PriceSource.REPORTED, Category.ORCHESTRATOR, at=at)
         ledger.charge(Project.objects.get(pk=workspace.pk), charge, actor="agent")
     with timezone.override("Pacific/Auckland"):  # another day than UTC for half of it
         read = tally._read(workspace, timezone.localtime(noon))
-    assert (read["today"], read["yesterday"]) == (5, 3)
+    assert (read["today"], read["day"]) == (5, 75)
 
 
 def test_entries_in_progress_and_workers_have_names_of_their_own(ana: Client, workspace: Workspace) -> None:
     landing = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
     Entry.objects.filter(pk=landing.pk).update(status="in_progress")  # verified, and without a session until it has landed
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="now")
-    assert "4 in progress" in seen and "running" not in seen and "<strong>3<small>/" in seen
+    assert "<strong>4</strong> in progress" in seen and "at work" not in seen
+    assert 'At work <span class="count">3</span>' in text_of(ana, f"/w/{workspace.pk}/", fragment="workers")
 
 
 def test_an_executor_with_nothing_open_is_idle_not_running(ana: Client) -> None:
@@ -266,23 +299,3 @@ def test_what_people_did_stays_among_musters_own_moves(ana: Client, workspace: W
     kinds = [row["event"].actor_kind for row in events]
     assert len(events) == 10 and kinds.count("human") == 5 and kinds[:5] == ["automation"] * 5
     assert "wait for the release" in text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
-
-
-def test_what_was_blocked_for_longer_than_a_day_is_not_newly_blocked(ana: Client) -> None:
-    workspace = seed.empty("Blocked")
-    for entry, hours in zip(some_entries(workspace, "a", "b"), (23, 25), strict=True):
-        at = timezone.now() - timedelta(hours=hours)
-        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_at=at)
-    read = tally._read(workspace, timezone.localtime())
-    assert (read["blocked"], read["newly_blocked"]) == (2, 1)
-
-
-def test_of_the_sessions_that_ended_within_a_day_those_count_as_passed_that_did(ana: Client) -> None:
-    workspace = seed.empty("Ended")
-    Executor.objects.filter(pk=workspace.pk).update(state="running")
-    for outcome in ("passed", "failed"):
-        ended(a_session(an_entry(workspace)), outcome=outcome)
-    ended(old := a_session(an_entry(workspace)), outcome="passed")
-    Session.objects.filter(pk=old.pk).update(ended_at=now() - timedelta(hours=25))
-    read = tally._read(workspace, timezone.localtime())
-    assert (read["ended"], read["passed"]) == (2, 1)

@@ -113,7 +113,7 @@ def test_each_entry_counts_where_it_stands(shop: Workspace) -> None:
     stuck(created["unfunded"], "blocked", Reason.PROJECT_BUDGET_EXCEEDED, reason_at=at - timedelta(hours=23))
     Entry.objects.filter(pk=created["gone"].pk).update(deleted_at=at)
     shown = read(shop)
-    expected = {"total": 11, "done": 1, "running": 1, "ready": 2, "waiting": 4, "review": 1, "blocked": 3, "newly_blocked": 2,
+    expected = {"total": 11, "done": 1, "running": 1, "ready": 2, "waiting": 4, "review": 1, "blocked": 3,
                 "failed": 1, "unfunded": 1, "asked": 0}  # fmt: skip
     assert {name: shown[name] for name in expected} == expected and shown["some"]
     assert shown["stuck"] == 3  # held, fresh and approval: unfunded is one item of its own
@@ -132,15 +132,14 @@ def test_what_waits_for_an_answer_is_in_review_and_not_ready(shop: Workspace) ->
     assert (shown["asked"], shown["review"], shown["ready"], shown["waiting"]) == (1, 1, 2, 2)
 
 
-def test_sessions_of_a_day_count_and_the_last_failure_is_named(shop: Workspace) -> None:
+def test_the_last_session_that_failed_is_named(shop: Workspace) -> None:
     at = now()
     for n, (outcome, hours) in enumerate([("passed", 1), ("failed", 2), ("crashed", 30), ("passed", 25), ("stopped", 0)]):
         Session.objects.create(
             id=f"sess_{n:020}", workspace=shop, entry=an_entry(shop), attempt=1, status="ended", outcome=outcome,
             ended_at=at - timedelta(hours=hours),
         )  # fmt: skip
-    shown = read(shop)
-    assert (shown["ended"], shown["passed"], shown["last_failure"]) == (3, 1, at - timedelta(hours=2))
+    assert read(shop)["last_failure"] == at - timedelta(hours=2)
     Session.objects.filter(outcome="failed", workspace=shop).delete()
     assert read(shop)["last_failure"] == at - timedelta(hours=30)
 
@@ -153,18 +152,17 @@ def test_a_failure_is_a_session_that_failed_crashed_was_lost_or_ran_out_of_time(
     )
     is_failure = outcome in ("failed", "crashed", "lost", "timed_out")
     assert read(shop)["last_failure"] == (at if is_failure else None)
-    assert (read(shop)["ended"], read(shop)["passed"]) == (1, int(outcome == "passed"))
 
 
 def test_spend_is_of_the_utc_day_and_of_the_last_24_hours(shop: Workspace) -> None:
     noon = datetime(2026, 8, 4, 12, tzinfo=UTC)
     midnight = noon - timedelta(hours=12)
     for amount, at in ((1, midnight), (20, midnight - timedelta(seconds=1)), (300, midnight - timedelta(hours=12, seconds=1)),
-                       (4000, midnight - timedelta(hours=24)), (50000, midnight - timedelta(hours=24, seconds=1))):  # fmt: skip
+                       (4000, midnight - timedelta(hours=24))):  # fmt: skip
         item = ledger.Charge(f"{amount}", amount, LedgerEntry.PriceSource.REPORTED, Category.ORCHESTRATOR, at=at)
         ledger.charge(project(shop), item, actor="agent")
     shown = tally._read(shop, noon)
-    assert (shown["today"], shown["yesterday"], shown["day"]) == (1, 4300, 21)
+    assert (shown["today"], shown["day"]) == (1, 21)
 
 
 def test_a_long_list_is_counted_to_its_end_or_as_more(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,16 +207,16 @@ def test_alerts_come_first_then_what_waits_for_people_then_the_newest_that_is_st
         "The hard cap of $0.00 is reached: no session starts", "Nothing can start. None.", "Agents cannot run. No key."]  # fmt: skip
 
 
-def test_five_are_shown_and_the_others_counted(shop: Workspace) -> None:
+def test_five_are_shown_and_the_others_are_on_lists(shop: Workspace) -> None:
     quiet(shop)
-    for number, more in ((5, 0), (7, 2)):
-        for entry in some_entries(shop, *(f"do {n}" for n in range(number if not more else 2))):
-            stuck(entry, "failed", Reason.ROUNDS_EXHAUSTED, reason_at=now())
-        shown = views.needs(page_request(shop))
-        assert (len(shown["needs"]), shown["more_needs"], bool(shown["all_needs"])) == (5, more, bool(more))
+    reasons = [Reason.NO_CHANGE, Reason.BUDGET_EXCEEDED, Reason.NO_IMPROVEMENT, Reason.ROUNDS_EXHAUSTED, Reason.MERGE_CONFLICT]
+    for n, entry in enumerate(some_entries(shop, *(f"do {n}" for n in range(7)))):
+        stuck(entry, "blocked", reasons[n % 5], reason_at=now())
+    shown = views.needs(page_request(shop))
+    assert (len(shown["needs"]), shown["more_needs"], shown["all_needs"]) == (5, False, [])
     a_charge(None, "100", category="expansion", in_=shop)
     shown = views.needs(page_request(shop))
-    assert (len(shown["needs"]), shown["more_needs"]) == (5, 3)
+    assert (len(shown["needs"]), shown["more_needs"]) == (5, True)
     assert [words for words, _ in shown["all_needs"]] == ["7 blocked or failed"]
 
 
@@ -292,7 +290,7 @@ def test_sessions_that_go_on_make_a_pause_a_stop_in_progress(shop: Workspace) ->
         Executor.objects.filter(pk=shop.pk).update(state="paused", stop_all_at=stop_all)
         assert header.shown_state(page_request(shop)) == shown
     built = header.build(page_request(shop))
-    assert built["stop_all"][0] == "Stop 1 worker now" and built["at_work"] == 1 and built["left"] == usd(100)
+    assert built["stop_all"][0] == "Stop 1 worker now" and built["at_work"] == 1
 
 
 @pytest.mark.parametrize(
@@ -313,8 +311,9 @@ def test_the_navigation_counts_what_is_open_of_this_workspace(shop: Workspace) -
     stuck(failed, "failed", Reason.ROUNDS_EXHAUSTED)
     Entry.objects.filter(pk=gone.pk).update(deleted_at=now())
     FileLock.objects.create(workspace=shop, entry=failed, path="src/a.py")
-    shown = header.nav(page_request(shop))
-    assert shown == {"open_entries": "3", "locked_paths": "1", "queued_landings": "0", "at_work": 0}
+    links = [link for place in header.nav(page_request(shop))["places"] for link in place.links or [place.first]]
+    counted = {link.page.name: link.count for link in links if link.count}
+    assert counted == {"Entries": "3", "Locks": "1"}
 
 
 # The last day
@@ -404,20 +403,17 @@ def test_the_money_names_categories_with_spend_and_limits_that_are_reached(shop:
     assert [label for label, _ in shown["categories"]] == [views.LABELS["entry"], views.LABELS["expansion"]]
     assert [words for words, _ in shown["limits_reached"]] == [
         "the limit of $2.00 for expansion", "today's limit of $1.00 for expansion"]  # fmt: skip
-    assert shown["left"] == usd(98)
-    Executor.objects.filter(pk=shop.pk).update(state="stopped")
-    assert views.money(page_request(shop))["outlook"] == views.NEVER_STARTED != shown["outlook"]
+    assert (shown["left"], shown["today"], shown["day_limit"]) == (usd(98), usd(2), usd(5))
+    caps.set_limit(project(shop), "total", "day", None, by=ANA)
+    assert views.money(page_request(shop))["day_limit"] is None
 
 
-def test_the_status_has_the_days_limit_and_the_finish(shop: Workspace) -> None:
-    assert views.now_(page_request(shop))["day_limit"] is None and views.now_(page_request(shop))["finish"] is None
-    caps.set_limit(project(shop), "total", "day", usd(5), by=ANA)
-    caps.set_limit(project(shop), "entry", "day", usd(6), by=ANA)
+def test_the_status_has_the_finish_while_dispatch_goes_on(shop: Workspace) -> None:
+    assert views.now_(page_request(shop))["finish"] is None
     ForecastRecord.objects.create(
         project_id=shop.pk, computed_at=now(), version=0, event=0, enough=True, why_not="", rate=usd(1), end_spend=usd(2)
     )
     shown = views.now_(page_request(shop))
-    assert (shown["day_limit"], shown["max_workers"], shown["at_work"], shown["has_checks"]) == (usd(5), 4, 0, False)
     assert abs(shown["finish"] - timezone.now() - timedelta(hours=2)) < timedelta(minutes=1)
     Executor.objects.filter(pk=shop.pk).update(state="paused")
     assert views.now_(page_request(shop))["finish"] is None

@@ -18,7 +18,7 @@ from workspaces.models import Event, Workspace
 
 
 def plan(client: Client, workspace: Workspace, text: str, **form_data: Any) -> Any:
-    return client.post(f"/w/{workspace.pk}/entries/plan/", {"text": text, "do": "preview"} | form_data)
+    return client.post(f"/w/{workspace.pk}/backlog/plans/import/", {"text": text, "do": "preview"} | form_data)
 
 
 def add(client: Client, workspace: Workspace, text: str, **form_data: Any) -> Any:
@@ -30,7 +30,7 @@ def confirm(client: Client, workspace: Workspace, preview: Any, text: str, **for
     match = re.search(r'name="token" value="(\w+)"', preview.content.decode())
     carried = base64.b64encode(zlib.compress(text.encode())).decode()
     values = {"carried": carried, "do": "add", "token": match[1] if match else ""}
-    return client.post(f"/w/{workspace.pk}/entries/plan/", values | form_data, follow=True)
+    return client.post(f"/w/{workspace.pk}/backlog/plans/import/", values | form_data, follow=True)
 
 
 # --- a plan ---
@@ -109,7 +109,7 @@ def test_a_bad_file_is_reported(otto: Client, workspace: Workspace, data: bytes,
 )
 def test_what_does_not_arrive_whole_adds_nothing(otto: Client, workspace: Workspace, carried: str) -> None:
     before = Entry.objects.count()
-    response = otto.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "do": "add", "key": "\x00"})
+    response = otto.post(f"/w/{workspace.pk}/backlog/plans/import/", {"carried": carried, "do": "add", "key": "\x00"})
     assert response.status_code == 422 and Entry.objects.count() == before
 
 
@@ -122,6 +122,11 @@ def test_odd_plans_are_answered(otto: Client, workspace: Workspace, text: str) -
 
 def test_exceeding_the_remaining_budget_is_reported(otto: Client, workspace: Workspace) -> None:
     assert "more than available" in in_line(plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode())
+
+
+def test_entries_whose_budget_pays_no_round_are_counted(otto: Client, workspace: Workspace) -> None:
+    seen = in_line(plan(otto, workspace, "- [ ] A (budget: $0.01)\n- [ ] B (budget: $1)").content.decode())
+    assert "1 has less than the $0.05 that a round needs: blocked until you raise its budget" in seen
 
 
 # --- a plan again ---

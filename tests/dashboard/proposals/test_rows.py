@@ -176,14 +176,14 @@ def test_what_was_applied_is_undone_until_an_entry_of_it_has_begun(shop: Workspa
 def test_the_same_is_asked_again_where_it_was_asked(shop: Workspace) -> None:
     planned = a_run(shop)
     Run.objects.filter(pk=planned.pk).update(goal="Speak & ISO/8601 " + "x" * 2000)
-    goal = f"/w/{shop.pk}/entries/goal/"
+    goal = f"/w/{shop.pk}/backlog/plans/"
     assert shown_run(planned)["again"] == f"{goal}?goal=Speak%20%26%20ISO%2F8601%20{'x' * 1983}"
     assert shown_run(planned, Role.VIEWER)["again"] == ""
     entry = an_entry(shop)
     rearranged = a_rearranging_run(shop, {"kind": "hold", "entry": f"#{entry.seq}"})
     assert shown_run(rearranged)["again"] == f"{goal}#orchestrate-h"
     Run.objects.filter(pk=rearranged.pk).update(subject=entry)
-    assert shown_run(rearranged)["again"] == f"/w/{shop.pk}/entries/{entry.pk}/?tab=children"
+    assert shown_run(rearranged)["again"] == f"/w/{shop.pk}/backlog/{entry.pk}/?tab=children"
     assert shown_run(a_running_run(shop).run)["again"] == ""
 
 
@@ -213,7 +213,7 @@ def test_the_executor_is_named_where_entries_were_added_and_it_does_not_run(
     entry = an_entry(shop)
     run = a_run(shop, "A") if kind == "add" else a_rearranging_run(shop, {"kind": kind, "entry": f"#{entry.seq}"})
     Executor.objects.filter(pk=shop.pk).update(state=state)
-    address = f"/w/{shop.pk}/entries/runs/{run.pk}/apply/"
+    address = f"/w/{shop.pk}/backlog/plans/{run.pk}/apply/"
     otto = client_of("otto", "operator", shop)
     seen = otto.post(address, {"proposal": run.proposals.get().pk}, headers={"HX-Request": "true"}).content.decode()
     assert sentence in seen and f"result {tone}" in seen and ("press Start" in seen) is ("press Start" in sentence)
@@ -225,7 +225,7 @@ def test_an_outdated_proposal_and_what_waits_for_it_are_a_warning(shop: Workspac
     otto = client_of("otto", "operator", shop)
     picks = list(run.proposals.values_list("pk", flat=True))
     seen = otto.post(
-        f"/w/{shop.pk}/entries/runs/{run.pk}/apply/", {"proposal": picks}, headers={"HX-Request": "true"}
+        f"/w/{shop.pk}/backlog/plans/{run.pk}/apply/", {"proposal": picks}, headers={"HX-Request": "true"}
     ).content.decode()
     assert (
         "proposal 1 is outdated" in seen
@@ -238,7 +238,7 @@ def test_proposals_of_another_run_are_not_decided(shop: Workspace) -> None:
     run, other = a_run(shop, "A"), a_run(shop, "B")
     otto = client_of("otto", "operator", shop)
     for verb, field in (("apply", "proposal"), ("reject", "proposal"), ("reopen", "reopen")):
-        assert otto.post(f"/w/{shop.pk}/entries/runs/{run.pk}/{verb}/", {field: other.proposals.get().pk}).status_code == 404
+        assert otto.post(f"/w/{shop.pk}/backlog/plans/{run.pk}/{verb}/", {field: other.proposals.get().pk}).status_code == 404
     assert other.proposals.get().state == "open"
 
 
@@ -260,12 +260,12 @@ def test_the_page_of_goals_has_the_agents_of_this_workspace_and_their_limits(ana
             "orchestrator": {"agent": {"command": "x"}, "run_usd": 0.5, "apply": "safe"},
         }
     )
-    seen = ana.get(f"/w/{shop.pk}/entries/goal/", {"goal": "x" * 30_000}).context
+    seen = ana.get(f"/w/{shop.pk}/backlog/plans/", {"goal": "x" * 30_000}).context
     assert {name: seen[name] for name in ("planner", "limit", "planner_adds", "orchestrator", "orchestrator_limit", "orchestrator_applies")} == {
         "planner": "Claude Code", "limit": 250_000, "planner_adds": False, "orchestrator": "your command", "orchestrator_limit": 500_000,
         "orchestrator_applies": True}  # fmt: skip
     assert (len(seen["goal"]), seen["own_agent"]) == (goals.MAX_GOAL, "Claude Code")
-    none = ana.get(f"/w/{a_workspace(name='None').pk}/entries/goal/").context
+    none = ana.get(f"/w/{a_workspace(name='None').pk}/backlog/plans/").context
     assert not any(
         none[name]
         for name in (
@@ -316,7 +316,7 @@ def test_a_form_that_is_refused_comes_back_as_it_was_typed(
     shown = (
         {"priority": "high", "depends_on": "", "rounds": str(first.budget_rounds)} if kind == "change" else {"content": "A\n\nB"}
     )
-    otto, address = client_of("otto", "operator", shop), f"/w/{shop.pk}/entries/runs/{run.pk}/proposals/{proposal.pk}/"
+    otto, address = client_of("otto", "operator", shop), f"/w/{shop.pk}/backlog/plans/{run.pk}/proposals/{proposal.pk}/"
     form = otto.get(address)
     assert (form.status_code, form.context["form_data"], form.context["problem"]) == (200, shown, "")
     assert form.context["priorities"] == ["critical", "high", "medium", "low"]
@@ -335,7 +335,7 @@ def test_a_form_of_a_change_that_is_good_leads_back_to_its_run(shop: Workspace) 
         {"kind": "change", "entry": f"#{first.seq}", "priority": "high"},
         {"kind": "merge", "entry": f"#{second.seq}", "with": f"#{third.seq}"},
     )
-    otto, home = client_of("otto", "operator", shop), f"/w/{shop.pk}/entries/runs/{run.pk}/"
+    otto, home = client_of("otto", "operator", shop), f"/w/{shop.pk}/backlog/plans/{run.pk}/"
     form = {"content": "Both\r\nof them", "priority": "low", "depends_on": f"{third.seq} #{second.seq}", "rounds": "7"}
     for proposal in run.proposals.all():
         seen = otto.post(f"{home}proposals/{proposal.pk}/", form)

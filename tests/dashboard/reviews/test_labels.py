@@ -26,8 +26,9 @@ NEW = ("ana", 2, "approve")
     [
         ("draft", {}, "A draft by bea, with no change proposed; no approval requested yet."),
         ("draft", {"proposals": 1}, "A draft by bea, with 1 change proposed; no approval requested yet."),
-        ("open", {"proposals": 2, "decisions": [OLD]}, "bea proposes 2 changes; 2 more approvals will apply them."),
-        ("open", {"proposals": 2, "decisions": [OLD, NEW]}, "bea proposes 2 changes; 1 more approval will apply them."),
+        ("open", {"proposals": 2, "decisions": [OLD]}, "bea proposes 2 changes. 2 more approvals will apply them."),
+        ("open", {"proposals": 2, "decisions": [OLD, NEW]}, "bea proposes 2 changes. 1 more approval will apply them."),
+        ("open", {"decisions": [OLD, NEW]}, "bea proposes no change. 1 more approval will confirm the figures."),
         ("approved", {"decisions": [OLD, NEW]}, "Approved by ana: no changes proposed."),
         ("approved", {"proposals": 1, "decisions": [NEW, ("vi", 2, "approve")]}, "Approved by ana and vi: 1 change was applied."),
         ("approved", {"proposals": 3, "decisions": [OLD, NEW]}, "Approved by ana: 3 changes were applied."),

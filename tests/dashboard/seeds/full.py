@@ -48,11 +48,11 @@ def full() -> Full:
     workspace = seed.empty("Invoices", cap="900", budget="1000", max_workers=6)
     dice = random.Random(11)
     created = _backlog(workspace, dice)
-    seed.worker(slots=12)
-    seed.tick()
     dear = _history(workspace, created, dice)
     _ledger(workspace, created, dice)
     ended = _past_sessions(workspace, created)
+    seed.worker(slots=12)  # only now: who is not heard of for a while is offline
+    seed.tick()
     control.start(workspace.pk, by=seed.ANA)
     dispatch.cycle(workspace.pk)
     live = _at_work(workspace)

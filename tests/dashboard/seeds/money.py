@@ -32,8 +32,8 @@ ROUNDS: dict[int, list[tuple[str, float | None]]] = {
 }
 
 
-def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Workspace:
-    """Twelve entries, a day old, three of them at work."""
+def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75", times: int = 2) -> Workspace:
+    """Twelve entries, a day old, three of them at work. `times`: how often each of four had a session; three make a forecast."""
     dice = random.Random(7)
     workspace = seed.empty(name, cap="50", budget=budget)
     Workspace.objects.filter(pk=workspace.pk).update(created_at=now() - timedelta(hours=23))
@@ -44,7 +44,7 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
         Account.objects.filter(pk=entry.pk).update(budget=amounts.usd(["6", "10", "8", "2.5", "4"][seq % 5]))
     for seq, rounds in ROUNDS.items():
         _rounds(workspace, by_seq[seq], rounds, dice)
-    _sessions(workspace, [by_seq[2], by_seq[3], by_seq[5], by_seq[9]])
+    _sessions(workspace, [by_seq[2], by_seq[3], by_seq[5], by_seq[9]] * times)
     for n in range(30):
         book(workspace, None, f"{0.04 + 0.01 * (n % 7):.2f}", Category.ORCHESTRATOR, hours=22 - n * 0.7)
     for n in range(6):
@@ -127,8 +127,10 @@ def _rounds(workspace: Workspace, entry: Entry, rounds: list[tuple[str, float | 
 
 def _sessions(workspace: Workspace, worked: list[Entry]) -> None:
     """Settled holds of the last hours, from which the forecast is made."""
-    for n, entry in enumerate(worked * 2):
-        times = {"opened_at": now() - timedelta(hours=4 - n * 0.45), "settled_at": now() - timedelta(hours=3.3 - n * 0.4)}
+    earlier = (len(worked) - 8) * 0.45
+    for n, entry in enumerate(worked):
+        opened, settled = 4 + earlier - n * 0.45, 3.3 + earlier - n * 0.4
+        times = {"opened_at": now() - timedelta(hours=opened), "settled_at": now() - timedelta(hours=settled)}
         Hold.objects.create(
             project_id=workspace.pk,
             account_id=entry.pk,

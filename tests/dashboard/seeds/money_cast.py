@@ -32,7 +32,7 @@ def vera(day: Workspace) -> Client:
 
 
 def at(workspace: Workspace, tail: str = "") -> str:
-    return f"/w/{workspace.pk}/budget/{tail}"
+    return f"/w/{workspace.pk}/money/{tail}"
 
 
 def entry(workspace: Workspace, seq: int) -> Entry:

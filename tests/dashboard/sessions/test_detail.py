@@ -101,7 +101,7 @@ def test_its_steps_are_those_of_the_workspace_and_only_an_open_doubt_is_a_questi
 def test_a_hold_after_the_round_is_requested_cancelled_and_refused_once_over(shop: Workspace) -> None:
     otto = client_of("otto", "operator", shop)
     session = a_session(an_entry(shop))
-    address = f"/w/{shop.pk}/workers/{session.pk}/hold/"
+    address = f"/w/{shop.pk}/sessions/{session.pk}/hold/"
     for form, sentence, by in (
         ({}, "#1 will be on hold after this round", "otto"),
         ({"hold": "0"}, "#1 continues after this round", ""),
@@ -114,11 +114,11 @@ def test_a_hold_after_the_round_is_requested_cancelled_and_refused_once_over(sho
 
 def test_the_tabs_of_a_session(ana: Client, shop: Workspace) -> None:
     session = a_session(an_entry(shop))
-    base = f"/w/{shop.pk}/workers/{session.pk}/"
+    base = f"/w/{shop.pk}/sessions/{session.pk}/"
     assert [ana.get(base, {"tab": tab}).context["where"] for tab in ("", "events", "odd")] == ["summary", "events", "summary"]
     assert ana.get(base, {"tab": "log"}).url == f"{base}log/"  # type: ignore[attr-defined]
     other = a_workspace(name="Other")
-    assert ana.get(f"/w/{other.pk}/workers/{session.pk}/").status_code == 404
+    assert ana.get(f"/w/{other.pk}/sessions/{session.pk}/").status_code == 404
 
 
 # The list
@@ -146,12 +146,19 @@ def test_a_lane_begins_with_its_claim_until_it_has_phases(shop: Workspace) -> No
 def test_lanes_beyond_the_limit_are_counted_and_their_clock_is_the_readers(
     shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [row_of(a_session(an_entry(shop))) for _ in range(3)]
+    rows = [row_of(set_(a_session(an_entry(shop)), claimed_at=NOON - timedelta(minutes=n))) for n in (17, 3, -1)]
     for limit, more in ((3, 0), (2, 1)):
         monkeypatch.setattr(timeline, "MAX_LANES", limit)
         assert timeline.draw(rows, NOON)["lanes_more"] == more
     with timezone.override("Asia/Kathmandu"):
         assert "17:45" in timeline.draw(rows, NOON)["lanes"]
+
+
+def test_the_lanes_are_as_long_as_the_sessions_and_an_hour_at_most(shop: Workspace) -> None:
+    session = a_session(an_entry(shop))
+    for began, minutes in ((-1, 5), (0, 5), (4, 5), (5, 10), (57, 60), (600, 60)):
+        set_(session, claimed_at=NOON - timedelta(minutes=began))
+        assert f"Sessions of the last {minutes} minutes" in timeline.draw([row_of(session)], NOON)["lanes"]
 
 
 def listed(shop: Workspace, **query: str) -> dict[str, Any]:
@@ -242,7 +249,7 @@ def test_the_grid_has_the_quietest_first_unless_another_order_is_chosen(mixed: W
 
 
 def csv_of(client: Client, shop: Workspace, **query: str) -> list[list[str]]:
-    response = client.get(f"/w/{shop.pk}/workers/", query | {"format": "csv"})
+    response = client.get(f"/w/{shop.pk}/sessions/", query | {"format": "csv"})
     return [line.split(",") for line in b"".join(response.streaming_content).decode().splitlines()]  # type: ignore[attr-defined]
 
 
@@ -277,4 +284,4 @@ def test_the_last_lines_of_a_row_are_the_newest(ana: Client, shop: Workspace) ->
     LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", f"line {n}"] for n in range(1, 13)], size=1)
     seen = views.peek(page_request(shop), session_id=session.pk)
     assert [n for n in range(1, 13) if f">line {n}<" in seen["lines"]] == list(range(5, 13)), seen["lines"]
-    assert seen["name"] == f"lines-{session.pk}" and f"/workers/{session.pk}/log/?at=12#L12" in seen["lines"]
+    assert seen["name"] == f"lines-{session.pk}" and f"/sessions/{session.pk}/log/?at=12#L12" in seen["lines"]

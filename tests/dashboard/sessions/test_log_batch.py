@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils.timezone import now
 
 from dashboard.sessions import agent_log_lines, ansi, log_lines, log_page
@@ -68,9 +69,11 @@ def test_a_part_has_its_lines_and_where_the_log_ends(
 
 
 def test_an_open_page_asks_for_what_is_new_with_its_level(session: Session) -> None:
-    seen = batch(session, live="log:abc", log_after="2", log_level="checks", at="1", q="begins", level="error")
+    seen = batch(
+        session, live="log:abc", build=settings.BUILD, log_after="2", log_level="checks", at="1", q="begins", level="error"
+    )
     assert (numbers(seen), seen["search_result"], seen["ignored"]) == ([3, 4], None, [])
-    seen = batch(session, live="log:abc", log_after="2", log_count="1")
+    seen = batch(session, live="log:abc", build=settings.BUILD, log_after="2", log_count="1")
     assert (numbers(seen), seen["newest"]) == ([], 7)
 
 

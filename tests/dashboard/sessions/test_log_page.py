@@ -27,7 +27,7 @@ def session(workspace: Workspace) -> Session:
 
 @pytest.fixture
 def log(session: Session) -> str:
-    return f"/w/{session.workspace_id}/workers/{session.pk}/log/"
+    return f"/w/{session.workspace_id}/sessions/{session.pk}/log/"
 
 
 def write(session: Session, lines: int, *, each: int = 100, first: int = 1, text: str = "line") -> None:
@@ -145,7 +145,7 @@ def test_what_is_ignored_is_named(ana: Client, session: Session, log: str) -> No
 def test_others_see_nothing_of_it(nils: Client, ana: Client, session: Session, log: str) -> None:
     assert nils.get(log).status_code == 404
     other = seed.empty("Other")
-    assert ana.get(f"/w/{other.pk}/workers/{session.pk}/log/").status_code == 404
+    assert ana.get(f"/w/{other.pk}/sessions/{session.pk}/log/").status_code == 404
 
 
 def test_a_hundred_thousand_lines_cost_no_more_than_two_thousand(ana: Client, session: Session, log: str) -> None:
@@ -169,7 +169,7 @@ def test_a_hundred_thousand_lines_are_searched_in_portions(ana: Client, session:
 def test_the_script_learns_of_the_end_of_a_session(ana: Client, workspace: Workspace) -> None:
     ended = Session.objects.filter(workspace=workspace, status="ended").first()
     assert ended is not None
-    address = f"/w/{workspace.pk}/workers/{ended.pk}/log/"
+    address = f"/w/{workspace.pk}/sessions/{ended.pk}/log/"
     assert "■ Final: no output" in text_of(ana, address)
     assert 'data-over="1"' in text_of(ana, address, fragment="log")
 

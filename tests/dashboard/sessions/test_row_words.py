@@ -22,11 +22,11 @@ def test_each_figure_and_time_has_its_column(ana: Client) -> None:
     at = now()
     Session.objects.filter(pk=at_work.pk).update(claimed_at=at - timedelta(hours=5), last_output_at=at - timedelta(hours=2))
     Session.objects.filter(pk=over.pk).update(claimed_at=at - timedelta(minutes=31), ended_at=at - timedelta(minutes=1))
-    table = rows(ana, f"/w/{shop.pk}/workers/", fragment="workers")
+    table = rows(ana, f"/w/{shop.pk}/sessions/", fragment="workers")
     running = next(row for row in table if "#1 Parse" in row)
-    assert "| 1 | $0.30 / $0.70 | 5h 00m | quiet 2h 00m |" in running, running
+    assert "| Implementing, round 1: session of #1 | 5h 00m | quiet 2h 00m | $0.30 of $0.70 |" in running, running
     after = next(row for row in table if "#2 Print" in row)
-    assert "| 1 | $0.30 / $0.70 | 30m 00s | ended" in after, after
+    assert "| Failed round 1 session of #2 | 30m 00s | 1m ago | $0.30 of $0.70 |" in after, after
 
 
 def test_the_form_takes_back_a_hold_that_was_requested(db: None) -> None:
@@ -35,6 +35,6 @@ def test_the_form_takes_back_a_hold_that_was_requested(db: None) -> None:
     otto = client_of("otto", "operator", shop)
     for by, value, words in (("", "1", "Hold after this round"), ("bea", "0", "Do not hold after this round")):
         Session.objects.filter(pk=session.pk).update(hold_after_by=by)
-        page = otto.get(f"/w/{shop.pk}/workers/{session.pk}/").content.decode()
-        form = page.partition(f'action="/w/{shop.pk}/workers/{session.pk}/hold/"')[2].partition("</form>")[0]
+        page = otto.get(f"/w/{shop.pk}/sessions/{session.pk}/").content.decode()
+        form = page.partition(f'action="/w/{shop.pk}/sessions/{session.pk}/hold/"')[2].partition("</form>")[0]
         assert f'name="hold" value="{value}"' in form and words in " ".join(form.split())

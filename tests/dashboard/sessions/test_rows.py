@@ -63,12 +63,10 @@ def test_a_row_is_late_when_its_worker_was_not_seen_for_half_a_lease(settings: A
     assert not build_row(a_session(), CONFIG, NOW).late
 
 
-def test_a_row_has_the_cost_of_its_round_and_of_its_entry_and_can_be_stopped_once() -> None:
+def test_a_row_has_the_cost_of_its_round_and_of_its_entry() -> None:
     row = build_row(a_session(hold=Hold(amount=10, drawn=4)), CONFIG, NOW)
-    assert (row.round_cost, row.entry_cost, row.can_stop) == (4, 9, True)
+    assert (row.round_cost, row.entry_cost) == (4, 9)
     assert build_row(a_session(), CONFIG, NOW).round_cost is None
-    for more in ({"stop_wanted_at": NOW}, {"status": "ended", "outcome": "failed"}):
-        assert not build_row(a_session(**more), CONFIG, NOW).can_stop
 
 
 @pytest.mark.parametrize(

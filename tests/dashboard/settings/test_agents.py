@@ -22,31 +22,31 @@ def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, 
     trouble(workspace)
     seen = text_of(otto, f"/w/{workspace.pk}/")
     assert "Agents cannot run" in seen and "Set a valid key among the workspace&#x27;s secrets" in seen
-    otto.post(f"/w/{workspace.pk}/agents/retry/")
-    assert "Agents cannot run" not in text_of(otto, f"/w/{workspace.pk}/agents/")
+    otto.post(f"/w/{workspace.pk}/settings/agents/retry/")
+    assert "Agents cannot run" not in text_of(otto, f"/w/{workspace.pk}/settings/agents/")
 
 
 def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Workspace) -> None:
-    form = {"name": "OPENAI_API_KEY", "value": "sk-so-very-secret", "next": f"/w/{workspace.pk}/agents/"}
-    assert ana.post(f"/w/{workspace.pk}/agents/secrets/", form).status_code == 303
+    form = {"name": "OPENAI_API_KEY", "value": "sk-so-very-secret", "next": f"/w/{workspace.pk}/settings/agents/"}
+    assert ana.post(f"/w/{workspace.pk}/settings/agents/secrets/", form).status_code == 303
     assert secrets.for_agents(workspace.pk) == {"OPENAI_API_KEY": "sk-so-very-secret"}
-    for page in (f"/w/{workspace.pk}/agents/", f"/w/{workspace.pk}/"):
+    for page in (f"/w/{workspace.pk}/settings/agents/", f"/w/{workspace.pk}/"):
         assert "sk-so-very-secret" not in text_of(ana, page)
-    ana.post(f"/w/{workspace.pk}/agents/secrets/OPENAI_API_KEY/remove/")
+    ana.post(f"/w/{workspace.pk}/settings/agents/secrets/OPENAI_API_KEY/remove/")
     assert not Secret.objects.exists()
 
 
 def test_only_an_admin_sets_secrets(otto: Client, workspace: Workspace) -> None:
-    response = otto.post(f"/w/{workspace.pk}/agents/secrets/", {"name": "A_KEY", "value": "some value"})
+    response = otto.post(f"/w/{workspace.pk}/settings/agents/secrets/", {"name": "A_KEY", "value": "some value"})
     assert response.status_code == 403 and not Secret.objects.exists()
-    assert 'id="secret-value"' not in text_of(otto, f"/w/{workspace.pk}/agents/")
+    assert 'id="secret-value"' not in text_of(otto, f"/w/{workspace.pk}/settings/agents/")
 
 
 def test_what_the_config_holds_for_agents_is_named_but_not_shown(vera: Client, workspace: Workspace) -> None:
     row = Executor.objects.get(pk=workspace.pk)
     row.config = {**row.config, "agent": {"kind": "claude_code", "env": {"ANTHROPIC_API_KEY": "sk-in-the-config"}}}
     row.save()
-    seen = text_of(vera, f"/w/{workspace.pk}/agents/")
+    seen = text_of(vera, f"/w/{workspace.pk}/settings/agents/")
     assert "Claude Code" in seen and "ANTHROPIC_API_KEY" in seen and "sk-in-the-config" not in seen
 
 
@@ -55,7 +55,7 @@ def test_a_session_that_waits_for_its_provider_is_marked(ana: Client, workspace:
     assert session is not None
     Session.objects.filter(pk=session.pk).update(waiting_for="429, attempt 3 of 10", waiting_until=now())
     assert "waiting for the provider: 429, attempt 3 of 10" in text_of(ana, f"/w/{workspace.pk}/")
-    assert "Waiting for the provider: 429" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert "Waiting for the provider: 429" in text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/")
 
 
 def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspace) -> None:
@@ -77,16 +77,16 @@ def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspa
     round_.review = {"verdict": "objections", "reasons": ["<i>add</i> subtracts"]}
     round_.prompt = "# Task 1, round 1"
     round_.save()
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{round_.entry_id}/rounds/{round_.number}/")
+    seen = text_of(ana, f"/w/{workspace.pk}/backlog/{round_.entry_id}/rounds/{round_.number}/")
     for fact in ("pytest -q", "1.25 s", "newly failing: t.b", "&lt;b&gt;no", "flaky", "&lt;i&gt;add", "# Task 1, round 1"):
         assert fact in seen, fact
 
 
 def test_the_page_costs_the_same_whatever_there_is(ana: Client, workspace: Workspace) -> None:
-    few = statements(ana, f"/w/{workspace.pk}/agents/")
+    few = statements(ana, f"/w/{workspace.pk}/settings/agents/")
     for n in range(20):
         secrets.put(workspace.pk, f"KEY_{n}", "value-value", by=seed.ANA)
-    assert statements(ana, f"/w/{workspace.pk}/agents/") == few
+    assert statements(ana, f"/w/{workspace.pk}/settings/agents/") == few
 
 
 def test_each_role_has_its_own_agent_and_limit_and_secrets_are_of_this_workspace(ana: Client, workspace: Workspace) -> None:
@@ -101,7 +101,7 @@ def test_each_role_has_its_own_agent_and_limit_and_secrets_are_of_this_workspace
         "planner": {"agent": {"kind": "gemini"}, "run_usd": 0.4},
     }
     row.save()
-    page = ana.get(f"/w/{workspace.pk}/agents/").context
+    page = ana.get(f"/w/{workspace.pk}/settings/agents/").context
     assert [(role["does"], role["agent"].kind, role["limit"]) for role in page["roles"]] == [
         ("Implements", "codex", None), ("Reviews each diff", "claude_code", 200_000), ("Verifies the criteria", "aider", 300_000),
         ("Plans", "gemini", 400_000)]  # fmt: skip
@@ -113,6 +113,6 @@ def test_a_retry_is_of_this_workspace_alone(otto: Client, workspace: Workspace) 
     other = seed.empty("Other")
     for each in (workspace, other):
         trouble(each)
-    otto.post(f"/w/{workspace.pk}/agents/retry/")
+    otto.post(f"/w/{workspace.pk}/settings/agents/retry/")
     assert [Executor.objects.get(pk=each.pk).trouble_code for each in (workspace, other)] == ["", "auth"]
-    assert otto.post(f"/w/{other.pk}/agents/retry/").status_code == 404
+    assert otto.post(f"/w/{other.pk}/settings/agents/retry/").status_code == 404

@@ -45,7 +45,7 @@ def adam(shop: Workspace) -> Client:
 
 
 def at(workspace: Workspace, tail: str = "") -> str:
-    return f"/w/{workspace.pk}/notices/{tail}"
+    return f"/w/{workspace.pk}/settings/notices/{tail}"
 
 
 def table(client: Client, workspace: Workspace) -> list[dict[str, str]]:

@@ -69,6 +69,11 @@ PROBES = ["livez", "healthz", "readyz"]
 """They answer before anything looks at the request."""
 
 
+def leads_on(statuses: dict[str, int]) -> bool:
+    """An address of an earlier release sends the form to the page, whoever asks: that one looks at who it is."""
+    return statuses.pop(addresses.MOVED) == 308
+
+
 def refused(statuses: dict[str, int]) -> set[str]:
     return {name for name, status in statuses.items() if status == 403}
 
@@ -85,12 +90,14 @@ def test_a_viewer_changes_nothing_anywhere(workspace: Workspace, vera: Client) -
 def test_for_who_belongs_elsewhere_there_is_no_such_workspace(workspace: Workspace, nils: Client) -> None:
     seed.empty("Elsewhere")
     statuses = sent(nils, workspace)
+    assert leads_on(statuses)
     inside = {address.name for address, _ in forms() if "workspace_id" in address.parts}
     assert {statuses[name] for name in statuses if name.split(" ")[0] in inside} <= {404, 405}
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login(workspace: Workspace) -> None:
     statuses = sent(Client(), workspace)
+    assert leads_on(statuses)
     assert set(statuses.values()) <= {200, 302, 401, 405}
     assert [name for name, status in statuses.items() if status == 200] == sorted([*PROBES, "keys"])
 

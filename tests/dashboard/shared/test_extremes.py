@@ -34,12 +34,12 @@ def member(bea: Client, workspace: Workspace) -> Workspace:
 
 def all_pages(client: Client, workspace: Workspace) -> None:
     for page in PAGES:
-        response = client.get(f"/w/{workspace.pk}/budget/{page}")
+        response = client.get(f"/w/{workspace.pk}/money/{page}")
         assert response.status_code == 200, page
         assert not re.search(r"(?i)\bnan\b|infinity", in_line(response.content.decode())), page
         assert len(response.content) < 1_000_000, page
     for entry in Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)[:3]:
-        assert client.get(f"/w/{workspace.pk}/entries/{entry.pk}/").status_code == 200
+        assert client.get(f"/w/{workspace.pk}/backlog/{entry.pk}/").status_code == 200
 
 
 def test_nothing(bea: Client, day: Any) -> None:
@@ -88,6 +88,6 @@ def test_a_preview_of_thousands_shows_the_first_and_counts_the_others(bea: Clien
     created = some_entries(workspace, *(Draft(f"do {n}", budget=0) for n in range(450)))
     for entry in created[:210]:
         caps.toggle_lock(entry.account, by=ANA)
-    page = in_line(bea.get(f"/w/{workspace.pk}/budget/reallocate/").content.decode())
+    page = in_line(bea.get(f"/w/{workspace.pk}/money/reallocate/").content.decode())
     assert "240 budgets of open entries would change, 210 locked would be skipped" in page and "Change 240 budgets now" in page
     assert "And 140 more." in page and "And 110 more." in page and page.count("<tr>") <= 2 * 101

@@ -42,8 +42,8 @@ def test_open_entries_and_locks_are_those_of_the_workspace(shop: Workspace) -> N
         other = Entry.objects.exclude(workspace=shop)[0]
         FileLock.objects.create(workspace=other.workspace, entry=other, path=name)
     assert counted(shop, "locked_paths") == 1
-    shown = header.nav(a_request(shop))
-    assert (shown["open_entries"], shown["locked_paths"], shown["queued_landings"], shown["at_work"]) == ("4", "1", "0", 1)
+    shown = [link for place in header.nav(a_request(shop))["places"] for link in place.links or [place.first]]
+    assert {link.page.name: link.count for link in shown if link.count} == {"Entries": "4", "Locks": "1", "At work": "1"}
 
 
 def test_landings_that_wait_for_muster_are_queued(shop: Workspace) -> None:
@@ -126,7 +126,7 @@ def test_the_header_has_the_limits_and_the_rest_of_this_workspace(shop: Workspac
     Executor.objects.filter(pk=shop.pk).update(config={"max_workers": 7})
     Session.objects.create(workspace=shop, role="plan", attempt=1, status="running")
     seen = header.build(a_request(shop))
-    assert (seen["left"], seen["max_workers"], seen["at_work"]) == (7_000_000, 7, 1)
+    assert (seen["project"].headroom, seen["max_workers"], seen["at_work"]) == (6_500_000, 7, 1)
     assert seen["stop_all"] == ("Stop 2 workers now", "Ends 2 running ($0.50 reserved) and turns dispatch off; commits are kept.")
     assert header.stop_all(1, 0) == ("Stop 1 worker now", "Ends 1 running and turns dispatch off; commits are kept.")
     assert header.stop_all(0, 900) == ("Turn dispatch off now", "No session is running; dispatch turns off.")
@@ -139,6 +139,8 @@ def sentences(shop: Workspace, role: Role = Role.ADMIN) -> list[tuple[str, str]]
 def test_alerts_are_in_the_order_of_their_urgency_and_each_only_where_it_applies(shop: Workspace) -> None:
     ticked(0)
     other = Workspace.objects.exclude(pk=shop.pk)[0]
+    assert sentences(shop) == [("odd", "No session worker is online: no session starts until one is (./muster worker)")]
+    a_worker()
     assert sentences(shop) == []
     Integration.objects.update_or_create(
         workspace=shop, defaults={"state": "red", "message": "It is red", "base_problem": "No merge\nlong"}
@@ -179,15 +181,6 @@ def test_a_session_that_does_not_stop_comes_first(shop: Workspace) -> None:
 
 
 # Addresses
-
-
-@pytest.mark.parametrize(
-    ("path", "section"),
-    [("/w/x/", ""), ("/w/x/entries/", "entries"), ("/w/x/entries/entry_1/", "entries"), ("/w/x/sessions/s/", "workers"),
-     ("/w/x/agents/", "settings"), ("/w/x/notices/", "settings"), ("/w/x/budget/ledger/", "budget"), ("/", "")],
-)  # fmt: skip
-def test_a_page_is_in_the_section_of_its_address(path: str, section: str) -> None:
-    assert page_request._section(path) == section
 
 
 def test_a_page_is_asked_for_by_its_address_without_the_parts(shop: Workspace) -> None:

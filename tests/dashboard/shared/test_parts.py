@@ -62,8 +62,8 @@ def test_a_moment_that_has_come_delays_no_entry() -> None:
 @pytest.mark.parametrize(
     ("seconds", "duration", "age"),
     [
-        (-3, "0s", "just now"), (4.9, "4s", "just now"), (5, "5s", "5 s ago"), (59, "59s", "59 s ago"), (60, "1m 00s", "1 min ago"),
-        (3599, "59m 59s", "59 min ago"), (3600, "1h 00m", "1 h ago"), (86_399, "23h 59m", "23 h ago"), (93_600, "1d 02h", "26 h ago"),
+        (-3, "0s", "just now"), (4.9, "4s", "just now"), (5, "5s", "5s ago"), (59, "59s", "59s ago"), (60, "1m 00s", "1m ago"),
+        (3599, "59m 59s", "59m ago"), (3600, "1h 00m", "1h ago"), (86_399, "23h 59m", "23h ago"), (93_600, "1d 02h", "26h ago"),
     ],
 )  # fmt: skip
 def test_times_change_their_unit_at_its_bound(seconds: float, duration: str, age: str) -> None:
@@ -118,7 +118,7 @@ def test_a_confirmation_is_for_one_person_action_subject_and_workspace(shop: Wor
 
 @pytest.mark.parametrize(
     ("where", "leads_to"),
-    [("/w/x/entries/", "/w/x/entries/"), ("https://evil.example/", None), ("//evil.example/", None), ("", None)],
+    [("/w/x/backlog/", "/w/x/backlog/"), ("https://evil.example/", None), ("//evil.example/", None), ("", None)],
 )
 def test_a_form_leads_back_to_a_page_of_this_site_alone(shop: Workspace, where: str, leads_to: str | None) -> None:
     assert return_url(posted(shop, "", next=where)) == (leads_to or f"/w/{shop.pk}/")
@@ -129,27 +129,27 @@ def test_a_form_leads_back_to_a_page_of_this_site_alone(shop: Workspace, where: 
 
 def test_a_region_differs_by_what_it_shows_and_not_by_tokens_and_clocks() -> None:
     html = '<input name="csrfmiddlewaretoken" value="{}"><time class="num" data-ago="2026">{}</time><p>{}</p>'
-    single = region_versions.of(html.format("a", "1 s ago", "x"))
-    assert single == region_versions.of(html.format("b", "2 s ago", "x")) != region_versions.of(html.format("a", "1 s ago", "y"))
+    single = region_versions.of(html.format("a", "1s ago", "x"))
+    assert single == region_versions.of(html.format("b", "2s ago", "x")) != region_versions.of(html.format("a", "1s ago", "y"))
     assert region_versions.parse("nav,header:1f0c,,") == {"nav": "", "header": "1f0c"}
     assert len(region_versions.parse(",".join(f"r{n}" for n in range(50)))) == 40
 
 
-def test_only_what_changed_is_sent_and_a_region_that_fails_stops_no_other() -> None:
+def test_only_what_changed_is_sent_and_a_region_that_fails_stops_no_other(settings: Any) -> None:
     def render(name: str) -> str:
         if name == "broken":
             raise RuntimeError
         return name
 
     shown = {"same": region_versions.of("same"), "broken": "", "new": "x"}
-    answer = json.loads(region_versions.answer(shown, shown, render).content)
+    answer = json.loads(region_versions.answer(shown, shown, render, build=settings.BUILD).content)
     assert answer == {"regions": {"new": {"version": region_versions.of("new"), "html": "new"}}, "failed": ["broken"]}
 
     def gone(name: str) -> str:
         raise NotFound("gone")
 
     with pytest.raises(NotFound):
-        region_versions.answer({"new": ""}, ["new"], gone)
+        region_versions.answer({"new": ""}, ["new"], gone, build=settings.BUILD)
 
 
 # Stopping
@@ -242,15 +242,15 @@ def test_events_and_ids_lead_to_the_pages_that_there_are(shop: Workspace) -> Non
     here, gone, theirs = an_entry(shop), an_entry(shop), an_entry(a_workspace(name="Other"))
     Entry.objects.filter(pk=gone.pk).update(deleted_at=NOW)
     base = f"/w/{shop.pk}"
-    links = {here.pk: Link("#1", f"{base}/entries/{here.pk}/"), gone.pk: Link("#2", "")}
+    links = {here.pk: Link("#1", f"{base}/backlog/{here.pk}/"), gone.pk: Link("#2", "")}
     assert fragments.entry_links(page_request(shop), {here.pk, gone.pk, theirs.pk, "sess_1", shop.pk}) == links
     for object_id, data, about, session in (
         (here.pk, {}, links[here.pk], ""),
         (gone.pk, {}, links[gone.pk], ""),
-        ("sess_1", {"entry": here.pk}, links[here.pk], f"{base}/workers/sess_1/"),
-        ("sess_1", {}, None, f"{base}/workers/sess_1/"),
-        ("rev_1", {"number": 3, "entry": here.pk}, Link("review #3", f"{base}/budget/reviews/rev_1/"), ""),
-        ("rev_1", [], Link("review #?", f"{base}/budget/reviews/rev_1/"), ""),
+        ("sess_1", {"entry": here.pk}, links[here.pk], f"{base}/sessions/sess_1/"),
+        ("sess_1", {}, None, f"{base}/sessions/sess_1/"),
+        ("rev_1", {"number": 3, "entry": here.pk}, Link("review #3", f"{base}/money/reviews/rev_1/"), ""),
+        ("rev_1", [], Link("review #?", f"{base}/money/reviews/rev_1/"), ""),
         ("", {}, None, ""),
     ):
         event = Event.objects.create(workspace=shop, actor="ana", actor_kind="human", verb="x.y", object_id=object_id, data=data)
@@ -280,10 +280,10 @@ def test_a_session_at_work_has_its_silence_and_its_money(fields: dict[str, int],
     )
     assert fragments._worker(session) == {
         "session": session, "entry": session.entry, "status": "running", "phase": labels.PHASES["implementation"],
-        "cost": 0, "hold": 0, "quiet": quiet,
+        "cost": 0, "quiet": quiet,
     }  # fmt: skip
     session.hold = Hold(amount=9, drawn=4)
-    assert [fragments._worker(session)[name] for name in ("cost", "hold")] == [4, 9]
+    assert fragments._worker(session)["cost"] == 4
 
 
 # Caps

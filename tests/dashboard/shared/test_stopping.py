@@ -24,7 +24,7 @@ def end(session: Session) -> None:
 
 
 def stop(workspace: Workspace) -> str:
-    return f"/w/{workspace.pk}/executor/stop/"
+    return f"/w/{workspace.pk}/settings/executor/stop/"
 
 
 @pytest.mark.parametrize("word", ["", "stop", "made-up", "x" * 5000])
@@ -72,7 +72,7 @@ def test_one_that_does_not_answer_is_named_with_a_way_on(otto: Client, workspace
 def test_a_kill_asks_and_is_recorded(otto: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
-    confirmed(otto, f"/w/{workspace.pk}/workers/{session.pk}/kill/")
+    confirmed(otto, f"/w/{workspace.pk}/sessions/{session.pk}/kill/")
     session.refresh_from_db()
     assert session.kill_wanted_at is not None and session.stop_wanted_at is not None
     assert Event.objects.get(verb="session.kill").actor == "otto"
@@ -89,23 +89,23 @@ def test_the_second_person_to_stop_sees_who_was_first(otto: Client, ana: Client,
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
     armed = otto.get(stop(workspace)).context["confirmation"]["fields"]
-    ana.post(f"/w/{workspace.pk}/executor/pause/")
+    ana.post(f"/w/{workspace.pk}/settings/executor/pause/")
     assert otto.post(stop(workspace), armed).status_code == 303
     assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
 
 
 def test_an_action_on_an_outdated_state_names_who_changed_it(otto: Client, ana: Client, workspace: Workspace) -> None:
     seen = Executor.objects.get(pk=workspace.pk).version
-    ana.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen})
+    ana.post(f"/w/{workspace.pk}/settings/executor/pause/", {"version": seen})
     for _ in range(2):
-        response = otto.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen}, headers=HTMX)
+        response = otto.post(f"/w/{workspace.pk}/settings/executor/pause/", {"version": seen}, headers=HTMX)
         assert response.status_code == 409 and "ana changed the executor" in in_line(response.content.decode())
     assert Event.objects.filter(verb="executor.pause").count() == 1
 
 
 def test_a_pause_offers_to_be_taken_back(otto: Client, workspace: Workspace) -> None:
-    response = in_line(otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode())
-    assert f"/w/{workspace.pk}/executor/resume/" in response and "Undo" in response
+    response = in_line(otto.post(f"/w/{workspace.pk}/settings/executor/pause/", headers=HTMX).content.decode())
+    assert f"/w/{workspace.pk}/settings/executor/resume/" in response and "Undo" in response
     assert "Pausing" in shown(otto, workspace, "header") and "3 finishing" in shown(otto, workspace, "header")
 
 
@@ -125,7 +125,7 @@ def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Worksp
 @pytest.mark.parametrize("verb", ["stop", "kill"])
 def test_a_session_that_ends_before_the_confirmation_is_reported_as_ended(otto: Client, workspace: Workspace, verb: str) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
-    address = f"/w/{workspace.pk}/workers/{session.pk}/{verb}/"
+    address = f"/w/{workspace.pk}/sessions/{session.pk}/{verb}/"
     armed = otto.get(address).context["confirmation"]["fields"]
     end(session)
     response = otto.post(address, armed, headers=HTMX)
@@ -135,7 +135,7 @@ def test_a_session_that_ends_before_the_confirmation_is_reported_as_ended(otto: 
 
 def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
-    address = f"/w/{workspace.pk}/workers/{session.pk}/kill/"
+    address = f"/w/{workspace.pk}/sessions/{session.pk}/kill/"
     armed = otto.get(address).context["confirmation"]["fields"]
     assert [otto.post(address, armed).status_code for _ in range(2)] == [303, 303]
     assert Event.objects.filter(verb="session.kill").count() == 1
@@ -143,7 +143,7 @@ def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
 
 def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, workspace: Workspace) -> None:
     session, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
-    at = f"/w/{workspace.pk}/workers"
+    at = f"/w/{workspace.pk}/sessions"
     armed = otto.get(f"{at}/{session.pk}/stop/").context["confirmation"]["fields"]
     assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{session.pk}/kill")] == [409, 409]
     assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()

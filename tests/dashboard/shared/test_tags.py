@@ -37,8 +37,8 @@ def test_numbers_and_their_signs() -> None:
 
 
 def test_a_moment_is_counted_for_a_day_and_then_dated() -> None:
-    assert words(muster.ago(NOW - timedelta(minutes=5))) == "5 min ago" and "data-ago" in muster.ago(NOW)
-    assert words(muster.ago(NOW - timedelta(hours=23, minutes=59))) == "23 h ago"
+    assert words(muster.ago(NOW - timedelta(minutes=5))) == "5m ago" and "data-ago" in muster.ago(NOW)
+    assert words(muster.ago(NOW - timedelta(hours=23, minutes=59))) == "23h ago"
     dated = muster.ago(NOW - timedelta(days=1))
     assert words(dated) == "3 Aug 20:30" and "data-ago" not in dated
     assert (words(muster.ago(None)), words(muster.ago(None, "not yet")), words(muster.since(None))) == ("never", "not yet", "—")
@@ -115,3 +115,9 @@ def test_a_region_names_its_topics_and_how_often() -> None:
         and muster.status_word("held") == "on hold"
         and 'class="badge warn"' in muster.badge("held")
     )
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert muster.code("Fix `a < b` in `parse`") == "Fix <code>a &lt; b</code> in <code>parse</code>"
+    assert muster.code("a ` lone tick, <b>") == "a ` lone tick, &lt;b&gt;"
+    assert muster.code("``") == "``"

@@ -46,10 +46,14 @@ def test_every_time_of_the_money_is_in_the_persons_zone(bea: Client, day: Worksp
 def test_every_time_of_a_workspace_and_its_log_is_in_the_persons_zone(ana: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).get()
     live_in(KATHMANDU, "ana")
-    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/entries/{session.entry_id}/", f"/w/{workspace.pk}/agents/"):
+    for address in (
+        f"/w/{workspace.pk}/",
+        f"/w/{workspace.pk}/backlog/{session.entry_id}/",
+        f"/w/{workspace.pk}/settings/agents/",
+    ):
         assert all("UTC+05:45" in title for _, title in times_of(text_of(ana, address))), address
     clock = re.compile(r">(\d\d:\d\d):\d\d<")
-    shown = clock.search(text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/log/", fragment="log"))
+    shown = clock.search(text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/log/", fragment="log"))
     assert shown and abs(int(shown[1][3:]) - now().astimezone(ZoneInfo(KATHMANDU)).minute) in (0, 1, 59)
 
 

@@ -10,11 +10,11 @@ from dashboard.shared.texts import labels
     [
         (0, "just now"),
         (4.9, "just now"),
-        (42, "42 s ago"),
-        (60, "1 min ago"),
-        (3599, "59 min ago"),
-        (3600, "1 h ago"),
-        (80_000, "22 h ago"),
+        (42, "42s ago"),
+        (60, "1m ago"),
+        (3599, "59m ago"),
+        (3600, "1h ago"),
+        (80_000, "22h ago"),
     ],
 )
 def test_an_age_has_one_unit(seconds: float, expected: str) -> None:

@@ -125,7 +125,7 @@ def test_nothing_is_sent_unless_an_endpoint_is_set(settings, session: Session, m
 
 
 def test_the_page_links_to_the_trace(settings, session: Session, admin_client: Client) -> None:  # type: ignore[no-untyped-def]
-    page = f"/w/{session.workspace_id}/workers/{session.pk}/"
+    page = f"/w/{session.workspace_id}/sessions/{session.pk}/"
     trace, settings.OTLP_ENDPOINT = tracing.trace_id(session.pk), ""
     assert trace not in admin_client.get(page).content.decode()
     settings.OTLP_ENDPOINT, settings.TRACE_URL = "http://127.0.0.1:4318", "https://traces.example.com/trace/{trace_id}"

@@ -53,7 +53,7 @@ def test_a_chat_gets_what_happened_about_what_and_why_with_a_link(
     body = content.decode().replace("\\", "")
     assert all(
         words in body
-        for words in ("An entry is blocked", "Cache the rates", "Raise its budget", f"/w/{shop.pk}/entries/entry_1/")
+        for words in ("An entry is blocked", "Cache the rates", "Raise its budget", f"/w/{shop.pk}/backlog/entry_1/")
     )
 
 

@@ -94,7 +94,7 @@ def test_the_receiver_verifies_the_signature_with_its_own_library(shop: Workspac
     assert payload["type"] == VERB and payload["timestamp"].endswith("Z")
     assert payload["data"]["workspace"] == {"id": shop.pk, "name": "Shop"}
     assert payload["data"]["details"] == blocked_event().data() and payload["data"]["reason"] == "no money"
-    assert payload["data"]["url"].endswith(f"/w/{shop.pk}/entries/entry_1/")
+    assert payload["data"]["url"].endswith(f"/w/{shop.pk}/backlog/entry_1/")
     assert states() == ["delivered"] and Delivery.objects.get().answer == "thanks"
 
 
@@ -194,7 +194,7 @@ def test_a_request_for_a_decision_leads_to_the_review(shop: Workspace, receiver:
     review = drafting.request(a_review(shop, by=ANA), by=ANA)
     sending.attempt(Delivery.objects.get().pk)
     [payload] = receiver.verified(secret)
-    assert payload["data"]["url"].endswith(f"/w/{shop.pk}/budget/reviews/{review.pk}/")
+    assert payload["data"]["url"].endswith(f"/w/{shop.pk}/money/reviews/{review.pk}/")
     assert payload["data"]["details"]["required_approvals"] == 1 and payload["data"]["details"]["author"] == "ana"
 
 

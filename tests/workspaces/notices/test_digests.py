@@ -93,7 +93,7 @@ def test_it_lists_what_failed_what_waits_and_what_was_spent_with_links(shop: Wor
     assert messages.subject(delivery) == "[Shop] Daily digest: 0 landed, 1 failed, 1 waits for you"
     text = messages.text(delivery)
     assert f"Failed: #{failed.seq} Cache the rates." in text and "$0.00 of the cap of $100.00" in text
-    assert f"- #{held.seq} Ask the bank" in text and f"/w/{shop.pk}/entries/{held.pk}/" in text
+    assert f"- #{held.seq} Ask the bank" in text and f"/w/{shop.pk}/backlog/{held.pk}/" in text
 
 
 def test_a_question_of_an_agent_waits_for_a_person(shop: Workspace) -> None:
@@ -186,13 +186,13 @@ def test_the_api_gives_changes_and_takes_a_digest(shop: Workspace) -> None:
 def test_the_form_gives_and_takes_a_digest(shop: Workspace, client: Client) -> None:
     client.force_login(seed.user("ana"))
     form = {"kind": "email", "name": "Team", "target": "a@example.com", "digest": "daily", "digest_hour": "18"}
-    client.post(f"/w/{shop.pk}/notices/new/", form | {"digest_zone": "America/New_York"})
+    client.post(f"/w/{shop.pk}/settings/notices/new/", form | {"digest_zone": "America/New_York"})
     channel = Channel.objects.get()
     assert str(channel.digest) == "daily at 18:00 America/New_York"
-    seen = client.get(f"/w/{shop.pk}/notices/").content.decode()
+    seen = client.get(f"/w/{shop.pk}/settings/notices/").content.decode()
     assert "Digest every day at 18:00 America/New_York" in " ".join(seen.split())
     edit = {"name": "Team", "target": "a@example.com", "verbs": ["entry.failed"]}
-    client.post(f"/w/{shop.pk}/notices/{channel.pk}/edit/", edit)
+    client.post(f"/w/{shop.pk}/settings/notices/{channel.pk}/edit/", edit)
     assert Digest.objects.exists()
-    client.post(f"/w/{shop.pk}/notices/{channel.pk}/edit/", edit | {"digest": ""})
+    client.post(f"/w/{shop.pk}/settings/notices/{channel.pk}/edit/", edit | {"digest": ""})
     assert not Digest.objects.exists()

@@ -57,7 +57,7 @@ def test_an_event_arrives_as_a_mail_with_details_and_a_link(post: Post) -> None:
     assert mail["Subject"] == "[Shop Bcc: evil@example.com] An entry is blocked" and mail["Bcc"] is None
     assert mail["Message-ID"].startswith("<msg_") and mail["From"] == "Muster <muster@example.com>"
     text = mail.get_content()
-    assert "$0.10 is left" in text and "Code: budget_exceeded" in text and f"/w/{shop.pk}/entries/entry_1/" in text
+    assert "$0.10 is left" in text and "Code: budget_exceeded" in text and f"/w/{shop.pk}/backlog/entry_1/" in text
 
 
 def test_a_repeat_has_the_same_message_id(post: Post) -> None:

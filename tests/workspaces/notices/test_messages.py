@@ -56,7 +56,7 @@ def test_the_payload_is_of_the_event_alone_and_the_same_at_every_attempt(shop: W
         "timestamp": "2026-08-04T12:00:01.007Z",
         "data": {
             "workspace": {"id": shop.pk, "name": "Shop"},
-            "url": f"https://muster.example/w/{shop.pk}/entries/entry_1/",
+            "url": f"https://muster.example/w/{shop.pk}/backlog/entry_1/",
             "event_id": event.pk,
             "actor": "ana",
             "object_id": "entry_1",
@@ -91,7 +91,7 @@ def test_a_mail_has_what_happened_why_each_detail_who_when_and_a_link(shop: Work
         "By: ana",
         "At: 2026-08-04T12:00:01.007Z",
         "",
-        f"https://muster.example/w/{shop.pk}/entries/entry_1/",
+        f"https://muster.example/w/{shop.pk}/backlog/entry_1/",
         "",
     ]
     without = messages.text(a_delivery(a_workspace(name="Other"), blocked_event())).split("\n")
@@ -110,10 +110,10 @@ def test_a_report_is_the_same_in_a_mail_and_in_a_chat_with_each_link(shop: Works
     lines = ["Landed: #1 One.", "Spent $1.50; $2.00 of the cap of $10.00 in all.", "Waits for a person:"]
     assert messages.subject(delivery) == "[Shop] Daily digest: 1 landed, 0 failed, 2 wait for you"
     assert messages.text(delivery).split("\n") == [
-        *lines, "- #2 Two", f"  {here}entries/entry_2/", "- 1 more", f"  {here}", "", here, ""]  # fmt: skip
+        *lines, "- #2 Two", f"  {here}backlog/entry_2/", "- 1 more", f"  {here}", "", here, ""]  # fmt: skip
     message = messages.message(delivery)
     assert (message.title, list(message.lines), message.link) == (messages.subject(delivery), lines, here)
-    assert message.more == (("#2 Two", f"{here}entries/entry_2/"), ("1 more", here))
+    assert message.more == (("#2 Two", f"{here}backlog/entry_2/"), ("1 more", here))
 
 
 def test_a_chat_names_the_entry_and_the_reason_or_what_is_asked(shop: Workspace) -> None:
@@ -121,7 +121,7 @@ def test_a_chat_names_the_entry_and_the_reason_or_what_is_asked(shop: Workspace)
     assert (blocked.title, blocked.lines) == ("[Shop] An entry is blocked", ("#1 Do it", "no money"))
     asked = QuestionAsked(entry="entry_1", text="Which bank?")
     other = messages.message(a_delivery(a_workspace(name="Other"), asked, "slack", object_id="entry_1"))
-    assert other.lines == ("Which bank?",) and other.link.endswith("/entries/entry_1/")
+    assert other.lines == ("Which bank?",) and other.link.endswith("/backlog/entry_1/")
     trial = messages.message(a_delivery(a_workspace(name="Third"), None, "slack"))
     assert (trial.title, trial.lines) == ("[Third] This is a test", ("The channel Team works.",))
 
@@ -129,7 +129,7 @@ def test_a_chat_names_the_entry_and_the_reason_or_what_is_asked(shop: Workspace)
 def test_an_event_leads_to_its_page_and_to_the_overview_where_there_is_none(shop: Workspace) -> None:
     here = f"https://muster.example/w/{shop.pk}/"
     limit = LimitReached(category="total", period="day", limit_usd=1.0)
-    for event, name, page in ((blocked_event(), "entry_1", "entries/entry_1/"), (limit, "total", "budget/")):
+    for event, name, page in ((blocked_event(), "entry_1", "backlog/entry_1/"), (limit, "total", "money/")):
         line = activity.row(shop.pk, event, by=ANA, object_id=name)
         assert messages.link(shop, line) == f"{here}{page}"
     assert messages.link(shop, Event(verb="of.another.version", object_id="entry_1")) == here == messages.link(shop, None)

@@ -144,7 +144,7 @@ def assert_kept_nowhere(session: Session) -> None:
         assert VALUE not in api.get(path).text, path
     client = Client()
     client.force_login(seed.user("ana"))
-    for path in (f"workers/{session.pk}/", f"workers/{session.pk}/log/", f"entries/{session.entry_id}/", "activity/"):
+    for path in (f"sessions/{session.pk}/", f"sessions/{session.pk}/log/", f"backlog/{session.entry_id}/", "settings/activity/"):
         page = client.get(f"/w/{session.workspace_id}/{path}")
         assert (page.status_code, VALUE in page.content.decode()) == (200, False), path
 
