@@ -5,7 +5,6 @@ from django.urls import path, re_path
 from dashboard.account import preferences, theme, tokens
 from dashboard.activity import views as activity
 from dashboard.approval import actions as approval_actions
-from dashboard.approval import views as approval_page
 from dashboard.budget import bulk_edit as budget_bulk_edit
 from dashboard.budget import by_entry as budget_by_entry
 from dashboard.budget import changes as budget_changes
@@ -129,7 +128,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/backlog/<str:entry_id>/dispatch/", preflight.dispatch_entry, name="entry-dispatch"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/depend/", entry_dependencies.depend, name="entry-depend"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/undepend/", entry_dependencies.undepend, name="entry-undepend"),
-    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/", approval_page.page, name="approval"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/", moved.to_review, name="approval"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/approve/", approval_actions.approve, name="approval-approve"),
     path(
         "w/<str:workspace_id>/backlog/<str:entry_id>/approval/send-back/", approval_actions.send_back, name="approval-send-back"

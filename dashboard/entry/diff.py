@@ -1,24 +1,19 @@
 """The diff of an entry or of one round: file by file, and as a patch file."""
 
-from typing import Any
-
 from django import forms
 from django.http import HttpResponse
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard.diffs import reading, viewing
+from dashboard.diffs import reading
+from dashboard.diffs import regions as diff_regions
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
-from orchestration.configuration import secrets
 from orchestration.edge import queries
 from orchestration.models import Entry, Round
 from orchestration.repositories import local_repository
-from workspaces.errors import NotFound
-from workspaces.secrets.masking import Mask
 
 
 class DiffFilter(forms.Form):
@@ -34,7 +29,8 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     base, commit, words = _span(page_request, entry)
     regions = HEADER | {
         "diff": Region(
-            "entry/diff_files.html", lambda page_request: diff_context(page_request, base, commit, only=chosen["file"])
+            "entry/diff_files.html",
+            lambda page_request: diff_regions.diff_context(page_request, base, commit, only=chosen["file"]),
         )
     }
     return render_page(page_request, "entry/diff.html", regions, entry=entry, words=words, ignored=ignored)
@@ -45,30 +41,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
 def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     base, commit, _ = _span(page_request, entry)
-    return patch_response(page_request, base, commit, f"entry-{entry.seq}.patch")
-
-
-def diff_context(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
-    """One query, for the secrets that are masked."""
-    seen = viewing.view(
-        str(local_repository.to_show(page_request.workspace, commit)), base, commit, only=only, mask=_mask(page_request)
-    )
-    return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
-
-
-def patch_response(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
-    """git's own patch with secrets masked, always as a download: the content is not trusted."""
-    try:
-        text, whole = reading.patch(str(local_repository.to_show(page_request.workspace, commit)), base, commit)
-    except reading.NotReadable as problem:
-        raise NotFound(str(problem)) from None
-    text = _mask(page_request)(text)
-    if not whole:
-        text += f"\n# Cut here: it is longer than {reading.WHOLE_PATCH_BYTES:,} bytes.\n"
-    response = HttpResponse(text.encode("utf-8", "surrogateescape"), content_type="text/plain; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return diff_regions.patch_response(page_request, base, commit, f"entry-{entry.seq}.patch")
 
 
 def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
@@ -82,7 +55,3 @@ def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
     if left and left != newest:
         return left, newest, f"Against {branch}, from where this entry's branch left it."
     return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."
-
-
-def _mask(page_request: PageRequest) -> Mask:
-    return secrets.mask_for(page_request.workspace.pk, configuration.envs(configuration.load(page_request.executor.config)))

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
-from dashboard.entry import diff
+from dashboard.diffs import regions as diff_regions
 from dashboard.entry.tabs.rounds import chart_rounds_of, with_costs
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -65,7 +65,8 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
             lambda page_request: {"round": this, "checks": list(map(reads.on_page, this.checks))},
         ),
         "diff": Region(
-            "entry/diff_files.html", lambda page_request: diff.diff_context(page_request, base, commit, only=chosen["file"])
+            "entry/diff_files.html",
+            lambda page_request: diff_regions.diff_context(page_request, base, commit, only=chosen["file"]),
         ),
     }
     return render_page(
@@ -87,7 +88,7 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
 def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     this = _round(entry, number)
-    return diff.patch_response(page_request, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
+    return diff_regions.patch_response(page_request, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
 
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from dashboard.approval import review
 from dashboard.entry import preflight, status
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
 from dashboard.shared.decorators import in_workspace
@@ -21,6 +22,7 @@ from workspaces.values import ids
 
 # name: (label, regions of the page: each a partial of a template, with the function that builds it from the page request and the entry)
 TABS = {
+    "review": ("Review", {"approval/review.html#review": review.region}),
     "rounds": ("Rounds", {"entry/rounds.html#rounds": rounds.region, "entry/rounds.html#sessions": rounds.sessions_region}),
     "talk": ("Talk", {"entry/talk.html#talk": talk.region}),
     "brief": ("Brief", {"entry/brief.html#brief": brief.region}),
@@ -41,7 +43,10 @@ class TabFilter(forms.Form):
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = _load(page_request, entry_id)
     chosen, ignored = filters.read(TabFilter, page_request)
-    tab = chosen["tab"] or "rounds"
+    default = "review" if review.waits(entry) else "rounds"
+    tab = chosen["tab"] or default
+    if tab == "review":
+        _, ignored = filters.read(review.ReviewFilter, page_request)
     regions = HEADER | {"status": Region("entry/status.html#status", partial(status.region, entry=entry))}
     for template, build in TABS[tab][1].items():
         regions[template.partition("#")[2]] = Region(template, partial(build, entry=entry))
@@ -53,7 +58,8 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
         regions,
         entry=entry,
         chosen_tab=tab,
-        tabs=[(name, word) for name, (word, _) in TABS.items()],
+        default_tab=default,
+        tabs=[(name, word) for name, (word, _) in TABS.items() if name != "review" or "review" in (tab, default)],
         ignored=ignored,
     )
 

@@ -1,7 +1,11 @@
 """Addresses of earlier releases lead to where their pages are now."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
-from django.urls import re_path
+from django.urls import re_path, reverse
+from django.views.decorators.http import require_safe
+
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.page_request import PageRequest
 
 PLACES = {
     "entries/goal": "backlog/plans",
@@ -25,10 +29,23 @@ PLACES = {
 def to_place(request: HttpRequest, workspace_id: str, old: str) -> HttpResponse:
     """301, or 308 for what changes something: the browser repeats it. A page that is open since before gets none of its live regions, whose
     markup is not what its script knows: the next beat of its stream asks for a reload."""
+    remaining = request.get_full_path().split("/", 3)[3].removeprefix(f"{old}/")
+    return _lead(request, f"/w/{workspace_id}/{PLACES[old]}/{remaining}")
+
+
+@require_safe
+@in_workspace()
+def to_review(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    """The review of an entry's work had a page of its own."""
+    address = reverse("entry", args=[page_request.workspace.pk, entry_id])
+    query = page_request.request.GET.urlencode()
+    return _lead(page_request.request, f"{address}?tab=review{'&' if query else ''}{query}")
+
+
+def _lead(request: HttpRequest, address: str) -> HttpResponse:
     if "live" in request.GET:
         return JsonResponse({"regions": {}, "failed": [], "reload": True})
-    remaining = request.get_full_path().split("/", 3)[3].removeprefix(f"{old}/")
-    response = HttpResponsePermanentRedirect(f"/w/{workspace_id}/{PLACES[old]}/{remaining}")
+    response = HttpResponsePermanentRedirect(address)
     response["Cache-Control"] = "private, no-cache"  # an earlier release, to which one may go back, leads the other way
     if request.method not in ("GET", "HEAD"):
         response.status_code = 308

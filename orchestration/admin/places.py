@@ -126,8 +126,7 @@ def _review(review: Review) -> str:
 
 
 def _work(decided: Approval | ReviewComment) -> str:
-    entry = decided.entry
-    return _entry(entry) if entry.deleted_at is not None else _page("approval", entry.workspace_id, entry.pk)
+    return _entry(decided.entry, tab="review")
 
 
 def _member(user: User) -> str:

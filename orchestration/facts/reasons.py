@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Page = Literal["entry", "approval", "budget", "landing", "locks", "agents", "sessions", "executor"]
+Page = Literal["entry", "budget", "landing", "locks", "agents", "sessions", "executor"]
 Grant = Literal["operate", "budget"]
 
 
@@ -230,7 +230,7 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("approval", "approve"),
         needs_person=True,
         no_funding=True,
-        remedy=Remedy("Review changes", "approval"),
+        remedy=Remedy("Review changes", "entry", tab="review"),
     ),
     Reason.WAITING_FOR_MERGE: Words(
         label="Pull request",
@@ -261,7 +261,7 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("unproved",),
         needs_person=True,
         no_funding=True,
-        remedy=Remedy("Decide", "approval"),
+        remedy=Remedy("Decide", "entry", tab="review"),
     ),
 }
 

@@ -28,14 +28,14 @@ def work(transactional_db: None, shop: Callable[..., Shop]) -> Iterator[Waiting]
 
 
 def review(address: str, work: Waiting) -> str:
-    return f"{address}/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/approval/"
+    return f"{address}/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/?tab=review"
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light")])
 def test_the_review_has_no_barrier(browser: Browser, address: str, work: Waiting, width: int, scheme: str) -> None:
     context = logged_in(browser, address, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(f"{review(address, work)}?file=total.py&line=2")
+    page.goto(f"{review(address, work)}&file=total.py&line=2")
     page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
     assert results(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -17,8 +17,6 @@ _URL_NAMES: dict[Page, str] = {
 
 def link(entry: Entry, remedy: Remedy) -> tuple[str, str]:
     """The button's words and its address."""
-    if remedy.page == "approval":
-        return remedy.button, reverse("approval", args=[entry.workspace_id, entry.pk])
     if remedy.page != "entry":
         return remedy.button, reverse(_URL_NAMES[remedy.page], args=[entry.workspace_id])
     here = reverse("entry", args=[entry.workspace_id, entry.pk])

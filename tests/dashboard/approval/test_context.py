@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from dashboard.approval import views
-from dashboard.entry import diff
+from dashboard.approval import review
+from dashboard.diffs import regions
 from orchestration import configuration
 from orchestration.approval import comments, deciding
 from orchestration.models import Entry, Executor, Landing, Round, Session, TreeVerdict
@@ -38,7 +38,7 @@ def waiting(entry: Entry, state: str = "waiting", **more: Any) -> Landing:
 
 
 def context(client: Client, entry: Entry, **query: str) -> Any:
-    return client.get(f"/w/{entry.workspace_id}/backlog/{entry.pk}/approval/", query).context
+    return client.get(f"/w/{entry.workspace_id}/backlog/{entry.pk}/", {"tab": "review"} | query).context
 
 
 def test_the_work_that_waits_is_shown_from_where_it_began(ana: Client, shop: Workspace) -> None:
@@ -61,9 +61,9 @@ def test_the_work_that_waits_is_shown_from_where_it_began(ana: Client, shop: Wor
 def test_the_work_or_its_merge_is_shown_and_one_file_by_itself(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     landing = Landing(commit="c" * 40, tried_tip="e" * 40, tried_commit="f" * 40)
     asked: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(diff, "diff_context", lambda request, base, commit, *, only: asked.append((base, commit, only)) or {})
+    monkeypatch.setattr(regions, "diff_context", lambda request, base, commit, *, only: asked.append((base, commit, only)) or {})
     for show in ("", "merge"):
-        views._diff(page_request(shop), landing, "b" * 40, {"show": show, "file": " a.py"})
+        review._diff(page_request(shop), landing, "b" * 40, {"show": show, "file": " a.py"})
     assert asked == [("b" * 40, "c" * 40, " a.py"), ("e" * 40, "f" * 40, " a.py")]
 
 
@@ -84,7 +84,7 @@ def test_those_who_operate_decide_and_of_them_the_approvers_where_some_are_named
     shop: Workspace, approvers: list[str], role: Role, may: bool
 ) -> None:
     rules = configuration.load({"approve": {"mode": "always", "approvers": approvers}}).approve
-    assert views._may_decide(page_request(shop, role=role), rules) is may
+    assert review._may_decide(page_request(shop, role=role), rules) is may
 
 
 def test_a_decision_is_answered_with_what_comes_next(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

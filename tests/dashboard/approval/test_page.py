@@ -28,7 +28,8 @@ def work(shop: Make) -> Waiting:
 
 
 def address(work: Waiting, tail: str = "") -> str:
-    return f"/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/approval/{tail}"
+    """Of the page, or of one of its forms."""
+    return f"/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/" + (f"approval/{tail}" if tail else "?tab=review")
 
 
 def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Waiting) -> None:
@@ -40,9 +41,18 @@ def test_the_review_shows_why_what_and_how_it_was_verified(ana: Client, work: Wa
 
 def test_its_entry_its_row_and_the_queue_lead_to_the_review(ana: Client, work: Waiting) -> None:
     home = f"/w/{work[0].workspace.pk}"
-    for page in (f"{home}/backlog/", f"{home}/backlog/{work[1].entry_id}/", f"{home}/landing/"):
+    for page in (f"{home}/backlog/", f"{home}/backlog/{work[1].entry_id}/?tab=rounds", f"{home}/landing/"):
         html = ana.get(page).content.decode()
         assert f'href="{address(work)}"' in html and "Waiting for approval" in html
+
+
+def test_the_page_of_an_entry_that_waits_is_its_review_and_the_address_of_before_leads_there(ana: Client, work: Waiting) -> None:
+    entry = address(work).partition("?")[0]
+    seen = text_of(ana, entry)
+    assert 'id="approve"' in seen and 'id="fix"' not in seen
+    assert f'href="{entry}" aria-current="page">Review</a>' in seen and 'href="?tab=rounds"' in seen
+    answer = ana.get(f"{entry}approval/", {"file": "a b"})
+    assert (answer.status_code, answer.url) == (301, f"{entry}?tab=review&file=a+b")
 
 
 def test_a_person_approves_on_the_page(ana: Client, work: Waiting) -> None:
@@ -111,9 +121,9 @@ def test_where_approvers_are_named_the_page_names_them(shop: Make) -> None:
     work = shop(AGENT, verify=[{"name": "ok", "run": "true"}], approve={"mode": "always", "approvers": ["grace"]})
     session, landing = waiting(work)
     otto = client_of("otto", "operator", work.workspace)
-    page = f"/w/{work.workspace.pk}/backlog/{session.entry_id}/approval/"
+    page = f"/w/{work.workspace.pk}/backlog/{session.entry_id}/"
     assert "grace may approve it or send it back" in " ".join(otto.get(page).content.decode().split())
-    assert otto.post(f"{page}approve/", {"commit": landing.commit}).status_code == 403
+    assert otto.post(f"{page}approval/approve/", {"commit": landing.commit}).status_code == 403
 
 
 def test_the_review_takes_few_queries(ana: Client, work: Waiting) -> None:
@@ -122,7 +132,7 @@ def test_the_review_takes_few_queries(ana: Client, work: Waiting) -> None:
         connection,
     ) as queries:
         ana.get(address(work))
-    assert len(queries) <= 13, "\n".join(query["sql"][:200] for query in queries)
+    assert len(queries) <= 17, "\n".join(query["sql"][:200] for query in queries)
 
 
 @pytest.fixture
@@ -137,7 +147,7 @@ def test_unproven_work_is_landed_given_tests_or_sent_back_on_its_page(ana: Clien
     seen = text_of(ana, address(unproven))
     assert "no failing test passes by it" in seen and all(word in seen for word in ("Land it", "Name tests", "Send back"))
     home = f"/w/{unproven[0].workspace.pk}"
-    for page in (f"{home}/", f"{home}/backlog/{unproven[1].entry_id}/", f"{home}/landing/"):
+    for page in (f"{home}/", f"{home}/backlog/{unproven[1].entry_id}/?tab=rounds", f"{home}/landing/"):
         assert f'href="{address(unproven)}"' in ana.get(page).content.decode()
     form = {"commit": unproven[2].commit, "tests": "t.last\n", "next": address(unproven)}
     assert "is verified again" in ana.post(address(unproven, "tests/"), form, follow=True).content.decode()

@@ -119,7 +119,7 @@ def test_entries_that_only_a_person_can_move_are_named_the_newest_first(shop: Wo
     assert shown[failed.pk].key == f"entry:{failed.pk}:rounds_exhausted:{(at - timedelta(hours=2)).timestamp():.0f}"
     [approval] = sources.approvals(otto)
     assert (approval.urgency, approval.link.split("/")[-2]) == (Urgency.WAITS, pending.pk)
-    assert "/approval" in approval.remedy
+    assert "?tab=review" in approval.remedy
 
 
 def test_approvals_come_in_the_order_in_which_they_began_to_wait(shop: Workspace, otto: Scope) -> None:

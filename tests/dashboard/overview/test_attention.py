@@ -87,7 +87,7 @@ def test_an_entry_that_is_stuck_has_its_tone_and_leads_to_its_remedy_or_if_it_fa
         ("bad", "failed"), ("bad", "failed"), ("block", "blocked"), ("warn", "warn")]  # fmt: skip
     here = [at(shop, "entry", entry.pk) for entry in (failed, old, blocked, waits)]
     assert [item.pieces[0][1] for item in shown] == here and (shown[0].link, shown[1].link) == (here[0], here[1])
-    assert shown[2].link != here[2] and shown[3].link != here[3] and "/approval" in shown[3].link
+    assert shown[2].link != here[2] and shown[3].link != here[3] and "?tab=review" in shown[3].link
     assert [item.at for item in shown] == [moment - timedelta(hours=n) for n in (0, 3, 1, 2)]
     assert (shown[1].action, shown[2].action) == ("View entry", "Raise budget")
 

@@ -1,24 +1,19 @@
-"""The page on which a person reviews verified work before it lands. It does not refresh itself: somebody reads and writes on it."""
+"""A tab of the page of an entry: a person reviews verified work before it lands. It does not refresh itself: somebody reads and writes on it."""
 
-from functools import partial
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse
 from django.utils.timezone import now
-from django.views.decorators.http import require_safe
 
-from dashboard.entry import diff
-from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import HEADER
+from dashboard.diffs import regions
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.approval import people, reads
 from orchestration.configuration import Approve
-from orchestration.edge import queries
+from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.landing import reads as landing_reads
-from orchestration.models import Landing
+from orchestration.models import Entry, Landing
 from orchestration.repositories import local_repository
 from workspaces.access import Need
 from workspaces.errors import Forbidden
@@ -27,46 +22,45 @@ SIDES = [("new", "after the change"), ("old", "before it")]
 
 
 class ReviewFilter(forms.Form):
+    tab = forms.ChoiceField(choices=[("review", "Review")], required=False)
     file = forms.CharField(max_length=4096, required=False, strip=False)
     line = forms.RegexField(r"^[0-9]{1,7}$", required=False)
     side = forms.ChoiceField(choices=SIDES, required=False)
     show = forms.ChoiceField(choices=[("merge", "the merge")], required=False)
 
 
-@require_safe
-@in_workspace()
-def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+def waits(entry: Entry) -> bool:
+    """True if a person decides what becomes of its work: its page opens with the review then."""
+    return entry.status == Entry.Status.PENDING and entry.reason_code in (Reason.WAITING_FOR_APPROVAL, *WITHOUT_PROOF)
+
+
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     rules = configuration.load(page_request.executor.config).approve
     review = reads.review(entry, lock_hours=rules.lock_hours)
-    chosen, ignored = filters.read(ReviewFilter, page_request)
-    base = _base(page_request, review.landing) if review.landing is not None else ""
+    chosen, _ = filters.read(ReviewFilter, page_request)
+    landing = review.landing
     context: dict[str, Any] = {
         "entry": entry,
         "account": entry.account,
         "review": review,
-        "landing": review.landing,
-        "base": base,
-        "without_proof": review.landing is not None and review.landing.state == Landing.State.UNPROVEN,
+        "landing": landing,
+        "base": "",
+        "without_proof": landing is not None and landing.state == Landing.State.UNPROVEN,
         "may_decide": _may_decide(page_request, rules),
         "approvers": rules.approvers,
         "checks": list(map(landing_reads.on_page, review.rounds[0].checks)) if review.rounds else [],
-        "merge": _verdict(review.landing),
+        "merge": _verdict(landing),
         "locks_are_old": review.locks_free_at is not None and review.locks_free_at <= now(),
         "chosen": chosen,
         "sides": SIDES,
-        "ignored": ignored,
     }
-    regions = dict(HEADER)
-    if review.landing is not None:
-        regions["diff"] = Region("entry/diff_files.html", partial(_diff, landing=review.landing, base=base, chosen=chosen))
-    return render_page(page_request, "approval/approval.html", regions, **context)
+    return context if landing is None else context | _diff(page_request, landing, _base(page_request, landing), chosen)
 
 
 def _diff(page_request: PageRequest, landing: Landing, base: str, chosen: dict[str, Any]) -> dict[str, Any]:
     """The work itself, or its merge into the newest tip, which is what lands."""
     span = (landing.tried_tip, landing.tried_commit) if chosen["show"] else (base, landing.commit)
-    return diff.diff_context(page_request, *span, only=chosen["file"])
+    return regions.diff_context(page_request, *span, only=chosen["file"])
 
 
 def _base(page_request: PageRequest, landing: Landing) -> str:
