@@ -23,7 +23,7 @@
     if (backTo && $(backTo)) { $(backTo).focus(); backTo = ""; }
     else if (focus && document.activeElement !== focus) {
       const others = [...region.querySelectorAll(FOCUSABLE)].filter((el) => el.checkVisibility());
-      (focus.isConnected ? focus : $(focus.id) ?? others[Math.min(Math.max(place, 0), others.length - 1)])?.focus({ preventScroll: true });
+      (focus.isConnected ? focus : $(focus.id) ?? others[Math.min(Math.max(place, 0), others.length - 1)] ?? $("main"))?.focus({ preventScroll: true });
     }
   };
 
