@@ -105,7 +105,8 @@ def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) 
     checked = importing.check(page_request.workspace.pk, Plan("form", (item,)))
     wrong: dict[str, str] = {}
     for problem in checked.problems:
-        wrong.setdefault(entry_form.FIELDS[problem.line - 1] if problem.line else "content", problem.message)
+        field = entry_form.FIELDS[problem.line - 1] if problem.line else "content"
+        wrong.setdefault(field, entry_form.in_words(field, problem.message, form_data))
     if wrong:
         return None, wrong
     draft = checked.drafts[0]
