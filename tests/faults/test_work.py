@@ -207,14 +207,17 @@ def test_a_reviewer_over_a_limit_is_skipped_and_the_round_names_the_limit(shop: 
     assert second["review"]["reasons"] == ["No money for the review: today's limit of $0.01 for interceptor is used up"]
 
 
-def test_money_freed_by_a_finished_implementation_lets_another_start(shop: Callable[..., Shop]) -> None:
-    work = shop(verify=[{"name": "slow", "run": "sleep 8; test -f ok"}], min_round_usd=1)
+def test_money_freed_by_a_finished_implementation_lets_another_start(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waits = f"until test -e {gate}; do sleep 0.1; done; test -f ok"
+    work = shop(verify=[{"name": "slow", "run": waits}], min_round_usd=1)
     work.call(
         "PATCH", "/budget", {"max_project_spend_usd": 5.5}
     )  # the first entry reserves $5 of it: too little is left for another
     first, second = work.add("spend 0.1", "write ok yes", "write a 1"), work.add("write ok yes", "write b 1")
     until(lambda: work.entry(second)["status"] == "in_progress", 25, every=0.1)
     assert work.entry(first)["status"] == "in_progress"  # still being verified
+    gate.touch()
     work.becomes(first, "done", 30)
     work.becomes(second, "done", 30)
     assert "everything adds up" in work.up.muster("ledger", "check")
