@@ -28,7 +28,7 @@ def work(shop: Make) -> Waiting:
 
 
 def address(work: Waiting, tail: str = "") -> str:
-    """Of the page, or of one of its forms."""
+    """The address of the review, or of one of its forms."""
     return f"/w/{work[0].workspace.pk}/backlog/{work[1].entry_id}/" + (f"approval/{tail}" if tail else "?tab=review")
 
 
