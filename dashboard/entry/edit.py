@@ -21,6 +21,7 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm
+from orchestration import configuration
 from orchestration.backlog import content, entries
 from orchestration.backlog.content import Change
 from orchestration.backlog.tree import leaves
@@ -42,6 +43,7 @@ LABELS = {
     "after": "Waits for",
     "heading": "Group",
     "labels": "Runs on hosts with",
+    "agent": "Agent",
 }
 
 
@@ -101,7 +103,7 @@ def delete(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) -> tuple[Change | None, dict[str, str]]:
     """The change in the API's shape, checked like an entry of a plan; or the errors by field."""
-    item = Item(0, entry_form.written(form_data) | {"requires": entry_form.required(form_data)}, entry_form.LINES)
+    item = Item(0, entry_form.written(form_data) | entry_form.of_session(form_data), entry_form.LINES)
     checked = importing.check(page_request.workspace.pk, Plan("form", (item,)))
     wrong: dict[str, str] = {}
     for problem in checked.problems:
@@ -113,7 +115,8 @@ def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) 
     spec = {name: value for name, value in entry.spec.items() if name not in entry_form.SPEC_OF.values()} | draft.spec
     if form_data["requirements"].replace("\r\n", "\n") == entry_form.from_entry(entry)["requirements"]:
         spec |= {name: value for name, value in entry.spec.items() if name == "requirements"}  # a list stays a list
-    return Change(content=draft.content, group=draft.group, spec=spec, depends_on=draft.depends_on, requires=draft.requires), {}
+    change = Change(draft.content, draft.group, spec, draft.depends_on, requires=draft.requires, agent=draft.agent)
+    return change, {}
 
 
 def _render(
@@ -132,6 +135,7 @@ def _render(
         "form_data": form_data,
         "wrong": wrong,
         "overtaken": overtaken,
+        "agents": entry_form.agents(configuration.load(page_request.executor.config)),
         "version": version or content.version(content.values(fresh, needs)),
         "now": _differences(entry_form.from_entry(fresh), form_data) if overtaken else [],
     }

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from orchestration.configuration import Config
+from orchestration.configuration.config import agent_kinds
 from orchestration.models import Entry
 
 # The fields that an edit has too. `heading` is the group of the plan; `group` is that of parallelism.
-WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading", "labels")
+WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading", "labels", "agent")
 FIELDS = (*WRITTEN, "priority", "budget", "rounds", "group", "alone")
 # API property to form field. A plan locates problems by line; here the line is the field's position.
 FIELD_OF = {
@@ -15,6 +17,7 @@ FIELD_OF = {
     "depends_on": "after",
     "group": "heading",
     "requires": "labels",
+    "agent": "agent",
     "priority": "priority",
     "budget_usd": "budget",
     "budget_rounds": "rounds",
@@ -65,9 +68,16 @@ def written(form_data: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def required(form_data: dict[str, str]) -> list[str]:
-    """The labels that its host must have. No proposal has any."""
-    return form_data["labels"].replace(",", " ").split()
+def of_session(form_data: dict[str, str]) -> dict[str, Any]:
+    """The labels that its host must have, and its agent. No proposal has any."""
+    return {"requires": form_data["labels"].replace(",", " ").split(), "agent": form_data["agent"] or None}
+
+
+def agents(config: Config) -> list[tuple[str, str]]:
+    """The choices of an entry's agent: names and words. Without another agent than the usual one there are none."""
+    described = [(name, agent_kinds.title(agent.kind), agent.model) for name, agent in config.by_name.items()]
+    choices = [(name, f"{name or 'Usual'}: {title}{f', {model}' if model else ''}") for name, title, model in described]
+    return choices if len(choices) > 1 else []
 
 
 def from_entry(entry: Entry) -> dict[str, str]:
@@ -79,6 +89,7 @@ def from_entry(entry: Entry) -> dict[str, str]:
         "after": ", ".join(f"#{seq}" for seq in seqs),
         "heading": entry.group,
         "labels": ", ".join(entry.requires),
+        "agent": entry.agent,
         "priority": Entry.Priority(entry.priority).name.lower(),
         "budget": "",
         "rounds": str(entry.budget_rounds),

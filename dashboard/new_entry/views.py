@@ -18,6 +18,7 @@ from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
+from orchestration import configuration
 from orchestration.backlog import entries
 from orchestration.edge import queries
 from orchestration.landing import reads
@@ -78,7 +79,7 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
         "priority": form_data["priority"] or "medium",
         "parallelizable": not form_data["alone"],
         "parallel_group": form_data["group"].strip() or None,
-        "requires": entry_form.required(form_data),
+        **entry_form.of_session(form_data),
     }
     if form_data["budget"].strip():
         try:
@@ -101,6 +102,7 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
         "wrong": wrong,
         "key": adding.form_key(page_request),
         "priorities": search_language.PRIORITIES,
+        "agents": entry_form.agents(configuration.load(page_request.executor.config)),
     }
     response = render_page(page_request, "entries/new.html", regions, **context)
     if wrong:

@@ -79,6 +79,7 @@ def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas
         spec=body.spec.model_dump(exclude_none=True) if body.spec else None,
         depends_on=None if body.depends_on is None else tuple(body.depends_on),
         requires=None if body.requires is None else tuple(body.requires),
+        agent=body.agent,
     )
     entry = queries.entry_for(workspace.pk, entryID)
     return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))

@@ -10,12 +10,13 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestration import configuration
 from orchestration.backlog import dependencies, entry_state
-from orchestration.backlog.entries import spec_paths
+from orchestration.backlog.entries import named_agent, spec_paths
 from orchestration.facts import events
 from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Round
+from orchestration.models import Entry, Executor, Round
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -33,7 +34,7 @@ SPEC_FIELDS = (
     "examples",
     "integration_points",
 )
-EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires")
+EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires", "agent")
 LINE_FIELDS = ("priority", "parallelizable", "parallel_group")
 
 
@@ -49,6 +50,7 @@ class Change:
     parallelizable: bool | None = None
     parallel_group: str | None = None
     requires: tuple[str, ...] | None = None
+    agent: str | None = None
 
 
 def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
         parallelizable=entry.parallelizable,
         parallel_group=entry.parallel_group,
         requires=entry.requires,
+        agent=entry.agent,
     )
 
 
@@ -75,11 +78,12 @@ def fields(
     parallelizable: bool,
     parallel_group: str,
     requires: Iterable[str],
+    agent: str,
 ) -> dict[str, Any]:
     named: dict[str, Any] = {"content": content.strip(), "group": group, "depends_on": sorted(depends_on)}
     named |= {name: spec.get(name) for name in SPEC_FIELDS}
     line = {"priority": Entry.Priority(priority).name.lower(), "parallelizable": parallelizable, "parallel_group": parallel_group}
-    line |= {"requires": sorted(requires)}
+    line |= {"requires": sorted(requires), "agent": agent}
     return {name: value if value or value is False else None for name, value in (named | line).items()}
 
 
@@ -135,6 +139,8 @@ def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[s
     for name in ("content", "group", *LINE_FIELDS):
         if (value := getattr(change, name)) is not None:
             setattr(row, name, value)
+    if change.agent is not None:
+        row.agent = named_agent(configuration.load(Executor.objects.get(pk=row.workspace_id).config), change.agent)
     if change.requires is not None:
         row.requires = list(change.requires)
     after = values(row, ())
@@ -142,7 +148,9 @@ def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[s
     if changed:
         if not {"content", *SPEC_FIELDS}.isdisjoint(changed):
             implement_anew(row)
-        row.save(update_fields=["content", "group", "spec", "paths", "parked_behind", "requires", *LINE_FIELDS, "updated_at"])
+        row.save(
+            update_fields=["content", "group", "spec", "paths", "parked_behind", "requires", "agent", *LINE_FIELDS, "updated_at"]
+        )
         activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
     return changed
 

@@ -20,6 +20,7 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
         parallel_group=item.parallel_group or "",
         group=item.group or "",
         requires=tuple(item.requires),
+        agent=item.agent or "",
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
     )
@@ -38,4 +39,5 @@ def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> ent
         budget_rounds=draft.budget_rounds if "budget_rounds" in given else parent.budget_rounds,
         parallel_group=draft.parallel_group if "parallel_group" in given else parent.parallel_group,
         requires=draft.requires if "requires" in given else tuple(parent.requires),
+        agent=draft.agent if "agent" in given else parent.agent,
     )

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -47,6 +47,7 @@ class Draft:
     assigned_to: str = ""
     group: str = ""
     requires: tuple[str, ...] = ()
+    agent: str = ""
 
 
 def add(
@@ -68,21 +69,14 @@ def add(
             return before
         project = Project.objects.get(pk=workspace_id)
         config = configuration.load(executor.config)
+        drafts = [replace(draft, agent=named_agent(config, draft.agent)) for draft in drafts]
         created = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
         for entry in created if under else ():
             entry.parent, entry.depth = under, under.depth + 1 if under else 0
         for n, entry in enumerate(created if idempotency_key else ()):
             entry.pk = entry.account_id = _id_once(workspace_id, idempotency_key, n)
         dependencies = _resolve(workspace_id, drafts, created)
-        known = {entry.pk: entry for entry in created}
-        outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in dependencies.values() for d in ds} - known.keys())}
-        for entry in created:
-            before = [known.get(id_) or outside[id_] for id_ in dependencies[entry.pk]]
-            entry.unmet_dependencies = sum(not other.is_met for other in before)
-            if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
-                entry_state.set_state(
-                    entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500])
-                )
+        _count_unmet(created, dependencies)
         _open_accounts(project, list(zip(created, drafts, strict=True)), config, blocks_poor=blocks_poor)
         Entry.objects.bulk_create(created)
         Dependency.objects.bulk_create(
@@ -96,6 +90,17 @@ def add(
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
     return created
+
+
+def _count_unmet(created: Sequence[Entry], dependencies: Mapping[str, Sequence[str]]) -> None:
+    """Count what each new entry waits for; one behind a failed entry is blocked."""
+    known = {entry.pk: entry for entry in created}
+    outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in dependencies.values() for d in ds} - known.keys())}
+    for entry in created:
+        before = [known.get(id_) or outside[id_] for id_ in dependencies[entry.pk]]
+        entry.unmet_dependencies = sum(not other.is_met for other in before)
+        if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
+            entry_state.set_state(entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500]))
 
 
 def find_added(workspace_id: str, idempotency_key: str) -> list[Entry]:
@@ -115,6 +120,16 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         deletion.delete_all([entry], by=by, reason=reason)
     except SomeRefuse as refused:
         raise Invalid(refused.message, "entryID") from None
+
+
+def named_agent(config: configuration.Config, name: str) -> str:
+    """The name as entries keep it: empty for the usual agent, also where it is called default. Raises Invalid for one that the config does
+    not have."""
+    name = "" if name == configuration.DEFAULT else name
+    if name not in config.by_name:
+        known = ", ".join([configuration.DEFAULT, *config.agents])
+        raise Invalid(f"The config has no agent {name[:63]!r}. It has: {known}", "agent")
+    return name
 
 
 def spec_paths(spec: dict[str, Any]) -> list[str]:
@@ -142,6 +157,7 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         parallel_group=draft.parallel_group,
         group=draft.group,
         requires=list(draft.requires),
+        agent=draft.agent,
         created_by=by.name,
         assigned_to=draft.assigned_to,
     )

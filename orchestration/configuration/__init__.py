@@ -5,16 +5,26 @@ configs. `secrets` seals, unseals and masks secrets. `circuit_breaker` pauses ag
 makes a workspace of a repository; `repository_check` inspects the repository first, `cloning` fetches it.
 """
 
-from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
+from orchestration.configuration.config.agents import (
+    DEFAULT,
+    Agent,
+    Expander,
+    Interceptor,
+    Orchestrator,
+    Planner,
+    Proposer,
+    Verifier,
+)
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
 from orchestration.configuration.config.forge import Forge
-from orchestration.configuration.config.json_form import as_json, load, merged, stored, unknown, without_values
+from orchestration.configuration.config.json_form import as_json, load, merged, of_session, stored, unknown, without_values
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Push, envs
 
 __all__ = [
+    "DEFAULT",
     "JUDGES",
     "Agent",
     "Approve",
@@ -36,6 +46,7 @@ __all__ = [
     "load",
     "merged",
     "micro",
+    "of_session",
     "stored",
     "unknown",
     "without_values",

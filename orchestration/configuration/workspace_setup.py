@@ -1,6 +1,7 @@
 """Creates workspaces from repositories and changes their settings."""
 
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from orchestration.facts import events
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Executor, Integration, Session
+from orchestration.models import Entry, Executor, Integration, Session
 from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -106,6 +107,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
                 branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
             except git.GitError as error:
                 raise Invalid(str(error)[:300], "integration_branch") from None
+        if gone := before.agents.keys() - config.agents.keys():
+            _refuse_in_use(workspace, gone)
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
@@ -119,6 +122,17 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
     wake_ups.request_check()
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
+
+
+def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
+    """Raises Invalid where an entry that is not done asks for one of these agents."""
+    waiting = Entry.objects.filter(workspace=workspace, agent__in=names, deleted_at__isnull=True).exclude(
+        status=Entry.Status.DONE
+    )
+    if users := list(waiting.order_by("seq").values_list("seq", "agent")[:6]):
+        numbers = ", ".join(f"#{seq}" for seq, _ in users[:5]) + (" and more" if len(users) > 5 else "")
+        verb = "asks" if len(users) == 1 else "ask"
+        raise Invalid(f"{numbers} {verb} for the agent {users[0][1]}: choose another one for them first", "agents")
 
 
 def _conflict_message(workspace: Workspace) -> str:

@@ -248,6 +248,7 @@ def _shown(
         "updated_at": entry.updated_at,
         "group": entry.group or None,
         "requires": entry.requires,
+        "agent": entry.agent or None,
         "source": _source(entry),
         "version": content.version(content.values(entry, depends_on)),
     }

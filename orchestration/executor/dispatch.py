@@ -189,7 +189,9 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
 
 def _open_sessions(workspace_id: str, starts: _Claims) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
-    source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text", "host": "text"})
+    source = sql_dialect.table(
+        "v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text", "host": "text", "agent": "text"}
+    )
     claims = [
         {
             "entry": s.entry.id,
@@ -197,12 +199,13 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
             "attempt": s.entry.attempts + 1,
             "work": "verify" if s.entry.verify_only else "implement",
             "host": s.host,
+            "agent": s.entry.agent,
         }
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, version, hold_id, enqueued_at)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, '{release.NUMBER}', h.id, {sql_dialect.now()}
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, agent_name, version, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, v.agent, '{release.NUMBER}', h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
     )

@@ -21,7 +21,7 @@ class Waiting:
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
     `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
-    first of its agent's questions that is not answered.
+    first of its agent's questions that is not answered. `agent`: the name of its agent in the config; empty for the usual one.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Waiting:
     question: str = ""
     awaited: int = 0
     awaits: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,17 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """The conditions of one agent of the config. `kinds`: of the agents that a session with it needs on its host. `initial_reservation`: the
+    most that it reserves at its start, in micro-USD; None: the whole ceiling. `doubted`: why it does not start before a person has said
+    whether a session's spend is true."""
+
+    kinds: frozenset[str] = frozenset()
+    initial_reservation: int | None = None
+    doubted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CycleInput:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
     minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for sessions on hosts that are away,
@@ -74,12 +86,10 @@ class CycleInput:
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
     on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
-    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `limit_at_start`: its agent gets its limit once,
-    then. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `doubted`: why no agent starts before a person has said whether
-    a session's spend is true. `integration`: why nothing may start from the integration branch.
+    needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `trouble`: the open circuit breaker's code;
+    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
-    a day; `agents`, `labels`: what a session needs of its host.
+    a day; `agents`: by their names in the config, the empty one for the usual agent; `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -100,7 +110,6 @@ class CycleInput:
     busy_elsewhere: int = 0
     away: int = 0
     min_verify: int = 0
-    initial_reservation: int | None = None
     limit_at_start: bool = False
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
@@ -112,10 +121,9 @@ class CycleInput:
     trouble_wait_s: float = 0
     repository: str = ""
     repository_message: str = ""
-    doubted: str = ""
     integration: str = ""
     hosts: tuple[Host, ...] = ()
-    agents: frozenset[str] = frozenset()
+    agents: Mapping[str, Terms] = field(default_factory=lambda: {"": Terms()})
     labels: frozenset[str] = frozenset()
     home: str = ""
     is_shared: bool = False
@@ -325,7 +333,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
 def common(capacity: Capacity) -> list[Check]:
     """The checks that all entries share: when one fails, no entry starts."""
     no_entry = Waiting(id="", seq=0, headroom=0)
-    return [
+    shared = [
         _executor(capacity),
         _worker(capacity),
         _repository(capacity),
@@ -334,6 +342,7 @@ def common(capacity: Capacity) -> list[Check]:
         _project_budget(no_entry, capacity),
         _slot(capacity),
     ]
+    return [check for check in shared if check.common or check.passed]
 
 
 def reason(entry: Waiting, capacity: Capacity) -> Check | None:
@@ -358,11 +367,8 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
 def take(entry: Waiting, capacity: Capacity) -> tuple[int, str]:
     """Give an entry its part of the capacity. Returns its session's reservation, and its host."""
     cycle_input = capacity.cycle_input
-    ceiling = (
-        cycle_input.round_ceiling
-        if cycle_input.initial_reservation is None
-        else min(cycle_input.round_ceiling, max(cycle_input.initial_reservation, cycle_input.min_round))
-    )
+    first = terms(entry, cycle_input).initial_reservation
+    ceiling = cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
     reservation = 0 if entry.verify_only else capacity.cycle_budget.first_reservation(_claim(entry, capacity), ceiling=ceiling)
     return reservation, capacity.take(entry, reservation)
 
@@ -382,14 +388,19 @@ def _worker(capacity: Capacity) -> Check:
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
-def session_agents(cycle_input: CycleInput) -> frozenset[str]:
+def terms(entry: Waiting, cycle_input: CycleInput) -> Terms:
+    """Of its agent. One that the config does not have has none: `_agent` has the reason."""
+    return cycle_input.agents.get(entry.agent, Terms())
+
+
+def kinds(terms: Terms, cycle_input: CycleInput) -> frozenset[str]:
     """The kinds of agents that a host needs. Where there is only one host, the session itself finds out about them."""
-    return cycle_input.agents if len(cycle_input.hosts) > 1 else placing.ANY
+    return terms.kinds if len(cycle_input.hosts) > 1 else placing.ANY
 
 
 def need(entry: Waiting, cycle_input: CycleInput) -> Need:
     """The requirements of the entry's next session on its host."""
-    agents = placing.ANY if entry.verify_only else session_agents(cycle_input)
+    agents = placing.ANY if entry.verify_only else kinds(terms(entry, cycle_input), cycle_input)
     return Need(agents, cycle_input.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
 
 
@@ -419,10 +430,12 @@ def _provider(entry: Waiting, capacity: Capacity) -> Check:
     if entry.wait_s > 0:
         message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
-    if cycle_input.doubted:
-        return Check(
-            Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", cycle_input.doubted, common=True
-        )
+    if entry.agent not in cycle_input.agents:
+        message = f"The config has no agent {entry.agent}: choose another for the entry, or add it"
+        return Check(Reason.AGENT_UNAVAILABLE, False, f"no agent {entry.agent}", "an agent of the config", message)
+    if doubted := terms(entry, cycle_input).doubted:
+        is_common = len(cycle_input.agents) == 1
+        return Check(Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", doubted, common=is_common)
     if not cycle_input.trouble:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
     if cycle_input.trouble_wait_s > 0:

@@ -9,7 +9,8 @@ from orchestration.executor import plan
 from orchestration.executor.plan import CycleInput, Waiting
 from orchestration.models import sql_dialect
 
-_OPENING = {"id": "text", "has_agents": "boolean", "labels": "text"}
+_OPENING = {"id": "text", "agent": "text", "labels": "text"}
+_NO_AGENT = " "  # no name of an agent: what only verifies needs none
 
 FIELDS = ("-has_rounds", "priority", "seq")
 """Fields of Entry, as in `order_by`; the number is unique within a workspace."""
@@ -31,12 +32,14 @@ def beyond(e: str) -> str:
 
 
 def openings(cycle_input: CycleInput) -> str:
-    """The parameter of `has_opening`: the hosts that have a free slot for the workspace, with what `plan.need` asks of them."""
-    agents = plan.session_agents(cycle_input)
+    """The parameter of `has_opening`: the hosts that have a free slot for the workspace, each with the agents that it can run, as `plan.need`
+    asks of them."""
+    needed = {name: plan.kinds(terms, cycle_input) for name, terms in cycle_input.agents.items()}
     return sql_dialect.packed(
-        {"id": host.id, "has_agents": agents <= host.agents, "labels": json.dumps(sorted(host.labels))}
+        {"id": host.id, "agent": name, "labels": json.dumps(sorted(host.labels))}
         for host in cycle_input.hosts
         if host.takes and host.free > 0 and cycle_input.labels <= host.labels
+        for name in (_NO_AGENT, *(name for name, kinds in needed.items() if kinds <= host.agents))
     )
 
 
@@ -44,5 +47,5 @@ def has_opening(e: str) -> str:
     """The SQL condition for entries `e` that a host could take now, as `placing.choose` decides. Its parameter is `openings`. A subquery that
     is no join: the line is read by its index."""
     has_labels = sql_dialect.contains("h.labels", f"{e}.requires")
-    return f"""(SELECT count(*) FROM {sql_dialect.table("h", _OPENING)} WHERE (h.has_agents OR {e}.next_work = 'verify')
+    return f"""(SELECT count(*) FROM {sql_dialect.table("h", _OPENING)} WHERE (h.agent = {e}.agent OR {e}.next_work = 'verify')
                     AND ({e}.is_shared OR {e}.host_id IN ('', h.id)) AND {has_labels}) > 0"""

@@ -16,7 +16,7 @@ from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
 from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.plan import CycleInput, Running, Waiting
+from orchestration.executor.plan import CycleInput, Running, Terms, Waiting
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
@@ -70,6 +70,7 @@ _WAITING = {
     "host_name": """coalesce(CASE WHEN e.is_shared THEN '' ELSE (SELECT ran.host FROM orchestration_session ran
         WHERE ran.entry_id = e.id AND ran.host <> '' ORDER BY ran.attempt DESC LIMIT 1) END, '')""",
     "requires": "e.requires",
+    "agent": "e.agent",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
     "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",
 }
@@ -121,8 +122,7 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
-        initial_reservation=config.initial_reservation,
-        limit_at_start=config.gets_limit_at_start,
+        limit_at_start=any(config.with_agent(name).gets_limit_at_start for name in config.by_name),
         caps=_caps(limited),
         running=running,
         trouble=row["trouble"],
@@ -130,10 +130,9 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
         repository=row["repository"],
         repository_message=row["repository_message"],
-        doubted=_doubted(_json(row["doubted"]) or [], config),
         integration=row["integration"] or "",
         hosts=hosts,
-        agents=frozenset(agent.kind for agent in config.session_agents),
+        agents={name: _terms(config.with_agent(name), _json(row["doubted"]) or []) for name in config.by_name},
         labels=frozenset(config.requires),
         home=row["home"],
         is_shared=bool(row["is_shared"]),
@@ -184,9 +183,14 @@ def _slots(hosts: Sequence[Host], own: Sequence[str], *, unplaced: int) -> _Slot
     return _Slots(sum(host.slots for host in taking.values()), free, max(taken - (len(own) - away), 0), away)
 
 
-def _doubted(rows: list[dict[str, Any]], config: configuration.Config) -> str:
-    """The sentence where an agent of the config is doubted."""
-    kinds = {agent.kind for agent in config.session_agents}
+def _terms(config: configuration.Config, doubted: list[dict[str, Any]]) -> Terms:
+    """The terms of the agent that a config has as its usual one."""
+    kinds = frozenset(agent.kind for agent in config.session_agents)
+    return Terms(kinds, config.initial_reservation, _doubted(doubted, kinds))
+
+
+def _doubted(rows: list[dict[str, Any]], kinds: frozenset[str]) -> str:
+    """The sentence where an agent of one of these kinds is doubted."""
     return next(
         (
             f"#{row['seq']}'s agent reported {amounts.format_usd(row['booked'])} where {amounts.format_usd(row['reserved'])} was reserved: "
@@ -265,6 +269,7 @@ def _running_columns() -> str:
         {
             "entry_id": "s.entry_id",
             "host_id": "s.host_id",
+            "agent_name": "s.agent_name",
             "parallelizable": "e.parallelizable",
             "parallel_group": "e.parallel_group",
             "phase": "s.phase",
@@ -283,7 +288,7 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
     usual = reservations.usual_cost(workspace_id, config) if growing else None
     wants = {}
     for row in growing:
-        if steps := reservations.growth(config, first=row["amount"], usual=usual):
+        if steps := reservations.growth(config.with_agent(row["agent_name"]), first=row["amount"], usual=usual):
             wants[row["entry_id"]] = steps.wants(amount=row["amount"], drawn=row["drawn"])
     return tuple(
         Running(

@@ -118,6 +118,13 @@ class Entry(models.Model):
     requires = models.JSONField(
         default=list, db_default=Value([], models.JSONField()), blank=True, help_text="Labels that the host of its sessions has."
     )
+    agent = models.CharField(
+        max_length=63,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The name of its agent in the config. Empty: the usual one.",
+    )
     group = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
     )

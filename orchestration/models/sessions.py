@@ -91,7 +91,14 @@ class Session(models.Model):
     outcome_message = ForeignChar(max_length=500, blank=True, default="", db_default="")
     round_number = models.PositiveIntegerField(default=0, db_default=0)
     hold = models.OneToOneField(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="session")
-    agent = models.CharField(max_length=30, blank=True, default="", db_default="")
+    agent_name = models.CharField(
+        max_length=63,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its agent in the config, from its claim on. Empty: the usual one.",
+    )
+    agent = models.CharField(max_length=30, blank=True, default="", db_default="", help_text="The kind of its agent.")
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
     stop_wanted_by = models.CharField(max_length=200, blank=True, default="", db_default="")

@@ -170,6 +170,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
         parallelizable=draft.parallelizable,
         parallel_group=draft.parallel_group,
         requires=draft.requires,
+        agent=draft.agent,
     )
     if entry is None or entry.deleted:
         return Line(row, entry, values)

@@ -163,6 +163,7 @@ def _as_change(row: Entry, fields: dict[str, Any]) -> content.Change:
         parallelizable=bool(fields["parallelizable"]) if "parallelizable" in fields else None,
         parallel_group=fields["parallel_group"] or "" if "parallel_group" in fields else None,
         requires=tuple(fields["requires"] or ()) if "requires" in fields else None,
+        agent=fields["agent"] or "" if "agent" in fields else None,
     )
 
 

@@ -53,11 +53,13 @@ def _each_once(labels: list[str]) -> list[str]:
 
 Requires = Annotated[Labels, AfterValidator(_each_once)]
 Priority = Literal["critical", "high", "medium", "low"]
+AgentName = Annotated[Line, Field(min_length=1, max_length=63)]
 Rounds = Annotated[int, Field(ge=1, le=1000)]
 
 
 class EntryIn(Strict):
-    """`requires`: labels (MUSTER_LABELS) of the host that runs its sessions, besides those in the config."""
+    """`requires`: labels (MUSTER_LABELS) of the host that runs its sessions, besides those in the config. `agent`: one of the config's `agents`
+    by its name; null: the usual one."""
 
     ref: Annotated[Name, Field(max_length=100)] | None = None
     type: Literal["task"] = "task"
@@ -69,6 +71,7 @@ class EntryIn(Strict):
     parallel_group: Annotated[Name, Field(max_length=100)] | None = None
     group: Annotated[Name, Field(max_length=200)] | None = None
     requires: Requires = []
+    agent: AgentName | None = None
     budget_usd: Usd | None = None
     budget_rounds: Rounds | None = None
 
@@ -131,6 +134,7 @@ class EntryOut(Schema):
     updated_at: datetime
     group: str | None
     requires: list[str]
+    agent: str | None
     source: SourceOut | None
     version: str
 
@@ -162,7 +166,7 @@ class StatusIn(Strict):
 
 
 class EntryChange(Strict):
-    """A missing value stays. `spec` replaces the whole spec; `depends_on` is the whole list of ids; `requires` all labels. `version`: the entry's version as you
+    """A missing value stays. `spec` replaces the whole spec; `depends_on` is the whole list of ids; `requires` all labels; an empty `agent` is the usual one. `version`: the entry's version as you
     read it; 409 when it has changed since."""
 
     content: NonBlank | None = None
@@ -170,6 +174,7 @@ class EntryChange(Strict):
     spec: Spec | None = None
     depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] | None = None
     requires: Requires | None = None
+    agent: Annotated[Line, Field(max_length=63)] | None = None
     version: Annotated[Line, Field(max_length=40)] | None = None
 
 

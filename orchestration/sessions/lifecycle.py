@@ -66,7 +66,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     mail_waits = Message.waits(OuterRef("entry_id")) | Question.waits(OuterRef("entry_id"))
     session = rows.annotate(mail_waits=mail_waits).get(pk=session_id)
     session.has_mail = session.mail_waits
-    agent = configuration.load(session.workspace.executor.config).agent_of(session.role)
+    agent = configuration.of_session(session.workspace.executor.config, session.agent_name).agent_of(session.role)
     if agent is not None:
         write(session, agent=agent.kind, model=agent.model or "")
     wake_ups.publish_change(session.workspace_id, "workers")

@@ -117,7 +117,7 @@ def _largest_requests(at_work: Sequence[Session]) -> dict[int | None, int]:
 def _seen(session: Session, config: Config, usual: int | None, requests: Mapping[int | None, int]) -> AtWork:
     hold, lacks = session.hold, 0
     assert hold is not None
-    if steps := reservations.growth(config, first=hold.amount, usual=usual):
+    if steps := reservations.growth(config.with_agent(session.agent_name), first=hold.amount, usual=usual):
         lacks = steps.next_step(amount=hold.amount, drawn=hold.drawn)
     return AtWork(
         left=max(hold.amount - hold.drawn, 0),

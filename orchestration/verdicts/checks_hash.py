@@ -11,7 +11,7 @@ JUDGE_VERSION = 1
 
 def of(config: Config) -> str:
     """The hash of the workspace's checks, with the names and the hashed values of the environment that they run in."""
-    env = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in config.agent.env.items()}
+    env = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in config.check_env.items()}
     parts = {
         "verify": [check.model_dump(mode="json") for check in config.verify],
         "setup": config.setup,

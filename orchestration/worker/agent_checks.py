@@ -70,7 +70,7 @@ def check(workspace_id: str) -> tuple[bool, str]:
     workspace = Workspace.objects.get(pk=workspace_id)
     try:
         sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        results = [_checked(agent, {**agent.env, **values}, sandboxes, workspace) for agent in config.agents]
+        results = [_checked(agent, {**agent.env, **values}, sandboxes, workspace) for agent in config.every_agent]
     except HostFault as fault:
         return False, f"{fault}."
     bad = [message for ok, message in results if not ok]

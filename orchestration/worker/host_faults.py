@@ -37,12 +37,12 @@ def problem(workspace: Workspace) -> str:
     config = configuration.load(stored)
     try:
         sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        code, output = run_inside(sandboxes, ["/bin/sh", "-c", ":"], config.agent.env)
+        code, output = run_inside(sandboxes, ["/bin/sh", "-c", ":"], config.check_env)
     except HostFault as fault:
         return str(fault)
     if code:
         return f"The sandbox could not be made: {output.strip()[-300:] or f'exit code {code}'}"
-    return next((sentence for agent in config.agents if (sentence := _not_installed(agent))), "")
+    return next((sentence for agent in config.every_agent if (sentence := _not_installed(agent))), "")
 
 
 def of_config(stored: dict[str, Any]) -> str:

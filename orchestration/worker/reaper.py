@@ -92,7 +92,7 @@ def ended_elsewhere() -> list[Session]:
 def _book_count(session: Session) -> bool:
     if not _is_proven_dead(session):
         return False  # the next tick tries again
-    count = journals.count(session, configuration.load(session.workspace.executor.config))
+    count = journals.count(session, configuration.of_session(session.workspace.executor.config, session.agent_name))
     return count is not None and settling.book_count(session, count)
 
 
@@ -146,7 +146,7 @@ def _left(session: Session, *, is_here: bool) -> Left:
 
 def _collect(session: Session) -> bool:
     """Book and commit what a dead session left on this host. Returns whether its whole cost is known."""
-    cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
+    cost_known = journals.book_journals(session, configuration.of_session(session.workspace.executor.config, session.agent_name))
     if not session.is_run:
         _commit_work(session)
     for name in (session.pk, f"{session.pk}-base"):

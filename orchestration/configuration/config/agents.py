@@ -1,16 +1,42 @@
 """The agents of a workspace: the one that implements, those that review and verify its work, and those that propose changes of the backlog."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
+from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text
 from workspaces.schemas import Object, OneOf, as_float
 
+DEFAULT = "default"
+"""The name of `agent`, where one is asked for."""
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(LABEL, text) or text == DEFAULT:
+        raise ValueError(
+            f"{text[:40]!r} is not a name for an agent: use letters, digits, `.`, `_` and `-`, such as cheap; default is taken"
+        )
+    return text
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not name.replace("_", "a").isalnum() or name[0].isdigit() or not name.isascii():
+            raise ValueError(f"{name!r} is not the name of an environment variable")
+        if name.startswith("MUSTER_"):
+            raise ValueError("names that begin with MUSTER_ are Muster's own")
+        if "\x00" in value:
+            raise ValueError("a value may not contain NUL")
+    return env
+
+
+AgentName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": LABEL})]
+Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100), AfterValidator(_variables)]
 
 
 class Agent(Part):
@@ -27,7 +53,7 @@ class Agent(Part):
     settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
     use_login: bool = True
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
+    env: Env = Field(default_factory=dict)
     timeout_s: Seconds = 1800
     idle_timeout_s: Seconds = 600
     provider_patience_s: Seconds = 180
@@ -38,18 +64,6 @@ class Agent(Part):
         if len(json.dumps(settings)) > MAX_SETTINGS_CHARS:
             raise ValueError(f"may have at most {MAX_SETTINGS_CHARS} characters as JSON")
         return settings
-
-    @field_validator("env")
-    @classmethod
-    def _names(cls, env: dict[str, str]) -> dict[str, str]:
-        for name, value in env.items():
-            if not name.replace("_", "a").isalnum() or name[0].isdigit() or not name.isascii():
-                raise ValueError(f"{name!r} is not the name of an environment variable")
-            if name.startswith("MUSTER_"):
-                raise ValueError("names that begin with MUSTER_ are Muster's own")
-            if "\x00" in value:
-                raise ValueError("a value may not contain NUL")
-        return env
 
 
 def _pays_an_answer(amount: Decimal) -> Decimal:

@@ -20,6 +20,11 @@ def load(stored: dict[str, Any]) -> Config:
         return newer.split(_decimals(stored))[0]
 
 
+def of_session(stored: dict[str, Any], agent_name: str) -> Config:
+    """The config as a session with this agent sees it; the empty name is the usual agent's."""
+    return load(stored).with_agent(agent_name)
+
+
 def unknown(stored: dict[str, Any]) -> list[str]:
     """The keys of an executor row's config that only a newer release knows. This one cannot keep what they promise."""
     return sorted(newer.split(_decimals(stored))[1])

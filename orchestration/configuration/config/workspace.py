@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
+from orchestration.configuration.config.agents import (
+    Agent,
+    AgentName,
+    Env,
+    Expander,
+    Interceptor,
+    Orchestrator,
+    Planner,
+    Proposer,
+    Verifier,
+)
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
@@ -50,7 +60,8 @@ class LandingRules(Part):
 
 
 class Config(Part):
-    """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
+    """`agent` implements; `agents`: others by name, for the entries that ask for one. `env`: of setup and checks, whatever agent made the work;
+    unset: that of `agent`. `protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
     `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
@@ -61,6 +72,8 @@ class Config(Part):
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
     requires: Labels = Field(default_factory=list)
     agent: Agent = Field(default_factory=Agent)
+    agents: Annotated[dict[AgentName, Agent], Field(max_length=20)] = Field(default_factory=dict)
+    env: Env | None = None
     setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
     verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
     protected: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=lambda: list(JUDGES))
@@ -107,14 +120,28 @@ class Config(Part):
         return self
 
     @property
-    def agents(self) -> list[Agent]:
+    def every_agent(self) -> list[Agent]:
         """Each agent that this workspace may start."""
         others = (self.interceptor, self.verifier, *self.proposers.values())
-        return [self.agent, *(part.agent for part in others if part is not None)]
+        return [self.agent, *self.agents.values(), *(part.agent for part in others if part is not None)]
+
+    @property
+    def by_name(self) -> dict[str, Agent]:
+        """The agents that an entry may ask for; the empty name is that of `agent`."""
+        return {"": self.agent, **self.agents}
+
+    @property
+    def check_env(self) -> dict[str, str]:
+        """The environment of setup and checks."""
+        return self.agent.env if self.env is None else self.env
+
+    def with_agent(self, name: str) -> "Config":
+        """The config as a session with this named agent sees it. One that was taken out of the config since it was claimed has the usual one."""
+        return self.model_copy(update={"agent": self.by_name.get(name, self.agent), "env": self.check_env}) if name else self
 
     @property
     def session_agents(self) -> list[Agent]:
-        """The agents that work on entries: a host needs all of them."""
+        """The agents that work on an entry: a host needs all of them."""
         others = (self.interceptor, self.verifier)
         return [self.agent, *(part.agent for part in others if part is not None)]
 
@@ -153,7 +180,7 @@ class Config(Part):
 
 
 def envs(config: Config) -> dict[str, str]:
-    """The env of every agent, the others' with their role as a prefix of the name."""
+    """The env of every agent, the others' with their name or role as a prefix."""
     others = {
         "interceptor": config.interceptor,
         "verifier": config.verifier,
@@ -164,4 +191,5 @@ def envs(config: Config) -> dict[str, str]:
     theirs = {
         f"{role}.{name}": value for role, reviewer in others.items() if reviewer for name, value in reviewer.agent.env.items()
     }
-    return {**theirs, **config.agent.env}
+    named = {f"{name}.{variable}": value for name, agent in config.agents.items() for variable, value in agent.env.items()}
+    return {**theirs, **named, **config.check_env, **config.agent.env}

@@ -43,8 +43,8 @@ def hidden(workspace: Workspace) -> set[str]:
 
 
 def _of_agents(config: Config) -> list[str | Sequence[str]]:
-    commands: list[str | Sequence[str]] = [agent.command for agent in config.agents if agent.command is not None]
-    return [*commands, *(agent.args for agent in config.agents)]
+    commands: list[str | Sequence[str]] = [agent.command for agent in config.every_agent if agent.command is not None]
+    return [*commands, *(agent.args for agent in config.every_agent)]
 
 
 def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:
@@ -58,7 +58,7 @@ def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:
 
 def _named_in_env(config: Config) -> list[str]:
     """Files that variables name, such as certificates."""
-    values = [value for agent in config.agents for value in agent.env.values()]
+    values = [value for agent in config.every_agent for value in agent.env.values()]
     values += [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
     return [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
 

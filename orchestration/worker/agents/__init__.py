@@ -26,4 +26,4 @@ def for_kind(kind: str) -> Kind:
 
 def binaries(config: Config) -> list[str]:
     """The programs of a workspace's agents; none for a command."""
-    return [program for agent in config.agents if (program := for_kind(agent.kind).TRAITS.binary)]
+    return [program for agent in config.every_agent if (program := for_kind(agent.kind).TRAITS.binary)]

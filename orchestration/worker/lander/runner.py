@@ -89,7 +89,7 @@ class LanderRunner:
             return sandbox.check_start(argv, process.ended)
 
     def _environment(self) -> dict[str, str]:
-        env = session_dir.inherited() | self.lease.bench.config.agent.env
+        env = session_dir.inherited() | self.lease.bench.config.check_env
         env |= {
             "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
             "MUSTER_PHASE": "verification",

@@ -73,7 +73,7 @@ class SessionRunner:
         on_line: OnLine | None = None,
     ) -> Ended:
         context, bench = self.context, self.context.bench
-        env = session_dir.environment(context.session, bench.directory, phase=phase, extra=bench.config.agent.env)
+        env = session_dir.environment(context.session, bench.directory, phase=phase, extra=bench.config.check_env)
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name

@@ -46,7 +46,7 @@ def crowded() -> Config:
 
 def test_each_role_has_the_agent_and_the_env_of_its_own() -> None:
     config = crowded()
-    assert [agent.command for agent in config.agents] == [None, *ROLES]
+    assert [agent.command for agent in config.every_agent] == [None, *ROLES]
     assert [agent.command for agent in config.session_agents] == [None, "interceptor", "verifier"]
     by_role = {role: config.agent_of(role) for role in ("implement", "plan", "expand", "orchestrate", "review", "verify")}
     assert {role: agent.command if agent else "none" for role, agent in by_role.items()} == {
@@ -58,7 +58,7 @@ def test_each_role_has_the_agent_and_the_env_of_its_own() -> None:
         "verify": "none",
     }
     assert configuration.envs(config) == {"KEY": "own", **{f"{role}.KEY": role for role in ROLES}}
-    assert Config().agents == [Config().agent] and Config().agent_of("plan") is None
+    assert Config().every_agent == [Config().agent] and Config().agent_of("plan") is None
     hidden = configuration.without_values(configuration.as_json(config))
     assert {hidden[role]["agent"]["env"]["KEY"] for role in ROLES} | {hidden["agent"]["env"]["KEY"]} == {"…"}
 
@@ -119,3 +119,21 @@ def test_a_difference_names_each_key_that_changed_without_secrets() -> None:
     assert difference.sentence(changes).endswith("sandbox: default → {}, 1 more")
     assert not difference.sentence(changes, limit=7).endswith("more") and difference.changes(after, after) == []
     assert difference.version({"a": 1, "b": 2}) == difference.version({"b": 2, "a": 1}) != difference.version({"a": 1, "b": 3})
+
+
+def test_a_session_with_a_named_agent_has_it_and_checks_keep_the_environment_of_the_usual_one() -> None:
+    named = {"cheap": {"kind": "gemini", "env": {"KEY": "cheap"}}, "strong": {"kind": "claude_code"}}
+    config = configuration.merged({}, {"agent": {"kind": "codex", "env": {"KEY": "own"}}, "agents": named})
+    seen = config.with_agent("cheap")
+    assert (seen.agent.kind, seen.agent.env, seen.check_env) == ("gemini", {"KEY": "cheap"}, {"KEY": "own"})
+    assert config.with_agent("") is config and config.with_agent("gone").agent == config.agent
+    assert (seen.keeps_first_limit, config.with_agent("strong").gets_limit_at_start) == (False, True)
+    assert configuration.envs(config) == {"KEY": "own", "cheap.KEY": "cheap"}
+    alone = configuration.merged(configuration.stored(config), {"env": {"CI": "1"}, "agents": {"cheap": None}})
+    assert list(alone.agents) == ["strong"] and alone.check_env == {"CI": "1"}
+
+
+@pytest.mark.parametrize("name", ["default", "", "a b", "-x", "x" * 64])
+def test_a_name_of_an_agent_is_a_word_and_not_default(name: str) -> None:
+    with pytest.raises(ValidationError):
+        configuration.merged({}, {"agents": {name: {}}})

@@ -13,6 +13,7 @@ from orchestration.executor.plan import (
     Park,
     Running,
     Start,
+    Terms,
     Wait,
     Waiting,
     codes,
@@ -176,7 +177,7 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
 def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
     slice: int | None, hold: int
 ) -> None:
-    [decision] = plan(replace(CYCLE_INPUT, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    [decision] = plan(replace(CYCLE_INPUT, agents={"": Terms(initial_reservation=slice)}), [an_entry("e1", headroom=20 * USD)])
     assert isinstance(decision, Start) and decision.reservation == hold
 
 
@@ -351,18 +352,18 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
          "No online host has the label gpu: set MUSTER_LABELS on a host, and restart its session worker"),
         ({"hosts": (HOST,), "labels": frozenset({"eu"})}, {}, "no_host_fits",
          "No online host has the label eu: set MUSTER_LABELS on a host, and restart its session worker"),
-        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": frozenset({"codex"})}, {}, "no_host_fits",
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": {"": Terms(frozenset({"codex"}))}}, {}, "no_host_fits",
          "No online host has codex: install it on a host, and restart its session worker"),
-        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": frozenset({"codex"})}, {"verify_only": True}, None, ""),
-        ({"hosts": (HOST,), "agents": frozenset({"codex"})}, {}, None, ""),
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": {"": Terms(frozenset({"codex"}))}}, {"verify_only": True}, None, ""),
+        ({"hosts": (HOST,), "agents": {"": Terms(frozenset({"codex"}))}}, {}, None, ""),
         ({"hosts": (replace(HOST, free=0),)}, {}, "concurrency_limit", "No slot is free on east, where it fits"),
         ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1", "is_shared": False},
          "concurrency_limit", "No slot is free on east, where it fits"),
         ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1"}, None, ""),
         ({"repository": "gone", "repository_message": "It is gone."}, {}, "repository_unavailable",
          "It is gone. Work goes on by itself then."),
-        ({"doubted": "#1 reported too much"}, {}, "agent_unavailable", "#1 reported too much"),
-        ({"doubted": "#1 reported too much"}, {"verify_only": True}, None, ""),
+        ({"agents": {"": Terms(doubted="#1 reported too much")}}, {}, "agent_unavailable", "#1 reported too much"),
+        ({"agents": {"": Terms(doubted="#1 reported too much")}}, {"verify_only": True}, None, ""),
         ({"integration": "It is red"}, {}, "integration_red", "It is red"),
         ({}, {"question": "Which colour?"}, "waiting_for_answer", "Its agent asks: Which colour?"),
         ({}, {"asked": "run_1"}, "split_asked", "An agent is asked how to split it (run_1): it starts when that run has ended"),
@@ -435,7 +436,7 @@ def test_what_lacks_money_shows_whose(cycle_input: dict[str, Any], entry: dict[s
 def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
     broken = replace(
         CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=9.0,
-        integration="It is red", repository="gone", doubted="",
+        integration="It is red", repository="gone",
     )  # fmt: skip
     failing = [check.code for check in common(Capacity(broken)) if not check.passed]
     assert failing == [
@@ -444,6 +445,22 @@ def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
     ]  # fmt: skip
     assert all(check.common for check in common(Capacity(broken)))
     assert all(check.passed for check in common(Capacity(CYCLE_INPUT)))
+
+
+def test_an_entry_that_asks_for_an_agent_starts_by_the_terms_of_that_agent() -> None:
+    hosts = (replace(HOST, agents=frozenset({"codex"})), replace(HOST, id="h2", name="two", agents=frozenset({"gemini"})))
+    agents = {"": Terms(frozenset({"codex"})), "other": Terms(frozenset({"gemini"}), initial_reservation=USD)}
+    asks = replace(an_entry("e2"), agent="other")
+    starts = plan(replace(CYCLE_INPUT, hosts=hosts, agents=agents), [an_entry("e1", headroom=9 * USD), asks])
+    assert [(start.host, start.reservation) for start in starts if isinstance(start, Start)] == [("h1", 5 * USD), ("h2", USD)]
+
+
+def test_a_doubt_and_an_agent_that_the_config_lost_keep_only_the_entries_that_ask_for_it() -> None:
+    agents = {"": Terms(doubted="#1 reported too much"), "other": Terms()}
+    line = [an_entry("e1"), replace(an_entry("e2"), agent="other"), replace(an_entry("e3"), agent="gone")]
+    usual, other, gone = plan(replace(CYCLE_INPUT, agents=agents), line)
+    assert isinstance(usual, Wait) and not usual.why.common and isinstance(other, Start)
+    assert isinstance(gone, Wait) and gone.why.message == "The config has no agent gone: choose another for the entry, or add it"
 
 
 def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reason_for_all() -> None:

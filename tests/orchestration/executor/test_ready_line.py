@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestration.executor import explain, ready_line, snapshot
-from orchestration.executor.plan import CycleInput, Waiting
+from orchestration.executor.plan import CycleInput, Terms, Waiting
 from orchestration.hosts.placing import Host
 from orchestration.models import Entry
 from tests.factories import a_worker, a_workspace, some_entries
@@ -56,14 +56,19 @@ def test_an_opening_is_a_free_slot_of_a_host_that_takes_sessions_and_has_the_lab
         replace(fits, id="without the label", labels=frozenset({"gpu"})),
         replace(fits, id="with no more", labels=frozenset({"eu"}), free=9, slots=9, busy=0),
     )
-    cycle_input = CycleInput("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents=frozenset({"codex"}), labels=frozenset({"eu"}))
+    cycle_input = CycleInput("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents={"": Terms(frozenset({"codex"})), "g": Terms(frozenset({"gemini"}))}, labels=frozenset({"eu"}))  # fmt: skip
     assert json.loads(ready_line.openings(cycle_input)) == [
-        {"id": "fits", "has_agents": True, "labels": '["eu", "gpu"]'},
-        {"id": "without the agent", "has_agents": False, "labels": '["eu", "gpu"]'},
-        {"id": "with no more", "has_agents": True, "labels": '["eu"]'},
+        {"id": "fits", "agent": " ", "labels": '["eu", "gpu"]'},
+        {"id": "fits", "agent": "", "labels": '["eu", "gpu"]'},
+        {"id": "fits", "agent": "g", "labels": '["eu", "gpu"]'},
+        {"id": "without the agent", "agent": " ", "labels": '["eu", "gpu"]'},
+        {"id": "without the agent", "agent": "g", "labels": '["eu", "gpu"]'},
+        {"id": "with no more", "agent": " ", "labels": '["eu"]'},
+        {"id": "with no more", "agent": "", "labels": '["eu"]'},
+        {"id": "with no more", "agent": "g", "labels": '["eu"]'},
     ]
     assert json.loads(ready_line.openings(replace(cycle_input, hosts=()))) == []
     alone = json.loads(ready_line.openings(replace(cycle_input, hosts=hosts[:2], labels=frozenset())))
-    assert [opening["id"] for opening in alone] == ["fits", "without the agent"]
+    assert {opening["id"] for opening in alone} == {"fits", "without the agent"}
     only = json.loads(ready_line.openings(replace(cycle_input, hosts=hosts[1:2])))
-    assert [opening["has_agents"] for opening in only] == [True]
+    assert [opening["agent"] for opening in only] == [" ", "", "g"]

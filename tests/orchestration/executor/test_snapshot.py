@@ -282,5 +282,5 @@ def test_a_doubt_counts_for_the_agents_of_the_config(agents: tuple[str, ...], se
     named: dict[str, Any] = {"agent": {"kind": agents[0]}}
     if len(agents) > 1:
         named["interceptor"] = {"agent": {"kind": agents[1]}}
-    matches = snapshot._doubted(rows, configuration.Config.model_validate(named))
+    matches = snapshot._terms(configuration.Config.model_validate(named), rows).doubted
     assert matches.startswith(f"{sentence}'s agent reported $" if sentence else "") and bool(matches) == bool(sentence)

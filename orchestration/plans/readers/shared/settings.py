@@ -22,6 +22,7 @@ _KEYS = {
     "group": "parallel_group",
     "alone": "parallelizable",
     "ref": "ref",
+    "agent": "agent",
     "runs on": "requires",
     "runs-on": "requires",
     "tests": "tests",

@@ -30,7 +30,7 @@ ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")  # how the names of variables end tha
 def for_config(config: Config, *more: str) -> list[str]:
     """Entries for the rules. `more`: addresses that Muster itself serves for the process."""
     entries = [*config.sandbox.allow]
-    for agent in config.agents:
+    for agent in config.every_agent:
         entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]
     return [*entries, *(entry for url in (settings.AGENT_URL, *more) if (entry := _place(url)))]
 
