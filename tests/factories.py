@@ -5,18 +5,20 @@ from datetime import date
 from typing import Any
 
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 from budget import ledger
 from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting
-from orchestration import sessions
+from orchestration import configuration, sessions
 from orchestration.backlog import entries
 from orchestration.backlog.rules import ways
+from orchestration.configuration import model_access
 from orchestration.executor import dispatch
 from orchestration.facts.events import EntryBlocked
-from orchestration.models import Entry, Executor, Session, Worker
+from orchestration.models import Entry, Executor, ProviderBreaker, Session, Worker
 from orchestration.sessions import rounds
 from orchestration.sessions.ending import Verdict
 from workspaces.access import Caller
@@ -93,6 +95,18 @@ def a_review(workspace: Workspace, *wishes: drafting.Wish, by: Caller | None = N
     """A draft over all time. Its author is the token of `a_token`, unless `by` is given."""
     draft = drafting.Draft("November", date(2020, 1, 1), date(2030, 12, 31), **more)
     return drafting.create(workspace.pk, draft, wishes, by=by or Caller("token:test"))
+
+
+def an_open_breaker(
+    workspace: Workspace, code: str = "auth", message: str = "No key.", name: str = "", **more: Any
+) -> ProviderBreaker:
+    """The provider of this agent of the config serves nobody. `name`: empty for the usual agent."""
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    access = model_access.of_agent(config.by_name[name], name, config, ())
+    times = {"since": now(), "until": now()} | more
+    return ProviderBreaker.objects.create(
+        workspace=workspace, credential=access.credential, family=access.family, code=code, message=message, count=3, **times
+    )
 
 
 def a_session(entry: Entry) -> Session:

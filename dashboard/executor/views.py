@@ -232,8 +232,11 @@ def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
 
 
 def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
-    row = page_request.executor
-    return not row.trouble_code, row.trouble_code or "available", row.trouble_message
+    standstill = page_request.agents.standstill
+    if standstill:
+        return False, standstill.code, standstill.message
+    going_on = ", ".join(state.name for state in page_request.agents.going_on) if page_request.agents.closed else "available"
+    return True, going_on, " ".join(f"{state.name} {state.how}." for state in page_request.agents.closed)
 
 
 def _sandbox(page_request: PageRequest) -> tuple[bool, str, str]:

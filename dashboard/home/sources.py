@@ -16,6 +16,7 @@ from budget import amounts
 from budget.models import Decision, Review
 from dashboard.home.scope import Scope
 from dashboard.shared.texts import remedies
+from orchestration.configuration import agent_states
 from orchestration.dialogue import reads as dialogue
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
@@ -71,16 +72,18 @@ def _page(name: str, workspace: Workspace) -> str:
 
 
 def standstill(scope: Scope) -> Iterable[Item]:
-    """A repository, an integration branch or an agent that lets nothing start. No query."""
+    """A repository, an integration branch or an agent that lets nothing start. One query, two where a provider is unavailable."""
+    agents = agent_states.standstills([workspace.executor for workspace in scope.workspaces])
     for workspace in scope.workspaces:
         executor, integration = workspace.executor, getattr(workspace, "integration", None)
+        breaker = agents.get(workspace.pk)
         causes = [
             ("repository", executor.repository_code, executor.repository_message, executor.repository_since, "executor-page"),
-            ("agent", executor.trouble_code, executor.trouble_message, executor.trouble_since, "agent"),
+            *([("agent", breaker.code, breaker.message, breaker.since, "agent")] if breaker else []),
         ]
         check = getattr(workspace, "agent_check", None)
         at_work: int = workspace.at_work  # type: ignore[attr-defined]
-        if check is not None and check.ok is False and not executor.trouble_code and not at_work:
+        if check is not None and check.ok is False and not breaker and not at_work:
             causes.append(("agent", "not_there", check.message, check.at, "agent"))
         if integration is not None and integration.state in branch.STOPS_DISPATCH:
             causes.insert(0, ("integration", integration.state, integration.message, None, "landing"))

@@ -183,11 +183,11 @@ def _alerts(page_request: PageRequest) -> list[Item]:
         words = f"Nothing can start. {executor.repository_message}"
         link = reverse("executor-page", args=[page_request.workspace.pk])
         items.append(Item("bad", "failed", [(words, "")], executor.repository_since, "View executor", link))
-    if executor.trouble_code:
-        words = f"Agents cannot run. {executor.trouble_message}"
+    if standstill := page_request.agents.standstill:
+        words = f"Agents cannot run. {standstill.message}"
         link = reverse("agent", args=[page_request.workspace.pk])
-        items.append(Item("bad", "failed", [(words, "")], executor.trouble_since, "View agents", link))
-    if (problem := page_request.agent_problem) and not executor.trouble_code:
+        items.append(Item("bad", "failed", [(words, "")], standstill.since, "View agents", link))
+    if (problem := page_request.agent_problem) and not standstill:
         link, words = reverse("agent", args=[page_request.workspace.pk]), f"The agent cannot start. {problem}"
         items.append(Item("bad", "failed", [(words, "")], executor.workspace.agent_check.at, "View agents", link))
     return items

@@ -56,7 +56,7 @@ def _halted(page_request: PageRequest, config: configuration.Config) -> str:
     executor = page_request.executor
     return progress.halted(
         tally.of(page_request),
-        agent_fails=bool(executor.trouble_code or page_request.agent_problem),
+        agent_fails=bool(page_request.agents.standstill or page_request.agent_problem),
         unusable=bool(executor.repository_code),
         is_spent=page_request.project.headroom < max(config.min_round, 1),
     )
@@ -143,8 +143,8 @@ def needs(page_request: PageRequest) -> dict[str, Any]:
 
 
 def trouble(page_request: PageRequest) -> dict[str, Any]:
-    """The provider's circuit breaker, when it is open."""
-    return {"executor": page_request.executor}
+    """The circuit breakers that are open."""
+    return {"executor": page_request.executor, "agents": page_request.agents}
 
 
 def _lists(page_request: PageRequest, counts: dict[str, Any]) -> list[tuple[str, str]]:

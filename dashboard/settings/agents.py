@@ -13,7 +13,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration
-from orchestration.configuration import agent_checks, circuit_breaker, secrets
+from orchestration.configuration import agent_checks, agent_states, circuit_breaker, secrets
 from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.models import Secret
@@ -78,7 +78,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             roles.append((does[role], proposer.agent, configuration.micro(proposer.run_usd)))
     state = queries.agent_state(page_request.workspace.pk)
     return {
-        "executor": executor,
+        "agents": agent_states.of_executor(executor),
         "state": state,
         "agent_check": agent_checks.current(page_request.workspace.pk),
         "roles": [

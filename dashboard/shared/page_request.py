@@ -17,10 +17,13 @@ from django.template.loader import render_to_string
 from budget.models import Project
 from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
+from orchestration import configuration
 from orchestration.backlog.files import orphans
+from orchestration.configuration import agent_states
+from orchestration.configuration.agent_states import AgentStates
 from orchestration.hosts import online
 from orchestration.landing import queue
-from orchestration.models import AgentCheck, Executor, FileLock, Session, Worker
+from orchestration.models import AgentCheck, Executor, FileLock, ProviderBreaker, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
 
@@ -61,8 +64,16 @@ class PageRequest:
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         counted["has_session_worker"] = Exists(online.able(within_s=settings.LEASE_S))
+        counted["has_breaker"] = Exists(ProviderBreaker.objects.filter(workspace=OuterRef("pk")).exclude(code=""))
         counted["landing_away"] = Subquery(queue.away(OuterRef("pk")).values("message")[:1])
         return rows.annotate(**counted).get(pk=self.workspace.pk)
+
+    @cached_property
+    def agents(self) -> AgentStates:
+        """The agents of the workspace, with what keeps them from work. No query while all can."""
+        if self.executor.has_breaker:  # type: ignore[attr-defined]
+            return agent_states.of_executor(self.executor)
+        return agent_states.of(configuration.load(self.executor.config), (), ())
 
     @property
     def agent_problem(self) -> str:

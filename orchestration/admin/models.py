@@ -12,7 +12,19 @@ from orchestration.admin import places as admin_places
 from orchestration.admin.fixes import MarkFailed, Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
 from orchestration.backlog import entry_actions, entry_edits
 from orchestration.backlog.files import orphans
-from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
+from orchestration.models import (
+    Conversation,
+    Dependency,
+    Entry,
+    Executor,
+    FileLock,
+    LogChunk,
+    ProviderBreaker,
+    Round,
+    Secret,
+    Session,
+    Worker,
+)
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly, in_use, link
 from workspaces.models import Workspace
@@ -48,12 +60,21 @@ class NamedValues(admin.AllValuesFieldListFilter):
 
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnly):
-    list_display = ["workspace", "state", "trouble_code", "trouble_until", "changed_by", "changed_at", "version", "last_seq"]
-    list_filter = ["state", "trouble_code"]
+    list_display = ["workspace", "state", "changed_by", "changed_at", "version", "last_seq"]
+    list_filter = ["state"]
     list_select_related = ["workspace"]
     search_fields = ["workspace__name", "=workspace__id"]
     ordering = ["workspace__name", "pk"]
     actions = [RebuildBacklog()]
+
+
+@admin.register(ProviderBreaker)
+class ProviderBreakerAdmin(ReadOnly):
+    list_display = ["workspace", "credential", "family", "code", "count", "since", "until"]
+    list_filter = ["code"]
+    list_select_related = ["workspace"]
+    search_fields = ["workspace__name", "=workspace__id", "credential"]
+    ordering = ["workspace__name", "credential", "family"]
 
 
 @admin.register(Entry)

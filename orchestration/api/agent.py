@@ -1,8 +1,8 @@
 """The agent calls: whether agents can work, the versions of their programs, and their secrets."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from ninja import Path, Router
+from ninja import Path, Query, Router
 
 from orchestration import schemas
 from orchestration.configuration import circuit_breaker, secrets
@@ -22,9 +22,10 @@ def get_agent(request: Request, workspaceID: Path[str]) -> Any:
 
 
 @router.post("/executor/agent/retry", response=responses(schemas.Ok), operation_id="agent.orchestration.agentRetry")
-def retry(request: Request, workspaceID: Path[str]) -> Any:
-    """Close the breaker: what waits for the provider may start now."""
-    circuit_breaker.try_again(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+def retry(request: Request, workspaceID: Path[str], credential: Annotated[str, Query(max_length=200)] = "") -> Any:
+    """Close the circuit breakers, or those of this credential: what waits for the provider may start now."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    circuit_breaker.try_again(workspace.pk, by=request.auth, credential=credential)
     return {"ok": True}
 
 

@@ -1,26 +1,34 @@
-"""While an agent's provider is unavailable the entry waits, and after several such sessions in a row the whole workspace waits.
+"""While an agent's provider is unavailable its work waits: the entry first, and after several refusals in a row all agents with that credential
+and family of models. The others go on.
 
-The circuit breaker is on the executor's row. After its wait it is half-open and lets one session try; the first response closes it.
+The circuit breakers are rows. After its wait one is half-open and lets one session try; the first response closes it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration.configuration.provider_trouble import Trouble
+from orchestration import configuration
+from orchestration.configuration import model_access
+from orchestration.configuration.config.agents import Agent
+from orchestration.configuration.config.workspace import Config
+from orchestration.configuration.provider_trouble import ModelAccess, Reviewer, Trouble
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry, Executor, ProviderBreaker, Secret, Session
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
+from workspaces.errors import NotFound
 
 # This many failures in a row mean that the entry is not the cause.
 OPEN_AFTER = 3
 FIRST_WAIT_S = 5.0
 MAX_WAIT_S = 300.0
-MAX_REQUESTED_WAIT_S = 6 * 3600.0
+MAX_REQUESTED_WAIT_S = 8 * 24 * 3600.0
+"""The longest limit of a plan is a week's; a day more, as its reset drifts."""
 
 
 def wait_s(times: int) -> float:
@@ -28,64 +36,106 @@ def wait_s(times: int) -> float:
     return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), MAX_WAIT_S)
 
 
-def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> None:
-    """Count it and wait, in the transaction that ends the session and holds the executor's row."""
-    times = executor.trouble_count + 1
-    Executor.objects.filter(pk=executor.pk).update(trouble_count=times)
-    if trouble.cause == "provider":
+def access_of(session: Session, config: Config, of: Reviewer) -> tuple[Agent, ModelAccess]:
+    """The agent of a session, or its reviewing one, and what its provider limits. `config`: as the session sees it."""
+    part = {"interceptor": config.interceptor, "verifier": config.verifier}.get(of)
+    if part is None:
+        agent = config.agent_of(session.role) or config.agent
+        if session.credential:
+            return agent, ModelAccess(session.credential, session.model_family)
+        name = session.agent_name if session.role == Session.Role.IMPLEMENT else session.role
+        return agent, model_access.of_agent(agent, name, config, secret_names(session.workspace_id))
+    return part.agent, model_access.of_agent(part.agent, of, config, secret_names(session.workspace_id))
+
+
+def secret_names(workspace_id: str) -> set[str]:
+    return set(Secret.objects.filter(workspace_id=workspace_id).values_list("name", flat=True))
+
+
+def provider_unavailable(executor: Executor, session: Session, trouble: Trouble) -> None:
+    """Count it and wait, in the transaction that ends the session and holds the executor's row. The breaker opens at once where only a person
+    can help, where the provider says until when, or where another agent takes the work meanwhile."""
+    config = configuration.load(executor.config)
+    agent, access = access_of(session, config.with_agent(session.agent_name), trouble.of)
+    has_other = not trouble.of and len(config.chain(session.agent_name)) > 1
+    closed = model_access.concerned(trouble.code, access, agent)
+    row, _ = ProviderBreaker.objects.get_or_create(workspace_id=executor.pk, credential=closed.credential, family=closed.family)
+    times = row.count + 1
+    ProviderBreaker.objects.filter(pk=row.pk).update(count=times)
+    if trouble.cause == "provider" and not has_other:
+        entry = Entry.objects.get(pk=session.entry_id)
         pause = _pause(trouble, entry.provider_waits + 1)
         Entry.objects.filter(pk=entry.pk).update(not_before=Now() + pause, provider_waits=F("provider_waits") + 1)
-        if times < OPEN_AFTER:
+        if times < OPEN_AFTER and _requested_s(trouble) <= FIRST_WAIT_S:
             return
-    pause = _pause(trouble, times if trouble.cause == "setup" else times - OPEN_AFTER + 1)
-    fresh = not executor.trouble_code
-    Executor.objects.filter(pk=executor.pk).update(
-        trouble_code=trouble.code,
-        trouble_message=trouble.message[:500],
-        trouble_since=Now() if fresh else F("trouble_since"),
-        trouble_until=Now() + pause,
+    opens_at_once = trouble.cause == "setup" or has_other
+    pause = _pause(trouble, times if opens_at_once else times - OPEN_AFTER + 1)
+    ProviderBreaker.objects.filter(pk=row.pk).update(
+        code=trouble.code,
+        message=trouble.message[:500],
+        since=F("since") if row.code else Now(),
+        until=Now() + pause,
     )
-    if fresh:
-        event = events.AgentUnavailable(code=trouble.code)
+    if not row.code:
+        event = events.AgentUnavailable(code=trouble.code, credential=closed.credential, family=closed.family)
         activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
-def provider_responded(workspace_id: str) -> None:
-    """Close the breaker: a provider responded to a session. One cheap statement when it was closed."""
+def provider_responded(session: Session, of: Reviewer) -> None:
+    """Close the breakers of what responded to a session. One cheap statement where none is open."""
+    if not ProviderBreaker.objects.filter(workspace_id=session.workspace_id).exists():
+        return
     with transaction.atomic():
-        row = Executor.objects.filter(pk=workspace_id, trouble_count__gt=0).select_for_update().first()
-        if row is None:
-            return
-        _close(row.pk)
-        if row.trouble_code:
-            activity.record(row.pk, events.AgentAvailable(code=row.trouble_code), by=MUSTER, object_id=row.pk)
-    wake_ups.enqueue_cycle(workspace_id)
-    wake_ups.publish_change(workspace_id, "executor", "entries")
+        executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
+        agent, access = access_of(session, configuration.of_session(executor.config, session.agent_name), of)
+        needed = model_access.needed([(agent, access)])
+        rows = [row for row in breakers(executor.pk) if ModelAccess(row.credential, row.family) in needed]
+        _close(rows)
+        for row in rows:
+            if row.code:
+                event = events.AgentAvailable(code=row.code, credential=row.credential, family=row.family)
+                activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk)
+    if rows:
+        wake_ups.enqueue_cycle(session.workspace_id)
+        wake_ups.publish_change(session.workspace_id, "executor", "entries")
 
 
 def recovered(workspace_id: str) -> None:
-    """The agent's config or secrets changed: let one session try now. The breaker stays until a provider responds."""
-    Executor.objects.filter(pk=workspace_id).exclude(trouble_code="").update(trouble_until=Now())
+    """The agent's config or secrets changed: let one session try now. The breakers stay until a provider responds."""
+    ProviderBreaker.objects.filter(workspace_id=workspace_id).exclude(code="").update(until=Now())
     Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
 
 
-def try_again(workspace_id: str, *, by: Caller) -> None:
-    """A person closes the breaker: all entries that wait for the provider may start now."""
+def try_again(workspace_id: str, *, by: Caller, credential: str = "") -> None:
+    """A person closes the breakers, or those of one credential: all entries that wait for the provider may start now. Raises NotFound for a
+    credential without an open one."""
     with transaction.atomic():
-        row = Executor.objects.select_for_update().get(pk=workspace_id)
-        _close(row.pk)
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        rows = [row for row in breakers(workspace_id) if credential in ("", row.credential)]
+        if credential and not any(row.code for row in rows):
+            raise NotFound(f"No agent waits for {credential}")
+        _close(rows)
         Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
-        activity.record(workspace_id, events.AgentRetried(code=row.trouble_code), by=by, object_id=workspace_id)
+        code = next((row.code for row in rows if row.code), "")
+        activity.record(workspace_id, events.AgentRetried(code=code, credential=credential), by=by, object_id=workspace_id)
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "entries")
 
 
-def _close(workspace_id: str) -> None:
-    Executor.objects.filter(pk=workspace_id).update(
-        trouble_code="", trouble_message="", trouble_since=None, trouble_until=None, trouble_count=0
-    )
+def breakers(workspace_id: str) -> list[ProviderBreaker]:
+    """Those that count refusals, also while they are closed."""
+    return list(ProviderBreaker.objects.filter(workspace_id=workspace_id).order_by("credential", "family"))
+
+
+def _close(rows: Iterable[ProviderBreaker]) -> None:
+    if ids := [row.pk for row in rows]:
+        ProviderBreaker.objects.filter(pk__in=ids).delete()
+
+
+def _requested_s(trouble: Trouble) -> float:
+    """Seconds until the provider accepts requests again, as it says."""
+    return trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    requested = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
-    return timedelta(seconds=max(wait_s(times), min(requested, MAX_REQUESTED_WAIT_S)))
+    return timedelta(seconds=max(wait_s(times), min(_requested_s(trouble), MAX_REQUESTED_WAIT_S)))

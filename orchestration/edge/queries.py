@@ -14,6 +14,7 @@ from budget.models import RoundSpend
 from orchestration import configuration
 from orchestration.backlog import content
 from orchestration.backlog.tree import reads as tree
+from orchestration.configuration import agent_states
 from orchestration.executor import explain
 from orchestration.facts.reasons import Reason
 from orchestration.hosts import online
@@ -57,17 +58,20 @@ def executor_for(workspace_id: str) -> Executor:
 
 
 def agent_state(workspace_id: str) -> dict[str, Any]:
-    """The state of the workspace's agents: if they can work, with the versions of their programs. Two queries."""
+    """The state of the workspace's agents: if they can work, with the versions of their programs. Three queries, four where one cannot."""
     executor = executor_for(workspace_id)
     config = configuration.load(executor.config)
     able = online.able(within_s=settings.LEASE_S).order_by("host")
     pushed = {"commit": executor.pushed_commit or None, "error": executor.push_error or None}
+    states = agent_states.of_executor(executor)
+    usual = states.implementing[0].breaker
     return {
         "kind": config.agent.kind,
-        "code": executor.trouble_code or None,
-        "message": executor.trouble_message or None,
-        "since": executor.trouble_since,
-        "until": executor.trouble_until,
+        "code": usual.code if usual else None,
+        "message": usual.message if usual else None,
+        "since": usual.since if usual else None,
+        "until": usual.until if usual else None,
+        "agents": agent_states.as_json(states),
         "programs": [
             {"host": host, "versions": _versions(programs), "sandbox": programs.get("sandbox")}
             for host, programs in dict(able.values_list("host", "agents")).items()

@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from orchestration import funding
 from orchestration.backlog import completion, entry_state, unproven
 from orchestration.backlog.files import locks, paths
+from orchestration.configuration import DEFAULT
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
@@ -137,7 +138,8 @@ def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[D
     if starts:
         _raise_shares(workspace_id, starts)
         _open_reservations(workspace_id, starts)
-        _open_sessions(workspace_id, starts)
+        _open_sessions(workspace_id, cycle_input, starts)
+        _record_fallbacks(workspace_id, starts)
         _take_locks(workspace_id, cycle_input, starts)
     if starts or blocks or parks:
         _move_entries(cycle_input, starts, blocks, parks)
@@ -187,10 +189,14 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-def _open_sessions(workspace_id: str, starts: _Claims) -> None:
+_CLAIMED = ("work", "host_id", "agent_name", "credential", "model_family")
+
+
+def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
     source = sql_dialect.table(
-        "v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text", "host": "text", "agent": "text"}
+        "v",
+        {name: "bigint" if name == "attempt" else "text" for name in ("entry", "session", "attempt", *_CLAIMED)},
     )
     claims = [
         {
@@ -198,16 +204,32 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
             "session": id_,
             "attempt": s.entry.attempts + 1,
             "work": "verify" if s.entry.verify_only else "implement",
-            "host": s.host,
-            "agent": s.entry.agent,
+            "host_id": s.host,
+            "agent_name": s.agent,
+            "credential": cycle_input.agents.of(s.agent).access.credential,
+            "model_family": cycle_input.agents.of(s.agent).access.family,
         }
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, host_id, agent_name, version, hold_id, enqueued_at)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, v.host, v.agent, '{release.NUMBER}', h.id, {sql_dialect.now()}
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, {", ".join(_CLAIMED)}, version, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, {", ".join(f"v.{name}" for name in _CLAIMED)}, '{release.NUMBER}', h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
+    )
+
+
+def _record_fallbacks(workspace_id: str, starts: _Claims) -> None:
+    Event.objects.bulk_create(
+        activity.row(
+            workspace_id,
+            events.AgentFellBack(entry=s.entry.id, agent=s.agent or DEFAULT, instead_of=s.entry.agent or DEFAULT),
+            by=MUSTER,
+            object_id=s.entry.id,
+            reason=s.instead,
+        )
+        for s, _ in starts
+        if s.agent != s.entry.agent
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from budget.amounts import exact_usd
 from orchestration.backlog.files.paths import LockTable
 from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, too_little
+from orchestration.executor.agent_choice import Agents, Terms, sentence, soon
 from orchestration.executor.cycle_budget import Claim, CycleBudget
 from orchestration.executor.limits import SpendLimit
 from orchestration.facts import reasons
@@ -57,25 +58,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An entry that has an open session. Micro-USD: `share_left` of its share of the plan is not reserved yet; `wants` is what its
-    session asks for next, because it runs low."""
+    """An entry that has an open session, with this `agent` of the config. Micro-USD: `share_left` of its share of the plan is not reserved
+    yet; `wants` is what its session asks for next, because it runs low."""
 
     entry_id: str
     parallelizable: bool = True
     parallel_group: str = ""
     share_left: int = 0
     wants: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The conditions of one agent of the config. `kinds`: of the agents that a session with it needs on its host. `initial_reservation`: the
-    most that it reserves at its start, in micro-USD; None: the whole ceiling. `doubted`: why it does not start before a person has said
-    whether a session's spend is true."""
-
-    kinds: frozenset[str] = frozenset()
-    initial_reservation: int | None = None
-    doubted: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +77,10 @@ class CycleInput:
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
     on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
-    needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
+    needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
+    integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
-    a day; `agents`: by their names in the config, the empty one for the usual agent; `labels`: what a session needs of its host.
+    a day; `agents`: of the config; `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -116,14 +107,11 @@ class CycleInput:
     locks: tuple[tuple[str, str], ...] = ()
     passing_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
     has_unproven: bool = False
-    trouble: str = ""
-    trouble_message: str = ""
-    trouble_wait_s: float = 0
     repository: str = ""
     repository_message: str = ""
     integration: str = ""
     hosts: tuple[Host, ...] = ()
-    agents: Mapping[str, Terms] = field(default_factory=lambda: {"": Terms()})
+    agents: Agents = field(default_factory=Agents)
     labels: frozenset[str] = frozenset()
     home: str = ""
     is_shared: bool = False
@@ -151,11 +139,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session with this reservation (micro-USD). `host`: where it runs."""
+    """Claim a session with this reservation (micro-USD). `host`: where it runs; `agent`: with which agent of the config; `instead`: why the
+    agent that the entry asks for does not take it."""
 
     entry: Waiting
     reservation: int
     host: str = ""
+    agent: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +198,18 @@ class Capacity:
         self.hosts = list(self.cycle_input.hosts)
         self.alone = [run for run in self.running if not run.parallelizable]
 
-    def take(self, entry: Waiting, reservation: int) -> str:
-        """Returns the host of its session."""
+    @property
+    def at_work(self) -> set[str]:
+        """The names of the agents that have sessions."""
+        return {run.agent for run in self.running}
+
+    def take(self, entry: Waiting, reservation: int, agent: str) -> str:
+        """Returns the host of its session with this agent."""
         self.free_slots -= 1
         host = self.take_slot(entry)
         if not entry.verify_only:
             self.cycle_budget.take(_claim(entry, self), reservation)
-        self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
+        self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group, agent=agent))
         if not entry.parallelizable:
             self.alone.append(self.running[-1])
         for path in entry.paths:
@@ -221,7 +217,7 @@ class Capacity:
         return host
 
     def take_slot(self, entry: Waiting) -> str:
-        chosen = placing.choose(self.hosts, need(entry, self.cycle_input))
+        chosen = placing.choose(self.hosts, need(entry, self))
         if chosen is None:
             return ""
         self.hosts = [replace(host, free=host.free - 1) if host is chosen else host for host in self.hosts]
@@ -353,8 +349,7 @@ def reason(entry: Waiting, capacity: Capacity) -> Check | None:
 def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     why = reason(entry, capacity)
     if why is None:
-        reservation, host = take(entry, capacity)
-        return Start(entry, reservation, host)
+        return take(entry, capacity)
     if why.code == Reason.FILES_LOCKED:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
@@ -364,13 +359,15 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     return Wait(entry, why)
 
 
-def take(entry: Waiting, capacity: Capacity) -> tuple[int, str]:
-    """Give an entry its part of the capacity. Returns its session's reservation, and its host."""
-    cycle_input = capacity.cycle_input
-    first = terms(entry, cycle_input).initial_reservation
+def take(entry: Waiting, capacity: Capacity) -> Start:
+    """Give an entry its part of the capacity."""
+    cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
+    closed = () if agent == entry.agent else cycle_input.agents.why_none(entry.agent, capacity.at_work)
+    instead = next((trouble.message for name, trouble in closed if name == entry.agent), "")
+    first = cycle_input.agents.of(agent).initial_reservation
     ceiling = cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
     reservation = 0 if entry.verify_only else capacity.cycle_budget.first_reservation(_claim(entry, capacity), ceiling=ceiling)
-    return reservation, capacity.take(entry, reservation)
+    return Start(entry, reservation, capacity.take(entry, reservation, agent), agent, instead)
 
 
 def _executor(capacity: Capacity) -> Check:
@@ -388,9 +385,12 @@ def _worker(capacity: Capacity) -> Check:
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
-def terms(entry: Waiting, cycle_input: CycleInput) -> Terms:
-    """Of its agent. One that the config does not have has none: `_agent` has the reason."""
-    return cycle_input.agents.get(entry.agent, Terms())
+def chosen(entry: Waiting, capacity: Capacity) -> str:
+    """The name of the agent of its next session. Where none may start, that of its own: `_provider` has the reason."""
+    if entry.verify_only:
+        return entry.agent
+    open_one = capacity.cycle_input.agents.choose(entry.agent, capacity.at_work)
+    return entry.agent if open_one is None else open_one
 
 
 def kinds(terms: Terms, cycle_input: CycleInput) -> frozenset[str]:
@@ -398,15 +398,16 @@ def kinds(terms: Terms, cycle_input: CycleInput) -> frozenset[str]:
     return terms.kinds if len(cycle_input.hosts) > 1 else placing.ANY
 
 
-def need(entry: Waiting, cycle_input: CycleInput) -> Need:
+def need(entry: Waiting, capacity: Capacity) -> Need:
     """The requirements of the entry's next session on its host."""
-    agents = placing.ANY if entry.verify_only else kinds(terms(entry, cycle_input), cycle_input)
+    cycle_input = capacity.cycle_input
+    agents = placing.ANY if entry.verify_only else kinds(cycle_input.agents.of(chosen(entry, capacity)), cycle_input)
     return Need(agents, cycle_input.labels.union(entry.requires), entry.host, entry.is_shared, entry.host_name)
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
     """A host has what the session needs."""
-    hosts, needs = capacity.hosts, need(entry, capacity.cycle_input)
+    hosts, needs = capacity.hosts, need(entry, capacity)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
     if not hosts:
         return Check(Reason.NO_HOST_FITS, True, "no host is online", listed)
@@ -428,38 +429,31 @@ def _provider(entry: Waiting, capacity: Capacity) -> Check:
     if entry.verify_only:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
     if entry.wait_s > 0:
-        message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
+        message = f"Its agent's provider was unavailable: tried again in {soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
-    if entry.agent not in cycle_input.agents:
+    agents, at_work = cycle_input.agents, capacity.at_work
+    if entry.agent not in agents.terms:
         message = f"The config has no agent {entry.agent}: choose another for the entry, or add it"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"no agent {entry.agent}", "an agent of the config", message)
-    if doubted := terms(entry, cycle_input).doubted:
-        is_common = len(cycle_input.agents) == 1
-        return Check(Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", doubted, common=is_common)
-    if not cycle_input.trouble:
+    if doubted := agents.of(chosen(entry, capacity)).doubted:
+        return Check(
+            Reason.AGENT_UNAVAILABLE, False, "its spend is doubted", "nothing in doubt", doubted, common=len(agents.terms) == 1
+        )
+    if agents.choose(entry.agent, at_work) is not None:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
-    if cycle_input.trouble_wait_s > 0:
-        message = f"{cycle_input.trouble_message} Tried again in {_soon(cycle_input.trouble_wait_s)}."
-        return Check(Reason.AGENT_UNAVAILABLE, False, cycle_input.trouble, "none", message, common=True)
-    message = f"{cycle_input.trouble_message} One session is trying it now."
-    return Check(
-        Reason.AGENT_UNAVAILABLE,
-        not capacity.running,
-        f"{cycle_input.trouble}, to be tried",
-        "no session trying",
-        message,
-        common=True,
+    closed = agents.why_none(entry.agent, at_work)
+    observed = ", ".join(
+        dict.fromkeys(trouble.code if trouble.wait_s > 0 else f"{trouble.code}, to be tried" for _, trouble in closed)
     )
+    needed = "none" if any(trouble.wait_s > 0 for _, trouble in closed) else "no session trying"
+    message = sentence(closed, among_several=len(agents.terms) > 1)
+    return Check(Reason.AGENT_UNAVAILABLE, False, observed, needed, message, common=not agents.is_any_open(at_work))
 
 
 def _integration(capacity: Capacity) -> Check:
     message = capacity.cycle_input.integration
     observed = "not good" if message else "good, or not judged yet"
     return Check(Reason.INTEGRATION_RED, not message, observed, "good", message, common=True)
-
-
-def _soon(seconds: float) -> str:
-    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _status(entry: Waiting) -> Check:
@@ -601,9 +595,9 @@ def _slot(capacity: Capacity) -> Check:
 
 def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     hosts = capacity.hosts
-    if not hosts or placing.choose(hosts, need(entry, capacity.cycle_input)) is not None:
+    if not hosts or placing.choose(hosts, need(entry, capacity)) is not None:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
-    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity.cycle_input)))
+    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity)))
     return Check(
         Reason.CONCURRENCY_LIMIT,
         False,

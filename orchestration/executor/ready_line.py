@@ -34,7 +34,11 @@ def beyond(e: str) -> str:
 def openings(cycle_input: CycleInput) -> str:
     """The parameter of `has_opening`: the hosts that have a free slot for the workspace, each with the agents that it can run, as `plan.need`
     asks of them."""
-    needed = {name: plan.kinds(terms, cycle_input) for name, terms in cycle_input.agents.items()}
+    agents, at_work = cycle_input.agents, {run.agent for run in cycle_input.running}
+    open_ones = {name: agents.choose(name, at_work) for name in agents.terms}
+    if not agents.is_any_open(at_work):  # nothing starts, and the head of the line says why
+        open_ones = {name: name for name in agents.terms}
+    needed = {name: plan.kinds(agents.of(its), cycle_input) for name, its in open_ones.items() if its is not None}
     return sql_dialect.packed(
         {"id": host.id, "agent": name, "labels": json.dumps(sorted(host.labels))}
         for host in cycle_input.hosts

@@ -1,7 +1,7 @@
 """The input of a cycle: the workspace's state, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -14,9 +14,12 @@ from budget.allocation import reallocation
 from orchestration import configuration, funding
 from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
+from orchestration.configuration import model_access
+from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.executor import plan, ready_line
+from orchestration.executor.agent_choice import Agents, Terms, Trouble
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.plan import CycleInput, Running, Terms, Waiting
+from orchestration.executor.plan import CycleInput, Running, Waiting
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
@@ -125,14 +128,11 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         limit_at_start=any(config.with_agent(name).gets_limit_at_start for name in config.by_name),
         caps=_caps(limited),
         running=running,
-        trouble=row["trouble"],
-        trouble_message=row["trouble_message"],
-        trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
         repository=row["repository"],
         repository_message=row["repository_message"],
         integration=row["integration"] or "",
         hosts=hosts,
-        agents={name: _terms(config.with_agent(name), _json(row["doubted"]) or []) for name in config.by_name},
+        agents=_agents(config, row),
         labels=frozenset(config.requires),
         home=row["home"],
         is_shared=bool(row["is_shared"]),
@@ -183,10 +183,34 @@ def _slots(hosts: Sequence[Host], own: Sequence[str], *, unplaced: int) -> _Slot
     return _Slots(sum(host.slots for host in taking.values()), free, max(taken - (len(own) - away), 0), away)
 
 
-def _terms(config: configuration.Config, doubted: list[dict[str, Any]]) -> Terms:
-    """The terms of the agent that a config has as its usual one."""
-    kinds = frozenset(agent.kind for agent in config.session_agents)
-    return Terms(kinds, config.initial_reservation, _doubted(doubted, kinds))
+def _agents(config: configuration.Config, row: dict[str, Any]) -> Agents:
+    secrets = frozenset(name["name"] for name in _json(row["secrets"]) or [])
+    troubles = {
+        ModelAccess(each["credential"], each["family"]): Trouble(each["code"], each["message"], max(each["wait_s"] or 0.0, 0.0))
+        for each in _json(row["troubles"]) or []
+    }
+    return Agents({name: _terms(config, name, secrets, _json(row["doubted"]) or []) for name in config.by_name}, troubles)
+
+
+def _terms(config: configuration.Config, name: str, secrets: Collection[str], doubted: list[dict[str, Any]]) -> Terms:
+    seen = config.with_agent(name)
+    kinds = frozenset(agent.kind for agent in seen.session_agents)
+    reviewing = [
+        (role, part.agent)
+        for role, part in (("interceptor", config.interceptor), ("verifier", config.verifier))
+        if part and part.required
+    ]
+    accesses = [
+        (agent, model_access.of_agent(agent, whose, config, secrets)) for whose, agent in [(name, seen.agent), *reviewing]
+    ]
+    return Terms(
+        kinds,
+        seen.initial_reservation,
+        _doubted(doubted, kinds),
+        access=accesses[0][1],
+        needed=model_access.needed(accesses),
+        chain=config.chain(name),
+    )
 
 
 def _doubted(rows: list[dict[str, Any]], kinds: frozenset[str]) -> str:
@@ -221,9 +245,9 @@ def _input_columns() -> str:
             "home": "(SELECT o.host_id FROM workspaces_workspace o WHERE o.id = x.workspace_id)",
             "unplaced": """(SELECT count(*) FROM orchestration_session s
                 WHERE s.host_id = '' AND s.status IN ('claimed', 'running'))""",
-            "trouble": "x.trouble_code",
-            "trouble_message": "x.trouble_message",
-            "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
+            "secrets": f"(SELECT {sql_dialect.json_rows({'name': 'z.name'})} FROM orchestration_secret z WHERE z.workspace_id = x.workspace_id)",
+            "troubles": f"""(SELECT {sql_dialect.json_rows(_TROUBLE)} FROM orchestration_providerbreaker b
+                WHERE b.workspace_id = x.workspace_id AND b.code <> '')""",
             "repository": "x.repository_code",
             "repository_message": "x.repository_message",
             "doubted": f"(SELECT {sql_dialect.json_rows(_DOUBTED)} {_DOUBTS})",
@@ -238,6 +262,13 @@ def _input_columns() -> str:
     )
 
 
+_TROUBLE = {
+    "credential": "b.credential",
+    "family": "b.family",
+    "code": "b.code",
+    "message": "b.message",
+    "wait_s": sql_dialect.seconds_until("b.until"),
+}
 _HOST = {
     "id": "w.host_id",
     "name": "w.host",
@@ -297,6 +328,7 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
             row["parallel_group"],
             share_left=0 if row["own_budget"] else max(row["headroom"], 0),
             wants=wants.get(row["entry_id"], 0),
+            agent=row["agent_name"],
         )
         for row in rows
     )

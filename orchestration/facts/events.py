@@ -311,17 +311,28 @@ class AgentEvent(ActivityEvent):
     code: str
 
 
+class ProviderEvent(AgentEvent):
+    """`credential` and `family`: whose agents (`configuration.model_access`); without a credential: all of the workspace's."""
+
+    credential: str = optional(default="")
+    family: str = optional(default="")
+
+    def words(self) -> dict[str, str]:
+        family = f" and {self.family} models" if self.family else ""
+        return super().words() | {"agents": f"the agents with {self.credential}{family}" if self.credential else "all agents"}
+
+
 class AgentUnavailable(
-    AgentEvent, verb="agent.unavailable", sentence="paused all agents: the provider or the setup is unavailable ({code})"
+    ProviderEvent, verb="agent.unavailable", sentence="paused {agents}: the provider or the setup is unavailable ({code})"
 ):
     pass
 
 
-class AgentAvailable(AgentEvent, verb="agent.available", sentence="resumed the agents: they can work again"):
+class AgentAvailable(ProviderEvent, verb="agent.available", sentence="resumed {agents}: they can work again"):
     pass
 
 
-class AgentRetried(AgentEvent, verb="agent.retry", sentence="requested a retry of the agents"):
+class AgentRetried(ProviderEvent, verb="agent.retry", sentence="requested a retry of {agents}"):
     pass
 
 
@@ -495,6 +506,18 @@ class WorkGivenUp(
 
 class EntryMarkedFailed(EntryEvent, verb="entry.marked_failed", sentence="marked {subject} failed"):
     pass
+
+
+class AgentFellBack(
+    EntryEvent,
+    verb="entry.agent_fell_back",
+    sentence="gave {subject} to the agent {agent} for this session: {instead_of} cannot work",
+):
+    """`agent`, `instead_of`: their names in the config."""
+
+    entry: str
+    agent: str
+    instead_of: str
 
 
 class EntryBlocked(

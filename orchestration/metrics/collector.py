@@ -1,5 +1,6 @@
 """One collector, which asks the database when it is scraped: a fixed number of statements, whatever there is."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from django.db.models import Case, Count, F, Q, Value, When
@@ -9,7 +10,7 @@ from budget.amounts import MICRO
 from budget.models import Category, Project, UsageTotal
 from orchestration.metrics import backups, entry_counts, hosts, outcome_counts
 from orchestration.metrics.families import Metric, new
-from orchestration.models import Entry, Executor, Integration, Landing, Session
+from orchestration.models import Entry, Executor, Integration, Landing, ProviderBreaker, Session
 from workspaces.models import Workspace
 
 NONE = "none"
@@ -95,8 +96,14 @@ class Collector:
     def _executors(self) -> Iterator[Metric]:
         running = new("muster_executor_running")
         breakers = new("muster_circuit_breaker_open")
+        providers: defaultdict[str, set[str]] = defaultdict(set)
+        for workspace, code in (
+            ProviderBreaker.objects.filter(workspace__in=self._ids).exclude(code="").values_list("workspace", "code")
+        ):
+            providers[workspace].add(code)
         for row in Executor.objects.filter(pk__in=self._ids):
             running.add_metric([row.pk, row.state], row.state == Executor.State.RUNNING)
-            for of, code in (("provider", row.trouble_code), ("repository", row.repository_code)):
-                breakers.add_metric([row.pk, of, code or NONE], bool(code))
+            for code in sorted(providers[row.pk]) or [""]:
+                breakers.add_metric([row.pk, "provider", code or NONE], bool(code))
+            breakers.add_metric([row.pk, "repository", row.repository_code or NONE], bool(row.repository_code))
         yield from (running, breakers)

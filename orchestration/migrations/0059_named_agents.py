@@ -29,6 +29,22 @@ class Migration(migrations.Migration):
                     max_length=63,
                 ),
             ),
+            migrations.AddField(
+                "session",
+                "credential",
+                models.CharField(
+                    blank=True,
+                    db_default="",
+                    default="",
+                    help_text="Of its agent, from its claim on: a variable or a login.",
+                    max_length=200,
+                ),
+            ),
+            migrations.AddField(
+                "session",
+                "model_family",
+                models.CharField(blank=True, db_default="", default="", help_text="Of its agent's model.", max_length=100),
+            ),
             migrations.AlterField(
                 "session",
                 "agent",

@@ -1,10 +1,10 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`approvals`: approvals of commits and comments on lines. `backups`: when the last backups were written. `dialogue`: messages to agents, and their questions. `outcome_counts`: how many rounds, sessions and landings ended in which way. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`approvals`: approvals of commits and comments on lines. `backups`: when the last backups were written. `dialogue`: messages to agents, and their questions. `outcome_counts`: how many rounds, sessions and landings ended in which way. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work, and circuit breakers. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
-from orchestration.models.agent_checks import AgentCheck
+from orchestration.models.agent_checks import AgentCheck, ProviderBreaker
 from orchestration.models.approvals import Approval, ReviewComment
 from orchestration.models.backups import Backup
 from orchestration.models.dialogue import Message, Question
@@ -36,6 +36,7 @@ __all__ = [
     "Message",
     "OutcomeCount",
     "Proposal",
+    "ProviderBreaker",
     "PullRequest",
     "Question",
     "ReviewComment",

@@ -19,3 +19,24 @@ class AgentCheck(models.Model):
 
     def __str__(self) -> str:
         return f"agents of {self.workspace_id}"
+
+
+class ProviderBreaker(models.Model):
+    """Refusals in a row of what a provider limits as one (`configuration.model_access`). Open, and its agents wait, once it has a code."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="provider_breakers", db_index=False)
+    credential = models.CharField(max_length=200, help_text="A variable, a login, or a program.")
+    family = models.CharField(max_length=100, blank=True, help_text="Of models. Empty: all of them.")
+    count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found the provider unavailable.")
+    code = models.CharField(max_length=30, blank=True, help_text="Why its agents cannot work. Empty: it is closed.")
+    message = ForeignChar(max_length=500, blank=True)
+    since = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "credential", "family"], name="one_breaker_per_credential_and_family")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credential} {self.family}".rstrip()

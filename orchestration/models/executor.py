@@ -29,7 +29,7 @@ class Executor(models.Model):
     stop_all_at = models.DateTimeField(null=True, blank=True, help_text="When all sessions were last requested to stop.")
     stop_all_by = models.CharField(max_length=200, blank=True, db_default="")
     trouble_code = models.CharField(
-        max_length=30, blank=True, help_text="The circuit breaker: why no agent of this workspace can work now."
+        max_length=30, blank=True, help_text="Unused since agents have circuit breakers of their own: for the release before."
     )
     trouble_message = ForeignChar(max_length=500, blank=True)
     trouble_since = models.DateTimeField(null=True, blank=True)

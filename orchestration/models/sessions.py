@@ -100,6 +100,10 @@ class Session(models.Model):
     )
     agent = models.CharField(max_length=30, blank=True, default="", db_default="", help_text="The kind of its agent.")
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
+    credential = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Of its agent, from its claim on: a variable or a login."
+    )
+    model_family = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="Of its agent's model.")
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
     stop_wanted_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="When a person requested to skip the grace period.")

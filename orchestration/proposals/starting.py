@@ -6,7 +6,7 @@ from django.utils.timezone import now
 from budget.models import Project
 from orchestration import configuration
 from orchestration.backlog import completion
-from orchestration.configuration import Config
+from orchestration.configuration import Config, agent_states
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Round, Run, Session
@@ -31,8 +31,10 @@ def ask_if_due(workspace_id: str) -> Run | None:
     executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
     config = configuration.load(executor.config)
     orchestrator = config.orchestrator
-    is_able = executor.state == Executor.State.RUNNING and not executor.trouble_code and not executor.repository_code
+    is_able = executor.state == Executor.State.RUNNING and not executor.repository_code
     if orchestrator is None or not orchestrator.on or not is_able or spend_doubts.is_any_open(workspace_id):
+        return None
+    if agent_states.is_open_for(executor, orchestrator.agent, ROLE.name):
         return None
     facts = _facts(workspace_id, config)
     trigger = triggers.due(facts, orchestrator.on, cooldown_s=orchestrator.cooldown_s, every_rounds=orchestrator.every_rounds)

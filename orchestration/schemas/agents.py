@@ -23,8 +23,25 @@ class HostAgents(Schema):
     sandbox: str | None
 
 
+class NamedAgentOut(Schema):
+    """`credential`: what its provider limits as one, with the family of its model: a variable, or the login of its program. `code`: why it cannot
+    work at the moment, null when it can. `until`: then one session is tried."""
+
+    name: str
+    kind: str
+    title: str
+    model: str | None
+    credential: str
+    fallback: list[str]
+    code: str | None
+    message: str | None
+    since: datetime | None
+    until: datetime | None
+
+
 class AgentOut(Schema):
-    """`code`: why no agent of the workspace can work at the moment, null when they can. `until`: then one session is tried."""
+    """`kind` to `until`: of the usual agent. `code`: why it cannot work at the moment, null when it can. `until`: then one session is tried.
+    `agents`: each that an entry may ask for, the usual one first."""
 
     kind: str
     code: str | None
@@ -33,6 +50,7 @@ class AgentOut(Schema):
     until: datetime | None
     programs: list[HostAgents]
     push: PushOut | None
+    agents: list[NamedAgentOut]
 
 
 class SecretIn(Strict):

@@ -252,7 +252,8 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
         if not ended:
             return False
         ended_session = Session.of_any_role.only(
-            "entry_id", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"
+            *("entry_id", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"),
+            *("workspace_id", "role", "agent_name", "credential", "model_family"),
         ).get(pk=session.pk)
         if session.hold_id:
             _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model))
@@ -303,7 +304,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
     """Count the round and move the entry by `transitions`. `session`: as people left it. `newest`: the entry's round."""
     Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
     if ending.trouble is not None:
-        circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
+        circuit_breaker.provider_unavailable(executor, session, ending.trouble)
     entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
     config, account = configuration.load(executor.config), entry.account
     following = transitions.after(_facts(entry, session, ending, config))

@@ -91,7 +91,7 @@ def _checked(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes, w
     if problem:
         return False, f"{title} {version} is installed, but does not start in the sandbox: {problem}"
     installed = f"{title} {version} is installed"
-    if key := next((name for name in traits.keys if variables.get(name)), ""):
+    if key := next((name for name in agent_kinds.KEYS[agent.kind] if variables.get(name)), ""):
         return True, f"{installed}, and {key} is set."
     if agent.use_login and (logins := [path for path, _ in traits.logins if (Path.home() / path).is_file()]):
         problem = _login_problem(traits.status)
@@ -100,7 +100,10 @@ def _checked(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes, w
             f"{installed}. {problem}" if problem else f"{installed}, and logged in on the worker's host (~/{logins[0]}).",
         )
     log_in = ", or log in to it on the worker's host" if traits.logins else ""
-    return False, f"{installed}, but has no key: save {_either(traits.keys)} as a secret of the workspace{log_in}."
+    return (
+        False,
+        f"{installed}, but has no key: save {_either(agent_kinds.KEYS[agent.kind])} as a secret of the workspace{log_in}.",
+    )
 
 
 def _version(traits: Traits, variables: Mapping[str, str], sandboxes: Sandboxes) -> tuple[str, str]:

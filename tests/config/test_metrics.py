@@ -14,7 +14,7 @@ from budget.models import Category
 from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
 from orchestration.models import Backup, Entry, Executor, Integration, Landing, Session, Worker
-from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, ended, project, some_entries
+from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, an_open_breaker, ended, project, some_entries
 from workspaces.machine import release
 from workspaces.models import ApiToken, Role
 from workspaces.people import tokens
@@ -192,7 +192,7 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
@@ -288,7 +288,7 @@ def test_open_sessions_are_counted_by_phase_and_host(db: None, client: Client) -
 
 def test_circuit_breakers_are_shown_by_what_they_are_of(db: None, client: Client) -> None:
     workspace = a_workspace()
-    Executor.objects.filter(pk=workspace.pk).update(trouble_code="rate_limited")
+    an_open_breaker(workspace, "rate_limited")
     read = samples(client, a_token(None, Role.VIEWER))
     mine = ("workspace", workspace.pk)
     assert read["muster_circuit_breaker_open", (("code", "rate_limited"), ("of", "provider"), mine)] == 1

@@ -11,9 +11,21 @@ from orchestration.backlog.entries import Draft
 from orchestration.configuration import secrets
 from orchestration.dialogue import messages, questions
 from orchestration.edge import queries
-from orchestration.models import Entry, Executor, FileLock, Integration, Landing, Question, Session, Worker
+from orchestration.models import Entry, FileLock, Integration, Landing, Question, Session, Worker
 from tests.contract.api import Api, not_found
-from tests.factories import ANA, CLOSED, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, some_entries
+from tests.factories import (
+    ANA,
+    CLOSED,
+    a_charge,
+    a_session,
+    a_token,
+    a_worker,
+    a_workspace,
+    an_entry,
+    an_open_breaker,
+    ended,
+    some_entries,
+)
 from workspaces.models import Workspace
 from workspaces.people import tokens
 
@@ -144,7 +156,7 @@ def test_events_are_those_of_the_workspace_after_a_place(others: Workspace, work
 
 def test_the_agents_state_is_of_the_workspace_and_of_the_hosts_online(others: Workspace, workspace: Workspace, shop: Api) -> None:
     Worker.objects.all().delete()
-    Executor.objects.filter(pk=others.pk).update(trouble_code="auth", trouble_message="Theirs")
+    an_open_breaker(others, message="Theirs")
     a_worker(host="b", agents={"codex": "1.0", "sandbox": "", "memory": "kernel"})
     a_worker(host="a", agents={"claude_code": "2.1"})
     away = a_worker(host="away", agents={"memory": "watched", "gemini": "1"})
@@ -161,7 +173,7 @@ def test_the_agents_state_is_of_the_workspace_and_of_the_hosts_online(others: Wo
     assert queries.memory_limit().startswith("Checked each second on c, d, where the kernel")
     Worker.objects.all().delete()
     assert queries.memory_limit() == ""
-    Executor.objects.filter(pk=workspace.pk).update(trouble_code="quota", trouble_message="Mine")
+    an_open_breaker(workspace, "quota", "Mine")
     assert shop.get("/executor/agent").json["message"] == "Mine"
 
 

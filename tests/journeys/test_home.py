@@ -5,14 +5,15 @@ from datetime import timedelta
 from django.utils.timezone import now
 from playwright.sync_api import Browser, Page, expect
 
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry
 from tests.dashboard.seeds import entries as seed
+from tests.factories import an_open_breaker
 from tests.journeys.conftest import logged_in
 from workspaces.models import Workspace
 
 
 def agents_fail(workspace: Workspace) -> None:
-    Executor.objects.filter(pk=workspace.pk).update(trouble_code="auth", trouble_message="No key.", trouble_since=now())
+    an_open_breaker(workspace)
 
 
 def test_the_queue_is_worked_through_by_keyboard(page: Page, address: str, workspace: Workspace) -> None:

@@ -36,6 +36,8 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 
 
 AgentName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": LABEL})]
+AgentChoice = Annotated[str, Field(pattern=LABEL)]
+"""One of `agents`, or DEFAULT."""
 Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100), AfterValidator(_variables)]
 
 
@@ -44,7 +46,8 @@ class Agent(Part):
 
     `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it.
     `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
-    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own.
+    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `fallback`: the names of the
+    agents that take its work, in this order, while its provider limits, refuses or does not answer it.
     """
 
     kind: Annotated[str, OneOf(agent_kinds.TITLES)] = "command"
@@ -52,6 +55,7 @@ class Agent(Part):
     args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
     settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
     use_login: bool = True
+    fallback: Annotated[list[AgentChoice], Field(max_length=20)] = Field(default_factory=list)
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Env = Field(default_factory=dict)
     timeout_s: Seconds = 1800

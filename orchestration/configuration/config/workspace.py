@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from orchestration.configuration.config.agents import (
+    DEFAULT,
     Agent,
     AgentName,
     Env,
@@ -118,6 +119,25 @@ class Config(Part):
         if self.land_by == "pull_request" and not self.follow_base:
             raise ValueError("land_by: pull_request needs follow_base: what is merged there comes back by the base branch")
         return self
+
+    @model_validator(mode="after")
+    def _has_its_fallbacks(self) -> "Config":
+        for name, agent in self.by_name.items():
+            for other in agent.fallback:
+                if other not in (DEFAULT, *self.agents):
+                    raise ValueError(f"{name or DEFAULT} falls back on {other}, which is not among the agents")
+                if other == (name or DEFAULT):
+                    raise ValueError(f"{other} cannot fall back on itself")
+        roles = (self.interceptor, self.verifier, *self.proposers.values())
+        if any(part.agent.fallback for part in roles if part is not None):
+            raise ValueError("only agent and agents have a fallback: a review waits for its own agent")
+        return self
+
+    def chain(self, name: str) -> tuple[str, ...]:
+        """The agents for work that asks for this one: itself, then its fallbacks. The empty name is that of `agent`."""
+        agent = self.by_name.get(name)
+        others = [] if agent is None else ["" if other == DEFAULT else other for other in agent.fallback]
+        return tuple(dict.fromkeys((name, *others)))
 
     @property
     def every_agent(self) -> list[Agent]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from orchestration.configuration.provider_trouble import reviewer
 from orchestration.dialogue import questions
 from orchestration.models import Session
 from orchestration.sessions import preemption, rounds
@@ -62,4 +63,6 @@ def no_verdict(agent_run: AgentRun, role: Role) -> NoVerdict:
     message = f"The {'reviewing' if role == 'review' else 'verifying'} agent gave no verdict: {problem}"
     fault: Fault = failure.kind.cause if failure else "agent"
     cost_unknown = not agent_run.cost_known
-    return NoVerdict(problem, Facts("not_judged", fault, (message,), cost_unknown=cost_unknown, failure=failure))
+    return NoVerdict(
+        problem, Facts("not_judged", fault, (message,), cost_unknown=cost_unknown, failure=failure, of=reviewer(role))
+    )

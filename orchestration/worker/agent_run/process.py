@@ -13,6 +13,7 @@ from django.db.models import OuterRef
 from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import Agent, secrets
+from orchestration.configuration.config import agent_kinds
 from orchestration.dialogue.delivery import Mail
 from orchestration.models import Message, Session
 from orchestration.processes.agent_process import Ended
@@ -165,7 +166,7 @@ def _started(session: Session, launch: Launch, task: Task, directory: SessionDir
 def _logins(agent: Agent, variables: Mapping[str, str]) -> list[Path]:
     """The files of the user's login that the agent uses."""
     traits = agents.for_kind(agent.kind).TRAITS
-    if not agent.use_login or any(key in variables for key in traits.keys):
+    if not agent.use_login or any(key in variables for key in agent_kinds.KEYS.get(agent.kind, ())):
         return []
     return [Path.home() / path for path, _ in traits.logins if (Path.home() / path).is_file()]
 

@@ -12,6 +12,7 @@ from budget import ledger
 from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
+from orchestration.configuration.provider_trouble import reviewer
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.reservations import Growth
@@ -155,9 +156,8 @@ class UsageListener:
                 return False
             self._unbooked.pop(0)
             if not self._provider_confirmed:
-                self._provider_confirmed = supervise.try_database(
-                    partial(circuit_breaker.provider_responded, self._session.workspace_id)
-                )
+                responded = partial(circuit_breaker.provider_responded, self._session, reviewer(self._task.role))
+                self._provider_confirmed = supervise.try_database(responded)
             if self._session.hold_id:
                 self._read_reservation()
             self._check_money()

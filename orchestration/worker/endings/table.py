@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestration.backlog.rules.ways import Done
-from orchestration.configuration.provider_trouble import Trouble
+from orchestration.configuration.provider_trouble import Reviewer, Trouble
 from orchestration.facts.reasons import Reason
 from orchestration.sessions.ending import Ending, Verdict
 from orchestration.worker.agents.shared.failures import Failure
@@ -82,7 +82,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`words`: for the row's sentence. `is_done`: the agent's work is done, its verification is not. `how`: ends the sentence, where the worker
-    had to end processes itself. `failure`: of the agent. `lands`: the verified commit."""
+    had to end processes itself. `failure`: of the agent, or `of` a reviewing one. `lands`: the verified commit."""
 
     what: What
     fault: Fault
@@ -95,6 +95,7 @@ class Facts:
     awaits_host: str = ""
     how: str = ""
     failure: Failure | None = None
+    of: Reviewer = ""
     verdict: Verdict | None = None
     lands: str = ""
     done: Done | None = None
@@ -192,7 +193,7 @@ def after(facts: Facts) -> Ending:
         verdict=facts.verdict,
         findings=() if finding is None else (finding,),
         failure=facts.failure.code if facts.failure else "",
-        trouble=trouble_of(facts.failure) if row.outcome == "unavailable" and facts.failure else None,
+        trouble=trouble_of(facts.failure, facts.of) if row.outcome == "unavailable" and facts.failure else None,
         verify_next=row.verify == "always" or (row.verify == "if_done" and facts.is_done),
         lands=facts.lands,
         done=facts.done,
@@ -200,7 +201,7 @@ def after(facts: Facts) -> Ending:
     )
 
 
-def trouble_of(failure: Failure) -> Trouble | None:
+def trouble_of(failure: Failure, of: Reviewer = "") -> Trouble | None:
     """The reason why the provider served no request; None: the agent itself failed."""
     cause = failure.kind.cause
-    return None if cause == "agent" else Trouble(failure.code, failure.sentence, cause, failure.retry_at)
+    return None if cause == "agent" else Trouble(failure.code, failure.sentence, cause, failure.retry_at, of)

@@ -14,7 +14,7 @@ from orchestration.executor import control, explain
 from orchestration.metrics import entry_counts
 from orchestration.models import Entry, Executor, Integration, Question, Session
 from tests.dashboard.seeds import entries as seed
-from tests.factories import an_entry
+from tests.factories import an_entry, an_open_breaker
 from workspaces.models import Workspace
 
 
@@ -127,13 +127,11 @@ def test_rounds_before_a_reopen_are_not_hidden(ana: Client, workspace: Workspace
 
 def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: Workspace) -> None:
     Executor.objects.filter(pk=workspace.pk).update(
-        trouble_code="agent_unavailable",
-        trouble_message="No login.",
-        trouble_since=now(),
         repository_code="missing",
         repository_message="It is gone: put it back.",
         repository_since=now(),
     )
+    an_open_breaker(workspace, message="No login.")
     workspace.project.__class__.objects.filter(pk=workspace.pk).update(max_project_spend=0)
     context = ana.get(f"/w/{workspace.pk}/").context
     sentences = [item.pieces[0][0] for item in context["needs"]]

@@ -15,7 +15,7 @@ from orchestration.executor import stats as executor_stats
 from orchestration.models import Executor, Session, Worker
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
-from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, an_open_breaker
 from workspaces.models import Event, Workspace
 
 HTMX = {"HX-Request": "true"}
@@ -77,15 +77,14 @@ def test_repository_agent_and_valkey_are_those_of_this_workspace(
 ) -> None:
     other = a_workspace(name="Other")
     trouble = {"repository_code": "no_such_branch", "repository_message": "Make it", "repository_since": now()}
-    Executor.objects.filter(pk=other.pk).update(
-        **trouble, trouble_code="agent_unavailable", trouble_message="Log in", trouble_since=now()
-    )
+    Executor.objects.filter(pk=other.pk).update(**trouble)
+    an_open_breaker(other, "auth", "Log in")
     assert checks(shop)["Repository"] == (False, "not found from this server", "Sessions on hosts without it fail to start")
     Workspace.objects.filter(pk=shop.pk).update(repo=str(tmp_path))
     shop.refresh_from_db()
     assert (checks(shop)["Repository"], checks(shop)["Agent"]) == ((True, "there", ""), (True, "available", ""))
     assert checks(other)["Repository"] == (False, "no such branch", "Make it")
-    assert checks(other)["Agent"] == (False, "agent_unavailable", "Log in")
+    assert checks(other)["Agent"] == (False, "auth", "Log in")
     for answer, shown in (
         ([], (True, "answers", "")),
         (None, (False, "unreachable", "Work continues with each tick, with a delay")),

@@ -15,7 +15,7 @@ from orchestration.models import Entry, Executor, Integration, Landing, Question
 from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_review
+from tests.factories import a_review, an_open_breaker
 from workspaces import access
 from workspaces.models import QueueMark, Workspace
 
@@ -67,7 +67,7 @@ def test_what_landed_today_is_shown_for_each_workspace_and_for_all(ana: Client, 
 
 
 def test_the_queue_has_the_most_urgent_first_each_with_its_remedy(ana: Client, workspace: Workspace) -> None:
-    Executor.objects.filter(pk=workspace.pk).update(trouble_code="auth", trouble_message="No key.", trouble_since=now())
+    an_open_breaker(workspace)
     Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
     kinds = [key.split(":")[0] for key in keys(ana)]
     assert kinds[:2] == ["agent", "cap"] and set(kinds[2:]) == {"entry"}

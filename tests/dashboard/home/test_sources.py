@@ -17,7 +17,7 @@ from dashboard.home.sources import Item, Urgency
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.seeds import entries as seed
-from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, project, some_entries
+from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, an_open_breaker, project, some_entries
 from tests.orchestration.proposals.made import PLANNER, a_run
 from workspaces import access
 from workspaces.models import QueueMark, Workspace
@@ -64,10 +64,10 @@ def names(items: Any) -> list[tuple[Urgency, str]]:
 
 def test_what_lets_nothing_start_is_named_with_its_cause_and_its_page(shop: Workspace, otto: Scope) -> None:
     at = now()
-    trouble = {"trouble_code": "auth", "trouble_message": "No key.", "trouble_since": at}
     missing = {"repository_code": "gone", "repository_message": "No repository.", "repository_since": at}
     assert list(sources.standstill(otto)) == []
-    Executor.objects.filter(pk=shop.pk).update(**trouble, **missing)
+    Executor.objects.filter(pk=shop.pk).update(**missing)
+    an_open_breaker(shop, since=at)
     Integration.objects.update_or_create(workspace=shop, defaults={"state": "red", "message": "It is red."})
     red, repository, agent = sources.standstill(again(otto))
     assert [item.sentence for item in (red, repository, agent)] == [

@@ -14,7 +14,7 @@ from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, FileLock, Question, Session
 from tests.dashboard.overview.test_regions import quiet, shop, stuck
 from tests.dashboard.page_requests import page_request
-from tests.factories import a_session, an_entry, some_entries
+from tests.factories import a_session, an_entry, an_open_breaker, some_entries
 from tests.orchestration.proposals.made import PLANNER, a_run
 from workspaces.models import Role, Workspace
 
@@ -145,11 +145,10 @@ def test_an_executor_that_can_start_nothing_leads_to_where_that_is_seen(shop: Wo
     quiet(shop)
     moment = now()
     causes = {"repository_code": "gone", "repository_message": "None.", "repository_since": moment - timedelta(hours=1)}
-    agents = {"trouble_code": "auth", "trouble_message": "No key.", "trouble_since": moment}
     Executor.objects.filter(pk=shop.pk).update(**causes)
     assert [(words(item), item.link, item.at) for item in items(shop)] == [
         ("Nothing can start. None.", at(shop, "executor-page"), moment - timedelta(hours=1))]  # fmt: skip
-    Executor.objects.filter(pk=shop.pk).update(**agents)
+    an_open_breaker(shop, since=moment)
     assert [(words(item), item.link, item.action) for item in items(shop)] == [
         ("Nothing can start. None.", at(shop, "executor-page"), "View executor"),
         ("Agents cannot run. No key.", at(shop, "agent"), "View agents")]  # fmt: skip

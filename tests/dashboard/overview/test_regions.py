@@ -39,6 +39,7 @@ from tests.factories import (
     a_worker,
     a_workspace,
     an_entry,
+    an_open_breaker,
     ended,
     project,
     some_entries,
@@ -199,9 +200,9 @@ def test_alerts_come_first_then_what_waits_for_people_then_the_newest_that_is_st
     assert needs(shop)[:2] == [
         "1 entry has no money: nothing is left under the cap or in the total budget", f"#{two.seq} two · Why."]  # fmt: skip
     Executor.objects.filter(pk=shop.pk).update(
-        trouble_code="auth", trouble_message="No key.", trouble_since=at, repository_code="gone", repository_message="None.",
-        repository_since=at,
+        repository_code="gone", repository_message="None.", repository_since=at,
     )  # fmt: skip
+    an_open_breaker(shop, since=at)
     Project.objects.filter(pk=shop.pk).update(max_project_spend=0)
     assert needs(shop)[:3] == [
         "The hard cap of $0.00 is reached: no session starts", "Nothing can start. None.", "Agents cannot run. No key."]  # fmt: skip

@@ -4,17 +4,16 @@ from django.test import Client
 from django.utils.timezone import now
 
 from orchestration.configuration import secrets
-from orchestration.models import Executor, Round, Secret, Session
+from orchestration.models import Executor, ProviderBreaker, Round, Secret, Session
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
+from tests.factories import an_open_breaker
 from workspaces.models import Workspace
 
 
 def trouble(workspace: Workspace) -> None:
     message = "The provider refused the key: 401. Set a valid key among the workspace's secrets, then try again."
-    Executor.objects.filter(pk=workspace.pk).update(
-        trouble_code="auth", trouble_message=message, trouble_since=now(), trouble_until=now()
-    )
+    an_open_breaker(workspace, "auth", message)
 
 
 def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, workspace: Workspace) -> None:
@@ -114,5 +113,5 @@ def test_a_retry_is_of_this_workspace_alone(otto: Client, workspace: Workspace) 
     for each in (workspace, other):
         trouble(each)
     otto.post(f"/w/{workspace.pk}/settings/agents/retry/")
-    assert [Executor.objects.get(pk=each.pk).trouble_code for each in (workspace, other)] == ["", "auth"]
+    assert [row.workspace for row in ProviderBreaker.objects.all()] == [other]
     assert otto.post(f"/w/{other.pk}/settings/agents/retry/").status_code == 404

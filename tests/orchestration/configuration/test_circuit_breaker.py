@@ -1,4 +1,4 @@
-"""One workspace's provider: the entry waits first, then all of them, and a session that is answered ends that."""
+"""A provider that refuses: the entry waits first, then its agent, and a session that is answered ends that."""
 
 import time
 from datetime import timedelta
@@ -10,59 +10,104 @@ from django.utils.timezone import now
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.provider_trouble import Trouble
-from orchestration.models import Entry, Executor, Session
+from orchestration.models import Entry, Executor, ProviderBreaker, Session
 from tests.factories import ANA, a_session, a_workspace, an_entry
+from workspaces.errors import NotFound
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 
 
-def refused(shop: Workspace, cause: str = "provider") -> Entry:
+AGENTS = {"agent": {"command": "true"}, "agents": {"other": {"command": "false"}}}
+
+
+def refused(shop: Workspace, cause: str = "provider", code: str = "rate_limited", **more: Any) -> Entry:
     """A session of an entry of its own that its provider refused."""
     session = a_session(an_entry(shop))
-    trouble = Trouble("rate_limited", "Too many requests", cause)  # type: ignore[arg-type]
+    Session.objects.filter(pk=session.pk).update(**{"credential": "command default", "model_family": "usual", **more})
+    trouble = Trouble(code, "Too many requests", cause)  # type: ignore[arg-type]
     sessions.conclude(session, sessions.Ending(Session.Outcome.UNAVAILABLE, "Too many requests", trouble=trouble))
     return Entry.objects.get(pk=session.entry_id)
 
 
-def state(shop: Workspace) -> Executor:
-    return Executor.objects.get(pk=shop.pk)
+def state(shop: Workspace) -> ProviderBreaker:
+    """Its only circuit breaker; one that counts nothing where there is none."""
+    return ProviderBreaker.objects.filter(workspace=shop).first() or ProviderBreaker(workspace=shop)
 
 
-def test_two_refusals_make_their_entries_wait_and_the_third_the_whole_workspace() -> None:
+def unavailable(shop: Workspace, entry: Entry, trouble: Trouble) -> None:
+    session = Session(workspace=shop, entry=entry, credential="command default", model_family="usual")
+    circuit_breaker.provider_unavailable(Executor.objects.get(pk=shop.pk), session, trouble)
+
+
+def answered(shop: Workspace, **more: Any) -> None:
+    session = Session(workspace=shop, **{"credential": "command default", "model_family": "usual", **more})
+    circuit_breaker.provider_responded(session, "")
+
+
+def test_two_refusals_make_their_entries_wait_and_the_third_the_agent() -> None:
     shop = a_workspace()
     for count in (1, 2):
         entry = refused(shop)
-        assert (entry.status, entry.not_before is None, state(shop).trouble_code, state(shop).trouble_count) == (
-            "pending",
-            False,
-            "",
-            count,
-        )
+        assert (entry.status, entry.not_before is None, state(shop).code, state(shop).count) == ("pending", False, "", count)
     refused(shop)
-    assert (state(shop).trouble_code, state(shop).trouble_count) == ("rate_limited", 3)
-    assert state(shop).trouble_until is not None
+    assert (state(shop).code, state(shop).count) == ("rate_limited", 3)
+    assert state(shop).until is not None
 
 
-def test_a_fault_of_the_setup_stops_the_workspace_at_once() -> None:
+def test_a_refusal_with_a_time_makes_the_agent_wait_at_once() -> None:
+    shop = a_workspace()
+    unavailable(shop, an_entry(shop), Trouble("rate_limited", "Until later", "provider", time.time() + 3600))
+    assert state(shop).code == "rate_limited"
+
+
+def test_a_fault_of_the_setup_stops_the_agent_at_once() -> None:
     shop = a_workspace()
     assert refused(shop, "setup").not_before is None
-    assert state(shop).trouble_code == "rate_limited"
+    assert state(shop).code == "rate_limited"
+
+
+def test_an_agent_with_a_fallback_waits_from_its_first_refusal_on_and_its_entry_does_not() -> None:
+    shop = a_workspace()
+    config = {"agent": {"command": "true", "fallback": ["other"]}, "agents": AGENTS["agents"]}
+    Executor.objects.filter(pk=shop.pk).update(config=config)
+    assert refused(shop).not_before is None
+    assert (state(shop).code, state(shop).credential) == ("rate_limited", "command default")
+
+
+@pytest.mark.parametrize(
+    ("code", "closed"),
+    [
+        ("rate_limited", ("KEY", "sonnet")),
+        ("overloaded", ("KEY", "sonnet")),
+        ("unknown_model", ("KEY", "sonnet")),
+        ("auth", ("KEY", "")),
+        ("quota", ("KEY", "")),
+        ("network", ("KEY", "")),
+        ("cli_missing", ("program of Any command", "")),
+    ],
+)
+def test_a_limit_closes_a_credential_for_a_family_of_models_and_a_refused_key_for_all(code: str, closed: tuple[str, str]) -> None:
+    shop = a_workspace()
+    refused(shop, "setup", code, credential="KEY", model_family="sonnet")
+    assert (state(shop).credential, state(shop).family) == closed
 
 
 def test_an_answer_closes_it_and_the_count_starts_again() -> None:
     shop = a_workspace()
     for _ in range(3):
         refused(shop)
-        Executor.objects.update(trouble_until=None, trouble_code="")
-    circuit_breaker.provider_responded(shop.pk)
-    assert (state(shop).trouble_code, state(shop).trouble_count, state(shop).trouble_until) == ("", 0, None)
+    answered(shop, credential="another")
+    answered(shop, model_family="another")
+    assert state(shop).count == 3
+    answered(shop)
+    assert (state(shop).code, state(shop).count, state(shop).until) == ("", 0, None)
     refused(shop)
-    assert state(shop).trouble_code == ""
+    assert state(shop).code == ""
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [(None, 4, 6), (2.0, 4, 6), (100.0, 95, 101), (10**6, 21_000, 21_601)])
-def test_the_providers_own_wish_is_kept_up_to_six_hours(asked: float | None, least: float, most: float) -> None:
+@pytest.mark.parametrize(("asked", "least", "most"), [(None, 4, 6), (2.0, 4, 6), (100.0, 95, 101), (10**6, 691_000, 691_201)])
+def test_the_providers_own_wish_is_kept_up_to_eight_days(asked: float | None, least: float, most: float) -> None:
     trouble = Trouble("rate_limited", "Wait", "provider", None if asked is None else time.time() + asked)
     assert least < circuit_breaker._pause(trouble, 1).total_seconds() < most
 
@@ -78,39 +123,39 @@ def is_after(seconds: float, moment: Any, *, began: Any) -> bool:
     return bool(least <= seconds + 0.1 and most >= seconds - 0.1)
 
 
-def test_an_entry_waits_for_its_own_refusals_and_the_workspace_from_the_third_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, entry = a_workspace(), None
-    other = a_workspace(name="Other")
+def test_an_entry_waits_for_its_own_refusals_and_its_agent_from_the_third_on() -> None:
+    shop, other = a_workspace(), a_workspace(name="Other")
     trouble = Trouble("overloaded", "m" * 600, "provider")
     entry, apart = an_entry(shop), an_entry(shop)
-    for waits, workspace_waits in ((10, None), (20, None), (40, 5), (80, 10)):
+    for waits, agent_waits in ((10, None), (20, None), (40, 5), (80, 10)):
         Entry.objects.filter(pk=entry.pk).update(provider_waits={10: 1, 20: 2, 40: 3, 80: 4}[waits])
-        entry.refresh_from_db()
         began = now()
-        circuit_breaker.provider_unavailable(state(shop), entry, trouble)
+        unavailable(shop, entry, trouble)
         entry.refresh_from_db()
         assert is_after(waits, entry.not_before, began=began)
-        until = state(shop).trouble_until
-        assert until is None if workspace_waits is None else is_after(workspace_waits, until, began=began)
-    assert state(shop).trouble_message == "m" * 500 and state(other).trouble_count == 0
+        until = state(shop).until
+        assert until is None if agent_waits is None else is_after(agent_waits, until, began=began)
+    assert state(shop).message == "m" * 500 and state(other).count == 0
     assert Entry.objects.get(pk=apart.pk).not_before is None
     assert Event.objects.filter(workspace=shop, verb="agent.unavailable").count() == 1
 
 
-def test_the_trouble_begins_with_its_first_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trouble_begins_with_its_first_refusal() -> None:
     shop = a_workspace()
     long_ago = now() - timedelta(hours=1)
-    circuit_breaker.provider_unavailable(state(shop), an_entry(shop), Trouble("auth", "No", "setup"))
-    Executor.objects.filter(pk=shop.pk).update(trouble_since=long_ago)
+    unavailable(shop, an_entry(shop), Trouble("auth", "No", "setup"))
+    ProviderBreaker.objects.update(since=long_ago)
     began = now()
-    circuit_breaker.provider_unavailable(state(shop), an_entry(shop), Trouble("auth", "No", "setup"))
-    assert state(shop).trouble_since == long_ago and state(shop).trouble_count == 2
-    assert is_after(10, state(shop).trouble_until, began=began)
+    unavailable(shop, an_entry(shop), Trouble("auth", "No", "setup"))
+    assert state(shop).since == long_ago and state(shop).count == 2
+    assert is_after(10, state(shop).until, began=began)
 
 
-def troubled(shop: Workspace) -> Entry:
+def troubled(shop: Workspace, credential: str = "command default") -> Entry:
     until = now() + timedelta(hours=1)
-    Executor.objects.filter(pk=shop.pk).update(trouble_code="auth", trouble_message="No", trouble_count=3, trouble_until=until)
+    ProviderBreaker.objects.create(
+        workspace=shop, credential=credential, family="usual", code="auth", message="No", count=3, until=until
+    )
     entry = an_entry(shop)
     Entry.objects.filter(pk=entry.pk).update(not_before=until)
     return entry
@@ -120,27 +165,37 @@ def troubled(shop: Workspace) -> Entry:
 def test_what_ends_a_trouble_ends_it_in_its_workspace_alone(how: str) -> None:
     shop, other = a_workspace(), a_workspace(name="Other")
     entry, theirs, began = troubled(shop), troubled(other), now()
-    there = state(other).trouble_until
+    there = state(other).until
     if how == "recovered":
         circuit_breaker.recovered(shop.pk)
-        assert state(shop).trouble_code == "auth" and is_after(0, state(shop).trouble_until, began=began)
+        assert state(shop).code == "auth" and is_after(0, state(shop).until, began=began)
     elif how == "try again":
         circuit_breaker.try_again(shop.pk, by=ANA)
         assert Event.objects.get(verb="agent.retry").data["code"] == "auth"
     else:
-        circuit_breaker.provider_responded(shop.pk)
+        answered(shop)
         assert Event.objects.get(verb="agent.available").workspace == shop
     if how != "recovered":
-        assert (state(shop).trouble_code, state(shop).trouble_message, state(shop).trouble_count) == ("", "", 0)
+        assert (state(shop).code, state(shop).message, state(shop).count) == ("", "", 0)
     entry.refresh_from_db()
     theirs.refresh_from_db()
     assert (entry.not_before is None) is (how != "responded")
-    assert theirs.not_before is not None and state(other).trouble_code == "auth"
-    assert state(other).trouble_until == there
+    assert theirs.not_before is not None and state(other).code == "auth"
+    assert state(other).until == there
+
+
+def test_a_person_tries_one_credential_again_and_the_others_stay_closed() -> None:
+    shop = a_workspace()
+    troubled(shop)
+    troubled(shop, "KEY")
+    circuit_breaker.try_again(shop.pk, by=ANA, credential="KEY")
+    assert state(shop).credential == "command default" and ProviderBreaker.objects.count() == 1
+    with pytest.raises(NotFound, match="No agent waits for KEY"):
+        circuit_breaker.try_again(shop.pk, by=ANA, credential="KEY")
 
 
 def test_a_provider_that_answers_ends_a_count_without_an_event() -> None:
     shop = a_workspace()
-    Executor.objects.filter(pk=shop.pk).update(trouble_count=1)
-    circuit_breaker.provider_responded(shop.pk)
-    assert state(shop).trouble_count == 0 and not Event.objects.filter(verb="agent.available").exists()
+    ProviderBreaker.objects.create(workspace=shop, credential="command default", family="usual", count=1)
+    answered(shop)
+    assert state(shop).count == 0 and not Event.objects.filter(verb="agent.available").exists()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.executor.agent_choice import Agents, Terms
 from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import (
     Block,
@@ -13,7 +14,6 @@ from orchestration.executor.plan import (
     Park,
     Running,
     Start,
-    Terms,
     Wait,
     Waiting,
     codes,
@@ -23,6 +23,7 @@ from orchestration.executor.plan import (
     plan,
 )
 from orchestration.hosts.placing import Host
+from tests.orchestration.executor.troubles import in_trouble
 
 USD = 1_000_000
 CYCLE_INPUT = CycleInput(
@@ -150,7 +151,7 @@ def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
 
 
 def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_reason() -> None:
-    cycle_input = replace(CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=60,
+    cycle_input = replace(CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, agents=in_trouble(wait_s=60),
                     locks=(("a.py", "e9"),), running=(Running("e9", parallelizable=False),))  # fmt: skip
     entry = an_entry("e1", unmet_dependencies=1, rounds_completed=5, headroom=0, paths=("a.py",))
     cures = [
@@ -159,7 +160,7 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
         ("budget_exceeded", {}, {"headroom": 2 * USD}),
         ("executor_paused", {"state": "running"}, {}),
         ("no_worker_online", {"worker_slots": 8}, {}),
-        ("agent_unavailable", {"trouble": ""}, {}),
+        ("agent_unavailable", {"agents": Agents()}, {}),
         ("project_budget_exceeded", {"headroom": 100 * USD}, {}),
         ("files_locked", {"locks": ()}, {}),
         ("concurrency_limit", {"running": ()}, {}),
@@ -177,7 +178,9 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
 def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
     slice: int | None, hold: int
 ) -> None:
-    [decision] = plan(replace(CYCLE_INPUT, agents={"": Terms(initial_reservation=slice)}), [an_entry("e1", headroom=20 * USD)])
+    [decision] = plan(
+        replace(CYCLE_INPUT, agents=Agents({"": Terms(initial_reservation=slice)})), [an_entry("e1", headroom=20 * USD)]
+    )
     assert isinstance(decision, Start) and decision.reservation == hold
 
 
@@ -352,18 +355,18 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
          "No online host has the label gpu: set MUSTER_LABELS on a host, and restart its session worker"),
         ({"hosts": (HOST,), "labels": frozenset({"eu"})}, {}, "no_host_fits",
          "No online host has the label eu: set MUSTER_LABELS on a host, and restart its session worker"),
-        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": {"": Terms(frozenset({"codex"}))}}, {}, "no_host_fits",
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": Agents({"": Terms(frozenset({"codex"}))})}, {}, "no_host_fits",
          "No online host has codex: install it on a host, and restart its session worker"),
-        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": {"": Terms(frozenset({"codex"}))}}, {"verify_only": True}, None, ""),
-        ({"hosts": (HOST,), "agents": {"": Terms(frozenset({"codex"}))}}, {}, None, ""),
+        ({"hosts": (HOST, replace(HOST, id="h2")), "agents": Agents({"": Terms(frozenset({"codex"}))})}, {"verify_only": True}, None, ""),
+        ({"hosts": (HOST,), "agents": Agents({"": Terms(frozenset({"codex"}))})}, {}, None, ""),
         ({"hosts": (replace(HOST, free=0),)}, {}, "concurrency_limit", "No slot is free on east, where it fits"),
         ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1", "is_shared": False},
          "concurrency_limit", "No slot is free on east, where it fits"),
         ({"hosts": (replace(HOST, free=0), replace(HOST, id="h2", name="west"))}, {"host": "h1"}, None, ""),
         ({"repository": "gone", "repository_message": "It is gone."}, {}, "repository_unavailable",
          "It is gone. Work goes on by itself then."),
-        ({"agents": {"": Terms(doubted="#1 reported too much")}}, {}, "agent_unavailable", "#1 reported too much"),
-        ({"agents": {"": Terms(doubted="#1 reported too much")}}, {"verify_only": True}, None, ""),
+        ({"agents": Agents({"": Terms(doubted="#1 reported too much")})}, {}, "agent_unavailable", "#1 reported too much"),
+        ({"agents": Agents({"": Terms(doubted="#1 reported too much")})}, {"verify_only": True}, None, ""),
         ({"integration": "It is red"}, {}, "integration_red", "It is red"),
         ({}, {"question": "Which colour?"}, "waiting_for_answer", "Its agent asks: Which colour?"),
         ({}, {"asked": "run_1"}, "split_asked", "An agent is asked how to split it (run_1): it starts when that run has ended"),
@@ -380,9 +383,9 @@ HOST = Host("h1", "east", free=1, slots=2, busy=1)
         ({}, {"is_container": True, "reason_message": "It is split"}, "children_unfinished", "It is split"),
         ({"state": "stopped"}, {}, "executor_stopped", "The executor was never started: press Start"),
         ({"state": "paused"}, {}, "executor_paused", "The executor is paused"),
-        ({"trouble": "auth", "trouble_message": "No key.", "trouble_wait_s": 99.4}, {}, "agent_unavailable",
+        ({"agents": in_trouble("auth", "No key.", 99.4)}, {}, "agent_unavailable",
          "No key. Tried again in 99 s."),
-        ({"trouble": "auth", "trouble_message": "No key.", "trouble_wait_s": 100.0}, {}, "agent_unavailable",
+        ({"agents": in_trouble("auth", "No key.", 100.0)}, {}, "agent_unavailable",
          "No key. Tried again in 2 min."),
         ({}, {"wait_s": 0.2}, "agent_unavailable", "Its agent's provider was unavailable: tried again in 1 s"),
         ({"locks": (("src/", "e9"),)}, {"paths": ("a.py", "src/b.py")}, "files_locked", "Waiting for src, locked by e9"),
@@ -435,7 +438,7 @@ def test_what_lacks_money_shows_whose(cycle_input: dict[str, Any], entry: dict[s
 
 def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
     broken = replace(
-        CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=9.0,
+        CYCLE_INPUT, state="paused", worker_slots=0, free_slots=0, headroom=0, agents=in_trouble(wait_s=9.0),
         integration="It is red", repository="gone",
     )  # fmt: skip
     failing = [check.code for check in common(Capacity(broken)) if not check.passed]
@@ -449,14 +452,14 @@ def test_what_all_entries_wait_for_is_known_without_an_entry() -> None:
 
 def test_an_entry_that_asks_for_an_agent_starts_by_the_terms_of_that_agent() -> None:
     hosts = (replace(HOST, agents=frozenset({"codex"})), replace(HOST, id="h2", name="two", agents=frozenset({"gemini"})))
-    agents = {"": Terms(frozenset({"codex"})), "other": Terms(frozenset({"gemini"}), initial_reservation=USD)}
+    agents = Agents({"": Terms(frozenset({"codex"})), "other": Terms(frozenset({"gemini"}), USD, chain=("other",))})
     asks = replace(an_entry("e2"), agent="other")
     starts = plan(replace(CYCLE_INPUT, hosts=hosts, agents=agents), [an_entry("e1", headroom=9 * USD), asks])
     assert [(start.host, start.reservation) for start in starts if isinstance(start, Start)] == [("h1", 5 * USD), ("h2", USD)]
 
 
 def test_a_doubt_and_an_agent_that_the_config_lost_keep_only_the_entries_that_ask_for_it() -> None:
-    agents = {"": Terms(doubted="#1 reported too much"), "other": Terms()}
+    agents = Agents({"": Terms(doubted="#1 reported too much"), "other": Terms(chain=("other",))})
     line = [an_entry("e1"), replace(an_entry("e2"), agent="other"), replace(an_entry("e3"), agent="gone")]
     usual, other, gone = plan(replace(CYCLE_INPUT, agents=agents), line)
     assert isinstance(usual, Wait) and not usual.why.common and isinstance(other, Start)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestration.executor import explain, ready_line, snapshot
-from orchestration.executor.plan import CycleInput, Terms, Waiting
+from orchestration.executor.agent_choice import Agents, Terms
+from orchestration.executor.plan import CycleInput, Waiting
 from orchestration.hosts.placing import Host
 from orchestration.models import Entry
 from tests.factories import a_worker, a_workspace, some_entries
@@ -56,7 +57,7 @@ def test_an_opening_is_a_free_slot_of_a_host_that_takes_sessions_and_has_the_lab
         replace(fits, id="without the label", labels=frozenset({"gpu"})),
         replace(fits, id="with no more", labels=frozenset({"eu"}), free=9, slots=9, busy=0),
     )
-    cycle_input = CycleInput("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents={"": Terms(frozenset({"codex"})), "g": Terms(frozenset({"gemini"}))}, labels=frozenset({"eu"}))  # fmt: skip
+    cycle_input = CycleInput("running", 4, 4, 4, 0, 0, 0, hosts=hosts, agents=Agents({"": Terms(frozenset({"codex"})), "g": Terms(frozenset({"gemini"}), chain=("g",))}), labels=frozenset({"eu"}))  # fmt: skip
     assert json.loads(ready_line.openings(cycle_input)) == [
         {"id": "fits", "agent": " ", "labels": '["eu", "gpu"]'},
         {"id": "fits", "agent": "", "labels": '["eu", "gpu"]'},

@@ -10,9 +10,10 @@ from django.utils.timezone import now
 from budget.amounts import usd
 from budget.models import Account, Hold, Limit, Project
 from orchestration import configuration
+from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.executor import dispatch, plan, snapshot
 from orchestration.executor.plan import CycleInput
-from orchestration.models import Entry, Executor, FileLock, Integration, Landing, Question, Session, Worker
+from orchestration.models import Entry, Executor, FileLock, Integration, Landing, ProviderBreaker, Question, Session, Worker
 from tests.factories import CLOSED, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, some_entries
 from workspaces.machine import hosts
 from workspaces.models import Workspace
@@ -189,22 +190,21 @@ def test_a_branch_that_is_not_good_stops_what_would_start_from_it(shop: Workspac
 
 
 def test_trouble_is_that_of_the_workspace_and_its_wait_never_negative(shop: Workspace) -> None:
-    other = a_workspace(name="Other")
-    Executor.objects.filter(pk=shop.pk).update(
-        trouble_code="auth", trouble_message="No key.", trouble_until=Now() + timedelta(hours=1),
-        repository_code="gone", repository_message="It is gone.",
-    )  # fmt: skip
-    seen = cycle_input(shop)
-    assert (seen.trouble, seen.trouble_message, seen.repository, seen.repository_message) == (
-        "auth",
-        "No key.",
-        "gone",
-        "It is gone.",
+    other, access = a_workspace(name="Other"), ModelAccess("command default", "usual")
+    until = Now() + timedelta(hours=1)
+    breaker = ProviderBreaker.objects.create(
+        workspace=shop, credential=access.credential, family=access.family, code="auth", message="No key.", until=until
     )
-    assert 3000 < seen.trouble_wait_s < 4000
-    Executor.objects.filter(pk=shop.pk).update(trouble_until=Now() - timedelta(seconds=60))
-    assert cycle_input(shop).trouble_wait_s == 0
-    assert (cycle_input(other).trouble, cycle_input(other).trouble_wait_s, cycle_input(other).repository) == ("", 0, "")
+    ProviderBreaker.objects.create(workspace=shop, credential="counting only", count=1)
+    Executor.objects.filter(pk=shop.pk).update(repository_code="gone", repository_message="It is gone.")
+    seen = cycle_input(shop)
+    assert (seen.repository, seen.repository_message) == ("gone", "It is gone.")
+    [(closed, trouble)] = seen.agents.troubles.items()
+    assert (closed, trouble.code, trouble.message) == (access, "auth", "No key.") and 3000 < trouble.wait_s < 4000
+    assert seen.agents.closed("", ()) == trouble and seen.agents.of("").access == access
+    ProviderBreaker.objects.filter(pk=breaker.pk).update(until=Now() - timedelta(seconds=60))
+    assert cycle_input(shop).agents.troubles[access].wait_s == 0
+    assert (cycle_input(other).agents.troubles, cycle_input(other).repository) == ({}, "")
 
 
 def test_several_hosts_share_the_work_if_another_one_had_session_workers_within_a_day(shop: Workspace) -> None:
@@ -282,5 +282,5 @@ def test_a_doubt_counts_for_the_agents_of_the_config(agents: tuple[str, ...], se
     named: dict[str, Any] = {"agent": {"kind": agents[0]}}
     if len(agents) > 1:
         named["interceptor"] = {"agent": {"kind": agents[1]}}
-    matches = snapshot._terms(configuration.Config.model_validate(named), rows).doubted
+    matches = snapshot._terms(configuration.Config.model_validate(named), "", (), rows).doubted
     assert matches.startswith(f"{sentence}'s agent reported $" if sentence else "") and bool(matches) == bool(sentence)

@@ -17,7 +17,6 @@ TRAITS = Traits(
     cost="reported",
     live=True,
     resumes=False,
-    keys=("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY"),
 )
 
 TAGS = ".aider.tags.cache.v4"  # aider's map of the repository; it is always in the clone

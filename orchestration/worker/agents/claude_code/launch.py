@@ -20,7 +20,6 @@ TRAITS = Traits(
     live=True,
     resumes=True,
     honours=frozenset({"budget", "edits"}),
-    keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
     status=("claude", "auth", "status"),
     kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),

@@ -14,7 +14,6 @@ TRAITS = Traits(
     cost="computed",
     live=True,
     resumes=True,
-    keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
     logins=((".codex/auth.json", ".codex/auth.json"),),
     status=("codex", "login", "status"),
 )

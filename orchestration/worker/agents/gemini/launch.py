@@ -15,7 +15,6 @@ TRAITS = Traits(
     cost="computed",
     live=True,
     resumes=True,
-    keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
     logins=((LOGIN, LOGIN), (".gemini/google_accounts.json", ".gemini/google_accounts.json")),
     kill_sequence=gemini_cli.KILL_SEQUENCE,
 )

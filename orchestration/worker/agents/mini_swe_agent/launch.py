@@ -18,7 +18,6 @@ TRAITS = Traits(
     live=True,
     resumes=False,
     honours=frozenset({"budget"}),
-    keys=("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
     kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 2.0)),
     version=("--help",),  # it has no version option
 )

@@ -22,7 +22,6 @@ TRAITS = Traits(
     cost="reported",
     live=True,
     resumes=True,
-    keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "OPENCODE_API_KEY"),
     logins=((LOGIN, LOGIN),),
     # Some seconds after its start it ignores TERM and INT, and continues. Its usage is in its database by then.
     kill_sequence=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.1)),

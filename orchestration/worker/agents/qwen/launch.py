@@ -17,7 +17,6 @@ TRAITS = Traits(
     cost="computed",
     live=True,
     resumes=True,
-    keys=("OPENAI_API_KEY", "DASHSCOPE_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"),
     logins=((LOGIN, LOGIN),),
     kill_sequence=gemini_cli.KILL_SEQUENCE,
 )

@@ -80,7 +80,6 @@ class Traits:
     """The fixed properties of a CLI. The table in docs/reference/agents.md shows them.
 
     `honours`: the limits that it keeps by itself: budget (checked after each request), edits (its hook asks Muster before an edit).
-    `keys`: variables with its credentials; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
     `status`: the command by which it says whether it is logged in, by its exit code.
     `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
@@ -94,7 +93,6 @@ class Traits:
     live: bool
     resumes: bool
     honours: frozenset[str] = frozenset()
-    keys: tuple[str, ...] = ()
     logins: tuple[tuple[str, str], ...] = ()
     version: tuple[str, ...] = ("--version",)
     status: tuple[str, ...] = ()

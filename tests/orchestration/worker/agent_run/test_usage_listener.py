@@ -8,7 +8,7 @@ import pytest
 
 from budget.amounts import usd
 from budget.models import Category, LedgerEntry
-from orchestration.models import Executor, Session
+from orchestration.models import ProviderBreaker, Session
 from orchestration.sessions.metering import Usage
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run import usage_listener
@@ -91,7 +91,7 @@ def fresh(session: Session) -> Session:
 
 def test_usage_is_booked_once_from_lines_records_and_files(session: Session, listener: UsageListener) -> None:
     reader: Any = listener._reader
-    Executor.objects.update(trouble_count=2)
+    ProviderBreaker.objects.create(workspace=session.workspace, credential="command default", family="usual", count=2)
     spent(listener, "a", "0.10")
     spent(listener, "a", "0.10")
     listener.queue_record("request", {"event": Usage("b", usd("0.20"), "gpt-5")})
@@ -103,7 +103,7 @@ def test_usage_is_booked_once_from_lines_records_and_files(session: Session, lis
     listener.end(0)
     assert sum(LedgerEntry.objects.values_list("amount", flat=True)) == usd("1.50")
     assert set(LedgerEntry.objects.values_list("category", flat=True)) == {"entry"}
-    assert Executor.objects.get().trouble_count == 0, "its provider responds"
+    assert not ProviderBreaker.objects.exists(), "its provider responds"
     assert listener._stop_flags.money_left == usd("3.50") and listener.reason == ""
 
 

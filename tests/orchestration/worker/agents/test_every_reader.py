@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.configuration.config import agent_kinds
 from orchestration.worker import agents
 from orchestration.worker.agents.shared.interface import Kind
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task
@@ -92,7 +93,7 @@ def test_no_content_of_opencodes_database_breaks_its_reader(part: str, message: 
 @pytest.mark.parametrize("kind", WITH_CLI)
 def test_every_agent_declares_its_traits(kind: str) -> None:
     traits = WITH_CLI[kind].TRAITS
-    assert traits.install and traits.keys and traits.version
+    assert traits.install and agent_kinds.KEYS[kind] and traits.version
     assert all(not path.startswith("/") for pair in traits.logins for path in pair)
 
 

@@ -1,0 +1,140 @@
+"""The agents of a workspace for pages, the API and `proposals`: each with the circuit breaker that is open for it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.timezone import now
+
+from orchestration import configuration
+from orchestration.configuration import circuit_breaker, model_access
+from orchestration.configuration.config import agent_kinds
+from orchestration.configuration.config.agents import DEFAULT, Agent
+from orchestration.configuration.config.workspace import Config
+from orchestration.configuration.provider_trouble import ModelAccess
+from orchestration.models import Executor, ProviderBreaker, Secret
+
+HOW = {
+    "rate_limited": "is limited",
+    "overloaded": "is overloaded",
+    "network": "cannot be reached",
+    "auth": "has a key that is refused",
+    "quota": "has no credit",
+    "unknown_model": "has an unknown model",
+    "cli_missing": "is not installed",
+    "cli_refused": "does not start",
+}
+"""By the code of a failure: what its agent is or has, inside a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """`name`: in the config; `interceptor` or `verifier` of those that review. `breaker`: None while it can work. `is_required`: without it
+    nothing starts."""
+
+    name: str
+    agent: Agent
+    access: ModelAccess
+    breaker: ProviderBreaker | None = None
+    is_required: bool = False
+
+    @property
+    def how(self) -> str:
+        return HOW.get(self.breaker.code, "cannot work") if self.breaker else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStates:
+    """`implementing`: those that entries may ask for, the usual one first; `reviewing`: the others of a session."""
+
+    implementing: list[AgentState]
+    reviewing: list[AgentState] = field(default_factory=list)
+
+    @property
+    def closed(self) -> list[AgentState]:
+        return [state for state in (*self.implementing, *self.reviewing) if state.breaker]
+
+    @property
+    def going_on(self) -> list[AgentState]:
+        return [] if self.standstill else [state for state in self.implementing if not state.breaker]
+
+    @property
+    def standstill(self) -> ProviderBreaker | None:
+        """The breaker that lets no agent start: of a required review, or else the first of the implementing ones, where all are closed."""
+        required = next((state.breaker for state in self.reviewing if state.breaker and state.is_required), None)
+        are_closed = all(state.breaker for state in self.implementing)
+        return required or (self.implementing[0].breaker if are_closed else None)
+
+
+def of_executor(executor: Executor) -> AgentStates:
+    """One query, and one more where a breaker counts."""
+    rows = circuit_breaker.breakers(executor.pk)
+    return of(configuration.load(executor.config), rows, circuit_breaker.secret_names(executor.pk) if rows else ())
+
+
+def of(config: Config, breakers: Iterable[ProviderBreaker], secrets: Collection[str]) -> AgentStates:
+    open_ones = {ModelAccess(row.credential, row.family): row for row in breakers if row.code}
+    reviewing = [
+        _state(part.agent, role, config, open_ones, secrets, is_required=part.required)
+        for role, part in (("interceptor", config.interceptor), ("verifier", config.verifier))
+        if part
+    ]
+    return AgentStates([_state(agent, name, config, open_ones, secrets) for name, agent in config.by_name.items()], reviewing)
+
+
+def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
+    """By workspace: the breaker that lets no agent start, where there is one. Two queries, whatever their number."""
+    rows: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    configs = {executor.pk: executor.config for executor in executors}
+    for row in ProviderBreaker.objects.filter(workspace_id__in=configs).exclude(code=""):
+        rows[row.workspace_id].append(row)
+    for workspace_id, name in Secret.objects.filter(workspace_id__in=rows).values_list("workspace_id", "name") if rows else ():
+        names[workspace_id].add(name)
+    standing = {id_: of(configuration.load(configs[id_]), rows[id_], names[id_]).standstill for id_ in rows}
+    return {id_: breaker for id_, breaker in standing.items() if breaker}
+
+
+def is_open_for(executor: Executor, agent: Agent, role: str) -> bool:
+    """True if a circuit breaker keeps this agent of a run from starting."""
+    rows = circuit_breaker.breakers(executor.pk)
+    open_ones = {ModelAccess(row.credential, row.family): row for row in rows if row.code}
+    if not open_ones:
+        return False
+    config = configuration.load(executor.config)
+    return _state(agent, role, config, open_ones, circuit_breaker.secret_names(executor.pk)).breaker is not None
+
+
+def _state(
+    agent: Agent,
+    name: str,
+    config: Config,
+    open_ones: dict[ModelAccess, ProviderBreaker],
+    secrets: Collection[str],
+    *,
+    is_required: bool = False,
+) -> AgentState:
+    access = model_access.of_agent(agent, name, config, secrets)
+    mine = [row for needed, row in open_ones.items() if needed in model_access.needed([(agent, access)])]
+    breaker = max(mine, key=lambda row: row.until or now()) if mine else None
+    return AgentState(name or DEFAULT, agent, access, breaker, is_required)
+
+
+def as_json(states: AgentStates) -> list[dict[str, Any]]:
+    """For the API."""
+    return [
+        {
+            "name": state.name,
+            "kind": state.agent.kind,
+            "title": agent_kinds.title(state.agent.kind),
+            "model": state.agent.model,
+            "credential": state.access.credential,
+            "fallback": state.agent.fallback,
+            "code": state.breaker.code if state.breaker else None,
+            "message": state.breaker.message if state.breaker else None,
+            "since": state.breaker.since if state.breaker else None,
+            "until": state.breaker.until if state.breaker else None,
+        }
+        for state in states.implementing
+    ]

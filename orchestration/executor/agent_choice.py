@@ -1,0 +1,84 @@
+"""The agent that works on an entry next: the one that it asks for, or the first of that one's fallbacks whose provider serves it. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestration.configuration.config.agents import DEFAULT
+from orchestration.configuration.provider_trouble import ModelAccess
+
+NO_ACCESS = ModelAccess("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An open circuit breaker: after `wait_s` seconds one session is tried."""
+
+    code: str
+    message: str
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The conditions of one agent of the config. `kinds`: of the agents that a session with it needs on its host. `initial_reservation`: the
+    most that it reserves at its start, in micro-USD; None: the whole ceiling. `doubted`: why it does not start before a person has said
+    whether a session's spend is true. `access`: what its provider limits as one; `needed`: all that must be open, also for its reviewers;
+    `chain`: its own name, and those of its fallbacks."""
+
+    kinds: frozenset[str] = frozenset()
+    initial_reservation: int | None = None
+    doubted: str = ""
+    access: ModelAccess = NO_ACCESS
+    needed: frozenset[ModelAccess] = frozenset()
+    chain: tuple[str, ...] = ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """Those of a config by their names, the empty one for the usual agent, with the circuit breakers that are open."""
+
+    terms: Mapping[str, Terms] = field(default_factory=lambda: {"": Terms()})
+    troubles: Mapping[ModelAccess, Trouble] = field(default_factory=dict)
+
+    def of(self, name: str) -> Terms:
+        """One that the config does not have has no terms."""
+        return self.terms.get(name, Terms(chain=(name,)))
+
+    def closed(self, name: str, at_work: Collection[str]) -> Trouble | None:
+        """Why no session may start with this agent: a circuit breaker that waits longest, or that another session tries. `at_work`: the names
+        of the agents that have sessions."""
+        needed = self.of(name).needed
+        matches = [(access, trouble) for access, trouble in self.troubles.items() if access in needed]
+        waiting = [trouble for _, trouble in matches if trouble.wait_s > 0]
+        if waiting:
+            return max(waiting, key=lambda trouble: trouble.wait_s)
+        tried = {access for other in at_work for access in self.of(other).needed}
+        return next((trouble for access, trouble in matches if access in tried), None)
+
+    def choose(self, name: str, at_work: Collection[str]) -> str | None:
+        """The first agent of the chain that may start; None: there is none."""
+        return next((each for each in self.of(name).chain if each in self.terms and self.closed(each, at_work) is None), None)
+
+    def why_none(self, name: str, at_work: Collection[str]) -> list[tuple[str, Trouble]]:
+        """Each agent of the chain, with what keeps it from starting."""
+        closed = ((each, self.closed(each, at_work)) for each in self.of(name).chain if each in self.terms)
+        return [(each, trouble) for each, trouble in closed if trouble is not None]
+
+    def is_any_open(self, at_work: Collection[str]) -> bool:
+        return any(self.closed(name, at_work) is None for name in self.terms)
+
+
+def sentence(closed: Iterable[tuple[str, Trouble]], *, among_several: bool) -> str:
+    """Why no agent may start. `among_several`: the config has more than one, so each is named."""
+    parts = []
+    for name, trouble in closed:
+        when = f"Tried again in {soon(trouble.wait_s)}." if trouble.wait_s > 0 else "One session is trying it now."
+        parts.append(f"{f'{name or DEFAULT}: ' if among_several else ''}{trouble.message} {when}")
+    return " ".join(parts)
+
+
+def soon(seconds: float) -> str:
+    """A time from now, in the largest unit that says enough."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
