@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import configuration
-from orchestration.configuration import Agent
+from orchestration.configuration import Agent, Config
 from orchestration.configuration.config import agent_kinds
 from orchestration.models import Executor
 from orchestration.sessions import sandbox
@@ -42,7 +42,15 @@ def problem(workspace: Workspace) -> str:
         return str(fault)
     if code:
         return f"The sandbox could not be made: {output.strip()[-300:] or f'exit code {code}'}"
-    return next((sentence for agent in config.every_agent if (sentence := _not_installed(agent))), "")
+    return _program_missing(config)
+
+
+def _program_missing(config: Config) -> str:
+    """The sentence about a program that each session needs. Where entries choose among several agents, one of these programs is enough:
+    placing keeps sessions of the others away, or they fail by themselves."""
+    _, *judges = config.session_agents
+    chosen = [_not_installed(agent) for agent in config.by_name.values()]
+    return next(filter(None, map(_not_installed, judges)), chosen[0] if all(chosen) else "")
 
 
 def of_config(stored: dict[str, Any]) -> str:
