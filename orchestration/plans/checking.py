@@ -1,7 +1,7 @@
 """A plan checked against the backlog: each entry by the API's schema, each dependency resolved. Pure but for the schema."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from orchestration import schemas
 from orchestration.backlog import drafts, entries
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import graph
+from orchestration.configuration import Config
 from orchestration.plans.names import Existing, Names, Row, is_number
 from orchestration.plans.readers.shared.items import Item, Plan, Problem
 from workspaces.errors import Invalid
@@ -40,12 +41,13 @@ def numbers(plan: Plan) -> tuple[set[int], set[str]]:
     return seqs, {name for name in names if name.startswith("entry_") and ids.is_id(name)}
 
 
-def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
-    """`existing`: the entries that the plan names by number or id, and those that were imported from it before."""
+def check(plan: Plan, existing: Iterable[Existing], config: Config | None = None) -> Checked:
+    """`existing`: the entries that the plan names by number or id, and those that were imported from it before. `config`: has the agents that
+    it may name; None: any."""
     by_name: dict[str, Existing] = {}
     for entry in existing:
         by_name |= {f"#{entry.seq}": entry, entry.id: entry} | ({entry.source_id: entry} if entry.source_id else {})
-    rows = [_row(item) for item in plan.items]
+    rows = [_row(item, config) for item in plan.items]
     names = Names(_refs(rows), by_name, plan)
     for row in rows:
         names.resolve(row)
@@ -54,7 +56,7 @@ def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
     return Checked(plan, rows, problems, sorted([*plan.doubts, *names.doubts]))
 
 
-def _row(item: Item) -> Row:
+def _row(item: Item, config: Config | None) -> Row:
     row = Row(item)
     if not isinstance(item.value, dict):
         row.problems.append(Problem(item.line, 'An entry has properties, such as `content: "..."`'))
@@ -70,6 +72,11 @@ def _row(item: Item) -> Row:
         entries.spec_paths(row.draft.spec)
     except Invalid as bad:
         row.problems.append(Problem(item.at("spec"), bad.message))
+    if config is not None:
+        try:
+            row.draft = replace(row.draft, agent=entries.named_agent(config, row.draft.agent))
+        except Invalid as unknown:
+            row.problems.append(Problem(item.at("agent"), unknown.message))
     return row
 
 

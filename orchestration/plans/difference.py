@@ -18,6 +18,8 @@ from orchestration.plans.readers.shared.items import Plan
 
 NEW = "ref:"
 """Stands before the ref of an entry that is not on the backlog yet."""
+_NOTHING = content.hashes({"": None})[""]
+"""The agent of what was imported before entries could ask for one."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
     for name, value in values.items():
         if value == entry.values[name]:
             continue
-        edited = now[name] != entry.hashes.get(name, now[name])
+        edited = now[name] != entry.hashes.get(name, _NOTHING if name == "agent" else now[name])
         stays = edited or entry.busy or (entry.frozen and name in content.SPEC_FIELDS)
         (kept if stays else changes).append(FieldChange(name, entry.values[name], value))
     return Line(row, entry, values, tuple(changes), tuple(kept))

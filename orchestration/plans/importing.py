@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from orchestration import configuration
 from orchestration.backlog import content, dependencies, entries, entry_state
 from orchestration.backlog.entries import Draft
 from orchestration.facts import events
@@ -52,13 +53,14 @@ class Outcome:
 
 
 def check(workspace_id: str, plan: Plan, known: Sequence[Known] = ()) -> Checked:
-    """Each entry by the schema, each dependency against the backlog."""
+    """Each entry by the schema, each dependency against the backlog, each agent against the config."""
     seqs, ids = checking.numbers(plan)
     alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
     named = alive.filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
     existing = [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in named]
     before = [Existing(entry.id, entry.seq, entry.title, entry.status, entry.source_id) for entry in known if not entry.deleted]
-    return checking.check(plan, [*existing, *before])
+    config = configuration.load(Executor.objects.get(pk=workspace_id).config)
+    return checking.check(plan, [*existing, *before], config)
 
 
 def preview(workspace_id: str, plan: Plan, *, by: Caller, name: str = "", restore: bool = False) -> Preview:

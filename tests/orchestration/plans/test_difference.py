@@ -26,8 +26,8 @@ def known(
 ) -> Known:
     """An entry as imported under the heading Dates. `edited`: what a person changed since."""
     values = content.fields(
-        content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=()
-    )
+        content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=(), agent=""
+    )  # fmt: skip
     fields = {"status": "pending", "source_path": f"Dates / {title}", **more}
     hashes = content.hashes(values)
     return Known(id=f"e{seq}", seq=seq, title=title, source_id=ref, hashes=hashes, values=values | (edited or {}), **fields)

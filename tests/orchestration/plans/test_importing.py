@@ -54,6 +54,51 @@ def test_labels_of_hosts_are_imported_and_a_persons_stay(workspace: Workspace) -
     assert entry(workspace, "Parse").requires == ["tpu"]
 
 
+AGENTS = {"cheap": {"kind": "gemini"}, "strong": {"kind": "claude_code"}}
+
+
+@pytest.mark.django_db
+def test_a_named_agent_is_imported_and_a_persons_stays() -> None:
+    workspace = a_workspace(agents=AGENTS)
+    text = PLAN.replace("files: a.py", "files: a.py; agent: cheap").replace("- [ ] Print", "- [ ] Print (agent: default)")
+    bring(workspace, text)
+    assert (entry(workspace, "Parse").agent, entry(workspace, "Print").agent) == ("cheap", "")
+    assert kinds(shown(workspace, text)) == ["unchanged"] * 3
+    bring(workspace, text.replace("cheap", "strong"))
+    assert entry(workspace, "Parse").agent == "strong"
+    content.edit(entry(workspace, "Parse"), content.Change(agent="cheap"), by=ANA)
+    assert fields(shown(workspace, PLAN), 0) == ([], ["agent"])
+
+
+@pytest.mark.django_db
+def test_an_agent_that_a_person_chose_stays_also_where_the_import_was_before_entries_had_agents() -> None:
+    workspace = a_workspace(agents=AGENTS)
+    bring(workspace, PLAN)
+    row = entry(workspace, "Parse")
+    Entry.objects.filter(pk=row.pk).update(
+        source_hashes={name: hash_ for name, hash_ in row.source_hashes.items() if name != "agent"}
+    )
+    content.edit(row, content.Change(agent="cheap"), by=ANA)
+    assert fields(shown(workspace, PLAN), 0) == ([], ["agent"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# Dates\n\n- [ ] Parse\n  - agent: gone\n", 4),
+        ("- [ ] Parse\n- [ ] Print (agent: gone)\n", 2),
+        ("entries:\n  - content: Parse\n    agent: cheap\n  - content: Print\n    agent: gone\n", 5),
+        ('[{"content": "Parse"}, {"content": "Print", "agent": "gone"}]', 1),
+    ],
+    ids=["point", "title", "yaml", "json"],
+)
+def test_an_agent_that_the_config_does_not_have_is_a_problem_of_its_line(text: str, line: int) -> None:
+    workspace = a_workspace(agents=AGENTS)
+    [problem] = importing.preview(workspace.pk, formats.parse(text), by=ANA).problems
+    assert (problem.line, problem.message) == (line, "The config has no agent 'gone'. It has: default, cheap, strong")
+
+
 def test_the_same_plan_again_changes_nothing(workspace: Workspace) -> None:
     bring(workspace, PLAN)
     again = shown(workspace, PLAN)
