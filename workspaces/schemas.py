@@ -73,7 +73,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 _TAG = re.compile(
-    r"(function-(after|before|wrap|plain)|constrained-str|str|int|float|list|dict|nullable|json-or-python)(\[.*\])?", re.S
+    r"(\[key\]|function-(after|before|wrap|plain)|constrained-str|str|int|float|list|dict|nullable|json-or-python)(\[.*\])?", re.S
 )
 
 

@@ -113,7 +113,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
-        if {"agent", "interceptor", "verifier", "planner", "expander", "orchestrator"} & set(change):
+        if {"agent", "agents", "interceptor", "verifier", "planner", "expander", "orchestrator"} & set(change):
             agent_checks.request(workspace.pk)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))

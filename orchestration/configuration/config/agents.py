@@ -13,14 +13,15 @@ from workspaces.schemas import Object, OneOf, as_float
 
 DEFAULT = "default"
 """The name of `agent`, where one is asked for."""
+_TAKEN = (DEFAULT, "env", "settings", "prompts")  # by the usual one, and by keys whose values are hidden wherever they stand
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(LABEL, text) or text == DEFAULT:
-        raise ValueError(
-            f"{text[:40]!r} is not a name for an agent: use letters, digits, `.`, `_` and `-`, such as cheap; default is taken"
-        )
+    if not re.fullmatch(LABEL, text):
+        raise ValueError(f"{text[:40]!r} is not a name for an agent: use letters, digits, `.`, `_` and `-`, such as cheap")
+    if text in _TAKEN:
+        raise ValueError(f"an agent cannot be named {text}: choose another name")
     return text
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from budget import amounts
 from orchestration.configuration.config import newer
+from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.workspace import Config
 
@@ -68,15 +69,17 @@ def _part_of(annotation: Any) -> type[Part] | None:
 _PARTS = {name: part for name, field in Config.model_fields.items() if (part := _part_of(field.annotation))}
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any], part: type[Part] | None) -> dict[str, Any]:
-    """`part`: the model of these keys. Null for an unknown key stays in, so that validation refuses it."""
+def _merge(old: dict[str, Any], new: dict[str, Any], part: type[Part] | None, each: type[Part] | None = None) -> dict[str, Any]:
+    """`part`: the model of these keys; `each`: that of each value. Null for an unknown key stays in, so that validation refuses it."""
     out = dict(old)
     for key, value in new.items():
         if value is None and (part is None or key in part.model_fields):
             out.pop(key, None)
         elif isinstance(value, dict):
             before = out.get(key)
-            out[key] = _merge(before if isinstance(before, dict) else {}, value, _PARTS.get(key))
+            out[key] = _merge(
+                before if isinstance(before, dict) else {}, value, each or _PARTS.get(key), Agent if key == "agents" else None
+            )
         else:
             out[key] = value
     return out

@@ -133,7 +133,16 @@ def test_a_session_with_a_named_agent_has_it_and_checks_keep_the_environment_of_
     assert list(alone.agents) == ["strong"] and alone.check_env == {"CI": "1"}
 
 
-@pytest.mark.parametrize("name", ["default", "", "a b", "-x", "x" * 64])
+@pytest.mark.parametrize("name", ["planner", "agent", "kind"])
+def test_a_change_of_a_named_agent_is_that_of_an_agent_whatever_its_name(name: str) -> None:
+    config = configuration.merged({}, {"agents": {name: {"kind": "gemini", "timeout_s": 9}}})
+    changed = configuration.merged(configuration.stored(config), {"agents": {name: {"timeout_s": None}}})
+    assert configuration.stored(changed) == {"agents": {name: {"kind": "gemini"}}}
+    with pytest.raises(ValidationError, match="colour"):
+        configuration.merged(configuration.stored(config), {"agents": {name: {"colour": None}}})
+
+
+@pytest.mark.parametrize("name", ["default", "env", "settings", "prompts", "", "a b", "-x", "x" * 64])
 def test_a_name_of_an_agent_is_a_word_and_not_default(name: str) -> None:
     with pytest.raises(ValidationError):
         configuration.merged({}, {"agents": {name: {}}})
