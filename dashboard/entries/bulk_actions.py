@@ -8,7 +8,7 @@ from budget.limits import allocated, bulk_edit
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import resumed
 from dashboard.shared.page_request import PageRequest
-from orchestration.backlog import deletion, entries, entry_actions
+from orchestration.backlog import content, deletion, entries, entry_actions
 from orchestration.models import Entry
 from workspaces.access import Need
 
@@ -41,7 +41,7 @@ class Action:
     but: Callable[[PageRequest, Entries], str] = lambda page_request, chosen: ""
 
     def did(self, form_data: FormData, n: int) -> str:
-        return self.done.format(it="it" if n == 1 else "them", priority=form_data["priority"])
+        return self.done.format(it="it" if n == 1 else "them", priority=form_data["priority"], agent=form_data["agent"])
 
 
 def _budget_order(chosen: Entries, form_data: FormData) -> Order:
@@ -61,6 +61,10 @@ def _set_budget(page_request: PageRequest, chosen: Entries, form_data: FormData)
 def _set_priority(page_request: PageRequest, chosen: Entries, form_data: FormData) -> None:
     priority = entries.PRIORITIES[form_data["priority"]]
     entry_actions.set_priorities(chosen, priority, by=page_request.caller, reason=form_data["reason"])
+
+
+def _set_agent(page_request: PageRequest, chosen: Entries, form_data: FormData) -> None:
+    content.set_agents(chosen, form_data["agent"], by=page_request.caller, reason=form_data["reason"])
 
 
 def _simple(verb: Callable[..., Any]) -> Callable[[PageRequest, Entries, FormData], Any]:
@@ -88,6 +92,14 @@ ACTIONS = {
         _set_priority,
         field="priority",
         missing="Choose the priority to set",
+    ),
+    "agent": Action(
+        "Change the agent of",
+        "for the agent {agent} now",
+        "Their next sessions run this agent, in a new conversation where it is another program.",
+        _set_agent,
+        field="agent",
+        missing="Choose the agent to set",
     ),
     "verify": Action(
         "Verify again",

@@ -35,6 +35,7 @@ class BulkForm(forms.Form):
     )
     budget = AmountField(max_length=40, required=False)
     priority = forms.ChoiceField(choices=[(name, name) for name in entries.PRIORITIES], required=False)
+    agent = forms.CharField(max_length=63, required=False)
     reason = forms.CharField(max_length=500, required=False)
     matching = forms.CharField(max_length=2000, required=False)  # the URL's filters, when all matching entries are selected
 
@@ -125,7 +126,7 @@ def _question(
     confirmed = confirmation.is_confirmed(page_request, f"entries-{form_data['do']}", subject)
     if confirmed and (not many or post.get("typed", "").strip() == str(n)):
         return None
-    carried = {name: form_data[name] for name in ("do", "priority", "reason")} | {"budget": post.get("budget", "")}
+    carried = {name: form_data[name] for name in ("do", "priority", "agent", "reason")} | {"budget": post.get("budget", "")}
     words = f"{action.does} {entries_(n)}"
     return confirm(
         page_request,

@@ -37,6 +37,7 @@ HEAD = [
     "updated_at",
     "group",
     "requires",
+    "agent",
 ]
 
 
@@ -82,4 +83,5 @@ def _line(row: dict[str, Any]) -> list[Any]:
         entry.updated_at,
         entry.group,
         "; ".join(entry.requires),
+        entry.agent,
     ]

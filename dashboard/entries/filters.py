@@ -34,6 +34,7 @@ _FIELDS = {
     "score": "score",
     "rounds": "rounds_completed",
     "parent": "parent__seq",
+    "asks": "agent",
 }
 _OF_SESSIONS = ("agent", "model", "worked")
 
@@ -234,8 +235,10 @@ def _worked_on(workspace_id: str, terms: list[Term]) -> QuerySet[Session]:
         elif term.name == "model" and value != "none":
             of_round = ModelSpend.objects.filter(account=OuterRef("entry__account"), number=OuterRef("rounds__number"))
             sessions = sessions.filter(Q(model=value) | Exists(of_round.filter(model=value)))
+        elif term.name == "agent" and value != "none":
+            sessions = sessions.filter(Q(agent=value) | Q(agent_name=value))
         else:
-            sessions = sessions.filter(**{term.name: "" if value == "none" else value})
+            sessions = sessions.filter(**{term.name: ""})
     return sessions
 
 

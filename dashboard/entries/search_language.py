@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
+from orchestration.configuration import DEFAULT
 from orchestration.facts import reasons
 from workspaces import times
 
@@ -145,6 +146,11 @@ def _text(name: str, words: str) -> Callable[[str], Term | None]:
     return lambda value: Term(name, value[:200], description=f"{words} {value[:200]}")
 
 
+def _asks(value: str) -> Term | None:
+    name = value[:63]
+    return Term("asks", "" if name == DEFAULT else name, description=f"asking for the agent {name}")
+
+
 def _worked(value: str) -> Term | None:
     """`24h`, `7d`, a day, or two moments as `from..to`; in UTC."""
     if value in SPANS:
@@ -177,6 +183,7 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "group": _text("group", "in the group"),
     "by": _text("by", "added by"),
     "agent": _text("agent", "worked on by the agent"),
+    "asks": _asks,
     "model": _text("model", "worked on by the model"),
     "worked": _worked,
 }

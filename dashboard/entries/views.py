@@ -14,6 +14,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.texts import agent_choices
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor.plan import Check
 from orchestration.facts.reasons import Reason
@@ -101,6 +102,7 @@ class Listing:
             "kept": [
                 (name, chosen[name]) for name in ("status", "reason", "locked", "group", "done", "view", "sort") if chosen[name]
             ],
+            "agents": agent_choices.of(page_request.executor.config),
             "view": view,
             "views": [
                 (word, self._in_view(name), view == name) for word, name in (("List", ""), ("Board", "board"), ("Graph", "graph"))

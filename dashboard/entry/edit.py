@@ -21,7 +21,7 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm
-from orchestration import configuration
+from dashboard.shared.texts import agent_choices
 from orchestration.backlog import content, entries
 from orchestration.backlog.content import Change
 from orchestration.backlog.tree import leaves
@@ -135,7 +135,7 @@ def _render(
         "form_data": form_data,
         "wrong": wrong,
         "overtaken": overtaken,
-        "agents": entry_form.agents(configuration.load(page_request.executor.config)),
+        "agents": agent_choices.of(page_request.executor.config),
         "version": version or content.version(content.values(fresh, needs)),
         "now": _differences(entry_form.from_entry(fresh), form_data) if overtaken else [],
     }

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from orchestration.configuration import Config
-from orchestration.configuration.config import agent_kinds
 from orchestration.models import Entry
 
 # The fields that an edit has too. `heading` is the group of the plan; `group` is that of parallelism.
@@ -71,13 +69,6 @@ def written(form_data: dict[str, str]) -> dict[str, Any]:
 def of_session(form_data: dict[str, str]) -> dict[str, Any]:
     """The labels that its host must have, and its agent. No proposal has any."""
     return {"requires": form_data["labels"].replace(",", " ").split(), "agent": form_data["agent"] or None}
-
-
-def agents(config: Config) -> list[tuple[str, str]]:
-    """The choices of an entry's agent: names and words. Without another agent than the usual one there are none."""
-    described = [(name, agent_kinds.title(agent.kind), agent.model) for name, agent in config.by_name.items()]
-    choices = [(name, f"{name or 'Usual'}: {title}{f', {model}' if model else ''}") for name, title, model in described]
-    return choices if len(choices) > 1 else []
 
 
 def from_entry(entry: Entry) -> dict[str, str]:

@@ -18,7 +18,7 @@ from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration import configuration
+from dashboard.shared.texts import agent_choices
 from orchestration.backlog import entries
 from orchestration.edge import queries
 from orchestration.landing import reads
@@ -102,7 +102,7 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
         "wrong": wrong,
         "key": adding.form_key(page_request),
         "priorities": search_language.PRIORITIES,
-        "agents": entry_form.agents(configuration.load(page_request.executor.config)),
+        "agents": agent_choices.of(page_request.executor.config),
     }
     response = render_page(page_request, "entries/new.html", regions, **context)
     if wrong:

@@ -3,16 +3,19 @@ them, refused when the entry has changed since that person read it; and hashes b
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import named_agent, spec_paths
+from orchestration.backlog.entry_actions import SomeRefuse
+from orchestration.backlog.tree import leaves
 from orchestration.facts import events
 from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.messaging import wake_ups
@@ -113,6 +116,25 @@ def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: st
     return row
 
 
+def set_agents(entries: Sequence[Entry], name: str, *, by: Caller, reason: str = "") -> list[Entry]:
+    """Change the agent that entries of one workspace ask for, and that of their children. Raises SomeRefuse for entries at work, and Invalid for
+    an agent that the config does not have."""
+    with transaction.atomic():
+        rows = leaves.with_children(entry_state.lock_all(entries))
+        agent = named_agent(configuration.load(Executor.objects.get(pk=rows[0].workspace_id).config), name)
+        if refused := [(row, why) for row in rows if (why := _why_at_work(row))]:
+            raise SomeRefuse(refused)
+        changed = [row for row in rows if row.agent != agent]
+        Entry.objects.filter(pk__in=[row.pk for row in changed]).update(agent=agent, updated_at=Now())
+        event = events.EntryEdited(fields=["agent"])
+        Event.objects.bulk_create(
+            activity.row(row.workspace_id, event, by=by, object_id=row.pk, reason=reason) for row in changed
+        )
+    wake_ups.enqueue_cycle(rows[0].workspace_id)
+    wake_ups.publish_change(rows[0].workspace_id, "entries")
+    return rows
+
+
 def changed_since(entry: Entry, moment: datetime) -> bool:
     """True if the entry's text or spec was changed after this moment: work that was verified before was for something else."""
     verbs = (events.EntryEdited.verb, events.EntrySpecSet.verb)
@@ -121,14 +143,20 @@ def changed_since(entry: Entry, moment: datetime) -> bool:
 
 
 def refuse_at_work(row: Entry) -> None:
+    if why := _why_at_work(row):
+        raise Invalid(why, "status")
+
+
+def _why_at_work(row: Entry) -> str:
     if row.status == Entry.Status.IN_PROGRESS:
-        raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
+        return "The entry is in progress: stop its session first, or put it on hold if it waits for its landing"
     if row.reason_code == Reason.WAITING_FOR_APPROVAL:
-        raise Invalid("Its work waits for approval: send it back, or put the entry on hold first", "status")
+        return "Its work waits for approval: send it back, or put the entry on hold first"
     if row.reason_code in WITHOUT_PROOF:
-        raise Invalid("Its work is unproven: name tests for it, send it back, or put the entry on hold first", "status")
+        return "Its work is unproven: name tests for it, send it back, or put the entry on hold first"
     if row.reason_code == Reason.WAITING_FOR_MERGE:
-        raise Invalid("Its work is open as a pull request: comment on it there, or put the entry on hold first", "status")
+        return "Its work is open as a pull request: comment on it there, or put the entry on hold first"
+    return ""
 
 
 def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.models import Entry
 from tests.contract.api import Api
-from tests.factories import a_session, a_token, an_entry, some_entries
+from tests.factories import a_session, a_token, a_workspace, an_entry, some_entries
 from workspaces.models import Workspace
 
 
@@ -60,6 +60,34 @@ def test_bad_values_are_named(shop: Api, workspace: Workspace, body: dict[str, A
     response = shop.patch(f"/todo/entries/{entry.pk}", body)
     assert response.status == 400 and response.json["errors"][0]["propertyNames"] == [name]
     assert Entry.objects.get(pk=entry.pk).content == "As it was"
+
+
+@pytest.mark.django_db
+def test_an_entry_asks_for_an_agent_by_its_name_and_goes_back_to_the_usual_one() -> None:
+    workspace = a_workspace(agents={"cheap": {"kind": "gemini"}})
+    shop = Api(workspace, a_token())
+    items = [{"content": "One", "agent": "cheap"}, {"content": "Two", "agent": None}, {"content": "Three", "agent": "default"}]
+    first, *others = shop.post("/todo/entries", {"entries": items}).json["entries"]
+    assert [first["agent"], *(other["agent"] for other in others)] == ["cheap", None, None]
+    assert shop.get(f"/todo/entries/{first['id']}").json["agent"] == "cheap"
+    at = f"/todo/entries/{others[0]['id']}"
+    agents = [shop.patch(at, {"agent": name}).json["agent"] for name in ("cheap", None, "", "cheap", "default")]
+    assert agents == ["cheap", "cheap", None, "cheap", None]
+    assert shop.get(at).json["version"] == others[0]["version"]
+
+
+@pytest.mark.parametrize("name", ["gone", "x" * 64, 1])
+def test_an_agent_that_the_config_does_not_have_is_named_as_bad_input(shop: Api, workspace: Workspace, name: Any) -> None:
+    entry = an_entry(workspace)
+    for answer, field in (
+        (shop.patch(f"/todo/entries/{entry.pk}", {"agent": name}), "agent"),
+        (
+            shop.post("/todo/entries", {"entries": [{"content": "A", "agent": name}]}),
+            "agent" if name == "gone" else "entries.0.agent",
+        ),
+    ):
+        assert answer.status == 400 and answer.json["errors"][0]["propertyNames"] == [field]
+    assert Entry.objects.filter(workspace=workspace).count() == 1
 
 
 def test_an_entry_at_work_is_refused_with_a_sentence(shop: Api, workspace: Workspace) -> None:

@@ -69,6 +69,7 @@ ENTRY_KEYS = [
     "updated_at",
     "group",
     "requires",
+    "agent",
     "source",
     "version",
 ]

@@ -8,8 +8,9 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from dashboard.entries import bulk_edit, refusals
+from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
-from tests.dashboard.overview.test_page import in_line
+from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace, some_entries
 from workspaces.models import Event, Workspace
@@ -80,6 +81,20 @@ def test_a_budget_above_the_plan_asks_first(ana: Client, workspace: Workspace) -
     assert "exceeds the total budget" in shown(question) and entry(workspace, 10).account.budget < 500_000_000
     agreed(ana, workspace, question)
     assert entry(workspace, 10).account.budget == 500_000_000
+
+
+def test_the_agent_of_many_is_set_all_or_none(otto: Client, workspace: Workspace) -> None:
+    assert "bulk-agent" not in text_of(otto, f"/w/{workspace.pk}/backlog/")
+    workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "gemini"}}}, by=seed.ANA)
+    assert "bulk-agent" in text_of(otto, f"/w/{workspace.pk}/backlog/")
+    assert "2 entries are for the agent cheap now" in shown(otto.get(send(otto, workspace, "agent", 10, 12, agent="cheap").url))
+    assert Event.objects.filter(verb="entry.edited", data={"fields": ["agent"]}).count() == 2
+    response = otto.get(send(otto, workspace, "agent", 2, 12, agent="default").url)
+    assert "#2: the entry is in progress: stop its session first" in shown(response)
+    assert "The config has no agent" in shown(otto.get(send(otto, workspace, "agent", 12, agent="gone").url))
+    assert [entry(workspace, seq).agent for seq in (2, 10, 12)] == ["", "cheap", "cheap"]
+    send(otto, workspace, "agent", 10, 12, agent="default")
+    assert entry(workspace, 12).agent == ""
 
 
 @pytest.mark.parametrize("do", ["hold", "delete"])
@@ -169,7 +184,7 @@ def test_a_question_carries_all_that_was_typed_and_names_the_first_entries(
     question = send(ana, workspace, "budget", 12, 10, budget="500", reason="it grew", priority="low").context["confirmation"]
     picks = ",".join(sorted([entry(workspace, 10).pk, entry(workspace, 12).pk]))
     assert {name: value for name, value in question["fields"].items() if name != "confirm"} == {
-        "do": "budget", "priority": "low", "reason": "it grew", "budget": "500", "picks": picks}  # fmt: skip
+        "do": "budget", "priority": "low", "agent": "", "reason": "it grew", "budget": "500", "picks": picks}  # fmt: skip
     assert question["points"] == ["#10 Remove the unused discount table"]
     assert question["sentence"].startswith("Each gets this budget, locked against reallocation. ")
 

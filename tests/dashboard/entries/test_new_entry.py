@@ -8,6 +8,7 @@ from django.test import Client
 from dashboard.new_entry import form
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
+from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
 from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
@@ -47,6 +48,18 @@ def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
     assert (entry.account.budget, entry.budget_rounds, entry.priority, entry.parallel_group) == (1_200_500_000, 7, 1, "docs")
     assert not entry.parallelizable and entry.requires == ["gpu", "eu"]
     assert "Runs on hosts with</dt><dd>gpu, eu" in text_of(otto, response.url, tab="brief")
+
+
+def test_an_entry_asks_for_an_agent_where_there_are_several(otto: Client, workspace: Workspace) -> None:
+    page = f"/w/{workspace.pk}/backlog/new/"
+    assert 'id="f-agent"' not in text_of(otto, page)
+    agents = {"cheap": {"kind": "gemini", "model": "flash"}}
+    workspace_setup.configure(workspace, {"agents": agents}, by=seed.ANA)
+    assert '<option value="cheap">cheap: Gemini CLI, flash</option>' in text_of(otto, page)
+    response = write(otto, workspace, agent="cheap")
+    assert newest(workspace).agent == "cheap" and "Agent</dt><dd>cheap</dd>" in text_of(otto, response.url, tab="brief")
+    wrong = write(otto, workspace, agent="gone", key="l" * 32)
+    assert wrong.status_code == 422 and "The config has no agent &#x27;gone&#x27;" in in_line(wrong.content.decode())
 
 
 def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Workspace) -> None:

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from orchestration.backlog import content
-from orchestration.models import Entry
+from orchestration.configuration import workspace_setup
+from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Event, Workspace
@@ -63,6 +64,16 @@ def test_an_entry_is_edited(otto: Client, workspace: Workspace) -> None:
     }
     assert list(row.dependencies.order_by("depends_on__seq").values_list("depends_on__seq", flat=True)) == [2, 12]
     assert Event.objects.filter(verb="entry.edited", object_id=row.pk, reason="agreed", actor="otto").exists()
+
+
+def test_an_edit_changes_the_agent_and_keeps_one_that_the_page_does_not_offer(otto: Client, workspace: Workspace) -> None:
+    row = entry(workspace, 10)
+    workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "gemini"}}}, by=seed.ANA)
+    assert save(otto, row, opened(otto, row), agent="cheap").status_code == 303 and entry(workspace, 10).agent == "cheap"
+    assert save(otto, row, opened(otto, row), agent="gone").status_code == 422
+    Executor.objects.filter(pk=workspace.pk).update(config={})  # by a restored config
+    assert opened(otto, row)["agent"] == "cheap"
+    assert save(otto, row, opened(otto, row), agent="").status_code == 303 and entry(workspace, 10).agent == ""
 
 
 def test_a_form_saved_as_it_was_changes_nothing(otto: Client, workspace: Workspace) -> None:

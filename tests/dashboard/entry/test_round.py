@@ -36,6 +36,16 @@ def test_a_round_shows_cost_checks_and_diff(ana: Client, entry: Entry) -> None:
     assert "app/duration.py" in seen and "Minutes too." in seen and "<ins>+" in seen
 
 
+def test_rounds_and_sessions_name_the_agent_that_worked(ana: Client, entry: Entry) -> None:
+    session = entry.sessions.order_by("attempt").first()
+    assert session is not None
+    pages = (at(entry, "rounds/1/"), at(entry, ""), f"/w/{entry.workspace_id}/sessions/{session.pk}/")
+    assert not any("cheap" in text_of(ana, page) for page in pages)
+    entry.sessions.update(agent_name="cheap", agent="gemini", model="flash")
+    for page, words in zip(pages, ("Agent</dt><dd>cheap", "of cheap,", "<strong>cheap</strong>"), strict=True):
+        assert words in text_of(ana, page), page
+
+
 def test_rounds_lead_to_each_other(ana: Client, entry: Entry) -> None:
     first, second = (text_of(ana, at(entry, f"rounds/{n}/")) for n in (1, 2))
     assert "data-next" in first and "data-previous" not in first

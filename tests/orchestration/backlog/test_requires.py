@@ -1,4 +1,4 @@
-"""Labels that an entry requires of its host: it waits for one that has them."""
+"""The labels that an entry requires of its host, and the agent that it asks for."""
 
 import pytest
 from django.db.models.functions import Now
@@ -60,3 +60,10 @@ def test_children_require_what_their_parent_does(workspace: Workspace) -> None:
     items = [EntryIn(content="one"), EntryIn(content="two", requires=["eu"])]
     children = splitting.split(parent, [drafts.child_from_request(item, parent) for item in items], by=ANA)
     assert [child.requires for child in children] == [["gpu"], ["eu"]]
+
+
+def test_children_ask_for_the_agent_of_their_parent_if_they_name_none() -> None:
+    parent = an_entry(a_workspace(agents={"cheap": {}, "strong": {}}), agent="cheap")
+    items = [EntryIn(content="one"), EntryIn(content="two", agent="strong"), EntryIn(content="three", agent="default")]
+    children = splitting.split(parent, [drafts.child_from_request(item, parent) for item in items], by=ANA)
+    assert [child.agent for child in children] == ["cheap", "strong", ""]

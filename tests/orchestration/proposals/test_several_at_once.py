@@ -8,7 +8,7 @@ import pytest
 from orchestration.backlog import deletion, dependencies, entry_actions, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.maintenance import rebuild
-from orchestration.models import Entry, Proposal, Run
+from orchestration.models import Entry, Executor, Proposal, Run
 from orchestration.proposals import applying, automatic, base_tests, editing, undo_text
 from orchestration.proposals.answering import answers, change_answers, json_answers, split_answers
 from orchestration.proposals.answering.proposed import NOTHING, Answer, Proposed
@@ -124,13 +124,14 @@ def test_an_entry_that_is_done_is_no_twin_of_a_proposed_one(shop: Workspace) -> 
 
 def test_children_are_like_the_entry_that_they_are_of(shop: Workspace) -> None:
     entry = an_entry(shop, requires=("gpu",), parallel_group="db", budget_rounds=7)
-    Entry.objects.filter(pk=entry.pk).update(priority=0)
+    Executor.objects.filter(pk=shop.pk).update(config=shop.executor.config | {"agents": {"cheap": {"kind": "gemini"}}})
+    Entry.objects.filter(pk=entry.pk).update(priority=0, agent="cheap")
     children = [{"content": "One"}, {"content": "Two", "priority": "low", "parallel_group": "web"}]
     run = a_rearranging_run(shop, {"kind": "split", "entry": "#1", "entries": children})
     applying.apply(run, by=ANA)
     rows = Entry.objects.filter(parent=entry).order_by("seq")
-    assert [(row.priority, row.parallel_group, row.requires, row.budget_rounds) for row in rows] == [
-        (0, "db", ["gpu"], 7), (3, "web", ["gpu"], 7),
+    assert [(row.priority, row.parallel_group, row.requires, row.budget_rounds, row.agent) for row in rows] == [
+        (0, "db", ["gpu"], 7, "cheap"), (3, "web", ["gpu"], 7, "cheap"),
     ]  # fmt: skip
 
 
