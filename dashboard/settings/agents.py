@@ -77,12 +77,22 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
         if proposer:
             roles.append((does[role], proposer.agent, configuration.micro(proposer.run_usd)))
     state = queries.agent_state(page_request.workspace.pk)
+    asked = queries.asked_for_agents(page_request.workspace.pk) if config.agents else {}
     return {
         "agents": agent_states.of_executor(executor),
         "state": state,
         "agent_check": agent_checks.current(page_request.workspace.pk),
         "roles": [
             {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
+        ],
+        "named": [
+            {
+                "name": name or configuration.DEFAULT,
+                "agent": agent,
+                "title": agent_kinds.title(agent.kind),
+                "asked": asked.get(name, 0),
+            }
+            for name, agent in config.by_name.items()
         ],
         "programs": [
             (
@@ -94,6 +104,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             for host in [program["host"]]
         ],
         "sandbox": queries.sandbox_in_force(config),
+        "may_admin": page_request.may(Need.ADMIN),
         "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }
 

@@ -12,19 +12,20 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.settings import require
 from dashboard.settings.config_form import reading, writing
-from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section
+from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section, agent, new_agent
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
+from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.models import Executor
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid
 
-MORE_CHECKS = 1  # empty rows for new checks, without script
+MORE = 1  # empty rows for new checks and agents, without script
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,7 +81,7 @@ def _page(
 ) -> HttpResponse:
     form_data, problems = form_data or {}, problems or {}
     notes = {"limits.memory_mb": queries.memory_limit()}
-    checks = _checks(stored, form_data, problems, more=MORE_CHECKS if page_request.may(Need.ADMIN) else 0)
+    more = MORE if page_request.may(Need.ADMIN) else 0
     response = render_page(
         page_request,
         "settings/config.html",
@@ -88,7 +89,8 @@ def _page(
         may_admin=page_request.may(Need.ADMIN),
         seen=form_data.get("seen") or difference.version(stored),
         sections=[_section(section, stored, form_data, problems, notes) for section in SECTIONS],
-        checks=checks,
+        checks=_checks(stored, form_data, problems, more=more),
+        agents=_agents(stored, form_data, problems, more=more),
         whole=form_data.get("whole") or json.dumps(configuration.without_values(stored), indent=2, ensure_ascii=False),
         whole_open="whole" in form_data,
         problems=[(name, anchor(name), message) for name, message in problems.items()],
@@ -124,8 +126,7 @@ def _checks(
     stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str], *, more: int
 ) -> list[dict[str, Any]]:
     kept = stored.get("verify", [])
-    count = form_data.get("verify.count", "")
-    known = min(int(count), reading.MAX_CHECKS) if count.isascii() and count.isdigit() and len(count) < 4 else len(kept) + more
+    known = reading.rows(form_data, "verify", reading.MAX_CHECKS) or len(kept) + more
     defaults = configuration.Check(name="x", run="x").model_dump()
     rows = []
     for n in range(known):
@@ -142,6 +143,33 @@ def _checks(
             for field in CHECK
         ]
         rows.append({"n": n, "number": n + 1, "fresh": not check, "rows": fields, "removed": f"verify.{n}.remove" in form_data})
+    return rows
+
+
+def _agents(
+    stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str], *, more: int
+) -> list[dict[str, Any]]:
+    kept = sorted(stored.get("agents", {}).items())
+    kept += [("", {})] * min(more, reading.MAX_AGENTS - len(kept))
+    rows = []
+    for n, (name, values) in enumerate(kept):
+        at = f"agents.{n}"
+        row = []
+        for field in agent(at) if name else new_agent(at):
+            key = field.path.removeprefix(f"{at}.")
+            default = _default(replace(field, path=f"agent.{key}"))
+            row.append(_row(field, field.path, values.get(key), default, form_data, problems))
+        rows.append(
+            {
+                "at": at,
+                "name": name,
+                "title": agent_kinds.title(values.get("kind", configuration.Agent().kind)),
+                "model": values.get("model", ""),
+                "rows": row,
+                "open": any(field["problem"] or (not name and form_data.get(field["name"])) for field in row),
+                "removed": f"{at}.remove" in form_data,
+            }
+        )
     return rows
 
 

@@ -80,6 +80,12 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
     }
 
 
+def asked_for_agents(workspace_id: str) -> dict[str, int]:
+    """How many entries that are not done ask for each agent; the empty name is the usual agent's. One query."""
+    waiting = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
+    return dict(waiting.order_by().values_list("agent").annotate(entries=Count("pk")))
+
+
 OF_HOST = ("sandbox", "memory")
 """What a worker reports of its host beside the agents that are installed there."""
 

@@ -31,7 +31,8 @@ class Section:
     switch: str = ""
 
 
-def _agent(at: str) -> tuple[Field, ...]:
+def agent(at: str) -> tuple[Field, ...]:
+    """The fields of the agent at this key."""
     kinds = tuple(agent_kinds.TITLES.items())
     return (
         Field(f"{at}.kind", "Agent", "The program that does the work.", "choice", choices=kinds),
@@ -47,6 +48,12 @@ def _agent(at: str) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
+def new_agent(at: str) -> tuple[Field, ...]:
+    """The fields of a named agent that is not saved yet. It gets the others then."""
+    name = Field(f"{at}.name", "Name", "Entries and plans ask for it by this name, such as cheap.")
+    return (name, *(field for field in agent(at) if field.path.endswith((".kind", ".command", ".model"))))
+
+
 _PUBLIC_SERVERS = " or ".join(f"{title}'s" for title in forges.with_public_server())
 
 
@@ -60,7 +67,7 @@ def _proposer(name: str, safe: str, *more: Field) -> tuple[Field, ...]:
         Field(f"{name}.run_usd", "Max per run", kind="usd", unit="USD"),
         Field(f"{name}.apply", "Applied without a person", f"safe: {safe}.", "choice", choices=_same("never", "safe", "all")),
         *more,
-        *_agent(f"{name}.agent"),
+        *agent(f"{name}.agent"),
     )
 
 
@@ -68,11 +75,13 @@ SECTIONS = (
     Section("work", "Work", "Concurrency, and where work is merged.", (
         Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
         Field("setup", "Setup commands", "Run once in each new clone, one per line.", "lines"),
+        Field("env", "Environment of setup and checks", "NAME=value, one per line, whatever agent made the work. Empty: that of the agent below.", "env"),
         Field("integration_branch", "Integration branch", "Passed work is merged into this branch. Your own branches stay untouched."),
         Field("limits.file_mb", "File size limit", "A larger file is not committed, and is a finding.", "int", "MiB"),
         Field("log_limit_bytes", "Log size limit", "Per session; the middle of a longer log is left out.", "int", "bytes"),
     )),
-    Section("agent", "Agent", "The agent that implements entries.", _agent("agent")),
+    Section("agent", "Agent", "The agent that implements entries.", agent("agent")),
+    Section("agents", "Named agents", "More agents, for the entries that ask for one of them by its name."),
     Section("verify", "Verification", "The checks that verify each round. Without a check, every round passes.", (
         Field("protected", "Protected files", "Patterns of files that verify the work, one per line (* within a name, ** across folders). "
               "An agent may change them only if its entry names them.", "lines"),
@@ -81,14 +90,14 @@ SECTIONS = (
         Field("verifier.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("verifier.weight", "Weight of its score", "Relative to the weights of the checks.", "float"),
         Field("verifier.required", "A verdict is required", "Off: without its verdict the checks decide alone.", "flag"),
-        *_agent("verifier.agent"),
+        *agent("verifier.agent"),
     ), "verifier", "Let an agent judge the criteria"),
     Section("interceptor", "Reviewing agent", "Reviews a round's diff before it is verified. Its spend is interceptor spend.", (
         Field("interceptor.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("interceptor.entry_usd", "Max per entry", "Over the entry's life. Empty: no limit.", "usd", "USD"),
         Field("interceptor.workspace_usd", "Max in this workspace", "Over its life. Empty: no limit.", "usd", "USD"),
         Field("interceptor.required", "A verdict is required", "Off: a review that ends without a verdict is noted, and the round goes on.", "flag"),
-        *_agent("interceptor.agent"),
+        *agent("interceptor.agent"),
     ), "interceptor", "Let an agent review each diff"),
     Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", _proposer(
         "planner", "entries that the money that is not reserved pays a round of. Duplicates never are",

@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from dashboard.settings.config_form import writing
-from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
+from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field, agent
 from orchestration import configuration
 from orchestration.configuration import workspace_setup
 from workspaces.schemas import property_path
 
 MAX_CHECKS = 50
+MAX_AGENTS = 20
 
 
 @dataclass
@@ -49,9 +50,17 @@ def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
             _take(form_field, form_data, stored, result)
     if "verify.count" in form_data:
         _take_checks(form_data, stored, result)
+    names = _take_agents(form_data, stored, result)
     if not result.problems:
-        result.problems = problems(stored, result.change)
+        wrong = problems(stored, result.change)
+        result.problems = {_of_named_agent(field, names): message for field, message in wrong.items()}
     return result
+
+
+def rows(form_data: Mapping[str, str], of: str, most: int) -> int:
+    """The number of rows of a list in a form."""
+    count = form_data.get(f"{of}.count", "")
+    return min(int(count), most) if count.isascii() and count.isdigit() and len(count) < 4 else 0
 
 
 def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
@@ -145,8 +154,9 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
     before = value_at(stored, form_field.path)
     try:
         if form_field.kind == "env":
-            if change := writing.env(form_data[form_field.path], before or {}):
-                _put(result.change, form_field.path, change)
+            change = writing.env(form_data[form_field.path], before or {})
+            if change:
+                _put(result.change, form_field.path, change if form_data[form_field.path].strip() else None)
             return
         value = writing.read(form_field, form_data[form_field.path])
     except writing.Unreadable as why:
@@ -161,9 +171,8 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
 
 def _take_checks(form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> None:
     """The list of checks is replaced as a whole. Empty and removed rows are left out."""
-    count = form_data["verify.count"]
     checks = []
-    for n in range(min(int(count), MAX_CHECKS + 1) if count.isascii() and count.isdigit() and len(count) < 4 else 0):
+    for n in range(rows(form_data, "verify", MAX_CHECKS + 1)):
         row = {}
         for form_field in CHECK:
             try:
@@ -175,6 +184,42 @@ def _take_checks(form_data: Mapping[str, str], stored: dict[str, Any], result: R
             checks.append(given)
     if not _same(checks, stored.get("verify", [])):
         result.change["verify"] = checks or None
+
+
+def _take_agents(form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> dict[str, int]:
+    """The named agents, each merged by itself. Returns the row of each name."""
+    kept: dict[str, Any] = stored.get("agents", {})
+    changes: dict[str, Any] = {}
+    row_of: dict[str, int] = {}
+    for n in range(rows(form_data, "agents", MAX_AGENTS + 1)):
+        at = f"agents.{n}"
+        name = form_data.get(f"{at}.name", "").strip()
+        if f"{at}.remove" in form_data:
+            changes |= {name: None} if name in kept else {}
+            continue
+        row = Read()
+        for form_field in agent(at):
+            _take(form_field, form_data, {"agents": {str(n): kept.get(name, {})}}, row)
+        if not (name or row.change or row.problems):
+            continue  # the empty row for a new one
+        if not name or name in row_of or name in changes:
+            row.problems[f"{at}.name"] = "Choose another name: this one is taken" if name else "Write its name"
+        row_of[name] = n
+        result.problems |= row.problems
+        if row.change or name not in kept:
+            changes[name] = value_at(row.change, at) or {}
+    if changes:
+        is_any_left = any(changes.get(name, {}) is not None for name in [*kept, *changes])
+        result.change["agents"] = changes if is_any_left else None
+    return row_of
+
+
+def _of_named_agent(field: str, row_of: Mapping[str, int]) -> str:
+    """`agents.0.kind` for `agents.cheap.kind`; the longest name first, since a name may contain dots."""
+    for name in sorted(row_of, key=len, reverse=True):
+        if f"{field}.".startswith(f"agents.{name}."):
+            return f"agents.{row_of[name]}.{field.removeprefix(f'agents.{name}').removeprefix('.') or 'name'}"
+    return field
 
 
 def _put(change: dict[str, Any], path: str, value: Any) -> None:

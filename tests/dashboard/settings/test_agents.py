@@ -3,8 +3,8 @@
 from django.test import Client
 from django.utils.timezone import now
 
-from orchestration.configuration import secrets
-from orchestration.models import Executor, ProviderBreaker, Round, Secret, Session
+from orchestration.configuration import secrets, workspace_setup
+from orchestration.models import Entry, Executor, ProviderBreaker, Round, Secret, Session
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import an_open_breaker
@@ -47,6 +47,19 @@ def test_what_the_config_holds_for_agents_is_named_but_not_shown(vera: Client, w
     row.save()
     seen = text_of(vera, f"/w/{workspace.pk}/settings/agents/")
     assert "Claude Code" in seen and "ANTHROPIC_API_KEY" in seen and "sk-in-the-config" not in seen
+
+
+def test_named_agents_are_listed_with_the_open_entries_that_ask_for_them(ana: Client, vera: Client, workspace: Workspace) -> None:
+    page = f"/w/{workspace.pk}/settings/agents/"
+    assert "Named agents" not in text_of(vera, page) and "settings/config/#agents-h" in text_of(ana, page)
+    workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "gemini", "model": "flash"}}}, by=seed.ANA)
+    Entry.objects.filter(workspace=workspace, seq__in=[9, 10, 12]).update(agent="cheap")  # 9 is done
+    named = ana.get(page).context["named"]
+    assert [(item["name"], item["title"], item["agent"].model, item["asked"]) for item in named] == [
+        ("default", "Any command", None, 8),
+        ("cheap", "Gemini CLI", "flash", 2),
+    ]
+    assert '?status=open&amp;q=asks:cheap">2</a>' in text_of(vera, page) and "#agents-h" not in text_of(vera, page)
 
 
 def test_a_session_that_waits_for_its_provider_is_marked(ana: Client, workspace: Workspace) -> None:

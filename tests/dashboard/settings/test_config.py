@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from dashboard.settings import config
-from dashboard.settings.config_form.fields import CHECK, Field
-from orchestration.configuration import Check, workspace_setup
-from orchestration.models import Executor
+from dashboard.settings.config_form.fields import CHECK, Field, agent
+from orchestration.configuration import Agent, Check, workspace_setup
+from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.money_cast import HTMX
@@ -123,6 +123,65 @@ def test_checks_are_added_changed_and_removed(ana: Client, workspace: Workspace)
     assert [check["name"] for check in stored(workspace)["verify"]] == ["lint"]
 
 
+def test_named_agents_are_added_changed_and_removed(ana: Client, vera: Client, workspace: Workspace) -> None:
+    save(ana, workspace, agents__count="1", agents__0__name="cheap", agents__0__kind="gemini", agents__0__model="flash")
+    assert stored(workspace)["agents"] == {"cheap": {"kind": "gemini", "model": "flash"}}
+    more = {"agents.count": "2", "agents.0.name": "cheap"}
+    save(ana, workspace, **more | {"agents.0.env": "A_KEY=hush-hush", "agents.1.name": "v2.strong"})
+    assert stored(workspace)["agents"]["cheap"] == {"kind": "gemini", "model": "flash", "env": {"A_KEY": "hush-hush"}}
+    save(ana, workspace, **more | {"agents.0.env": "A_KEY=…", "agents.0.model": "", "agents.1.name": "v2.strong"})
+    assert stored(workspace)["agents"] == {"cheap": {"kind": "gemini", "env": {"A_KEY": "hush-hush"}}, "v2.strong": {}}
+    for client in (ana, vera):
+        page = in_line(text_of(client, at(workspace)))
+        assert 'cheap <span class="meta">Gemini CLI</span>' in page and "A_KEY=…" in page and "hush-hush" not in page
+    save(ana, workspace, **more | {"agents.0.remove": "on", "agents.1.name": "v2.strong"})
+    assert stored(workspace)["agents"] == {"v2.strong": {}}
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "message"),
+    [
+        ({"0.kind": "skynet"}, "0-kind", "Must be one of"),
+        ({"0.timeout_s": "soon"}, "0-timeout_s", "Write a whole number"),
+        ({"0.env": "MUSTER_X=1"}, "0-env", "are Muster&#x27;s own"),
+        ({"1.name": "a b"}, "1-name", "is not a name for an agent"),
+        ({"1.name": "default"}, "1-name", "choose another name"),
+        ({"1.name": "v2.cheap"}, "1-name", "this one is taken"),
+        ({"1.model": "flash"}, "1-name", "Write its name"),
+    ],
+)
+def test_an_error_of_a_named_agent_is_shown_at_its_field(
+    ana: Client, workspace: Workspace, row: dict[str, str], field: str, message: str
+) -> None:
+    workspace_setup.configure(workspace, {"agents": {"v2.cheap": {"kind": "gemini"}}}, by=seed.ANA)
+    form = {"agents.count": "2", "agents.0.name": "v2.cheap"} | {f"agents.{name}": value for name, value in row.items()}
+    response = save(ana, workspace, **form)
+    seen = in_line(response.content.decode())
+    assert response.status_code == 400 and f'href="#f-agents-{field}"' in seen
+    assert message in seen.split(f'id="f-agents-{field}-wrong">')[1].split("</p>")[0] and '<details id="agents' in seen
+
+
+def test_an_agent_that_entries_ask_for_is_not_removed(ana: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "gemini"}}}, by=seed.ANA)
+    Entry.objects.filter(workspace=workspace, seq=10).update(agent="cheap")
+    form = {"agents.count": "1", "agents.0.name": "cheap", "agents.0.remove": "on"}
+    response = save(ana, workspace, **form)
+    assert response.status_code == 400 and "#10 asks for the agent cheap: choose another" in in_line(response.content.decode())
+    Entry.objects.filter(workspace=workspace, seq=10).update(agent="")
+    assert save(ana, workspace, **form).status_code == 303 and "agents" not in stored(workspace)
+
+
+def test_the_environment_of_checks_is_emptied_back_to_that_of_the_agent(ana: Client, workspace: Workspace) -> None:
+    save(ana, workspace, env="CI=1")
+    assert stored(workspace)["env"] == {"CI": "1"}
+    save(ana, workspace, env="")
+    assert "env" not in stored(workspace)
+
+
+def test_the_form_has_each_key_of_an_agent() -> None:
+    assert {field.path for field in agent("x")} == {f"x.{name}" for name in Agent.model_fields}
+
+
 def test_the_form_has_each_key_of_a_check() -> None:
     assert {field.path for field in CHECK} == set(Check.model_fields)
 
@@ -217,7 +276,7 @@ def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, work
     few = statements(ana, at(workspace))
     workspace_setup.configure(workspace, {"verify": checks}, by=seed.ANA)
     assert statements(ana, at(workspace)) == few <= 12
-    assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1400
+    assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1450
 
 
 @pytest.mark.parametrize("role", ["planner", "expander", "orchestrator"])
@@ -270,7 +329,7 @@ def test_only_an_admin_has_an_empty_row_for_a_new_check(ana: Client, vera: Clien
 
 
 def test_changes_are_named_to_their_last_key_but_those_of_free_objects_as_a_whole() -> None:
-    change = {"max_workers": 1, "agent": {"model": "x", "env": {"A_KEY": "secret"}, "settings": {"a": {"b": 1}}}, "push": {}}
+    change = {"max_workers": 1, "agent": {"model": "x", "env": {"A_KEY": "hush-hush"}, "settings": {"a": {"b": 1}}}, "push": {}}
     assert config._named(change) == ["max_workers", "agent.model", "agent.env", "agent.settings", "push"]
 
 
