@@ -97,11 +97,11 @@ def _config() -> Iterator[Row]:
 
 
 def _keys(part: Any, prefix: str = "") -> Iterator[Row]:
-    """Key, unit and default. The agents of verifier and interceptor have the keys of `agent`."""
+    """Key, unit and default. Named agents, and those of verifier and interceptor, have the keys of `agent`."""
     from orchestration.configuration import Agent
 
     for name, field in part.model_fields.items():
-        inner = _part_of(field.annotation)
+        inner = None if get_origin(field.annotation) is dict else _part_of(field.annotation)
         if inner is Agent and prefix:
             yield f"{prefix}{name}", "an agent", _default(field), None
         elif inner is None:
