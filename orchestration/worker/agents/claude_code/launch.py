@@ -19,6 +19,7 @@ TRAITS = Traits(
     cost="reported",
     live=True,
     resumes=True,
+    receives=True,
     honours=frozenset({"budget", "edits"}),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
     status=("claude", "auth", "status"),
@@ -30,6 +31,7 @@ HOOK_TIMEOUT_S = 30
 HOOKS = (
     ("PreToolUse", "Edit|Write|MultiEdit|NotebookEdit", "pre-tool-use"),
     ("PostToolUse", "*", "post-tool-use"),
+    ("PostToolUseFailure", "*", "post-tool-use"),
 )
 """Event, tools, and the endpoint's path: whether a file may be changed, and what people say meanwhile."""
 ALIASES = ("default", "sonnet", "opus", "haiku", "opusplan")

@@ -11,6 +11,7 @@ from orchestration.worker.agents.shared import failures, telemetry_endpoint
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, number, objects, parse_object, text
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 CHANGING_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"})
 # The arguments that describe a tool use best, in this order.
@@ -27,7 +28,7 @@ class Reader:
         self._cwd = cwd
         self._costs = Costs()
         self._streaming = ""
-        self._tools: dict[str, str] = {}
+        self._tools: dict[str, tuple[str, Any]] = {}
         self._refused: set[str] = set()
         self._changed = False
         self._started = False
@@ -50,7 +51,7 @@ class Reader:
             case "assistant":
                 yield from self._assistant(message)
             case "user":
-                self._tool_results(message)
+                yield from self._tool_results(message)
             case "result":
                 yield from self._finish(message)
 
@@ -105,7 +106,7 @@ class Reader:
         for block in objects(nested(message, "message", "content")):
             if block.get("type") == "tool_use":
                 name = text(block.get("name"), 100)
-                self._tools[text(block.get("id"), 100)] = name
+                self._tools[text(block.get("id"), 100)] = name, block.get("input")
                 detail = next(
                     (text(nested(block, "input", key), 300) for key in DESCRIPTIVE_KEYS if nested(block, "input", key)), ""
                 )
@@ -114,13 +115,16 @@ class Reader:
                 self._last_text = text(block.get("text"), MAX_ANSWER).strip()
                 yield Text(text(block.get("text"), 500).strip())
 
-    def _tool_results(self, message: dict[str, Any]) -> None:
+    def _tool_results(self, message: dict[str, Any]) -> Iterator[Event]:
         for block in objects(nested(message, "message", "content")):
             id_ = text(block.get("tool_use_id"), 100)
+            name, arguments = self._tools.pop(id_, ("", None))
+            if name:
+                yield tool_use(name, arguments, block.get("content"))
             if block.get("is_error") is True:
                 if text(block.get("content")).endswith(telemetry_endpoint.SIGNATURE):
                     self._refused.add(id_)
-            elif self._tools.get(id_) in CHANGING_TOOLS:
+            elif name in CHANGING_TOOLS:
                 self._changed = True
 
     # The end.

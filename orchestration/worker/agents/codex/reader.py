@@ -12,6 +12,7 @@ from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 _NETWORK = re.compile(r"stream disconnected|connection failed|lookup address|error sending request|waiting for network", re.I)
 _LOST = re.compile(r"no rollout found|thread/resume failed", re.I)
@@ -106,10 +107,16 @@ class Reader:
                 yield Text(self._last_message[:500])
             case "command_execution", False:
                 yield Text(text(nested(item, "command"), 500))
+            case "command_execution", True:
+                yield tool_use("shell", nested(item, "command"), nested(item, "aggregated_output"))
+            case "mcp_tool_call" | "web_search", True:
+                arguments = {name: nested(item, name) for name in ("server", "tool", "arguments", "query")}
+                yield tool_use(nested(item, "type"), arguments, nested(item, "result", "content"))
             case "file_change", True:
                 changes = nested(item, "changes")
                 files = [text(nested(each, "path"), 200) for each in changes] if isinstance(changes, list) else []
                 yield Text(f"Changed {', '.join(files)}"[:500])
+                yield tool_use("file_change", changes, nested(item, "status"))
 
     def _error(self, words: str) -> Iterator[Event]:
         """`Reconnecting... 2/5 (why)` is a wait, unless a person must act; turn.failed repeats all other errors."""

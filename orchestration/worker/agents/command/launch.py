@@ -10,6 +10,7 @@ from orchestration.worker.agents.shared.events import Asked, Event, Failure, Fin
 from orchestration.worker.agents.shared.failures import KINDS
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, parse_object
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 TRAITS = Traits(
     binary="",
@@ -21,7 +22,7 @@ TRAITS = Traits(
     changes_files=False,
 )
 
-EVENTS = frozenset(["usage", "text", "question", "waiting", "failure", "verdict", "result"])
+EVENTS = frozenset(["usage", "text", "tool", "question", "waiting", "failure", "verdict", "result"])
 CONTEXT = ("speed", "service_tier")
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 MAX_TOKENS = 10**12
@@ -67,12 +68,17 @@ class Reader:
         message = parse_object(line) if line.startswith("{") else None
         if message is None or str(message.get("type")) not in EVENTS:
             self._keep(line)
-            return
+        else:
+            yield from self._message(message, line)
+
+    def _message(self, message: dict[str, Any], line: str) -> Iterator[Event]:
         match message.get("type"):
             case "usage":
                 yield _usage(message, self._name(message.get("id")))
             case "text":
                 yield Text(str(message.get("text", ""))[:500])
+            case "tool":
+                yield tool_use(message.get("name"), message.get("arguments"), message.get("answer"))
             case "question":
                 self._questions += 1
                 yield Asked(f"line-{self._questions}", str(message.get("text", "")))

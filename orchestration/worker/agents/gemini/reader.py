@@ -62,7 +62,10 @@ class Reader(ChatReader):
                 if answer := self._answer.strip():
                     yield Text(answer[:500])
                 self._answer = ""
-                yield self._tool(message.get("tool_name"), message.get("parameters"))
+                yield self._tool(message.get("tool_id"), message.get("tool_name"), message.get("parameters"))
+            case "tool_result":
+                words = message.get("output") or nested(message, "error", "message") or message.get("status")
+                yield from self._tool_answer(message.get("tool_id"), words)
             case "error" if "session turns" in text(message.get("message")).lower():
                 yield self._failed("turns_exhausted", text(message.get("message"), 500))
             case "result":

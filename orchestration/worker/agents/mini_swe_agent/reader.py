@@ -13,6 +13,7 @@ from orchestration.worker.agents.shared.events import Event, Failure, Finished, 
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, nested, number, objects, parse_object, text
 from orchestration.worker.agents.shared.token_counts import chat_usage, reported_cost
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 _RETRY = re.compile(r"^Retrying .* in (?P<pause>\d+(?:\.\d+)?) seconds as it raised (?P<error>.*)")
 
@@ -27,6 +28,7 @@ class Reader:
         self._model = model
         self._stamp: tuple[int, int] | None = None
         self._read = 0
+        self._commands: dict[str, Any] = {}
         self._status = ""
         self._failed = False
         self._last_lines: deque[str] = deque(maxlen=5)
@@ -88,6 +90,9 @@ class Reader:
             yield chat_usage(f"message:{index}:{nested(extra, 'timestamp')}"[:100], used, model=model, cost=cost)
         if message.get("role") == "assistant" and (words := text(message.get("content")).strip()):
             yield Text(words[:500])
+        self._commands |= {text(each.get("tool_call_id"), 200): each.get("command") for each in objects(nested(extra, "actions"))}
+        if command := self._commands.pop(text(message.get("tool_call_id"), 200), None):
+            yield tool_use("bash", command, message.get("content"))
 
     def _finish(self, trajectory: Any, status: str, words: str) -> Iterator[Event]:
         """The limits of money and of steps share one status."""

@@ -12,6 +12,7 @@ from orchestration.worker.agents.shared.events import Discrepancy, Event, Failur
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text, usd
 from orchestration.worker.agents.shared.token_counts import reported_cost
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 CHANGING_TOOLS = frozenset({"write", "edit", "patch", "apply_patch", "multiedit", "bash", "task"})
 REFUSED = ("rejected permission", "prevents you from using")
@@ -61,6 +62,10 @@ class Reader:
                 yield from [Text(self._answer[:500])] if self._answer.strip() else []
             case "tool_use":
                 yield self._tool(part)
+                state = nested(part, "state")
+                yield tool_use(
+                    nested(part, "tool"), nested(state, "input"), nested(state, "output") or nested(state, "error") or ""
+                )
             case "step_finish":
                 yield from self._step(part)
             case "error":

@@ -50,6 +50,9 @@ class Reader(ChatReader):
                 yield Started(self._id, self._model)
             case "assistant":
                 yield from self._assistant(message)
+            case "user":
+                for block in objects(nested(message, "message", "content")):
+                    yield from self._tool_answer(block.get("tool_use_id"), block.get("content"))
             case "result":
                 yield from self._finish(message)
 
@@ -108,7 +111,7 @@ class Reader(ChatReader):
         for block in objects(nested(message, "message", "content")):
             if block.get("type") == "tool_use":
                 self._changed = self._changed or text(block.get("name"), 100) in CHANGING_TOOLS
-                yield self._tool(block.get("name"), block.get("input"))
+                yield self._tool(block.get("id"), block.get("name"), block.get("input"))
             elif (words := text(block.get("text"), 500).strip()) and not words.startswith(API_ERROR):
                 yield Text(words)
 

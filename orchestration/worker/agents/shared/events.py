@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.failures import Failure
 
-__all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "Usage", "Waiting"]
+__all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "ToolUse", "Usage", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,15 @@ class Text:
     """Text to show as progress."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A use of a tool that is over, with its arguments and its answer (`shared/tool_uses.py` makes it)."""
+
+    tool: str
+    arguments: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +74,4 @@ class Finished:
     exit_code: int = 0
 
 
-Event = Started | Text | Asked | Usage | Waiting | Discrepancy | Failure | Finished
+Event = Started | Text | ToolUse | Asked | Usage | Waiting | Discrepancy | Failure | Finished

@@ -14,6 +14,7 @@ from orchestration.worker.agents.shared.file_tail import FileTail
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread
 from orchestration.worker.agents.shared.json_values import nested, parse_object, prompt_argument, text
 from orchestration.worker.agents.shared.token_counts import merged_settings
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 OWN_MODES = {"--approval-mode", "--yolo", "-y"}
 # They print nothing after TERM; the chat is written by then.
@@ -66,6 +67,7 @@ class ChatReader(ABC):
         self._id = thread.id if thread else ""
         self._chats = chats
         self._seen: set[str] = set()
+        self._calls: dict[str, tuple[Any, Any]] = {}
         self._result: dict[str, Any] | None = None
         self._failure: Failure | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
@@ -100,9 +102,14 @@ class ChatReader(ABC):
     def _thread(self, **totals: Any) -> Thread | None:
         return Thread(self._id, {"cwd": self._cwd, "offsets": dict(self._chats.offsets), **totals}) if self._id else None
 
-    def _tool(self, name: Any, arguments: Any) -> Text:
+    def _tool(self, id_: Any, name: Any, arguments: Any) -> Text:
+        self._calls[text(id_, 200)] = name, arguments
         detail = next((text(nested(arguments, key), 300) for key in self.descriptive_keys if nested(arguments, key)), "")
         return Text(f"{text(name, 100)} {detail}".strip())
+
+    def _tool_answer(self, id_: Any, answer: Any) -> Iterator[Event]:
+        if call := self._calls.pop(text(id_, 200), None):
+            yield tool_use(*call, answer)
 
     def _failed(self, code: str, message: str) -> Failure:
         """Reported at once: a failure that a person must fix ends the process."""

@@ -84,6 +84,7 @@ class Traits:
     `status`: the command by which it says whether it is logged in, by its exit code.
     `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
     `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
+    `receives`: a message reaches it while it works.
     `changes_files`: False for an agent that may succeed without a changed file.
     """
 
@@ -97,6 +98,7 @@ class Traits:
     version: tuple[str, ...] = ("--version",)
     status: tuple[str, ...] = ()
     changes_files: bool = True
+    receives: bool = False
     kill_sequence: tuple[Step, ...] = ()
     ignored_prefixes: tuple[str, ...] = ()
 

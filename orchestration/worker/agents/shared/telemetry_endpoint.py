@@ -179,7 +179,7 @@ def _permission(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _after_tool(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
-    """Claude Code's PostToolUse hook. What could not be read now is read at the next tool."""
+    """Claude Code's PostToolUse hook, and PostToolUseFailure for a tool that failed. What could not be read now is read at the next tool."""
     try:
         message, must_end = listener.after_tool(payload)
     except Exception:
@@ -187,7 +187,10 @@ def _after_tool(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
         return {}
     response: dict[str, Any] = {"continue": False, "stopReason": must_end} if must_end else {}
     if message:
-        response["hookSpecificOutput"] = {"hookEventName": "PostToolUse", "additionalContext": message}
+        response["hookSpecificOutput"] = {
+            "hookEventName": str(payload.get("hook_event_name") or "PostToolUse"),
+            "additionalContext": message,
+        }
     return response
 
 

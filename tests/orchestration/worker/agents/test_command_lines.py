@@ -55,7 +55,7 @@ def test_claude_code_gets_its_limit_its_telemetry_and_both_hooks(tmp_path: Path)
         for matcher, path in (("Edit|Write|MultiEdit|NotebookEdit", "pre-tool-use"), ("*", "post-tool-use"))
     )
     assert json.loads((task.home / "muster-settings.json").read_text()) == {
-        "hooks": {"PostToolUse": [own, after], "PreToolUse": [before], "Stop": [own]},
+        "hooks": {"PostToolUse": [own, after], "PostToolUseFailure": [after], "PreToolUse": [before], "Stop": [own]},
         "theme": "dark",
     }
 
