@@ -23,6 +23,7 @@ NAMES = {
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = (
+    "doomed",
     "money",
     "handover",
     "hosts",

@@ -11,7 +11,8 @@ from dashboard.shared.texts import labels
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over rounds. `first`: first rounds with a verdict. Micro-USD and tokens."""
+    """Sums over rounds. `first`: first rounds with a verdict. `false_alarms`: ended early, and their work passed as it was. Micro-USD and
+    tokens."""
 
     rounds: int = 0
     landed: int = 0
@@ -21,6 +22,8 @@ class Figures:
     wasted: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
+    ended_early: int = 0
+    false_alarms: int = 0
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -102,6 +105,7 @@ METRICS = (
     Metric("landed", "Landed", lambda f, _: f.landed, _count),
     Metric("first", "First round passed", lambda f, _: share(f.first_passed, f.first), _percent, _points),
     Metric("rounds", "Rounds", lambda f, _: f.rounds, _count),
+    Metric("ended_early", "Ended early", lambda f, _: f.ended_early, _count),
     Metric("spent", "Spent", lambda f, _: f.cost, _usd),
     Metric("each", "Per landed", lambda f, _: f.cost // f.landed if f.landed else None, _usd),
     Metric("wasted", "Wasted", lambda f, _: f.wasted, _usd),

@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from datetime import date, tzinfo
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Expression, F, Q, Value, When
+from django.db.models import BooleanField, Case, Exists, Expression, F, OuterRef, Q, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate
 
 from budget.models import ModelSpend, RoundSpend
@@ -22,6 +23,14 @@ GIVEN_UP = Q(entry__status=Entry.Status.FAILED) | Q(entry__deleted_at__isnull=Fa
 WASTED = GIVEN_UP | ~PASSED & ~Q(session__outcome=Session.Outcome.ASKED)
 """A round that ended with a question goes on with the answer."""
 FIRST = Q(number=1, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED])
+
+
+ENDED_EARLY = ~Q(ended_early="") & ~Q(verdict__in=[Round.Verdict.OPEN, Round.Verdict.UNVERIFIED])
+_PASSED_LATER = Round.objects.filter(
+    PASSED, entry=OuterRef("entry"), number__gt=OuterRef("number"), commit=OuterRef("commit")
+).exclude(commit="")
+FALSE_ALARM = ENDED_EARLY & (PASSED | Exists(_PASSED_LATER))
+"""Its work passed as it was: in its own verdict, or in a later one without a new commit."""
 
 
 def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row], Row]:
@@ -44,7 +53,8 @@ def sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[dict[Has
     now: dict[Hashable, Figures] = {}
     before: dict[Hashable, Figures] = {}
     rounds = Round.objects.filter(_ended_in(span, "session__"), session__workspace=workspace_id).order_by()
-    marks = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
+    marks: dict[str, Q | Combinable] = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
+    marks |= {"is_ended_early": ENDED_EARLY, "is_false_alarm": FALSE_ALARM}
     marked = rounds.annotate(
         key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
     )
@@ -69,20 +79,21 @@ def _earlier(key: Hashable, span: Span) -> Hashable:
 
 _COUNTS = """count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
         count(*) FILTER (WHERE is_first AND is_passed)"""
+_EARLY = "count(*) FILTER (WHERE is_ended_early), count(*) FILTER (WHERE is_false_alarm)"
 _MONEY = "sum(cost), sum(cost) FILTER (WHERE is_wasted), sum(input_tokens), sum(cached_tokens)"
 
 # The ORM would join the accounts between.
 _SUMS = f"""
-    SELECT key, is_now, {_COUNTS}, {_MONEY}
+    SELECT key, is_now, {_COUNTS}, {_MONEY}, {_EARLY}
     FROM ({{rounds}}) ended LEFT JOIN {RoundSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
     GROUP BY key, is_now"""
 
 # A request that names no model went to the one of its session.
 _SUMS_BY_MODEL = f"""
     WITH ended AS ({{rounds}})
-    SELECT key, is_now, {_COUNTS}, 0, 0, 0, 0 FROM ended GROUP BY key, is_now
+    SELECT key, is_now, {_COUNTS}, 0, 0, 0, 0, {_EARLY} FROM ended GROUP BY key, is_now
     UNION ALL
-    SELECT coalesce(nullif(spend.model, ''), ended.key), is_now, 0, 0, 0, 0, {_MONEY}
+    SELECT coalesce(nullif(spend.model, ''), ended.key), is_now, 0, 0, 0, 0, {_MONEY}, 0, 0
     FROM ended JOIN {ModelSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
     GROUP BY 1, is_now"""
 

@@ -79,6 +79,7 @@ def _table(page_request: PageRequest) -> dict[str, Any]:
         "rows": [_shown(page_request, by, shown, row, most) for row in listed[:SHOWN]],
         "more": max(len(listed) - SHOWN, 0),
         "every": _cells(every),
+        "false_alarms": every.now.false_alarms,
         "chart": _chart(listed) if by == "day" and listed else "",
         "worst": {"name": _name(by, worst.key), "row": worst.now} if worst and worst.now.wasted else None,
     }

@@ -9,7 +9,7 @@ from dashboard.sessions.rows import Row
 from dashboard.shared.charts import swimlanes
 from orchestration.sessions.tracing import phase_history
 
-FAILED = frozenset({"failed", "crashed", "timed_out", "lost", "conflict", "out_of_money"})
+FAILED = frozenset({"failed", "crashed", "timed_out", "doomed", "lost", "conflict", "out_of_money"})
 MAX_LANES = 40
 STEP, MOST = timedelta(minutes=5), timedelta(minutes=60)
 

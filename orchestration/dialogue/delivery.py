@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 
 from orchestration.messaging import wake_ups
 from orchestration.models import Message, Question, Session
+from workspaces.access import MUSTER
 
 FIRST = "# What people say\n\nThis comes first, before anything else below.\n"
+OWN = "# What Muster sees\n"
 ANSWERS = "# Answers to your questions\n"
 GO_ON = "Continue the task where you stopped, and finish it."
 
@@ -28,9 +30,10 @@ class Mail:
     @property
     def text(self) -> str:
         """The text for a prompt, oldest first."""
-        parts = (
-            [FIRST, *(f"{_quoted(message.text)}\n\n({message.sent_by})\n" for message in self.messages)] if self.messages else []
-        )
+        own = [message for message in self.messages if message.sent_by == MUSTER.name]
+        of_people = [message for message in self.messages if message.sent_by != MUSTER.name]
+        parts = [FIRST, *(f"{_quoted(message.text)}\n\n({message.sent_by})\n" for message in of_people)] if of_people else []
+        parts += [OWN, *(f"{_quoted(message.text)}\n" for message in own)] if own else []
         if self.answers:
             parts += [
                 ANSWERS,

@@ -304,6 +304,7 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
             "base_score": round_.base_score,
             "verdict": round_.verdict,
             "is_unproven": round_.is_unproven,
+            "ended_early": round_.ended_early,
             "summary": round_.summary,
             "findings": round_.findings,
             "checks": [reads.shown_check(check) for check in round_.checks],

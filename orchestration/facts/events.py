@@ -186,6 +186,15 @@ class SessionAsked(SessionEnded, verb="session.asked", sentence="ended the sessi
     pass
 
 
+class SessionDoomed(
+    SessionEnded,
+    verb="session.doomed",
+    sentence="ended the session on {subject} early: its agent made no progress",
+    symbol="failed",
+):
+    pass
+
+
 class SessionWithoutChange(
     SessionEnded, verb="session.no_change", sentence="ended the session on {subject}: its agent changed nothing"
 ):
@@ -198,6 +207,7 @@ SESSION_ENDED: dict[str, type[SessionEnded]] = {
         SessionPassed,
         SessionFailed,
         SessionWithoutChange,
+        SessionDoomed,
         SessionConflict,
         SessionCrashed,
         SessionTimedOut,

@@ -51,7 +51,8 @@ class Session(models.Model):
     class Outcome(models.TextChoices):
         """The result of a session. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its
         answer could not be used. no_change: its agent changed nothing. unavailable: the provider was. asked: its agent asked a question,
-        and the entry waits for the answer."""
+        and the entry waits for the answer. doomed: its agent made no
+        progress, and was ended early."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -65,6 +66,7 @@ class Session(models.Model):
         LOST = "lost"
         UNAVAILABLE = "unavailable"
         ASKED = "asked"
+        DOOMED = "doomed"
 
     class Doubt(models.TextChoices):
         """It reported far more than it had reserved. true, false: a person's answer (`sessions.spend_doubts`)."""
@@ -236,6 +238,7 @@ class Round(models.Model):
         FAILED = "failed"
         NO_CHANGE = str(Reason.NO_CHANGE)
         UNVERIFIED = "unverified"
+        DOOMED = "doomed"
 
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="rounds")
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="rounds")
@@ -246,6 +249,9 @@ class Round(models.Model):
     base_score = models.FloatField(null=True, blank=True, help_text="Of its base, in the same measure.")
     is_unproven = models.BooleanField(
         default=False, db_default=False, help_text="It passed, and makes no case pass that failed before."
+    )
+    ended_early = ForeignChar(
+        max_length=500, blank=True, default="", db_default="", help_text="What Muster saw when it ended the agent early."
     )
     summary = ForeignText(blank=True)
     agent_done = models.BooleanField(

@@ -17,6 +17,7 @@ class RoundOut(Schema):
     base_score: float | None
     verdict: str
     is_unproven: bool
+    ended_early: str
     summary: str
     findings: list[str]
     checks: list[dict[str, Any]]

@@ -11,6 +11,7 @@ from orchestration.configuration.provider_trouble import Trouble
 class Verdict:
     """The result of verification: a score from 0 to 1, the findings, and the evidence of each check. `base_score`: of the tree that the round
     started from, in the same measure. `is_unchanged`: the agent changed nothing, so the score says nothing of its round. `is_unproven`: it passed, and makes no failing case pass.
+    `is_doomed`: its agent was ended early, and its work did not pass.
     """
 
     passed: bool
@@ -20,6 +21,7 @@ class Verdict:
     base_score: float = 0.0
     is_unchanged: bool = False
     is_unproven: bool = False
+    is_doomed: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from budget.models import RoundSpend
 from orchestration.models import Entry, Landing, Round, Session
 from orchestration.sessions.ending import Verdict
 
+JUDGED = (Round.Verdict.PASSED, Round.Verdict.FAILED, Round.Verdict.NO_CHANGE, Round.Verdict.DOOMED)
 NO_REVIEW = "missing"
 """A review that must be made again: its agent gave no verdict, and one is required."""
 
@@ -41,8 +42,8 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
         opened.findings = [*opened.findings, *findings]
-    elif verdict.is_unchanged:
-        opened.verdict = Round.Verdict.NO_CHANGE
+    elif verdict.is_unchanged or verdict.is_doomed:
+        opened.verdict = Round.Verdict.DOOMED if verdict.is_doomed else Round.Verdict.NO_CHANGE
         opened.findings, opened.checks = [*findings, *verdict.findings], verdict.checks
     else:
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
@@ -89,9 +90,10 @@ def record_work(opened: Round, findings: Sequence[str]) -> None:
     Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
 
 
-def record_agent_done(opened: Round, summary: str) -> None:
-    """The agent ended well: whatever happens to the session from now on, its work is not paid again."""
-    Round.objects.filter(pk=opened.pk).update(agent_done=True, summary=summary)
+def record_agent_done(opened: Round, summary: str, *, ended_early: str = "") -> None:
+    """The agent ended well, or Muster has ended it early: whatever happens to the session from now on, its work is not paid again."""
+    opened.ended_early = ended_early
+    Round.objects.filter(pk=opened.pk).update(agent_done=True, summary=summary, ended_early=ended_early)
 
 
 def is_work_done(session: Session, *, is_here: bool = True) -> bool:
@@ -116,14 +118,14 @@ def continue_from_unfinished(opened: Round) -> bool:
         return False
     review = before.review if before.review.get("verdict") not in (None, "open", NO_REVIEW) else {}
     opened.agent_done, opened.summary, opened.review = True, before.summary, review
-    opened.save(update_fields=["agent_done", "summary", "review"])
+    opened.ended_early = before.ended_early
+    opened.save(update_fields=["agent_done", "summary", "review", "ended_early"])
     return True
 
 
 def load_verdict(session: Session) -> Verdict | None:
     """The session's verdict; None without one."""
-    ended = (Round.Verdict.PASSED, Round.Verdict.FAILED, Round.Verdict.NO_CHANGE)
-    closed = Round.objects.filter(session=session, verdict__in=ended).first()
+    closed = Round.objects.filter(session=session, verdict__in=JUDGED).first()
     return verdict_of(closed) if closed is not None else None
 
 
@@ -131,7 +133,14 @@ def verdict_of(closed: Round) -> Verdict:
     """The verdict that was written."""
     passed, unchanged = closed.verdict == Round.Verdict.PASSED, closed.verdict == Round.Verdict.NO_CHANGE
     return Verdict(
-        passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0, unchanged, closed.is_unproven
+        passed,
+        closed.score or 0.0,
+        closed.findings,
+        closed.checks,
+        closed.base_score or 0.0,
+        unchanged,
+        closed.is_unproven,
+        is_doomed=closed.verdict == Round.Verdict.DOOMED,
     )
 
 
@@ -163,8 +172,12 @@ def unchanged_in_a_row(entry: Entry) -> int:
 
 def _completed(entry: Entry) -> QuerySet[Round]:
     """The rounds that count as completed, the newest first."""
-    ended = (Round.Verdict.PASSED, Round.Verdict.FAILED, Round.Verdict.NO_CHANGE)
-    return Round.objects.filter(entry=entry, verdict__in=ended).order_by("-number")
+    return Round.objects.filter(entry=entry, verdict__in=JUDGED).order_by("-number")
+
+
+def newest_judged(entry_id: str) -> Round | None:
+    """The entry's newest round with a verdict."""
+    return Round.objects.filter(entry_id=entry_id, verdict__in=JUDGED).order_by("-number").first()
 
 
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:

@@ -203,6 +203,10 @@ def _run_round(context: RoundContext) -> Verdict:
         round_.commit = context.copy.export()
     context.work = work.read(context.bench, base, round_.commit, named=context.entry.paths, protected=context.protected)
     round_.diffstat = dict(context.work.changes.diffstat)
+    if round_.ended_early and not findings and (known := _known_findings(context)) is not None:
+        verdict = Verdict(passed=False, score=0.0, findings=[round_.ended_early, *known], is_doomed=True)
+        sessions.close_round(session, round_, verdict)
+        return verdict
     if is_new or continues:
         findings = implementing.check_changes(context, findings)
     findings = [*_unresolved(context.work), *findings]
@@ -214,9 +218,22 @@ def _run_round(context: RoundContext) -> Verdict:
     if context.is_unchanged and not context.work.unresolved and (not verdict.passed or verdict.is_unproven):
         others = [finding for finding in verdict.findings if finding != implementing.UNCHANGED]
         verdict = replace(verdict, passed=False, is_unproven=False, is_unchanged=True, findings=[implementing.UNCHANGED, *others])
+    if round_.ended_early and not verdict.passed:
+        verdict = replace(verdict, is_doomed=True, is_unchanged=False, findings=[round_.ended_early, *verdict.findings])
     context.check_stop_requests()
     sessions.close_round(session, round_, verdict)
     return verdict
+
+
+def _known_findings(context: RoundContext) -> list[str] | None:
+    """The findings of the round that was judged last, if its tree is this one: another verdict would say the same. None where the work has to be
+    judged."""
+    before, repo = rounds.newest_judged(context.entry.pk), context.bench.repo
+    if before is None or not before.commit or not history.has(repo, before.commit):
+        return [] if context.work.tree == context.base_tree else None
+    if before.verdict == Round.Verdict.PASSED or changes.tree_of(repo, before.commit) != context.work.tree:
+        return None
+    return [finding for finding in before.findings if finding != before.ended_early]
 
 
 def _unresolved(work: Work) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestration.worker.agent_run.round_watch import AGAIN, FIRST
 from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.agents.test_claude_code import OK, USAGE, claude, threads
@@ -90,4 +91,24 @@ def test_a_message_that_comes_too_late_for_a_tool_is_the_next_prompt(llm: Server
     assert "And write more." in provider.log()[2]["newest"]
     assert work.merged("more") == "yes" and len(work.sessions(id_)) == 1
     assert work.call("GET", f"/todo/entries/{id_}/messages")["messages"][0]["state"] == "delivered"
+    work.check_cost(id_, provider)
+
+
+def test_claude_code_goes_in_circles_is_warned_at_work_and_ended_and_the_next_round_begins_with_that(
+    llm: Server, bench: Make
+) -> None:
+    circles = [command_turn("cat missing", usage=USAGE)] * 60
+    provider = llm(circles={"rounds": [circles, [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]]})
+    work = bench(claude(provider, "circles"), verify=OK)
+    id_ = work.add("write ok")
+    entry = work.becomes(id_, "done", 60)
+    [warning] = work.call("GET", f"/todo/entries/{id_}/messages")["messages"]
+    assert (warning["sent_by"], warning["state"], warning["round"]) == ("muster", "delivered", 1)
+    first, second = work.call("GET", f"/todo/entries/{id_}/rounds")["rounds"]
+    assert first["verdict"] == "doomed" and first["ended_early"].startswith("ended early: the same call ")
+    assert first["findings"] == [first["ended_early"]] and (second["verdict"], entry["rounds_completed"]) == ("passed", 2)
+    requests = [line["round"] for line in provider.log()]
+    assert FIRST.unchanged + AGAIN.unchanged <= requests.count(0) < len(circles), "it was ended before its last turn"
+    assert any("Muster sees that you make no progress" in line["newest"] for line in provider.log())
+    assert first["ended_early"] in provider.log()[requests.index(1)]["newest"]
     work.check_cost(id_, provider)

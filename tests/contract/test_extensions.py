@@ -439,6 +439,7 @@ def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         "base_score",
         "verdict",
         "is_unproven",
+        "ended_early",
         "summary",
         "findings",
         "checks",

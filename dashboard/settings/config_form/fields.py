@@ -171,6 +171,8 @@ SECTIONS = (
     Section("plateau", "Plateau", "Blocks an entry that no longer improves.", (
         Field("plateau.rounds", "After", "Rounds in a row with too little gain.", "int", "rounds"),
         Field("plateau.epsilon", "Min gain", "The score must rise by at least this, from 0 to 1.", "float"),
+        Field("doomed_rounds", "Rounds without progress", "end: a message to the agent, then the round ends early. warn: the message alone.",
+              "choice", choices=_same("end", "warn", "off")),
     )),
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ BADGES = {
     "failed": ("bad", "failed", "Failed"),
     "crashed": ("bad", "failed", "Crashed"),
     "timed_out": ("bad", "failed", "Timed out"),
+    "doomed": ("bad", "failed", "Ended early"),
     "lost": ("odd", "unknown", "Worker lost"),
     str(Reason.NO_CHANGE): ("warn", "warn", "No change"),
     "unverified": ("odd", "unknown", "Unverified"),

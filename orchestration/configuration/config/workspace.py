@@ -67,6 +67,7 @@ class Config(Part):
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
     `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
+    `doomed_rounds`: an agent that makes no progress gets a message, and then its round ends; or the message alone; or nothing.
     `land_by`: verified work is merged here, or opened as a pull request on the `forge`.
     """
 
@@ -99,6 +100,7 @@ class Config(Part):
     auto_reallocate: bool = False
     max_steering_share: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     plateau: Plateau = Field(default_factory=Plateau)
+    doomed_rounds: Literal["end", "warn", "off"] = "end"
     sandbox: Sandbox = Field(default_factory=Sandbox)
     limits: Limits = Field(default_factory=Limits)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000

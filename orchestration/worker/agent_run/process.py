@@ -29,6 +29,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
 from orchestration.worker.agent_run import edit_permission
+from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from orchestration.worker.agent_run.usage_listener import UsageListener
@@ -37,6 +38,7 @@ from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
 from workspaces.models import Role as TokenRole
 from workspaces.people import tokens
+from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {
@@ -52,7 +54,7 @@ CATEGORIES = {
 @dataclass(frozen=True)
 class AgentRun:
     """The result of the process. `reason`: why Muster stopped it; empty: it ended by itself. `cost_known`: all of its usage was read. `asked`: it
-    asked people something. `has_mail`: people's words may wait for it."""
+    asked people something. `has_mail`: people's words may wait for it. `ended_early`: what Muster saw, with the reason `doomed`."""
 
     ended: Ended
     reason: str
@@ -61,6 +63,7 @@ class AgentRun:
     cost_known: bool
     asked: bool = False
     has_mail: bool = False
+    ended_early: str = ""
 
     @property
     def ok(self) -> bool:
@@ -96,8 +99,9 @@ def run(
     turn: int = 1,
     mail: Mail | None = None,
     round_id: int = 0,
+    progress_watch: ProgressWatch | None = None,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask. `progress_watch`: for signs that its round leads nowhere."""
     module = agents.for_kind(agent.kind)
     record = record_name(role, turn)
     directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
@@ -112,20 +116,25 @@ def run(
 
     with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url:
         try:
-            values = secrets.for_agents(session.workspace_id)
-            task = _task(session, agent, role, directory, values, prompt=prompt, cwd=sandboxes.cwd(cwd), limit=limit, url=url)
+            task = _task(session, agent, role, directory, prompt=prompt, cwd=sandboxes.cwd(cwd), limit=limit, url=url)
             task = replace(task, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
         _keep(session, task, launch, writer, url)
-        if mail is not None:
-            mailbox = Mailbox(session, directory.questions, writer.mask, record=task.record, mail=mail, round_id=round_id)
-        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], writer.mask, growth, mailbox)
+        mailbox = _mailbox(session, directory, writer.mask, record, mail, round_id)
+        parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch)
+        listener = UsageListener(session, stop_flags, module.reader(task), *parts)
         job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
+
+
+def _mailbox(
+    session: Session, directory: SessionDir, mask: Mask, record: str, mail: Mail | None, round_id: int
+) -> Mailbox | None:
+    return None if mail is None else Mailbox(session, directory.questions, mask, record=record, mail=mail, round_id=round_id)
 
 
 def _keep(session: Session, task: Task, launch: Launch, writer: log_chunks.Writer, url: str) -> None:
@@ -212,6 +221,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         failure=failure,
         cost_known=booked and ended.complete and not ended.events_cut and not session.unpriced_model,
         has_mail=has_mail,
+        ended_early=listener.ended_early if reason == "doomed" else "",
     )
 
 
@@ -246,14 +256,14 @@ def _task(
     agent: Agent,
     role: Role,
     directory: SessionDir,
-    values: Mapping[str, str],
     *,
     prompt: str,
     cwd: Path,
     limit: int,
     url: str = "",
 ) -> Task:
-    """`values`: of the workspace's secrets."""
+    """Raises Sealed where the workspace's secrets cannot be read."""
+    values = secrets.for_agents(session.workspace_id)
     prompt_file = directory.prompt_for(role)
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)

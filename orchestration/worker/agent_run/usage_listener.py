@@ -17,6 +17,7 @@ from orchestration.models import Session
 from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
@@ -35,7 +36,8 @@ USED_UP_RETRY_S = 0.2
 
 
 class UsageListener:
-    """Books what the agent reports, and stops it when it must end. `reason`: why it was stopped; empty: it may continue."""
+    """Books what the agent reports, and stops it when it must end. `reason`: why it was stopped; empty: it may continue. `ended_early`:
+    what was seen of a round that leads nowhere."""
 
     def __init__(
         self,
@@ -47,8 +49,11 @@ class UsageListener:
         mask: Mask = NO_MASK,
         growth: Growth | None = None,
         mailbox: Mailbox | None = None,
+        progress_watch: ProgressWatch | None = None,
     ) -> None:
         self._session = session
+        self._progress_watch = progress_watch
+        self.ended_early = ""
         self._mailbox = mailbox
         self._mask = mask
         self._stop_flags = stop_flags
@@ -78,6 +83,7 @@ class UsageListener:
 
     def read_line(self, line: str, stream: str) -> None:
         self._handle_all(self._reader.read(line, is_error=stream == "stderr"))
+        self._check_progress()
 
     def queue_record(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Queue a telemetry record. Called from the endpoint's thread; the session's own thread reads the queue."""
@@ -92,6 +98,7 @@ class UsageListener:
         self._check_money()
         self._check_provider_wait()
         self._check_mailbox()
+        self._check_progress()
 
     def end(self, exit_code: int | None) -> None:
         """The process is dead and all of its output was read."""
@@ -114,6 +121,8 @@ class UsageListener:
         for event in events:
             if self._mailbox is not None:
                 self._mailbox.read_event(event)
+            if self._progress_watch is not None:
+                self._progress_watch.read_event(event)
             self._handle(event)
 
     def _handle(self, event: Event) -> None:
@@ -145,6 +154,17 @@ class UsageListener:
             self._mailbox.collect()
             if self._mailbox.goes_on:
                 self._stop("asked")
+
+    def _check_progress(self) -> None:
+        """An agent that has finished needs no end."""
+        if (
+            self._progress_watch is not None
+            and self.finished is None
+            and not self.reason
+            and (seen := self._progress_watch.check())
+        ):
+            self.ended_early = seen
+            self._stop("doomed")
 
     # Money.
 

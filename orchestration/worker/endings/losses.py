@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from orchestration.sessions.ending import Verdict
-from orchestration.worker.endings.table import Facts
+from orchestration.worker.endings.table import Facts, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def _happened(left: Left) -> Facts:
     if left.has_proposals:
         return Facts("proposed", "worker")
     if left.verdict is not None and not left.verdict.passed:
-        return Facts("unchanged" if left.verdict.is_unchanged else "refused", "worker", verdict=left.verdict)
+        what: What = "doomed" if left.verdict.is_doomed else "unchanged" if left.verdict.is_unchanged else "refused"
+        return Facts(what, "worker", verdict=left.verdict)
     if left.question:
         return Facts("asked", "worker", (left.question,))
     if left.by_database:

@@ -27,6 +27,8 @@ def refused(verdict: Verdict, *, has_conflicts: bool) -> Facts:
     text = " ".join([lines[0], lines[-1]] if len(lines) > 1 else lines) or "Verification failed"
     if has_conflicts:
         return Facts("conflicted", "work", (text,), verdict=verdict)
+    if verdict.is_doomed:
+        return Facts("doomed", "agent", (text,), verdict=verdict)
     if verdict.is_unchanged:
         return Facts("unchanged", "agent", (text,), verdict=verdict)
     return Facts("refused", "work", (text,), verdict=verdict)

@@ -8,6 +8,7 @@ from orchestration.dialogue.delivery import GO_ON, Mail
 from orchestration.models import Round
 from orchestration.sessions import conversations, metering, preemption, reservations
 from orchestration.worker.agent_run import process
+from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.interface import MAX_TURNS
 from orchestration.worker.steps.context import RoundContext
@@ -29,6 +30,7 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
     mail = delivery.waiting(context.entry.pk) if session.has_mail else Mail()
     text = GO_ON if mail.answers and not starts_anew and _goes_on(context) else task
     Round.objects.filter(pk=context.round.pk).update(prompt=mail.before(text))
+    context.progress_watch = _watched(context)
     agent_run = _run_agent(context, text, mail)
     failure = agent_run.failure
     if failure is not None and failure.code in LOST and agent_run.reason in ("", "failed"):
@@ -43,6 +45,14 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
     return agent_run
 
 
+def _watched(context: RoundContext) -> ProgressWatch | None:
+    policy = context.bench.config.doomed_rounds
+    if policy == "off":
+        return None
+    receives = context.bench.traits.receives
+    return ProgressWatch(context.session, context.worktree.path, context.writer.mask, receives=receives, ends=policy == "end")
+
+
 def _goes_on(context: RoundContext) -> bool:
     """True if the agent's next process continues its conversation: it knows its task then."""
     bench = context.bench
@@ -53,7 +63,7 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
     """`text`: the prompt, which the mail comes before."""
     session, bench = context.session, context.bench
     delivery.give(mail, context.round.pk)
-    return process.run(
+    agent_run = process.run(
         session,
         context.stop_flags,
         context.writer,
@@ -69,7 +79,11 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
         turn=turn,
         mail=mail,
         round_id=context.round.pk,
+        progress_watch=context.progress_watch,
     )
+    if context.progress_watch is not None:
+        context.progress_watch.close()
+    return agent_run
 
 
 def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:

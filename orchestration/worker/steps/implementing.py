@@ -35,10 +35,12 @@ def implement(context: RoundContext) -> list[str]:
             SessionRunner(context).set_up_or_end(worktree.path)
     given_tests.put(context.given, worktree.path)
     agent_run = conversation.run(context, text, starts_anew=bool(worktree.conflicts or worktree.unresolved))
-    early_end = outcomes.early_end(agent_run, session, context.writer.last_words)
+    early_end = None if agent_run.ended_early else outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if early_end is None:
-        rounds.record_agent_done(opened, opened.summary)
+        rounds.record_agent_done(opened, opened.summary, ended_early=agent_run.ended_early)
+    if agent_run.ended_early and not agent_run.cost_known:
+        sessions.forget_price(session)
     findings = _commit(context)
     if early_end is not None:
         raise SessionOver(early_end)

@@ -13,7 +13,7 @@ from budget.models import Category, LedgerEntry
 from dashboard.insight import reading
 from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered
 from dashboard.shared.lists import span
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Round, Session
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended, project
@@ -211,3 +211,14 @@ def test_two_queries_read_no_account_and_call_no_python_for_each_row(shop: Works
         rows(shop, by)
     assert len(queries) == 2
     assert not any("budget_account" in query["sql"] or "django_" in query["sql"] for query in queries.captured_queries)
+
+
+def test_a_round_that_was_ended_early_is_a_false_alarm_once_its_work_passes_as_it_was(shop: Workspace) -> None:
+    at_once, later, never = (worked(shop, "m", "1", verdict) for verdict in ("passed", "doomed", "doomed"))
+    Round.objects.filter(session__in=[at_once, later, never]).update(ended_early="ended early: no progress", commit="c1")
+    assert (rows(shop)[1].now.ended_early, rows(shop)[1].now.false_alarms) == (3, 1)
+    for session, commit in ((later, "c1"), (never, "c2")):
+        Round.objects.create(entry=session.entry, session=session, number=9, verdict="passed", commit=commit)
+    assert (rows(shop)[1].now.ended_early, rows(shop)[1].now.false_alarms) == (3, 2)
+    by_model, _ = rows(shop)
+    assert (by_model["m"].now.ended_early, by_model["m"].now.false_alarms) == (3, 2)

@@ -29,6 +29,8 @@ FACTS = Facts(
         ({"outcome": "failed", "improvements": [0.009, 0.009, 0.009]}, "blocked", "no_improvement"),
         ({"outcome": "failed", "improvements": [0.0, 0.01, 0.0]}, "pending", ""),
         ({"outcome": "no_change", "unchanged_in_a_row": 1}, "pending", ""),
+        ({"outcome": "doomed"}, "pending", ""),
+        ({"outcome": "doomed", "rounds_completed": 5}, "failed", "rounds_exhausted"),
         ({"outcome": "no_change", "unchanged_in_a_row": 2, "rounds_completed": 5}, "blocked", "no_change"),
         ({"outcome": "failed", "rounds_completed": 4}, "pending", ""),
         ({"outcome": "failed", "headroom": 49_999}, "blocked", "budget_exceeded"),

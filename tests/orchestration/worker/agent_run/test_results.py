@@ -139,17 +139,24 @@ def a_directory(session: Session, settings: Any, tmp_path: Path) -> Any:
     [("implement", False, True, True, True), ("review", False, True, False, False), ("plan", True, False, False, False)],
 )
 def test_each_role_gets_what_it_needs_and_no_more(
-    session: Session, tmp_path: Path, settings: Any, role: Any, is_run: bool, has_token: bool, asks: bool, has_programs: bool
+    session: Session,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    role: Any,
+    is_run: bool,
+    has_token: bool,
+    asks: bool,
+    has_programs: bool,
 ) -> None:
     """A secret of the workspace counts before the agent's own env; a conversation is that of the role."""
+    monkeypatch.setattr(process.secrets, "for_agents", lambda _: {"A": "secret"})
     directory = a_directory(session, settings, tmp_path)
     if is_run:
         session = SimpleNamespace(**{name: getattr(session, name) for name in ("pk", "owner_id", "entry", "workspace", "workspace_id", "attempt", "entry_id", "role")}, is_run=True)  # type: ignore[assignment]  # fmt: skip
     conversations.keep(session.owner_id, "implement", "codex", "mine", {"input": 5})
     agent = Agent(kind="codex", env={"A": "agent", "B": "agent"})
-    task = process._task(
-        session, agent, role, directory, {"A": "secret"}, prompt="Do \udcff it", cwd=tmp_path, limit=7, url="http://x/y"
-    )
+    task = process._task(session, agent, role, directory, prompt="Do \udcff it", cwd=tmp_path, limit=7, url="http://x/y")
     assert (bool(task.env.get("MUSTER_TOKEN")), "MUSTER_QUESTIONS" in task.env) == (has_token, asks)
     assert (task.env["A"], task.env["B"], task.limit, task.endpoint, task.cwd) == ("secret", "agent", 7, "http://x/y", tmp_path)
     assert (task.home / ".profile").exists() is has_programs and task.prompt_file.read_text() == "Do ? it"

@@ -29,6 +29,8 @@ ROWS: dict[str, tuple[What, Fault, str, str, bool]] = {
     "a tree without the entry's newest work is no pass": ("not_judged", "work", "failed", NO, False),
     "an agent that changed nothing made no change": ("unchanged", "agent", "no_change", NO, False),
     "a worker lost after a round without a change changes nothing": ("unchanged", "worker", "no_change", NO, False),
+    "an agent that makes no progress is doomed": ("doomed", "agent", "doomed", NO, False),
+    "a worker lost after a doomed round changes nothing": ("doomed", "worker", "doomed", NO, False),
     "work that conflicts is a conflict": ("conflicted", "work", "conflict", NO, False),
     "an agent that asked waits for its answer": ("asked", "agent", "asked", NO, False),
     "a question counts although the worker was lost": ("asked", "worker", "asked", NO, False),

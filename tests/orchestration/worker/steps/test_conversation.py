@@ -38,10 +38,13 @@ class Talk:
         self.session = a_session(an_entry(a_workspace(), budget="5"))
         self.prompts: list[tuple[str, int]] = []
         self.results: list[Any] = []
-        config = Config.model_validate({"agent": {"kind": kind, "command": "true" if kind == "command" else None}})
+        config = Config.model_validate(
+            {"agent": {"kind": kind, "command": "true" if kind == "command" else None}, "doomed_rounds": "off"}
+        )
         round_ = Round.objects.get(session=self.session)
         bench = SimpleNamespace(config=config, traits=agents.for_kind(kind).TRAITS)
         fields = {"session": self.session, "entry": self.session.entry, "bench": bench, "round": round_, "drawn_before": 0}
+        fields["progress_watch"] = None
         self.context = cast(RoundContext, SimpleNamespace(**fields, stop_flags=StopFlags(self.session.pk, 1)))
         monkeypatch.setattr(conversation, "_run_agent", self._run_agent)
 

@@ -1,0 +1,75 @@
+"""Ends a round that leads nowhere (docs/explanation/stopping.md): feeds the watch, sends the warning, and says when it is enough."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestration.dialogue import progress_warnings
+from orchestration.models import Message, Session
+from orchestration.sessions import rounds, supervise
+from orchestration.worker.agent_run import file_state
+from orchestration.worker.agent_run.round_watch import RoundWatch, failing_names
+from orchestration.worker.agents.shared.events import Event, ToolUse
+from workspaces.secrets.masking import Mask
+
+LOOK_EVERY = 4
+"""Tools between two looks at the files."""
+
+
+class ProgressWatch:
+    """One round of one session, through all processes of its agent. `ends`: it may end the round, and not only warn."""
+
+    def __init__(self, session: Session, folder: Path, mask: Mask, *, receives: bool, ends: bool) -> None:
+        before = rounds.newest_judged(session.owner_id)
+        self._session, self._folder, self._mask, self._ends = session, folder, mask, ends
+        self._key = f"warning after round {before.number if before else 0}"
+        self._warning = progress_warnings.known(session.owner_id, self._key)
+        findings: Sequence[str] = before.findings if before is not None else ()
+        self._watch = RoundWatch(failing_names(findings), receives=receives, was_warned=self._warning is not None)
+        self._uses = 0
+        self._decided = self._looked = 0
+        self._files = file_state.look(folder)
+
+    def read_event(self, event: Event) -> None:
+        if isinstance(event, ToolUse):
+            self._uses += 1
+            self._watch.read(event)
+
+    def check(self) -> str:
+        """Warn where it is due. Returns what was seen where the round must end, or ""."""
+        if self._uses == self._decided:
+            return ""
+        self._decided = self._uses
+        self._look()
+        self._note_arrival()
+        decision = self._watch.decide()
+        seen = self._mask(self._watch.seen)[:400]
+        if decision == "warn":
+            supervise.try_database(lambda: self._send(seen))
+        return f"ended early: {seen}" if decision == "end" and self._ends else ""
+
+    def close(self) -> None:
+        """The process has ended: a warning that it did not get is void, and no reason for another one."""
+        if (warning := self._warning) is not None:
+            supervise.try_database(lambda: progress_warnings.withdraw(warning))
+
+    def _look(self) -> None:
+        """Files that cannot be seen count as changed."""
+        if self._uses - self._looked < LOOK_EVERY and self._files is not None:
+            return
+        self._looked, before = self._uses, self._files
+        self._files = file_state.look(self._folder)
+        if self._files is None or self._files != before:
+            self._watch.files_changed()
+
+    def _send(self, seen: str) -> None:
+        self._warning = progress_warnings.send(self._session, seen, key=self._key)
+
+    def _note_arrival(self) -> None:
+        warning = self._warning
+        if warning is not None and warning.delivered_at is None:
+            supervise.try_database(lambda: self._read_arrival(warning))
+
+    def _read_arrival(self, warning: Message) -> None:
+        if Message.objects.filter(pk=warning.pk, delivered_at__isnull=False).exists():
+            warning.refresh_from_db()
+            self._watch.warning_arrived()
