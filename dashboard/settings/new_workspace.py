@@ -55,8 +55,8 @@ class WorkspaceForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("kind") == "command" and not cleaned.get("command"):
-            self.add_error("command", "A command agent needs a command: what to run in the entry's clone")
+        if (agent := agent_kinds.OF_CONFIG.get(cleaned.get("kind", ""))) and not cleaned.get("command"):
+            self.add_error("command", f"{agent} needs a command: what to run in the entry's clone")
         if cleaned.get("junit") and not cleaned.get("verify"):
             self.add_error("junit", "A JUnit file goes with a verify command")
         return cleaned

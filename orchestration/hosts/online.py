@@ -10,12 +10,11 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
+from orchestration.configuration.config import agent_kinds
 from orchestration.hosts.placing import Host, Need, choose, fitting
 from orchestration.models import Session, Worker
 from workspaces.machine import release
 from workspaces.models import Workspace
-
-COMMAND = "command"  # a kind that every host has: its program is in the config
 
 
 def hosts_of(workers: Iterable[dict[str, Any]], workspace_id: str) -> tuple[Host, ...]:
@@ -40,7 +39,7 @@ def _host(workers: list[dict[str, Any]], workspace_id: str) -> Host:
         free=max(slots - busy, 0),
         slots=slots,
         busy=busy,
-        agents=frozenset({COMMAND}.union(*(_parsed(worker["agents"]) for worker in able))),
+        agents=frozenset({*agent_kinds.OF_CONFIG}.union(*(_parsed(worker["agents"]) for worker in able))),
         labels=frozenset[str]().union(*(_parsed(worker["labels"]) for worker in able)),
         is_draining=any(worker["is_draining"] for worker in workers),
         problem=next(filter(None, problems), ""),

@@ -71,7 +71,7 @@ class CliStage:
         """Run one process to its end, or until `enough` is true, a person must act, or it waits for its provider."""
         (self.folder / "prompt.md").write_text(prompt)
         module = agents.for_kind(agent["kind"])
-        cli = clis.folder(module.TRAITS.binary)
+        cli = clis.folder(module.TRAITS.binary or agent["command"][0])
         env = {
             **BASE_ENVIRONMENT,
             "PATH": f"{cli}{os.pathsep}{BASE_ENVIRONMENT['PATH']}",

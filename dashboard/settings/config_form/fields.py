@@ -36,7 +36,7 @@ def agent(at: str) -> tuple[Field, ...]:
     kinds = tuple(agent_kinds.TITLES.items())
     return (
         Field(f"{at}.kind", "Agent", "The program that does the work.", "choice", choices=kinds),
-        Field(f"{at}.command", "Command", "Only for a command agent: a shell command, or an argument list in JSON.", "command"),
+        Field(f"{at}.command", "Command", "Only for a command or an ACP agent: a shell command, or an argument list in JSON.", "command"),
         Field(f"{at}.model", "Model", "The name that the agent uses. Empty: its default."),
         Field(f"{at}.args", "More arguments", "Added to the command line, one per line.", "lines"),
         Field(f"{at}.env", "Environment", "NAME=value, one per line. Values are hidden; a line that ends in … keeps its value. Store keys as secrets.", "env"),

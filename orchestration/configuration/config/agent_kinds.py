@@ -2,6 +2,7 @@
 
 TITLES = {
     "command": "Any command",
+    "acp": "Any ACP agent",
     "claude_code": "Claude Code",
     "codex": "Codex",
     "opencode": "opencode",
@@ -10,6 +11,8 @@ TITLES = {
     "aider": "aider",
     "mini_swe_agent": "mini-swe-agent",
 }
+OF_CONFIG = {"command": "A command agent", "acp": "An ACP agent"}
+"""The kinds whose program is `command` in the config, which every host has, at the start of a sentence."""
 
 KEYS = {
     "claude_code": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
@@ -30,4 +33,4 @@ def title(kind: str) -> str:
 
 def named(kind: str) -> str:
     """The name of an agent inside a sentence."""
-    return "your command" if kind == "command" else title(kind)
+    return {"command": "your command", "acp": "your ACP agent"}.get(kind) or title(kind)

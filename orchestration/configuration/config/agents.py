@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text
@@ -42,10 +42,23 @@ AgentChoice = Annotated[str, Field(pattern=LABEL)]
 Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100), AfterValidator(_variables)]
 
 
-class Agent(Part):
-    """An agent. `command` is for the kind of that name: an argument list, or a string run by `sh -c`.
+class AcpSettings(Part):
+    """The `settings` of an agent that speaks the Agent Client Protocol. `permissions`: the answer to each of its requests. `auth_method`, `mode`,
+    `options`: what the client chooses of those that the agent offers.
+    """
 
-    `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it.
+    permissions: Literal["allow", "deny"] = "allow"
+    auth_method: Annotated[str, Field(max_length=200)] | None = None
+    mode: Annotated[str, Field(max_length=200)] | None = None
+    options: Annotated[dict[str, bool | Annotated[str, Field(max_length=200)]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+
+
+class Agent(Part):
+    """An agent. `command` is for the kinds `command` and `acp`: an argument list, or a string run by `sh -c`.
+
+    `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it; for `acp` see AcpSettings.
     `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
     `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `fallback`: the names of the
     agents that take its work, in this order, while its provider limits, refuses or does not answer it.
@@ -69,6 +82,23 @@ class Agent(Part):
         if len(json.dumps(settings)) > MAX_SETTINGS_CHARS:
             raise ValueError(f"may have at most {MAX_SETTINGS_CHARS} characters as JSON")
         return settings
+
+    @model_validator(mode="after")
+    def _speaks_acp(self) -> "Agent":
+        if self.kind == "acp":
+            if not self.command:
+                raise ValueError('an ACP agent needs a command that starts it, such as ["opencode", "acp"]')
+            try:
+                _ = self.acp_settings
+            except ValidationError as error:
+                problem = error.errors()[0]
+                name = ".".join(map(str, problem["loc"]))
+                raise ValueError(f"settings.{name}: {problem['msg'].removeprefix('Value error, ')}") from None
+        return self
+
+    @property
+    def acp_settings(self) -> AcpSettings:
+        return AcpSettings.model_validate(self.settings)
 
 
 def _pays_an_answer(amount: Decimal) -> Decimal:

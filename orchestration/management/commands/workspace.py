@@ -47,7 +47,7 @@ class Command(BaseCommand):
         add.add_argument("--name", help="default: the folder's name")
         add.add_argument("--base-branch", help="default: the branch that is checked out")
         add.add_argument("--agent", choices=sorted(KINDS), default="command", type=lambda name: name.replace("-", "_"))
-        add.add_argument("--command", help="what the command agent runs, by sh -c")
+        add.add_argument("--command", help="what runs a command or an ACP agent, by sh -c")
         add.add_argument("--model", help="the model that the agent is to use")
         add.add_argument(
             "--secret", action="append", default=[], metavar="NAME", help="a variable of your environment that agents get, sealed"
@@ -94,8 +94,8 @@ class Command(BaseCommand):
     def _add(self, **options: Any) -> Workspace:
         if missing := [name for name in options["secret"] if not os.environ.get(name)]:
             raise CommandError(f"--secret {missing[0]}: there is no such variable in your environment")
-        if options["agent"] == "command" and not options["command"]:
-            raise CommandError("The command agent needs --command: what to run in the entry's clone")
+        if (agent := agent_kinds.OF_CONFIG.get(options["agent"])) and not options["command"]:
+            raise CommandError(f"{agent} needs --command: what to run in the entry's clone")
         config: dict[str, Any] = {"max_workers": options["max_workers"], "agent": {"kind": options["agent"]}}
         if options["command"]:
             config["agent"]["command"] = options["command"]

@@ -113,7 +113,7 @@ def _present(config: Config, role: Role) -> Agent | None:
 def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory: SessionDir) -> Task:
     """The task for a reader of a dead process's files. Without token and secrets: their seal may be broken by now."""
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.owner_id, agent.kind, role) if traits.binary else None
+    home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
     kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,

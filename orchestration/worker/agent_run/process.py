@@ -164,9 +164,9 @@ def _started(session: Session, launch: Launch, task: Task, directory: SessionDir
         task.working_copy,
         {**task.env, **launch.env},
         scratch=scratch,
-        home=task.home if traits.binary else None,
+        home=task.home if traits.has_home else None,
         files=directory.files,
-        logins=_logins(task.agent, task.env) if traits.binary else (),
+        logins=_logins(task.agent, task.env),
         endpoint=task.endpoint,
         questions=directory.questions if "MUSTER_QUESTIONS" in task.env else None,
     )
@@ -268,7 +268,7 @@ def _task(
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.owner_id, agent.kind, role) if traits.binary else None
+    home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
     extra = {**agent.env, **values}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)

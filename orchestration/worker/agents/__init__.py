@@ -4,11 +4,12 @@ To add one: a package of the shape in shared/interface.py, and a row here (docs/
 """
 
 from orchestration.configuration import Config
-from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
+from orchestration.worker.agents import acp, aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.worker.agents.shared.interface import Kind
 
 KINDS: dict[str, Kind] = {
     "command": command,
+    "acp": acp,
     "claude_code": claude_code,
     "codex": codex,
     "opencode": opencode,
@@ -25,5 +26,6 @@ def for_kind(kind: str) -> Kind:
 
 
 def binaries(config: Config) -> list[str]:
-    """The programs of a workspace's agents; none for a command."""
-    return [program for agent in config.every_agent if (program := for_kind(agent.kind).TRAITS.binary)]
+    """The programs of a workspace's agents, apart from those that its config names."""
+    traits = [for_kind(agent.kind).TRAITS for agent in config.every_agent]
+    return [program for each in traits for program in (each.binary, *each.programs) if program]

@@ -70,7 +70,7 @@ def test_without_words_its_name_is_the_folders_and_the_budget_fifty(tmp_path: Pa
     ("words", "sentence"),
     [
         (["--command", "true", "--secret", "NOT_THERE"], "--secret NOT_THERE: there is no such variable in your environment"),
-        ([], "The command agent needs --command"),
+        ([], "A command agent needs --command"),
         (["--command", "true", "--junit", "x.xml"], "--junit goes with --verify"),
         (["--command", "true", "--budget", "0.00000001"], "--budget and --cap: "),
         (["--command", "true", "--base-branch", "none"], "base_branch: "),

@@ -21,6 +21,7 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     "qwen": (_OPENAI, _ANTHROPIC, _GOOGLE, "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "chat.qwen.ai", "portal.qwen.ai"),
     "aider": (_OPENAI, _ANTHROPIC, _GOOGLE, "openrouter.ai", "api.deepseek.com"),
     "mini_swe_agent": (_OPENAI, _ANTHROPIC, _GOOGLE, "openrouter.ai"),
+    "acp": (),
 }  # fmt: skip
 
 URL = re.compile(r"https?://[^\s\"'<>]+")

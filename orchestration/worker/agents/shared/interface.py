@@ -85,6 +85,7 @@ class Traits:
     `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
     `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
     `receives`: a message reaches it while it works.
+    `programs`: what its sandbox shows too.
     `changes_files`: False for an agent that may succeed without a changed file.
     """
 
@@ -101,6 +102,12 @@ class Traits:
     receives: bool = False
     kill_sequence: tuple[Step, ...] = ()
     ignored_prefixes: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+
+    @property
+    def has_home(self) -> bool:
+        """It has a folder of its own for settings and conversations, kept between rounds. A plain command has none."""
+        return bool(self.binary) or self.resumes
 
 
 class Reader(Protocol):
