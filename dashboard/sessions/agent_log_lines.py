@@ -13,6 +13,7 @@ MAX_LENGTH = 300
 # Arguments of a tool that describe its use, the most specific first.
 TOOL_FIELDS = ("file_path", "notebook_path", "path", "filePath", "command", "pattern", "query", "url", "description", "prompt")
 EDITS = frozenset({"edit", "write", "multiedit", "notebookedit", "write_file", "replace", "patch", "apply_patch", "file_change"})
+ACP_KINDS = {"edit": "edit", "delete": "edit", "move": "edit", "execute": "shell"}
 SHELLS = frozenset({"bash", "shell", "run_shell_command", "command_execution"})
 
 
@@ -34,13 +35,34 @@ def read(line: str) -> LogSentence | None:
         return None
     if not isinstance(payload, dict):
         return None
-    for reader in (_protocol, _blocks, _item, _part, _gemini, _end):
+    for reader in (_acp, _protocol, _blocks, _item, _part, _gemini, _end):
         if result := reader(payload):
             return LogSentence(result[0], " ".join(result[1].split())[:MAX_LENGTH])
     return None
 
 
 Reader = Callable[[Mapping[str, Any]], tuple[str, str] | None]
+
+
+def _acp(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Our client of the Agent Client Protocol."""
+    title = _text(payload.get("title"))
+    match payload.get("type"):
+        case "started" if "can_go_on" in payload:
+            agent = _text(payload.get("agent")) or "The agent"
+            return "begins", f"{agent} begins, {_text(payload.get('model')) or 'model not named'}"
+        case "tool" if "status" in payload:
+            status = _text(payload.get("status"))
+            kind = ACP_KINDS.get(_text(payload.get("kind")), "tool")
+            return {"completed": "result", "failed": "trouble"}.get(status, kind), f"{title} {status.replace('_', ' ')}"
+        case "permission":
+            allowed = _text(payload.get("kind")).startswith("allow")
+            return ("tool", f"Allowed: {title}") if allowed else ("trouble", f"Not allowed: {title}")
+        case "cost" if "total" in payload:
+            return "cost", f"The conversation has cost {payload['total']} {_text(payload.get('currency'))}"
+        case "error" if "step" in payload:
+            return "trouble", f"{_text(payload.get('step'))}: {_text(payload.get('message'))}"
+    return None
 
 
 def _protocol(payload: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -24,6 +24,7 @@ from orchestration.sessions.folders import session_dir
 from orchestration.sessions.sandbox import Sandboxes
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.worker import host_faults
+from orchestration.worker.agents.acp import launch
 from workspaces.models import Workspace
 
 TRIAL_S = 10.0
@@ -42,6 +43,8 @@ def of(agent: Agent, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, 
     with _folder(workspace, sandboxes) as folder:
         variables = _variables(agent, workspace, folder, strict.cwd(folder))
         command = [*supervise.argv_of(agent.command), *agent.args]
+        if agent.kind == "acp":
+            command = launch.trial(agent, strict.cwd(folder))
         code, output = host_faults.run_inside(strict, command, variables, folder=folder, timeout_s=TRIAL_S)
     return _judged(agent, sandboxes, code, output)
 

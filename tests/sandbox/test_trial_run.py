@@ -20,6 +20,7 @@ from tests.factories import ANA, a_token, a_workspace
 from tests.orchestration.worker.sessions.shop import Shop
 
 Make = Callable[..., Shop]
+TINY = Path(__file__).parents[1] / "orchestration/worker/agents/acp_agent.py"
 
 
 @pytest.fixture
@@ -61,6 +62,18 @@ def test_a_file_that_it_opens_is_named(shop: Make, home: Path) -> None:
     (home / "data.json").write_text("{}")
     ok, message = checked(shop(an_agent(home, f"open('{home}/data.json')\n")))
     assert not ok and f"does not show {home}/data.json" in message
+
+
+def test_an_acp_agent_is_asked_who_it_is(shop: Make, home: Path) -> None:
+    (home / "script.json").write_text('{"turns": []}')
+    ok, message = checked(shop(agent={"kind": "acp", "command": [sys.executable, str(TINY), f"{home}/script.json"]}))
+    assert ok and "exit code" not in message
+
+
+def test_a_program_that_speaks_no_acp_is_named(shop: Make, home: Path) -> None:
+    an_agent(home, "pass\n")
+    _, message = checked(shop(agent={"kind": "acp", "command": [sys.executable, f"{home}/agents/mine.py"]}))
+    assert "ended with exit code 1" in message and "the agent ended with exit code 0" in message
 
 
 def test_what_lies_next_to_a_silent_agent_is_named(shop: Make, home: Path) -> None:

@@ -97,6 +97,11 @@ OPENCODE = {"type": "tool_use", "part": {"tool": "bash", "state": {"status": "co
         (OPENCODE, "shell", "bash runs the tests"),
         ({"type": "tool_use", "tool_name": "read_file", "parameters": {"path": "x"}}, "tool", "read_file x"),
         ({"type": "result", "is_error": True, "result": "quota"}, "trouble", "quota"),
+        ({"type": "started", "can_go_on": True, "agent": "Tiny 1.2", "model": "m"}, "begins", "Tiny 1.2 begins, m"),
+        ({"type": "tool", "title": "pytest", "kind": "execute", "status": "in_progress"}, "shell", "pytest in progress"),
+        ({"type": "permission", "title": "rm x", "kind": "reject_once"}, "trouble", "Not allowed: rm x"),
+        ({"type": "cost", "total": 0.5, "currency": "USD"}, "cost", "The conversation has cost 0.5 USD"),
+        ({"type": "error", "step": "session/new", "message": "log in"}, "trouble", "session/new: log in"),
     ],
 )
 def test_an_agents_line_is_a_row_with_its_raw_text_inside(line: dict[str, object], kind: str, summary: str) -> None:

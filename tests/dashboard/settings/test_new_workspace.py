@@ -87,6 +87,7 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
         ({"max_workers": "0"}, "greater than or equal to 1"),
         ({"max_workers": "9" * 30}, "less than or equal"),
         ({"command": ""}, "A command agent needs a command"),
+        ({"kind": "acp", "command": ""}, "An ACP agent needs a command"),
         ({"kind": "skynet"}, "Select a valid choice"),
         ({"junit": "../x", "verify": "true"}, "Must lie inside the clone"),
         ({"junit": "x.xml"}, "goes with a verify command"),

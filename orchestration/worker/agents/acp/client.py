@@ -119,6 +119,8 @@ async def _turn(agent: Any, process: Any, listener: Listener, options: dict[str,
         session_id = await _until(stop, _opened(agent, options))
         if session_id is None:
             return CANCELLED
+        if "prompt_file" not in options:
+            return 0
         return await _prompted(agent, listener, session_id, options["prompt_file"], stop)
     except Failed as failed:
         emit("error", step=failed.step, code=failed.code, message=str(failed)[:2000])
@@ -145,6 +147,8 @@ async def _opened(agent: Any, options: dict[str, Any]) -> str:
     info = schema.Implementation(name="muster", version=options.get("version", "0"))
     with _step("initialize"):
         known = await agent.initialize(protocol_version=acp.PROTOCOL_VERSION, client_info=info)
+    if "prompt_file" not in options:  # a trial run, without a network
+        return ""
     if method := options.get("auth_method"):
         with _step("authenticate"):
             await agent.authenticate(method_id=method)
@@ -202,8 +206,9 @@ async def _prompted(agent: Any, listener: Listener, session_id: str, prompt_file
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait({turn, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
+    is_cancelled = not turn.done()
     try:
-        if not turn.done():
+        if is_cancelled:
             await agent.cancel(session_id=session_id)
             await asyncio.wait({turn}, timeout=CANCEL_S)
         if not turn.done():
@@ -215,9 +220,9 @@ async def _prompted(agent: Any, listener: Listener, session_id: str, prompt_file
         text = listener.flush()
     emit(
         "result",
-        ok=ended.stop_reason == "end_turn",
+        ok=ended.stop_reason == "end_turn" and not is_cancelled,
         summary=text,
-        stop_reason=ended.stop_reason,
+        stop_reason="cancelled" if is_cancelled else ended.stop_reason,  # some say end_turn
         usage=ended.usage.model_dump(exclude_none=True, exclude={"field_meta"}) if ended.usage else None,
         meta=ended.field_meta,
     )

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from orchestration.configuration import Agent
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions import supervise
 from orchestration.worker.agents.acp.reader import Reader
@@ -43,17 +44,23 @@ def reader(task: Task) -> Reader:
 
 
 def _launch(task: Task, **conversation: Any) -> Launch:
+    return Launch(_client(task.agent, task.cwd, prompt_file=str(task.prompt_file), **conversation))
+
+
+def trial(agent: Agent, cwd: Path) -> list[str]:
+    """The command that only asks the agent who it is."""
+    return _client(agent, cwd)
+
+
+def _client(agent: Agent, cwd: Path, **options: Any) -> list[str]:
     """Raises ValueError without a command."""
-    agent = task.agent
     if agent.command is None:
         raise ValueError("agent.command is not set: it starts the agent, such as opencode acp")
-    options = {
+    options |= {
         "command": [*supervise.argv_of(agent.command), *agent.args],
-        "cwd": str(task.cwd),
-        "prompt_file": str(task.prompt_file),
+        "cwd": str(cwd),
         "model": agent.model or "",
         "version": release.NUMBER,
         **agent.acp_settings.model_dump(exclude_none=True),
-        **conversation,
     }
-    return Launch([sys.executable, "-I", str(CLIENT), json.dumps(options)])
+    return [sys.executable, "-I", str(CLIENT), json.dumps(options)]

@@ -89,8 +89,7 @@ class Agent:
                 case ["stop", reason]:
                     pass
                 case ["hang"]:
-                    await self.cancelled.wait()
-                    reason = "cancelled"
+                    await self.cancelled.wait()  # and some agents say that they ended the turn
                 case _ if not self.cancelled.is_set():
                     await self.play(session_id, *step)
         return schema.PromptResponse(stop_reason=reason, usage=usage, field_meta=meta)
