@@ -70,7 +70,7 @@ def test_a_host_has_what_any_of_its_workers_has_and_its_problem_where_none_has_s
     a_worker(slots=4, host="one", agents={"aider": "2"}, labels=["old"], version="0.1.9")
     a_worker(slots=0, host="two", problem="Its disk is nearly full", unreachable={"another": "no route"})
     single, two = online.hosts_of(online._rows(), shop.pk)
-    kinds = frozenset({"command", "codex", "gemini"})
+    kinds = frozenset({"command", "acp", "codex", "gemini"})
     assert single == Host("one", "one", free=2, slots=2, busy=0, agents=kinds, labels=frozenset({"gpu", "eu"}))
     assert (two.problem, two.takes) == ("Its disk is nearly full", False)
 
