@@ -27,6 +27,7 @@ from pathlib import Path
 
 MODULES = {
     "budget.ledger.booking",
+    "orchestration.dialogue.progress_warnings",
     "orchestration.dialogue.questions",
     "orchestration.sessions.metering",
     "orchestration.backlog.entry_state",
