@@ -5,7 +5,8 @@ models. A program that is missing concerns no credential: it is named in place o
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from orchestration.configuration.config import agent_kinds
@@ -30,7 +31,7 @@ def family(model: str | None) -> str:
 def credential(agent: Agent, name: str, config: Config, secrets: Collection[str]) -> str:
     """The name of the credential that an agent of the config uses: its variable, or the login of its program. Agents with one value in their
     env have one credential; a secret of the workspace is one, whatever agent uses it. `secrets`: their names."""
-    address = next((value for variable, value in sorted(agent.env.items()) if variable.endswith(_ADDRESSES) and value), "")
+    address = _address(agent)
     at = f" at {_place(address)}" if address else ""
     for variable in _variables(agent):
         if variable in secrets:
@@ -71,6 +72,23 @@ def _variables(agent: Agent) -> list[str]:
     provider, has_provider, _ = (agent.model or "").partition("/")
     first = {"google": "GEMINI"}.get(provider.lower(), provider.upper()) if has_provider else ""
     return sorted(agent_kinds.KEYS.get(agent.kind, ()), key=lambda variable: not (first and variable.startswith(f"{first}_")))
+
+
+def _address(agent: Agent) -> str:
+    """The first address that its env or its settings name, in these that of its model's provider. Empty: its program's own."""
+    in_env = [value for variable, value in sorted(agent.env.items()) if variable.endswith(_ADDRESSES) and value]
+    provider = str(agent.settings.get("model_provider") or (agent.model or "").partition("/")[0])
+    in_settings = sorted(_addresses(agent.settings, ()), key=lambda named: provider not in named[0])
+    return next(iter([*in_env, *(value for _, value in in_settings)]), "")
+
+
+def _addresses(settings: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The base URLs in a program's settings, with the keys that lead there."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _addresses(value, (*path, str(key)))
+        elif isinstance(value, str) and value and str(key).lower().replace("_", "") == "baseurl":
+            yield path, value
 
 
 def _place(address: str) -> str:

@@ -65,6 +65,18 @@ def test_another_address_is_another_credential_and_its_password_is_not_shown(add
     assert credentials({"agent": {"kind": "claude_code", "env": env}}, "ANTHROPIC_API_KEY") == {"": f"ANTHROPIC_API_KEY{place}"}
 
 
+def test_an_address_in_the_settings_counts_that_of_the_models_provider_first() -> None:
+    providers = {
+        "one": {"options": {"baseURL": "http://one/v1"}},
+        "two": {"base_url": "http://two/v1"},
+        "empty": {"base_url": ""},
+    }
+    agent = {"kind": "opencode", "model": "two/gpt-5", "settings": {"provider": providers}}
+    assert credentials({"agent": agent}) == {"": "login of opencode at two/v1"}
+    agent = {"kind": "codex", "settings": {"model_provider": "one", "model_providers": providers}}
+    assert credentials({"agent": agent}) == {"": "login of Codex at one/v1"}
+
+
 @pytest.mark.parametrize(("model", "name"), [("openai/gpt-5", "OPENAI_API_KEY"), ("google/gemini-3", "GEMINI_API_KEY"), (None, "ANTHROPIC_API_KEY")])  # fmt: skip
 def test_of_several_variables_that_of_the_models_provider_is_used(model: str | None, name: str) -> None:
     secrets = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
