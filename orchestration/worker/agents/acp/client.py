@@ -21,6 +21,7 @@ from acp import schema
 
 MAX_MESSAGE_BYTES = 50 * 2**20
 MAX_TEXT = 1_000_000
+MAX_TOOL_TEXT = 20_000
 CANCEL_S = 2.0  # for the answer to a cancelled turn; the kill sequence waits as long
 LEAVE_S = 0.5  # for the end of the agent's process once its stdin is closed
 ALIVE_S = 10.0
@@ -46,6 +47,7 @@ class Listener:
         self._kinds = ("allow_once", "allow_always") if permissions == "allow" else ("reject_once", "reject_always")
         self._text: list[str] = []
         self._shown: set[tuple[str, str]] = set()
+        self._inputs: dict[str, tuple[str, Any]] = {}
         self._alive_at = time.monotonic()
         self.is_prompted = False
 
@@ -74,11 +76,19 @@ class Listener:
             self._think()
 
     def _tool(self, update: schema.ToolCallStart | schema.ToolCallProgress) -> None:
-        """Each state once: the agent may repeat it with every line of a tool's output."""
-        status = update.status or "pending"
-        if status != "pending" and (update.tool_call_id, status) not in self._shown:
-            self._shown.add((update.tool_call_id, status))
-            emit("tool", id=update.tool_call_id[:100], title=(update.title or "")[:300], kind=update.kind or "", status=status)
+        """Each state once: the agent may repeat it with every line of a tool's output. The end has the tool's input and output."""
+        id_, status = update.tool_call_id, update.status or "pending"
+        kind, given = self._inputs.get(id_, ("", None))
+        self._inputs[id_] = kind, given = update.kind or kind, update.raw_input or given
+        if status == "pending" or (id_, status) in self._shown:
+            return
+        self._shown.add((id_, status))
+        fields: dict[str, Any] = {"id": id_[:100], "title": (update.title or "")[:300], "kind": kind, "status": status}
+        if status in ("completed", "failed"):
+            blocks = [getattr(getattr(each, "content", None), "text", "") or "" for each in update.content or []]
+            arguments = given if len(json.dumps(given, default=str)) < MAX_TOOL_TEXT else str(given)[:MAX_TOOL_TEXT]
+            fields |= {"arguments": arguments or fields["title"], "answer": "\n".join(blocks)[-MAX_TOOL_TEXT:]}
+        emit("tool", **fields)
 
     def _think(self) -> None:
         """A sign of life while the agent thinks, which is long and of no use to a person."""

@@ -17,6 +17,7 @@ from orchestration.worker.agents.shared.events import Discrepancy, Event, Failur
 from orchestration.worker.agents.shared.interface import Task, Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, objects, parse_object, text, usd
 from orchestration.worker.agents.shared.token_counts import model_name
+from orchestration.worker.agents.shared.tool_uses import tool_use
 
 AUTH_REQUIRED = -32000
 BUSY = ("rate_limited", "overloaded")
@@ -185,6 +186,8 @@ class Reader:
         self._completed += status == "completed"
         if status != "completed":
             yield Text(words.strip() if status == "in_progress" else f"{words.strip()}: {status}")
+        if "answer" in record:
+            yield tool_use(record.get("kind"), record.get("arguments"), record.get("answer"))
 
     def _log(self, line: str) -> Iterator[Event]:
         """Its stderr: the only sign that it waits for its provider, if it logs that. A host that it cannot reach may be any."""

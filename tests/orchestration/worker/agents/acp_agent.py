@@ -102,6 +102,7 @@ class Agent:
                 await self.update(session_id, acp.update_agent_thought_text(values[0]))
             case "tool":
                 call = {"tool_call_id": values[0], "title": values[0], "status": values[1], "kind": "edit"}
+                call |= {"raw_input": {"path": "ok"}, "content": [acp.tool_content(acp.text_block("written"))]}
                 await self.update(session_id, schema.ToolCallStart(session_update="tool_call", **call))
             case "ask":
                 options = [("once", "allow_once"), ("no", "reject_once")]

@@ -18,7 +18,7 @@ from orchestration.sessions import metering
 from orchestration.worker.agents import acp
 from orchestration.worker.agents.acp import client
 from orchestration.worker.agents.acp.reader import Reader
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Text, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Text, ToolUse, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Task, Thread
 from tests.orchestration.worker.agents.recorded import a_task, of_kind
 
@@ -97,6 +97,7 @@ def test_a_turn_is_text_tools_and_the_cost_that_the_agent_reports(play: Play) ->
     played = play([*WORK, ["cost", 0.036]])
     assert played.costs == [36_000] and not played.failures
     assert [event.text for event in played.of(Text)] == ["I write.", "Done."]
+    assert played.of(ToolUse) == [ToolUse("edit", '{"path": "ok"}', "written")]
     assert played.of(Finished) == [Finished(True, "Done.")]
     assert ["prompt", "Do it"] in played.asked
 
