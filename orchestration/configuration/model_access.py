@@ -57,7 +57,12 @@ def concerned(code: str, access: ModelAccess, agent: Agent) -> ModelAccess:
 
 
 def program(agent: Agent) -> ModelAccess:
-    return ModelAccess(f"program of {agent_kinds.title(agent.kind)}", ALL_MODELS)
+    own = (
+        agent_kinds.title(agent.kind)
+        if agent.command is None
+        else str(agent.command if isinstance(agent.command, str) else agent.command[0])
+    )
+    return ModelAccess(f"program of {own}"[:MAX_CHARS], ALL_MODELS)
 
 
 def needed(agents: Iterable[tuple[Agent, ModelAccess]]) -> frozenset[ModelAccess]:

@@ -81,7 +81,7 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
 
 
 def asked_for_agents(workspace_id: str) -> dict[str, int]:
-    """How many entries that are not done ask for each agent; the empty name is the usual agent's. One query."""
+    """The number of entries that are not done, by the agent that they ask for; the empty name is the usual agent's. One query."""
     waiting = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
     return dict(waiting.order_by().values_list("agent").annotate(entries=Count("pk")))
 

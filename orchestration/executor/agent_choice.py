@@ -45,7 +45,7 @@ class Agents:
         return self.terms.get(name, Terms(chain=(name,)))
 
     def closed(self, name: str, at_work: Collection[str]) -> Trouble | None:
-        """Why no session may start with this agent: a circuit breaker that waits longest, or that another session tries. `at_work`: the names
+        """The trouble that lets no session start with this agent: a circuit breaker that waits longest, or that another session tries. `at_work`: the names
         of the agents that have sessions."""
         needed = self.of(name).needed
         matches = [(access, trouble) for access, trouble in self.troubles.items() if access in needed]
@@ -69,7 +69,7 @@ class Agents:
 
 
 def sentence(closed: Iterable[tuple[str, Trouble]], *, among_several: bool) -> str:
-    """Why no agent may start. `among_several`: the config has more than one, so each is named."""
+    """The reason of an entry whose agents are all closed. `among_several`: the config has more than one, so each is named."""
     parts = []
     for name, trouble in closed:
         when = f"Tried again in {soon(trouble.wait_s)}." if trouble.wait_s > 0 else "One session is trying it now."

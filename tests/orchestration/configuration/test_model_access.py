@@ -77,6 +77,14 @@ def test_an_address_in_the_settings_counts_that_of_the_models_provider_first() -
     assert credentials({"agent": agent}) == {"": "login of Codex at one/v1"}
 
 
+def test_a_program_is_that_of_the_command_or_of_the_kind() -> None:
+    read = Config.model_validate({"agent": {"command": ["/opt/one", "run"]}, "agents": {"codex": {"kind": "codex"}}})
+    assert [model_access.program(agent).credential for agent in read.by_name.values()] == [
+        "program of /opt/one",
+        "program of Codex",
+    ]
+
+
 @pytest.mark.parametrize(("model", "name"), [("openai/gpt-5", "OPENAI_API_KEY"), ("google/gemini-3", "GEMINI_API_KEY"), (None, "ANTHROPIC_API_KEY")])  # fmt: skip
 def test_of_several_variables_that_of_the_models_provider_is_used(model: str | None, name: str) -> None:
     secrets = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
