@@ -196,7 +196,7 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         samples(client, secret)
 
 

@@ -32,8 +32,11 @@ class Section:
 
 
 def agent(at: str) -> tuple[Field, ...]:
-    """The fields of the agent at this key."""
+    """The fields of the agent at this key. One that reviews or proposes has no fallback."""
     kinds = tuple(agent_kinds.TITLES.items())
+    fallback = Field(
+        f"{at}.fallback", "Fallback", "Names of agents that work while its provider does not serve it, one per line.", "lines"
+    )
     return (
         Field(f"{at}.kind", "Agent", "The program that does the work.", "choice", choices=kinds),
         Field(f"{at}.command", "Command", "Only for a command or an ACP agent: a shell command, or an argument list in JSON.", "command"),
@@ -45,6 +48,7 @@ def agent(at: str) -> tuple[Field, ...]:
         Field(f"{at}.timeout_s", "Session timeout", "The session then ends and its work is kept.", "int", "seconds"),
         Field(f"{at}.idle_timeout_s", "Idle timeout", "A session without output ends after this.", "int", "seconds"),
         Field(f"{at}.provider_patience_s", "Provider timeout", "How long a session waits for its provider; after that the entry waits.", "int", "seconds"),
+        *(() if at.endswith(".agent") else (fallback,)),
     )  # fmt: skip
 
 
