@@ -16,29 +16,34 @@ LOOK_EVERY = 4
 
 
 class ProgressWatch:
-    """One round of one session, through all processes of its agent. `ends`: it may end the round, and not only warn."""
+    """One round of one session, through all processes of its agent. `ends`: it may end the round, and not only warn. It reads nothing before the
+    first tool: an agent without tools costs it nothing."""
 
     def __init__(self, session: Session, folder: Path, mask: Mask, *, receives: bool, ends: bool) -> None:
-        before = rounds.newest_judged(session.owner_id)
         self._session, self._folder, self._mask, self._ends = session, folder, mask, ends
-        self._key = f"warning after round {before.number if before else 0}"
-        self._warning = progress_warnings.known(session.owner_id, self._key)
-        findings: Sequence[str] = before.findings if before is not None else ()
-        self._watch = RoundWatch(failing_names(findings), receives=receives, was_warned=self._warning is not None)
+        self._receives = receives
+        self._key = ""
+        self._warning: Message | None = None
+        self._watch: RoundWatch | None = None
+        self._unread: list[ToolUse] = []
         self._uses = 0
         self._decided = self._looked = 0
-        self._files = file_state.look(folder)
+        self._files: file_state.FileState | None = None
 
     def read_event(self, event: Event) -> None:
         if isinstance(event, ToolUse):
             self._uses += 1
-            self._watch.read(event)
+            self._unread.append(event)
 
     def check(self) -> str:
         """Warn where it is due. Returns what was seen where the round must end, or ""."""
-        if self._uses == self._decided:
+        if self._uses == self._decided or not (self._watch or supervise.try_database(self._begin)):
             return ""
+        assert self._watch is not None
         self._decided = self._uses
+        for use in self._unread:
+            self._watch.read(use)
+        self._unread.clear()
         self._look()
         self._note_arrival()
         decision = self._watch.decide()
@@ -46,6 +51,14 @@ class ProgressWatch:
         if decision == "warn":
             supervise.try_database(lambda: self._send(seen))
         return f"ended early: {seen}" if decision == "end" and self._ends else ""
+
+    def _begin(self) -> None:
+        before = rounds.newest_judged(self._session.owner_id)
+        self._key = f"warning after round {before.number if before else 0}"
+        self._warning = progress_warnings.known(self._session.owner_id, self._key)
+        findings: Sequence[str] = before.findings if before is not None else ()
+        self._files = file_state.look(self._folder)
+        self._watch = RoundWatch(failing_names(findings), receives=self._receives, was_warned=self._warning is not None)
 
     def close(self) -> None:
         """The process has ended: a warning that it did not get is void, and no reason for another one."""

@@ -98,5 +98,16 @@ def test_a_file_that_changes_is_progress(session: Session, tmp_path: Path) -> No
 
 def test_without_a_database_it_goes_on(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = a_watch(session, tmp_path)
+    see(progress, 1)
     monkeypatch.setattr(supervise, "try_database", lambda _: False)
-    assert see(progress, 47) == [] and see(progress, 1)[0].startswith("ended early"), "as one that gets no message"
+    assert see(progress, 46) == [] and see(progress, 1)[0].startswith("ended early"), "as one that gets no message"
+
+
+def test_tools_that_were_used_while_the_database_was_away_are_read_afterwards(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = a_watch(session, tmp_path, receives=False)
+    with monkeypatch.context() as away:
+        away.setattr(supervise, "try_database", lambda _: False)
+        assert see(progress, 47) == []
+    assert see(progress, 1)[0].startswith("ended early: the same call 48 times")
