@@ -37,17 +37,20 @@ class ProgressWatch:
 
     def check(self) -> str:
         """Warn where it is due. Returns what was seen where the round must end, or ""."""
-        if self._uses == self._decided or not (self._watch or supervise.try_database(self._begin)):
+        if self._uses == self._decided:
             return ""
-        assert self._watch is not None
+        if self._watch is None:
+            supervise.try_database(self._begin)
+        if (watch := self._watch) is None:
+            return ""
         self._decided = self._uses
         for use in self._unread:
-            self._watch.read(use)
+            watch.read(use)
         self._unread.clear()
-        self._look()
-        self._note_arrival()
-        decision = self._watch.decide()
-        seen = self._mask(self._watch.seen)[:400]
+        self._look(watch)
+        self._note_arrival(watch)
+        decision = watch.decide()
+        seen = self._mask(watch.seen)[:400]
         if decision == "warn":
             supervise.try_database(lambda: self._send(seen))
         return f"ended early: {seen}" if decision == "end" and self._ends else ""
@@ -65,24 +68,25 @@ class ProgressWatch:
         if (warning := self._warning) is not None:
             supervise.try_database(lambda: progress_warnings.withdraw(warning))
 
-    def _look(self) -> None:
+    def _look(self, watch: RoundWatch) -> None:
         """Files that cannot be seen count as changed."""
         if self._uses - self._looked < LOOK_EVERY and self._files is not None:
             return
         self._looked, before = self._uses, self._files
         self._files = file_state.look(self._folder)
         if self._files is None or self._files != before:
-            self._watch.files_changed()
+            watch.files_changed()
 
     def _send(self, seen: str) -> None:
         self._warning = progress_warnings.send(self._session, seen, key=self._key)
 
-    def _note_arrival(self) -> None:
+    def _note_arrival(self, watch: RoundWatch) -> None:
         warning = self._warning
         if warning is not None and warning.delivered_at is None:
-            supervise.try_database(lambda: self._read_arrival(warning))
+            supervise.try_database(lambda: _read_arrival(warning, watch))
 
-    def _read_arrival(self, warning: Message) -> None:
-        if Message.objects.filter(pk=warning.pk, delivered_at__isnull=False).exists():
-            warning.refresh_from_db()
-            self._watch.warning_arrived()
+
+def _read_arrival(warning: Message, watch: RoundWatch) -> None:
+    if Message.objects.filter(pk=warning.pk, delivered_at__isnull=False).exists():
+        warning.refresh_from_db()
+        watch.warning_arrived()

@@ -276,7 +276,7 @@ def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, work
     few = statements(ana, at(workspace))
     workspace_setup.configure(workspace, {"verify": checks}, by=seed.ANA)
     assert statements(ana, at(workspace)) == few <= 12
-    assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1450
+    assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1400
 
 
 @pytest.mark.parametrize("role", ["planner", "expander", "orchestrator"])
