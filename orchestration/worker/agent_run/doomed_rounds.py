@@ -41,16 +41,16 @@ class ProgressWatch:
             return ""
         if self._watch is None:
             supervise.try_database(self._begin)
-        if (watch := self._watch) is None:
+        if (round_watch := self._watch) is None:
             return ""
         self._decided = self._uses
         for use in self._unread:
-            watch.read(use)
+            round_watch.read(use)
         self._unread.clear()
-        self._look(watch)
-        self._note_arrival(watch)
-        decision = watch.decide()
-        seen = self._mask(watch.seen)[:400]
+        self._look(round_watch)
+        self._note_arrival(round_watch)
+        decision = round_watch.decide()
+        seen = self._mask(round_watch.seen)[:400]
         if decision == "warn":
             supervise.try_database(lambda: self._send(seen))
         return f"ended early: {seen}" if decision == "end" and self._ends else ""
@@ -68,25 +68,25 @@ class ProgressWatch:
         if (warning := self._warning) is not None:
             supervise.try_database(lambda: progress_warnings.withdraw(warning))
 
-    def _look(self, watch: RoundWatch) -> None:
+    def _look(self, round_watch: RoundWatch) -> None:
         """Files that cannot be seen count as changed."""
         if self._uses - self._looked < LOOK_EVERY and self._files is not None:
             return
         self._looked, before = self._uses, self._files
         self._files = file_state.look(self._folder)
         if self._files is None or self._files != before:
-            watch.files_changed()
+            round_watch.files_changed()
 
     def _send(self, seen: str) -> None:
         self._warning = progress_warnings.send(self._session, seen, key=self._key)
 
-    def _note_arrival(self, watch: RoundWatch) -> None:
+    def _note_arrival(self, round_watch: RoundWatch) -> None:
         warning = self._warning
         if warning is not None and warning.delivered_at is None:
-            supervise.try_database(lambda: _read_arrival(warning, watch))
+            supervise.try_database(lambda: _read_arrival(warning, round_watch))
 
 
-def _read_arrival(warning: Message, watch: RoundWatch) -> None:
+def _read_arrival(warning: Message, round_watch: RoundWatch) -> None:
     if Message.objects.filter(pk=warning.pk, delivered_at__isnull=False).exists():
         warning.refresh_from_db()
-        watch.warning_arrived()
+        round_watch.warning_arrived()
