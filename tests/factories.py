@@ -103,10 +103,8 @@ def an_open_breaker(
     """The provider of this agent of the config serves nobody. `name`: empty for the usual agent."""
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
     access = model_access.of_agent(config.by_name[name], name, config, ())
-    times = {"since": now(), "until": now()} | more
-    return ProviderBreaker.objects.create(
-        workspace=workspace, credential=access.credential, family=access.family, code=code, message=message, count=3, **times
-    )
+    columns = {"credential": access.credential, "family": access.family, "since": now(), "until": now()} | more
+    return ProviderBreaker.objects.create(workspace=workspace, code=code, message=message, count=3, **columns)
 
 
 def a_session(entry: Entry) -> Session:

@@ -11,7 +11,7 @@ FILES = tuple(
 )
 CASES = ("test_dates_are_parsed", "test_empty_input", "test_rates_are_rounded", "test_unknown_zone", "test_sorted_by_name")
 BASE_TOKENS, STEP_TOKENS = 14_000, 700
-"""Of a first request, and what each step adds to the next."""
+"""The size of a first request, and what each step adds to the next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from budget.amounts import MICRO
 from budget.models import Category, Project, UsageTotal
 from orchestration.metrics import backups, entry_counts, hosts, outcome_counts
 from orchestration.metrics.families import Metric, new
-from orchestration.models import Entry, Executor, Integration, Landing, ProviderBreaker, Session
+from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
 
 NONE = "none"
@@ -96,14 +96,13 @@ class Collector:
     def _executors(self) -> Iterator[Metric]:
         running = new("muster_executor_running")
         breakers = new("muster_circuit_breaker_open")
-        providers: defaultdict[str, set[str]] = defaultdict(set)
-        for workspace, code in (
-            ProviderBreaker.objects.filter(workspace__in=self._ids).exclude(code="").values_list("workspace", "code")
-        ):
-            providers[workspace].add(code)
-        for row in Executor.objects.filter(pk__in=self._ids):
-            running.add_metric([row.pk, row.state], row.state == Executor.State.RUNNING)
-            for code in sorted(providers[row.pk]) or [""]:
-                breakers.add_metric([row.pk, "provider", code or NONE], bool(code))
-            breakers.add_metric([row.pk, "repository", row.repository_code or NONE], bool(row.repository_code))
+        codes: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        columns = ("pk", "state", "repository_code", "workspace__provider_breakers__code")
+        for pk, state, repository, provider in Executor.objects.filter(pk__in=self._ids).values_list(*columns):
+            codes[pk, state, repository].add(provider or "")  # a row for each breaker; one that only counts has no code
+        for (pk, state, repository), providers in codes.items():
+            running.add_metric([pk, state], state == Executor.State.RUNNING)
+            for code in sorted(providers - {""}) or [""]:
+                breakers.add_metric([pk, "provider", code or NONE], bool(code))
+            breakers.add_metric([pk, "repository", repository or NONE], bool(repository))
         yield from (running, breakers)

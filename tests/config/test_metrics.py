@@ -192,11 +192,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         samples(client, secret)
 
 
@@ -289,6 +289,7 @@ def test_open_sessions_are_counted_by_phase_and_host(db: None, client: Client) -
 def test_circuit_breakers_are_shown_by_what_they_are_of(db: None, client: Client) -> None:
     workspace = a_workspace()
     an_open_breaker(workspace, "rate_limited")
+    an_open_breaker(workspace, "", credential="counts only")
     read = samples(client, a_token(None, Role.VIEWER))
     mine = ("workspace", workspace.pk)
     assert read["muster_circuit_breaker_open", (("code", "rate_limited"), ("of", "provider"), mine)] == 1
