@@ -4,6 +4,7 @@ A form carries the version of the entry that it showed. When the entry has chang
 is there now, and a second save overwrites it knowingly.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -44,6 +45,7 @@ LABELS = {
     "heading": "Group",
     "labels": "Runs on hosts with",
     "agent": "Agent",
+    "route": "Route",
 }
 
 
@@ -116,7 +118,7 @@ def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) 
     if form_data["requirements"].replace("\r\n", "\n") == entry_form.from_entry(entry)["requirements"]:
         spec |= {name: value for name, value in entry.spec.items() if name == "requirements"}  # a list stays a list
     change = Change(draft.content, draft.group, spec, draft.depends_on, requires=draft.requires, agent=draft.agent)
-    return change, {}
+    return replace(change, route=draft.route), {}
 
 
 def _render(

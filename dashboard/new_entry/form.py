@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from orchestration.configuration import entry_routes
+from orchestration.configuration.config import routes
 from orchestration.models import Entry
 
 # The fields that an edit has too. `heading` is the group of the plan; `group` is that of parallelism.
-WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading", "labels", "agent")
+WRITTEN = ("content", "requirements", "criteria", "modifies", "creates", "tests", "after", "heading", "labels", "agent", "route")
 FIELDS = (*WRITTEN, "priority", "budget", "rounds", "group", "alone")
 # API property to form field. A plan locates problems by line; here the line is the field's position.
 FIELD_OF = {
@@ -16,6 +18,7 @@ FIELD_OF = {
     "group": "heading",
     "requires": "labels",
     "agent": "agent",
+    "route": "route",
     "priority": "priority",
     "budget_usd": "budget",
     "budget_rounds": "rounds",
@@ -67,8 +70,9 @@ def written(form_data: dict[str, str]) -> dict[str, Any]:
 
 
 def of_session(form_data: dict[str, str]) -> dict[str, Any]:
-    """The labels that its host must have, and its agent. No proposal has any."""
-    return {"requires": form_data["labels"].replace(",", " ").split(), "agent": form_data["agent"] or None}
+    """The labels that its host must have, its agent and its route. No proposal has any."""
+    labels = form_data["labels"].replace(",", " ").split()
+    return {"requires": labels, "agent": form_data["agent"] or None, "route": form_data["route"].strip() or None}
 
 
 def from_entry(entry: Entry) -> dict[str, str]:
@@ -81,6 +85,7 @@ def from_entry(entry: Entry) -> dict[str, str]:
         "heading": entry.group,
         "labels": ", ".join(entry.requires),
         "agent": entry.agent,
+        "route": routes.written(entry_routes.own(entry)),
         "priority": Entry.Priority(entry.priority).name.lower(),
         "budget": "",
         "rounds": str(entry.budget_rounds),

@@ -80,6 +80,7 @@ def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas
         depends_on=None if body.depends_on is None else tuple(body.depends_on),
         requires=None if body.requires is None else tuple(body.requires),
         agent=body.agent,
+        route=None if body.route is None else tuple(body.route),
     )
     entry = queries.entry_for(workspace.pk, entryID)
     return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))

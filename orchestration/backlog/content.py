@@ -16,6 +16,8 @@ from orchestration.backlog import dependencies, entry_state
 from orchestration.backlog.entries import named_agent, spec_paths
 from orchestration.backlog.entry_actions import SomeRefuse
 from orchestration.backlog.tree import leaves
+from orchestration.configuration import entry_routes
+from orchestration.configuration.config import routes
 from orchestration.facts import events
 from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.messaging import wake_ups
@@ -37,7 +39,7 @@ SPEC_FIELDS = (
     "examples",
     "integration_points",
 )
-EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires", "agent")
+EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires", "agent", "route")
 LINE_FIELDS = ("priority", "parallelizable", "parallel_group")
 
 
@@ -54,6 +56,7 @@ class Change:
     parallel_group: str | None = None
     requires: tuple[str, ...] | None = None
     agent: str | None = None
+    route: tuple[configuration.Step, ...] | None = None
 
 
 def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
@@ -68,6 +71,7 @@ def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
         parallel_group=entry.parallel_group,
         requires=entry.requires,
         agent=entry.agent,
+        route=routes.written(entry_routes.own(entry)),
     )
 
 
@@ -82,11 +86,12 @@ def fields(
     parallel_group: str,
     requires: Iterable[str],
     agent: str,
+    route: str,
 ) -> dict[str, Any]:
     named: dict[str, Any] = {"content": content.strip(), "group": group, "depends_on": sorted(depends_on)}
     named |= {name: spec.get(name) for name in SPEC_FIELDS}
     line = {"priority": Entry.Priority(priority).name.lower(), "parallelizable": parallelizable, "parallel_group": parallel_group}
-    line |= {"requires": sorted(requires), "agent": agent}
+    line |= {"requires": sorted(requires), "agent": agent, "route": route}
     return {name: value if value or value is False else None for name, value in (named | line).items()}
 
 
@@ -121,11 +126,16 @@ def set_agents(entries: Sequence[Entry], name: str, *, by: Caller, reason: str =
     an agent that the config does not have."""
     with transaction.atomic():
         rows = leaves.with_children(entry_state.lock_all(entries))
-        agent = named_agent(configuration.load(Executor.objects.get(pk=rows[0].workspace_id).config), name)
+        config = configuration.load(Executor.objects.get(pk=rows[0].workspace_id).config)
+        agent = named_agent(config, name)
         if refused := [(row, why) for row in rows if (why := _why_at_work(row))]:
             raise SomeRefuse(refused)
-        changed = [row for row in rows if row.agent != agent]
-        Entry.objects.filter(pk__in=[row.pk for row in changed]).update(agent=agent, updated_at=Now())
+        changed = [row for row in rows if row.agent != agent or row.route]
+        for row in changed:
+            row.agent, row.route = agent, []
+            entry_routes.begin(row, config)
+        Entry.objects.bulk_update(changed, ["agent", "route", *entry_routes.COLUMNS], batch_size=500)
+        Entry.objects.filter(pk__in=[row.pk for row in changed]).update(updated_at=Now())
         event = events.EntryEdited(fields=["agent"])
         Event.objects.bulk_create(
             activity.row(row.workspace_id, event, by=by, object_id=row.pk, reason=reason) for row in changed
@@ -167,20 +177,33 @@ def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[s
     for name in ("content", "group", *LINE_FIELDS):
         if (value := getattr(change, name)) is not None:
             setattr(row, name, value)
-    if change.agent is not None:
-        row.agent = named_agent(configuration.load(Executor.objects.get(pk=row.workspace_id).config), change.agent)
     if change.requires is not None:
         row.requires = list(change.requires)
+    if change.agent is not None or change.route is not None or row.group != before["group"]:
+        _write_route(row, change)
     after = values(row, ())
     changed = [name for name in after if after[name] != before[name]]
     if changed:
         if not {"content", *SPEC_FIELDS}.isdisjoint(changed):
             implement_anew(row)
-        row.save(
-            update_fields=["content", "group", "spec", "paths", "parked_behind", "requires", "agent", *LINE_FIELDS, "updated_at"]
-        )
+        own = ("content", "group", "spec", "paths", "parked_behind", "requires", "agent", "route", "updated_at")
+        row.save(update_fields=[*own, *entry_routes.COLUMNS, *LINE_FIELDS])
         activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
     return changed
+
+
+def _write_route(row: Entry, change: Change) -> None:
+    """Raises Invalid for an agent that the config does not have. Another agent or route begins with its first step."""
+    config = configuration.load(Executor.objects.get(pk=row.workspace_id).config)
+    before = (row.agent, row.route)
+    if change.agent is not None:
+        row.agent = named_agent(config, change.agent)
+    if change.route is not None:
+        row.route = entry_routes.checked(config, change.route)
+    if (row.agent, row.route) != before:
+        entry_routes.begin(row, config)
+    else:
+        entry_routes.point(row, config)
 
 
 def implement_anew(row: Entry) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from orchestration import schemas
 from orchestration.backlog import entries
+from orchestration.configuration import entry_routes
 from orchestration.models import Entry
 
 
@@ -21,6 +22,7 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
         group=item.group or "",
         requires=tuple(item.requires),
         agent=item.agent or "",
+        route=tuple(item.route or ()),
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
     )
@@ -40,4 +42,5 @@ def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> ent
         parallel_group=draft.parallel_group if "parallel_group" in given else parent.parallel_group,
         requires=draft.requires if "requires" in given else tuple(parent.requires),
         agent=draft.agent if "agent" in given else parent.agent,
+        route=draft.route if "route" in given else tuple(entry_routes.own(parent)),
     )

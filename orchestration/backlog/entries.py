@@ -16,6 +16,7 @@ from orchestration.backlog.entry_actions import SomeRefuse
 from orchestration.backlog.files import paths
 from orchestration.backlog.rules import graph
 from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next, too_little
+from orchestration.configuration import entry_routes
 from orchestration.facts import events
 from orchestration.facts.reasons import WITHOUT_MONEY, Reason
 from orchestration.messaging import wake_ups
@@ -48,6 +49,7 @@ class Draft:
     group: str = ""
     requires: tuple[str, ...] = ()
     agent: str = ""
+    route: tuple[configuration.Step, ...] = ()
 
 
 def add(
@@ -70,9 +72,13 @@ def add(
         project = Project.objects.get(pk=workspace_id)
         config = configuration.load(executor.config)
         drafts = [replace(draft, agent=named_agent(config, draft.agent)) for draft in drafts]
+        routes = [entry_routes.checked(config, draft.route) for draft in drafts]
         created = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
         for entry in created if under else ():
             entry.parent, entry.depth = under, under.depth + 1 if under else 0
+        for entry, route in zip(created, routes, strict=True):
+            entry.route = route
+            entry_routes.point(entry, config)
         for n, entry in enumerate(created if idempotency_key else ()):
             entry.pk = entry.account_id = _id_once(workspace_id, idempotency_key, n)
         dependencies = _resolve(workspace_id, drafts, created)

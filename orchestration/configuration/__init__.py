@@ -20,6 +20,7 @@ from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.json_form import as_json, load, merged, of_session, stored, unknown, without_values
+from orchestration.configuration.config.routes import Step
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Push, envs
 
@@ -40,6 +41,7 @@ __all__ = [
     "Proposer",
     "Push",
     "Sandbox",
+    "Step",
     "Verifier",
     "as_json",
     "envs",

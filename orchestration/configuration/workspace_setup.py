@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import get_current_timezone, now
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from pydantic import ValidationError
 from budget.limits import caps
 from budget.models import Project
 from orchestration import configuration
-from orchestration.configuration import agent_checks, circuit_breaker, difference, reach_of_judges
+from orchestration.configuration import agent_checks, circuit_breaker, difference, entry_routes, reach_of_judges
 from orchestration.facts import events
 from orchestration.git import branches
 from orchestration.git import command as git
@@ -111,10 +113,12 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
             _refuse_in_use(workspace, gone)
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
-        if "agent" in change:
+        if {"agent", "agents", "interceptor", "verifier"} & set(change):
             circuit_breaker.recovered(workspace.pk)
         if {"agent", "agents", "interceptor", "verifier", "planner", "expander", "orchestrator"} & set(change):
             agent_checks.request(workspace.pk)
+        if {"agents", "route", "routes"} & set(change):
+            entry_routes.point_all(workspace.pk, config)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
@@ -125,11 +129,11 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
 
 
 def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
-    """Raises Invalid where an entry that is not done asks for one of these agents."""
-    waiting = Entry.objects.filter(workspace=workspace, agent__in=names, deleted_at__isnull=True).exclude(
-        status=Entry.Status.DONE
-    )
-    if users := list(waiting.order_by("seq").values_list("seq", "agent")[:6]):
+    """Raises Invalid where an entry that is not done asks for one of these agents, or has it in its route."""
+    waiting = Entry.objects.filter(~Q(agent="") | ~Q(route=[]), workspace=workspace, deleted_at__isnull=True)
+    asking = waiting.exclude(status=Entry.Status.DONE).order_by("seq").values_list("seq", "agent", "route").iterator()
+    asked = ((seq, {agent, *(step.get("agent", "") for step in route)} & set(names)) for seq, agent, route in asking)
+    if users := list(islice(((seq, min(its)) for seq, its in asked if its), 6)):
         numbers = ", ".join(f"#{seq}" for seq, _ in users[:5]) + (" and more" if len(users) > 5 else "")
         verb = "asks" if len(users) == 1 else "ask"
         raise Invalid(f"{numbers} {verb} for the agent {users[0][1]}: choose another one for them first", "agents")

@@ -259,6 +259,10 @@ def _shown(
         "group": entry.group or None,
         "requires": entry.requires,
         "agent": entry.agent or None,
+        "route": entry.route,
+        "step": entry.step + 1,
+        "next_agent": entry.next_agent or configuration.DEFAULT,
+        "next_effort": entry.next_effort or None,
         "source": _source(entry),
         "version": content.version(content.values(entry, depends_on)),
     }

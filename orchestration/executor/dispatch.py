@@ -189,7 +189,7 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-_CLAIMED = ("work", "host_id", "agent_name", "credential", "model_family")
+_CLAIMED = ("work", "host_id", "agent_name", "effort", "credential", "model_family")
 
 
 def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
@@ -206,6 +206,7 @@ def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) 
             "work": "verify" if s.entry.verify_only else "implement",
             "host_id": s.host,
             "agent_name": s.agent,
+            "effort": s.entry.effort,
             "credential": cycle_input.agents.of(s.agent).access.credential,
             "model_family": cycle_input.agents.of(s.agent).access.family,
         }

@@ -22,7 +22,8 @@ class Waiting:
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
     `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
-    first of its agent's questions that is not answered. `agent`: the name of its agent in the config; empty for the usual one.
+    first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
+    `effort`: that of its step.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Waiting:
     awaited: int = 0
     awaits: str = ""
     agent: str = ""
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)

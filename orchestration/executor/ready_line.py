@@ -51,5 +51,5 @@ def has_opening(e: str) -> str:
     """The SQL condition for entries `e` that a host could take now, as `placing.choose` decides. Its parameter is `openings`. A subquery that
     is no join: the line is read by its index."""
     has_labels = sql_dialect.contains("h.labels", f"{e}.requires")
-    return f"""(SELECT count(*) FROM {sql_dialect.table("h", _OPENING)} WHERE (h.agent = {e}.agent OR {e}.next_work = 'verify')
+    return f"""(SELECT count(*) FROM {sql_dialect.table("h", _OPENING)} WHERE (h.agent = {e}.next_agent OR {e}.next_work = 'verify')
                     AND ({e}.is_shared OR {e}.host_id IN ('', h.id)) AND {has_labels}) > 0"""

@@ -73,7 +73,8 @@ _WAITING = {
     "host_name": """coalesce(CASE WHEN e.is_shared THEN '' ELSE (SELECT ran.host FROM orchestration_session ran
         WHERE ran.entry_id = e.id AND ran.host <> '' ORDER BY ran.attempt DESC LIMIT 1) END, '')""",
     "requires": "e.requires",
-    "agent": "e.agent",
+    "agent": "e.next_agent",
+    "effort": "e.next_effort",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
     "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",
 }

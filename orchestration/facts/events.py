@@ -530,6 +530,16 @@ class AgentFellBack(
     instead_of: str
 
 
+class EntryStepped(
+    EntryEvent, verb="entry.stepped", sentence="moved {subject} to step {step} of {of} of its route: {agent} works on it now"
+):
+    """`agent`: its name in the config."""
+
+    step: int
+    of: int
+    agent: str
+
+
 class EntryBlocked(
     EntryEvent, verb="entry.blocked", sentence="blocked {subject}", notice="An entry is blocked", symbol="blocked"
 ):

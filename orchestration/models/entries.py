@@ -123,8 +123,20 @@ class Entry(models.Model):
         blank=True,
         db_default="",
         default="",
-        help_text="The name of its agent in the config. Empty: the usual one.",
+        help_text="The name of its agent in the config. Empty: that of its route.",
     )
+    route = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Steps of its own. Empty: those of the config.",
+    )
+    step = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Its place on its route, from 0.")
+    step_since = models.PositiveIntegerField(default=0, db_default=0, help_text="Its completed rounds when that step began.")
+    next_agent = models.CharField(
+        max_length=63, blank=True, db_default="", default="", help_text="The agent of its step. Empty: the usual one."
+    )
+    next_effort = models.CharField(max_length=10, blank=True, db_default="", default="", help_text="Of its step.")
     group = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
     )

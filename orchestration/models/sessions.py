@@ -100,6 +100,9 @@ class Session(models.Model):
         db_default="",
         help_text="Its agent in the config, from its claim on. Empty: the usual one.",
     )
+    effort = models.CharField(
+        max_length=10, blank=True, default="", db_default="", help_text="Of its step. Empty: that of its agent."
+    )
     agent = models.CharField(max_length=30, blank=True, default="", db_default="", help_text="The kind of its agent.")
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
     credential = models.CharField(

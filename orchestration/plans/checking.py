@@ -10,7 +10,7 @@ from orchestration import schemas
 from orchestration.backlog import drafts, entries
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import graph
-from orchestration.configuration import Config
+from orchestration.configuration import Config, entry_routes
 from orchestration.plans.names import Existing, Names, Row, is_number
 from orchestration.plans.readers.shared.items import Item, Plan, Problem
 from workspaces.errors import Invalid
@@ -77,6 +77,10 @@ def _row(item: Item, config: Config | None) -> Row:
             row.draft = replace(row.draft, agent=entries.named_agent(config, row.draft.agent))
         except Invalid as unknown:
             row.problems.append(Problem(item.at("agent"), unknown.message))
+        try:
+            entry_routes.checked(config, row.draft.route)
+        except Invalid as wrong:
+            row.problems.append(Problem(item.at("route"), wrong.message))
     return row
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.backlog import content
+from orchestration.configuration.config import routes
 from orchestration.plans.checking import Checked
 from orchestration.plans.names import Row
 from orchestration.plans.readers.shared.items import Plan
@@ -173,6 +174,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
         parallel_group=draft.parallel_group,
         requires=draft.requires,
         agent=draft.agent,
+        route=routes.written(draft.route),
     )
     if entry is None or entry.deleted:
         return Line(row, entry, values)
@@ -182,7 +184,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
     for name, value in values.items():
         if value == entry.values[name]:
             continue
-        edited = now[name] != entry.hashes.get(name, _NOTHING if name == "agent" else now[name])
+        edited = now[name] != entry.hashes.get(name, _NOTHING if name in ("agent", "route") else now[name])
         stays = edited or entry.busy or (entry.frozen and name in content.SPEC_FIELDS)
         (kept if stays else changes).append(FieldChange(name, entry.values[name], value))
     return Line(row, entry, values, tuple(changes), tuple(kept))

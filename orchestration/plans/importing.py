@@ -10,6 +10,8 @@ from django.db.models import Q
 from orchestration import configuration
 from orchestration.backlog import content, dependencies, entries, entry_state
 from orchestration.backlog.entries import Draft
+from orchestration.configuration.config import routes
+from orchestration.configuration.config.routes import Step
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
@@ -154,6 +156,10 @@ def _change(workspace_id: str, lines: Sequence[Line], ids: dict[str, str], name:
     return list(zip(lines, rows, strict=True))
 
 
+def _route(text: str) -> tuple[Step, ...]:
+    return tuple(Step.model_validate(step) for step in routes.parsed(text))
+
+
 def _as_change(row: Entry, fields: dict[str, Any]) -> content.Change:
     spec = dict(row.spec) | {name: value for name, value in fields.items() if name in content.SPEC_FIELDS}
     priority = fields.get("priority")
@@ -166,6 +172,7 @@ def _as_change(row: Entry, fields: dict[str, Any]) -> content.Change:
         parallel_group=fields["parallel_group"] or "" if "parallel_group" in fields else None,
         requires=tuple(fields["requires"] or ()) if "requires" in fields else None,
         agent=fields["agent"] or "" if "agent" in fields else None,
+        route=_route(fields["route"] or "") if "route" in fields else None,
     )
 
 

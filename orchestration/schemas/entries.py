@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from budget.schemas import Usd
 from orchestration.configuration.config.fields import Labels
+from orchestration.configuration.config.routes import Route, Step, Steps
 from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text, not_blank
 
 TestList = Annotated[
@@ -72,6 +73,7 @@ class EntryIn(Strict):
     group: Annotated[Name, Field(max_length=200)] | None = None
     requires: Requires = []
     agent: AgentName | None = None
+    route: Route | None = None
     budget_usd: Usd | None = None
     budget_rounds: Rounds | None = None
 
@@ -135,6 +137,10 @@ class EntryOut(Schema):
     group: str | None
     requires: list[str]
     agent: str | None
+    route: list[Step]
+    step: int
+    next_agent: str
+    next_effort: str | None
     source: SourceOut | None
     version: str
 
@@ -175,6 +181,7 @@ class EntryChange(Strict):
     depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] | None = None
     requires: Requires | None = None
     agent: Annotated[Line, Field(max_length=63)] | None = None
+    route: Steps | None = None
     version: Annotated[Line, Field(max_length=40)] | None = None
 
 

@@ -15,8 +15,9 @@ from budget import ledger
 from budget.ledger import awaited, main_model
 from orchestration import configuration, funding
 from orchestration.backlog import entry_state, unproven
-from orchestration.backlog.rules import transitions
-from orchestration.configuration import circuit_breaker
+from orchestration.backlog.rules import route_steps, transitions
+from orchestration.configuration import circuit_breaker, entry_routes
+from orchestration.configuration.entry_routes import Place
 from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -307,7 +308,8 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
         circuit_breaker.provider_unavailable(executor, session, ending.trouble)
     entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
     config, account = configuration.load(executor.config), entry.account
-    following = transitions.after(_facts(entry, session, ending, config))
+    facts = _facts(entry, session, ending, config)
+    following = transitions.after(facts)
     if (
         ending.lands
         and ending.verdict is not None
@@ -317,6 +319,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
         following = unproven.wait(entry, ending.lands, newest)
     else:
         entry_state.move(entry, following)
+        _go_on(entry, facts, config, ending)
         if ending.lands:
             queue.enqueue(entry, ending.lands, round_=newest)
     if config.auto_reallocate or (not account.own_budget and account.headroom < max(config.min_round, 1)):
@@ -327,6 +330,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
 def _facts(entry: Entry, session: Session, ending: Ending, config: configuration.Config) -> transitions.Facts:
     """`session`: as people left it."""
     account, has_passed = entry.account, ending.outcome == Session.Outcome.PASSED
+    place = entry_routes.place_of(entry, config)
     return transitions.Facts(
         outcome=ending.outcome,
         message=ending.message,
@@ -344,7 +348,8 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
         hold_after_by=session.hold_after_by,
         conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
         unchanged_in_a_row=rounds.unchanged_in_a_row(entry) if ending.outcome == Session.Outcome.NO_CHANGE else 0,
-        improvements=[] if has_passed else rounds.improvements(entry),
+        improvements=[] if has_passed else _improvements(entry, place),
+        has_next_step=place.has_next,
         plateau_rounds=config.plateau.rounds,
         plateau_epsilon=config.plateau.epsilon,
         verify_next=ending.verify_next,
@@ -352,6 +357,22 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
         done=ending.done,
         on_hold="" if ending.lands or ending.done else ending.on_hold,  # what is verified lands: nothing more is spent on it
     )
+
+
+def _go_on(entry: Entry, facts: transitions.Facts, config: configuration.Config, ending: Ending) -> None:
+    """Let the next step of its route work on it, where its step is over."""
+    place = entry_routes.place_of(entry, config)
+    if route_steps.is_over(facts, failure=ending.failure, rounds=place.rounds, most=place.current.rounds):
+        place = entry_routes.go_on(entry, config)
+        entry.save(update_fields=[*entry_routes.COLUMNS])
+        event = events.EntryStepped(step=place.step + 1, of=len(place.steps), agent=place.current.agent)
+        activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk, reason=ending.message[:500])
+
+
+def _improvements(entry: Entry, place: Place) -> list[float]:
+    """Those of the rounds on this step of its route."""
+    gains = rounds.improvements(entry)
+    return gains if place.step == 0 else gains[-place.rounds :] if place.rounds else []
 
 
 def _counted(ending: Ending) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _is_published(session: Session) -> bool:
 
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
     entry = session.entry
-    config = configuration.of_session(session.workspace.executor.config, session.agent_name)
+    config = configuration.of_session(session.workspace.executor.config, session.agent_name, session.effort)
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     bench = workbench.of_session(session, config, config.agent)
     sandbox.remove_scratch(bench.private_home / "tmp")  # an earlier session's

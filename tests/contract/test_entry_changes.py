@@ -76,6 +76,29 @@ def test_an_entry_asks_for_an_agent_by_its_name_and_goes_back_to_the_usual_one()
     assert shop.get(at).json["version"] == others[0]["version"]
 
 
+@pytest.mark.django_db
+def test_an_entry_has_a_route_of_its_own_as_steps_or_as_people_write_it() -> None:
+    workspace = a_workspace(agents={"cheap": {"kind": "codex"}, "strong": {"kind": "claude_code"}})
+    shop = Api(workspace, a_token())
+    steps = [{"agent": "cheap", "rounds": 2}, {"agent": "strong", "effort": "high", "rounds": 1}]
+    items = [{"content": "One", "route": steps}, {"content": "Two", "route": "cheap 2 > strong high"}, {"content": "Three"}]
+    one, two, three = shop.post("/todo/entries", {"entries": items}).json["entries"]
+    whole = [{"agent": "cheap", "effort": None, "rounds": 2}, {"agent": "strong", "effort": "high", "rounds": 1}]
+    assert (one["route"], two["route"], three["route"]) == (whole, whole, [])
+    assert (one["step"], one["next_agent"], one["next_effort"], three["next_agent"]) == (1, "cheap", None, "default")
+    at = f"/todo/entries/{three['id']}"
+    assert [shop.patch(at, {"route": route}).json["next_agent"] for route in ("strong", None, [], "cheap")] == [
+        "strong",
+        "strong",
+        "default",
+        "cheap",
+    ]
+    for bad in ("gone", "cheap >", [{"agent": "strong", "effort": "huge"}], [{"rounds": 0}], "cheap > " * 11 + "cheap", 3):
+        answer = shop.patch(at, {"route": bad})
+        assert answer.status == 400 and answer.json["errors"][0]["propertyNames"][0].startswith("route"), answer.json
+    assert shop.get(at).json["next_agent"] == "cheap"
+
+
 @pytest.mark.parametrize("name", ["gone", "x" * 64, 1])
 def test_an_agent_that_the_config_does_not_have_is_named_as_bad_input(shop: Api, workspace: Workspace, name: Any) -> None:
     entry = an_entry(workspace)

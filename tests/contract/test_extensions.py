@@ -70,6 +70,10 @@ ENTRY_KEYS = [
     "group",
     "requires",
     "agent",
+    "route",
+    "step",
+    "next_agent",
+    "next_effort",
     "source",
     "version",
 ]

@@ -4,11 +4,17 @@ import json
 from typing import Any
 
 from dashboard.shared.page_request import PageRequest
+from orchestration import configuration
+from orchestration.configuration import entry_routes
+from orchestration.configuration.config import routes
 from orchestration.models import Entry
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    return {"entry": entry, "spec": _spec(entry), "priorities": [(p.name.lower(), p.label) for p in Entry.Priority]}
+    route = entry_routes.place_of(entry, configuration.load(page_request.executor.config))
+    priorities = [(p.name.lower(), p.label) for p in Entry.Priority]
+    shown = {"route": route, "route_text": routes.written(route.steps)}
+    return {"entry": entry, "spec": _spec(entry), "priorities": priorities} | shown
 
 
 def _spec(entry: Entry) -> list[tuple[str, str, Any]]:

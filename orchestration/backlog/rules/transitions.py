@@ -17,7 +17,8 @@ NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or th
 class Facts:
     """The entry after the session's round was counted. Amounts in micro-USD. `awaited`: reserved for what an absent host says.
     `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one, `plan_left` counts: what
-    plan and cap have left that is not spent. `done`: how its passed work needs no landing."""
+    plan and cap have left that is not spent. `improvements`: in the rounds of this step of its route; `has_next_step`: another agent goes on
+    instead of a plateau. `done`: how its passed work needs no landing."""
 
     outcome: str
     message: str
@@ -38,6 +39,7 @@ class Facts:
     improvements: Sequence[float] = ()
     plateau_rounds: int = 3
     plateau_epsilon: float = 0.01
+    has_next_step: bool = False
     verify_next: bool = False
     lands: bool = False
     done: Done | None = None
@@ -109,17 +111,21 @@ def out_of_rounds(budget_rounds: int) -> Next:
 
 
 def _after_round(facts: Facts) -> Next:
-    if facts.outcome == Reason.NO_CHANGE and facts.unchanged_in_a_row >= 2:
+    if facts.outcome == Reason.NO_CHANGE and facts.unchanged_in_a_row >= 2 and not facts.has_next_step:
         return Next("blocked", Reason.NO_CHANGE, UNCHANGED)
     if facts.rounds_completed >= facts.budget_rounds:
         return out_of_rounds(facts.budget_rounds)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", Reason.MERGE_CONFLICT, facts.message)
-    recent = facts.improvements[-facts.plateau_rounds :]
-    if len(recent) >= facts.plateau_rounds and all(gain < facts.plateau_epsilon for gain in recent):
+    if is_plateau(facts) and not facts.has_next_step:
         message = f"The last {facts.plateau_rounds} rounds did not improve its score by {facts.plateau_epsilon:g}"
         return Next("blocked", Reason.NO_IMPROVEMENT, message)
     return _without_money(facts)
+
+
+def is_plateau(facts: Facts) -> bool:
+    recent = facts.improvements[-facts.plateau_rounds :]
+    return len(recent) >= facts.plateau_rounds and all(gain < facts.plateau_epsilon for gain in recent)
 
 
 def _without_money(facts: Facts) -> Next:

@@ -25,6 +25,9 @@ KEYS = {
 }
 """The variables that hold a credential of each program; any one of them is enough. A command has its own."""
 
+WITH_EFFORT = frozenset({"claude_code", "codex", "opencode", "aider"})
+"""The programs that can be told how much a model thinks."""
+
 
 def title(kind: str) -> str:
     """The name of an agent on pages; an unknown kind, as from a worker of another version, is shown unchanged."""

@@ -39,6 +39,7 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 AgentName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": LABEL})]
 AgentChoice = Annotated[str, Field(pattern=LABEL)]
 """One of `agents`, or DEFAULT."""
+Effort = Literal["low", "medium", "high"]
 Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100), AfterValidator(_variables)]
 
 
@@ -55,11 +56,19 @@ class AcpSettings(Part):
     )
 
 
+def refuse_effort(kind: str) -> None:
+    """Raises ValueError for an agent that cannot be told how much its model thinks."""
+    if kind not in agent_kinds.WITH_EFFORT:
+        able = ", ".join(sorted(agent_kinds.WITH_EFFORT))
+        raise ValueError(f"{agent_kinds.named(kind)} cannot be told its effort; these can: {able}")
+
+
 class Agent(Part):
     """An agent. `command` is for the kinds `command` and `acp`: an argument list, or a string run by `sh -c`.
 
     `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it; for `acp` see AcpSettings.
     `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
+    `effort`: how much its model thinks; unset: as much as is usual for it.
     `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `fallback`: the names of the
     agents that take its work, in this order, while its provider limits, refuses or does not answer it.
     """
@@ -69,6 +78,7 @@ class Agent(Part):
     args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
     settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
     use_login: bool = True
+    effort: Effort | None = None
     fallback: Annotated[list[AgentChoice], Field(max_length=20)] = Field(default_factory=list)
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Env = Field(default_factory=dict)
@@ -82,6 +92,12 @@ class Agent(Part):
         if len(json.dumps(settings)) > MAX_SETTINGS_CHARS:
             raise ValueError(f"may have at most {MAX_SETTINGS_CHARS} characters as JSON")
         return settings
+
+    @model_validator(mode="after")
+    def _can_be_told_its_effort(self) -> "Agent":
+        if self.effort is not None:
+            refuse_effort(self.kind)
+        return self
 
     @model_validator(mode="after")
     def _speaks_acp(self) -> "Agent":

@@ -21,9 +21,9 @@ def load(stored: dict[str, Any]) -> Config:
         return newer.split(_decimals(stored))[0]
 
 
-def of_session(stored: dict[str, Any], agent_name: str) -> Config:
-    """The config as a session with this agent sees it; the empty name is the usual agent's."""
-    return load(stored).with_agent(agent_name)
+def of_session(stored: dict[str, Any], agent_name: str, effort: str = "") -> Config:
+    """The config as a session with this agent and effort sees it; the empty name is the usual agent's."""
+    return load(stored).with_agent(agent_name, effort)
 
 
 def unknown(stored: dict[str, Any]) -> list[str]:

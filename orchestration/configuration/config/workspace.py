@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import (
     DEFAULT,
     Agent,
@@ -17,12 +18,14 @@ from orchestration.configuration.config.agents import (
     Planner,
     Proposer,
     Verifier,
+    refuse_effort,
 )
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
+from orchestration.configuration.config.routes import Route, RouteFor, Step
 from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
 
@@ -61,7 +64,7 @@ class LandingRules(Part):
 
 
 class Config(Part):
-    """`agent` implements; `agents`: others by name, for the entries that ask for one. `env`: of setup and checks, whatever agent made the work;
+    """`agent` implements; `agents`: others by name, for the entries that ask for one. `route`: the agents that work on an entry one after the other; `routes`: for groups of entries. `env`: of setup and checks, whatever agent made the work;
     unset: that of `agent`. `protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
@@ -75,6 +78,8 @@ class Config(Part):
     requires: Labels = Field(default_factory=list)
     agent: Agent = Field(default_factory=Agent)
     agents: Annotated[dict[AgentName, Agent], Field(max_length=20)] = Field(default_factory=dict)
+    route: Route | None = None
+    routes: Annotated[list[RouteFor], Field(max_length=50)] = Field(default_factory=list)
     env: Env | None = None
     setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
     verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
@@ -135,6 +140,26 @@ class Config(Part):
             raise ValueError("only agent and agents have a fallback: a review waits for its own agent")
         return self
 
+    @model_validator(mode="after")
+    def _has_the_agents_of_its_routes(self) -> "Config":
+        places = [("route", self.route or [])] + [(f"routes {each.group!r}", each.route) for each in self.routes]
+        for place, steps in places:
+            for n, step in enumerate(steps, start=1):
+                try:
+                    self.check_step(step)
+                except ValueError as problem:
+                    raise ValueError(f"{place}, step {n}: {problem}") from None
+        return self
+
+    def check_step(self, step: Step) -> None:
+        """Raises ValueError for a step whose agent does not exist, or cannot be told its effort."""
+        agent = self.by_name.get("" if step.agent == DEFAULT else step.agent)
+        if agent is None:
+            known = ", ".join([DEFAULT, *self.agents])
+            raise ValueError(f"the config has no agent {step.agent!r}; it has: {known}")
+        if step.effort is not None:
+            refuse_effort(agent.kind)
+
     def chain(self, name: str) -> tuple[str, ...]:
         """The agents for work that asks for this one: itself, then its fallbacks. The empty name is that of `agent`."""
         agent = self.by_name.get(name)
@@ -157,9 +182,13 @@ class Config(Part):
         """The environment of setup and checks."""
         return self.agent.env if self.env is None else self.env
 
-    def with_agent(self, name: str) -> "Config":
-        """The config as a session with this named agent sees it. One that was taken out of the config since it was claimed has the usual one."""
-        return self.model_copy(update={"agent": self.by_name.get(name, self.agent), "env": self.check_env}) if name else self
+    def with_agent(self, name: str, effort: str = "") -> "Config":
+        """The config as a session with this named agent and effort sees it. An agent that was taken out of the config since the session was
+        claimed has become the usual one, and one that cannot be told its effort has none."""
+        agent = self.by_name.get(name, self.agent)
+        if effort and agent.kind in agent_kinds.WITH_EFFORT:
+            agent = agent.model_copy(update={"effort": effort})
+        return self if agent is self.agent else self.model_copy(update={"agent": agent, "env": self.check_env})
 
     @property
     def session_agents(self) -> list[Agent]:

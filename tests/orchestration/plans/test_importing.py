@@ -71,6 +71,22 @@ def test_a_named_agent_is_imported_and_a_persons_stays() -> None:
 
 
 @pytest.mark.django_db
+def test_a_route_is_imported_and_a_persons_stays() -> None:
+    workspace = a_workspace(agents=AGENTS)
+    text = PLAN.replace("files: a.py", "files: a.py; route: cheap 2 > strong high")
+    bring(workspace, text)
+    assert entry(workspace, "Parse").route == [
+        {"agent": "cheap", "rounds": 2},
+        {"agent": "strong", "effort": "high", "rounds": 1},
+    ]
+    assert kinds(shown(workspace, text)) == ["unchanged"] * 3
+    bring(workspace, text.replace("cheap 2", "cheap 3"))
+    assert entry(workspace, "Parse").route[0]["rounds"] == 3
+    content.edit(entry(workspace, "Parse"), content.Change(route=()), by=ANA)
+    assert fields(shown(workspace, text), 0) == ([], ["route"])
+
+
+@pytest.mark.django_db
 def test_an_agent_that_a_person_chose_stays_also_where_the_import_was_before_entries_had_agents() -> None:
     workspace = a_workspace(agents=AGENTS)
     bring(workspace, PLAN)

@@ -23,6 +23,7 @@ _KEYS = {
     "alone": "parallelizable",
     "ref": "ref",
     "agent": "agent",
+    "route": "route",
     "runs on": "requires",
     "runs-on": "requires",
     "tests": "tests",

@@ -36,6 +36,8 @@ def start(task: Task) -> Launch:
     own_files.write(task.home, ".aider.conf.yml", json.dumps(task.agent.settings))  # YAML takes JSON
     _hide_tags(task.working_copy)
     argv = ["aider", *OPTIONS, "--model", task.agent.model, "--max-chat-history-tokens", NO_SUMMARY_TOKENS]
+    if task.agent.effort:
+        argv += ["--reasoning-effort", task.agent.effort]
     for option, name in (("analytics-log", _log(task).name), ("chat-history-file", "chat.md"), ("input-history-file", "input")):
         argv += [f"--{option}", str(task.home / name)]
     for path in _files(task):

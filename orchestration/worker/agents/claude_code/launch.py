@@ -66,6 +66,8 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
     argv = ["claude", "-p", option, thread.id, "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     if task.agent.model:
         argv += ["--model", task.agent.model]
+    if task.agent.effort:
+        argv += ["--effort", task.agent.effort]
     if task.limit and _knows_its_prices(task):
         argv += ["--max-budget-usd", f"{task.limit / amounts.MICRO:.6f}"]
     if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):

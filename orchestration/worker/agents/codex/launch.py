@@ -53,6 +53,8 @@ def _config(task: Task) -> dict[str, Any]:
     config = dict(task.agent.settings)
     if task.agent.model:
         config["model"] = task.agent.model
+    if task.agent.effort:
+        config["model_reasoning_effort"] = task.agent.effort
     base_url = task.env.get("OPENAI_BASE_URL")
     if base_url and "model_provider" not in config and "openai_base_url" not in config:
         provider = {"name": "OPENAI_BASE_URL", "base_url": base_url, "wire_api": "responses"}

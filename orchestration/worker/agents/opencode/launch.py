@@ -53,6 +53,8 @@ def _launch(task: Task, options: list[str]) -> Launch:
     argv = ["opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR", *options]
     if task.agent.model:
         argv += ["-m", task.agent.model]
+    if task.agent.effort:
+        argv += ["--variant", task.agent.effort]
     folders = {"XDG_DATA_HOME": DATA_FOLDER, "XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
     env = {name: str(task.home / folder) for name, folder in folders.items()}
     return Launch([*argv, *task.agent.args, "--", prompt_argument(task)], {**env, "OPENCODE_CONFIG": str(config)})

@@ -1,0 +1,59 @@
+"""Routes: the agents that work on an entry one after the other, a cheap one first and a better one where it fails."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from orchestration.configuration.config.agents import DEFAULT, AgentChoice, Effort
+from orchestration.configuration.config.fields import Part
+
+MAX_STEPS = 10
+_STEP = re.compile(r"(?P<agent>[A-Za-z0-9][A-Za-z0-9._-]*)(?: +(?P<effort>low|medium|high))?(?: +x?(?P<rounds>[1-9]\d{0,3}))?")
+
+
+class Step(Part):
+    """An agent that works on an entry for so many failed `rounds`, then the next step does. The last step goes on to the end. `effort`: instead
+    of its agent's own."""
+
+    agent: AgentChoice = DEFAULT
+    effort: Effort | None = None
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+def parsed(value: Any) -> Any:
+    """The steps of a route as people write it, as in "cheap 2 > strong high"; any other value as it is. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return []
+    steps = []
+    for n, part in enumerate(value.split(">"), start=1):
+        match = _STEP.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(
+                f"step {n}, {part.strip()[:60]!r}, is no step: write the agent, its effort, its rounds, as in cheap 2 > strong high"
+            )
+        steps.append({name: int(text) if name == "rounds" else text for name, text in match.groupdict().items() if text})
+    return steps
+
+
+Steps = Annotated[list[Step], BeforeValidator(parsed), Field(max_length=MAX_STEPS)]
+"""A route that may be empty: then there is none."""
+Route = Annotated[list[Step], BeforeValidator(parsed), Field(min_length=1, max_length=MAX_STEPS)]
+
+
+class RouteFor(Part):
+    """The route of the entries in groups that match a pattern (`*`: any text)."""
+
+    group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+    route: Route
+
+
+def written(steps: Sequence[Step]) -> str:
+    """A route as people write it."""
+    return " > ".join(
+        " ".join(part for part in (step.agent, step.effort or "", str(step.rounds) if step.rounds > 1 else "") if part)
+        for step in steps
+    )

@@ -1,0 +1,101 @@
+"""Routes of entries: whose steps they are, and the agent of the next session in the entry's row, where the ready line reads it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from orchestration.configuration.config.agents import DEFAULT
+from orchestration.configuration.config.routes import Step
+from orchestration.configuration.config.workspace import Config
+from orchestration.models import Entry
+from workspaces.errors import Invalid
+
+COLUMNS = ("step", "step_since", "next_agent", "next_effort")
+USUAL = (Step(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of an entry on its route. `rounds`: its completed rounds on this step."""
+
+    steps: Sequence[Step]
+    step: int = 0
+    rounds: int = 0
+
+    @property
+    def current(self) -> Step:
+        """The last one, where the route has become shorter."""
+        return self.steps[min(self.step, len(self.steps) - 1)]
+
+    @property
+    def agent(self) -> str:
+        """Its name as entries keep it: empty for the usual one."""
+        return "" if self.current.agent == DEFAULT else self.current.agent
+
+    @property
+    def number(self) -> int:
+        """Of the current step, from 1."""
+        return min(self.step, len(self.steps) - 1) + 1
+
+    @property
+    def has_next(self) -> bool:
+        return self.step + 1 < len(self.steps)
+
+
+def steps_of(entry: Entry, config: Config) -> Sequence[Step]:
+    """Its own route, the agent that it asks for, the first route of the config that fits its group, or the workspace's."""
+    if route := own(entry):
+        return route
+    if entry.agent:
+        return (Step(agent=entry.agent),)
+    fitting = (each.route for each in config.routes if fnmatchcase(entry.group, each.group))
+    return next(fitting, None) or config.route or USUAL
+
+
+def own(entry: Entry) -> list[Step]:
+    """The steps of the entry's own route."""
+    return [Step.model_validate(step) for step in entry.route]
+
+
+def place_of(entry: Entry, config: Config) -> Place:
+    return Place(steps_of(entry, config), entry.step, max(entry.rounds_completed - entry.step_since, 0))
+
+
+def checked(config: Config, route: Sequence[Step]) -> list[dict[str, object]]:
+    """The steps as entries keep them. Raises Invalid for a step whose agent the config does not have, or cannot be told its effort."""
+    for n, step in enumerate(route, start=1):
+        try:
+            config.check_step(step)
+        except ValueError as problem:
+            raise Invalid(f"Step {n}: {problem}", "route") from None
+    return [step.model_dump(exclude_none=True) for step in route]
+
+
+def point(entry: Entry, config: Config) -> None:
+    """Set the agent of the entry's next session, without saving."""
+    place = place_of(entry, config)
+    entry.next_agent, entry.next_effort = place.agent, place.current.effort or ""
+
+
+def begin(entry: Entry, config: Config) -> None:
+    """Put it at the first step of its route, without saving."""
+    entry.step, entry.step_since = 0, entry.rounds_completed
+    point(entry, config)
+
+
+def go_on(entry: Entry, config: Config) -> Place:
+    """Put it at the next step of its route, without saving. Returns its new place."""
+    entry.step, entry.step_since = place_of(entry, config).step + 1, entry.rounds_completed
+    point(entry, config)
+    return place_of(entry, config)
+
+
+def point_all(workspace_id: str, config: Config) -> None:
+    """Point the entries that follow the routes of a config which has changed. A statement for each group and step."""
+    following = Entry.objects.filter(workspace_id=workspace_id, agent="", route=[], deleted_at__isnull=True)
+    following = following.exclude(status=Entry.Status.DONE)
+    for group, step in list(following.order_by().values_list("group", "step").distinct()):
+        entry = Entry(group=group, step=step)
+        point(entry, config)
+        wanted = {"next_agent": entry.next_agent, "next_effort": entry.next_effort}
+        following.filter(group=group, step=step).exclude(**wanted).update(**wanted)
