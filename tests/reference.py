@@ -97,13 +97,15 @@ def _config() -> Iterator[Row]:
 
 
 def _keys(part: Any, prefix: str = "") -> Iterator[Row]:
-    """Key, unit and default. Named agents, and those of verifier and interceptor, have the keys of `agent`."""
-    from orchestration.configuration import Agent
+    """Key, unit and default. Named agents, and those of verifier and interceptor, have the keys of `agent`. A route has a page of its own."""
+    from orchestration.configuration import Agent, Step
 
     for name, field in part.model_fields.items():
         inner = None if get_origin(field.annotation) is dict else _part_of(field.annotation)
         if inner is Agent and prefix:
             yield f"{prefix}{name}", "an agent", _default(field), None
+        elif inner is Step:
+            yield f"{prefix}{name}", "a route", _default(field), None
         elif inner is None:
             yield f"{prefix}{name}", _unit(name, field), _default(field), None
         else:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Collection
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from budget.limits import caps
 from budget.models import Project
 from orchestration import configuration
 from orchestration.configuration import agent_checks, circuit_breaker, difference, entry_routes, reach_of_judges
+from orchestration.configuration.config import agent_kinds
 from orchestration.facts import events
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Integration, Session
+from orchestration.models import Entry, Executor, Integration, Session, Worker
 from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -111,6 +113,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
                 raise Invalid(str(error)[:300], "integration_branch") from None
         if gone := before.agents.keys() - config.agents.keys():
             _refuse_in_use(workspace, gone)
+        if {"agents", "route", "routes"} & set(change):
+            _refuse_without_program(config)
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if {"agent", "agents", "interceptor", "verifier"} & set(change):
@@ -137,6 +141,19 @@ def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
         numbers = ", ".join(f"#{seq}" for seq, _ in users[:5]) + (" and more" if len(users) > 5 else "")
         verb = "asks" if len(users) == 1 else "ask"
         raise Invalid(f"{numbers} {verb} for the agent {users[0][1]}: choose another one for them first", "agents")
+
+
+def _refuse_without_program(config: configuration.Config) -> None:
+    """Raises Invalid for a step of a route whose program is on no host that is online. What a host has is not known before it has looked."""
+    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    reports = list(online.values_list("agents", flat=True))
+    if not all(reports):
+        return
+    for place, step in config.named_steps if reports else ():
+        kind = config.by_name["" if step.agent == configuration.DEFAULT else step.agent].kind
+        if kind not in agent_kinds.OF_CONFIG and not any(kind in report for report in reports):
+            problem = f"{agent_kinds.title(kind)} of {step.agent} is on no host that is online: install it there first"
+            raise Invalid(f"{place}: {problem}", "route" if place.startswith("route,") else "routes")
 
 
 def _conflict_message(workspace: Workspace) -> str:

@@ -1,6 +1,7 @@
 """The config of a workspace: its keys, defaults and bounds. Every key is read by some code."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -142,14 +143,19 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _has_the_agents_of_its_routes(self) -> "Config":
-        places = [("route", self.route or [])] + [(f"routes {each.group!r}", each.route) for each in self.routes]
-        for place, steps in places:
-            for n, step in enumerate(steps, start=1):
-                try:
-                    self.check_step(step)
-                except ValueError as problem:
-                    raise ValueError(f"{place}, step {n}: {problem}") from None
+        for place, step in self.named_steps:
+            try:
+                self.check_step(step)
+            except ValueError as problem:
+                raise ValueError(f"{place}: {problem}") from None
         return self
+
+    @property
+    def named_steps(self) -> Iterator[tuple[str, Step]]:
+        """Each step of its routes, with its place for a sentence."""
+        for name, steps in [("route", self.route or []), *((f"routes {each.group!r}", each.route) for each in self.routes)]:
+            for n, step in enumerate(steps, start=1):
+                yield f"{name}, step {n}", step
 
     def check_step(self, step: Step) -> None:
         """Raises ValueError for a step whose agent does not exist, or cannot be told its effort."""

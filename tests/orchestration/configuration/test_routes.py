@@ -1,5 +1,6 @@
 """Routes: how people write them, what a config refuses, and whose steps an entry follows."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from pydantic import ValidationError
 from orchestration.configuration import Config, Step, entry_routes, workspace_setup
 from orchestration.configuration.config import routes
 from orchestration.models import Entry
-from tests.factories import ANA, a_workspace, some_entries
+from tests.factories import ANA, a_worker, a_workspace, some_entries
+from workspaces.errors import Invalid
 
 AGENTS = {"cheap": {"kind": "codex"}, "strong": {"kind": "claude_code"}, "own": {"command": "true"}}
 
@@ -91,6 +93,26 @@ def test_a_route_that_became_shorter_goes_on_with_its_last_step() -> None:
     config = Config.model_validate({"agents": AGENTS, "route": "cheap > strong"})
     place = entry_routes.place_of(Entry(step=7, rounds_completed=4, step_since=3), config)
     assert (place.agent, place.has_next, place.number, place.rounds) == ("strong", False, 2, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("reports", "refused"),
+    [
+        ([], False),
+        ([{"codex": "1", "sandbox": ""}], True),
+        ([{"codex": "1"}, {"claude_code": "2"}], False),
+        ([{"codex": "1"}, {}], False),
+    ],
+)
+def test_a_step_whose_program_is_on_no_host_is_refused_once_all_hosts_have_looked(
+    reports: list[dict[str, str]], refused: bool
+) -> None:
+    for n, report in enumerate(reports):
+        a_worker(host=str(n), agents=report)
+    shop = a_workspace(agents=AGENTS)
+    with pytest.raises(Invalid, match="route, step 3: Claude Code of strong is on no host") if refused else nullcontext():
+        workspace_setup.configure(shop, {"route": "own > cheap > strong"}, by=ANA)
 
 
 @pytest.mark.django_db
