@@ -23,6 +23,7 @@ from orchestration.models import (
     Approval,
     Backup,
     Conversation,
+    Credential,
     Dependency,
     Entry,
     FileLock,
@@ -158,6 +159,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     forecasts.refresh(workspace.pk)
     AgentCheck.objects.create(workspace=workspace, ok=False, message=text, host=text[:200])
     Integration.objects.create(workspace=workspace, state="red", tip="tip", message=text, phase=text[:200])
+    Credential.objects.create(workspace=workspace, name=text[:200], changed_by=text)
     ProviderBreaker.objects.create(workspace=workspace, credential=text[:200], code="auth", message=text)
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)

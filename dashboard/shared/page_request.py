@@ -23,7 +23,7 @@ from orchestration.configuration import agent_states
 from orchestration.configuration.agent_states import AgentStates
 from orchestration.hosts import online
 from orchestration.landing import queue
-from orchestration.models import AgentCheck, Executor, FileLock, ProviderBreaker, Session, Worker
+from orchestration.models import AgentCheck, Credential, Executor, FileLock, ProviderBreaker, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
 
@@ -64,7 +64,8 @@ class PageRequest:
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         counted["has_session_worker"] = Exists(online.able(within_s=settings.LEASE_S))
-        counted["has_breaker"] = Exists(ProviderBreaker.objects.filter(workspace=OuterRef("pk")).exclude(code=""))
+        closed = ProviderBreaker.objects.filter(workspace=OuterRef("pk")).exclude(code="")
+        counted["has_breaker"] = Exists(closed) | Exists(Credential.objects.filter(workspace=OuterRef("pk")).exclude(windows={}))
         counted["landing_away"] = Subquery(queue.away(OuterRef("pk")).values("message")[:1])
         return rows.annotate(**counted).get(pk=self.workspace.pk)
 

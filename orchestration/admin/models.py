@@ -14,6 +14,7 @@ from orchestration.backlog import entry_actions, entry_edits
 from orchestration.backlog.files import orphans
 from orchestration.models import (
     Conversation,
+    Credential,
     Dependency,
     Entry,
     Executor,
@@ -75,6 +76,16 @@ class ProviderBreakerAdmin(ReadOnly):
     list_select_related = ["workspace"]
     search_fields = ["workspace__name", "=workspace__id", "credential"]
     ordering = ["workspace__name", "credential", "family"]
+
+
+@admin.register(Credential)
+class CredentialAdmin(ReadOnly):
+    list_display = ["workspace", "name", "billing", "changed_by", "changed_at"]
+    list_filter = ["billing"]
+    list_select_related = ["workspace"]
+    exclude = ["sealed"]
+    search_fields = ["workspace__name", "=workspace__id", "name"]
+    ordering = ["workspace__name", "name"]
 
 
 @admin.register(Entry)

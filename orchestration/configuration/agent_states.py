@@ -3,19 +3,21 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.configuration import circuit_breaker, model_access
+from orchestration.configuration import circuit_breaker, model_access, windows
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import DEFAULT, Agent
 from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ModelAccess
-from orchestration.models import Executor, ProviderBreaker, Secret
+from orchestration.models import Credential, Executor, ProviderBreaker, Secret
 
 HOW = {
+    "window": "is limited",
     "rate_limited": "is limited",
     "overloaded": "is overloaded",
     "network": "cannot be reached",
@@ -68,9 +70,29 @@ class AgentStates:
 
 
 def of_executor(executor: Executor) -> AgentStates:
-    """One query, and one more where a breaker counts."""
-    rows = circuit_breaker.breakers(executor.pk)
+    """Two queries, and one more where a breaker counts, or a window stops its agents."""
+    rows = circuit_breaker.breakers(executor.pk) + used_up(Credential.objects.filter(workspace_id=executor.pk))
     return of(configuration.load(executor.config), rows, circuit_breaker.secret_names(executor.pk) if rows else ())
+
+
+def used_up(credentials: Iterable[Credential]) -> list[ProviderBreaker]:
+    """Those of which a window stops its agents, as circuit breakers that close by themselves. They are in no table."""
+    at = now()
+    rows = []
+    for each in credentials:
+        if stop := windows.stop(each.windows, each.stop_at, at=at.timestamp()):
+            until = datetime.fromtimestamp(stop.resets_at, UTC)
+            rows.append(
+                ProviderBreaker(
+                    workspace_id=each.workspace_id,
+                    credential=each.name,
+                    code="window",
+                    message=stop.sentence,
+                    since=at,
+                    until=until,
+                )
+            )
+    return rows
 
 
 def of(config: Config, breakers: Iterable[ProviderBreaker], secrets: Collection[str]) -> AgentStates:
@@ -84,11 +106,12 @@ def of(config: Config, breakers: Iterable[ProviderBreaker], secrets: Collection[
 
 
 def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
-    """By workspace: the breaker that lets no agent start, where there is one. Two queries, whatever their number."""
+    """By workspace: the breaker that lets no agent start, where there is one. Three queries, whatever their number."""
     rows: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
     names: defaultdict[str, set[str]] = defaultdict(set)
     configs = {executor.pk: executor.config for executor in executors}
-    for row in ProviderBreaker.objects.filter(workspace_id__in=configs).exclude(code=""):
+    stopping = used_up(Credential.objects.filter(workspace_id__in=configs).exclude(windows={}))
+    for row in [*ProviderBreaker.objects.filter(workspace_id__in=configs).exclude(code=""), *stopping]:
         rows[row.workspace_id].append(row)
     for workspace_id, name in Secret.objects.filter(workspace_id__in=rows).values_list("workspace_id", "name") if rows else ():
         names[workspace_id].add(name)
@@ -98,7 +121,7 @@ def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
 
 def is_open_for(executor: Executor, agent: Agent, role: str) -> bool:
     """True if a circuit breaker keeps this agent of a run from starting."""
-    rows = circuit_breaker.breakers(executor.pk)
+    rows = circuit_breaker.breakers(executor.pk) + used_up(Credential.objects.filter(workspace_id=executor.pk))
     open_ones = {ModelAccess(row.credential, row.family): row for row in rows if row.code}
     if not open_ones:
         return False

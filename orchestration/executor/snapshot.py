@@ -1,6 +1,7 @@
 """The input of a cycle: the workspace's state, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,8 +15,8 @@ from budget.allocation import reallocation
 from orchestration import configuration, funding
 from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
-from orchestration.configuration import model_access
-from orchestration.configuration.provider_trouble import ModelAccess
+from orchestration.configuration import model_access, windows
+from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.executor import plan, ready_line
 from orchestration.executor.agent_choice import Agents, Terms, Trouble
 from orchestration.executor.limits import SpendLimit
@@ -190,7 +191,19 @@ def _agents(config: configuration.Config, row: dict[str, Any]) -> Agents:
         ModelAccess(each["credential"], each["family"]): Trouble(each["code"], each["message"], max(each["wait_s"] or 0.0, 0.0))
         for each in _json(row["troubles"]) or []
     }
+    troubles |= _used_up(_json(row["windows"]) or [], troubles)
     return Agents({name: _terms(config, name, secrets, _json(row["doubted"]) or []) for name in config.by_name}, troubles)
+
+
+def _used_up(rows: list[dict[str, Any]], troubles: Mapping[ModelAccess, Trouble]) -> dict[ModelAccess, Trouble]:
+    """Credentials of which a window stops its agents, where that is longer than their circuit breaker."""
+    at, closed = time.time(), {}
+    for row in rows:
+        access = ModelAccess(row["name"], ALL_MODELS)
+        stop = windows.stop(_json(row["windows"]) or {}, _json(row["stop_at"]) or {}, at=at)
+        if stop and (access not in troubles or troubles[access].wait_s < stop.resets_at - at):
+            closed[access] = Trouble("window", stop.sentence, stop.resets_at - at)
+    return closed
 
 
 def _terms(config: configuration.Config, name: str, secrets: Collection[str], doubted: list[dict[str, Any]]) -> Terms:
@@ -247,6 +260,8 @@ def _input_columns() -> str:
             "unplaced": """(SELECT count(*) FROM orchestration_session s
                 WHERE s.host_id = '' AND s.status IN ('claimed', 'running'))""",
             "secrets": f"(SELECT {sql_dialect.json_rows({'name': 'z.name'})} FROM orchestration_secret z WHERE z.workspace_id = x.workspace_id)",
+            "windows": f"""(SELECT {sql_dialect.json_rows(_WINDOWS)} FROM orchestration_credential c
+                WHERE c.workspace_id = x.workspace_id)""",
             "troubles": f"""(SELECT {sql_dialect.json_rows(_TROUBLE)} FROM orchestration_providerbreaker b
                 WHERE b.workspace_id = x.workspace_id AND b.code <> '')""",
             "repository": "x.repository_code",
@@ -263,6 +278,7 @@ def _input_columns() -> str:
     )
 
 
+_WINDOWS = {"name": "c.name", "windows": "c.windows", "stop_at": "c.stop_at"}
 _TROUBLE = {
     "credential": "b.credential",
     "family": "b.family",

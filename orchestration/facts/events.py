@@ -346,6 +346,19 @@ class AgentRetried(ProviderEvent, verb="agent.retry", sentence="requested a retr
     pass
 
 
+class WindowReached(
+    ActivityEvent,
+    verb="agent.window_reached",
+    sentence="paused the agents with {credential}: {used} % of its {window} is used",
+    notice="A subscription's window is used up to its stop",
+):
+    """`window`: such as "5-hour window"; `used`: percent."""
+
+    credential: str
+    window: str
+    used: int
+
+
 class RepositoryUnavailable(
     AgentEvent, verb="repository.unavailable", sentence="paused all work: the repository cannot be used ({code})"
 ):

@@ -11,15 +11,16 @@ from typing import Any
 from budget import ledger
 from budget.models import Category
 from orchestration import sessions
-from orchestration.configuration import circuit_breaker
+from orchestration.configuration import circuit_breaker, windows
 from orchestration.configuration.provider_trouble import reviewer
+from orchestration.configuration.windows import Reading
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agent_run.mailbox import Mailbox
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Limits, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
 from workspaces.secrets.masking import NO_MASK, Mask
 
@@ -74,6 +75,7 @@ class UsageListener:
         self._waiting = Waiting("")
         self._spent = 0
         self._provider_confirmed = False
+        self._limits: tuple[Reading, ...] = ()
         self.finished: Finished | None = None
         self.failure: Failure | None = None
         self.last_wait: Waiting | None = None
@@ -123,7 +125,10 @@ class UsageListener:
                 self._mailbox.read_event(event)
             if self._progress_watch is not None:
                 self._progress_watch.read_event(event)
-            self._handle(event)
+            if isinstance(event, Limits):
+                self._note_limits(event.readings)
+            else:
+                self._handle(event)
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -148,6 +153,13 @@ class UsageListener:
                 self.finished = replace(event, summary=self._mask(event.summary))
                 if event.out_of_money:
                     self._stop("out_of_money")
+
+    def _note_limits(self, readings: tuple[Reading, ...]) -> None:
+        """Those of its own agent: a reviewing one has another credential."""
+        if readings != self._limits and self._task.role == "implement":
+            self._limits = readings
+            record = partial(windows.record, self._session.workspace_id, self._session.credential, readings)
+            supervise.try_database(record)
 
     def _check_mailbox(self) -> None:
         if self._mailbox is not None:

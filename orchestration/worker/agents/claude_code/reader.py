@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from orchestration.configuration.windows import DAY, HOUR, Reading
 from orchestration.worker.agents.claude_code.costs import Costs
 from orchestration.worker.agents.shared import failures, telemetry_endpoint
-from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
+from orchestration.worker.agents.shared.events import Event, Failure, Finished, Limits, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, number, objects, parse_object, text
 from orchestration.worker.agents.shared.tool_uses import tool_use
@@ -17,6 +18,8 @@ CHANGING_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"
 # The arguments that describe a tool use best, in this order.
 DESCRIPTIVE_KEYS = ("file_path", "notebook_path", "command", "pattern", "url", "description", "prompt")
 MAX_WAIT_S = 86_400.0
+WINDOWS = {"five_hour": 5 * HOUR, "seven_day": 7 * DAY}
+"""Of all models; those of single ones have other names."""
 _RESET = re.compile(r"\|(\d{10})\b")  # the end of a subscription's limit
 
 
@@ -33,6 +36,7 @@ class Reader:
         self._changed = False
         self._started = False
         self._failed = False
+        self._limited_until: float | None = None
         self._last_text = ""
         self._result: dict[str, Any] | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
@@ -52,6 +56,8 @@ class Reader:
                 yield from self._assistant(message)
             case "user":
                 yield from self._tool_results(message)
+            case "rate_limit_event":
+                yield from self._limits(message.get("rate_limit_info"))
             case "result":
                 yield from self._finish(message)
 
@@ -88,6 +94,24 @@ class Reader:
         if failures.KINDS[code].cause == "setup":
             return self._failure(code, message)
         return Waiting(message, time.time() + min(number(event.get("retry_delay_ms")) / 1000, MAX_WAIT_S), code)
+
+    def _limits(self, info: Any) -> Iterator[Event]:
+        """The windows of a subscription. A refusal without shares means that its own window is used up."""
+        told = nested(info, "unifiedWindows")
+        shares = told if isinstance(told, dict) else {}
+        own, resets_at = text(nested(info, "rateLimitType"), 50), number(nested(info, "resetsAt"))
+        is_refused = nested(info, "status") == "rejected"
+        if is_refused and resets_at:
+            self._limited_until = resets_at
+        readings = [
+            Reading(minutes, number(nested(share, "utilization")) * 100, number(nested(share, "resetsAt")) or resets_at)
+            for window, minutes in WINDOWS.items()
+            if isinstance(share := shares.get(window), dict) and "utilization" in share
+        ]
+        if own in WINDOWS and own not in shares:
+            readings.append(Reading(WINDOWS[own], 100.0 if is_refused else None, resets_at))
+        if readings:
+            yield Limits(tuple(readings))
 
     def _stream(self, event: Any) -> None:
         """For the main conversation only: subagents do not stream."""
@@ -146,7 +170,9 @@ class Reader:
             return
         yield Finished(False, words)
         if not text(message.get("terminal_reason")).startswith("aborted"):  # a signal ended it: the sender knows the reason
-            yield self._failure(self._code(message, subtype, words), words or subtype, _retry_at(words))
+            code = self._code(message, subtype, words)
+            limited_until = self._limited_until if code in ("rate_limited", "quota") else None
+            yield self._failure(code, words or subtype, _retry_at(words) or limited_until)
 
     def _success(self, message: dict[str, Any], words: str) -> Iterator[Event]:
         """Refusals by Muster's own hook are about locks, not about permissions."""

@@ -9,7 +9,7 @@ from typing import Any
 from orchestration.worker.agents.codex.rollouts import Rollouts
 from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
 from orchestration.worker.agents.shared import failures
-from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Limits, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text
 from orchestration.worker.agents.shared.tool_uses import tool_use
@@ -76,11 +76,13 @@ class Reader:
     def read_record(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
         return ()
 
-    def poll(self) -> Iterable[Event]:
-        return self._rollouts.new_usage()
+    def poll(self) -> Iterator[Event]:
+        yield from self._rollouts.new_usage()
+        if told := self._rollouts.new_limits():
+            yield Limits(told)
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._rollouts.new_usage()
+        yield from self.poll()
         yield from self._reconcile()
         if self._in_turn and not self._ended:
             yield Discrepancy("At least this: the turn did not end, and the cost of its last request is unknown")

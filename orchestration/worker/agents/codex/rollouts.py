@@ -4,15 +4,18 @@ They outlive the process. A later session continues at the last offset, or reads
 and its running total, identify an amount, so it is booked once.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.configuration.windows import Reading
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
-from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
+from orchestration.worker.agents.shared.json_values import count, nested, number, parse_object, text
 
 INTERESTING = (b'"token_count"', b'"token_usage_record"', b'"turn_context"')
 
@@ -35,6 +38,8 @@ class Rollouts:
         self._model = model
         self._started = {name: count(offset) for name, offset in offsets.items()}
         self._files: dict[str, _File] = {}
+        self._limits: dict[int, Reading] = {}
+        self._began = time.time() - 1.0  # what earlier sessions were told is out of date
 
     @property
     def offsets(self) -> dict[str, int]:
@@ -70,9 +75,29 @@ class Rollouts:
             yield from self._usage(
                 thread_id, file, totals_of(nested(payload, "usage")), running, text(nested(payload, "response_id"))
             )
-        elif nested(payload, "type") == "token_count" and not file.by_record:
+        elif nested(payload, "type") == "token_count":
+            if _moment(nested(record, "timestamp")) >= self._began:
+                self._note_limits(nested(payload, "rate_limits"))
+            if file.by_record:
+                return
             running = totals_of(nested(payload, "info", "total_token_usage"))
             yield from self._usage(thread_id, file, totals_of(nested(payload, "info", "last_token_usage")), running, "")
+
+    def _note_limits(self, told: Any) -> None:
+        """By their duration: which of the two places a window has differs between plans."""
+        for place in ("primary", "secondary"):
+            window = nested(told, place)
+            minutes = count(nested(window, "window_minutes"))
+            resets_at = number(nested(window, "resets_at"))
+            if not resets_at and (left := number(nested(window, "resets_in_seconds"))):
+                resets_at = time.time() + left
+            if minutes and resets_at:
+                self._limits[minutes] = Reading(minutes, number(nested(window, "used_percent")), resets_at)
+
+    def new_limits(self) -> tuple[Reading, ...]:
+        """The windows that were told since the last call."""
+        told, self._limits = tuple(self._limits.values()), {}
+        return told
 
     def _usage(self, thread_id: str, file: _File, used: Totals, running: Totals, response_id: str) -> Iterator[Usage]:
         """Codex repeats a count when only the rate limits change; the running total is then the same."""
@@ -80,6 +105,14 @@ class Rollouts:
             return
         file.totals = running
         yield used.usage(response_id or running_id(thread_id, running), file.model or self._model)
+
+
+def _moment(stamp: Any) -> float:
+    """Seconds since the epoch; 0 for what is no time."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _new_lines(path: Path, file: _File) -> list[bytes]:

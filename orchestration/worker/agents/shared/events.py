@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from orchestration.configuration.windows import Reading
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.failures import Failure
 
-__all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "ToolUse", "Usage", "Waiting"]
+__all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Limits", "Started", "Text", "ToolUse", "Usage", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the provider tells of the windows of its plan."""
+
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Discrepancy:
     """Two sources report different costs: shown and kept, never corrected silently. `amount`: the difference in micro-USD."""
 
@@ -74,4 +82,4 @@ class Finished:
     exit_code: int = 0
 
 
-Event = Started | Text | ToolUse | Asked | Usage | Waiting | Discrepancy | Failure | Finished
+Event = Started | Text | ToolUse | Asked | Usage | Waiting | Limits | Discrepancy | Failure | Finished

@@ -1,0 +1,99 @@
+"""The windows of a subscription: how much of each is used, as its provider has told last, and which of them stops its agents.
+
+A window is named after its duration, not after its place in the provider's answer, which moves. A reset that has passed is forgotten, and one that is farther away
+than its window and a day is no reset: clocks and providers err.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import structlog
+from django.db import transaction
+
+from orchestration.facts import events
+from orchestration.messaging import wake_ups
+from orchestration.models import Credential
+from workspaces import activity
+from workspaces.access import MUSTER
+
+log = structlog.get_logger(__name__)
+
+HOUR, DAY = 60, 24 * 60
+MAX_MINUTES = 31 * DAY
+USED_UP = 100.0
+
+
+class Reading(NamedTuple):
+    """What a provider tells of a window of so many minutes. `used`: percent; None: it tells only the reset. `resets_at`: seconds since the epoch."""
+
+    minutes: int
+    used: float | None
+    resets_at: float
+
+
+class Stop(NamedTuple):
+    """A window of which so much is used that nothing more starts before its reset."""
+
+    window: str
+    used: float
+    at: float
+    resets_at: float
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.used:.0f} % of its {title(self.window)} is used, and it stops at {self.at:g} %."
+
+
+def name(minutes: int) -> str:
+    """As in `stop_at`: pct_5h, pct_7d."""
+    return f"pct_{minutes // DAY}d" if minutes % DAY == 0 else f"pct_{max(round(minutes / HOUR), 1)}h"
+
+
+def title(window: str) -> str:
+    """A window inside a sentence: "5-hour window"."""
+    number, unit = window.removeprefix("pct_")[:-1], {"h": "hour", "d": "day"}.get(window[-1], window[-1])
+    return f"{number}-{unit} window"
+
+
+def merged(known: Mapping[str, Any], readings: Iterable[Reading], *, at: float) -> dict[str, Any]:
+    """The windows after these readings. `at`: now, in seconds since the epoch."""
+    windows = {window: reading for window, reading in known.items() if reading["resets_at"] > at}
+    for reading in readings:
+        if not 0 < reading.minutes <= MAX_MINUTES or not at < reading.resets_at <= at + (reading.minutes + DAY) * 60:
+            log.info("window.ignored", minutes=reading.minutes, resets_at=reading.resets_at)
+            continue
+        before = windows.get(name(reading.minutes), {})
+        used = before.get("used") if reading.used is None else min(max(reading.used, 0.0), USED_UP)
+        windows[name(reading.minutes)] = {"used": used, "resets_at": reading.resets_at, "read_at": at}
+    return windows
+
+
+def stop(windows: Mapping[str, Any], stop_at: Mapping[str, Any], *, at: float) -> Stop | None:
+    """The window that stops its agents for longest. Without a `stop_at` one does when it is used up."""
+    stops = [
+        Stop(window, reading["used"], float(stop_at.get(window, USED_UP)), reading["resets_at"])
+        for window, reading in windows.items()
+        if reading["used"] is not None and reading["resets_at"] > at
+    ]
+    return max((each for each in stops if each.used >= each.at), key=lambda each: each.resets_at, default=None)
+
+
+def record(workspace_id: str, credential: str, readings: Iterable[Reading]) -> None:
+    """Keep what a session's agent has told of its windows."""
+    if not credential:
+        return
+    at = datetime.now(UTC).timestamp()
+    with transaction.atomic():
+        Credential.objects.get_or_create(workspace_id=workspace_id, name=credential)
+        row = Credential.objects.select_for_update().get(workspace_id=workspace_id, name=credential)
+        before = stop(row.windows, row.stop_at, at=at)
+        windows = merged(row.windows, readings, at=at)
+        after = stop(windows, row.stop_at, at=at)
+        Credential.objects.filter(pk=row.pk).update(windows=windows)
+        if after and not before:
+            event = events.WindowReached(credential=credential, window=title(after.window), used=round(after.used))
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=after.sentence)
+    if bool(after) != bool(before):
+        wake_ups.enqueue_cycle(workspace_id)
+        wake_ups.publish_change(workspace_id, "executor", "entries")
