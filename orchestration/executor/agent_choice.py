@@ -23,7 +23,7 @@ class Terms:
     """The conditions of one agent of the config. `kinds`: of the agents that a session with it needs on its host. `initial_reservation`: the
     most that it reserves at its start, in micro-USD; None: the whole ceiling. `doubted`: why it does not start before a person has said
     whether a session's spend is true. `access`: what its provider limits as one; `needed`: all that must be open, also for its reviewers;
-    `chain`: its own name, and those of its fallbacks."""
+    `chain`: its own name, and those of its fallbacks; `is_plan`: a plan pays it."""
 
     kinds: frozenset[str] = frozenset()
     initial_reservation: int | None = None
@@ -31,6 +31,7 @@ class Terms:
     access: ModelAccess = NO_ACCESS
     needed: frozenset[ModelAccess] = frozenset()
     chain: tuple[str, ...] = ("",)
+    is_plan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,14 +189,17 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-_CLAIMED = ("work", "host_id", "agent_name", "effort", "credential", "model_family")
+_CLAIMED = ("work", "host_id", "agent_name", "effort", "is_plan", "credential", "model_family")
 
 
 def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
     source = sql_dialect.table(
         "v",
-        {name: "bigint" if name == "attempt" else "text" for name in ("entry", "session", "attempt", *_CLAIMED)},
+        {
+            name: {"attempt": "bigint", "is_plan": "boolean"}.get(name, "text")
+            for name in ("entry", "session", "attempt", *_CLAIMED)
+        },
     )
     claims = [
         {
@@ -207,6 +210,7 @@ def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) 
             "host_id": s.host,
             "agent_name": s.agent,
             "effort": s.entry.effort,
+            "is_plan": cycle_input.agents.of(s.agent).is_plan,
             "credential": cycle_input.agents.of(s.agent).access.credential,
             "model_family": cycle_input.agents.of(s.agent).access.family,
         }

@@ -24,7 +24,7 @@ from orchestration.executor.plan import CycleInput, Running, Waiting
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
-from orchestration.models import sql_dialect
+from orchestration.models import Credential, sql_dialect
 from orchestration.repositories import local_repository
 from orchestration.sessions import reservations
 from workspaces import times
@@ -192,7 +192,9 @@ def _agents(config: configuration.Config, row: dict[str, Any]) -> Agents:
         for each in _json(row["troubles"]) or []
     }
     troubles |= _used_up(_json(row["windows"]) or [], troubles)
-    return Agents({name: _terms(config, name, secrets, _json(row["doubted"]) or []) for name in config.by_name}, troubles)
+    plans = frozenset(each["name"] for each in _json(row["windows"]) or [] if each["billing"] == Credential.Billing.PLAN)
+    doubted = _json(row["doubted"]) or []
+    return Agents({name: _terms(config, name, secrets, doubted, plans) for name in config.by_name}, troubles)
 
 
 def _used_up(rows: list[dict[str, Any]], troubles: Mapping[ModelAccess, Trouble]) -> dict[ModelAccess, Trouble]:
@@ -206,7 +208,14 @@ def _used_up(rows: list[dict[str, Any]], troubles: Mapping[ModelAccess, Trouble]
     return closed
 
 
-def _terms(config: configuration.Config, name: str, secrets: Collection[str], doubted: list[dict[str, Any]]) -> Terms:
+def _terms(
+    config: configuration.Config,
+    name: str,
+    secrets: Collection[str],
+    doubted: list[dict[str, Any]],
+    plans: Collection[str] = (),
+) -> Terms:
+    """`plans`: the credentials that are paid already."""
     seen = config.with_agent(name)
     kinds = frozenset(agent.kind for agent in seen.session_agents)
     reviewing = [
@@ -224,6 +233,7 @@ def _terms(config: configuration.Config, name: str, secrets: Collection[str], do
         access=accesses[0][1],
         needed=model_access.needed(accesses),
         chain=config.chain(name),
+        is_plan=accesses[0][1].credential in plans,
     )
 
 
@@ -278,7 +288,7 @@ def _input_columns() -> str:
     )
 
 
-_WINDOWS = {"name": "c.name", "windows": "c.windows", "stop_at": "c.stop_at"}
+_WINDOWS = {"name": "c.name", "billing": "c.billing", "windows": "c.windows", "stop_at": "c.stop_at"}
 _TROUBLE = {
     "credential": "b.credential",
     "family": "b.family",

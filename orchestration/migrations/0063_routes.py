@@ -42,6 +42,11 @@ class Migration(migrations.Migration):
                 migrations.AddField("entry", "next_agent", _text(63, "The agent of its step. Empty: the usual one.")),
                 migrations.AddField("entry", "next_effort", _text(10, "Of its step.")),
                 migrations.AddField("session", "effort", _text(10, "Of its step. Empty: that of its agent.")),
+                migrations.AddField(
+                    "session",
+                    "is_plan",
+                    models.BooleanField(db_default=False, default=False, help_text="A plan pays its agent: nothing is booked."),
+                ),
             ]
         ),
         migrations.RunPython(_keep_agents, migrations.RunPython.noop),

@@ -108,6 +108,7 @@ class Session(models.Model):
     credential = models.CharField(
         max_length=200, blank=True, default="", db_default="", help_text="Of its agent, from its claim on: a variable or a login."
     )
+    is_plan = models.BooleanField(default=False, db_default=False, help_text="A plan pays its agent: nothing is booked.")
     model_family = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="Of its agent's model.")
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
     stop_wanted_by = models.CharField(max_length=200, blank=True, default="", db_default="")

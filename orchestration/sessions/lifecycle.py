@@ -257,7 +257,9 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
             *("workspace_id", "role", "agent_name", "credential", "model_family"),
         ).get(pk=session.pk)
         if session.hold_id:
-            _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model))
+            config = configuration.load(executor.config)
+            is_covered = session.is_plan and config.interceptor is None and config.verifier is None
+            _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model), is_covered=is_covered)
             if excess := spend_doubts.open_if_due(session):
                 ending = replace(ending, on_hold=ending.on_hold or excess.sentence)
         tokens.end_session(session.pk)
@@ -267,11 +269,12 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
     return True
 
 
-def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool) -> None:
-    if ending.awaits_host:
+def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool, is_covered: bool) -> None:
+    """`is_covered`: a plan pays all that its agents may have used."""
+    if ending.awaits_host and not is_covered:
         awaited.keep(hold_id, host=ending.awaits_host, seconds=settings.LOST_HOST_S)
         return
-    key = unknown_key(session) if ending.cost_unknown or is_unpriced else ""
+    key = unknown_key(session) if (ending.cost_unknown or is_unpriced) and not is_covered else ""
     at_most = None if is_unpriced else ending.at_most
     round_number = session.round_number or None
     ledger.settle(hold_id, remainder_key=key, at_most=at_most, round_number=round_number, reason=ending.message)

@@ -6,8 +6,11 @@ from datetime import datetime
 from budget import ledger
 from budget.ledger import prices
 from budget.models import Category, LedgerEntry, Project
+from orchestration import configuration
+from orchestration.configuration import circuit_breaker
+from orchestration.configuration.provider_trouble import reviewer
 from orchestration.messaging import wake_ups
-from orchestration.models import Session
+from orchestration.models import Credential, Executor, Session
 from orchestration.sessions import lifecycle
 
 
@@ -50,7 +53,7 @@ def price(usage: Usage) -> int | None:
 def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
     """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is unknown: then the session is
     marked and settles at its whole reservation."""
-    if not is_priced(usage):
+    if not is_priced(usage) and not is_covered(session, role):
         mark_unpriced(session, usage.model or "unknown")
         return False
     fresh = book(session, usage, category, role=role)
@@ -59,14 +62,27 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
     return fresh
 
 
+def is_covered(session: Session, role: str) -> bool:
+    """True if a plan pays what the session's agent in this role uses: then its price is kept, and nothing is booked."""
+    of = reviewer(role.partition("-")[0])
+    if not of:
+        return session.is_plan
+    config = configuration.load(Executor.objects.get(pk=session.workspace_id).config)
+    _, access = circuit_breaker.access_of(session, config, of)
+    rows = Credential.objects.filter(workspace_id=session.workspace_id, name=access.credential)
+    return rows.filter(billing=Credential.Billing.PLAN).exists()
+
+
 def is_priced(usage: Usage) -> bool:
     return usage.cost is not None or price(usage) is not None
 
 
 def book(session: Session, usage: Usage, category: Category, *, role: str, at: datetime | None = None) -> bool:
-    """Book a usage event whose cost is known, for a session that may have ended. `at`: as of Charge. False: it was booked before."""
+    """Book a usage event whose cost is known, or that a plan pays, for a session that may have ended. `at`: as of Charge. False: it was booked before."""
     computed = price(usage)
     amount = usage.cost if usage.cost is not None else computed
+    if is_covered(session, role):
+        amount, computed = 0, amount if computed is None else computed
     assert amount is not None
     charge = ledger.Charge(
         event_key=_key(session, usage, role),

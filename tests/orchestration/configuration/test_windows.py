@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
+from budget.amounts import usd
+from budget.models import LedgerEntry
+from orchestration import sessions
 from orchestration.configuration import agent_states, windows
 from orchestration.configuration.windows import DAY, HOUR, Reading
 from orchestration.executor import dispatch, explain
-from orchestration.models import Credential, Executor
+from orchestration.models import Credential, Entry, Executor, Session
+from orchestration.sessions import metering
 from tests.factories import a_worker, a_workspace, some_entries
 from workspaces.models import Event
 
@@ -111,3 +115,27 @@ def test_a_reading_of_a_credential_without_a_row_makes_one_and_one_without_a_nam
     windows.record(shop.pk, "login of Codex", [Reading(300, 10.0, now().timestamp() + 60)])
     row = Credential.objects.get()
     assert (row.name, row.billing, row.windows["pct_5h"]["used"]) == ("login of Codex", "paid", 10.0)
+
+
+@pytest.mark.django_db
+def test_what_a_plan_pays_is_kept_with_its_price_and_books_nothing() -> None:
+    a_worker()
+    shop = a_workspace(agent={"command": "true"})
+    Credential.objects.create(workspace=shop, name="command default", billing="plan")
+    [entry] = some_entries(shop, "One")
+    dispatch.cycle(shop.pk)
+    session = Session.objects.get(entry=entry)
+    assert session.is_plan
+    worker = a_worker()
+    taken = sessions.take(session.pk, attempt=session.attempt, worker=worker)
+    assert taken is not None
+    Session.objects.filter(pk=taken.pk).update(round_number=1)
+    taken.refresh_from_db()
+    assert metering.record(taken, metering.Usage("1", usd("0.25"), "gpt-5", 1000, 100))
+    assert not metering.record(taken, metering.Usage("1", usd("0.25"), "gpt-5", 1000, 100)), "once"
+    assert metering.record(taken, metering.Usage("2", None, "a model without a price", 1000, 100))
+    rows = list(LedgerEntry.objects.order_by("pk").values_list("amount", "reported", "computed"))
+    assert rows[0][:2] == (0, usd("0.25")) and rows[0][2] and rows[1] == (0, None, None)
+    sessions.conclude(taken, sessions.Ending(Session.Outcome.CRASHED, "It broke", cost_unknown=True))
+    account = Entry.objects.select_related("account").get(pk=entry.pk).account
+    assert (account.spent, account.held, LedgerEntry.objects.count()) == (0, 0, 2)
