@@ -24,6 +24,7 @@ NAMES = {
 }
 APART = (
     "doomed",
+    "ladder",
     "money",
     "handover",
     "hosts",
