@@ -11,8 +11,8 @@ from dashboard.shared.texts import labels
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over rounds. `first`: first rounds with a verdict. `false_alarms`: ended early, and their work passed as it was. Micro-USD and
-    tokens."""
+    """Sums over rounds. `first`: first rounds with a verdict. `false_alarms`: ended early, and their work passed as it was. `gained`:
+    thousandths of a score. Micro-USD and tokens."""
 
     rounds: int = 0
     landed: int = 0
@@ -24,6 +24,8 @@ class Figures:
     cached_tokens: int = 0
     ended_early: int = 0
     false_alarms: int = 0
+    passed: int = 0
+    gained: int = 0
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -101,6 +103,11 @@ def _seconds(wait: timedelta | None) -> float | None:
     return None if wait is None else wait.total_seconds()
 
 
+OF_STEPS = (
+    Metric("passed", "Rounds passed", lambda f, _: share(f.passed, f.rounds), _percent, _points),
+    Metric("point", "Per gained 0.1", lambda f, _: f.cost * 100 // f.gained if f.gained else None, _usd),
+)
+"""Columns of the table by step alone."""
 METRICS = (
     Metric("landed", "Landed", lambda f, _: f.landed, _count),
     Metric("first", "First round passed", lambda f, _: share(f.first_passed, f.first), _percent, _points),
@@ -113,7 +120,7 @@ METRICS = (
     Metric("p95", "In queue p95", lambda _, w: _seconds(w.p95), labels.duration),
     Metric("cache", "Cache share", lambda f, _: share(f.cached_tokens, f.input_tokens), _percent, _points),
 )
-BY_NAME = {metric.name: metric for metric in METRICS}
+BY_NAME = {metric.name: metric for metric in (*METRICS, *OF_STEPS)}
 
 
 def ordered(rows: list[Row], sort: str) -> list[Row]:

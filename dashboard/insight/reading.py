@@ -7,14 +7,15 @@ from collections.abc import Hashable
 from datetime import date, tzinfo
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Exists, Expression, F, OuterRef, Q, Value, When
+from django.db.models import BooleanField, Case, CharField, Exists, Expression, F, OuterRef, Q, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Concat, TruncDate
 
 from budget.models import ModelSpend, RoundSpend
 from dashboard.insight import queueing
 from dashboard.insight.figures import Figures, Row, Waits
 from dashboard.shared.lists.span import Span
+from orchestration.configuration import DEFAULT
 from orchestration.models import Entry, Round, Session
 
 PASSED = Q(verdict=Round.Verdict.PASSED)
@@ -34,7 +35,7 @@ FALSE_ALARM = ENDED_EARLY & (PASSED | Exists(_PASSED_LATER))
 
 
 def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row], Row]:
-    """A row for each group with a round that ended in the span, in no order, and the row of all. `by`: model, agent, group, person, day."""
+    """A row for each group with a round that ended in the span, in no order, and the row of all. `by`: model, agent, step, group, person, day."""
     now, before = sums(workspace_id, span, by, zone)
     sessions = Session.objects.filter(_ended_in(span), workspace=workspace_id, status=Session.Status.ENDED)
     read = queueing.percentiles(sessions.annotate(key=_key(by, zone), is_now=_is_now(span)))
@@ -58,7 +59,8 @@ def sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[dict[Has
     marked = rounds.annotate(
         key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
     )
-    sql, parameters = marked.values("key", "is_now", "account_id", "entry_id", "number", *marks).query.sql_with_params()
+    kept = ("key", "is_now", "account_id", "entry_id", "number", "improvement_score", *marks)
+    sql, parameters = marked.values(*kept).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute((_SUMS_BY_MODEL if by == "model" else _SUMS).format(rounds=sql), parameters)
         for key, is_now, *values in cursor.fetchall():
@@ -79,21 +81,22 @@ def _earlier(key: Hashable, span: Span) -> Hashable:
 
 _COUNTS = """count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
         count(*) FILTER (WHERE is_first AND is_passed)"""
-_EARLY = "count(*) FILTER (WHERE is_ended_early), count(*) FILTER (WHERE is_false_alarm)"
+_ENDS = """count(*) FILTER (WHERE is_ended_early), count(*) FILTER (WHERE is_false_alarm), count(*) FILTER (WHERE is_passed),
+        1000 * sum(ended.improvement_score) FILTER (WHERE ended.improvement_score > 0)"""
 _MONEY = "sum(cost), sum(cost) FILTER (WHERE is_wasted), sum(input_tokens), sum(cached_tokens)"
 
 # The ORM would join the accounts between.
 _SUMS = f"""
-    SELECT key, is_now, {_COUNTS}, {_MONEY}, {_EARLY}
+    SELECT key, is_now, {_COUNTS}, {_MONEY}, {_ENDS}
     FROM ({{rounds}}) ended LEFT JOIN {RoundSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
     GROUP BY key, is_now"""
 
 # A request that names no model went to the one of its session.
 _SUMS_BY_MODEL = f"""
     WITH ended AS ({{rounds}})
-    SELECT key, is_now, {_COUNTS}, 0, 0, 0, 0, {_EARLY} FROM ended GROUP BY key, is_now
+    SELECT key, is_now, {_COUNTS}, 0, 0, 0, 0, {_ENDS} FROM ended GROUP BY key, is_now
     UNION ALL
-    SELECT coalesce(nullif(spend.model, ''), ended.key), is_now, 0, 0, 0, 0, {_MONEY}, 0, 0
+    SELECT coalesce(nullif(spend.model, ''), ended.key), is_now, 0, 0, 0, 0, {_MONEY}, 0, 0, 0, 0
     FROM ended JOIN {ModelSpend._meta.db_table} spend ON spend.account_id = ended.account_id AND spend.number = ended.number
     GROUP BY 1, is_now"""
 
@@ -102,6 +105,10 @@ def _key(by: str, zone: tzinfo, path: str = "") -> Expression | F:
     """`path`: the lookup from the model that is read to the session."""
     if by == "day":
         return TruncDate(f"{path}ended_at", tzinfo=zone)
+    if by == "step":
+        name = Case(When(**{f"{path}agent_name": ""}, then=Value(DEFAULT)), default=F(f"{path}agent_name"))
+        effort = Case(When(**{f"{path}effort": ""}, then=Value("")), default=Concat(Value(" "), f"{path}effort"))
+        return Concat(name, effort, output_field=CharField())
     if by in ("agent", "model"):
         return F(f"{path}{by}")
     return F({"group": "entry__group", "person": "entry__created_by"}[by])

@@ -13,18 +13,24 @@ from django.utils.safestring import SafeString
 
 from budget import amounts
 from budget.reads import csv_export
-from dashboard.insight import reading
+from dashboard.insight import advice, reading
 from dashboard.insight.bars import Bar
 from dashboard.insight.days import draw
-from dashboard.insight.figures import BY_NAME, METRICS, Row, ordered
+from dashboard.insight.figures import BY_NAME, METRICS, OF_STEPS, Metric, Row, ordered
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, span
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from workspaces import times
 
-TABS = {"model": "Model", "agent": "Agent", "group": "Group", "person": "Person", "day": "Day"}
-UNNAMED = {"model": "no model named", "agent": "no agent named", "group": "no group", "person": "nobody named"}
+TABS = {"model": "Model", "agent": "Agent", "step": "Step", "group": "Group", "person": "Person", "day": "Day"}
+UNNAMED = {
+    "step": "no agent named",
+    "model": "no model named",
+    "agent": "no agent named",
+    "group": "no group",
+    "person": "nobody named",
+}
 SHOWN = 100
 """Rows; the CSV has all."""
 
@@ -74,11 +80,12 @@ def _table(page_request: PageRequest) -> dict[str, Any]:
         "query": filters.query(page_request),
         "all_query": filters.query(page_request, "from", "to", range="all"),
         "ignored": chosen["ignored"],
-        "heads": [_head_cell(page_request, chosen, metric.name, metric.label) for metric in METRICS],
+        "heads": [_head_cell(page_request, chosen, metric.name, metric.label) for metric in _metrics(by)],
         "name_head": _head_cell(page_request, chosen, "name", TABS[by]),
         "rows": [_shown(page_request, by, shown, row, most) for row in listed[:SHOWN]],
         "more": max(len(listed) - SHOWN, 0),
-        "every": _cells(every),
+        "every": _cells(by, every),
+        "advice": advice.read(page_request.workspace.pk, shown) if by == "step" else None,
         "false_alarms": every.now.false_alarms,
         "chart": _chart(listed) if by == "day" and listed else "",
         "worst": {"name": _name(by, worst.key), "row": worst.now} if worst and worst.now.wasted else None,
@@ -108,13 +115,17 @@ def _shown(page_request: PageRequest, by: str, shown: span.Span, row: Row, most:
         "name": _name(by, row.key),
         "url": f"{reverse('entries', args=[page_request.workspace.pk])}?{urlencode(_entries(by, row.key, shown))}",
         "bar": Bar(row.now.cost, row.now.wasted, most),
-        "cells": _cells(row),
+        "cells": _cells(by, row),
     }
 
 
-def _cells(row: Row) -> list[dict[str, Any]]:
+def _metrics(by: str) -> tuple[Metric, ...]:
+    return (*METRICS[:2], *OF_STEPS, *METRICS[2:]) if by == "step" else METRICS
+
+
+def _cells(by: str, row: Row) -> list[dict[str, Any]]:
     cells = []
-    for metric in METRICS:
+    for metric in _metrics(by):
         value = metric.value(row)
         text = "—" if value is None else metric.text(value)
         cells.append({"label": metric.label, "text": text, "difference": metric.difference(row), "exact": value})
@@ -135,7 +146,8 @@ def _entries(by: str, key: Hashable, shown: span.Span) -> dict[str, str]:
         day = times.midnight(key, zone), times.midnight(key + timedelta(days=1), zone)
         since, until = max(since or day[0], day[0]), min(until, day[1])
     worked = f"worked:{_worked(shown, since, until)}" if since else ""
-    terms = {"agent": "agent", "model": "model", "person": "by"}
+    terms = {"agent": "agent", "step": "agent", "model": "model", "person": "by"}
+    key = str(key).partition(" ")[0] if by == "step" else key
     term = f'{terms[by]}:"{str(key).replace(chr(34), "") or "none"}"' if by in terms else ""
     chosen = {"q": " ".join(filter(None, (term, worked)))}
     return chosen | ({"group": str(key)} if by == "group" and key else {})

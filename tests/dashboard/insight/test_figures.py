@@ -73,7 +73,7 @@ def test_what_did_not_pass_is_wasted_and_what_landed_has_its_price(shop: Workspa
     Entry.objects.filter(pk=passed.entry_id).update(**CLOSED)
     by_model, every = rows(shop)
     large = by_model["large"]
-    assert large.now == Figures(2, 1, 2, 1, usd("3"), usd("2"), 800, 600)
+    assert large.now == Figures(2, 1, 2, 1, usd("3"), usd("2"), 800, 600, passed=1, gained=1000)
     assert BY_NAME["each"].value(large) == usd("3") and BY_NAME["cache"].value(large) == 0.75
     assert every.now.cost == usd("3.5") and every.now.wasted == usd("2") and lost.entry_id
     assert large.waits == Waits(timedelta(hours=1), timedelta(hours=1)) == every.waits
