@@ -29,7 +29,7 @@ class Beginning:
 
     @property
     def cost(self) -> int:
-        """Of its first agent, for each entry."""
+        """The price of its first agent, for each entry."""
         return self.total // self.entries
 
     @property
@@ -46,7 +46,7 @@ def best(beginnings: list[Beginning]) -> Beginning | None:
 
 
 def read(workspace_id: str, span: Span) -> Beginning | None:
-    """Of the rounds that ended in the span."""
+    """Read the rounds that ended in the span."""
     since = {"session__ended_at__gte": span.since} if span.since else {}
     rounds = Round.objects.filter(session__workspace=workspace_id, session__ended_at__lt=span.until, **since).order_by()
     named = {

@@ -189,7 +189,7 @@ def _row(
         "default": words,
         "options": options,
         "problem": problem,
-        "tall": field.kind in ("lines", "env", "json", "template", "command"),
+        "tall": field.kind in ("lines", "routes", "env", "json", "template", "command"),
     }
 
 

@@ -34,7 +34,7 @@ class Place:
 
     @property
     def number(self) -> int:
-        """Of the current step, from 1."""
+        """The number of the current step, from 1."""
         return min(self.step, len(self.steps) - 1) + 1
 
     @property
@@ -62,7 +62,7 @@ def place_of(entry: Entry, config: Config) -> Place:
 
 
 def checked(config: Config, route: Sequence[Step]) -> list[dict[str, object]]:
-    """The steps as entries keep them. Raises Invalid for a step whose agent the config does not have, or cannot be told its effort."""
+    """The steps as entries keep them. Raises Invalid for a step whose agent the config does not have, or takes no effort."""
     for n, step in enumerate(route, start=1):
         try:
             config.check_step(step)
@@ -97,5 +97,5 @@ def point_all(workspace_id: str, config: Config) -> None:
     for group, step in list(following.order_by().values_list("group", "step").distinct()):
         entry = Entry(group=group, step=step)
         point(entry, config)
-        wanted = {"next_agent": entry.next_agent, "next_effort": entry.next_effort}
-        following.filter(group=group, step=step).exclude(**wanted).update(**wanted)
+        columns = {"next_agent": entry.next_agent, "next_effort": entry.next_effort}
+        following.filter(group=group, step=step).exclude(**columns).update(**columns)

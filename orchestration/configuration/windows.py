@@ -1,4 +1,4 @@
-"""The windows of a subscription: how much of each is used, as its provider has told last, and which of them stops its agents.
+"""The windows of a subscription: how much of each is used, as its provider reported last, and which of them stops its agents.
 
 A window is named after its duration, not after its place in the provider's answer, which moves. A reset that has passed is forgotten, and one that is farther away
 than its window and a day is no reset: clocks and providers err.
@@ -25,7 +25,7 @@ USED_UP = 100.0
 
 
 class Reading(NamedTuple):
-    """What a provider tells of a window of so many minutes. `used`: percent; None: it tells only the reset. `resets_at`: seconds since the epoch."""
+    """A provider's report on a window of so many minutes. `used`: percent; None: it reports only the reset. `resets_at`: seconds since the epoch."""
 
     minutes: int
     used: float | None
@@ -46,7 +46,7 @@ class Stop(NamedTuple):
 
 
 def name(minutes: int) -> str:
-    """As in `stop_at`: pct_5h, pct_7d."""
+    """The name of a window, as in `stop_at`: pct_5h, pct_7d."""
     return f"pct_{minutes // DAY}d" if minutes % DAY == 0 else f"pct_{max(round(minutes / HOUR), 1)}h"
 
 
@@ -80,7 +80,7 @@ def stop(windows: Mapping[str, Any], stop_at: Mapping[str, Any], *, at: float) -
 
 
 def record(workspace_id: str, credential: str, readings: Iterable[Reading]) -> None:
-    """Keep what a session's agent has told of its windows."""
+    """Keep what a session's agent reports of its windows."""
     if not credential:
         return
     at = datetime.now(UTC).timestamp()

@@ -135,8 +135,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
 def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
     """Raises Invalid where an entry that is not done asks for one of these agents, or has it in its route."""
     waiting = Entry.objects.filter(~Q(agent="") | ~Q(route=[]), workspace=workspace, deleted_at__isnull=True)
-    asking = waiting.exclude(status=Entry.Status.DONE).order_by("seq").values_list("seq", "agent", "route").iterator()
-    asked = ((seq, {agent, *(step.get("agent", "") for step in route)} & set(names)) for seq, agent, route in asking)
+    values = waiting.exclude(status=Entry.Status.DONE).order_by("seq").values_list("seq", "agent", "route").iterator()
+    asked = ((seq, {agent, *(step.get("agent", "") for step in route)} & set(names)) for seq, agent, route in values)
     if users := list(islice(((seq, min(its)) for seq, its in asked if its), 6)):
         numbers = ", ".join(f"#{seq}" for seq, _ in users[:5]) + (" and more" if len(users) > 5 else "")
         verb = "asks" if len(users) == 1 else "ask"

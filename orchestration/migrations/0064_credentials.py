@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('base_url', models.CharField(blank=True, max_length=500)),
                 ('billing', models.CharField(choices=[('paid', 'Paid'), ('plan', 'Plan')], db_default='paid', default='paid', max_length=4)),
                 ('stop_at', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='By window: nothing starts once so much of it is used.')),
-                ('windows', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='By window: what its provider has told last.')),
+                ('windows', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='By window: what its provider reported last.')),
                 ('changed_by', models.CharField(blank=True, max_length=200)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='workspaces.workspace')),

@@ -23,7 +23,7 @@ class Secret(models.Model):
 
 
 class Credential(models.Model):
-    """What an agent is served with: a key of its own, a secret, or the login of a program. Named by an admin, or after the variable or the login
+    """The means by which a provider serves an agent: a key of its own, a secret, or the login of a program. Named by an admin, or after the variable or the login
     that `configuration.model_access` derives; without a row it is `paid` and has no windows."""
 
     class Billing(models.TextChoices):
@@ -50,7 +50,7 @@ class Credential(models.Model):
         default=dict,
         db_default=Value({}, models.JSONField()),
         blank=True,
-        help_text="By window: what its provider has told last.",
+        help_text="By window: what its provider reported last.",
     )
     changed_by = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(auto_now=True)

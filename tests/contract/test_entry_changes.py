@@ -82,10 +82,10 @@ def test_an_entry_has_a_route_of_its_own_as_steps_or_as_people_write_it() -> Non
     shop = Api(workspace, a_token())
     steps = [{"agent": "cheap", "rounds": 2}, {"agent": "strong", "effort": "high", "rounds": 1}]
     items = [{"content": "One", "route": steps}, {"content": "Two", "route": "cheap 2 > strong high"}, {"content": "Three"}]
-    one, two, three = shop.post("/todo/entries", {"entries": items}).json["entries"]
+    listed, written, three = shop.post("/todo/entries", {"entries": items}).json["entries"]
     whole = [{"agent": "cheap", "effort": None, "rounds": 2}, {"agent": "strong", "effort": "high", "rounds": 1}]
-    assert (one["route"], two["route"], three["route"]) == (whole, whole, [])
-    assert (one["step"], one["next_agent"], one["next_effort"], three["next_agent"]) == (1, "cheap", None, "default")
+    assert (listed["route"], written["route"], three["route"]) == (whole, whole, [])
+    assert (listed["step"], listed["next_agent"], listed["next_effort"], three["next_agent"]) == (1, "cheap", None, "default")
     at = f"/todo/entries/{three['id']}"
     assert [shop.patch(at, {"route": route}).json["next_agent"] for route in ("strong", None, [], "cheap")] == [
         "strong",

@@ -41,6 +41,7 @@ def agent(at: str) -> tuple[Field, ...]:
         Field(f"{at}.kind", "Agent", "The program that does the work.", "choice", choices=kinds),
         Field(f"{at}.command", "Command", "Only for a command or an ACP agent: a shell command, or an argument list in JSON.", "command"),
         Field(f"{at}.model", "Model", "The name that the agent uses. Empty: its default."),
+        Field(f"{at}.effort", "Effort", "How much its model thinks. Empty: as is usual for it.", "choice", choices=_same("low", "medium", "high")),
         Field(f"{at}.args", "More arguments", "Added to the command line, one per line.", "lines"),
         Field(f"{at}.env", "Environment", "NAME=value, one per line. Values are hidden; a line that ends in … keeps its value. Store keys as secrets.", "env"),
         Field(f"{at}.settings", "Settings file", "Merged into the settings file that Muster writes for the agent: a JSON object.", "json"),
@@ -86,6 +87,10 @@ SECTIONS = (
     )),
     Section("agent", "Agent", "The agent that implements entries.", agent("agent")),
     Section("agents", "Named agents", "More agents, for the entries that ask for one of them by its name."),
+    Section("routes", "Routes", "Agents that work on an entry one after the other: a cheap one first, a better one where it fails.", (
+        Field("route", "Route", "Agents, each with its effort and its rounds, such as cheap 2 > default high. Empty: the agent alone.", "route"),
+        Field("routes", "Routes of groups", "One per line, GROUP: ROUTE, such as db*: default high. The first that fits counts.", "routes"),
+    )),
     Section("verify", "Verification", "The checks that verify each round. Without a check, every round passes.", (
         Field("protected", "Protected files", "Patterns of files that verify the work, one per line (* within a name, ** across folders). "
               "An agent may change them only if its entry names them.", "lines"),

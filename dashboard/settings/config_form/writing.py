@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from dashboard.settings.config_form.fields import Field
+from orchestration.configuration import Step
+from orchestration.configuration.config import routes
 
 KEPT = "…"
 
@@ -22,6 +24,10 @@ def as_text(field: Field, value: Any) -> str:
         return "on" if value else "off"
     if field.kind == "lines":
         return "\n".join(_line(item) for item in value)
+    if field.kind == "route":
+        return _route(value)
+    if field.kind == "routes":
+        return "\n".join(f"{each['group']}: {_route(each['route'])}" for each in value)
     if field.kind == "env":
         return "\n".join(f"{name}={KEPT}" for name in value)
     if field.kind == "json":
@@ -54,6 +60,10 @@ def env(text: str, before: dict[str, str]) -> dict[str, str | None]:
         values[name] = before[name] if value == KEPT else value
     gone = dict.fromkeys(before.keys() - values.keys())
     return gone | {name: value for name, value in values.items() if before.get(name) != value}
+
+
+def _route(steps: list[Any]) -> str:
+    return routes.written([Step.model_validate(step) for step in steps])
 
 
 def _line(item: Any) -> str:
@@ -106,6 +116,14 @@ def _lines(text: str) -> list[Any]:
     return [parsed(line) if line[0] in '["' else line for line in filter(None, map(str.strip, text.split("\n")))]
 
 
+def _routes(text: str) -> list[dict[str, str]]:
+    """A route for a group on each line. A group may have colons, a route has none."""
+    lines = [line.rpartition(":") for line in filter(None, map(str.strip, text.split("\n")))]
+    if any(not group.strip() or not route.strip() for group, _, route in lines):
+        raise Unreadable("Write GROUP: ROUTE on each line, such as db*: cheap 2 > default")
+    return [{"group": group.strip(), "route": route.strip()} for group, _, route in lines]
+
+
 def _command(text: str) -> Any:
     return parsed(text) if text.startswith("[") else text
 
@@ -117,5 +135,6 @@ _READERS = {
     "flag": _flag,
     "lines": _lines,
     "json": parsed,
+    "routes": _routes,
     "command": _command,
 }

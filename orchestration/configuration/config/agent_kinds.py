@@ -26,7 +26,7 @@ KEYS = {
 """The variables that hold a credential of each program; any one of them is enough. A command has its own."""
 
 WITH_EFFORT = frozenset({"claude_code", "codex", "opencode", "aider"})
-"""The programs that can be told how much a model thinks."""
+"""The programs that take how much a model thinks."""
 
 
 def title(kind: str) -> str:

@@ -57,10 +57,10 @@ class AcpSettings(Part):
 
 
 def refuse_effort(kind: str) -> None:
-    """Raises ValueError for an agent that cannot be told how much its model thinks."""
+    """Raises ValueError for an agent that takes no effort."""
     if kind not in agent_kinds.WITH_EFFORT:
         able = ", ".join(sorted(agent_kinds.WITH_EFFORT))
-        raise ValueError(f"{agent_kinds.named(kind)} cannot be told its effort; these can: {able}")
+        raise ValueError(f"{agent_kinds.named(kind)} takes no effort; these do: {able}")
 
 
 class Agent(Part):
@@ -94,7 +94,7 @@ class Agent(Part):
         return settings
 
     @model_validator(mode="after")
-    def _can_be_told_its_effort(self) -> "Agent":
+    def _takes_an_effort(self) -> "Agent":
         if self.effort is not None:
             refuse_effort(self.kind)
         return self

@@ -158,7 +158,7 @@ class Config(Part):
                 yield f"{name}, step {n}", step
 
     def check_step(self, step: Step) -> None:
-        """Raises ValueError for a step whose agent does not exist, or cannot be told its effort."""
+        """Raises ValueError for a step whose agent does not exist, or takes no effort."""
         agent = self.by_name.get("" if step.agent == DEFAULT else step.agent)
         if agent is None:
             known = ", ".join([DEFAULT, *self.agents])
@@ -190,7 +190,7 @@ class Config(Part):
 
     def with_agent(self, name: str, effort: str = "") -> "Config":
         """The config as a session with this named agent and effort sees it. An agent that was taken out of the config since the session was
-        claimed has become the usual one, and one that cannot be told its effort has none."""
+        claimed has become the usual one, and one that takes no effort has none."""
         agent = self.by_name.get(name, self.agent)
         if effort and agent.kind in agent_kinds.WITH_EFFORT:
             agent = agent.model_copy(update={"effort": effort})

@@ -1,4 +1,4 @@
-"""What each step of a route earned, and where it would be cheaper to begin."""
+"""The figures of each step of a route, and where it would be cheaper to begin."""
 
 import pytest
 from django.utils.timezone import now

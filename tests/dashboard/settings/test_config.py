@@ -349,3 +349,22 @@ def test_a_name_that_differs_in_a_letters_case_is_another_and_a_blank_confirms_n
     ana.post(at(quiet, "rename/"), {"name": "QUIET"})
     quiet.refresh_from_db()
     assert quiet.name == "QUIET" and quiet.deleted_at is None
+
+
+def test_routes_are_written_as_people_write_them(ana: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "codex"}}}, by=seed.ANA)
+    saved = save(ana, workspace, route="cheap 2 > default", routes="db*: cheap high > default\nweb: a: default")
+    assert saved.status_code == 303
+    assert stored(workspace)["route"] == [{"agent": "cheap", "rounds": 2}, {"agent": "default"}]
+    assert [each["group"] for each in stored(workspace)["routes"]] == ["db*", "web: a"]
+    seen = html.unescape(text_of(ana, f"/w/{workspace.pk}/settings/config/"))
+    assert 'value="cheap 2 > default"' in seen and "db*: cheap high > default\nweb: a: default" in seen
+    for field, text, words in (
+        ("route", "gone", "route, step 1: the config has no agent 'gone'"),
+        ("route", "cheap 2 >", "step 2, '', is no step"),
+        ("routes", "cheap 2 > default", "Write GROUP: ROUTE on each line"),
+    ):
+        refused = save(ana, workspace, **{field: text})
+        assert refused.status_code == 400 and words in html.unescape(refused.content.decode())
+    save(ana, workspace, route="", routes="")
+    assert "route" not in stored(workspace) and "routes" not in stored(workspace)

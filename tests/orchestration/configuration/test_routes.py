@@ -46,13 +46,13 @@ def test_what_is_no_step_is_named(text: str) -> None:
     ("change", "words"),
     [
         ({"route": "cheap > gone"}, "route, step 2: the config has no agent 'gone'; it has: default, cheap, strong, own"),
-        ({"route": [{"agent": "own", "effort": "high"}]}, "route, step 1: your command cannot be told its effort"),
+        ({"route": [{"agent": "own", "effort": "high"}]}, "route, step 1: your command takes no effort"),
         ({"routes": [{"group": "db*", "route": "gone"}]}, r"routes 'db\*', step 1: the config has no agent 'gone'"),
         ({"route": []}, "at least 1 item"),
         ({"route": [{"agent": "cheap", "rounds": 0}]}, "greater than or equal to 1"),
         (
             {"agents": {"own": {"command": "true", "effort": "low"}}},
-            "your command cannot be told its effort; these can: aider, claude_code",
+            "your command takes no effort; these do: aider, claude_code",
         ),
     ],
 )
@@ -118,13 +118,13 @@ def test_a_step_whose_program_is_on_no_host_is_refused_once_all_hosts_have_looke
 @pytest.mark.django_db
 def test_a_change_of_the_config_gives_waiting_entries_their_new_agent() -> None:
     shop = a_workspace(agents=AGENTS)
-    usual, second, apart, asking = some_entries(shop, "usual", "second", "apart", "asking")
+    usual, second, apart, own = some_entries(shop, "usual", "second", "apart", "own")
     Entry.objects.filter(pk=second.pk).update(step=1)
     Entry.objects.filter(pk=apart.pk).update(group="db")
-    Entry.objects.filter(pk=asking.pk).update(agent="own", next_agent="own")
+    Entry.objects.filter(pk=own.pk).update(agent="own", next_agent="own")
     change = {"route": "cheap > strong high", "routes": [{"group": "db", "route": "strong"}]}
     workspace_setup.configure(shop, change, by=ANA)
     seen = {entry.pk: (entry.next_agent, entry.next_effort) for entry in Entry.objects.all()}
-    assert seen == {usual.pk: ("cheap", ""), second.pk: ("strong", "high"), apart.pk: ("strong", ""), asking.pk: ("own", "")}
+    assert seen == {usual.pk: ("cheap", ""), second.pk: ("strong", "high"), apart.pk: ("strong", ""), own.pk: ("own", "")}
     workspace_setup.configure(shop, {"route": None, "routes": None}, by=ANA)
-    assert set(Entry.objects.exclude(pk=asking.pk).values_list("next_agent", "next_effort")) == {("", "")}
+    assert set(Entry.objects.exclude(pk=own.pk).values_list("next_agent", "next_effort")) == {("", "")}

@@ -97,8 +97,8 @@ class Reader:
 
     def _limits(self, info: Any) -> Iterator[Event]:
         """The windows of a subscription. A refusal without shares means that its own window is used up."""
-        told = nested(info, "unifiedWindows")
-        shares = told if isinstance(told, dict) else {}
+        reported = nested(info, "unifiedWindows")
+        shares = reported if isinstance(reported, dict) else {}
         own, resets_at = text(nested(info, "rateLimitType"), 50), number(nested(info, "resetsAt"))
         is_refused = nested(info, "status") == "rejected"
         if is_refused and resets_at:

@@ -78,8 +78,8 @@ class Reader:
 
     def poll(self) -> Iterator[Event]:
         yield from self._rollouts.new_usage()
-        if told := self._rollouts.new_limits():
-            yield Limits(told)
+        if readings := self._rollouts.new_limits():
+            yield Limits(readings)
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
         yield from self.poll()

@@ -39,7 +39,7 @@ class Rollouts:
         self._started = {name: count(offset) for name, offset in offsets.items()}
         self._files: dict[str, _File] = {}
         self._limits: dict[int, Reading] = {}
-        self._began = time.time() - 1.0  # what earlier sessions were told is out of date
+        self._began = time.time() - 1.0  # what earlier sessions read is out of date
 
     @property
     def offsets(self) -> dict[str, int]:
@@ -83,10 +83,10 @@ class Rollouts:
             running = totals_of(nested(payload, "info", "total_token_usage"))
             yield from self._usage(thread_id, file, totals_of(nested(payload, "info", "last_token_usage")), running, "")
 
-    def _note_limits(self, told: Any) -> None:
+    def _note_limits(self, limits: Any) -> None:
         """By their duration: which of the two places a window has differs between plans."""
         for place in ("primary", "secondary"):
-            window = nested(told, place)
+            window = nested(limits, place)
             minutes = count(nested(window, "window_minutes"))
             resets_at = number(nested(window, "resets_at"))
             if not resets_at and (left := number(nested(window, "resets_in_seconds"))):
@@ -95,9 +95,9 @@ class Rollouts:
                 self._limits[minutes] = Reading(minutes, number(nested(window, "used_percent")), resets_at)
 
     def new_limits(self) -> tuple[Reading, ...]:
-        """The windows that were told since the last call."""
-        told, self._limits = tuple(self._limits.values()), {}
-        return told
+        """The windows that were reported since the last call."""
+        readings, self._limits = tuple(self._limits.values()), {}
+        return readings
 
     def _usage(self, thread_id: str, file: _File, used: Totals, running: Totals, response_id: str) -> Iterator[Usage]:
         """Codex repeats a count when only the rate limits change; the running total is then the same."""

@@ -55,7 +55,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the provider tells of the windows of its plan."""
+    """The provider's report on the windows of its plan."""
 
     readings: tuple[Reading, ...]
 

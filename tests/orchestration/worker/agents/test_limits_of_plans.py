@@ -1,4 +1,4 @@
-"""What the CLIs tell of the windows of a subscription."""
+"""Reports of the CLIs on the windows of a subscription."""
 
 import json
 import time
@@ -37,13 +37,13 @@ def of_claude(folder: Path, *messages: dict[str, Any]) -> list[Any]:
         ([], []),
     ],
 )
-def test_claude_code_tells_them_in_a_line_of_its_own(tmp_path: Path, info: Any, readings: list[Reading]) -> None:
-    told = of_claude(tmp_path, {"type": "rate_limit_event", "rate_limit_info": info})
-    assert [reading for event in told for reading in event.readings] == readings
-    assert all(isinstance(event, Limits) for event in told)
+def test_claude_code_reports_them_in_a_line_of_its_own(tmp_path: Path, info: Any, readings: list[Reading]) -> None:
+    reported = of_claude(tmp_path, {"type": "rate_limit_event", "rate_limit_info": info})
+    assert [reading for event in reported for reading in event.readings] == readings
+    assert all(isinstance(event, Limits) for event in reported)
 
 
-def test_a_refusal_of_claude_code_ends_at_the_reset_that_it_told_before(tmp_path: Path) -> None:
+def test_a_refusal_of_claude_code_ends_at_the_reset_of_its_own_line(tmp_path: Path) -> None:
     refused = {
         "type": "rate_limit_event",
         "rate_limit_info": {"status": "rejected", "rateLimitType": "five_hour", "resetsAt": RESET},
@@ -67,7 +67,7 @@ def a_count(at: float, **limits: Any) -> str:
     return json.dumps({"timestamp": stamp, "type": "event_msg", "payload": payload}) + "\n"
 
 
-def test_codex_tells_them_in_its_rollout_by_duration_and_not_by_place(tmp_path: Path) -> None:
+def test_codex_reports_them_in_its_rollout_by_duration_and_not_by_place(tmp_path: Path) -> None:
     """A plan may have its week in the first place. What an earlier session was told is out of date."""
     task = a_task(tmp_path, kind="codex")
     folder = task.home / ".codex/sessions/2026/11/30"
