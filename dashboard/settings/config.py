@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.settings import require
 from dashboard.settings.config_form import reading, writing
-from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section, agent, new_agent
+from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section, agent, is_first, new_agent
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
@@ -105,12 +105,13 @@ def _page(
 def _section(
     section: Section, stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str], notes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """`notes`: by field, what holds now."""
+    """`notes`: by field, what holds now. A part that is switched off gets the other fields of its agent once it is saved."""
     has = f"has.{section.optional}"
     on = form_data[has] == "on" if has in form_data else section.optional in stored
+    fields = section.fields if on or not section.optional else [each for each in section.fields if is_first(each)]
     rows = [
         _row(field, field.path, reading.value_at(stored, field.path), _default(field), form_data, problems)
-        for field in (replace(each, help=f"{each.help} {notes.get(each.path, '')}".strip()) for each in section.fields)
+        for field in (replace(each, help=f"{each.help} {notes.get(each.path, '')}".strip()) for each in fields)
     ]
     open_ = on or any(row["problem"] for row in rows)
     return {

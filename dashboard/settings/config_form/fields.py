@@ -53,10 +53,15 @@ def agent(at: str) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
+def is_first(field: Field) -> bool:
+    """True for the fields that say who an agent is, and for those of no agent."""
+    return ".agent." not in field.path and not field.path.startswith("agents.") or field.path.endswith((".kind", ".command", ".model"))
+
+
 def new_agent(at: str) -> tuple[Field, ...]:
     """The fields of a named agent that is not saved yet. It gets the others then."""
     name = Field(f"{at}.name", "Name", "Entries and plans ask for it by this name, such as cheap.")
-    return (name, *(field for field in agent(at) if field.path.endswith((".kind", ".command", ".model"))))
+    return (name, *filter(is_first, agent(at)))
 
 
 _PUBLIC_SERVERS = " or ".join(f"{title}'s" for title in forges.with_public_server())
