@@ -14,10 +14,11 @@ from django.views.decorators.http import require_http_methods
 from dashboard.shared.decorators import logged_in
 from dashboard.shared.forms import AmountField
 from dashboard.shared.responses import SEE_OTHER
-from orchestration.configuration import cloning, repository_check, workspace_setup
+from orchestration.configuration import cloning, workspace_setup
 from orchestration.configuration.cloning import Clone
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.repository_check import RepositoryInfo
+from orchestration.repositories import repository_check
+from orchestration.repositories.repository_check import RepositoryInfo
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound

@@ -1,8 +1,8 @@
 """The configuration of a workspace.
 
 `config` is the config with its parts. `difference` compares two
-configs. `secrets` seals, unseals and masks secrets. `circuit_breaker` pauses agents while their provider is unavailable. `workspace_setup`
-makes a workspace of a repository; `repository_check` inspects the repository first, `cloning` fetches it.
+configs. `secrets` seals, unseals and masks secrets; `credentials` have what agents are served with. `circuit_breaker` pauses agents while their
+provider is unavailable. `workspace_setup` makes a workspace of a repository, `cloning` fetches it.
 """
 
 from orchestration.configuration.config.agents import (
