@@ -29,11 +29,13 @@ def family(model: str | None) -> str:
 
 
 def credential(agent: Agent, name: str, config: Config, secrets: Collection[str]) -> str:
-    """The name of the credential that an agent of the config uses: its variable, or the login of its program. Agents with one value in their
+    """The name of the credential that an agent of the config uses: the one that it names, its variable, or the login of its program. Agents with one value in their
     env have one credential; a secret of the workspace is one, whatever agent uses it. `secrets`: their names."""
+    if agent.credential is not None:
+        return agent.credential
     address = _address(agent)
     at = f" at {_place(address)}" if address else ""
-    for variable in _variables(agent):
+    for variable in variables(agent):
         if variable in secrets:
             return f"{variable}{at}"[:MAX_CHARS]
         if value := agent.env.get(variable):
@@ -72,7 +74,7 @@ def needed(agents: Iterable[tuple[Agent, ModelAccess]]) -> frozenset[ModelAccess
     )
 
 
-def _variables(agent: Agent) -> list[str]:
+def variables(agent: Agent) -> list[str]:
     """The variables that hold a key for its program, that of its model's provider first."""
     provider, has_provider, _ = (agent.model or "").partition("/")
     first = {"google": "GEMINI"}.get(provider.lower(), provider.upper()) if has_provider else ""

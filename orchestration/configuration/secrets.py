@@ -1,11 +1,11 @@
 """Secrets of a workspace: encrypted at rest with the server's key, decrypted only for its agents, masked in all stored output."""
 
-import re
 from collections.abc import Mapping
 
 from django.db import transaction
 
-from orchestration.configuration import agent_checks, circuit_breaker
+from orchestration.configuration import agent_checks, circuit_breaker, credentials
+from orchestration.configuration.config.agents import Agent
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Secret
@@ -15,21 +15,20 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.models import Workspace
 from workspaces.secrets import masking
 from workspaces.secrets.masking import Mask
-from workspaces.secrets.sealing import Sealed, seal, unseal
+from workspaces.secrets.sealing import Sealed, is_sealable, seal, unseal
 
 PURPOSE = "muster secrets 1"
-MAX_CHARS = 16_000
+MAX_CHARS = credentials.MAX_KEY_CHARS
 MAX_SECRETS = 100
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 MUSTERS_OWN = ("FORGE_TOKEN", "FORGE_WEBHOOK_SECRET")
 """Muster itself uses these: an agent with them could merge its own work."""
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
     """Set or replace a secret. Raises Invalid."""
-    if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
+    if not credentials.VARIABLE.fullmatch(name) or name.startswith("MUSTER_"):
         raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
-    if not value or len(value) > MAX_CHARS or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
+    if not is_sealable(value, MAX_CHARS):
         raise Invalid(f"must have 1 to {MAX_CHARS} characters, without NUL and lone surrogates", "value")
     with transaction.atomic():
         known = Secret.objects.filter(workspace_id=workspace_id)
@@ -61,6 +60,11 @@ def for_agents(workspace_id: str) -> dict[str, str]:
     return {name: value for name, value in _unsealed(workspace_id).items() if name not in MUSTERS_OWN}
 
 
+def served(workspace_id: str, agent: Agent) -> credentials.Served:
+    """An agent with its whole environment, as a session of the workspace gives it. Raises Sealed, and ValueError where its credential is gone."""
+    return credentials.served(workspace_id, agent, for_agents(workspace_id))
+
+
 def names(workspace_id: str) -> list[str]:
     """The names of the secrets that agents get."""
     rows = Secret.objects.filter(workspace_id=workspace_id).exclude(name__in=MUSTERS_OWN)
@@ -85,10 +89,11 @@ def _unsealed(workspace_id: str, *names: str) -> dict[str, str]:
 
 
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, the password of its repository's address, and values in its agents' env whose names look like secrets."""
+    """The mask of a workspace: its secrets, the keys of its credentials, the password of its repository's address, and values in its agents' env
+    whose names look like secrets."""
     origin = Workspace.objects.filter(pk=workspace_id).values_list("origin", flat=True).first() or ""
-    password = masking.of_url(origin, "of the repository")
+    others = {**masking.of_url(origin, "of the repository"), **credentials.keys(workspace_id)}
     try:
-        return Mask({**password, **_unsealed(workspace_id)}, env)
+        return Mask({**others, **_unsealed(workspace_id)}, env)
     except Sealed:
-        return Mask(password, env)
+        return Mask(others, env)

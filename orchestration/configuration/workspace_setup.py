@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from budget.limits import caps
 from budget.models import Project
 from orchestration import configuration
-from orchestration.configuration import agent_checks, circuit_breaker, difference, entry_routes, reach_of_judges
+from orchestration.configuration import agent_checks, circuit_breaker, credentials, difference, entry_routes, reach_of_judges
 from orchestration.configuration.config import agent_kinds
 from orchestration.facts import events
 from orchestration.git import branches
@@ -59,6 +59,7 @@ def create(
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
     checked = validated({}, config or {})
+    credentials.refuse_unknown(workspace.pk, checked)
     path, origin = (cloned, repo) if cloned else _repository(repo)
     try:
         workspace.base_branch = branches.check_repository(path, base_branch)
@@ -111,6 +112,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
                 branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
             except git.GitError as error:
                 raise Invalid(str(error)[:300], "integration_branch") from None
+        credentials.refuse_unknown(workspace.pk, config)
         if gone := before.agents.keys() - config.agents.keys():
             _refuse_in_use(workspace, gone)
         if {"agents", "route", "routes"} & set(change):

@@ -385,6 +385,31 @@ class SecretRemoved(SecretEvent, verb="secret.removed", sentence="removed the se
     pass
 
 
+class CredentialEvent(ActivityEvent):
+    name: str
+
+
+class CredentialChange(CredentialEvent):
+    """`keys`: what was given, by name only."""
+
+    keys: Sequence[str]
+
+    def words(self) -> dict[str, str]:
+        return {"keys": ", ".join(map(str, self.keys)) or "its name alone"}
+
+
+class CredentialSet(CredentialChange, verb="credential.set", sentence="added the credential {name}: {keys}"):
+    pass
+
+
+class CredentialReplaced(CredentialChange, verb="credential.replaced", sentence="changed the credential {name}: {keys}"):
+    pass
+
+
+class CredentialRemoved(CredentialEvent, verb="credential.removed", sentence="removed the credential {name}"):
+    pass
+
+
 class IntegrationPushed(ActivityEvent, verb="integration.pushed", sentence="pushed the integration branch again"):
     pass
 

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from orchestration import configuration
 from orchestration.configuration import Agent, secrets
 from orchestration.configuration.config import agent_kinds
+from orchestration.configuration.credentials import Served
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.sessions import sandbox
@@ -63,21 +64,19 @@ def _masked_check(workspace_id: str) -> tuple[bool, str]:
 def check(workspace_id: str) -> tuple[bool, str]:
     """Check whether the agents can work here. Returns the answer, and sentences that explain it."""
     config = configuration.load(Executor.objects.get(pk=workspace_id).config)
-    try:
-        values = secrets.for_agents(workspace_id)
-    except Sealed as sealed:
-        return False, f"{sealed}."
     workspace = Workspace.objects.get(pk=workspace_id)
     try:
         sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        results = [_checked(agent, {**agent.env, **values}, sandboxes, workspace) for agent in config.every_agent]
-    except HostFault as fault:
-        return False, f"{fault}."
+        served = [secrets.served(workspace_id, agent) for agent in config.every_agent]
+        results = [_checked(each, sandboxes, workspace) for each in served]
+    except (Sealed, HostFault) as problem:
+        return False, f"{problem}."
     bad = [message for ok, message in results if not ok]
     return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), sandboxes.decision.sentence]))
 
 
-def _checked(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
+def _checked(served: Served, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
+    agent, variables, own_key = served
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
         ok, message = _checked_command(agent, variables, sandboxes)
@@ -91,7 +90,7 @@ def _checked(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes, w
     if problem:
         return False, f"{title} {version} is installed, but does not start in the sandbox: {problem}"
     installed = f"{title} {version} is installed"
-    if key := next((name for name in agent_kinds.KEYS[agent.kind] if variables.get(name)), ""):
+    if key := own_key or next((name for name in agent_kinds.KEYS[agent.kind] if variables.get(name)), ""):
         return True, f"{installed}, and {key} is set."
     if agent.use_login and (logins := [path for path, _ in traits.logins if (Path.home() / path).is_file()]):
         problem = _login_problem(traits.status)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.configuration import Agent, secrets
+from orchestration.configuration import Agent, credentials, secrets
 from orchestration.git.clones import working_copies
 from orchestration.git.command import GitError
 from orchestration.landing import branch
@@ -116,7 +116,7 @@ def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> 
     (folder / SPEC).write_text(json.dumps({"id": "trial", "content": NOTHING_TO_DO, "spec": {}}))
     return {
         **agent.env,
-        **dict.fromkeys(secrets.names(workspace.pk), "trial"),
+        **dict.fromkeys([*secrets.names(workspace.pk), *credentials.trial_names(workspace.pk, agent)], "trial"),
         "MUSTER_TRIAL": "1",
         "MUSTER_WORKSPACE_ID": workspace.pk,
         "MUSTER_PHASE": "implementation",

@@ -12,6 +12,11 @@ class Sealed(Exception):
     """Sealed with another MUSTER_SECRET_KEY: the value must be set again."""
 
 
+def is_sealable(value: str, max_chars: int) -> bool:
+    """False for an empty or too long text, and for one that no environment variable can have."""
+    return 0 < len(value) <= max_chars and "\0" not in value and not any(0xD800 <= ord(c) < 0xE000 for c in value)
+
+
 def seal(value: str, *, purpose: str) -> bytes:
     return _box(purpose).encrypt(value.encode())
 

@@ -25,6 +25,18 @@ KEYS = {
 }
 """The variables that hold a credential of each program; any one of them is enough. A command has its own."""
 
+BASE_URLS = {
+    "claude_code": "ANTHROPIC_BASE_URL",
+    "codex": "OPENAI_BASE_URL",
+    "gemini": "GOOGLE_GEMINI_BASE_URL",
+    "qwen": "OPENAI_BASE_URL",
+    "aider": "OPENAI_API_BASE",
+    "mini_swe_agent": "OPENAI_API_BASE",
+}
+"""The variables that tell a program its provider's address."""
+OPENAI_ALONE = frozenset({"qwen", "aider", "mini_swe_agent"})
+"""The programs that use it for OPENAI_API_KEY, and not for the keys of other providers."""
+
 WITH_EFFORT = frozenset({"claude_code", "codex", "opencode", "aider"})
 """The programs that take how much a model thinks."""
 

@@ -39,6 +39,7 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 AgentName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": LABEL})]
 AgentChoice = Annotated[str, Field(pattern=LABEL)]
 """One of `agents`, or DEFAULT."""
+CredentialName = Annotated[str, Field(pattern=LABEL)]
 Effort = Literal["low", "medium", "high"]
 Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100), AfterValidator(_variables)]
 
@@ -69,7 +70,8 @@ class Agent(Part):
     `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it; for `acp` see AcpSettings.
     `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
     `effort`: how much its model thinks; unset: as much as is usual for it.
-    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `fallback`: the names of the
+    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `credential`: the
+    name of the one that serves it; unset: a secret, its env or a login. `fallback`: the names of the
     agents that take its work, in this order, while its provider limits, refuses or does not answer it.
     """
 
@@ -79,6 +81,7 @@ class Agent(Part):
     settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
     use_login: bool = True
     effort: Effort | None = None
+    credential: CredentialName | None = None
     fallback: Annotated[list[AgentChoice], Field(max_length=20)] = Field(default_factory=list)
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Env = Field(default_factory=dict)

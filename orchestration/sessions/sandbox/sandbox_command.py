@@ -10,7 +10,7 @@ from typing import cast
 
 from django.conf import settings
 
-from orchestration.configuration import Config
+from orchestration.configuration import Config, credentials
 from orchestration.git.clones.safety import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
@@ -37,13 +37,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Sandboxes:
-    """The sandboxes of one session, or of one workspace's lander. `place`: the last part of the fixed path of its working copies."""
+    """The sandboxes of one session, or of one workspace's lander. `place`: the last part of the fixed path of its working copies.
+    `addresses`: of its credentials, which the proxy lets through."""
 
     config: Config
     workspace: Workspace
     decision: Decision
     place: str
     programs: tuple[str, ...] = field(default=())
+    addresses: tuple[str, ...] = field(default=())
     refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
 
     def cwd(self, working_copy: Path) -> Path:
@@ -75,7 +77,7 @@ class Sandboxes:
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
         box = self._box(working_copy, own, scratch)
-        way_out = network.way_out(self.config, endpoint, self.refusals)
+        way_out = network.way_out(self.config, [endpoint, *self.addresses], self.refusals)
         interpreter, needed = sandbox_probe.python()
         boxed = Sandboxed(
             sandbox_probe.probe().bwrap,
@@ -169,7 +171,9 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     """Raises SandboxMissing."""
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
-    return Sandboxes(config, workspace, decide(config.sandbox, cast(Mode, settings.SANDBOX), probe), place, tuple(programs))
+    decision = decide(config.sandbox, cast(Mode, settings.SANDBOX), probe)
+    addresses = credentials.addresses(workspace.pk, config) if config.sandbox.network == "proxy" else ()
+    return Sandboxes(config, workspace, decision, place, tuple(programs), tuple(addresses))
 
 
 def remove_scratch(folder: Path) -> None:

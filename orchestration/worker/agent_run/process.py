@@ -262,14 +262,13 @@ def _task(
     limit: int,
     url: str = "",
 ) -> Task:
-    """Raises Sealed where the workspace's secrets cannot be read."""
-    values = secrets.for_agents(session.workspace_id)
+    """Raises Sealed where the workspace's secrets or the agent's credential cannot be read, and ValueError where that is gone."""
+    agent, extra, _ = secrets.served(session.workspace_id, agent)
     prompt_file = directory.prompt_for(role)
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
     home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
-    extra = {**agent.env, **values}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
     if home is not None and role == "implement":

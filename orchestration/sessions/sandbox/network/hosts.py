@@ -29,7 +29,7 @@ ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")  # how the names of variables end tha
 
 
 def for_config(config: Config, *more: str) -> list[str]:
-    """Entries for the rules. `more`: addresses that Muster itself serves for the process."""
+    """Entries for the rules. `more`: addresses that Muster serves for the process, and those of credentials."""
     entries = [*config.sandbox.allow]
     for agent in config.every_agent:
         entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]

@@ -1,0 +1,348 @@
+"""Credentials: the keys and addresses that agents are served with, how each is billed, and where its windows stop.
+
+A key is sealed, and reaches only the agents that name its credential. A credential that is named after a variable or a login (`model_access`)
+has no key of its own.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from budget import amounts
+from orchestration import configuration
+from orchestration.configuration import agent_checks, circuit_breaker, model_access
+from orchestration.configuration.config import agent_kinds
+from orchestration.configuration.config.agents import DEFAULT, Agent
+from orchestration.configuration.config.fields import LABEL
+from orchestration.configuration.config.workspace import Config
+from orchestration.facts import events
+from orchestration.messaging import wake_ups
+from orchestration.models import Credential, Executor
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound
+from workspaces.secrets.masking import Mask
+from workspaces.secrets.sealing import Sealed, is_sealable, seal, unseal
+
+PURPOSE = "muster credentials 1"
+MAX_KEY_CHARS = 16_000
+MAX_CREDENTIALS = 100
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+OF_MONTH = "usd_month"
+_MAX_HOURS = 31 * 24
+_WINDOW = re.compile(r"pct_(?P<number>[1-9][0-9]{0,2})(?P<unit>[hd])")
+_SERVING = ("key", "variable", "base_url")
+_ADDRESSES = frozenset(agent_kinds.BASE_URLS.values())
+_OF_PROGRAMS = frozenset(variable for variables in agent_kinds.KEYS.values() for variable in variables)
+
+
+class NamedAgent(NamedTuple):
+    """An agent of a config. `path`: its key there; `name`: on pages; `part`: as `model_access` takes it."""
+
+    path: str
+    name: str
+    part: str
+    agent: Agent
+
+
+class Served(NamedTuple):
+    """An agent with its whole environment. `key`: the variable of its credential's own key; empty: it has none."""
+
+    agent: Agent
+    env: dict[str, str]
+    key: str = ""
+
+
+def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) -> Credential:
+    """Add a credential or change it: `key`, `variable`, `base_url`, `billing`, `stop_at`. A missing one stays, None resets it. Raises Invalid."""
+    with transaction.atomic():
+        config = _locked_config(workspace_id)
+        rows = Credential.objects.filter(workspace_id=workspace_id)
+        _refuse_name(name, change, config, workspace_id, is_known=rows.filter(name=name).exists())
+        _, is_new = rows.get_or_create(workspace_id=workspace_id, name=name)
+        if is_new and rows.count() > MAX_CREDENTIALS:
+            raise Invalid(f"A workspace may have at most {MAX_CREDENTIALS} credentials", "name")
+        row = rows.select_for_update().get(name=name)
+        if not change and not is_new:
+            return row
+        _apply(row, change)
+        for user in users(config, name):
+            if problem := unfit(user.agent, row):
+                raise Invalid(f"{user.name} uses it: {problem}", "base_url" if row.base_url else "variable")
+        row.changed_by = by.name
+        row.save(update_fields=["sealed", "variable", "base_url", "billing", "stop_at", "changed_by", "changed_at"])
+        kind = events.CredentialSet if is_new else events.CredentialReplaced
+        activity.record(workspace_id, kind(name=name, keys=sorted(change)), by=by, object_id=workspace_id)
+        if change.keys() & set(_SERVING):
+            circuit_breaker.recovered(workspace_id)
+            agent_checks.request(workspace_id)
+    _changed(workspace_id)
+    return row
+
+
+def remove(workspace_id: str, name: str, *, by: Caller) -> None:
+    """Raises NotFound, and Invalid while an agent of the config names it."""
+    with transaction.atomic():
+        config = _locked_config(workspace_id)
+        if named := [user.name for user in users(config, name)]:
+            verb = "uses" if len(named) == 1 else "use"
+            raise Invalid(f"{', '.join(named)} {verb} it: choose another credential in the config first", "name")
+        deleted, _ = Credential.objects.filter(workspace_id=workspace_id, name=name).delete()
+        if not deleted:
+            raise NotFound("Credential not found")
+        activity.record(workspace_id, events.CredentialRemoved(name=name), by=by, object_id=workspace_id)
+    _changed(workspace_id)
+
+
+def named_agents(config: Config) -> Iterator[NamedAgent]:
+    """Each agent that the workspace may start."""
+    for name, agent in config.by_name.items():
+        yield NamedAgent(f"agents.{name}" if name else "agent", name or DEFAULT, name, agent)
+    parts = {"interceptor": config.interceptor, "verifier": config.verifier}
+    for name, part in parts.items():
+        if part is not None:
+            yield NamedAgent(f"{name}.agent", name, name, part.agent)
+    titles = {"plan": "planner", "expand": "expander", "orchestrate": "orchestrator"}
+    for role, proposer in config.proposers.items():
+        if proposer is not None:
+            yield NamedAgent(f"{titles[role]}.agent", titles[role], role, proposer.agent)
+
+
+def users(config: Config, name: str) -> list[NamedAgent]:
+    """The agents that name this credential."""
+    return [each for each in named_agents(config) if each.agent.credential == name]
+
+
+def in_use(config: Config, secrets: Iterable[str]) -> dict[str, list[str]]:
+    """By credential: the names of its agents, also of those that derive it from a variable or a login. `secrets`: their names."""
+    known = frozenset(secrets)
+    names: dict[str, list[str]] = {}
+    for each in named_agents(config):
+        names.setdefault(model_access.credential(each.agent, each.part, config, known), []).append(each.name)
+    return names
+
+
+def is_own(name: str) -> bool:
+    """True for a name that an admin gives: it may have a key. The others are those of a variable or a login."""
+    return bool(re.fullmatch(LABEL, name)) and name not in _OF_PROGRAMS
+
+
+def refuse_unknown(workspace_id: str, config: Config) -> None:
+    """Raises Invalid for an agent whose credential does not exist or does not fit it."""
+    naming = [each for each in named_agents(config) if each.agent.credential is not None]
+    if not naming:
+        return
+    rows = {row.name: row for row in Credential.objects.filter(workspace_id=workspace_id)}
+    for each in naming:
+        name = each.agent.credential or ""
+        if name not in rows:
+            known = ", ".join(sorted(filter(is_own, rows))) or "none"
+            raise Invalid(f"There is no credential {name!r}: add it first. There are: {known}", f"{each.path}.credential")
+        if problem := unfit(each.agent, rows[name]):
+            raise Invalid(problem, f"{each.path}.credential")
+
+
+def unfit(agent: Agent, row: Credential) -> str:
+    """The reason why a credential cannot serve an agent; empty: it can."""
+    title, variable = agent_kinds.OF_CONFIG.get(agent.kind) or agent_kinds.title(agent.kind), variable_for(row, agent)
+    if row.sealed is not None and not variable:
+        return f"{title} has no usual variable for a key: set the variable of the credential {row.name}"
+    if row.base_url and agent.kind not in agent_kinds.BASE_URLS:
+        return f"{title} takes no base URL from a credential: write it in the agent's env or settings"
+    if row.base_url and agent.kind in agent_kinds.OPENAI_ALONE and variable in _OF_PROGRAMS - {"OPENAI_API_KEY"}:
+        return f"{title} takes a base URL for OPENAI_API_KEY alone, and its key is in {variable}"
+    return ""
+
+
+def variable_for(row: Credential, agent: Agent) -> str:
+    """The variable under which an agent gets the key; empty: it has no usual one."""
+    return row.variable or next(iter(model_access.variables(agent)), "")
+
+
+def served(workspace_id: str, agent: Agent, secrets: Mapping[str, str]) -> Served:
+    """An agent with its env, the secrets, and what its credential has in place of other keys and addresses. With such a key it uses no login.
+    Raises Sealed, and ValueError where the credential is gone."""
+    env = {**agent.env, **secrets}
+    row = _row_of(workspace_id, agent)
+    if row is None:
+        return Served(agent, env)
+    if problem := unfit(agent, row):
+        raise ValueError(problem)
+    if row.base_url:
+        env = _without(env, _ADDRESSES) | {agent_kinds.BASE_URLS[agent.kind]: row.base_url}
+    if row.sealed is None:
+        return Served(agent, env)
+    variable = variable_for(row, agent)
+    env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row)}
+    return Served(agent.model_copy(update={"use_login": False}), env, variable)
+
+
+def trial_names(workspace_id: str, agent: Agent) -> list[str]:
+    """The variables that an agent gets from its credential."""
+    row = _row_of(workspace_id, agent)
+    return [variable_for(row, agent)] if row is not None and row.sealed is not None else []
+
+
+def addresses(workspace_id: str, config: Config) -> list[str]:
+    """The base URLs of the credentials that the config's agents name."""
+    names = {agent.credential for agent in config.every_agent} - {None}
+    rows = Credential.objects.filter(workspace_id=workspace_id, name__in=names).exclude(base_url="") if names else []
+    return sorted(row.base_url for row in rows)
+
+
+def keys(workspace_id: str) -> dict[str, str]:
+    """For a mask: all keys that this server can unseal."""
+    values = {}
+    for row in Credential.objects.filter(workspace_id=workspace_id, sealed__isnull=False):
+        try:
+            values[_masked_as(row)] = _key(row)
+        except Sealed:
+            continue
+    return values
+
+
+def window_title(window: str) -> str:
+    """A key of `stop_at` on pages: "5 hours"."""
+    match = _WINDOW.fullmatch(window)
+    if match is None:
+        return "month" if window == OF_MONTH else window
+    unit = {"h": "hour", "d": "day"}[match["unit"]]
+    return f"{match['number']} {unit}{'' if match['number'] == '1' else 's'}"
+
+
+def _without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in names}
+
+
+def _row_of(workspace_id: str, agent: Agent) -> Credential | None:
+    if agent.credential is None:
+        return None
+    row = Credential.objects.filter(workspace_id=workspace_id, name=agent.credential).first()
+    if row is None:
+        raise ValueError(f"There is no credential {agent.credential}: add it again, or choose another one in the config")
+    return row
+
+
+def _key(row: Credential) -> str:
+    try:
+        value = unseal(row.sealed or b"", purpose=PURPOSE)
+    except Sealed:
+        raise Sealed(f"The key of the credential {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
+    Mask({_masked_as(row): value})  # known from now on, also where nobody says whose text it is
+    return value
+
+
+def _masked_as(row: Credential) -> str:
+    return f"of the credential {row.name}"
+
+
+def _locked_config(workspace_id: str) -> Config:
+    """The config, which nobody changes until the transaction ends: what its agents name stays true."""
+    return configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
+
+
+def _changed(workspace_id: str) -> None:
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "executor", "entries")
+
+
+def _refuse_name(name: str, change: Mapping[str, Any], config: Config, workspace_id: str, *, is_known: bool) -> None:
+    if is_own(name):
+        return
+    if not is_known and name not in in_use(config, circuit_breaker.secret_names(workspace_id)):
+        problem = (
+            "is a variable that no agent uses"
+            if name in _OF_PROGRAMS
+            else "is not a name for a credential: use at most 63 letters, digits, `.`, `_` and `-`, such as team-plan"
+        )
+        raise Invalid(f"{name[:40]!r} {problem}", "name")
+    if own := [key for key in _SERVING if change.get(key) is not None]:
+        problem = f"{name} has what is set as a secret, in env or by a login: add a credential with another name for a {own[0]}"
+        raise Invalid(problem, own[0])
+
+
+def _apply(row: Credential, change: Mapping[str, Any]) -> None:
+    """Raises Invalid for a value that does not fit."""
+    if "key" in change:
+        row.sealed = None if change["key"] is None else seal(_checked_key(change["key"]), purpose=PURPOSE)
+    if "variable" in change:
+        row.variable = "" if change["variable"] is None else _checked_variable(change["variable"])
+    if "base_url" in change:
+        row.base_url = "" if change["base_url"] is None else _checked_url(change["base_url"])
+    if "billing" in change:
+        row.billing = _checked_billing(change["billing"] or Credential.Billing.PAID)
+    if "stop_at" in change:
+        row.stop_at = {} if change["stop_at"] is None else _merged_stops(row.stop_at, change["stop_at"])
+
+
+def _checked_key(key: str) -> str:
+    if not is_sealable(key, MAX_KEY_CHARS):
+        raise Invalid(f"must have 1 to {MAX_KEY_CHARS} characters, without NUL and lone surrogates", "key")
+    return key
+
+
+def _checked_variable(name: str) -> str:
+    if not VARIABLE.fullmatch(name) or name.startswith("MUSTER_"):
+        raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "variable")
+    return name
+
+
+def _checked_billing(billing: str) -> str:
+    if billing not in Credential.Billing.values:
+        raise Invalid("must be paid or plan", "billing")
+    return billing
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or len(url) > 500 or re.search(r"[^!-~]", url):
+        raise Invalid("must be an http:// or https:// address of at most 500 characters", "base_url")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise Invalid("may not have a user, a password, a query or a fragment: the key is for that", "base_url")
+    return url
+
+
+def _merged_stops(stops: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(stops)
+    for window, value in change.items():
+        _refuse_window(window)
+        if value is None:
+            merged.pop(window, None)
+        else:
+            merged[window] = _amount(window, value) if window == OF_MONTH else _percent(window, value)
+    return merged
+
+
+def _refuse_window(window: str) -> None:
+    if window == OF_MONTH:
+        return
+    match = _WINDOW.fullmatch(window)
+    number = int(match["number"]) if match else 0
+    if match is None or number * (24 if match["unit"] == "d" else 1) > _MAX_HOURS:
+        raise Invalid(f"{window[:40]!r} is not a window: use pct_5h, pct_7d or usd_month; at most 31 days", "stop_at")
+    if match["unit"] == "h" and number % 24 == 0:
+        raise Invalid(f"{window} is written pct_{number // 24}d", "stop_at")
+
+
+def _percent(window: str, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 1 <= value <= 100:
+        raise Invalid(f"{window} must be a percentage from 1 to 100", "stop_at")
+    return int(value) if value == int(value) else float(value)
+
+
+def _amount(window: str, value: Any) -> int | float:
+    try:
+        micro = amounts.from_json(Decimal(str(value)) if isinstance(value, float) else value)
+    except amounts.NotMoney as problem:
+        raise Invalid(f"{window} {problem}", "stop_at") from None
+    if micro == 0:
+        raise Invalid(f"{window} must be more than 0", "stop_at")
+    return amounts.number(micro)
