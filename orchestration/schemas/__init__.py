@@ -3,7 +3,17 @@
 `executor`, `entries`, `dialogue`, `landing`, `approvals`, `forges`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
-from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
+from orchestration.schemas.agents import (
+    AgentOut,
+    CredentialIn,
+    CredentialOut,
+    CredentialsOut,
+    HostAgents,
+    PushOut,
+    SecretIn,
+    SecretOut,
+    SecretsOut,
+)
 from orchestration.schemas.approvals import (
     ApprovalOut,
     ApprovalsOut,
@@ -112,6 +122,9 @@ __all__ = [
     "CheckOut",
     "ChoiceIn",
     "CostOut",
+    "CredentialIn",
+    "CredentialOut",
+    "CredentialsOut",
     "Deleted",
     "Diagnostics",
     "Dispatched",

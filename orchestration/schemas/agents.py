@@ -1,12 +1,12 @@
-"""Requests and responses of the calls about agents and secrets."""
+"""Requests and responses of the calls about agents, secrets and credentials."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ninja import Schema
 from pydantic import Field
 
-from workspaces.schemas import Strict
+from workspaces.schemas import Float, Number, Strict
 
 
 class PushOut(Schema):
@@ -65,3 +65,53 @@ class SecretOut(Schema):
 
 class SecretsOut(Schema):
     secrets: list[SecretOut]
+
+
+class CredentialIn(Strict):
+    """What is missing stays; null resets it. `key`: sealed, never returned. `variable`: agents get the key under this name; unset: the usual one of
+    each. `stop_at`: by window (`pct_5h`, `pct_7d`, `usd_month`), percent or USD; null removes a window."""
+
+    key: Annotated[str, Field(min_length=1, max_length=16_000)] | None = None
+    variable: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    base_url: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    billing: Literal["paid", "plan"] | None = None
+    stop_at: Annotated[dict[str, Float | None], Field(max_length=20)] | None = None
+
+
+class WindowOut(Schema):
+    """`used`: percent, as its provider told at `read_at`; null: it told only the reset."""
+
+    used: Number | None
+    resets_at: datetime
+    read_at: datetime
+
+
+class OpenBreakerOut(Schema):
+    """`family`: of models; null: all of them. `until`: then one session is tried."""
+
+    family: str | None
+    code: str
+    message: str
+    since: datetime | None
+    until: datetime | None
+
+
+class CredentialOut(Schema):
+    """`agents`: those that use it. `windows`: what its provider has told of each. `breakers`: why its agents cannot work at the moment. `changed_by`
+    and `changed_at`: null while nobody has set anything."""
+
+    name: str
+    agents: list[str]
+    has_key: bool
+    variable: str | None
+    base_url: str | None
+    billing: Literal["paid", "plan"]
+    stop_at: dict[str, Number]
+    windows: dict[str, WindowOut]
+    breakers: list[OpenBreakerOut]
+    changed_by: str | None
+    changed_at: datetime | None
+
+
+class CredentialsOut(Schema):
+    credentials: list[CredentialOut]

@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
     "channelsCreate": {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/hook", "verbs": ["entry.blocked"]},
     "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
+    "credentialsSet": {"key": "s3cret-value", "billing": "plan", "stop_at": {"pct_5h": 80}},
     "orchestratorRunsCreate": {},
     "planRunsCreate": {"goal": "Make it better"},
     "runsApply": {},

@@ -112,7 +112,7 @@ def test_path_parameters_are_spelled_as_in_the_contract() -> None:
                     "deliveryID",
                     "reviewID",
                 }
-                known |= {"runID", "proposalID", "questionID"}
+                known |= {"runID", "proposalID", "questionID", "credentialName"}
                 assert set(in_path) <= known
                 declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
                 assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
@@ -212,6 +212,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "todoEntryGet",
                     "agentGet",
                     "secretsList",
+                    "credentialsList",
                     "limitsGet",
                     "landingGet",
                     "channelsList",
@@ -219,7 +220,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "reviewsLines",
                     "runsGet",
                     "runsProposals",
-                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets and 50 channels, limits, a review's lines
+                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets, 100 credentials and 50 channels, limits, a review's lines
                 assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
                 assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
                 for parameter in operation.details["parameters"]:

@@ -9,10 +9,10 @@ from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
-from orchestration.configuration import secrets
+from orchestration.configuration import credentials, secrets
 from orchestration.dialogue import questions
 from orchestration.executor import control
-from orchestration.models import Question, Run, Session
+from orchestration.models import ProviderBreaker, Question, Run, Session
 from orchestration.proposals import applying, run_requests
 from tests.cases import all_cases
 from tests.contract.api import Api, Response, not_found
@@ -49,6 +49,7 @@ READ = [
     "changesList",
     "channelsList",
     "configGet",
+    "credentialsList",
     "deliveriesList",
     "executorExplain",
     "executorGetLocks",
@@ -87,6 +88,7 @@ RUN = [
     "approvalsNameTests",
     "approvalsReleaseLocks",
     "approvalsSendBack",
+    "credentialsRetry",
     "executorForceDispatch",
     "executorKillWorker",
     "executorPause",
@@ -149,6 +151,8 @@ ADMINISTER = [
     "channelsTest",
     "channelsUpdate",
     "configUpdate",
+    "credentialsDelete",
+    "credentialsSet",
     "deliveriesRetry",
     "secretsDelete",
     "secretsSet",
@@ -214,7 +218,7 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
 
 def send(api: Api, operation: Operation, session: Session, body: Any, **other: str) -> Response:
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
-    ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999", "questionID": "999999"}
+    ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999", "questionID": "999999", "credentialName": "team-plan"}
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
@@ -250,6 +254,9 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "sessionSpendAnswer":
         Session.objects.filter(pk=session.pk).update(doubt="open")
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
+    credentials.put(workspace.pk, "team-plan", {"key": "s3cret-value"}, by=ANA)
+    if name == "credentialsRetry":
+        ProviderBreaker.objects.create(workspace=workspace, credential="team-plan", code="quota", count=1)
     permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
