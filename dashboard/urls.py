@@ -50,7 +50,7 @@ from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
 from dashboard.sessions import message as session_message
 from dashboard.sessions import views as session_list
-from dashboard.settings import agents, members, new_workspace, notices
+from dashboard.settings import agents, credentials, members, new_workspace, notices
 from dashboard.settings import config as config_settings
 from dashboard.settings import general as general_settings
 from dashboard.shared import moved
@@ -228,6 +228,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/settings/agents/", agents.page, name="agent"),
     path("w/<str:workspace_id>/settings/agents/check/", agents.check, name="agent-check"),
     path("w/<str:workspace_id>/settings/agents/retry/", agents.retry, name="agent-retry"),
+    path("w/<str:workspace_id>/settings/agents/credentials/", credentials.put, name="credentials"),
+    path("w/<str:workspace_id>/settings/agents/credentials/remove/", credentials.remove, name="credential-remove"),
     path("w/<str:workspace_id>/settings/agents/secrets/", agents.put_secret, name="secrets"),
     path("w/<str:workspace_id>/settings/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),
     path("w/<str:workspace_id>/settings/notices/", notices.page, name="notices"),

@@ -33,7 +33,7 @@ SETTINGS = (
     ("settings", "General settings", "rename delete workspace"),
     ("settings-config", "Config", "settings"),
     ("members", "People", "members roles invite settings"),
-    ("agent", "Agents and secrets", "keys providers settings"),
+    ("agent", "Agents, credentials, secrets", "keys providers windows subscription settings"),
     ("notices", "Notices", "notifications channels webhook e-mail slack discord teams digest settings"),
 )
 SITE = (

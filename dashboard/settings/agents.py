@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
+from dashboard.settings import credentials
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
@@ -29,6 +30,7 @@ class SecretForm(forms.Form):
 def page(page_request: PageRequest) -> HttpResponse:
     regions = HEADER | {
         "agents": Region("settings/agents.html#agents", agents_region),
+        "credentials": Region("settings/credentials.html", credentials.region),
         "secrets": Region("settings/agents.html#secrets", secrets_region),
     }
     return render_page(page_request, "settings/agents.html", regions)
@@ -37,7 +39,8 @@ def page(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def retry(page_request: PageRequest) -> HttpResponse:
-    circuit_breaker.try_again(page_request.workspace.pk, by=page_request.caller)
+    credential = page_request.request.POST.get("credential", "")
+    circuit_breaker.try_again(page_request.workspace.pk, by=page_request.caller, credential=credential)
     return done(page_request, "Entries that waited for the provider may start now")
 
 

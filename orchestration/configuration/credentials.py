@@ -59,6 +59,8 @@ class Served(NamedTuple):
 
 def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) -> Credential:
     """Add a credential or change it: `key`, `variable`, `base_url`, `billing`, `stop_at`. A missing one stays, None resets it. Raises Invalid."""
+    if not is_sealable(name, model_access.MAX_CHARS):
+        raise Invalid(f"must have 1 to {model_access.MAX_CHARS} characters", "name")
     with transaction.atomic():
         config = _locked_config(workspace_id)
         rows = Credential.objects.filter(workspace_id=workspace_id)
@@ -86,6 +88,8 @@ def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) 
 
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
     """Raises NotFound, and Invalid while an agent of the config names it."""
+    if not is_sealable(name, model_access.MAX_CHARS):
+        raise NotFound("Credential not found")
     with transaction.atomic():
         config = _locked_config(workspace_id)
         if named := [user.name for user in users(config, name)]:

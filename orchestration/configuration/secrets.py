@@ -47,6 +47,8 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
 
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
     """Raises NotFound."""
+    if not credentials.VARIABLE.fullmatch(name):  # PostgreSQL takes no NUL
+        raise NotFound("Secret not found")
     with transaction.atomic():
         deleted, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
         if not deleted:

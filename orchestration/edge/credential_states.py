@@ -10,6 +10,8 @@ from orchestration import configuration
 from orchestration.configuration import circuit_breaker, credentials
 from orchestration.models import Credential, Executor, ProviderBreaker
 
+USED_UP = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -24,6 +26,11 @@ class Window:
     @property
     def title(self) -> str:
         return credentials.window_title(self.name)
+
+    @property
+    def is_reached(self) -> bool:
+        """True if nothing starts before its reset."""
+        return self.used is not None and self.used >= (USED_UP if self.at is None else self.at)
 
 
 @dataclass(frozen=True, slots=True)

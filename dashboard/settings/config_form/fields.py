@@ -45,6 +45,7 @@ def agent(at: str) -> tuple[Field, ...]:
         Field(f"{at}.args", "More arguments", "Added to the command line, one per line.", "lines"),
         Field(f"{at}.env", "Environment", "NAME=value, one per line. Values are hidden; a line that ends in … keeps its value. Store keys as secrets.", "env"),
         Field(f"{at}.settings", "Settings file", "Merged into the settings file that Muster writes for the agent: a JSON object.", "json"),
+        Field(f"{at}.credential", "Credential", "One of the page Agents. Empty: a secret, a key in the environment, or a login."),
         Field(f"{at}.use_login", "Use the host's login", "If the workspace has no key of its own.", "flag"),
         Field(f"{at}.timeout_s", "Session timeout", "The session then ends and its work is kept.", "int", "seconds"),
         Field(f"{at}.idle_timeout_s", "Idle timeout", "A session without output ends after this.", "int", "seconds"),

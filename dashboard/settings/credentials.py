@@ -1,0 +1,111 @@
+"""The credentials on the page of a workspace's agents: how each is billed, its windows and its state; admins add, change and remove them."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse, QueryDict
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from budget import amounts
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import validated
+from dashboard.shared.page_request import PageRequest
+from dashboard.shared.responses import done
+from orchestration.configuration import agent_states, credentials
+from orchestration.edge import credential_states, queries
+from orchestration.edge.credential_states import CredentialState
+from orchestration.models import Credential
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+USUAL_WINDOWS = ("pct_5h", "pct_7d", credentials.OF_MONTH)
+STOP_AT = "stop_at."
+
+
+class CredentialForm(forms.Form):
+    name = forms.CharField(max_length=200, error_messages={"required": "Write a name, such as team-plan"})
+    key = forms.CharField(max_length=credentials.MAX_KEY_CHARS, strip=False, required=False)
+    remove_key = forms.BooleanField(required=False)
+    variable = forms.CharField(max_length=100, required=False)
+    base_url = forms.CharField(max_length=500, required=False)
+    billing = forms.CharField(max_length=4, required=False)
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def put(page_request: PageRequest) -> HttpResponse:
+    sent = page_request.request.POST
+    form_data = validated(CredentialForm(sent))
+    change: dict[str, Any] = {name: form_data[name] or None for name in ("variable", "base_url", "billing") if name in sent}
+    if form_data["key"] or form_data["remove_key"]:
+        change["key"] = None if form_data["remove_key"] else form_data["key"]
+    if stops := _stops(sent):
+        change["stop_at"] = stops
+    row = credentials.put(page_request.workspace.pk, form_data["name"], change, by=page_request.caller)
+    return done(page_request, f"{row.name} is saved; agents that start from now on are served with it")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def remove(page_request: PageRequest) -> HttpResponse:
+    name = page_request.request.POST.get("name", "")
+    credentials.remove(page_request.workspace.pk, name, by=page_request.caller)
+    return done(page_request, f"{name} is removed")
+
+
+def region(page_request: PageRequest) -> dict[str, Any]:
+    states = credential_states.of_executor(queries.executor_for(page_request.workspace.pk))
+    return {
+        "credentials": [_shown(state) for state in states],
+        "new_windows": _inputs({}, ()),
+        "billings": Credential.Billing.choices,
+        "may_admin": page_request.may(Need.ADMIN),
+    }
+
+
+def _shown(state: CredentialState) -> dict[str, Any]:
+    windows = state.windows(now())
+    return {
+        "state": state,
+        "row": state.row,
+        "windows": [{"window": window, "stops_at": _stop_text(window.name, window.at)} for window in windows],
+        "reached": [window for window in windows if window.is_reached],
+        "problems": [{"breaker": each, "how": agent_states.HOW.get(each.code, "cannot work")} for each in state.breakers],
+        "inputs": _inputs(state.row.stop_at, [window.name for window in windows]),
+    }
+
+
+def _inputs(stop_at: dict[str, Any], more: list[str] | tuple[str, ...]) -> list[dict[str, Any]]:
+    """A field for each window that may stop it."""
+    names = dict.fromkeys([*more, *USUAL_WINDOWS])
+    return [
+        {
+            "name": f"{STOP_AT}{name}",
+            "title": credentials.window_title(name),
+            "unit": "USD" if name == credentials.OF_MONTH else "%",
+            "value": stop_at.get(name, ""),
+        }
+        for name in names
+    ]
+
+
+def _stop_text(window: str, at: float | None) -> str:
+    if at is None:
+        return ""
+    return amounts.format_usd(amounts.from_json(Decimal(str(at)))) if window == credentials.OF_MONTH else f"{at:g} %"
+
+
+def _stops(sent: QueryDict) -> dict[str, Any]:
+    """As `credentials.put` takes them; an empty field removes its window."""
+    given = {name.removeprefix(STOP_AT): str(sent[name]).strip() for name in sent if name.startswith(STOP_AT)}
+    return {window: _number(window, text) if text else None for window, text in given.items()}
+
+
+def _number(window: str, text: str) -> Decimal:
+    title = credentials.window_title(window)
+    try:
+        return Decimal(amounts.parse_usd(text.removesuffix("%"))) / amounts.MICRO
+    except amounts.NotMoney as problem:
+        raise Invalid(f"Stop at, {title}: the value {problem}", "stop_at") from None
