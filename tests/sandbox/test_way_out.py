@@ -35,7 +35,7 @@ def test_the_proxy_listens_next_to_the_ports_of_the_loopback_that_it_forwards() 
 @pytest.mark.parametrize(("kind", "is_there"), [("proxy", True), ("open", False), ("none", False)])
 def test_only_a_network_by_proxy_has_a_way_out(kind: str, is_there: bool) -> None:
     config = configuration.load({"sandbox": {"network": kind}})
-    assert (network.way_out(config, "", network.Refusals()) is not None) is is_there
+    assert (network.way_out(config, [], network.Refusals()) is not None) is is_there
 
 
 def test_only_variables_that_name_the_address_of_a_provider_open_the_way(settings: Any) -> None:
