@@ -22,6 +22,7 @@ from workspaces.errors import Invalid
 
 USUAL_WINDOWS = ("pct_5h", "pct_7d", credentials.OF_MONTH)
 STOP_AT = "stop_at."
+LABELS = {"name": "The name", "key": "The key", "variable": "The variable", "base_url": "The base URL", "billing": "The billing"}
 
 
 class CredentialForm(forms.Form):
@@ -43,7 +44,11 @@ def put(page_request: PageRequest) -> HttpResponse:
         change["key"] = None if form_data["remove_key"] else form_data["key"]
     if stops := _stops(sent):
         change["stop_at"] = stops
-    row = credentials.put(page_request.workspace.pk, form_data["name"], change, by=page_request.caller)
+    try:
+        row = credentials.put(page_request.workspace.pk, form_data["name"], change, by=page_request.caller)
+    except Invalid as refused:
+        subject = LABELS.get(refused.names[0]) if refused.message.startswith(("must", "may")) else None
+        raise Invalid(f"{subject} {refused.message}" if subject else refused.message, *refused.names) from None
     return done(page_request, f"{row.name} is saved; agents that start from now on are served with it")
 
 

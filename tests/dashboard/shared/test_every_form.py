@@ -114,8 +114,8 @@ def test_without_its_token_no_form_is_taken(workspace: Workspace) -> None:
     [
         ("operator", "cap total-budget limit warnings entry-budget entry-lock budget-bulk ledger-correct auto-reallocate reallocate"),
         ("budget", "executor-stop session-stop session-kill dispatch entries-bulk entry-new plan entry-rounds session-hold locks-release"),
-        ("operator", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove channel-new"),
-        ("budget", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove channel-new"),
+        ("operator", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove credentials credential-remove channel-new"),
+        ("budget", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove credentials credential-remove channel-new"),
     ],
 )  # fmt: skip
 def test_a_role_does_not_do_what_is_for_another(workspace: Workspace, role: str, names: str) -> None:
