@@ -59,7 +59,10 @@ def delete_secret(request: Request, workspaceID: Path[str], secretName: str) -> 
 
 
 @router.get(
-    "/credentials", response=responses(schemas.CredentialsOut), operation_id="agent.orchestration.credentialsList", tags=["config"]
+    "/credentials",
+    response=responses(schemas.CredentialsOut),
+    operation_id="agent.orchestration.credentialsList",
+    tags=["config"],
 )
 def list_credentials(request: Request, workspaceID: Path[str]) -> Any:
     """What agents are served with: billing, windows, and whether it is limited. Keys never leave the server but into an agent's environment."""

@@ -49,7 +49,7 @@ def test_no_answer_has_a_key(workspace: Workspace, shop: Api) -> None:
     assert listed(viewer)["team-plan"]["has_key"]
 
 
-def test_what_agents_derive_is_listed_with_what_its_provider_told(workspace: Workspace, shop: Api) -> None:
+def test_what_agents_derive_is_listed_with_the_readings_of_its_windows(workspace: Workspace, shop: Api) -> None:
     shop.patch("/config", {"agent": {"kind": "claude_code"}, "agents": {"other": {"kind": "codex"}}})
     secrets.put(workspace.pk, "OPENAI_API_KEY", "sk-codex", by=ANA)
     later, past = (now() + timedelta(hours=hours) for hours in (2, -2))
@@ -70,7 +70,9 @@ def test_a_derived_name_with_a_slash_is_set_and_retried(workspace: Workspace, sh
     shop.patch("/config", {"agent": {"kind": "codex", "env": {"OPENAI_BASE_URL": "https://gw.example/v1"}}})
     [name] = listed(shop)
     path = f"/credentials/{quote(name, safe='')}"
-    assert shop.put(path, {"billing": "plan", "stop_at": {"pct_5h": 90}}).json["name"] == name == "login of Codex at gw.example/v1"
+    assert (
+        shop.put(path, {"billing": "plan", "stop_at": {"pct_5h": 90}}).json["name"] == name == "login of Codex at gw.example/v1"
+    )
     assert names_of(shop.put(path, {"key": KEY})) == ["key"]
     ProviderBreaker.objects.create(workspace=workspace, credential=name, code="quota", count=1)
     assert tuple(shop.post(f"{path}/retry")) == (200, {"ok": True})
@@ -87,7 +89,9 @@ def test_each_open_breaker_is_listed_and_a_retry_closes_those_of_its_credential(
     ProviderBreaker.objects.create(workspace=workspace, credential="two", family="closed", count=1)
     rows = listed(shop)
     assert [each["family"] for each in rows["one"]["breakers"]] == ["opus", "sonnet"]
-    assert [(each["family"], each["code"], each["message"]) for each in rows["two"]["breakers"]] == [(None, "rate_limited", "429")]
+    assert [(each["family"], each["code"], each["message"]) for each in rows["two"]["breakers"]] == [
+        (None, "rate_limited", "429")
+    ]
     assert datetime.fromisoformat(rows["two"]["breakers"][0]["until"]) == until
     assert shop.post("/credentials/one/retry").status == 200
     rows = listed(shop)

@@ -218,7 +218,12 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
 
 def send(api: Api, operation: Operation, session: Session, body: Any, **other: str) -> Response:
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
-    ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999", "questionID": "999999", "credentialName": "team-plan"}
+    ids |= {
+        "permitID": "permit_00000000000000000000",
+        "ledgerID": "999999",
+        "questionID": "999999",
+        "credentialName": "team-plan",
+    }
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk

@@ -151,7 +151,9 @@ def test_an_agent_whose_credential_is_gone_does_not_start(shop: Workspace) -> No
 
 
 def test_what_is_missing_stays_and_none_resets(shop: Workspace) -> None:
-    put(shop, key=KEY, variable="ANTHROPIC_AUTH_TOKEN", base_url="http://gw", billing="plan", stop_at={"pct_5h": 80, "pct_7d": 90})
+    put(
+        shop, key=KEY, variable="ANTHROPIC_AUTH_TOKEN", base_url="http://gw", billing="plan", stop_at={"pct_5h": 80, "pct_7d": 90}
+    )
     Credential.objects.update(windows={"pct_5h": {"used": 10, "resets_at": 9e9, "read_at": 1}})
     row = put(shop, stop_at={"pct_5h": 85, "pct_7d": None})
     assert (row.variable, row.base_url, row.billing, row.stop_at) == ("ANTHROPIC_AUTH_TOKEN", "http://gw", "plan", {"pct_5h": 85})
@@ -161,7 +163,7 @@ def test_what_is_missing_stays_and_none_resets(shop: Workspace) -> None:
     assert Credential.objects.get().windows["pct_5h"]["used"] == 10
 
 
-def test_an_event_says_who_changed_which_part_and_no_value(shop: Workspace) -> None:
+def test_an_event_names_the_person_and_the_parts_without_values(shop: Workspace) -> None:
     put(shop, key=KEY, billing="plan")
     put(shop, stop_at={"pct_5h": 80})
     put(shop)
@@ -257,7 +259,7 @@ def test_a_value_that_does_not_fit_is_refused_and_nothing_is_kept(shop: Workspac
 
 
 def test_a_window_stops_at_a_percentage_and_the_month_at_an_amount(shop: Workspace) -> None:
-    stops = {"pct_5h": 80, "pct_7d": 99.5, "pct_31d": 100, "pct_3h": Decimal("1"), "usd_month": 12.5}
+    stops = {"pct_5h": 80, "pct_7d": 99.5, "pct_31d": 100, "pct_3h": Decimal(1), "usd_month": 12.5}
     assert put(shop, stop_at=stops).stop_at == {"pct_5h": 80, "pct_7d": 99.5, "pct_31d": 100, "pct_3h": 1, "usd_month": 12.5}
 
 
@@ -271,7 +273,12 @@ def test_a_workspace_has_a_bounded_number(shop: Workspace, monkeypatch: pytest.M
 
 def test_the_agents_of_each_credential_are_those_that_name_it_or_derive_it() -> None:
     config = Config.model_validate(
-        {"agent": CLAUDE, "agents": {"cheap": {"kind": "codex"}}, "verifier": {"agent": {"kind": "codex"}}, "expander": {"agent": {}}}
+        {
+            "agent": CLAUDE,
+            "agents": {"cheap": {"kind": "codex"}},
+            "verifier": {"agent": {"kind": "codex"}},
+            "expander": {"agent": {}},
+        }
     )
     assert credentials.in_use(config, ["OPENAI_API_KEY"]) == {
         "team-plan": ["default"],
