@@ -20,7 +20,7 @@ from orchestration.models import Credential
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-USUAL_WINDOWS = ("pct_5h", "pct_7d", credentials.OF_MONTH)
+USUAL_WINDOWS = ("pct_5h", "pct_7d")
 STOP_AT = "stop_at."
 LABELS = {"name": "The name", "key": "The key", "variable": "The variable", "base_url": "The base URL", "billing": "The billing"}
 
@@ -76,7 +76,6 @@ def _shown(state: CredentialState) -> dict[str, Any]:
         "state": state,
         "row": state.row,
         "windows": [{"window": window, "stops_at": _stop_text(window.name, window.at)} for window in windows],
-        "reached": [window for window in windows if window.is_reached],
         "problems": [{"breaker": each, "how": agent_states.HOW.get(each.code, "cannot work")} for each in state.breakers],
         "inputs": _inputs(state.row.stop_at, [window.name for window in windows]),
     }

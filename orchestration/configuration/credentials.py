@@ -14,7 +14,7 @@ from django.db import transaction
 
 from budget import amounts
 from orchestration import configuration
-from orchestration.configuration import agent_checks, circuit_breaker, model_access
+from orchestration.configuration import agent_checks, circuit_breaker, model_access, windows
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import DEFAULT, Agent
 from orchestration.configuration.config.fields import LABEL
@@ -33,7 +33,6 @@ MAX_KEY_CHARS = 16_000
 MAX_CREDENTIALS = 100
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 OF_MONTH = "usd_month"
-_MAX_HOURS = 31 * 24
 _WINDOW = re.compile(r"pct_(?P<number>[1-9][0-9]{0,2})(?P<unit>[hd])")
 _SERVING = ("key", "variable", "base_url")
 _ADDRESSES = frozenset(agent_kinds.BASE_URLS.values())
@@ -210,12 +209,10 @@ def keys(workspace_id: str) -> dict[str, str]:
 
 
 def window_title(window: str) -> str:
-    """A key of `stop_at` on pages: "5 hours"."""
-    match = _WINDOW.fullmatch(window)
-    if match is None:
-        return "month" if window == OF_MONTH else window
-    unit = {"h": "hour", "d": "day"}[match["unit"]]
-    return f"{match['number']} {unit}{'' if match['number'] == '1' else 's'}"
+    """A key of `stop_at` inside a sentence: "5-hour window", "month"."""
+    if window == OF_MONTH:
+        return "month"
+    return windows.title(window) if _WINDOW.fullmatch(window) else window
 
 
 def _without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
@@ -330,7 +327,7 @@ def _refuse_window(window: str) -> None:
         return
     match = _WINDOW.fullmatch(window)
     number = int(match["number"]) if match else 0
-    if match is None or number * (24 if match["unit"] == "d" else 1) > _MAX_HOURS:
+    if match is None or number * (windows.DAY if match["unit"] == "d" else windows.HOUR) > windows.MAX_MINUTES:
         raise Invalid(f"{window[:40]!r} is not a window: use pct_5h, pct_7d or usd_month; at most 31 days", "stop_at")
     if match["unit"] == "h" and number % 24 == 0:
         raise Invalid(f"{window} is written pct_{number // 24}d", "stop_at")

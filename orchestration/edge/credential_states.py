@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration import configuration
-from orchestration.configuration import circuit_breaker, credentials
+from orchestration.configuration import agent_states, circuit_breaker, credentials
 from orchestration.models import Credential, Executor, ProviderBreaker
-
-USED_UP = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,11 @@ class Window:
     def title(self) -> str:
         return credentials.window_title(self.name)
 
-    @property
-    def is_reached(self) -> bool:
-        """True if nothing starts before its reset."""
-        return self.used is not None and self.used >= (USED_UP if self.at is None else self.at)
-
 
 @dataclass(frozen=True, slots=True)
 class CredentialState:
-    """`row`: not saved where the credential is only derived. `agents`: the names of those that use it. `breakers`: the open ones, by family of models."""
+    """`row`: not saved where the credential is only derived. `agents`: the names of those that use it. `breakers`: the open ones, by family of models;
+    a window that stops its agents is the last, and in no table."""
 
     row: Credential
     agents: list[str]
@@ -44,6 +38,11 @@ class CredentialState:
     @property
     def is_own(self) -> bool:
         return credentials.is_own(self.row.name)
+
+    @property
+    def may_be_retried(self) -> bool:
+        """A window opens by itself, at its reset."""
+        return any(breaker.pk is not None for breaker in self.breakers)
 
     @property
     def is_stored(self) -> bool:
@@ -61,12 +60,12 @@ class CredentialState:
 
 
 def of_executor(executor: Executor) -> list[CredentialState]:
-    """By name, those in use first. Three queries."""
+    """By name, those in use first. Four queries."""
     config = configuration.load(executor.config)
     used = credentials.in_use(config, circuit_breaker.secret_names(executor.pk))
     rows = {row.name: row for row in Credential.objects.filter(workspace_id=executor.pk)}
     open_ones: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
-    for breaker in circuit_breaker.breakers(executor.pk):
+    for breaker in [*circuit_breaker.breakers(executor.pk), *agent_states.used_up(rows.values())]:
         if breaker.code:
             open_ones[breaker.credential].append(breaker)
     names = sorted({*rows, *used}, key=lambda name: (name not in used, name))

@@ -99,6 +99,16 @@ def test_each_open_breaker_is_listed_and_a_retry_closes_those_of_its_credential(
     assert shop.post("/credentials/one/retry").status == 404
 
 
+def test_a_window_that_stops_its_agents_is_listed_as_a_breaker_that_opens_by_itself(workspace: Workspace, shop: Api) -> None:
+    credentials.put(workspace.pk, "team-plan", {"stop_at": {"pct_5h": 80}}, by=ANA)
+    later = now() + timedelta(hours=2)
+    windows = {"pct_5h": {"used": 85.0, "resets_at": later.timestamp(), "read_at": now().timestamp()}}
+    Credential.objects.update(windows=windows)
+    [breaker] = listed(shop)["team-plan"]["breakers"]
+    assert (breaker["code"], breaker["family"]) == ("window", None) and "85 % of its 5-hour window" in breaker["message"]
+    assert shop.post("/credentials/team-plan/retry").status == 404
+
+
 @pytest.mark.parametrize(
     ("body", "name"),
     [

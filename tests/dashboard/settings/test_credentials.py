@@ -55,7 +55,7 @@ def test_an_empty_key_stays_until_it_is_removed_and_an_empty_window_goes(ana: Cl
 
 def test_a_value_that_does_not_fit_is_named_and_nothing_is_kept(ana: Client, workspace: Workspace) -> None:
     refused = {
-        ("stop_at.pct_5h", "many"): "Stop at, 5 hours: the value must be a number",
+        ("stop_at.pct_5h", "many"): "Stop at, 5-hour window: the value must be a number",
         ("stop_at.pct_5h", "120"): "must be a percentage from 1 to 100",
         ("base_url", "gateway"): "The base URL must be an http:// or https:// address",
         ("name", "a b"): "is not a name for a credential",
@@ -107,10 +107,9 @@ def test_windows_show_what_is_used_when_they_reset_and_what_stops(vera: Client, 
     windows = {"pct_5h": times | {"used": 85.0}, "pct_7d": times | {"used": 12.0}, "pct_1d": times | {"used": None}}
     Credential.objects.filter(name="team-plan").update(windows=windows)
     shown = {item["row"].name: item for item in vera.get(page_of(workspace)).context["credentials"]}
-    assert [each["window"].title for each in shown["team-plan"]["windows"]] == ["5 hours", "1 day", "7 days"]
-    assert [window.name for window in shown["team-plan"]["reached"]] == ["pct_5h"]
+    assert [each["window"].title for each in shown["team-plan"]["windows"]] == ["5-hour window", "1-day window", "7-day window"]
     seen = text_of(vera, page_of(workspace))
-    assert "85 % used" in seen and "12 % used" in seen and "Nothing starts before" in seen
+    assert "85 % used" in seen and "12 % used" in seen and "team-plan is limited until" in seen
     assert "Its windows are unknown until an agent has worked with it" in seen
     Credential.objects.filter(name="team-plan").update(windows={"pct_5h": times | {"used": 85.0, "resets_at": 1.0}})
     assert "85 % used" not in text_of(vera, page_of(workspace))

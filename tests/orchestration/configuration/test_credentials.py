@@ -117,7 +117,7 @@ def test_an_agent_cannot_name_a_credential_that_does_not_exist(shop: Workspace, 
     change: Any = CLAUDE
     for key in reversed(at.split(".")):
         change = {key: change}
-    with pytest.raises(Invalid, match="There is no credential .team-plan.: add it first") as refused:
+    with pytest.raises(Invalid, match="There is no credential 'team-plan': add it first") as refused:
         workspace_setup.configure(shop, change, by=ANA)
     assert refused.value.names == (f"{at}.credential",)
     put(shop)
@@ -288,8 +288,8 @@ def test_the_agents_of_each_credential_are_those_that_name_it_or_derive_it() -> 
 
 
 def test_windows_have_titles() -> None:
-    titles = {window: credentials.window_title(window) for window in ("pct_5h", "pct_7d", "pct_1d", "usd_month", "odd")}
-    assert titles == {"pct_5h": "5 hours", "pct_7d": "7 days", "pct_1d": "1 day", "usd_month": "month", "odd": "odd"}
+    titles = {window: credentials.window_title(window) for window in ("pct_5h", "pct_7d", "usd_month", "odd")}
+    assert titles == {"pct_5h": "5-hour window", "pct_7d": "7-day window", "usd_month": "month", "odd": "odd"}
 
 
 def test_a_new_workspace_has_no_credential_that_its_config_could_name(tmp_path: Any, settings: Any) -> None:
