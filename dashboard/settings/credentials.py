@@ -102,7 +102,7 @@ def _stop_text(window: str, at: float | None) -> str:
 
 
 def _stops(sent: QueryDict) -> dict[str, Any]:
-    """As `credentials.put` takes them; an empty field removes its window."""
+    """The change for `credentials.put`; an empty field removes its window."""
     given = {name.removeprefix(STOP_AT): str(sent[name]).strip() for name in sent if name.startswith(STOP_AT)}
     return {window: _number(window, text) if text else None for window, text in given.items()}
 

@@ -53,7 +53,7 @@ class CredentialState:
         return self.row.sealed is not None
 
     def windows(self, at: datetime) -> list[Window]:
-        """Those that its provider has told and whose reset is to come, and those that stop it."""
+        """Windows with a reading of its provider whose reset is to come, and those that stop it."""
         known = {name: its for name, its in self.row.windows.items() if its["resets_at"] > at.timestamp()}
         names = sorted({*known, *self.row.stop_at}, key=_length)
         return [_window(name, known.get(name, {}), self.row.stop_at.get(name)) for name in names]
