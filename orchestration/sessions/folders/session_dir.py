@@ -149,6 +149,14 @@ def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
             target.symlink_to(source)
 
 
+def unlink_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
+    """Take away those links again: an agent with a key is not to find the login of another one, which worked in this home before."""
+    for _, home_path in logins:
+        own_files.folder(home, str(Path(home_path).parent))
+        if (home / home_path).is_symlink():
+            (home / home_path).unlink()
+
+
 def show_programs(home: Path) -> None:
     """Let login shells find `AGENT_BIN` too: they set PATH anew."""
     line = f"PATH={shlex.quote(str(AGENT_BIN))}:$PATH\n"

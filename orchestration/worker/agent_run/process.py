@@ -269,8 +269,9 @@ def _task(
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
     home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
-    if home is not None and _logins(agent, extra):
-        session_dir.link_logins(home, traits.logins)
+    if home is not None:
+        arrange = session_dir.link_logins if _logins(agent, extra) else session_dir.unlink_logins
+        arrange(home, traits.logins)
     if home is not None and role == "implement":
         session_dir.show_programs(home)
     kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None

@@ -145,6 +145,19 @@ def test_a_login_of_the_user_is_linked_where_the_cli_has_none(tmp_path: Path, mo
     assert (home / "deep/auth.json").read_text() == "of the user"
 
 
+def test_a_linked_login_is_taken_away_and_a_login_of_its_own_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    home, logins = tmp_path / "home", [(".cli", "deep/auth.json"), (".other", "other.json")]
+    home.mkdir()
+    (tmp_path / ".cli").write_text("of the user")
+    (home / "other.json").write_text("its own")
+    session_dir.link_logins(home, logins)
+    for _ in range(2):
+        session_dir.unlink_logins(home, logins)
+        assert not os.path.lexists(home / "deep/auth.json") and (home / "other.json").read_text() == "its own"
+    assert (tmp_path / ".cli").read_text() == "of the user"
+
+
 def test_login_shells_find_the_agents_programs_once(tmp_path: Path) -> None:
     line = f"PATH={AGENT_BIN}:$PATH\n"
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from budget.models import LedgerEntry
-from orchestration.configuration import Agent, load, secrets
+from orchestration.configuration import Agent, credentials, load, secrets
 from orchestration.dialogue.delivery import Mail
 from orchestration.models import LogChunk, Session, Worker
 from orchestration.processes.agent_process import Ended
@@ -87,10 +88,11 @@ class Room:
         yield f"http://127.0.0.1:1/{SECRET}"
         self.served.append("over")
 
-    def run(self, role: Role, *, mail: Mail | None = None, **more: Any) -> AgentRun:
+    def run(self, role: Role, *, mail: Mail | None = None, credential: str | None = None, **more: Any) -> AgentRun:
         config = load({})
         sandboxes = Sandboxes(config, self.session.workspace, Decision(confined=False), "1")
-        agent = Agent(command="mine", timeout_s=70, idle_timeout_s=30, env={"KEY": "sk-of-the-agent"})
+        env = {"KEY": "sk-of-the-agent"}
+        agent = Agent(command="mine", timeout_s=70, idle_timeout_s=30, env=env, credential=credential)
         flags = StopFlags(self.session.pk, self.session.attempt)
         given = {"prompt": "Do it", "cwd": self.folder, "sandboxes": sandboxes, "scratch": self.folder, "limit": 7, **more}
         return process.run(self.session, flags, self.writer, agent, role, self.directory, mail=mail, **given)
@@ -186,6 +188,26 @@ def test_a_conversation_is_resumed_where_it_began_and_kept_from_its_start(room: 
     conversations.keep(entry, "implement", "command", "first", {})
     room.run("implement")
     assert room.log.count(note) == 1, "of one that names no folder nothing is known"
+
+
+def test_an_agent_with_a_credential_of_its_own_finds_the_users_login_no_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: room.folder / "user")
+    monkeypatch.setattr(room.kind, "TRAITS", replace(room.kind.TRAITS, binary="mine", logins=(("login", "login"),)))
+    (room.folder / "user").mkdir()
+    (room.folder / "user/login").write_text("of the user")
+    change = {"key": "sk-of-the-credential", "variable": "KEY"}
+    credentials.put(room.session.workspace_id, "own", change, by=ANA)
+    homes = []
+    for credential in (None, "own", None):
+        room.run("implement", mail=IMPLEMENT, credential=credential)
+        homes.append((room.supervised[-1].env["KEY"], os.path.lexists(room.kind.tasks[-1].home / "login")))
+    assert homes == [("sk-of-the-agent", True), ("sk-of-the-credential", False), ("sk-of-the-agent", True)]
+
+
+def test_an_agent_whose_credential_is_gone_does_not_start(room: Room) -> None:
+    run = room.run("implement", mail=IMPLEMENT, credential="gone")
+    assert run.failure == Failure("cli_refused", "There is no credential gone: add it again, or choose another one in the config")
+    assert room.supervised == []
 
 
 @pytest.mark.parametrize("problem", [ValueError("agent.command is not set"), Sealed("KEY is sealed")])
