@@ -21,7 +21,7 @@ from orchestration.configuration.config.fields import LABEL
 from orchestration.configuration.config.workspace import Config
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
-from orchestration.models import Credential, Executor
+from orchestration.models import Credential, Executor, ProviderBreaker
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -97,6 +97,8 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         deleted, _ = Credential.objects.filter(workspace_id=workspace_id, name=name).delete()
         if not deleted:
             raise NotFound("Credential not found")
+        if name not in in_use(config, circuit_breaker.secret_names(workspace_id)):
+            ProviderBreaker.objects.filter(workspace_id=workspace_id, credential=name).delete()
         activity.record(workspace_id, events.CredentialRemoved(name=name), by=by, object_id=workspace_id)
     _changed(workspace_id)
 

@@ -145,6 +145,15 @@ def test_a_credential_is_removed_once_no_agent_names_it(shop: Workspace) -> None
         credentials.remove(shop.pk, "team-plan", by=ANA)
 
 
+def test_with_a_credential_its_breakers_go_but_not_those_of_a_login_in_use(shop: Workspace) -> None:
+    workspace_setup.configure(shop, {"agent": {"kind": "codex"}}, by=ANA)
+    for name in ("team-plan", "login of Codex"):
+        put(shop, name)
+        ProviderBreaker.objects.create(workspace=shop, credential=name, code="auth", count=1)
+        credentials.remove(shop.pk, name, by=ANA)
+    assert [row.credential for row in ProviderBreaker.objects.all()] == ["login of Codex"]
+
+
 def test_an_agent_whose_credential_is_gone_does_not_start(shop: Workspace) -> None:
     with pytest.raises(ValueError, match="There is no credential team-plan"):
         env_of(shop, **CLAUDE)
