@@ -56,7 +56,9 @@ def agent(at: str) -> tuple[Field, ...]:
 
 def is_first(field: Field) -> bool:
     """True for the fields that say who an agent is, and for those of no agent."""
-    return ".agent." not in field.path and not field.path.startswith("agents.") or field.path.endswith((".kind", ".command", ".model"))
+    return (".agent." not in field.path and not field.path.startswith("agents.")) or field.path.endswith(
+        (".kind", ".command", ".model")
+    )
 
 
 def new_agent(at: str) -> tuple[Field, ...]:

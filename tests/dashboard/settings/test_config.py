@@ -1,5 +1,6 @@
 """The settings of a workspace: the config form, unset keys, secrets, and concurrent changes."""
 
+import html
 import json
 import re
 from typing import Any
