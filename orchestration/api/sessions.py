@@ -145,6 +145,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "round": session.round_number or None,
         "agent": session.agent,
         "model": session.model or None,
+        "choice": _choice(session),
         "host": session.host or None,
         "claimed_at": session.claimed_at,
         "started_at": session.started_at,
@@ -171,3 +172,19 @@ def _shown(session: Session) -> dict[str, Any]:
             "cache_write_1h": spend["cache_write_1h_tokens"] or 0,
         },
     }
+
+
+def _choice(session: Session) -> dict[str, Any] | None:
+    """None: there was no other agent."""
+    if not session.choice:
+        return None
+    considered = [
+        {
+            "agent": each["agent"],
+            "reservation_usd": amounts.number(each["reservation"]),
+            "code": each.get("code"),
+            "until": each.get("until"),
+        }
+        for each in session.choice["considered"]
+    ]
+    return {**session.choice, "effort": session.choice["effort"] or None, "considered": considered}

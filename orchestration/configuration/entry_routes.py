@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from orchestration.configuration.config.agents import DEFAULT
-from orchestration.configuration.config.routes import Step
+from orchestration.configuration.config.routes import Routes, Step
 from orchestration.configuration.config.workspace import Config
 from orchestration.models import Entry
 from workspaces.errors import Invalid
 
-COLUMNS = ("step", "step_since", "next_agent", "next_effort")
+COLUMNS = ("step", "step_since", "step_reason", "next_agent", "next_effort")
 USUAL = (Step(),)
 
 
@@ -48,8 +47,11 @@ def steps_of(entry: Entry, config: Config) -> Sequence[Step]:
         return route
     if entry.agent:
         return (Step(agent=entry.agent),)
-    fitting = (each.route for each in config.routes if fnmatchcase(entry.group, each.group))
-    return next(fitting, None) or config.route or USUAL
+    return routes_of(config).of(entry.group) or USUAL
+
+
+def routes_of(config: Config) -> Routes:
+    return Routes(config.routes, config.route or ())
 
 
 def own(entry: Entry) -> list[Step]:
@@ -79,13 +81,14 @@ def point(entry: Entry, config: Config) -> None:
 
 def begin(entry: Entry, config: Config) -> None:
     """Put it at the first step of its route, without saving."""
-    entry.step, entry.step_since = 0, entry.rounds_completed
+    entry.step, entry.step_since, entry.step_reason = 0, entry.rounds_completed, ""
     point(entry, config)
 
 
-def go_on(entry: Entry, config: Config) -> Place:
-    """Put it at the next step of its route, without saving. Returns its new place."""
-    entry.step, entry.step_since = place_of(entry, config).step + 1, entry.rounds_completed
+def go_on(entry: Entry, config: Config, reason: str) -> Place:
+    """Put it at the next step of its route, without saving. `reason`: why this one is over. Returns its new place."""
+    step = place_of(entry, config).step
+    entry.step, entry.step_since, entry.step_reason = step + 1, entry.rounds_completed, f"step {step + 1} {reason}"
     point(entry, config)
     return place_of(entry, config)
 

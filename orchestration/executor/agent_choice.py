@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from orchestration.configuration.config.agents import DEFAULT
 from orchestration.configuration.provider_trouble import ModelAccess
+from workspaces import times
 
 NO_ACCESS = ModelAccess("", "")
 
@@ -67,6 +70,49 @@ class Agents:
 
     def is_any_open(self, at_work: Collection[str]) -> bool:
         return any(self.closed(name, at_work) is None for name in self.terms)
+
+
+def logged(
+    agents: Agents,
+    closed: Iterable[tuple[str, Trouble]],
+    *,
+    own: str,
+    chosen: str,
+    ceilings: Mapping[str, int],
+    step: tuple[int, int, str],
+    effort: str,
+    at: datetime,
+) -> dict[str, Any]:
+    """A claim's choice, for its session. Empty where there was none: one agent, no route. `own`: the agent of the entry's step; `ceilings`: the most that each
+    reserves at its start, in micro-USD; `step`: its number, of how many, and why the one before is over; `at`: now."""
+    (number, steps, reason), troubles = step, dict(closed)
+    names = [name for name in agents.of(own).chain if name in agents.terms]
+    if len(names) < 2 and steps < 2:
+        return {}
+    considered = [{"agent": name or DEFAULT, "reservation": ceilings[name], **_closed(troubles.get(name), at)} for name in names]
+    why = [f"Step {number} of {steps}{f': {reason}' if reason else ''}."] if steps > 1 else []
+    passed_over = names[: names.index(chosen)] if chosen in names else []
+    why += [_until(name, troubles[name], at) for name in passed_over if name in troubles]
+    return {
+        "agent": chosen or DEFAULT,
+        "effort": effort,
+        "step": number,
+        "steps": steps,
+        "considered": considered,
+        "why": " ".join(why) or f"The first of {len(names)} agents.",
+    }
+
+
+def _closed(trouble: Trouble | None, at: datetime) -> dict[str, Any]:
+    if trouble is None:
+        return {}
+    return {"code": trouble.code, "until": times.iso(at + timedelta(seconds=trouble.wait_s)) if trouble.wait_s > 0 else None}
+
+
+def _until(name: str, trouble: Trouble, at: datetime) -> str:
+    until = at + timedelta(seconds=trouble.wait_s)
+    when = f"until {times.stamp(until, UTC)}" if trouble.wait_s > 0 else "while one session tries it"
+    return f"Not {name or DEFAULT} {when}: {trouble.message}"
 
 
 def sentence(closed: Iterable[tuple[str, Trouble]], *, among_several: bool) -> str:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -16,8 +17,8 @@ from orchestration import funding
 from orchestration.backlog import completion, entry_state, unproven
 from orchestration.backlog.files import locks, paths
 from orchestration.configuration import DEFAULT
+from orchestration.executor import agent_choice, snapshot
 from orchestration.executor import plan as planning
-from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, CycleInput, Decision, Park, Start
 from orchestration.facts import events
@@ -189,7 +190,7 @@ def _open_reservations(workspace_id: str, starts: _Claims) -> None:
         )
 
 
-_CLAIMED = ("work", "host_id", "agent_name", "effort", "is_plan", "credential", "model_family")
+_CLAIMED = ("work", "host_id", "agent_name", "effort", "choice", "is_plan", "credential", "model_family")
 
 
 def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
@@ -197,7 +198,7 @@ def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) 
     source = sql_dialect.table(
         "v",
         {
-            name: {"attempt": "bigint", "is_plan": "boolean"}.get(name, "text")
+            name: {"attempt": "bigint", "is_plan": "boolean", "choice": "jsonb"}.get(name, "text")
             for name in ("entry", "session", "attempt", *_CLAIMED)
         },
     )
@@ -210,6 +211,7 @@ def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) 
             "host_id": s.host,
             "agent_name": s.agent,
             "effort": s.entry.effort,
+            "choice": _choice(cycle_input, s),
             "is_plan": cycle_input.agents.of(s.agent).is_plan,
             "credential": cycle_input.agents.of(s.agent).access.credential,
             "model_family": cycle_input.agents.of(s.agent).access.family,
@@ -221,6 +223,23 @@ def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) 
         SELECT v.session, %s, v.entry, v.attempt, {", ".join(f"v.{name}" for name in _CLAIMED)}, '{release.NUMBER}', h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
+    )
+
+
+def _choice(cycle_input: CycleInput, start: Start) -> dict[str, Any]:
+    """For its session: which agents there were, and why this one. Empty where there was no other."""
+    entry, agents = start.entry, cycle_input.agents
+    if entry.verify_only:
+        return {}
+    return agent_choice.logged(
+        agents,
+        start.closed,
+        own=entry.agent,
+        chosen=start.agent,
+        ceilings={name: planning.ceiling_of(name, cycle_input) for name in agents.of(entry.agent).chain},
+        step=(entry.step, entry.steps, entry.step_reason),
+        effort=entry.effort,
+        at=datetime.now(UTC),
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from budget.amounts import exact_usd
 from orchestration.backlog.files.paths import LockTable
 from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, too_little
-from orchestration.executor.agent_choice import Agents, Terms, sentence, soon
+from orchestration.configuration.config.routes import Routes
+from orchestration.executor.agent_choice import Agents, Terms, Trouble, sentence, soon
 from orchestration.executor.cycle_budget import Claim, CycleBudget
 from orchestration.executor.limits import SpendLimit
 from orchestration.facts import reasons
@@ -23,7 +24,7 @@ class Waiting:
     `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
     first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
-    `effort`: that of its step.
+    `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over.
     """
 
     id: str
@@ -56,6 +57,9 @@ class Waiting:
     awaits: str = ""
     agent: str = ""
     effort: str = ""
+    step: int = 1
+    steps: int = 1
+    step_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class CycleInput:
     needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
     integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
-    a day; `agents`: of the config; `labels`: what a session needs of its host.
+    a day; `agents` and `routes`: of the config; `labels`: what a session needs of its host.
     `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
@@ -114,6 +118,7 @@ class CycleInput:
     integration: str = ""
     hosts: tuple[Host, ...] = ()
     agents: Agents = field(default_factory=Agents)
+    routes: Routes = field(default_factory=Routes)
     labels: frozenset[str] = frozenset()
     home: str = ""
     is_shared: bool = False
@@ -141,14 +146,19 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session with this reservation (micro-USD). `host`: where it runs; `agent`: with which agent of the config; `instead`: why the
-    agent that the entry asks for does not take it."""
+    """Claim a session with this reservation (micro-USD). `host`: where it runs; `agent`: with which agent of the config; `closed`: those that
+    do not take it."""
 
     entry: Waiting
     reservation: int
     host: str = ""
     agent: str = ""
-    instead: str = ""
+    closed: tuple[tuple[str, Trouble], ...] = ()
+
+    @property
+    def instead(self) -> str:
+        """Why the agent that the entry asks for does not take it."""
+        return next((trouble.message for name, trouble in self.closed if name == self.entry.agent), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +374,16 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
 def take(entry: Waiting, capacity: Capacity) -> Start:
     """Give an entry its part of the capacity."""
     cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
-    closed = () if agent == entry.agent else cycle_input.agents.why_none(entry.agent, capacity.at_work)
-    instead = next((trouble.message for name, trouble in closed if name == entry.agent), "")
-    first = cycle_input.agents.of(agent).initial_reservation
-    ceiling = cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
+    closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
+    ceiling = ceiling_of(agent, cycle_input)
     reservation = 0 if entry.verify_only else capacity.cycle_budget.first_reservation(_claim(entry, capacity), ceiling=ceiling)
-    return Start(entry, reservation, capacity.take(entry, reservation, agent), agent, instead)
+    return Start(entry, reservation, capacity.take(entry, reservation, agent), agent, closed)
+
+
+def ceiling_of(agent: str, cycle_input: CycleInput) -> int:
+    """The most that a session with this agent reserves at its start."""
+    first = cycle_input.agents.of(agent).initial_reservation
+    return cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
 
 
 def _executor(capacity: Capacity) -> Check:

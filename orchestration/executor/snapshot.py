@@ -15,7 +15,8 @@ from budget.allocation import reallocation
 from orchestration import configuration, funding
 from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
-from orchestration.configuration import model_access, windows
+from orchestration.configuration import entry_routes, model_access, windows
+from orchestration.configuration.config.routes import Routes
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.executor import plan, ready_line
 from orchestration.executor.agent_choice import Agents, Terms, Trouble
@@ -76,6 +77,11 @@ _WAITING = {
     "requires": "e.requires",
     "agent": "e.next_agent",
     "effort": "e.next_effort",
+    "asks": "e.agent",
+    "route": "e.route",
+    "group_name": 'e."group"',
+    "step": "e.step",
+    "step_reason": "e.step_reason",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
     "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",
 }
@@ -135,6 +141,7 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         integration=row["integration"] or "",
         hosts=hosts,
         agents=_agents(config, row),
+        routes=entry_routes.routes_of(config),
         labels=frozenset(config.requires),
         home=row["home"],
         is_shared=bool(row["is_shared"]),
@@ -391,7 +398,7 @@ def _line(workspace_id: str, input_: CycleInput, limit: int, also: str = "") -> 
             {_ready("e", input_, also)} LIMIT %s""",
             [workspace_id, ready_line.openings(input_), limit],
         )
-        return [_waiting(row) for row in sql_dialect.named(cursor)]
+        return [_waiting(row, input_.routes) for row in sql_dialect.named(cursor)]
 
 
 def _ready(e: str, input_: CycleInput, also: str = "") -> str:
@@ -432,7 +439,7 @@ def unfinished(
             ORDER BY {ready_line.order("e")} LIMIT %s""",
             [workspace_id, *among, *after, limit],
         )
-        return [_waiting(row) for row in sql_dialect.named(cursor)]
+        return [_waiting(row, input_.routes) for row in sql_dialect.named(cursor)]
 
 
 def with_locks(input_: CycleInput, workspace_id: str, entries: list[Waiting]) -> CycleInput:
@@ -444,7 +451,7 @@ def with_locks(input_: CycleInput, workspace_id: str, entries: list[Waiting]) ->
     return replace(input_, locks=held, passing_on=unproven.passing_on(ids, others) if others else {})
 
 
-def _waiting(row: dict[str, Any]) -> Waiting:
+def _waiting(row: dict[str, Any], routes: Routes) -> Waiting:
     """SQLite returns numbers for booleans."""
     booleans = {
         name: bool(row[name])
@@ -452,7 +459,15 @@ def _waiting(row: dict[str, Any]) -> Waiting:
     }
     lists = {"paths": (*_json(row["paths"]), *_json(row.pop("taken_paths"))), "requires": tuple(_json(row["requires"]))}
     awaited = _awaited(_json(row["awaited"]) or [])
-    return Waiting(**{**row, **booleans, **lists, **awaited, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
+    steps = _steps(row, routes)
+    step = {"step": min(row["step"] + 1, steps), "steps": steps}
+    return Waiting(**{**row, **booleans, **lists, **awaited, **step, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
+
+
+def _steps(row: dict[str, Any], routes: Routes) -> int:
+    """The number of steps of its route: its own, the one agent that it asks for, or that of the config."""
+    own, asks, group = _json(row.pop("route")), row.pop("asks"), row.pop("group_name")
+    return max(len(own if own or asks else routes.of(group)), 1)
 
 
 def _json(value: Any) -> Any:

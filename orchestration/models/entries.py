@@ -133,6 +133,9 @@ class Entry(models.Model):
     )
     step = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Its place on its route, from 0.")
     step_since = models.PositiveIntegerField(default=0, db_default=0, help_text="Its completed rounds when that step began.")
+    step_reason = models.CharField(
+        max_length=100, blank=True, db_default="", default="", help_text="Why the step before is over, after its number."
+    )
     next_agent = models.CharField(
         max_length=63, blank=True, db_default="", default="", help_text="The agent of its step. Empty: the usual one."
     )

@@ -103,6 +103,12 @@ class Session(models.Model):
     effort = models.CharField(
         max_length=10, blank=True, default="", db_default="", help_text="Of its step. Empty: that of its agent."
     )
+    choice = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text="How its claim chose the agent: which were considered, and why this one. Empty: there was no other.",
+    )
     agent = models.CharField(max_length=30, blank=True, default="", db_default="", help_text="The kind of its agent.")
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
     credential = models.CharField(

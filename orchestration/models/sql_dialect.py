@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import connection
 
-_SQLITE_TYPES = {"text": "text", "bigint": "integer", "boolean": "integer"}
+_SQLITE_TYPES = {"text": "text", "bigint": "integer", "boolean": "integer", "jsonb": "text"}
 
 
 def table(alias: str, columns: Mapping[str, str]) -> str:
-    """A FROM item of `columns` (name: text | bigint | boolean) fed by one `%s` parameter made by `packed`."""
+    """A FROM item of `columns` (name: text | bigint | boolean | jsonb) fed by one `%s` parameter made by `packed`."""
     if connection.vendor == "postgresql":
         shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         return f"json_to_recordset(%s::json) AS {alias}({shape})"

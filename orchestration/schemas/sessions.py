@@ -26,6 +26,26 @@ class TokensOut(Schema):
     cache_write_1h: int
 
 
+class ConsideredOut(Schema):
+    """An agent that a claim considered, with the most that it reserves at its start. `code`, `until`: why it could not start, and until when."""
+
+    agent: str
+    reservation_usd: Number
+    code: str | None
+    until: datetime | None
+
+
+class ChoiceOut(Schema):
+    """How a session's agent was chosen. `step`, `steps`: its place on the entry's route."""
+
+    agent: str
+    effort: str | None
+    step: int
+    steps: int
+    considered: list[ConsideredOut]
+    why: str
+
+
 class SessionOut(Schema):
     id: str
     entry_id: str
@@ -35,6 +55,7 @@ class SessionOut(Schema):
     round: int | None
     agent: str
     model: str | None
+    choice: ChoiceOut | None
     host: str | None
     claimed_at: datetime
     started_at: datetime | None

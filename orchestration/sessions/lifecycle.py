@@ -366,7 +366,8 @@ def _go_on(entry: Entry, facts: transitions.Facts, config: configuration.Config,
     """Let the next step of its route work on it, where its step is over."""
     place = entry_routes.place_of(entry, config)
     if route_steps.is_over(facts, failure=ending.failure, rounds=place.rounds, most=place.current.rounds):
-        place = entry_routes.go_on(entry, config)
+        reason = route_steps.why_over(facts, failure=ending.failure, rounds=place.rounds)
+        place = entry_routes.go_on(entry, config, reason)
         entry.save(update_fields=[*entry_routes.COLUMNS])
         event = events.EntryStepped(step=place.step + 1, of=len(place.steps), agent=place.current.agent)
         activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk, reason=ending.message[:500])

@@ -5,11 +5,13 @@ import io
 import json
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils.timezone import now
 
 from budget import ledger
 from budget.amounts import usd
@@ -30,6 +32,7 @@ from tests.factories import (
     a_worker,
     a_workspace,
     an_entry,
+    an_open_breaker,
     ended,
     project,
     some_entries,
@@ -382,6 +385,7 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
         "round",
         "agent",
         "model",
+        "choice",
         "host",
         "claimed_at",
         "started_at",
@@ -400,11 +404,27 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
     ]
     assert (body["id"], body["entry_id"], body["attempt"], body["round"]) == (session.pk, session.entry_id, 1, 1)
     assert (body["phase"], body["status"], body["ended_at"]) == ("implementation", "running", None)
+    assert body["choice"] is None
     assert body["cost"] == {"booked_usd": 0.25, "reported_usd": 0.25, "computed_usd": None}
     assert body["tokens"] == {"input": 10, "output": 0, "cache_read": 0, "cache_write": 0, "cache_write_1h": 0}
     ended(session)
     over = shop.get(f"/executor/sessions/{session.pk}").json
     assert over["status"] == "failed" and RFC_3339_UTC.fullmatch(over["ended_at"])
+
+
+def test_a_session_shows_how_its_agent_was_chosen(db: None) -> None:
+    workspace = a_workspace(agents={"other": {"command": "true"}}, agent={"command": "true", "fallback": ["other"]})
+    an_open_breaker(workspace, "rate_limited", "The provider limits the rate.", until=now() + timedelta(hours=1))
+    a_worker()
+    entry = an_entry(workspace, budget="5")
+    dispatch.cycle(workspace.pk)
+    choice = Api(workspace, a_token()).get(f"/executor/sessions/{Session.objects.get(entry=entry).pk}").json["choice"]
+    assert (choice["agent"], choice["effort"], choice["step"], choice["steps"]) == ("other", None, 1, 1)
+    assert [(each["agent"], each["reservation_usd"], each["code"]) for each in choice["considered"]] == [
+        ("default", 5, "rate_limited"),
+        ("other", 5, None),
+    ]
+    assert choice["why"].endswith("The provider limits the rate.") and RFC_3339_UTC.fullmatch(choice["considered"][0]["until"])
 
 
 def test_a_log_is_text_or_json_lines_and_continues_after_a_line(workspace: Workspace, shop: Api) -> None:

@@ -11,3 +11,14 @@ def is_over(facts: Facts, *, failure: str, rounds: int, most: int) -> bool:
     if facts.outcome == "doomed" or failure == "context_full" or is_plateau(facts):
         return True
     return facts.outcome in ("failed", "conflict", "no_change") and rounds >= most
+
+
+def why_over(facts: Facts, *, failure: str, rounds: int) -> str:
+    """The reason why a step is over, behind its number."""
+    if facts.outcome == "doomed":
+        return "led nowhere"
+    if failure == "context_full":
+        return "filled its conversation"
+    if is_plateau(facts):
+        return "got no further"
+    return f"failed {rounds} {'round' if rounds == 1 else 'rounds'}"

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -49,6 +50,17 @@ class RouteFor(Part):
 
     group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
     route: Route
+
+
+class Routes(NamedTuple):
+    """Those of a config."""
+
+    of_groups: Sequence[RouteFor] = ()
+    usual: Sequence[Step] = ()
+
+    def of(self, group: str) -> Sequence[Step]:
+        """The first that fits a group, or the workspace's. Empty: none."""
+        return next((each.route for each in self.of_groups if fnmatchcase(group, each.group)), self.usual)
 
 
 def written(steps: Sequence[Step]) -> str:

@@ -112,6 +112,16 @@ def test_a_hold_after_the_round_is_requested_cancelled_and_refused_once_over(sho
     assert otto.post(address, headers=HTMX).status_code == 409
 
 
+def test_a_chosen_agent_is_one_line_with_its_reason(ana: Client, shop: Workspace) -> None:
+    session = a_session(an_entry(shop))
+    page = f"/w/{shop.pk}/sessions/{session.pk}/"
+    assert "Chosen" not in ana.get(page).content.decode()
+    set_(session, choice={"agent": "strong", "why": "Step 2 of 3: step 1 failed 2 rounds."})
+    assert '<dt>Chosen</dt><dd>strong <span class="muted">Step 2 of 3: step 1 failed 2 rounds.</span></dd>' in (
+        ana.get(page).content.decode()
+    )
+
+
 def test_the_tabs_of_a_session(ana: Client, shop: Workspace) -> None:
     session = a_session(an_entry(shop))
     base = f"/w/{shop.pk}/sessions/{session.pk}/"

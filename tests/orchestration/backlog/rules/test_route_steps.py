@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.backlog.rules.route_steps import is_over
+from orchestration.backlog.rules.route_steps import is_over, why_over
 from orchestration.backlog.rules.transitions import Facts, after
 from orchestration.backlog.rules.ways import nothing_to_do
 
@@ -46,6 +46,20 @@ FLAT: dict[str, Any] = {"improvements": [0.0, 0.0, 0.0]}
 )
 def test_a_step_is_over(change: dict[str, Any], rounds: int, most: int, failure: str, over: bool) -> None:
     assert is_over(replace(FACTS, **change), failure=failure, rounds=rounds, most=most) is over
+
+
+@pytest.mark.parametrize(
+    ("change", "rounds", "failure", "why"),
+    [
+        ({}, 1, "", "failed 1 round"),
+        ({"outcome": "conflict"}, 2, "", "failed 2 rounds"),
+        (FLAT, 3, "", "got no further"),
+        ({"outcome": "doomed"} | FLAT, 3, "", "led nowhere"),
+        ({"outcome": "crashed"}, 0, "context_full", "filled its conversation"),
+    ],
+)
+def test_the_end_of_a_step_has_a_reason(change: dict[str, Any], rounds: int, failure: str, why: str) -> None:
+    assert why_over(replace(FACTS, **change), failure=failure, rounds=rounds) == why
 
 
 def test_an_entry_with_another_step_is_not_blocked_by_a_plateau_or_by_rounds_without_a_change() -> None:

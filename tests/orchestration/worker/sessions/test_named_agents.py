@@ -65,6 +65,11 @@ def test_a_fallback_takes_an_entry_while_the_provider_of_its_agent_serves_no_ses
     assert (session.credential, session.model_family) == ("command other", "usual")
     event = Event.objects.get(verb="entry.agent_fell_back")
     assert (event.data["agent"], event.data["instead_of"], event.reason) == ("other", "default", "The provider limits the rate.")
+    assert session.choice["why"].startswith("Not default until ")
+    assert [(each["agent"], each.get("code")) for each in session.choice["considered"]] == [
+        ("default", "rate_limited"),
+        ("other", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestration import configuration
+from orchestration.backlog import content
+from orchestration.configuration.config.routes import RouteFor
 from orchestration.models import Entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
+from workspaces.access import Caller
 from workspaces.models import Event
 
 AGENTS = {"cheap": {"command": "date +%N > tried"}, "strong": {"command": "echo strong > ok"}}
@@ -28,6 +31,24 @@ def test_the_next_step_works_after_the_failed_rounds_of_the_one_before(shop: Cal
     assert (entry.status, agents_of(entry), work.merged("ok")) == ("done", ["cheap", "cheap", "strong"], "strong\n")
     event = Event.objects.get(verb="entry.stepped")
     assert (event.data["step"], event.data["of"], event.data["agent"]) == (2, 2, "strong")
+    assert [session.choice["why"] for session in entry.sessions.order_by("attempt")] == [
+        "Step 1 of 2.",
+        "Step 1 of 2.",
+        "Step 2 of 2: step 1 failed 2 rounds.",
+    ]
+
+
+def test_another_route_begins_without_the_reason_of_the_one_before(shop: Callable[..., Shop]) -> None:
+    work = shop(agents=AGENTS, route="cheap > strong")
+    route = RouteFor.model_validate({"group": "*", "route": "strong > cheap > strong"}).route
+    entry = content.edit(entry_of(work.run()), content.Change(route=tuple(route)), by=Caller("ana"))
+    assert work.claim(entry).choice["why"] == "Step 1 of 3."
+
+
+def test_the_steps_of_a_group_are_counted(shop: Callable[..., Shop]) -> None:
+    work = shop(agents=AGENTS, routes=[{"group": "db*", "route": "strong > cheap > strong"}])
+    chosen = [work.claim(group=group).choice for group in ("db / index", "web")]
+    assert [choice.get("why") for choice in chosen] == ["Step 1 of 3.", None]
 
 
 def test_a_plateau_of_a_step_is_the_start_of_the_next_and_the_last_one_blocks(shop: Callable[..., Shop]) -> None:
