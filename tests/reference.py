@@ -103,7 +103,7 @@ def _keys(part: Any, prefix: str = "") -> Iterator[Row]:
     for name, field in part.model_fields.items():
         inner = None if get_origin(field.annotation) is dict else _part_of(field.annotation)
         if inner is Agent and prefix:
-            yield f"{prefix}{name}", "an agent", _default(field), None
+            yield f"{prefix}{name}", "an agent or its name", _default(field), None
         elif inner is Step:
             yield f"{prefix}{name}", "a route", _default(field), None
         elif inner is None:

@@ -103,11 +103,11 @@ def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
         "problem": problem,
         "examples": EXAMPLES,
         "max_goal": MAX_GOAL,
-        "planner": planner and agent_kinds.named(planner.agent.kind),
+        "planner": planner and agent_kinds.named(planner.acting_agent.kind),
         "limit": planner and configuration.micro(planner.run_usd),
         "planner_adds": planner and planner.apply != "never",
         "orchestrator_applies": orchestrator and orchestrator.apply != "never",
-        "orchestrator": orchestrator and agent_kinds.named(orchestrator.agent.kind),
+        "orchestrator": orchestrator and agent_kinds.named(orchestrator.acting_agent.kind),
         "orchestrator_limit": orchestrator and configuration.micro(orchestrator.run_usd),
     }
     response = render_page(

@@ -70,15 +70,14 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
     """The agents that implement, review and verify, and the versions of their programs."""
     executor = queries.executor_for(page_request.workspace.pk)
     config = configuration.load(executor.config)
-    roles: list[tuple[str, configuration.Agent, int | None]] = [("Implements", config.agent, None)]
-    if config.interceptor:
-        roles.append(("Reviews each diff", config.interceptor.agent, configuration.micro(config.interceptor.round_usd)))
-    if config.verifier:
-        roles.append(("Verifies the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
-    does = {"plan": "Plans", "expand": "Splits entries", "orchestrate": "Rearranges the backlog"}
+    roles: list[tuple[str, configuration.Agent, str, int | None]] = [("Implements", config.agent, "", None)]
+    for does, part in (("Reviews each diff", config.interceptor), ("Verifies the criteria", config.verifier)):
+        if part:
+            roles.append((does, part.acting_agent, part.agent_name, configuration.micro(part.round_usd)))
+    by_role = {"plan": "Plans", "expand": "Splits entries", "orchestrate": "Rearranges the backlog"}
     for role, proposer in config.proposers.items():
         if proposer:
-            roles.append((does[role], proposer.agent, configuration.micro(proposer.run_usd)))
+            roles.append((by_role[role], proposer.acting_agent, proposer.agent_name, configuration.micro(proposer.run_usd)))
     state = queries.agent_state(page_request.workspace.pk)
     asked = queries.asked_for_agents(page_request.workspace.pk) if config.agents else {}
     return {
@@ -86,7 +85,8 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
         "state": state,
         "agent_check": agent_checks.current(page_request.workspace.pk),
         "roles": [
-            {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
+            {"does": does, "agent": agent, "name": name, "title": agent_kinds.title(agent.kind), "limit": limit}
+            for does, agent, name, limit in roles
         ],
         "named": [
             {

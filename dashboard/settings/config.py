@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.settings import require
 from dashboard.settings.config_form import reading, writing
-from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section, agent, is_first, new_agent
+from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field, Section, agent, is_first, new_agent
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
@@ -105,10 +105,11 @@ def _page(
 def _section(
     section: Section, stored: dict[str, Any], form_data: Mapping[str, str], problems: Mapping[str, str], notes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """`notes`: by field, what holds now. A part that is switched off gets the other fields of its agent once it is saved."""
+    """`notes`: by field, what holds now. A part that is switched off, or has a named agent, gets the other fields of an agent once it is saved."""
     has = f"has.{section.optional}"
     on = form_data[has] == "on" if has in form_data else section.optional in stored
-    fields = section.fields if on or not section.optional else [each for each in section.fields if is_first(each)]
+    is_whole = not section.optional or (on and not isinstance(reading.value_at(stored, f"{section.optional}.agent"), str))
+    fields = section.fields if is_whole else [each for each in section.fields if is_first(each)]
     rows = [
         _row(field, field.path, reading.value_at(stored, field.path), _default(field), form_data, problems)
         for field in (replace(each, help=f"{each.help} {notes.get(each.path, '')}".strip()) for each in fields)
@@ -177,7 +178,9 @@ def _agents(
 def _row(
     field: Field, path: str, value: Any, default: str, form_data: Mapping[str, str], problems: Mapping[str, str]
 ) -> dict[str, Any]:
-    problem = problems.get(path) or next((message for name, message in problems.items() if name.startswith(f"{path}.")), "")
+    problem = problems.get(path) or next(
+        (message for name, message in problems.items() if name.startswith(f"{path}.") and name not in FIELDS), ""
+    )
     options = field.choices if field.kind == "choice" else (("on", "On"), ("off", "Off")) if field.kind == "flag" else ()
     text = writing.as_text(field, value)
     words = dict(options).get(default, default)

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from orchestration import configuration
 from orchestration.configuration import circuit_breaker, model_access, windows
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.config.agents import DEFAULT, Agent
+from orchestration.configuration.config.agents import DEFAULT, Agent, Proposer
 from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.models import Credential, Executor, ProviderBreaker, Secret
@@ -98,11 +98,15 @@ def used_up(credentials: Iterable[Credential]) -> list[ProviderBreaker]:
 def of(config: Config, breakers: Iterable[ProviderBreaker], secrets: Collection[str]) -> AgentStates:
     open_ones = {ModelAccess(row.credential, row.family): row for row in breakers if row.code}
     reviewing = [
-        _state(part.agent, role, config, open_ones, secrets, is_required=part.required)
+        _state(part.acting_agent, role, model_access.of_role(part, role, config, secrets), open_ones, is_required=part.required)
         for role, part in (("interceptor", config.interceptor), ("verifier", config.verifier))
         if part
     ]
-    return AgentStates([_state(agent, name, config, open_ones, secrets) for name, agent in config.by_name.items()], reviewing)
+    implementing = [
+        _state(agent, name or DEFAULT, model_access.of_agent(agent, name, config, secrets), open_ones)
+        for name, agent in config.by_name.items()
+    ]
+    return AgentStates(implementing, reviewing)
 
 
 def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
@@ -119,29 +123,28 @@ def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
     return {id_: breaker for id_, breaker in standing.items() if breaker}
 
 
-def is_open_for(executor: Executor, agent: Agent, role: str) -> bool:
-    """True if a circuit breaker keeps this agent of a run from starting."""
+def is_open_for(executor: Executor, proposer: Proposer, role: str) -> bool:
+    """True if a circuit breaker keeps the agent of a run in this role from starting."""
     rows = circuit_breaker.breakers(executor.pk) + used_up(Credential.objects.filter(workspace_id=executor.pk))
     open_ones = {ModelAccess(row.credential, row.family): row for row in rows if row.code}
     if not open_ones:
         return False
-    config = configuration.load(executor.config)
-    return _state(agent, role, config, open_ones, circuit_breaker.secret_names(executor.pk)).breaker is not None
+    config, secrets = configuration.load(executor.config), circuit_breaker.secret_names(executor.pk)
+    access = model_access.of_role(proposer, role, config, secrets)
+    return _state(proposer.acting_agent, role, access, open_ones).breaker is not None
 
 
 def _state(
     agent: Agent,
     name: str,
-    config: Config,
+    access: ModelAccess,
     open_ones: dict[ModelAccess, ProviderBreaker],
-    secrets: Collection[str],
     *,
     is_required: bool = False,
 ) -> AgentState:
-    access = model_access.of_agent(agent, name, config, secrets)
     mine = [row for needed, row in open_ones.items() if needed in model_access.needed([(agent, access)])]
     breaker = max(mine, key=lambda row: row.until or now()) if mine else None
-    return AgentState(name or DEFAULT, agent, access, breaker, is_required)
+    return AgentState(name, agent, access, breaker, is_required)
 
 
 def as_json(states: AgentStates) -> list[dict[str, Any]]:

@@ -43,9 +43,12 @@ def access_of(session: Session, config: Config, of: Reviewer) -> tuple[Agent, Mo
         agent = config.agent_of(session.role) or config.agent
         if session.credential:
             return agent, ModelAccess(session.credential, session.model_family)
+        proposer, secrets = config.proposers.get(session.role), secret_names(session.workspace_id)
+        if proposer is not None:
+            return agent, model_access.of_role(proposer, session.role, config, secrets)
         name = session.agent_name if session.role == Session.Role.IMPLEMENT else session.role
-        return agent, model_access.of_agent(agent, name, config, secret_names(session.workspace_id))
-    return part.agent, model_access.of_agent(part.agent, of, config, secret_names(session.workspace_id))
+        return agent, model_access.of_agent(agent, name, config, secrets)
+    return part.acting_agent, model_access.of_role(part, of, config, secret_names(session.workspace_id))
 
 
 def secret_names(workspace_id: str) -> set[str]:

@@ -107,14 +107,9 @@ def named_agents(config: Config) -> Iterator[NamedAgent]:
     """Each agent that the workspace may start."""
     for name, agent in config.by_name.items():
         yield NamedAgent(f"agents.{name}" if name else "agent", name or DEFAULT, name, agent)
-    parts = {"interceptor": config.interceptor, "verifier": config.verifier}
-    for name, part in parts.items():
-        if part is not None:
-            yield NamedAgent(f"{name}.agent", name, name, part.agent)
-    titles = {"plan": "planner", "expand": "expander", "orchestrate": "orchestrator"}
-    for role, proposer in config.proposers.items():
-        if proposer is not None:
-            yield NamedAgent(f"{titles[role]}.agent", titles[role], role, proposer.agent)
+    parts = {"planner": "plan", "expander": "expand", "orchestrator": "orchestrate"}
+    for role, agent in config.agents_of_roles.items():
+        yield NamedAgent(f"{role}.agent", role, parts.get(role, role), agent)
 
 
 def users(config: Config, name: str) -> list[NamedAgent]:

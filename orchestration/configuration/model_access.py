@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.config.agents import DEFAULT, Agent
+from orchestration.configuration.config.agents import DEFAULT, Agent, AgentRole
 from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 
@@ -49,6 +49,11 @@ def credential(agent: Agent, name: str, config: Config, secrets: Collection[str]
 
 def of_agent(agent: Agent, name: str, config: Config, secrets: Collection[str]) -> ModelAccess:
     return ModelAccess(credential(agent, name, config, secrets), family(agent.model))
+
+
+def of_role(part: AgentRole, role: str, config: Config, secrets: Collection[str]) -> ModelAccess:
+    """That of a role's agent: a named one's is that of its name."""
+    return of_agent(part.acting_agent, part.agent_name or role, config, secrets)
 
 
 def concerned(code: str, access: ModelAccess, agent: Agent) -> ModelAccess:

@@ -178,8 +178,9 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         raise Invalid(message, name)
     for role in PROPOSERS & change.keys():
         proposer: configuration.Proposer | None = getattr(config, role)
-        if proposer is not None and proposer.agent.kind == "command" and not proposer.agent.command:
-            raise Invalid("Write the command that runs this agent, or choose another agent", f"{role}.agent.command")
+        if proposer is not None and proposer.acting_agent.kind == "command" and not proposer.acting_agent.command:
+            key = f"{role}.agent" if proposer.agent_name else f"{role}.agent.command"
+            raise Invalid("Write the command that runs this agent, or choose another agent", key)
     return config
 
 

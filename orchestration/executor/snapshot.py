@@ -226,13 +226,11 @@ def _terms(
     seen = config.with_agent(name)
     kinds = frozenset(agent.kind for agent in seen.session_agents)
     reviewing = [
-        (role, part.agent)
+        (part.acting_agent, model_access.of_role(part, role, config, secrets))
         for role, part in (("interceptor", config.interceptor), ("verifier", config.verifier))
         if part and part.required
     ]
-    accesses = [
-        (agent, model_access.of_agent(agent, whose, config, secrets)) for whose, agent in [(name, seen.agent), *reviewing]
-    ]
+    accesses = [(seen.agent, model_access.of_agent(seen.agent, name, config, secrets)), *reviewing]
     return Terms(
         kinds,
         seen.initial_reservation,

@@ -56,7 +56,8 @@ def start(
     proposer = config.proposers[role.name]
     if proposer is None:
         raise roles.missing(role)
-    if proposer.agent.kind == "command" and proposer.agent.command is None:
+    agent = proposer.acting_agent
+    if agent.kind == "command" and agent.command is None:
         raise roles.without_command(role)
     _refuse_steering(workspace.pk, config.max_steering_share)
     run_id = ids.run()
@@ -67,10 +68,10 @@ def start(
         role=role.name,
         attempt=1,
         hold=reservation,
-        agent=proposer.agent.kind,
-        model=proposer.agent.model or "",
+        agent=agent.kind,
+        model=agent.model or "",
         enqueued_at=Now(),
-        host_id=online.place(workspace, Need(frozenset({proposer.agent.kind}), frozenset(config.requires))),
+        host_id=online.place(workspace, Need(frozenset({agent.kind}), frozenset(config.requires))),
         version=release.NUMBER,
     )
     Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)

@@ -37,7 +37,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "may_undo": bool(children) and not started,
         "may_split": may_split(entry),
         "own_agent": choose_agent.offered(config),
-        "expander": expander and agent_kinds.named(expander.agent.kind),
+        "expander": expander and agent_kinds.named(expander.acting_agent.kind),
         "expander_limit": expander and configuration.micro(expander.run_usd),
         "runs": list(
             entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-session__claimed_at")[:5]

@@ -54,6 +54,14 @@ def agent(at: str) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
+def of_role(name: str) -> tuple[Field, ...]:
+    """The fields of a role's agent: the name of one of `agents`, or its own."""
+    chosen = Field(
+        f"{name}.agent", "Agent by name", "One of the named agents, or default. Empty: an agent of its own, below.", "agent_name"
+    )
+    return (chosen, *agent(f"{name}.agent"))
+
+
 def is_first(field: Field) -> bool:
     """True for the fields that say who an agent is, and for those of no agent."""
     return (".agent." not in field.path and not field.path.startswith("agents.")) or field.path.endswith(
@@ -80,7 +88,7 @@ def _proposer(name: str, safe: str, *more: Field) -> tuple[Field, ...]:
         Field(f"{name}.run_usd", "Max per run", kind="usd", unit="USD"),
         Field(f"{name}.apply", "Applied without a person", f"safe: {safe}.", "choice", choices=_same("never", "safe", "all")),
         *more,
-        *agent(f"{name}.agent"),
+        *of_role(name),
     )
 
 
@@ -107,14 +115,14 @@ SECTIONS = (
         Field("verifier.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("verifier.weight", "Weight of its score", "Relative to the weights of the checks.", "float"),
         Field("verifier.required", "A verdict is required", "Off: without its verdict the checks decide alone.", "flag"),
-        *agent("verifier.agent"),
+        *of_role("verifier"),
     ), "verifier", "Let an agent judge the criteria"),
     Section("interceptor", "Reviewing agent", "Reviews a round's diff before it is verified. Its spend is interceptor spend.", (
         Field("interceptor.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("interceptor.entry_usd", "Max per entry", "Over the entry's life. Empty: no limit.", "usd", "USD"),
         Field("interceptor.workspace_usd", "Max in this workspace", "Over its life. Empty: no limit.", "usd", "USD"),
         Field("interceptor.required", "A verdict is required", "Off: a review that ends without a verdict is noted, and the round goes on.", "flag"),
-        *agent("interceptor.agent"),
+        *of_role("interceptor"),
     ), "interceptor", "Let an agent review each diff"),
     Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", _proposer(
         "planner", "entries that the money that is not reserved pays a round of. Duplicates never are",

@@ -152,6 +152,13 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
     if form_field.path not in form_data:
         return
     before = value_at(stored, form_field.path)
+    if form_field.kind == "agent_name":
+        _take_agent_name(form_field, form_data, before, result)
+        return
+    if chosen := _agent_name(form_field.path, form_data):
+        if not isinstance(value_at(stored, chosen), dict) and form_data[form_field.path].strip():
+            result.problems[chosen] = "Empty this to give it an agent of its own, or empty the fields of that agent"
+        return
     try:
         if form_field.kind == "env":
             change = writing.env(form_data[form_field.path], before or {})
@@ -167,6 +174,21 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
     if form_field.kind == "json" and isinstance(value, dict):
         value = replacing(before or {}, value)
     _put(result.change, form_field.path, value)
+
+
+def _agent_name(path: str, form_data: Mapping[str, str]) -> str:
+    """The field that names the agent in place of these; empty: none does."""
+    role, of_agent, _ = path.partition(".agent.")
+    return f"{role}.agent" if of_agent and form_data.get(f"{role}.agent", "").strip() else ""
+
+
+def _take_agent_name(form_field: Field, form_data: Mapping[str, str], before: Any, result: Read) -> None:
+    """Without a name, the role of a named agent gets one of its own."""
+    name = form_data[form_field.path].strip()
+    if name and name != before:
+        _put(result.change, form_field.path, name)
+    elif not name and isinstance(before, str):
+        _put(result.change, form_field.path, {})
 
 
 def _take_checks(form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> None:

@@ -20,6 +20,8 @@ def as_text(field: Field, value: Any) -> str:
     """The text of a value; empty for None."""
     if value is None:
         return ""
+    if field.kind == "agent_name":
+        return value if isinstance(value, str) else ""
     if field.kind == "flag":
         return "on" if value else "off"
     if field.kind == "lines":

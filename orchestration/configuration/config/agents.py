@@ -2,10 +2,22 @@
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text
@@ -126,35 +138,73 @@ def _pays_an_answer(amount: Decimal) -> Decimal:
     return amount
 
 
-class Verifier(Part):
+_CHOICE: TypeAdapter[str] = TypeAdapter(AgentChoice)
+
+
+def _agent_or_name(value: Any, _: Any) -> Agent | str:
+    """Without the tags of a union in the location of a problem."""
+    return _CHOICE.validate_python(value) if isinstance(value, str) else Agent.model_validate(value)
+
+
+class AgentRole(Part):
+    """A task that an agent of its own does, or one of `agents` by its name."""
+
+    agent: Annotated[Agent | AgentChoice, WrapValidator(_agent_or_name)]
+    _named: Agent | None = PrivateAttr(default=None)
+
+    @property
+    def agent_name(self) -> str:
+        """The name of its agent in the config; empty: it has an agent of its own."""
+        return self.agent if isinstance(self.agent, str) else ""
+
+    @property
+    def acting_agent(self) -> Agent:
+        """Its own agent, or the one that it names."""
+        if isinstance(self.agent, Agent):
+            return self.agent
+        assert self._named is not None, "its config was not read"
+        return self._named
+
+    def with_agents(self, agents: Mapping[str, Agent]) -> Self:
+        """The role with the agent that it names. Raises ValidationError where there is none."""
+        if not self.agent_name:
+            return self
+        if self.agent_name not in agents:
+            problem = f"the config has no agent {self.agent_name!r}: choose one of {', '.join(agents)}"
+            error = PydanticCustomError("unknown_agent", "{problem}", {"problem": problem})
+            detail = InitErrorDetails(type=error, loc=("agent",), input=self.agent_name)
+            raise ValidationError.from_exception_data(type(self).__name__, [detail])
+        role = self.model_copy()
+        role._named = agents[self.agent_name]
+        return role
+
+
+class Verifier(AgentRole):
     """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: its
     limit in a round, charged to the entry. `required`: without its verdict no round passes; else the verify commands decide alone.
     """
 
-    agent: Agent
     round_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     required: bool = True
 
 
-class Interceptor(Part):
+class Interceptor(AgentRole):
     """An agent that reviews a round's diff before verification. Its spend is interceptor spend: at most `round_usd` in a round,
     `entry_usd` over an entry's life, `workspace_usd` over the workspace's. `required`: a round whose review ends without a verdict does not pass.
     """
 
-    agent: Agent
     round_usd: Amount = Decimal("0.5")
     entry_usd: Amount | None = None
     workspace_usd: Amount | None = None
     required: bool = True
 
 
-class Proposer(Part):
+class Proposer(AgentRole):
     """An agent that proposes changes of the backlog. A run reserves `run_usd` and spends at most that.
     `apply`: what is applied without a person: nothing, what is safe, or all. Duplicates never are.
     """
 
-    agent: Agent
     run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal(1)
     apply: Literal["never", "safe", "all"] = "never"
 

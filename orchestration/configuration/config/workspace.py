@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import (
     DEFAULT,
     Agent,
     AgentName,
+    AgentRole,
     Env,
     Expander,
     Interceptor,
@@ -111,6 +112,13 @@ class Config(Part):
     limits: Limits = Field(default_factory=Limits)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 
+    @field_validator("verifier", "interceptor", "planner", "expander", "orchestrator")
+    @classmethod
+    def _has_an_agent(cls, role: AgentRole | None, known: ValidationInfo) -> AgentRole | None:
+        if role is None or not {"agent", "agents"} <= known.data.keys():
+            return role
+        return role.with_agents({DEFAULT: known.data["agent"], **known.data["agents"]})
+
     @field_validator("integration_branch")
     @classmethod
     def _branch(cls, name: str) -> str:
@@ -136,8 +144,7 @@ class Config(Part):
                     raise ValueError(f"{name or DEFAULT} falls back on {other}, which is not among the agents")
                 if other == (name or DEFAULT):
                     raise ValueError(f"{other} cannot fall back on itself")
-        roles = (self.interceptor, self.verifier, *self.proposers.values())
-        if any(part.agent.fallback for part in roles if part is not None):
+        if any(agent.fallback for agent in self.agents_of_roles.values()):
             raise ValueError("only agent and agents have a fallback: a review waits for its own agent")
         return self
 
@@ -175,8 +182,24 @@ class Config(Part):
     @property
     def every_agent(self) -> list[Agent]:
         """Each agent that this workspace may start."""
-        others = (self.interceptor, self.verifier, *self.proposers.values())
-        return [self.agent, *self.agents.values(), *(part.agent for part in others if part is not None)]
+        return [self.agent, *self.agents.values(), *self.agents_of_roles.values()]
+
+    @property
+    def roles(self) -> dict[str, AgentRole]:
+        """Those that agents have in this workspace, by their key."""
+        every = {
+            "interceptor": self.interceptor,
+            "verifier": self.verifier,
+            "planner": self.planner,
+            "expander": self.expander,
+            "orchestrator": self.orchestrator,
+        }
+        return {key: role for key, role in every.items() if role is not None}
+
+    @property
+    def agents_of_roles(self) -> dict[str, Agent]:
+        """By the key of the role, those that are its own."""
+        return {key: role.agent for key, role in self.roles.items() if isinstance(role.agent, Agent)}
 
     @property
     def by_name(self) -> dict[str, Agent]:
@@ -200,14 +223,14 @@ class Config(Part):
     def session_agents(self) -> list[Agent]:
         """The agents that work on an entry: a host needs all of them."""
         others = (self.interceptor, self.verifier)
-        return [self.agent, *(part.agent for part in others if part is not None)]
+        return [self.agent, *(part.acting_agent for part in others if part is not None)]
 
     def agent_of(self, role: str) -> Agent | None:
         """The agent that a session in this role begins with. None: the role was taken out of the config."""
         if role == "implement":
             return self.agent
         proposer = self.proposers.get(role)
-        return proposer.agent if proposer else None
+        return proposer.acting_agent if proposer else None
 
     @property
     def proposers(self) -> dict[str, Proposer | None]:
@@ -238,15 +261,6 @@ class Config(Part):
 
 def envs(config: Config) -> dict[str, str]:
     """The env of every agent, the others' with their name or role as a prefix."""
-    others = {
-        "interceptor": config.interceptor,
-        "verifier": config.verifier,
-        "planner": config.planner,
-        "expander": config.expander,
-        "orchestrator": config.orchestrator,
-    }
-    theirs = {
-        f"{role}.{name}": value for role, reviewer in others.items() if reviewer for name, value in reviewer.agent.env.items()
-    }
+    theirs = {f"{role}.{name}": value for role, agent in config.agents_of_roles.items() for name, value in agent.env.items()}
     named = {f"{name}.{variable}": value for name, agent in config.agents.items() for variable, value in agent.env.items()}
     return {**theirs, **named, **config.check_env, **config.agent.env}

@@ -104,9 +104,9 @@ def _agent(session: Session, directory: SessionDir, role: Role, name: str, confi
 
 def _present(config: Config, role: Role) -> Agent | None:
     if role == "review":
-        return config.interceptor.agent if config.interceptor else None
+        return config.interceptor.acting_agent if config.interceptor else None
     if role == "verify":
-        return config.verifier.agent if config.verifier else None
+        return config.verifier.acting_agent if config.verifier else None
     return config.agent_of(role)
 
 

@@ -62,11 +62,11 @@ def intercept(context: RoundContext) -> list[str]:
     bench, request = context.bench, _request(context, "review")
     _record_review(context, {"verdict": "open", "prompt": request.text})
     with working_copies.checkout(bench.store, bench.copies, context.session.pk, context.round.commit) as checkout:
-        answer = _ask(context, config.agent, request, checkout, limit)
+        answer = _ask(context, config.acting_agent, request, checkout, limit)
     verdict = answer.verdict
     review: dict[str, Any] = {
         "prompt": request.text,
-        "agent": config.agent.kind,
+        "agent": config.acting_agent.kind,
         "seconds": round(answer.seconds, 3),
         "word": request.word,
     }
@@ -89,17 +89,17 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     limit = review_money.for_verifier(context.session, config)
     required = config.required or not context.bench.config.verify
     if limit < MIN_LIMIT and not required:
-        return Judgement(None, config.agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
+        return Judgement(None, config.acting_agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
         raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))
     request = _request(context, "verify")
-    answer = _ask(context, config.agent, request, checkout, limit)
+    answer = _ask(context, config.acting_agent, request, checkout, limit)
     verdict, missing = (None, answer.verdict) if isinstance(answer.verdict, NoVerdict) else (answer.verdict, None)
     if missing is not None and required:
         raise SessionOver(missing.facts)
     problem = missing.problem if missing is not None else ""
-    return Judgement(verdict, config.agent, answer.text[-4000:], request.text, request.word, answer.seconds, problem)
+    return Judgement(verdict, config.acting_agent, answer.text[-4000:], request.text, request.word, answer.seconds, problem)
 
 
 def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, limit: int) -> _Answer:

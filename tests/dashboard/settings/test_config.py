@@ -290,6 +290,29 @@ def test_a_command_agent_that_proposes_is_not_saved_without_its_command(ana: Cli
     assert stored(workspace)[role] == {"agent": {"command": "true"}}
 
 
+def test_a_role_gets_a_named_agent_and_one_of_its_own_again(ana: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"agents": {"strong": {"kind": "codex"}}}, by=seed.ANA)
+    save(ana, workspace, has__verifier="on", verifier__agent="strong", verifier__weight="2")
+    assert stored(workspace)["verifier"] == {"agent": "strong", "weight": 2}
+    assert save(ana, workspace).status_code == 303 and stored(workspace)["verifier"]["agent"] == "strong"
+    both = save(ana, workspace, verifier__agent__kind="gemini")
+    assert both.status_code == 400 and "Empty this to give it an agent of its own" in in_line(both.content.decode())
+    save(ana, workspace, verifier__agent="", verifier__agent__kind="gemini")
+    assert stored(workspace)["verifier"]["agent"] == {"kind": "gemini"}
+    save(ana, workspace, verifier__agent="strong")
+    assert stored(workspace)["verifier"]["agent"] == "strong"
+    save(ana, workspace, verifier__agent="")
+    assert stored(workspace)["verifier"]["agent"] == {}
+
+
+def test_an_unknown_agent_of_a_role_is_shown_at_its_field(ana: Client, workspace: Workspace) -> None:
+    response = save(ana, workspace, has__planner="on", planner__agent="gone")
+    assert response.status_code == 400
+    assert 'id="f-planner-agent-wrong">The config has no agent &#x27;gone&#x27;: choose one of default' in in_line(
+        response.content.decode()
+    )
+
+
 def test_a_form_that_is_refused_keeps_what_it_was_written_on(ana: Client, workspace: Workspace) -> None:
     """Somebody else's change between a wrong try and the next is still noticed."""
     mine = filled(ana, workspace, max_workers="many", agent__model="opus")
@@ -358,11 +381,11 @@ def test_routes_are_written_as_people_write_them(ana: Client, workspace: Workspa
     assert saved.status_code == 303
     assert stored(workspace)["route"] == [{"agent": "cheap", "rounds": 2}, {"agent": "default"}]
     assert [each["group"] for each in stored(workspace)["routes"]] == ["db*", "web: a"]
-    seen = html.unescape(text_of(ana, f"/w/{workspace.pk}/settings/config/"))
+    seen = html.unescape(ana.get(at(workspace)).content.decode())
     assert 'value="cheap 2 > default"' in seen and "db*: cheap high > default\nweb: a: default" in seen
     for field, text, words in (
-        ("route", "gone", "route, step 1: the config has no agent 'gone'"),
-        ("route", "cheap 2 >", "step 2, '', is no step"),
+        ("route", "gone", "Route, step 1: the config has no agent 'gone'"),
+        ("route", "cheap 2 >", "Step 2, '', is no step"),
         ("routes", "cheap 2 > default", "Write GROUP: ROUTE on each line"),
     ):
         refused = save(ana, workspace, **{field: text})

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from orchestration import sessions
-from orchestration.configuration import circuit_breaker
+from orchestration import configuration, sessions
+from orchestration.configuration import agent_states, circuit_breaker
 from orchestration.configuration.provider_trouble import Trouble
 from orchestration.models import Entry, Executor, ProviderBreaker, Session
 from tests.factories import ANA, a_session, a_workspace, an_entry
@@ -182,6 +182,28 @@ def test_what_ends_a_trouble_ends_it_in_its_workspace_alone(how: str) -> None:
     assert (entry.not_before is None) is (how != "responded")
     assert theirs.not_before is not None and state(other).code == "auth"
     assert state(other).until == there
+
+
+def test_a_refused_reviewer_closes_the_named_agent_that_it_is() -> None:
+    shop = a_workspace(agents={"mine": {"command": "true"}}, verifier={"agent": "mine"})
+    executor = Executor.objects.get(pk=shop.pk)
+    session = Session(workspace=shop, entry=an_entry(shop), credential="command default", model_family="usual")
+    circuit_breaker.provider_unavailable(executor, session, Trouble("auth", "No.", "setup", of="verifier"))
+    assert (state(shop).credential, state(shop).family) == ("command mine", "")
+    states = agent_states.of_executor(executor)
+    assert [each.name for each in states.closed] == ["mine", "verifier"] and states.standstill == state(shop)
+    circuit_breaker.provider_responded(session, "verifier")
+    assert not ProviderBreaker.objects.exists()
+
+
+def test_a_run_of_a_named_agent_waits_for_its_circuit_breaker() -> None:
+    shop = a_workspace(agents={"mine": {"command": "true"}}, planner={"agent": "mine"})
+    executor, run = Executor.objects.get(pk=shop.pk), Session(workspace=shop, role=Session.Role.PLAN)
+    config = configuration.load(executor.config)
+    assert circuit_breaker.access_of(run, config, "")[1].credential == "command mine"
+    assert config.planner and not agent_states.is_open_for(executor, config.planner, "plan")
+    ProviderBreaker.objects.create(workspace=shop, credential="command mine", family="", code="auth")
+    assert agent_states.is_open_for(executor, config.planner, "plan")
 
 
 def test_a_person_tries_one_credential_again_and_the_others_stay_closed() -> None:

@@ -133,6 +133,32 @@ def test_a_session_with_a_named_agent_has_it_and_checks_keep_the_environment_of_
     assert list(alone.agents) == ["strong"] and alone.check_env == {"CI": "1"}
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_the_agent_that_it_names_whatever_agent_works(role: str) -> None:
+    strong = {"kind": "codex", "model": "gpt-5", "timeout_s": 7, "fallback": ["default"]}
+    stored = {"agent": AGENT, "agents": {"strong": strong}, role: {"agent": "strong"}}
+    config = configuration.merged({}, stored)
+    assert config.roles[role].acting_agent == config.agents["strong"] and configuration.stored(config) == stored
+    assert len(config.every_agent) == 2 and configuration.as_json(config)[role]["agent"] == "strong"
+    usual = configuration.merged(stored, {role: {"agent": "default"}})
+    assert usual.with_agent("strong").roles[role].acting_agent.command == "true"
+    changed = configuration.merged(stored, {"agents": {"strong": {"model": "gpt-6"}}})
+    assert changed.roles[role].acting_agent.model == "gpt-6"
+    own = configuration.merged(stored, {role: {"agent": {"kind": "gemini"}}})
+    assert configuration.stored(own)[role] == {"agent": {"kind": "gemini"}}
+    named = configuration.merged(configuration.stored(own), {role: {"agent": "strong"}})
+    assert configuration.stored(named) == stored
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("change", [{"agents": {"strong": None}}, {"ROLE": {"agent": "other"}}, {"ROLE": {"agent": "no name"}}])
+def test_a_role_keeps_an_agent(role: str, change: dict[str, Any]) -> None:
+    stored = {"agents": {"strong": AGENT}, role: {"agent": "strong"}}
+    with pytest.raises(ValidationError) as refused:
+        configuration.merged(stored, {key.replace("ROLE", role): value for key, value in change.items()})
+    assert [problem["loc"] for problem in refused.value.errors()] == [(role, "agent")]
+
+
 @pytest.mark.parametrize("name", ["planner", "agent", "kind"])
 def test_a_change_of_a_named_agent_is_that_of_an_agent_whatever_its_name(name: str) -> None:
     config = configuration.merged({}, {"agents": {name: {"kind": "gemini", "timeout_s": 9}}})

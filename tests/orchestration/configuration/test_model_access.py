@@ -89,3 +89,17 @@ def test_a_program_is_that_of_the_command_or_of_the_kind() -> None:
 def test_of_several_variables_that_of_the_models_provider_is_used(model: str | None, name: str) -> None:
     secrets = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
     assert credentials({"agent": {"kind": "opencode", "model": model}}, *secrets) == {"": name}
+
+
+def test_a_role_has_the_access_of_the_agent_that_it_names_also_while_another_agent_works() -> None:
+    agents = {"mine": {"command": "true"}, "codex": {"kind": "codex", "credential": "team-plan", "model": "gpt-5"}}
+    roles = {"verifier": {"agent": "mine"}, "interceptor": {"agent": "codex"}, "planner": {"agent": "default"}}
+    read = Config.model_validate({"agent": {"command": "false"}, "agents": agents, **roles, "expander": {"agent": {}}})
+    for config in (read, read.with_agent("codex")):
+        accesses = {key: model_access.of_role(role, key, config, ()) for key, role in config.roles.items()}
+        assert accesses == {
+            "verifier": ("command mine", "usual"),
+            "interceptor": ("team-plan", "gpt"),
+            "planner": ("command default", "usual"),
+            "expander": ("command expander", "usual"),
+        }

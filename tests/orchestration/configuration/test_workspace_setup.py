@@ -47,11 +47,27 @@ def test_a_run_keeps_its_workspace_too() -> None:
         workspace_setup.delete(shop, by=ANA)
 
 
+def test_an_agent_that_a_role_has_is_not_removed(shop: Workspace) -> None:
+    config = {"agents": {"strong": {"kind": "codex"}}, "verifier": {"agent": "strong"}}
+    workspace_setup.configure(shop, config, by=ANA)
+    with pytest.raises(Invalid, match="no agent 'strong': choose one of default") as refused:
+        workspace_setup.configure(shop, {"agents": {"strong": None}}, by=ANA)
+    assert refused.value.names == ("verifier.agent",)
+    workspace_setup.configure(shop, {"agents": {"strong": None}, "verifier": {"agent": "default"}}, by=ANA)
+    assert executor(shop).config["verifier"] == {"agent": "default"}
+
+
+def test_a_run_is_not_given_to_a_named_command_without_its_command(shop: Workspace) -> None:
+    with pytest.raises(Invalid, match="Write the command") as refused:
+        workspace_setup.configure(shop, {"agents": {"mine": {"kind": "command"}}, "planner": {"agent": "mine"}}, by=ANA)
+    assert refused.value.names == ("planner.agent",)
+
+
 @pytest.mark.parametrize(
     ("change", "recovers", "checks"),
     [
         ({"agent": {"command": "true"}}, True, True),
-        ({"verifier": {"agent": {"command": "true"}}}, False, True),
+        ({"verifier": {"agent": {"command": "true"}}}, True, True),
         ({"planner": {"agent": {"command": "true"}}}, False, True),
         ({"max_workers": 2}, False, False),
     ],
