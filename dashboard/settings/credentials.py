@@ -13,7 +13,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
-from orchestration.configuration import agent_states, credentials
+from orchestration.configuration import agent_states, credentials, windows
 from orchestration.edge import credential_states, queries
 from orchestration.edge.credential_states import CredentialState
 from orchestration.models import Credential
@@ -71,13 +71,21 @@ def region(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _shown(state: CredentialState) -> dict[str, Any]:
-    windows = state.windows(now())
+    state_windows = state.windows(now())
     return {
         "state": state,
         "row": state.row,
-        "windows": [{"window": window, "stops_at": _stop_text(window.name, window.at)} for window in windows],
+        "windows": [
+            {
+                "window": window,
+                "used": _text(window.name, window.used),
+                "most": window.at if window.is_money else 100,
+                "stops_at": _text(window.name, window.at),
+            }
+            for window in state_windows
+        ],
         "problems": [{"breaker": each, "how": agent_states.HOW.get(each.code, "cannot work")} for each in state.breakers],
-        "inputs": _inputs(state.row.stop_at, [window.name for window in windows]),
+        "inputs": _inputs(state.row.stop_at, [window.name for window in state_windows]),
     }
 
 
@@ -88,17 +96,18 @@ def _inputs(stop_at: dict[str, Any], more: list[str] | tuple[str, ...]) -> list[
         {
             "name": f"{STOP_AT}{name}",
             "title": credentials.window_title(name),
-            "unit": "USD" if name == credentials.OF_MONTH else "%",
+            "unit": "USD" if name == windows.OF_MONTH else "%",
             "value": stop_at.get(name, ""),
         }
         for name in names
     ]
 
 
-def _stop_text(window: str, at: float | None) -> str:
+def _text(window: str, at: float | None) -> str:
+    """Percent, of a month USD."""
     if at is None:
         return ""
-    return amounts.format_usd(amounts.from_json(Decimal(str(at)))) if window == credentials.OF_MONTH else f"{at:g} %"
+    return amounts.format_usd(amounts.from_json(Decimal(str(at)))) if window == windows.OF_MONTH else f"{round(at, 1):g} %"
 
 
 def _stops(sent: QueryDict) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import DEFAULT, Agent
 from orchestration.configuration.config.fields import LABEL
 from orchestration.configuration.config.workspace import Config
+from orchestration.configuration.windows import months
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Credential, Executor, ProviderBreaker
@@ -32,8 +33,8 @@ PURPOSE = "muster credentials 1"
 MAX_KEY_CHARS = 16_000
 MAX_CREDENTIALS = 100
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-OF_MONTH = "usd_month"
 _WINDOW = re.compile(r"pct_(?P<number>[1-9][0-9]{0,2})(?P<unit>[hd])")
+_PARTS = {"planner": "plan", "expander": "expand", "orchestrator": "orchestrate"}
 _SERVING = ("key", "variable", "base_url")
 _ADDRESSES = frozenset(agent_kinds.BASE_URLS.values())
 _OF_PROGRAMS = frozenset(variable for variables in agent_kinds.KEYS.values() for variable in variables)
@@ -76,6 +77,7 @@ def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) 
                 raise Invalid(f"{user.name} uses it: {problem}", "base_url" if row.base_url else "variable")
         row.changed_by = by.name
         row.save(update_fields=["sealed", "variable", "base_url", "billing", "stop_at", "changed_by", "changed_at"])
+        months.recount(row, _roles(workspace_id, config, name))
         kind = events.CredentialSet if is_new else events.CredentialReplaced
         activity.record(workspace_id, kind(name=name, keys=sorted(change)), by=by, object_id=workspace_id)
         if change.keys() & set(_SERVING):
@@ -103,13 +105,22 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
     _changed(workspace_id)
 
 
+def recount_months(workspace_id: str) -> None:
+    """After corrections in the ledger. One statement where no credential has a limit for a month."""
+    if not months.are_counted(workspace_id):
+        return
+    with transaction.atomic():
+        config = configuration.load(Executor.objects.get(pk=workspace_id).config)
+        for row in months.limited(workspace_id).select_for_update().order_by("pk"):
+            months.recount(row, _roles(workspace_id, config, row.name))
+
+
 def named_agents(config: Config) -> Iterator[NamedAgent]:
     """Each agent that the workspace may start."""
     for name, agent in config.by_name.items():
         yield NamedAgent(f"agents.{name}" if name else "agent", name or DEFAULT, name, agent)
-    parts = {"planner": "plan", "expander": "expand", "orchestrator": "orchestrate"}
     for role, agent in config.agents_of_roles.items():
-        yield NamedAgent(f"{role}.agent", role, parts.get(role, role), agent)
+        yield NamedAgent(f"{role}.agent", role, _PARTS.get(role, role), agent)
 
 
 def users(config: Config, name: str) -> list[NamedAgent]:
@@ -207,9 +218,7 @@ def keys(workspace_id: str) -> dict[str, str]:
 
 def window_title(window: str) -> str:
     """A key of `stop_at` inside a sentence: "5-hour window", "month"."""
-    if window == OF_MONTH:
-        return "month"
-    return windows.title(window) if _WINDOW.fullmatch(window) else window
+    return windows.title(window) if window == windows.OF_MONTH or _WINDOW.fullmatch(window) else window
 
 
 def _without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
@@ -236,6 +245,13 @@ def _key(row: Credential) -> str:
 
 def _masked_as(row: Credential) -> str:
     return f"of the credential {row.name}"
+
+
+def _roles(workspace_id: str, config: Config, name: str) -> set[str]:
+    """The roles whose agents use this credential, as `model_access` takes them."""
+    secrets = circuit_breaker.secret_names(workspace_id)
+    parts = {_PARTS.get(key, key): role for key, role in config.roles.items()}
+    return {part for part, role in parts.items() if model_access.of_role(role, part, config, secrets).credential == name}
 
 
 def _locked_config(workspace_id: str) -> Config:
@@ -315,12 +331,12 @@ def _merged_stops(stops: Mapping[str, Any], change: Mapping[str, Any]) -> dict[s
         if value is None:
             merged.pop(window, None)
         else:
-            merged[window] = _amount(window, value) if window == OF_MONTH else _percent(window, value)
+            merged[window] = _amount(window, value) if window == windows.OF_MONTH else _percent(window, value)
     return merged
 
 
 def _refuse_window(window: str) -> None:
-    if window == OF_MONTH:
+    if window == windows.OF_MONTH:
         return
     match = _WINDOW.fullmatch(window)
     number = int(match["number"]) if match else 0

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration import configuration
-from orchestration.configuration import agent_states, circuit_breaker, credentials
+from orchestration.configuration import agent_states, circuit_breaker, credentials, windows
 from orchestration.models import Credential, Executor, ProviderBreaker
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`used`: percent; None: unknown. `at`: the value of `stop_at`; None: none is set."""
+    """`used`: percent, of a month USD; None: unknown. `at`: the value of `stop_at`; None: none is set."""
 
     name: str
     used: float | None
@@ -24,6 +24,10 @@ class Window:
     @property
     def title(self) -> str:
         return credentials.window_title(self.name)
+
+    @property
+    def is_money(self) -> bool:
+        return self.name == windows.OF_MONTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def as_json(state: CredentialState, at: datetime) -> dict[str, Any]:
 
 
 def _window(name: str, reading: Mapping[str, Any], at: float | None) -> Window:
-    used = reading.get("used")
+    used = reading.get("used", 0 if name == windows.OF_MONTH else None)  # nothing yet, in a new month
     return Window(name, used, _time(reading.get("resets_at")), _time(reading.get("read_at")), at)
 
 
@@ -114,4 +118,4 @@ def _time(seconds: float | None) -> datetime | None:
 def _length(window: str) -> tuple[bool, bool, int]:
     """Hours before days before the month."""
     digits = "".join(filter(str.isdigit, window))
-    return window == credentials.OF_MONTH, window.endswith("d"), int(digits or 0)
+    return window == windows.OF_MONTH, window.endswith("d"), int(digits or 0)

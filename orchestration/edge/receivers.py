@@ -24,7 +24,9 @@ def _read_policy(workspace_id: str, lock: bool) -> policy.Policy:
 
 def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
     from orchestration import funding
+    from orchestration.configuration import credentials
 
+    credentials.recount_months(workspace_id)
     funding.on_budget_change(workspace_id, entry_id, shared_out=shared_out)
 
 

@@ -349,14 +349,17 @@ class AgentRetried(ProviderEvent, verb="agent.retry", sentence="requested a retr
 class WindowReached(
     ActivityEvent,
     verb="agent.window_reached",
-    sentence="paused the agents with {credential}: {used} % of its {window} is used",
+    sentence="paused the agents with {credential}: {amount} of its {window} is used",
     notice="A subscription's window is used up to its stop",
 ):
-    """`window`: such as "5-hour window"; `used`: percent."""
+    """`window`: such as "5-hour window"; `used`: percent, of a month USD."""
 
     credential: str
     window: str
     used: int
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"amount": f"${self.used}" if self.window == "month" else f"{self.used} %"}
 
 
 class RepositoryUnavailable(
@@ -395,7 +398,7 @@ class CredentialChange(CredentialEvent):
     keys: Sequence[str]
 
     def words(self) -> dict[str, str]:
-        return {"keys": ", ".join(map(str, self.keys)) or "its name alone"}
+        return super().words() | {"keys": ", ".join(map(str, self.keys)) or "its name alone"}
 
 
 class CredentialSet(CredentialChange, verb="credential.set", sentence="added the credential {name}: {keys}"):

@@ -79,7 +79,8 @@ class CredentialIn(Strict):
 
 
 class WindowOut(Schema):
-    """`used`: percent, as its provider told at `read_at`; null: it told only the reset."""
+    """`used`: percent, as its provider told at `read_at`; null: it told only the reset. Of `usd_month`: USD, as the ledger has booked since the
+    first of the month (UTC), with what a plan pays at its price."""
 
     used: Number | None
     resets_at: datetime

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
 from budget import ledger
 from budget.ledger import prices
 from budget.models import Category, LedgerEntry, Project
 from orchestration import configuration
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.provider_trouble import reviewer
+from orchestration.configuration.windows import months
 from orchestration.messaging import wake_ups
 from orchestration.models import Credential, Executor, Session
 from orchestration.sessions import lifecycle
@@ -101,15 +104,21 @@ def book(session: Session, usage: Usage, category: Category, *, role: str, at: d
         at=at,
     )
     account = None if session.is_run else session.entry.account
-    return ledger.charge(
-        account.project if account else Project.objects.get(pk=session.workspace_id),
-        charge,
-        account=account,
-        reservation=session.hold,
-        session_ref=session.pk,
-        round_number=session.round_number or None,
-        actor=session.agent or "agent",
-    )
+    with transaction.atomic():
+        is_fresh = ledger.charge(
+            account.project if account else Project.objects.get(pk=session.workspace_id),
+            charge,
+            account=account,
+            reservation=session.hold,
+            session_ref=session.pk,
+            round_number=session.round_number or None,
+            actor=session.agent or "agent",
+        )
+        if is_fresh and months.are_counted(session.workspace_id):
+            config = configuration.of_session(Executor.objects.get(pk=session.workspace_id).config, session.agent_name)
+            _, access = circuit_breaker.access_of(session, config, reviewer(role.partition("-")[0]))
+            months.spent(session.workspace_id, access.credential, 0 if usage.cost == 0 else amount or computed or 0, at=at)
+    return is_fresh
 
 
 def _key(session: Session, usage: Usage, role: str) -> str:

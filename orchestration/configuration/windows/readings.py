@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import structlog
 from django.db import transaction
 
+from budget import amounts
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Credential
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 HOUR, DAY = 60, 24 * 60
 MAX_MINUTES = 31 * DAY
 USED_UP = 100.0
+OF_MONTH = "usd_month"
+"""The window of a calendar month in UTC. Its `used` and its stop are USD; without a stop it is not counted (`months`)."""
 
 
 class Reading(NamedTuple):
@@ -42,6 +45,9 @@ class Stop(NamedTuple):
 
     @property
     def sentence(self) -> str:
+        if self.window == OF_MONTH:
+            spent, at = (amounts.format_usd(amounts.usd(str(value))) for value in (self.used, self.at))
+            return f"{spent} is spent this month, and it stops at {at}."
         return f"{self.used:.0f} % of its {title(self.window)} is used, and it stops at {self.at:g} %."
 
 
@@ -51,7 +57,9 @@ def name(minutes: int) -> str:
 
 
 def title(window: str) -> str:
-    """A window inside a sentence: "5-hour window"."""
+    """A window inside a sentence: "5-hour window", "month"."""
+    if window == OF_MONTH:
+        return "month"
     number, unit = window.removeprefix("pct_")[:-1], {"h": "hour", "d": "day"}.get(window[-1], window[-1])
     return f"{number}-{unit} window"
 
@@ -74,7 +82,7 @@ def stop(windows: Mapping[str, Any], stop_at: Mapping[str, Any], *, at: float) -
     stops = [
         Stop(window, reading["used"], float(stop_at.get(window, USED_UP)), reading["resets_at"])
         for window, reading in windows.items()
-        if reading["used"] is not None and reading["resets_at"] > at
+        if (window in stop_at or window != OF_MONTH) and reading["used"] is not None and reading["resets_at"] > at
     ]
     return max((each for each in stops if each.used >= each.at), key=lambda each: each.resets_at, default=None)
 
@@ -87,13 +95,17 @@ def record(workspace_id: str, credential: str, readings: Iterable[Reading]) -> N
     with transaction.atomic():
         Credential.objects.get_or_create(workspace_id=workspace_id, name=credential)
         row = Credential.objects.select_for_update().get(workspace_id=workspace_id, name=credential)
-        before = stop(row.windows, row.stop_at, at=at)
-        windows = merged(row.windows, readings, at=at)
-        after = stop(windows, row.stop_at, at=at)
-        Credential.objects.filter(pk=row.pk).update(windows=windows)
-        if after and not before:
-            event = events.WindowReached(credential=credential, window=title(after.window), used=round(after.used))
-            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=after.sentence)
+        reported(row, merged(row.windows, readings, at=at), at=at)
+
+
+def reported(row: Credential, windows: dict[str, Any], *, at: float) -> None:
+    """Keep these windows, in the transaction that has locked the row, and wake what they stop or resume."""
+    before, after = (stop(each, row.stop_at, at=at) for each in (row.windows, windows))
+    row.windows = windows
+    Credential.objects.filter(pk=row.pk).update(windows=windows)
+    if after and not before:
+        event = events.WindowReached(credential=row.name, window=title(after.window), used=round(after.used))
+        activity.record(row.workspace_id, event, by=MUSTER, object_id=row.workspace_id, reason=after.sentence)
     if bool(after) != bool(before):
-        wake_ups.enqueue_cycle(workspace_id)
-        wake_ups.publish_change(workspace_id, "executor", "entries")
+        wake_ups.enqueue_cycle(row.workspace_id)
+        wake_ups.publish_change(row.workspace_id, "executor", "entries")
