@@ -49,6 +49,8 @@ class Result:
 
 def main() -> int:
     options, extra = parse(sys.argv[1:])
+    if options.newest:
+        os.environ["MUSTER_TEST_NEWEST"] = "1"
     os.environ.setdefault("MUSTER_TEST_SEED", str(random.randrange(10**6)))
     with tempfile.TemporaryDirectory(prefix="muster-coverage-") as folder:
         if options.coverage:
@@ -99,6 +101,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--faults", action="store_true", help="the fault tests: processes are killed in the middle of work")
     parser.add_argument("--journeys", action="store_true", help="the journeys through the pages, in a real browser")
     parser.add_argument("--agents", action="store_true", help="the real CLIs of agents, against a scripted model provider")
+    parser.add_argument("--newest", action="store_true", help="with --agents: the CLIs' newest versions, not the pinned ones")
     parser.add_argument("--hosts", action="store_true", help="several hosts that share no disk, on PostgreSQL")
     parser.add_argument("--forges", action="store_true", help="pull requests at a GitHub that keeps to GitHub's own API document")
     parser.add_argument("--coverage", action="store_true", help="measure what the run goes through; each package has a floor")

@@ -1,7 +1,9 @@
-"""The real CLIs under test: from the folder MUSTER_TEST_CLIS, or installed once, with pinned versions."""
+"""The real CLIs under test: from the folder MUSTER_TEST_CLIS, or installed once, with pinned versions. With MUSTER_TEST_NEWEST each run installs
+the newest ones instead."""
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +14,13 @@ import pytest
 
 NPM = {
     "claude": "@anthropic-ai/claude-code@2.1.197",
-    "codex": "@openai/codex@0.169.0",
+    "codex": "@openai/codex@0.171.0",
     "opencode": "opencode-ai@1.18.33",
     "gemini": "@google/gemini-cli@0.61.0",
-    "qwen": "@qwen-code/qwen-code@0.15.10",
+    "qwen": "@qwen-code/qwen-code@0.24.4",
 }
 PIP = {"aider": "aider-chat==0.86.2", "mini": "mini-swe-agent==2.4.6"}
+NEWEST = os.environ.get("MUSTER_TEST_NEWEST", "0") not in ("", "0")
 # The path of the program in the platform packages; without an install script it is not linked.
 NATIVE = {"claude": "@anthropic-ai/claude-code-*/claude", "opencode": "opencode-*/bin/opencode"}
 INSTALL_S = 600
@@ -25,61 +28,72 @@ INSTALL_S = 600
 
 def folder(binary: str) -> Path:
     """The folder with this CLI. Skips the test if it is neither there nor installable."""
-    named, root = os.environ.get("MUSTER_TEST_CLIS"), _root()
-    if existing := _find(root, binary):
+    if existing := _find(binary):
         return existing
-    if named:
+    if "MUSTER_TEST_CLIS" in os.environ:
         pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
-    _install(root, binary)
-    return _find(root, binary) or pytest.skip(f"{binary} was installed, but is not there")
+    _install(binary)
+    return _find(binary) or pytest.skip(f"{binary} was installed, but is not there")
 
 
 def path() -> str:
     """A PATH with all CLIs, there or not yet. Folders that have a Python too come last."""
-    root = _root()
-    first = [root / "bin", root / "node_modules/.bin", *(root / binary / "bin" for binary in NPM)]
-    last = [root / "py/bin", *(root / binary / "bin" for binary in PIP)]
-    return os.pathsep.join([*map(str, first), os.environ["PATH"], *map(str, last)])
+    first = [place for binary in NPM for place in _places(binary)]
+    last = [place for binary in PIP for place in _places(binary)]
+    return os.pathsep.join([*dict.fromkeys(map(str, first)), os.environ["PATH"], *dict.fromkeys(map(str, last))])
 
 
 def _root() -> Path:
-    named = os.environ.get("MUSTER_TEST_CLIS")
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
+    return Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
 
 
-def _find(root: Path, binary: str) -> Path | None:
-    places = (root / "bin", root / "node_modules/.bin", root / "py/bin", root / binary / "bin")
-    return next((place for place in places if os.access(place / binary, os.X_OK)), None)
+def _home(binary: str) -> Path:
+    """A folder for each version: a new pin is installed beside the old one, which other branches use."""
+    package = (NPM | PIP)[binary]
+    return _root() / f"{binary}-{'newest' if NEWEST else re.split('@|==', package)[-1]}"
 
 
-def _install(root: Path, binary: str) -> None:
+def _places(binary: str) -> list[Path]:
+    if named := os.environ.get("MUSTER_TEST_CLIS"):
+        return [Path(named) / place for place in ("bin", "node_modules/.bin" if binary in NPM else "py/bin", f"{binary}/bin")]
+    return [_home(binary) / "bin", *([_home(binary) / "node_modules/.bin"] if binary in NPM else [])]
+
+
+def _find(binary: str) -> Path | None:
+    return next((place for place in _places(binary) if os.access(place / binary, os.X_OK)), None)
+
+
+def _install(binary: str) -> None:
     """One process at a time; later ones use the first one's installation."""
     if binary in NPM and shutil.which("npm") is None:
         pytest.skip("npm is not installed")
-    root.mkdir(mode=0o700, exist_ok=True)
-    with open(root / "lock", "w") as lock:
+    _root().mkdir(mode=0o700, exist_ok=True)
+    home, package = _home(binary), (NPM | PIP)[binary]
+    with open(_root() / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _find(root, binary):
+        if _find(binary):
             return
+        home.mkdir(exist_ok=True)
         if binary in NPM:
+            name, _, version = package.rpartition("@")
             _run(
-                *("npm", "install", "--prefix", str(root), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
-                *("--no-package-lock", *_kept(root), NPM[binary]),
+                *("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
+                *("--no-package-lock", f"{name}@{'latest' if NEWEST else version}"),
             )
-            _link(root, binary)
+            _link(home, binary)
         else:  # each in its own environment: their requirements conflict
-            _run(sys.executable, "-m", "venv", str(root / binary))
-            _run(str(root / binary / "bin/python"), "-m", "pip", "install", "-q", PIP[binary])
+            _run(sys.executable, "-m", "venv", str(home))
+            _run(str(home / "bin/python"), "-m", "pip", "install", "-q", package.split("==")[0] if NEWEST else package)
 
 
-def _link(root: Path, binary: str) -> None:
+def _link(home: Path, binary: str) -> None:
     """Link the build that runs on this machine into `bin`, which is searched first."""
     if binary not in NATIVE:
         return
-    for program in sorted((root / "node_modules").glob(NATIVE[binary])):
+    for program in sorted((home / "node_modules").glob(NATIVE[binary])):
         if _runs(program):
-            (root / "bin").mkdir(exist_ok=True)
-            (root / "bin" / binary).symlink_to(program)
+            (home / "bin").mkdir(exist_ok=True)
+            (home / "bin" / binary).symlink_to(program)
             return
     pytest.skip(f"{NPM[binary]} has no {binary} that runs on this machine")
 
@@ -91,11 +105,6 @@ def _runs(program: Path) -> bool:
         return False
 
 
-def _kept(root: Path) -> list[str]:
-    """The installed packages: npm would remove those that a later install does not name."""
-    return [package for binary, package in NPM.items() if _find(root, binary)]
-
-
 def _run(*command: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S)
     if done.returncode != 0:
@@ -103,8 +112,10 @@ def _run(*command: str) -> None:
 
 
 def main() -> None:
-    """Install what is missing before the tests begin: an installation may take longer than one test is given."""
+    """Install what is missing before the tests begin: an installation may take longer than one test is given. The newest ones are installed anew."""
     for binary in (*NPM, *PIP):
+        if NEWEST:
+            shutil.rmtree(_home(binary), ignore_errors=True)
         try:
             print(f"{binary}: {folder(binary)}", flush=True)
         except pytest.skip.Exception as reason:
