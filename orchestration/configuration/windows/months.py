@@ -1,4 +1,4 @@
-"""What a credential with a limit for a month has cost since the first of it, in UTC: amounts that the ledger has booked, and prices that a plan
+"""The cost of a credential with a limit for a month, since the first of it in UTC: amounts that the ledger has booked, and prices that a plan
 pays. Each amount is added as it is booked; after a change by a person the ledger is added up again.
 """
 
