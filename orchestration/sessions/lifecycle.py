@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, OuterRef, Q, QuerySet
+from django.db.models import F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils.timezone import now
 
@@ -334,13 +334,14 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
     """`session`: as people left it."""
     account, has_passed = entry.account, ending.outcome == Session.Outcome.PASSED
     place = entry_routes.place_of(entry, config)
+    failures, losses = _failures(entry) if ending.outcome in FAILURES else (entry.crashes, 0)
     return transitions.Facts(
         outcome=ending.outcome,
         message=ending.message,
         rounds_completed=entry.rounds_completed,
         budget_rounds=entry.budget_rounds,
-        crashes=entry.crashes,
-        losses=_losses(entry) if ending.outcome in FAILURES else 0,
+        crashes=failures,
+        losses=losses,
         headroom=account.headroom,
         awaited=awaited.of_account(account.pk) if account.held else 0,
         own_budget=account.own_budget or account.human_locked,
@@ -391,10 +392,14 @@ def _counted(ending: Ending) -> dict[str, Any]:
     return following
 
 
-def _losses(entry: Entry) -> int:
-    """The number of lost workers among the entry's counted crashes."""
-    failed = Session.objects.filter(entry=entry, outcome__in=FAILURES).order_by("-attempt")
-    return list(failed.values_list("outcome", flat=True)[: entry.crashes]).count(Session.Outcome.LOST)
+def _failures(entry: Entry) -> tuple[int, int]:
+    """The entry's failures that count, and how many of them are lost workers. One that was lost before another session ended otherwise counts no
+    more: such an entry kills no workers."""
+    ended = Session.objects.filter(entry=entry, status=Session.Status.ENDED)
+    stayed = ended.exclude(outcome__in=FAILURES).aggregate(last=Max("attempt"))["last"] or 0
+    failed = ended.filter(outcome__in=FAILURES).order_by("-attempt").values_list("attempt", "outcome")[: entry.crashes]
+    counted = [outcome for attempt, outcome in failed if outcome != Session.Outcome.LOST or attempt > stayed]
+    return len(counted), counted.count(Session.Outcome.LOST)
 
 
 def _conflicts_in_a_row(entry: Entry) -> int:

@@ -144,6 +144,16 @@ def test_five_lost_workers_in_a_row_fail_an_entry_where_three_crashes_of_its_age
         assert seen == ["pending"] * (times - 1) + ["failed"]
 
 
+def test_workers_lost_before_a_session_that_its_worker_survived_do_not_count() -> None:
+    """An entry whose provider refused it between kills of its workers failed."""
+    entry = an_entry(a_workspace(), budget="99", budget_rounds=9)
+    seen = []
+    for outcome in (*["lost"] * 4, "unavailable", *["lost"] * 5):
+        sessions.conclude(a_session(entry), sessions.Ending(Session.Outcome(outcome), "no"))
+        seen.append(Entry.objects.get(pk=entry.pk).status)
+    assert seen == ["pending"] * 9 + ["failed"]
+
+
 def test_only_the_crashes_that_count_are_looked_at() -> None:
     """Two lost workers before a verdict excuse no crash after it."""
     entry = an_entry(a_workspace(), budget="99", budget_rounds=9)
