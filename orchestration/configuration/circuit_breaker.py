@@ -63,7 +63,7 @@ def provider_unavailable(executor: Executor, session: Session, trouble: Trouble)
     has_other = not trouble.of and len(config.chain(session.agent_name)) > 1
     closed = model_access.concerned(trouble.code, access, agent)
     row, _ = ProviderBreaker.objects.get_or_create(workspace_id=executor.pk, credential=closed.credential, family=closed.family)
-    times = row.count + 1
+    times = row.count + (not _began_before(session, row))
     ProviderBreaker.objects.filter(pk=row.pk).update(count=times)
     if trouble.cause == "provider" and not has_other:
         entry = Entry.objects.get(pk=session.entry_id)
@@ -84,8 +84,14 @@ def provider_unavailable(executor: Executor, session: Session, trouble: Trouble)
         activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
+def _began_before(session: Session, row: ProviderBreaker) -> bool:
+    """The session was at work when the breaker opened: sessions at work together meet one refusal together, and make nothing wait longer."""
+    return bool(row.code and row.since) and Session.objects.filter(pk=session.pk, claimed_at__lt=row.since).exists()
+
+
 def provider_responded(session: Session, of: Reviewer) -> None:
-    """Close the breakers of what responded to a session. One cheap statement where none is open."""
+    """Close the breakers of what responded to a session. One cheap statement where none is open. A response to a session that began before a
+    refusal may be older than it, and ends no wait."""
     if not ProviderBreaker.objects.filter(workspace_id=session.workspace_id).exists():
         return
     with transaction.atomic():
@@ -93,6 +99,7 @@ def provider_responded(session: Session, of: Reviewer) -> None:
         agent, access = access_of(session, configuration.of_session(executor.config, session.agent_name), of)
         needed = model_access.needed([(agent, access)])
         rows = [row for row in breakers(executor.pk) if ModelAccess(row.credential, row.family) in needed]
+        rows = [row for row in rows if not (_is_waiting(row) and _began_before(session, row))]
         _close(rows)
         for row in rows:
             if row.code:
@@ -128,6 +135,10 @@ def try_again(workspace_id: str, *, by: Caller, credential: str = "") -> None:
 def breakers(workspace_id: str) -> list[ProviderBreaker]:
     """Those that count refusals, also while they are closed."""
     return list(ProviderBreaker.objects.filter(workspace_id=workspace_id).order_by("credential", "family"))
+
+
+def _is_waiting(row: ProviderBreaker) -> bool:
+    return row.until is not None and row.until > datetime.now(UTC)
 
 
 def _close(rows: Iterable[ProviderBreaker]) -> None:

@@ -123,6 +123,31 @@ def is_after(seconds: float, moment: Any, *, began: Any) -> bool:
     return bool(least <= seconds + 0.1 and most >= seconds - 0.1)
 
 
+def test_a_late_answer_to_a_session_from_before_the_refusal_ends_no_wait() -> None:
+    shop = a_workspace()
+    at_work = a_session(an_entry(shop))
+    Session.objects.filter(pk=at_work.pk).update(credential="command default", model_family="usual")
+    at_work.refresh_from_db()
+    refused(shop, "setup")
+    circuit_breaker.provider_responded(at_work, "")
+    assert state(shop).code == "rate_limited"
+    ProviderBreaker.objects.update(until=now())
+    circuit_breaker.provider_responded(at_work, "")
+    assert state(shop).code == "", "its wait is over: an answer now is no older than that"
+
+
+def test_sessions_that_meet_one_refusal_together_are_one_of_a_row() -> None:
+    shop = a_workspace(**AGENTS | {"agent": {"command": "true", "fallback": ["other"]}}, max_workers=9)
+    at_work = [a_session(an_entry(shop)) for _ in range(4)]
+    for session in at_work:
+        trouble = Trouble("overloaded", "Busy", "provider")
+        sessions.conclude(session, sessions.Ending(Session.Outcome.UNAVAILABLE, "Busy", trouble=trouble))
+    assert state(shop).count == 1
+    ProviderBreaker.objects.update(until=now())
+    refused(shop, code="overloaded")
+    assert state(shop).count == 2
+
+
 def test_an_entry_waits_for_its_own_refusals_and_its_agent_from_the_third_on() -> None:
     shop, other = a_workspace(), a_workspace(name="Other")
     trouble = Trouble("overloaded", "m" * 600, "provider")
