@@ -96,7 +96,7 @@ class Reader:
         return Waiting(message, time.time() + min(number(event.get("retry_delay_ms")) / 1000, MAX_WAIT_S), code)
 
     def _limits(self, info: Any) -> Iterator[Event]:
-        """The windows of a subscription. A refusal without shares means that its own window is used up."""
+        """The windows of a subscription. Some versions give the share of a window only in its warning; a refusal without one means that it is used up."""
         reported = nested(info, "unifiedWindows")
         shares = reported if isinstance(reported, dict) else {}
         own, resets_at = text(nested(info, "rateLimitType"), 50), number(nested(info, "resetsAt"))
@@ -109,7 +109,8 @@ class Reader:
             if isinstance(share := shares.get(window), dict) and "utilization" in share
         ]
         if own in WINDOWS and own not in shares:
-            readings.append(Reading(WINDOWS[own], 100.0 if is_refused else None, resets_at))
+            used = number(nested(info, "utilization")) * 100 or (100.0 if is_refused else None)
+            readings.append(Reading(WINDOWS[own], used, resets_at))
         if readings:
             yield Limits(tuple(readings))
 

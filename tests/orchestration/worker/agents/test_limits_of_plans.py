@@ -31,6 +31,10 @@ def of_claude(folder: Path, *messages: dict[str, Any]) -> list[Any]:
         ({"unifiedWindows": SHARES}, [Reading(300, 42.0, RESET), Reading(7 * DAY, 100.0, RESET + 500_000)]),
         ({"status": "rejected", "rateLimitType": "five_hour", "resetsAt": RESET}, [Reading(300, 100.0, RESET)]),
         ({"status": "allowed", "rateLimitType": "seven_day", "resetsAt": RESET}, [Reading(7 * DAY, None, RESET)]),
+        (
+            {"status": "allowed_warning", "rateLimitType": "five_hour", "utilization": 0.81, "resetsAt": RESET},
+            [Reading(300, 81.0, RESET)],
+        ),
         ({"status": "allowed", "rateLimitType": "seven_day_opus", "resetsAt": RESET}, []),
         ({"unifiedWindows": {"five_hour": "?"}, "rateLimitType": 7}, []),
         (None, []),
