@@ -73,6 +73,8 @@ def provider_unavailable(executor: Executor, session: Session, trouble: Trouble)
             return
     opens_at_once = trouble.cause == "setup" or has_other
     pause = _pause(trouble, times if opens_at_once else times - OPEN_AFTER + 1)
+    if row.code and row.until and row.until > datetime.now(UTC) + pause:
+        return  # a later reset is known: this refusal may be older than that
     ProviderBreaker.objects.filter(pk=row.pk).update(
         code=trouble.code,
         message=trouble.message[:500],

@@ -136,6 +136,15 @@ def test_a_late_answer_to_a_session_from_before_the_refusal_ends_no_wait() -> No
     assert state(shop).code == "", "its wait is over: an answer now is no older than that"
 
 
+def test_a_refusal_that_ends_late_shortens_no_known_wait() -> None:
+    shop = a_workspace()
+    for reset_in, message in ((3600.0, "For an hour"), (60.0, "For a minute"), (None, "Busy")):
+        retry_at = time.time() + reset_in if reset_in else None
+        unavailable(shop, an_entry(shop), Trouble("rate_limited", message, "setup", retry_at))
+        until = state(shop).until
+        assert until and until > now() + timedelta(minutes=59) and state(shop).message == "For an hour"
+
+
 def test_sessions_that_meet_one_refusal_together_are_one_of_a_row() -> None:
     shop = a_workspace(**AGENTS | {"agent": {"command": "true", "fallback": ["other"]}}, max_workers=9)
     at_work = [a_session(an_entry(shop)) for _ in range(4)]
