@@ -25,6 +25,7 @@ NAMES = {
 APART = (
     "doomed",
     "ladder",
+    "refusals",
     "money",
     "handover",
     "hosts",
