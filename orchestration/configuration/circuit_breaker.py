@@ -69,7 +69,7 @@ def provider_unavailable(executor: Executor, session: Session, trouble: Trouble)
         entry = Entry.objects.get(pk=session.entry_id)
         pause = _pause(trouble, entry.provider_waits + 1)
         Entry.objects.filter(pk=entry.pk).update(not_before=Now() + pause, provider_waits=F("provider_waits") + 1)
-        if times < OPEN_AFTER and _requested_s(trouble) <= FIRST_WAIT_S:
+        if times < OPEN_AFTER and _requested_s(trouble) <= 0:
             return
     opens_at_once = trouble.cause == "setup" or has_other
     pause = _pause(trouble, times if opens_at_once else times - OPEN_AFTER + 1)
