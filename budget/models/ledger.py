@@ -31,6 +31,9 @@ class Hold(models.Model):
         max_length=12, choices=Category.choices, default=Category.ENTRY, db_default=Value(Category.ENTRY.value)
     )
     session_ref = models.CharField(max_length=40, unique=True)
+    number = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Its number among several that its account has at once. 0: it is the only one."
+    )
     amount = MoneyField()
     drawn = MoneyField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
@@ -45,7 +48,7 @@ class Hold(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account"], condition=Q(state="open", expires_at__isnull=True), name="one_open_hold_per_account"
+                fields=["account", "number"], condition=Q(state="open", expires_at__isnull=True), name="one_open_hold_per_number"
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount"),
             models.CheckConstraint(

@@ -111,7 +111,7 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "hold_left": max(session.hold.amount - session.hold.drawn, 0) if session.hold else 0,
         "left": min(account.headroom, parent_left),
         "bound_by": parent if parent_left < account.headroom else "",
-        "round": Round.objects.filter(session=session).order_by("-number").first(),
+        "round": Round.of_any_candidate.filter(session=session).order_by("-number").first(),
     }
 
 

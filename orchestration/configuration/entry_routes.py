@@ -9,7 +9,8 @@ from orchestration.configuration.config.workspace import Config
 from orchestration.models import Entry
 from workspaces.errors import Invalid
 
-COLUMNS = ("step", "step_since", "step_reason", "next_agent", "next_effort")
+NEXT = ("next_agent", "next_effort", "next_candidates")
+COLUMNS = ("step", "step_since", "step_reason", *NEXT)
 USUAL = (Step(),)
 
 
@@ -74,9 +75,10 @@ def checked(config: Config, route: Sequence[Step]) -> list[dict[str, object]]:
 
 
 def point(entry: Entry, config: Config) -> None:
-    """Set the agent of the entry's next session, without saving."""
+    """Set the agent of the entry's next session, and how many work at once, without saving."""
     place = place_of(entry, config)
     entry.next_agent, entry.next_effort = place.agent, place.current.effort or ""
+    entry.next_candidates = place.current.candidates
 
 
 def begin(entry: Entry, config: Config) -> None:
@@ -100,5 +102,5 @@ def point_all(workspace_id: str, config: Config) -> None:
     for group, step in list(following.order_by().values_list("group", "step").distinct()):
         entry = Entry(group=group, step=step)
         point(entry, config)
-        columns = {"next_agent": entry.next_agent, "next_effort": entry.next_effort}
+        columns = {name: getattr(entry, name) for name in NEXT}
         following.filter(group=group, step=step).exclude(**columns).update(**columns)

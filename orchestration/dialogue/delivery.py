@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orchestration.messaging import wake_ups
-from orchestration.models import Message, Question, Session
+from orchestration.models import Message, Question, Round, Session
 from workspaces.access import MUSTER
 
 FIRST = "# What people say\n\nThis comes first, before anything else below.\n"
@@ -46,11 +46,15 @@ class Mail:
         return f"{self.text}\n{prompt}" if self else prompt
 
 
-def waiting(entry_id: str) -> Mail:
-    """The mail for the entry's next prompt."""
+def waiting(entry_id: str, begun: Round | None = None) -> Mail:
+    """The mail for the entry's next prompt, that of the round that has `begun`. Each of several candidates gets all of it."""
+    waits = Q(delivered_at__isnull=True)
+    if begun is not None and begun.candidate:
+        others = Round.of_any_candidate.filter(entry_id=entry_id, number=begun.number).exclude(pk=begun.pk)
+        waits |= Q(round__in=others)
     return Mail(
-        list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)),
-        list(Question.objects.filter(entry_id=entry_id, answered_at__isnull=False, delivered_at__isnull=True)),
+        list(Message.objects.filter(waits, entry_id=entry_id)),
+        list(Question.objects.filter(waits, entry_id=entry_id, answered_at__isnull=False)),
     )
 
 

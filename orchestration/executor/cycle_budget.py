@@ -10,12 +10,13 @@ ROOMY = 2  # a first reservation, where money is short and the cost of a round i
 @dataclass(frozen=True, slots=True)
 class Claim:
     """An entry's claim to the cycle's budget. `left`: what its own budget or its share still allows. `is_share`: it has no budget of its own.
-    `is_begun`: its round has begun in an earlier session, and may need little more."""
+    `is_begun`: its round has begun in an earlier session, and may need little more. `sessions`: how many start at once."""
 
     left: int
     is_share: bool
     least: int
     is_begun: bool = False
+    sessions: int = 1
 
     @property
     def is_funded(self) -> bool:
@@ -29,7 +30,7 @@ class CycleBudget:
     sessions on hosts that are away, `awaits` in words. `at_work`: shares of
     sessions at work beyond their reservations, and what those that run low need next. `set_aside`: what budgets that people set still
     allow. `usual`: what a round here usually costs, if that `is_known`. `limit_at_start`: agents get their limit once. `steered`: the reallocation decides which entries get money: one without a share starts
-    only when nothing else is at work. `sharers`: how many starts share the money; 0: there is enough for all.
+    only when nothing else is at work. `sharers`: how many sessions that start share the money; 0: there is enough for all.
     """
 
     cap: int
@@ -49,7 +50,7 @@ class CycleBudget:
     whole: bool = False
 
     def share_among(self, starts: int) -> None:
-        """Money is short: so many starts share it, or fewer, where a round usually costs more than a part. Where nobody knows that and each part
+        """Money is short: so many sessions share it, or fewer, where a round usually costs more than a part. Where nobody knows that and each part
         would be more than half of the ceiling, the first in line get the whole: fewer start, and none of them is cut short. Not where all but
         one could have it: then each part is nearly the whole."""
         money = min(self.cap, self.spare)
@@ -70,8 +71,9 @@ class CycleBudget:
         if not claim.least or not (self.reserved or (self.limit_at_start and self.is_known)):
             return claim.least
         usual = self.ceiling if self.whole and self.limit_at_start else self.usual
-        usual = usual // 2 if claim.is_begun else usual
-        most = self.ceiling if claim.is_share else min(self.ceiling, claim.left)
+        usual = usual // 2 if claim.is_begun else usual * claim.sessions
+        ceiling = self.ceiling * claim.sessions
+        most = ceiling if claim.is_share else min(ceiling, claim.left)
         return max(min(usual, most), claim.least)
 
     def first_reservation(self, claim: Claim, *, ceiling: int) -> int:
@@ -80,12 +82,13 @@ class CycleBudget:
         pool = self.cap if not claim.is_share else left
         part = ceiling
         if self.sharers and not self.whole:
-            part = max(pool // self.sharers, self.usual, claim.least)
-            part = min(part, ROOMY * self.usual) if self.is_known else part
+            usual = self.usual * claim.sessions
+            part = max(pool * min(claim.sessions, self.sharers) // self.sharers, usual, claim.least)
+            part = min(part, ROOMY * usual) if self.is_known else part
         return min(part, ceiling, left)
 
     def take(self, claim: Claim, reservation: int) -> None:
-        self.sharers -= self.sharers > 1
+        self.sharers = max(self.sharers - claim.sessions, min(self.sharers, 1))
         self.cap -= reservation
         self.reserved += reservation
         if claim.is_share:

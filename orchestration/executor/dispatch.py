@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import IntegrityError, connection, transaction
@@ -133,7 +133,7 @@ def _try(workspace_id: str, margin: int, moved: str) -> Cycle:
 
 
 def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[Decision]) -> None:
-    starts = [(decision, ids.session()) for decision in decisions if isinstance(decision, Start)]
+    starts = [_Started(decision) for decision in decisions if isinstance(decision, Start)]
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]
     if starts:
@@ -144,9 +144,9 @@ def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[D
         _take_locks(workspace_id, cycle_input, starts)
     if starts or blocks or parks:
         _move_entries(cycle_input, starts, blocks, parks)
-        entry_state.roll_up([*(start.entry.parent for start, _ in starts), *(block.entry.parent for block in blocks)])
+        entry_state.roll_up([*(started.entry.parent for started in starts), *(block.entry.parent for block in blocks)])
     if starts:
-        wake_ups.enqueue_sessions([(session, start.entry.attempts + 1, start.host) for start, session in starts])
+        wake_ups.enqueue_sessions([(claim.session, claim.attempt, claim.host) for started in starts for claim in started.claims])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
         titles = {entry.pk: entry.title for entry in Entry.objects.filter(pk__in=[b.entry.id for b in blocks]).only("content")}
@@ -166,58 +166,65 @@ def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[D
         completion.record_finished(workspace_id, before=completion.RUNNING)
 
 
-_Claims = Sequence[tuple[Start, str]]
+class _Claim(NamedTuple):
+    session: str
+    attempt: int
+    candidate: int
+    host: str
 
 
-def _raise_shares(workspace_id: str, starts: _Claims) -> None:
+class _Started:
+    """An entry that starts, with the claims of its sessions: one, or one for each candidate."""
+
+    def __init__(self, start: Start) -> None:
+        self.start, self.entry = start, start.entry
+        several = len(start.hosts) > 1
+        self.claims = [
+            _Claim(ids.session(), start.entry.attempts + n, n if several else 0, host)
+            for n, host in enumerate(start.hosts, start=1)
+        ]
+
+    @property
+    def reservation(self) -> int:
+        """Of all its sessions. Micro-USD."""
+        return self.start.reservation * len(self.claims)
+
+
+_Starts = Sequence[_Started]
+
+
+def _raise_shares(workspace_id: str, starts: _Starts) -> None:
     """A share follows what its entry reserves: it says who goes first, it is no limit."""
-    reservations = {s.entry.id: s.reservation for s, _ in starts if not s.entry.verify_only}
-    if any(not s.entry.own_budget and s.reservation > s.entry.headroom for s, _ in starts):
+    reservations = {s.entry.id: s.reservation for s in starts if not s.entry.verify_only}
+    if any(not s.entry.own_budget and s.reservation > s.entry.headroom for s in starts):
         funding.raise_shares(workspace_id, reservations)
 
 
-def _open_reservations(workspace_id: str, starts: _Claims) -> None:
+def _open_reservations(workspace_id: str, starts: _Starts) -> None:
     """A trigger adds the amounts to the accounts and the project, or refuses all of them."""
     reservations = [
-        {"entry": s.entry.id, "session": session, "amount": s.reservation} for s, session in starts if not s.entry.verify_only
+        {"entry": s.entry.id, "session": claim.session, "number": claim.candidate, "amount": s.start.reservation}
+        for s in starts
+        if not s.entry.verify_only
+        for claim in s.claims
     ]
     if reservations:
-        source = sql_dialect.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
+        source = sql_dialect.table("v", {"entry": "text", "session": "text", "number": "bigint", "amount": "bigint"})
         _execute(
-            f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state)
-            SELECT %s, v.entry, v.session, v.amount, 0, 'open' FROM {source}""",
+            f"""INSERT INTO budget_hold (project_id, account_id, session_ref, number, amount, drawn, state)
+            SELECT %s, v.entry, v.session, v.number, v.amount, 0, 'open' FROM {source}""",
             [workspace_id, sql_dialect.packed(reservations)],
         )
 
 
-_CLAIMED = ("work", "host_id", "agent_name", "effort", "choice", "is_plan", "credential", "model_family")
+_CLAIMED = ("candidate", "work", "host_id", "agent_name", "effort", "choice", "is_plan", "credential", "model_family")
 
 
-def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
+def _open_sessions(workspace_id: str, cycle_input: CycleInput, starts: _Starts) -> None:
     """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
-    source = sql_dialect.table(
-        "v",
-        {
-            name: {"attempt": "bigint", "is_plan": "boolean", "choice": "jsonb"}.get(name, "text")
-            for name in ("entry", "session", "attempt", *_CLAIMED)
-        },
-    )
-    claims = [
-        {
-            "entry": s.entry.id,
-            "session": id_,
-            "attempt": s.entry.attempts + 1,
-            "work": "verify" if s.entry.verify_only else "implement",
-            "host_id": s.host,
-            "agent_name": s.agent,
-            "effort": s.entry.effort,
-            "choice": _choice(cycle_input, s),
-            "is_plan": cycle_input.agents.of(s.agent).is_plan,
-            "credential": cycle_input.agents.of(s.agent).access.credential,
-            "model_family": cycle_input.agents.of(s.agent).access.family,
-        }
-        for s, id_ in starts
-    ]
+    types = {"attempt": "bigint", "candidate": "bigint", "is_plan": "boolean", "choice": "jsonb"}
+    source = sql_dialect.table("v", {name: types.get(name, "text") for name in ("entry", "session", "attempt", *_CLAIMED)})
+    claims = [_columns(cycle_input, started.start, claim) for started in starts for claim in started.claims]
     _execute(
         f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, {", ".join(_CLAIMED)}, version, hold_id, enqueued_at)
         SELECT v.session, %s, v.entry, v.attempt, {", ".join(f"v.{name}" for name in _CLAIMED)}, '{release.NUMBER}', h.id, {sql_dialect.now()}
@@ -243,26 +250,44 @@ def _choice(cycle_input: CycleInput, start: Start) -> dict[str, Any]:
     )
 
 
-def _record_fallbacks(workspace_id: str, starts: _Claims) -> None:
+def _columns(cycle_input: CycleInput, start: Start, claim: _Claim) -> dict[str, Any]:
+    entry, terms = start.entry, cycle_input.agents.of(start.agent)
+    return {
+        "entry": entry.id,
+        "session": claim.session,
+        "attempt": claim.attempt,
+        "candidate": claim.candidate,
+        "work": "verify" if entry.verify_only else "implement",
+        "host_id": claim.host,
+        "agent_name": start.agent,
+        "effort": entry.effort,
+        "choice": _choice(cycle_input, start),
+        "is_plan": terms.is_plan,
+        "credential": terms.access.credential,
+        "model_family": terms.access.family,
+    }
+
+
+def _record_fallbacks(workspace_id: str, starts: _Starts) -> None:
     Event.objects.bulk_create(
         activity.row(
             workspace_id,
-            events.AgentFellBack(entry=s.entry.id, agent=s.agent or DEFAULT, instead_of=s.entry.agent or DEFAULT),
+            events.AgentFellBack(entry=s.entry.id, agent=s.start.agent or DEFAULT, instead_of=s.entry.agent or DEFAULT),
             by=MUSTER,
             object_id=s.entry.id,
-            reason=s.instead,
+            reason=s.start.instead,
         )
-        for s, _ in starts
-        if s.agent != s.entry.agent
+        for s in starts
+        if s.start.agent != s.entry.agent
     )
 
 
-def _take_locks(workspace_id: str, cycle_input: CycleInput, starts: _Claims) -> None:
+def _take_locks(workspace_id: str, cycle_input: CycleInput, starts: _Starts) -> None:
     """Sorted, so that two transactions never deadlock. Locks kept from an entry's last round stay."""
     kept = set(cycle_input.locks)
-    for start, _ in starts:
-        kept |= _take_over(workspace_id, cycle_input, start)
-    to_lock = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
+    for started in starts:
+        kept |= _take_over(workspace_id, cycle_input, started.start)
+    to_lock = sorted((path, s.entry.id) for s in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
     if to_lock:
         source = sql_dialect.table("v", {"path": "text", "entry": "text"})
         _execute(
@@ -288,12 +313,18 @@ def _take_over(workspace_id: str, cycle_input: CycleInput, start: Start) -> set[
     return {(path, entry.id) for path in overlapping | covered}
 
 
-def _move_entries(cycle_input: CycleInput, starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
+def _move_entries(cycle_input: CycleInput, starts: _Starts, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
     """Started, blocked and parked entries in one statement. When an entry left `pending` meanwhile, the pass is repeated."""
     moves = [
         *(
-            {"id": s.entry.id, "status": "in_progress", "tries": 1, "host": s.host, "shared": _stays_shared(cycle_input, s)}
-            for s, _ in starts
+            {
+                "id": s.entry.id,
+                "status": "in_progress",
+                "tries": len(s.claims),
+                "host": s.start.hosts[0],
+                "shared": _stays_shared(cycle_input, s.start),
+            }
+            for s in starts
         ),
         *({"id": b.entry.id, "status": "blocked", "tries": 0, "code": b.why.code, "message": b.why.message} for b in blocks),
         *({"id": p.entry.id, "status": "pending", "tries": 0, "behind": p.behind} for p in parks),

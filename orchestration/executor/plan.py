@@ -24,7 +24,8 @@ class Waiting:
     `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
     first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
-    `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over.
+    `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over; `candidates`: how many work
+    on its next round at once.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Waiting:
     step: int = 1
     steps: int = 1
     step_reason: str = ""
+    candidates: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session with this reservation (micro-USD). `host`: where it runs; `agent`: with which agent of the config; `closed`: those that
-    do not take it."""
+    """Claim its sessions, each with this reservation (micro-USD). `hosts`: where each runs; `agent`: with which agent of the config; `closed`:
+    those that do not take it."""
 
     entry: Waiting
     reservation: int
-    host: str = ""
+    hosts: tuple[str, ...] = ("",)
     agent: str = ""
     closed: tuple[tuple[str, Trouble], ...] = ()
 
@@ -215,25 +217,27 @@ class Capacity:
         """The names of the agents that have sessions."""
         return {run.agent for run in self.running}
 
-    def take(self, entry: Waiting, reservation: int, agent: str) -> str:
-        """Returns the host of its session with this agent."""
-        self.free_slots -= 1
-        host = self.take_slot(entry)
+    def sessions(self, entry: Waiting) -> int:
+        """How many sessions the entry's next start opens: its candidates, as many as could ever work at once. One verification is enough."""
+        if entry.verify_only or entry.candidates <= 1:
+            return 1
+        fitting = placing.fitting(self.hosts, need(entry, self))
+        slots = sum(host.slots for host in fitting) if self.hosts else self.cycle_input.worker_slots
+        return max(min(entry.candidates, self.cycle_input.max_workers, slots), 1)
+
+    def take(self, entry: Waiting, reservation: int, agent: str) -> tuple[str, ...]:
+        """`reservation`: of all its sessions. Returns the hosts of its sessions with this agent."""
+        sessions = self.sessions(entry)
+        self.free_slots -= sessions
         if not entry.verify_only:
             self.cycle_budget.take(_claim(entry, self), reservation)
-        self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group, agent=agent))
+        chosen, self.hosts = placing.choose_several(self.hosts, need(entry, self), sessions)
+        self.running += [Running(entry.id, entry.parallelizable, entry.parallel_group, agent=agent)] * sessions
         if not entry.parallelizable:
             self.alone.append(self.running[-1])
         for path in entry.paths:
             self.locks.take(path, entry.id)
-        return host
-
-    def take_slot(self, entry: Waiting) -> str:
-        chosen = placing.choose(self.hosts, need(entry, self))
-        if chosen is None:
-            return ""
-        self.hosts = [replace(host, free=host.free - 1) if host is chosen else host for host in self.hosts]
-        return chosen.id
+        return tuple(host.id for host in chosen) or ("",) * sessions
 
 
 def plan(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Decision]:
@@ -259,7 +263,7 @@ def capacity_for(cycle_input: CycleInput, line: Sequence[Waiting]) -> Capacity:
         probe = Capacity(replace(cycle_input, headroom=plenty, plan_left=plenty, set_aside=0, caps=()))
         starts = [_decide(entry, probe) for entry in in_turn(cycle_input, line)]
         capacity.cycle_budget.share_among(
-            sum(isinstance(start, Start) and _shares_money(start.entry, capacity) for start in starts)
+            sum(len(start.hosts) for start in starts if isinstance(start, Start) and _shares_money(start.entry, capacity))
         )
     return capacity
 
@@ -273,9 +277,8 @@ def is_short(cycle_input: CycleInput, line: Sequence[Waiting]) -> bool:
     """True if there is too little money to fill every free slot with a round at its ceiling."""
     cycle_budget = _cycle_budget(cycle_input)
     paid = [entry for entry in line if entry.status == "pending" and not entry.verify_only][: cycle_input.free_slots]
-    most = sum(
-        min(entry.headroom, cycle_input.round_ceiling) if entry.own_budget else cycle_input.round_ceiling for entry in paid
-    )
+    ceilings = [(entry, cycle_input.round_ceiling * max(entry.candidates, 1)) for entry in paid]
+    most = sum(min(entry.headroom, ceiling) if entry.own_budget else ceiling for entry, ceiling in ceilings)
     return most > min([cycle_budget.cap, *(cycle_budget.spare for entry in paid if not entry.own_budget)])
 
 
@@ -306,7 +309,9 @@ def _cycle_budget(cycle_input: CycleInput) -> CycleBudget:
 
 
 def _claim(entry: Waiting, capacity: Capacity) -> Claim:
-    return Claim(entry.headroom, not entry.own_budget, _needed(entry, capacity), entry.attempts > entry.rounds_completed)
+    sessions = capacity.sessions(entry)
+    is_begun = entry.attempts > entry.rounds_completed and sessions == 1
+    return Claim(entry.headroom, not entry.own_budget, _needed(entry, capacity), is_begun, sessions)
 
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
@@ -334,7 +339,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _project_budget(entry, capacity)
     yield _files(entry, capacity)
     yield _parallel(entry, capacity)
-    yield _slot(capacity)
+    yield _slot(entry, capacity)
     yield _slot_of_host(entry, capacity)
 
 
@@ -348,7 +353,7 @@ def common(capacity: Capacity) -> list[Check]:
         _provider(no_entry, capacity),
         _integration(capacity),
         _project_budget(no_entry, capacity),
-        _slot(capacity),
+        _slot(no_entry, capacity),
     ]
     return [check for check in shared if check.common or check.passed]
 
@@ -366,7 +371,8 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
         return Block(entry, why)
-    if not entry.parallelizable and why.code == Reason.CONCURRENCY_LIMIT and capacity.draining_for is None:
+    waits_for_several = not entry.parallelizable or (capacity.running and capacity.sessions(entry) > 1)
+    if waits_for_several and why.code == Reason.CONCURRENCY_LIMIT and capacity.draining_for is None:
         capacity.draining_for = entry  # entries behind it wait, or it would never start
     return Wait(entry, why)
 
@@ -375,9 +381,11 @@ def take(entry: Waiting, capacity: Capacity) -> Start:
     """Give an entry its part of the capacity."""
     cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
     closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
-    ceiling = ceiling_of(agent, cycle_input)
-    reservation = 0 if entry.verify_only else capacity.cycle_budget.first_reservation(_claim(entry, capacity), ceiling=ceiling)
-    return Start(entry, reservation, capacity.take(entry, reservation, agent), agent, closed)
+    each, claim = 0, _claim(entry, capacity)
+    if not entry.verify_only:
+        ceiling = ceiling_of(agent, cycle_input) * claim.sessions
+        each = capacity.cycle_budget.first_reservation(claim, ceiling=ceiling) // claim.sessions
+    return Start(entry, each, capacity.take(entry, each * claim.sessions, agent), agent, closed)
 
 
 def ceiling_of(agent: str, cycle_input: CycleInput) -> int:
@@ -516,8 +524,11 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands are free; a verifying agent without money would end its session at once, again and again."""
-    return capacity.cycle_input.min_verify if entry.verify_only else max(capacity.cycle_input.min_round, 1)
+    """Verify commands are free; a verifying agent without money would end its session at once, again and again. Of candidates each has its
+    money, or none starts."""
+    if entry.verify_only:
+        return capacity.cycle_input.min_verify
+    return max(capacity.cycle_input.min_round, 1) * capacity.sessions(entry)
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
@@ -525,7 +536,7 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
     needed, left = _needed(entry, capacity), entry.headroom
     code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:
-        message = too_little(left, needed)
+        message = too_little(left, needed, sessions=capacity.sessions(entry))
         if left < needed <= left + entry.awaited:
             waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
@@ -595,9 +606,10 @@ def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
     return False
 
 
-def _slot(capacity: Capacity) -> Check:
-    """A worker of the workspace and a slot of a worker process are free. The observed number is that of the limit that is used up."""
-    cycle_input, own = capacity.cycle_input, len(capacity.running)
+def _slot(entry: Waiting, capacity: Capacity) -> Check:
+    """A worker of the workspace and a slot of a worker process are free, for each of its candidates. The observed number is that of the limit that
+    is used up."""
+    cycle_input, own, needed = capacity.cycle_input, len(capacity.running), capacity.sessions(entry)
     used, message = f"{own} of {cycle_input.max_workers} workers busy", "All workers are busy"
     here = own - cycle_input.away
     taken = here + cycle_input.busy_elsewhere
@@ -606,12 +618,19 @@ def _slot(capacity: Capacity) -> Check:
         message = f"No slot of a worker process is free: {here} taken by this workspace, {cycle_input.busy_elsewhere} by others"
     elif own < cycle_input.max_workers and capacity.free_slots <= 0:
         message = "Entries ahead of it take the free workers"
-    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
+    ahead, least = capacity.draining_for, "a free worker" if needed == 1 else f"{needed} free workers"
+    if capacity.free_slots > 0 and needed > capacity.free_slots:
+        message = f"Its {needed} candidates start at once: {capacity.free_slots} of {needed} workers are free"
+    elif ahead is not None and ahead.id != entry.id and capacity.sessions(ahead) > 1:
+        message = f"Entry #{ahead.seq}, whose {capacity.sessions(ahead)} candidates start at once, is next"
+        return Check(Reason.CONCURRENCY_LIMIT, False, used, least, message, ahead.id)
+    is_common = capacity.free_slots <= 0
+    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots >= needed, used, least, message, common=is_common)
 
 
 def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     hosts = capacity.hosts
-    if not hosts or placing.choose(hosts, need(entry, capacity)) is not None:
+    if not hosts or placing.choose_several(hosts, need(entry, capacity), capacity.sessions(entry))[0]:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
     names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity)))
     return Check(

@@ -82,6 +82,7 @@ _WAITING = {
     "group_name": 'e."group"',
     "step": "e.step",
     "step_reason": "e.step_reason",
+    "candidates": "e.next_candidates",
     "asked": f"coalesce((SELECT min(asked.id) {_ASKED.format(e='e')}), '')",
     "question": f"coalesce((SELECT substr(unanswered.text, 1, 400) {_UNANSWERED.format(e='e')} ORDER BY unanswered.id LIMIT 1), '')",
 }
@@ -349,21 +350,28 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
         row for row in rows if row["phase"] in reservations.GROWING and row["drawn"] > 0 and row["amount"] < config.round_ceiling
     ]
     usual = reservations.usual_cost(workspace_id, config) if growing else None
-    wants = {}
-    for row in growing:
-        if steps := reservations.growth(config.with_agent(row["agent_name"]), first=row["amount"], usual=usual):
-            wants[row["entry_id"]] = steps.wants(amount=row["amount"], drawn=row["drawn"])
-    return tuple(
-        Running(
-            row["entry_id"],
-            bool(row["parallelizable"]),
-            row["parallel_group"],
-            share_left=0 if row["own_budget"] else max(row["headroom"], 0),
-            wants=wants.get(row["entry_id"], 0),
-            agent=row["agent_name"],
+    wants = [_wants(row, config, usual) if row in growing else 0 for row in rows]
+    counted = set[str]()  # candidates share what is left of their entry's share
+    running = []
+    for row, wanted in zip(rows, wants, strict=True):
+        has_share = not row["own_budget"] and row["entry_id"] not in counted
+        counted.add(row["entry_id"])
+        running.append(
+            Running(
+                row["entry_id"],
+                bool(row["parallelizable"]),
+                row["parallel_group"],
+                share_left=max(row["headroom"], 0) if has_share else 0,
+                wants=wanted,
+                agent=row["agent_name"],
+            )
         )
-        for row in rows
-    )
+    return tuple(running)
+
+
+def _wants(row: dict[str, Any], config: configuration.Config, usual: int | None) -> int:
+    steps = reservations.growth(config.with_agent(row["agent_name"]), first=row["amount"], usual=usual)
+    return steps.wants(amount=row["amount"], drawn=row["drawn"]) if steps else 0
 
 
 def with_money(input_: CycleInput, workspace_id: str, entries: list[Waiting]) -> CycleInput:

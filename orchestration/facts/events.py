@@ -195,6 +195,12 @@ class SessionDoomed(
     pass
 
 
+class SessionNotChosen(
+    SessionEnded, verb="session.not_chosen", sentence="ended a candidate for {subject}: another one passed first"
+):
+    pass
+
+
 class SessionWithoutChange(
     SessionEnded, verb="session.no_change", sentence="ended the session on {subject}: its agent changed nothing"
 ):
@@ -208,6 +214,7 @@ SESSION_ENDED: dict[str, type[SessionEnded]] = {
         SessionFailed,
         SessionWithoutChange,
         SessionDoomed,
+        SessionNotChosen,
         SessionConflict,
         SessionCrashed,
         SessionTimedOut,

@@ -1,7 +1,7 @@
 """On which host an entry's next session runs. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ANY = frozenset[str]()
 
@@ -44,6 +44,18 @@ def choose(hosts: Sequence[Host], need: Need) -> Host | None:
     """The host that has the entry's work, if it has a free slot; else the one with the most free slots that fits."""
     free = [host for host in fitting(hosts, need) if host.free > 0]
     return max(free, key=lambda host: (host.id == need.host, host.free, host.name), default=None)
+
+
+def choose_several(hosts: Sequence[Host], need: Need, sessions: int) -> tuple[list[Host], list[Host]]:
+    """A host for each of so many sessions that start at once, and what is free then. None of them, where one would have no slot."""
+    chosen, left = list[Host](), list(hosts)
+    for _ in range(sessions):
+        host = choose(left, need)
+        if host is None:
+            return [], list(hosts)
+        chosen.append(host)
+        left = [replace(each, free=each.free - 1) if each is host else each for each in left]
+    return chosen, left
 
 
 def fitting(hosts: Iterable[Host], need: Need) -> list[Host]:

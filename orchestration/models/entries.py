@@ -140,6 +140,9 @@ class Entry(models.Model):
         max_length=63, blank=True, db_default="", default="", help_text="The agent of its step. Empty: the usual one."
     )
     next_effort = models.CharField(max_length=10, blank=True, db_default="", default="", help_text="Of its step.")
+    next_candidates = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="How many of its agents work on its next round at once. Of its step."
+    )
     group = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
     )

@@ -52,7 +52,7 @@ class Session(models.Model):
         """The result of a session. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its
         answer could not be used. no_change: its agent changed nothing. unavailable: the provider was. asked: its agent asked a question,
         and the entry waits for the answer. doomed: its agent made no
-        progress, and was ended early."""
+        progress, and was ended early. not_chosen: another candidate of its round passed first."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -67,6 +67,7 @@ class Session(models.Model):
         UNAVAILABLE = "unavailable"
         ASKED = "asked"
         DOOMED = "doomed"
+        NOT_CHOSEN = "not_chosen"
 
     class Doubt(models.TextChoices):
         """It reported far more than it had reserved. true, false: a person's answer (`sessions.spend_doubts`)."""
@@ -86,6 +87,9 @@ class Session(models.Model):
         Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="sessions"
     )
     attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
+    candidate = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Its number among several that work on one round of the entry. 0: it works alone."
+    )
     work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED, db_default=Status.CLAIMED)
     phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING, db_default=Phase.STARTING)
@@ -203,7 +207,9 @@ class Session(models.Model):
         base_manager_name = "of_any_role"
         constraints = [
             models.UniqueConstraint(
-                fields=["entry"], condition=Q(status__in=["claimed", "running"]), name="one_open_session_per_entry"
+                fields=["entry", "candidate"],
+                condition=Q(status__in=["claimed", "running"]),
+                name="one_open_session_per_candidate",
             ),
             models.UniqueConstraint(fields=["entry", "attempt"], name="one_session_per_attempt"),
             models.CheckConstraint(condition=~Q(status="ended") | ~Q(outcome=""), name="what_ended_has_an_outcome"),
@@ -235,12 +241,35 @@ class Session(models.Model):
 
     @property
     def owner_id(self) -> str:
-        """Its entry's id; of a run its own. Conversations and the homes of CLIs are kept under it, so that the next round continues them."""
+        """Its entry's id; of a run its own."""
         return self.pk if self.entry_id is None else self.entry_id
+
+    @property
+    def work_id(self) -> str:
+        """The name of its working copy. Conversations and the homes of CLIs are kept under it too, so that the next round continues them."""
+        return f"{self.owner_id}-{self.candidate}" if self.candidate else self.owner_id
+
+    @property
+    def branch(self) -> str:
+        """The branch of its work, in the workspace's repository."""
+        return f"{self.entry.branch}.candidate-{self.candidate}" if self.candidate else self.entry.branch
+
+    @property
+    def first_attempt(self) -> int:
+        """The attempt of the first candidate of its round: they were claimed together."""
+        return self.attempt - max(self.candidate - 1, 0)
+
+
+class Rounds(models.Manager["Round"]):
+    """The rounds that count: without those of candidates that were not chosen, or not yet."""
+
+    def get_queryset(self) -> models.QuerySet["Round"]:
+        return super().get_queryset().filter(is_set_aside=False)
 
 
 class Round(models.Model):
-    """One pass over an entry: implementation, then verification. Its cost is in `budget.RoundSpend` of the same number."""
+    """One pass over an entry: implementation, then verification. Its cost is in `budget.RoundSpend` of the same number, with that of all its
+    candidates."""
 
     class Verdict(models.TextChoices):
         OPEN = "open"
@@ -253,6 +282,10 @@ class Round(models.Model):
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="rounds")
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="rounds")
     number = models.PositiveIntegerField()
+    candidate = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="That of its session.")
+    is_set_aside = models.BooleanField(
+        default=False, db_default=False, help_text="A candidate's round that was not chosen, or not yet."
+    )
     verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.OPEN)
     score = models.FloatField(null=True, blank=True)
     improvement_score = models.FloatField(null=True, blank=True)
@@ -283,9 +316,13 @@ class Round(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    objects = Rounds()
+    of_any_candidate: "models.Manager[Round]" = models.Manager()
+
     class Meta:
+        base_manager_name = "of_any_candidate"
         constraints = [
-            models.UniqueConstraint(fields=["entry", "number"], name="one_round_per_number"),
+            models.UniqueConstraint(fields=["entry", "number", "candidate"], name="one_round_per_candidate"),
             models.CheckConstraint(condition=Q(improvement_score__range=(-1, 1)), name="an_improvement_is_a_share"),
         ]
         ordering = ["entry", "number"]
@@ -323,6 +360,7 @@ class Conversation(models.Model):
 
     entry = models.ForeignKey(Entry, null=True, on_delete=models.CASCADE, related_name="conversations")
     run = models.ForeignKey(Session, null=True, on_delete=models.CASCADE, related_name="conversations")
+    candidate = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Of the entry's round. 0: it has one agent.")
     role = models.CharField(max_length=12, choices=Role.choices)
     kind = models.CharField(max_length=30)
     thread_id = models.CharField(max_length=200)
@@ -331,7 +369,7 @@ class Conversation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["entry", "role", "kind"], name="one_conversation_per_role"),
+            models.UniqueConstraint(fields=["entry", "candidate", "role", "kind"], name="one_conversation_per_candidate"),
             models.UniqueConstraint(fields=["run", "role", "kind"], name="one_conversation_per_run"),
             models.CheckConstraint(
                 condition=Q(entry__isnull=False, run__isnull=True) | Q(entry__isnull=True, run__isnull=False),

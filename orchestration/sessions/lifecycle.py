@@ -22,7 +22,7 @@ from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
-from orchestration.sessions import rounds, spend_doubts, tracing
+from orchestration.sessions import candidates, rounds, spend_doubts, tracing
 from orchestration.sessions.ending import Ending, Verdict
 from orchestration.sessions.tracing import phase_history
 from workspaces import activity
@@ -33,8 +33,8 @@ from workspaces.models import Event
 from workspaces.people import tokens
 
 FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
-CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED)
-"""Ended by the provider, the host or a shutdown: what had not begun leaves no round."""
+CAUSED_OUTSIDE = (Session.Outcome.UNAVAILABLE, Session.Outcome.INTERRUPTED, Session.Outcome.NOT_CHOSEN)
+"""Ended by the provider, the host, a shutdown, or another candidate: what had not begun leaves no round."""
 
 
 class Superseded(Exception):
@@ -237,6 +237,8 @@ def conclude(session: Session, ending: Ending, *, expected: Session.Status = Ses
 def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Caller) -> bool:
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
+        if session.candidate:
+            ending = candidates.counted(session, ending)
         mine = Session.of_any_role.filter(pk=session.pk, attempt=session.attempt, status=expected)
         ended = mine.update(
             status=Session.Status.ENDED,
@@ -253,7 +255,7 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
         if not ended:
             return False
         ended_session = Session.of_any_role.only(
-            *("entry_id", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"),
+            *("entry_id", "attempt", "candidate", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"),
             *("workspace_id", "role", "agent_name", "credential", "model_family"),
         ).get(pk=session.pk)
         if session.hold_id:
@@ -293,15 +295,39 @@ def _end_run(session: Session, ending: Ending) -> events.RunEnded:
 
 def _end_round(session: Session, ended: Session, executor: Executor, ending: Ending) -> events.SessionEnded:
     """`ended`: the session as people left it."""
-    newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
-    if newest is not None and newest.session_id == session.pk and newest.verdict == Round.Verdict.OPEN:
-        rounds.close(newest, ending.verdict, findings=ending.findings)
+    opened = Round.of_any_candidate.filter(session=session, verdict=Round.Verdict.OPEN).order_by("-number").first()
+    if opened is not None:
+        rounds.close(opened, ending.verdict, findings=ending.findings)
         if ending.outcome in CAUSED_OUTSIDE:
-            rounds.drop_if_empty(newest)
-    following = _move_entry(ended, executor, ending, newest)
+            rounds.drop_if_empty(opened)
+    if session.candidate:
+        following = _end_candidate(session, ended, executor, ending)
+    else:
+        newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
+        following = _move_entry(ended, executor, ending, newest)
     return events.SESSION_ENDED[ending.outcome](
         entry=session.owner_id, round=session.round_number, entry_status=following.status, code=following.code
     )
+
+
+def _end_candidate(session: Session, ended: Session, executor: Executor, ending: Ending) -> transitions.Next:
+    """Move the entry where this end decides what its candidates have made of the round."""
+    choice = candidates.choose(session, ending)
+    if ending.trouble is not None and (choice is None or choice.ending is not ending):
+        circuit_breaker.provider_unavailable(executor, ended, ending.trouble)
+    if choice is None:
+        return transitions.LANDING  # it stays in progress: others are at work on it, or one of them waits for its landing
+    if choice.session.pk != session.pk:
+        ended = choice.session
+    asked = list(candidates.together(session).values_list("stop_for_good", "stop_wanted_by", "hold_after_by"))
+    ended.stop_for_good = all(for_good for for_good, _, _ in asked)
+    ended.hold_after_by = next((by for _, _, by in asked if by), "")
+    newest = choice.round or Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
+    following = _move_entry(ended, executor, choice.ending, newest)
+    if choice.ending.outcome == Session.Outcome.PASSED:
+        for other in candidates.ask_others_to_end(session):
+            conclude(other, Ending(Session.Outcome.NOT_CHOSEN), expected=Session.Status.CLAIMED)
+    return following
 
 
 def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Round | None) -> transitions.Next:
@@ -395,7 +421,7 @@ def _counted(ending: Ending) -> dict[str, Any]:
 def _failures(entry: Entry) -> tuple[int, int]:
     """The entry's failures that count, and how many of them are lost workers. One that was lost before another session ended otherwise counts no
     more: such an entry kills no workers."""
-    ended = Session.objects.filter(entry=entry, status=Session.Status.ENDED)
+    ended = Session.objects.filter(entry=entry, status=Session.Status.ENDED).exclude(rounds__is_set_aside=True)
     stayed = ended.exclude(outcome__in=FAILURES).aggregate(last=Max("attempt"))["last"] or 0
     failed = ended.filter(outcome__in=FAILURES).order_by("-attempt").values_list("attempt", "outcome")[: entry.crashes]
     counted = [outcome for attempt, outcome in failed if outcome != Session.Outcome.LOST or attempt > stayed]
@@ -406,6 +432,7 @@ def _conflicts_in_a_row(entry: Entry) -> int:
     """Count the entry's newest sessions in a row that ended in a merge conflict, up to 5."""
     newest = (
         Session.objects.filter(entry=entry, status=Session.Status.ENDED)
+        .exclude(rounds__is_set_aside=True)
         .order_by("-attempt")
         .values_list("outcome", flat=True)[:5]
     )

@@ -124,7 +124,7 @@ def book(session: Session, usage: Usage, category: Category, *, role: str, at: d
 def _key(session: Session, usage: Usage, role: str) -> str:
     """Agents in different roles of one session each number their events from the start."""
     if usage.of_thread:
-        return f"{session.owner_id}:{usage.id}"[:200]
+        return f"{session.work_id}:{usage.id}"[:200]
     prefix = "" if role == "implement" else f"{role}:"
     return f"{session.pk}:{session.attempt}:{prefix}{usage.id}"[:200]
 

@@ -27,13 +27,35 @@ class Passed:
 
 @transaction.atomic
 def begin(session: Session, *, base_commit: str, sandbox: str = "") -> Round:
-    """Open the next round of the session's entry. `sandbox`: how its processes are confined, in a sentence."""
-    newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
-    round_ = Round.objects.create(
-        entry_id=session.owner_id, session=session, number=newest + 1, base_commit=base_commit, sandbox=sandbox[:300]
+    """Open the next round of the session's entry, or, for a candidate, that which another one has opened. `sandbox`: how its processes are
+    confined, in a sentence."""
+    round_ = Round.of_any_candidate.create(
+        entry_id=session.owner_id,
+        session=session,
+        number=_number(session),
+        candidate=session.candidate,
+        is_set_aside=bool(session.candidate),
+        base_commit=base_commit,
+        sandbox=sandbox[:300],
     )
     RoundSpend.objects.bulk_create([RoundSpend(account_id=session.owner_id, number=round_.number)], ignore_conflicts=True)
     return round_
+
+
+def _number(session: Session) -> int:
+    everything = Round.of_any_candidate.filter(entry_id=session.entry_id)
+    if session.candidate:
+        Entry.objects.select_for_update().get(pk=session.entry_id)  # two of them at once
+        if (opened := everything.filter(session__in=together(session)).first()) is not None:
+            return opened.number
+    return (everything.aggregate(newest=Max("number"))["newest"] or 0) + 1
+
+
+def together(session: Session) -> QuerySet[Session]:
+    """The sessions that were claimed with this candidate, itself among them."""
+    return Session.objects.filter(
+        entry_id=session.entry_id, candidate__gt=0, attempt=F("candidate") + (session.first_attempt - 1)
+    )
 
 
 @transaction.atomic
@@ -52,11 +74,9 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         opened.improvement_score = _improvement(opened, verdict)
         opened.findings = [*findings, *verdict.findings]
         opened.checks, opened.is_unproven = verdict.checks, verdict.is_unproven
-        RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
-            improvement_score=opened.improvement_score
-        )
-        _keep_best(opened.entry_id, verdict.score)
-    Round.objects.filter(pk=opened.pk, verdict=Round.Verdict.OPEN).update(
+        if not opened.candidate:
+            count(opened)
+    Round.of_any_candidate.filter(pk=opened.pk, verdict=Round.Verdict.OPEN).update(
         verdict=opened.verdict,
         score=opened.score,
         improvement_score=opened.improvement_score,
@@ -69,6 +89,16 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         diffstat=opened.diffstat,
         ended_at=Now(),
     )
+
+
+def count(closed: Round) -> None:
+    """Let a round's score and its gain be its entry's, if it has any."""
+    if closed.score is None:
+        return
+    spend = RoundSpend.objects.filter(account_id=closed.entry_id, number=closed.number)
+    spend.update(improvement_score=closed.improvement_score)
+    better = Q(score__isnull=True) | Q(score__lt=closed.score)
+    Entry.objects.filter(better, pk=closed.entry_id).update(score=closed.score)
 
 
 def _improvement(opened: Round, verdict: Verdict) -> float:
@@ -87,19 +117,19 @@ def _best_gain(opened: Round, base_score: float) -> float:
 def record_work(opened: Round, findings: Sequence[str]) -> None:
     """Save the commit and the findings against it before verification, so that an interrupted verification does not repeat the work."""
     opened.findings = list(findings)
-    Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
+    Round.of_any_candidate.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
 
 
 def record_agent_done(opened: Round, summary: str, *, ended_early: str = "") -> None:
     """The agent ended well, or Muster has ended it early: whatever happens to the session from now on, its work is not paid again."""
     opened.ended_early = ended_early
-    Round.objects.filter(pk=opened.pk).update(agent_done=True, summary=summary, ended_early=ended_early)
+    Round.of_any_candidate.filter(pk=opened.pk).update(agent_done=True, summary=summary, ended_early=ended_early)
 
 
 def is_work_done(session: Session, *, is_here: bool = True) -> bool:
     """True if the agent's work is complete and without findings: only its review, its verification or the merge is missing. `is_here`: its
     host is this one; no other host has what a host that is away did not commit."""
-    newest = Round.objects.filter(session=session).order_by("-number").first()
+    newest = Round.of_any_candidate.filter(session=session).order_by("-number").first()
     if newest is None or not (is_here or newest.commit):
         return False
     if newest.verdict == Round.Verdict.PASSED:
@@ -125,7 +155,7 @@ def continue_from_unfinished(opened: Round) -> bool:
 
 def load_verdict(session: Session) -> Verdict | None:
     """The session's verdict; None without one."""
-    closed = Round.objects.filter(session=session, verdict__in=JUDGED).first()
+    closed = Round.of_any_candidate.filter(session=session, verdict__in=JUDGED).first()
     return verdict_of(closed) if closed is not None else None
 
 
@@ -150,8 +180,9 @@ def drop_if_empty(opened: Round) -> None:
     spent = RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number)
     is_kept = opened.agent_done or (opened.commit and opened.commit != opened.base_commit)
     if not is_kept and spent.filter(cost=0).exists():
-        Round.objects.filter(pk=opened.pk).delete()
-        spent.delete()
+        Round.of_any_candidate.filter(pk=opened.pk).delete()
+        if not Round.of_any_candidate.filter(entry_id=opened.entry_id, number=opened.number).exists():
+            spent.delete()
 
 
 def improvements(entry: Entry) -> list[float]:
@@ -184,9 +215,3 @@ def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
     """Findings of earlier rounds for the next prompt: (number, findings), newest first, from at most three rounds."""
     newest = Round.objects.filter(entry=entry).exclude(verdict=Round.Verdict.OPEN).order_by("-number")[:3]
     return [(round_.number, round_.findings) for round_ in newest if round_.findings]
-
-
-def _keep_best(entry_id: str, score: float) -> None:
-    """An entry's score is the best of its rounds."""
-    better = Q(score__isnull=True) | Q(score__lt=score)
-    Entry.objects.filter(better, pk=entry_id).update(score=score)

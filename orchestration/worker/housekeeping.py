@@ -16,8 +16,10 @@ from orchestration.git.clones.safety.records import RECORDS, Record
 from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Session
+from orchestration.repositories import local_repository
 from orchestration.sessions import conversations, sandbox
 from orchestration.sessions.folders import session_dir
+from orchestration.worker.preparing import candidate_places
 from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ def run_hourly() -> None:
         _done_at = time.monotonic()
         remove_old_folders()
         remove_landed()
+        forget_candidates()
         index_stores()
 
 
@@ -47,12 +50,13 @@ def remove_old_folders() -> int:
             sandbox.remove_scratch(folder)
             removed += 1
     for folder in _old_folders(settings.DATA_DIR / "homes", oldest):
-        if not open_sessions.filter(Q(entry_id=folder.name) | Q(pk=folder.name)).exists():
+        owner = folder.name.partition("-")[0]
+        if not open_sessions.filter(Q(entry_id=owner) | Q(pk=owner)).exists():
             conversations.forget(folder.name)
             sandbox.remove_scratch(folder)
             removed += 1
     for folder in _old_folders(session_dir.worktrees() / RECORDS, oldest):
-        if _is_of_nothing(folder) and not open_sessions.filter(entry_id=folder.name).exists():
+        if _is_of_nothing(folder) and not open_sessions.filter(entry_id=folder.name.partition("-")[0]).exists():
             sandbox.remove_scratch(folder)
             removed += 1
     in_use = Workspace.objects.filter(deleted_at__isnull=True)
@@ -68,11 +72,23 @@ def remove_old_folders() -> int:
 def remove_landed() -> None:
     """Working copies of entries that are done: a lander removes those on its own host alone."""
     names = working_copies.names_in(session_dir.worktrees(), "entry_*")
-    for entry in Entry.objects.filter(pk__in=names, status=Entry.Status.DONE).select_related("workspace"):
+    ids = {name.partition("-")[0] for name in names}
+    for entry in Entry.objects.filter(pk__in=ids, status=Entry.Status.DONE).select_related("workspace"):
         try:
             session_dir.working_copy(entry).discard()
+            candidate_places.tidy(entry)
         except GitError as problem:
             log.warning("worktree.not_removed", entry=entry.pk, error=str(problem)[-200:])
+
+
+def forget_candidates() -> None:
+    """The work of candidates that were not chosen, of the workspaces on this host."""
+    for workspace in Workspace.objects.filter(deleted_at__isnull=True):
+        try:
+            if (repo := local_repository.path(workspace)).is_dir():
+                candidate_places.forget_old(repo)
+        except (GitError, OSError) as problem:
+            log.warning("candidates.not_removed", workspace=workspace.pk, error=str(problem)[-200:])
 
 
 def _is_of_nothing(record: Path) -> bool:

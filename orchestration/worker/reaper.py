@@ -164,13 +164,13 @@ def _is_proven_dead(session: Session) -> bool:
 
 
 def _commit_work(session: Session) -> None:
-    copy = session_dir.working_copy(session.entry)
+    copy = session_dir.of_session(session)
     try:
         if not copy.exists():
             return
         copy.commit(f"{session.entry.title}\n\nRecovered from session {session.pk}")
         if session.work == Entry.Work.IMPLEMENT:
-            Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=copy.export())
+            Round.of_any_candidate.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=copy.export())
         sharing.publish(session)
     except Superseded:
         log.warning("session.superseded", session=session.pk)

@@ -65,7 +65,7 @@ def trouble_behind(session: Session, *, by_git: bool) -> tuple[str, bool]:
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
     trouble = _look(executor, after_failure=by_git) if local_repository.is_home(executor.workspace) else None
     if trouble is None and by_git and not session.is_run:
-        trouble = health.checked_out(local_repository.path(executor.workspace), session.entry.branch, own=session_dir.worktrees())
+        trouble = health.checked_out(local_repository.path(executor.workspace), session.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)
         return trouble.message, True

@@ -30,7 +30,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import availability, endings, host_faults, reaper, repository_watch
 from orchestration.worker.endings import Facts, Fault, SessionOver, Surroundings
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.preparing import newest_commit, sharing, stacked_start, workbench
+from orchestration.worker.preparing import candidate_places, newest_commit, sharing, stacked_start, workbench
 from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.runs import asking
 from orchestration.worker.steps import given_tests, implementing, protected_files, reviewing, verifying, work
@@ -95,6 +95,7 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
     if ending.outcome == Outcome.CRASHED:
         ending = endings.blame(ending, fault, _surroundings(session, ending, fault), is_done=_is_done(session))
     sessions.conclude(session, ending)
+    candidate_places.adopt(session)
     sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
 
 
@@ -157,12 +158,13 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     sharing.claim(session, start)
     if (ending := newest_commit.have(session, bench.repo, start)) is not None:
         return ending
+    candidate_places.begin(session)
     earlier = _earlier_pass(session, bench.repo)
     if earlier and history.contains(bench.repo, start, earlier.commit):
         if done := newest_work.proof(entry.pk, bench.repo, start):
             return _landed_before(session, earlier.commit, earlier.verdict, done)
         earlier = None  # it was verified without the work of an earlier round
-    copy = session_dir.working_copy(entry, bench.sandboxes.wrap)
+    copy = session_dir.of_session(session, bench.sandboxes.wrap)
     is_new = earlier is None and session.work == Entry.Work.IMPLEMENT
     worktree = copy.prepare(config.integration_branch, start=start, leave_conflicts=is_new)
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=bench.mask)
@@ -282,7 +284,7 @@ def _queue_landing(session: Session, bench: SessionBench, commit: str, verdict: 
 
 def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:
     """The integration branch contains the work already, or there was nothing to do."""
-    session_dir.working_copy(session.entry).discard()
+    session_dir.of_session(session).discard()
     return endings.after(endings.landed(commit, verdict, done))
 
 

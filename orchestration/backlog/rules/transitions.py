@@ -140,6 +140,7 @@ def _without_money(facts: Facts) -> Next:
     return Next("blocked", Reason.BUDGET_EXCEEDED, too_little(left, needed))
 
 
-def too_little(left: int, needed: int) -> str:
-    """The sentence about an entry whose own budget does not pay another round. Micro-USD."""
-    return f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+def too_little(left: int, needed: int, *, sessions: int = 1) -> str:
+    """The sentence about an entry whose own budget does not pay another round, on which so many `sessions` work. Micro-USD."""
+    whose = "a round" if sessions == 1 else f"a round of {sessions} candidates"
+    return f"{exact_usd(max(left, 0))} of its budget is left, {whose} needs {exact_usd(needed)}: raise the entry's budget"

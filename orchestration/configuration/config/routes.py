@@ -11,16 +11,22 @@ from orchestration.configuration.config.agents import DEFAULT, AgentChoice, Effo
 from orchestration.configuration.config.fields import Part
 
 MAX_STEPS = 10
-_STEP = re.compile(r"(?P<agent>[A-Za-z0-9][A-Za-z0-9._-]*)(?: +(?P<effort>low|medium|high))?(?: +x?(?P<rounds>[1-9]\d{0,3}))?")
+MAX_CANDIDATES = 8
+_STEP = re.compile(
+    r"(?P<agent>[A-Za-z0-9][A-Za-z0-9._-]*)(?: +(?P<effort>low|medium|high))?(?: +(?P<rounds>[1-9]\d{0,3}))?"
+    r"(?: +best +of +(?P<candidates>[1-9]))?"
+)
+_NUMBERS = ("rounds", "candidates")
 
 
 class Step(Part):
     """An agent that works on an entry for so many failed `rounds`, then the next step does. The last step goes on to the end. `effort`: instead
-    of its agent's own."""
+    of its agent's own. `candidates`: so many sessions of the agent work on each round at once, and the best of their work is kept."""
 
     agent: AgentChoice = DEFAULT
     effort: Effort | None = None
     rounds: Annotated[int, Field(ge=1, le=1000)] = 1
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 1
 
 
 def parsed(value: Any) -> Any:
@@ -34,9 +40,10 @@ def parsed(value: Any) -> Any:
         match = _STEP.fullmatch(part.strip())
         if match is None:
             raise ValueError(
-                f"step {n}, {part.strip()[:60]!r}, is no step: write the agent, its effort, its rounds, as in cheap 2 > strong high"
+                f"step {n}, {part.strip()[:60]!r}, is no step: write the agent, its effort, its rounds, its candidates, "
+                "as in cheap 2 > strong high best of 3"
             )
-        steps.append({name: int(text) if name == "rounds" else text for name, text in match.groupdict().items() if text})
+        steps.append({name: int(text) if name in _NUMBERS else text for name, text in match.groupdict().items() if text})
     return steps
 
 
@@ -65,7 +72,10 @@ class Routes(NamedTuple):
 
 def written(steps: Sequence[Step]) -> str:
     """A route as people write it."""
-    return " > ".join(
-        " ".join(part for part in (step.agent, step.effort or "", str(step.rounds) if step.rounds > 1 else "") if part)
-        for step in steps
-    )
+    return " > ".join(map(_written, steps))
+
+
+def _written(step: Step) -> str:
+    rounds = str(step.rounds) if step.rounds > 1 else ""
+    candidates = f"best of {step.candidates}" if step.candidates > 1 else ""
+    return " ".join(part for part in (step.agent, step.effort or "", rounds, candidates) if part)

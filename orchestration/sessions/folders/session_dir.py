@@ -114,23 +114,29 @@ def store(workspace_id: str, repo: Path) -> Store:
     return Store(settings.DATA_DIR / "stores" / workspace_id, repo)
 
 
-def home(owner_id: str, kind: str, role: str) -> Path:
-    """The folder for a CLI's state for one entry or run. It outlives the session, so that the next round can resume its conversation."""
-    folder = settings.DATA_DIR / "homes" / owner_id / (kind if role == "implement" else f"{kind}-{role}")
+def of_session(session: Session, wrap: Wrap = bare) -> WorkingCopy:
+    """The working copy in which a session works: its entry's, or its own where it is one of several candidates."""
+    own = local_repository.path(session.workspace)
+    return WorkingCopy(store(session.workspace_id, own), worktrees(), session.work_id, session.branch, wrap)
+
+
+def home(work_id: str, kind: str, role: str) -> Path:
+    """The folder for a CLI's state for one entry, candidate, or run. It outlives the session, so that the next round can resume its conversation."""
+    folder = settings.DATA_DIR / "homes" / work_id / (kind if role == "implement" else f"{kind}-{role}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.utime(folder.parent)  # housekeeping removes by this time
     return folder
 
 
-def private_home(entry_id: str) -> Path:
+def private_home(work_id: str) -> Path:
     """The folder for HOME and /tmp of an entry's own sandbox: what its setup installs at home stays for its next rounds."""
-    return settings.DATA_DIR / "homes" / entry_id / "private"
+    return settings.DATA_DIR / "homes" / work_id / "private"
 
 
-def setup_home(entry_id: str) -> str:
+def setup_home(work_id: str) -> str:
     """The name of the entry's private home, new with it: what setup installed at home is gone with an old home, and was never in one that was
     made after a setup outside of a sandbox."""
-    folder = private_home(entry_id)
+    folder = private_home(work_id)
     try:
         return (folder / "name").read_text()
     except FileNotFoundError:

@@ -122,7 +122,7 @@ def _phases(session: Session, root: Span) -> Iterator[Span]:
 def _checks(session: Session, phases: list[Span]) -> Iterator[Span]:
     """The checks of the round, one after the other from the start of its last verification: only their durations are stored."""
     verification = next((span for span in reversed(phases) if span.name == Session.Phase.VERIFICATION), None)
-    round_row = Round.objects.filter(session=session).order_by("-number").first()
+    round_row = Round.of_any_candidate.filter(session=session).order_by("-number").first()
     if verification is None or round_row is None:
         return
     start = verification.start

@@ -58,7 +58,7 @@ class ProgressWatch:
     def _begin(self) -> None:
         before = rounds.newest_judged(self._session.owner_id)
         self._key = f"warning after round {before.number if before else 0}"
-        self._warning = progress_warnings.known(self._session.owner_id, self._key)
+        self._warning = progress_warnings.known(self._session.work_id, self._key)
         findings: Sequence[str] = before.findings if before is not None else ()
         self._files = file_state.look(self._folder)
         self._watch = RoundWatch(failing_names(findings), receives=self._receives, was_warned=self._warning is not None)

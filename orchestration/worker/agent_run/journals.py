@@ -113,14 +113,14 @@ def _present(config: Config, role: Role) -> Agent | None:
 def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory: SessionDir) -> Task:
     """The task for a reader of a dead process's files. Without token and secrets: their seal may be broken by now."""
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
-    kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
+    home = session_dir.home(session.work_id, agent.kind, role) if traits.has_home else None
+    kept_thread = conversations.find(session.work_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,
         prompt="",
         prompt_file=directory.prompt_for(role),
-        cwd=Path((kept_thread[1].get("cwd") if kept_thread else None) or session_dir.worktrees() / session.owner_id),
+        cwd=Path((kept_thread[1].get("cwd") if kept_thread else None) or session_dir.worktrees() / session.work_id),
         home=home or directory.folder,
         env=session_dir.environment(session, directory, phase=PHASES[role], extra=agent.env, home=home),
         session_id=session.pk,

@@ -143,7 +143,7 @@ def _keep(session: Session, task: Task, launch: Launch, writer: log_chunks.Write
     if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
         writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
     if launch.thread is not None:
-        conversations.keep(session.owner_id, task.role, task.agent.kind, launch.thread.id, launch.thread.totals)
+        conversations.keep(session.work_id, task.role, task.agent.kind, launch.thread.id, launch.thread.totals)
 
 
 def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
@@ -213,7 +213,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     if failure is None and ended.cause == "start_failed":
         failure = Failure("cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
-        conversations.forget(session.owner_id, role=task.role, kind=task.agent.kind)
+        conversations.forget(session.work_id, role=task.role, kind=task.agent.kind)
     return AgentRun(
         ended=ended,
         reason=reason,
@@ -243,7 +243,7 @@ def _telemetry_endpoint(
     """The URL to which a CLI sends telemetry and its hooks; empty for a plain command."""
     if not agents.for_kind(agent.kind).TRAITS.binary:
         return nullcontext("")
-    home = session_dir.home(session.owner_id, agent.kind, role)
+    home = session_dir.home(session.work_id, agent.kind, role)
     return telemetry_endpoint.serving(
         on_record=on_record,
         may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home),
@@ -268,13 +268,13 @@ def _task(
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.owner_id, agent.kind, role) if traits.has_home else None
+    home = session_dir.home(session.work_id, agent.kind, role) if traits.has_home else None
     if home is not None:
         arrange = session_dir.link_logins if _logins(agent, extra) else session_dir.unlink_logins
         arrange(home, traits.logins)
     if home is not None and role == "implement":
         session_dir.show_programs(home)
-    kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
+    kept_thread = conversations.find(session.work_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,

@@ -310,6 +310,6 @@ class UsageListener:
         thread = self._reader.thread
         if thread is None or thread == self._kept_thread:
             return
-        owner, role, kind = self._session.owner_id, self._task.role, self._task.agent.kind
+        owner, role, kind = self._session.work_id, self._task.role, self._task.agent.kind
         if supervise.try_database(lambda: conversations.keep(owner, role, kind, thread.id, thread.totals)):
             self._kept_thread = thread

@@ -28,6 +28,7 @@ from orchestration.worker.lander import (
 )
 from orchestration.worker.lander.lease import Halted, Lease
 from orchestration.worker.lander.refusals import Refusal
+from orchestration.worker.preparing import candidate_places
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,8 @@ def work(lease: Lease) -> None:
         checkouts.discard(lease.bench.repo, lease.bench.copies / left)
     refs.fetch(lease)
     swap.recover(lease)
-    _remove_worktrees(lease, working_copies.names_in(lease.bench.copies, "entry_*"))  # left by landers that were killed
+    names = working_copies.names_in(lease.bench.copies, "entry_*")
+    _remove_worktrees(lease, [name.partition("-")[0] for name in names])  # left by landers that were killed
     try:
         while _step(lease) and _is_more(lease):
             if branch.others_wait(lease.workspace_id):
@@ -266,6 +268,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
     for entry in Entry.objects.filter(pk__in=landed.values("entry"), status=Entry.Status.DONE).select_related("workspace"):
         try:
             session_dir.working_copy(entry).discard()
+            candidate_places.tidy(entry)
         except GitError as problem:
             log.warning("worktree.not_removed", entry=entry.pk, error=str(problem)[-200:])
 

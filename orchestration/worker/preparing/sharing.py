@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from orchestration.backlog import newest_work
 from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -32,6 +33,11 @@ def claim(session: Session, start: str) -> None:
     if (authority := local_repository.authority_of(session.workspace)) is None or session.entry is None:
         return
     local_repository.ensure(session.workspace)
+    if session.candidate:  # the chosen one alone will have work for the others
+        newest = newest_work.of(session.entry.pk)
+        if newest is not None and newest.has_diff:
+            local_repository.bring(session.workspace, newest.round.commit, claims.ref_of(session.entry.pk))
+        return
     try:
         entry = session.entry
         claims.claim(authority, entry.pk, entry.branch, attempt=session.attempt, start=start, is_shared=entry.is_shared)
@@ -41,13 +47,19 @@ def claim(session: Session, start: str) -> None:
 
 def publish(session: Session) -> None:
     """Let the other hosts have the work so far. What cannot be published stays on this host, and its next session runs here. Raises
-    Superseded where a newer attempt claimed it."""
-    if (authority := local_repository.authority_of(session.workspace)) is None or session.entry is None:
+    Superseded where a newer attempt claimed it. A candidate's work is published once it is chosen."""
+    if session.entry is not None and not session.candidate:
+        publish_entry(session.workspace, session.entry)
+
+
+def publish_entry(workspace: Workspace, entry: Entry) -> None:
+    """Let the other hosts have what is on the entry's branch. Raises Superseded where a newer attempt claimed it."""
+    if (authority := local_repository.authority_of(workspace)) is None:
         return
-    is_shared = _publish(authority, session.entry)
-    if session.entry.is_shared != is_shared:
-        Entry.objects.filter(pk=session.entry.pk).update(is_shared=is_shared)
-        session.entry.is_shared = is_shared
+    is_shared = _publish(authority, entry)
+    if entry.is_shared != is_shared or not is_shared:
+        Entry.objects.filter(pk=entry.pk).update(is_shared=is_shared)
+        entry.is_shared = is_shared
 
 
 def share_asked(*, but: Collection[str]) -> None:
@@ -60,7 +72,8 @@ def share_asked(*, but: Collection[str]) -> None:
         authority, entry = local_repository.authority_of(landing.workspace), landing.entry
         if authority is None or entry is None or not history.has(authority.repo, landing.commit):
             continue
-        with suppress(Superseded):
+        with suppress(Superseded, GitError):
+            claims.follow(authority.repo, entry.pk, entry.branch, landing.commit)  # a chosen candidate's may not be on it yet
             if _publish(authority, entry):
                 Entry.objects.filter(pk=entry.pk).update(is_shared=True, host_away_at=None)
                 queue.has_come([landing])

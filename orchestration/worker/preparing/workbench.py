@@ -42,9 +42,9 @@ class Workbench:
 @dataclass(frozen=True, kw_only=True)
 class SessionBench(Workbench):
     """`directory`: of the session's own files. `private_home`: of its entry's own sandbox. `traits`: of its agent. `file_bytes`: larger files are not
-    committed. `entry_id`: empty for a run."""
+    committed. `work_id`: of its working copy; empty for a run."""
 
-    entry_id: str
+    work_id: str
     private_home: Path
     file_bytes: int
     sandboxes: Sandboxes
@@ -53,7 +53,7 @@ class SessionBench(Workbench):
 
     def scratch(self, working_copy: Path, role: str = "") -> Path:
         """The folder for a sandbox's private HOME and /tmp. The entry's own is kept with its working copy; what judges shares nothing with it."""
-        if working_copy.name == self.entry_id:
+        if working_copy.name == self.work_id:
             return self.private_home
         return self.directory.private / (f"{working_copy.name}-{role}" if role else working_copy.name)
 
@@ -85,8 +85,8 @@ def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
     mask = masking.hide(_mask(workspace, config))
     return SessionBench(
         **_common(workspace, config, mask),
-        entry_id=session.entry_id or "",
-        private_home=session_dir.private_home(session.owner_id),
+        work_id="" if session.is_run else session.work_id,
+        private_home=session_dir.private_home(session.work_id),
         file_bytes=config.limits.file_bytes,
         sandboxes=sandbox.for_workspace(config, workspace, place=place, programs=agents.binaries(config)),
         directory=session_dir.for_session(session.pk),

@@ -27,9 +27,9 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
     """Run the agent until it is done with its task and with what people say. `task`: the whole prompt, by a template that need not say how to ask. `starts_anew`: it must see that even where
     it goes on after an answer."""
     session, task = context.session, task + HOW_TO_ASK
-    mail = delivery.waiting(context.entry.pk) if session.has_mail else Mail()
+    mail = delivery.waiting(context.entry.pk, context.round) if session.has_mail else Mail()
     text = GO_ON if mail.answers and not starts_anew and _goes_on(context) else task
-    Round.objects.filter(pk=context.round.pk).update(prompt=mail.before(text))
+    Round.of_any_candidate.filter(pk=context.round.pk).update(prompt=mail.before(text))
     context.progress_watch = _watched(context)
     agent_run = _run_agent(context, text, mail)
     failure = agent_run.failure
@@ -56,7 +56,7 @@ def _watched(context: RoundContext) -> ProgressWatch | None:
 def _goes_on(context: RoundContext) -> bool:
     """True if the agent's next process continues its conversation: it knows its task then."""
     bench = context.bench
-    return bench.traits.resumes and conversations.find(context.entry.pk, "implement", bench.config.agent.kind) is not None
+    return bench.traits.resumes and conversations.find(context.session.work_id, "implement", bench.config.agent.kind) is not None
 
 
 def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:

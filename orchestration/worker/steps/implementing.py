@@ -29,7 +29,7 @@ def implement(context: RoundContext) -> list[str]:
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy, worktree = context.copy, context.worktree
-    home = session_dir.setup_home(context.entry.pk) if context.bench.sandboxes.decision.confined else "none"
+    home = session_dir.setup_home(context.session.work_id) if context.bench.sandboxes.decision.confined else "none"
     with copy.setting_up(home) as is_due:
         if is_due:
             SessionRunner(context).set_up_or_end(worktree.path)
@@ -106,7 +106,7 @@ def _commit(context: RoundContext) -> list[str]:
     opened.commit = committed.sha
     sharing.publish(context.session)
     opened.diffstat = changes.diffstat(context.bench.repo, context.worktree.base_sha, opened.commit)
-    Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
+    Round.of_any_candidate.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
     return list(committed.findings)
 
 

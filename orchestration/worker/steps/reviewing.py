@@ -147,4 +147,4 @@ def _unpaid(reason: str) -> Facts:
 
 def _record_review(context: RoundContext, review: dict[str, Any]) -> None:
     context.round.review = review
-    Round.objects.filter(pk=context.round.pk).update(review=review)
+    Round.of_any_candidate.filter(pk=context.round.pk).update(review=review)

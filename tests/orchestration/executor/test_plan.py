@@ -455,7 +455,7 @@ def test_an_entry_that_asks_for_an_agent_starts_by_the_terms_of_that_agent() -> 
     agents = Agents({"": Terms(frozenset({"codex"})), "other": Terms(frozenset({"gemini"}), USD, chain=("other",))})
     asks = replace(an_entry("e2"), agent="other")
     starts = plan(replace(CYCLE_INPUT, hosts=hosts, agents=agents), [an_entry("e1", headroom=9 * USD), asks])
-    assert [(start.host, start.reservation) for start in starts if isinstance(start, Start)] == [("h1", 5 * USD), ("h2", USD)]
+    assert [(start.hosts[0], start.reservation) for start in starts if isinstance(start, Start)] == [("h1", 5 * USD), ("h2", USD)]
 
 
 def test_a_doubt_and_an_agent_that_the_config_lost_keep_only_the_entries_that_ask_for_it() -> None:
@@ -469,7 +469,7 @@ def test_a_doubt_and_an_agent_that_the_config_lost_keep_only_the_entries_that_as
 def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reason_for_all() -> None:
     hosts = (Host("h1", "east", free=1, slots=1), Host("h2", "west", free=2, slots=2))
     decisions = plan(replace(CYCLE_INPUT, hosts=hosts, free_slots=4), [an_entry(f"e{n}") for n in range(1, 5)])
-    assert [decision.host for decision in decisions if isinstance(decision, Start)] == ["h2", "h2", "h1"]
+    assert [decision.hosts[0] for decision in decisions if isinstance(decision, Start)] == ["h2", "h2", "h1"]
     assert isinstance(decisions[3], Wait) and decisions[3].why.code == "concurrency_limit"
     [waits] = plan(replace(CYCLE_INPUT, plan_left=USD, set_aside=3 * USD), [a_share("e1")])
     assert isinstance(waits, Wait) and not waits.why.common

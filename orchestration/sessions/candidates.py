@@ -1,0 +1,127 @@
+"""Several sessions that work on one round of an entry at once: the first whose work passes is chosen, which ends the others; where none passes, the best is
+once all have ended. Only the chosen one's round counts, and the entry moves as that one ended. The caller's transaction holds the executor's row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Now
+
+from budget.models import LedgerEntry
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Round, Session
+from orchestration.sessions import rounds
+from orchestration.sessions.ending import Ending
+from workspaces.access import MUSTER
+
+Outcome = Session.Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a session that has ended without a pass leaves. `is_unjudged`: its work is complete, only its verification is missing. `score`: of
+    its verdict, None without one. `cost`: of the session, in micro-USD."""
+
+    number: int
+    is_unjudged: bool = False
+    score: float | None = None
+    cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The session that stands for its round, its ending, and the round, if one was begun."""
+
+    session: Session
+    ending: Ending
+    round: Round | None
+
+
+def best(ended: Sequence[Candidate]) -> int | None:
+    """The number of the one whose work is kept: complete work that nobody has judged, for it is paid and may pass; else the best score, at a tie the
+    one that cost less. None: there is no work to choose. Pure."""
+    with_work = [each for each in ended if each.is_unjudged or each.score is not None]
+    if not with_work:
+        return None
+    return max(with_work, key=lambda each: (each.is_unjudged, each.score or 0.0, -each.cost, -each.number)).number
+
+
+def together(session: Session) -> QuerySet[Session]:
+    """The candidates of a session's round, itself among them: they were claimed at once."""
+    return rounds.together(session).order_by("candidate")
+
+
+def chosen(session: Session) -> Session | None:
+    """The candidate of its round that passed first, another one than this."""
+    return together(session).filter(outcome=Outcome.PASSED).exclude(pk=session.pk).first()
+
+
+def counted(session: Session, ending: Ending) -> Ending:
+    """A candidate's ending as it counts: where another one was chosen before, neither its work nor its failure does."""
+    if (first := chosen(session)) is None:
+        return ending
+    message = f"Candidate {first.candidate} passed first: this work is kept for a week"
+    return replace(ending, outcome=Outcome.NOT_CHOSEN, message=message, lands="", done=None, on_hold="", verify_next=False)
+
+
+def choose(session: Session, ending: Ending) -> Choice | None:
+    """What the end of this candidate decides. None: nothing, since others are at work, or one was chosen before."""
+    own = Round.of_any_candidate.filter(session=session).order_by("-number").first()
+    if ending.outcome == Outcome.NOT_CHOSEN:
+        return None
+    if ending.outcome == Outcome.PASSED:
+        return _choose(session, ending, own)
+    if together(session).filter(status__in=Session.OPEN).exists():
+        return None
+    row = _best(session)
+    if row is None or row.pk == session.pk:
+        return _choose(session, ending, own)
+    kept = Round.of_any_candidate.get(session=row)
+    return _choose(row, _ending_of(row, kept), kept)
+
+
+def ask_others_to_end(session: Session) -> list[Session]:
+    """Ask the other candidates of a session that was chosen to end. Returns those that have not begun: the caller ends them."""
+    others = together(session).filter(status__in=Session.OPEN).exclude(pk=session.pk)
+    others.filter(stop_wanted_at__isnull=True).update(stop_wanted_at=Now(), stop_wanted_by=MUSTER.name)
+    wake_ups.request_check()
+    return list(others.filter(status=Session.Status.CLAIMED))
+
+
+def _best(session: Session) -> Session | None:
+    rows = {row.candidate: row for row in together(session)}
+    sessions = [row.pk for row in rows.values()]
+    judged = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
+    spent = LedgerEntry.objects.filter(session_ref__in=sessions).order_by().values("session_ref")
+    costs = dict(spent.annotate(cost=Sum("amount")).values_list("session_ref", "cost"))
+    ended = [
+        Candidate(
+            number,
+            rounds.is_work_done(row),
+            judged[row.pk].score if row.pk in judged else None,
+            costs.get(row.pk, 0),
+        )
+        for number, row in rows.items()
+    ]
+    number = best(ended)
+    return None if number is None else rows[number]
+
+
+def _ending_of(row: Session, kept: Round) -> Ending:
+    """The ending of a candidate that ended before the last one."""
+    return Ending(
+        row.outcome,
+        row.outcome_message,
+        verdict=rounds.verdict_of(kept) if kept.verdict in rounds.JUDGED else None,
+        failure=row.failure,
+        verify_next=rounds.is_work_done(row),
+    )
+
+
+def _choose(row: Session, ending: Ending, kept: Round | None) -> Choice:
+    """Let this candidate's work be the entry's: it is on its host alone, until that host shares it."""
+    if kept is not None:
+        Round.of_any_candidate.filter(pk=kept.pk).update(is_set_aside=False)
+        rounds.count(kept)
+    Entry.objects.filter(pk=row.entry_id).update(host_id=row.host_id, is_shared=False)
+    return Choice(row, ending, kept)

@@ -1,0 +1,101 @@
+"""The places of candidates: each has a working copy, a branch and homes of its own. They begin at the entry's newest work. The chosen one's commit becomes
+the entry's branch; the others' commits stay at refs for a week."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from orchestration.git import branches
+from orchestration.git import command as git
+from orchestration.git.clones import working_copies
+from orchestration.git.clones.working_copies import WorkingCopy
+from orchestration.git.command import GitError
+from orchestration.models import Entry, Round, Session
+from orchestration.repositories import claims
+from orchestration.sessions import Superseded, candidates, conversations, sandbox
+from orchestration.sessions.folders import session_dir
+from orchestration.worker.preparing import sharing
+
+log = structlog.get_logger(__name__)
+
+KEPT = "refs/muster/candidates/"
+KEPT_S = 7 * 86_400
+
+
+def begin(session: Session) -> None:
+    """Let a candidate begin at its entry's newest work, or go on with its own where its round was broken off. Raises GitError."""
+    if not session.candidate or _goes_on(session):
+        return
+    copy = session_dir.of_session(session)
+    put_away(copy)
+    sandbox.remove_scratch(settings.DATA_DIR / "homes" / session.work_id)
+    conversations.forget(session.work_id)
+    if tip := branches.tip(copy.repo, session.entry.branch):
+        git.run(copy.repo, "update-ref", "-m", "muster: candidate", f"refs/heads/{session.branch}", tip, "")
+
+
+def _goes_on(session: Session) -> bool:
+    """True if the last round with this candidate has no work of any of them to go on from: its own is all that there is."""
+    earlier = Session.objects.filter(entry=session.entry, candidate=session.candidate, attempt__lt=session.attempt)
+    last = earlier.order_by("-attempt").first()
+    if last is None:
+        return False
+    counted = Round.objects.filter(session__in=candidates.together(last)).first()
+    later = Round.objects.filter(entry=session.entry, session__attempt__gt=last.first_attempt)
+    if later.exclude(session__in=candidates.together(last)).exists():
+        return False
+    return counted is None or (counted.verdict == Round.Verdict.UNVERIFIED and not counted.agent_done)
+
+
+def adopt(session: Session) -> None:
+    """Let the commit of a candidate that was chosen be its entry's branch, which the other hosts may have. A host that dies before shares it
+    later: its landing asks for it."""
+    if not session.candidate or session.entry is None:
+        return
+    passed = Round.objects.filter(session=session, session__outcome=Session.Outcome.PASSED).exclude(commit="").first()
+    if passed is None:
+        return
+    try:
+        claims.follow(session_dir.of_session(session).repo, session.entry.pk, session.entry.branch, passed.commit)
+        sharing.publish_entry(session.workspace, session.entry)
+    except (GitError, Superseded) as problem:
+        log.warning("candidate.not_adopted", session=session.pk, error=str(problem)[-200:])
+
+
+def put_away(copy: WorkingCopy) -> None:
+    """Remove a candidate's working copy and branch: all that it has made stays at a ref. Raises GitError."""
+    if copy.exists():
+        copy.commit("What this candidate left")
+        if not copy.discard():
+            raise GitError("discard", f"{copy.path} has work that is nowhere else")
+    if tip := branches.tip(copy.repo, copy.branch):
+        git.run(copy.repo, "update-ref", f"{KEPT}{copy.name}/{int(time.time())}-{tip[:12]}", tip)
+        git.run(copy.repo, "update-ref", "-d", f"refs/heads/{copy.branch}", tip)
+
+
+def tidy(entry: Entry) -> None:
+    """Put the places of an entry's candidates away that are not at work, once it is done."""
+    at_work = set(Session.objects.filter(entry=entry, status__in=Session.OPEN).values_list("candidate", flat=True))
+    for copy in _copies(entry):
+        if int(copy.name.rpartition("-")[2]) not in at_work:
+            try:
+                put_away(copy)
+            except GitError as problem:
+                log.warning("candidate.not_removed", entry=entry.pk, error=str(problem)[-200:])
+
+
+def forget_old(repo: Path) -> None:
+    """Remove the refs of candidates that were not chosen, a week after."""
+    for ref in git.run(repo, "for-each-ref", "--format=%(refname)", KEPT).split():
+        at = ref.rpartition("/")[2].partition("-")[0]
+        if at.isdigit() and int(at) < time.time() - KEPT_S:
+            git.attempt(repo, "update-ref", "-d", ref)
+
+
+def _copies(entry: Entry) -> Iterator[WorkingCopy]:
+    own = session_dir.working_copy(entry)
+    for name in working_copies.names_in(own.root, f"{entry.pk}-*"):
+        yield WorkingCopy(own.store, own.root, name, f"{entry.branch}.candidate-{name.rpartition('-')[2]}", own.wrap)

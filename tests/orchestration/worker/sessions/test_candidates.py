@@ -1,0 +1,139 @@
+"""Several candidates work on one round: the first that passes is chosen, else the best of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budget.models import Hold, RoundSpend
+from orchestration.configuration.config.routes import Step
+from orchestration.executor import dispatch
+from orchestration.git import branches
+from orchestration.models import Entry, Round, Session
+from orchestration.worker.preparing import candidate_places
+from tests.factories import an_entry
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, spends
+
+
+def claims(work: Shop, entry: Entry | None = None, **draft: Any) -> list[Session]:
+    """The sessions of an entry's candidates as the executor claims them."""
+    entry = entry or an_entry(work.workspace, budget="50", **draft)
+    dispatch.cycle(work.workspace.pk)
+    return list(Session.objects.filter(entry=entry, status=Session.Status.CLAIMED).order_by("candidate"))
+
+
+def in_turn(folder: Path, *commands: str) -> str:
+    """A command whose first run is the first of these, and so on."""
+    count = folder / "runs"
+    cases = " ".join(f"{n}) {command};;" for n, command in enumerate(commands, start=1))
+    return f'echo >> {count}; case "$(wc -l < {count} | tr -d " ")" in {cases} esac'
+
+
+def outcomes(sessions: list[Session]) -> list[str]:
+    return [Session.objects.get(pk=session.pk).outcome for session in sessions]
+
+
+@pytest.fixture
+def best_of_three(shop: Callable[..., Shop], tmp_path: Path) -> Callable[..., Shop]:
+    def make(*commands: str, **config: Any) -> Shop:
+        return shop(in_turn(tmp_path, *commands), route="default 3 best of 3", max_workers=4, **config)
+
+    return make
+
+
+def test_three_are_claimed_at_once_with_three_reservations(best_of_three: Callable[..., Shop]) -> None:
+    sessions = claims(best_of_three("true", "true", "true"))
+    entry = entry_of(sessions[0])
+    assert [(each.candidate, each.attempt) for each in sessions] == [(1, 1), (2, 2), (3, 3)]
+    assert (entry.status, entry.attempts) == ("in_progress", 3)
+    amounts = set(Hold.objects.filter(account=entry.account, state="open").values_list("amount", flat=True))
+    assert len(amounts) == 1 and entry.account.held == 3 * amounts.pop()
+
+
+def test_the_first_that_passes_is_landed_and_the_others_end(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three(f"echo one > other; {spends(0.5)}", f"echo two > ok; {spends(0.25)}", "echo three > ok")
+    sessions = claims(work)
+    for session in sessions[:2]:
+        work.supervise(session)
+    work.land()
+    entry = entry_of(sessions[0])
+    assert outcomes(sessions) == ["failed", "passed", "not_chosen"]
+    assert (entry.status, entry.rounds_completed, work.merged("ok"), work.merged("other")) == ("done", 1, "two\n", None)
+    assert [(each.number, each.candidate) for each in Round.objects.filter(entry=entry)] == [(1, 2)]
+    assert RoundSpend.objects.get(account=entry.account, number=1).cost == entry.account.spent == 750_000
+    assert entry.account.held == 0
+    assert not branches.tip(work.repo, f"{entry.branch}.candidate-1"), "it was put away when its entry landed"
+    kept = work.git("for-each-ref", "--format=%(refname)", candidate_places.KEPT).split()
+    assert any(work.git("show", f"{ref}:other") == "one" for ref in kept if f"{entry.pk}-1/" in ref)
+
+
+def test_one_that_passes_after_another_was_chosen_is_not_landed(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three("echo one > ok", "echo two > ok", "true")
+    sessions = claims(work)
+    second = Session.of_any_role.get(pk=sessions[1].pk)
+    Session.objects.filter(pk=second.pk).update(status="running")  # at work while the first one passes
+    work.supervise(sessions[0])
+    second.refresh_from_db()
+    assert second.stop_wanted_at and second.status == "running"
+    Session.objects.filter(pk=second.pk).update(status="claimed", stop_wanted_at=None)
+    work.supervise(second)
+    work.land()
+    assert outcomes(sessions) == ["passed", "not_chosen", "not_chosen"]
+    assert (entry_of(second).status, work.merged("ok")) == ("done", "one\n")
+    assert [each.candidate for each in Round.objects.filter(entry=second.entry)] == [1]
+
+
+def test_where_none_passes_the_best_goes_on(best_of_three: Callable[..., Shop]) -> None:
+    checks = [{"name": name, "run": f"test -f {name}"} for name in ("ok", "second", "third")]
+    work = best_of_three(
+        "echo one > second",
+        "echo two > second; echo two > third",
+        "echo three > third",
+        *["echo four > ok"] * 3,
+        verify=checks,
+    )
+    sessions = claims(work)
+    for session in sessions:
+        work.supervise(session)
+    entry = entry_of(sessions[0])
+    assert outcomes(sessions) == ["failed"] * 3
+    assert (entry.status, entry.rounds_completed, round(entry.score or 0, 2)) == ("pending", 1, 0.67)
+    assert [(each.number, each.candidate) for each in Round.objects.filter(entry=entry)] == [(1, 2)]
+    again = claims(work, entry)
+    assert [each.candidate for each in again] == [1, 2, 3]
+    work.supervise(again[0])
+    work.land()
+    assert (work.merged("ok"), work.merged("second"), work.merged("third")) == ("four\n", "two\n", "two\n")
+
+
+def test_of_two_with_one_score_the_cheaper_one_is_kept(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three(*(f"echo {n} > other; {spends(usd)}" for n, usd in ((1, 0.5), (2, 0.1), (3, 0.3))))
+    sessions = claims(work)
+    for session in sessions:
+        work.supervise(session)
+    assert [each.candidate for each in Round.objects.filter(entry=sessions[0].entry)] == [2]
+
+
+def test_under_a_tight_budget_all_of_them_start_or_none(shop: Callable[..., Shop]) -> None:
+    work = shop(route="default best of 3", max_workers=4, min_round_usd=0.4)
+    entry = an_entry(work.workspace, budget="1")
+    dispatch.cycle(work.workspace.pk)
+    entry.refresh_from_db()
+    assert (entry.status, entry.reason_code, Session.objects.count(), Hold.objects.count()) == (
+        "blocked",
+        "budget_exceeded",
+        0,
+        0,
+    )
+    assert entry.reason_message == "$1.00 of its budget is left, a round of 3 candidates needs $1.20: raise the entry's budget"
+
+
+def test_they_wait_until_as_many_workers_are_free(shop: Callable[..., Shop]) -> None:
+    work = shop(route="default best of 3", max_workers=3)
+    first = work.claim(route=[Step()])
+    hard, easy = an_entry(work.workspace, budget="50"), an_entry(work.workspace, budget="50", route=[Step()])
+    dispatch.cycle(work.workspace.pk)
+    assert not Session.objects.filter(entry__in=[hard, easy]).exists(), "or it would never start"
+    work.supervise(first)
+    assert len(claims(work, hard)) == 3
