@@ -1,12 +1,13 @@
 """Rows of entries with the reason that each waits for, taken from the executor's checks. The number of queries does not depend on the number of rows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Min, Q, QuerySet
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from budget.charts.bullet import Use
@@ -47,24 +48,34 @@ class OpenSession:
     phase: str
     round_number: int
     claimed_at: datetime
+    candidate: int = 0
+    several: int = 1
+    """Candidates at work."""
+
+
+_SHOWN = ("id", "phase", "round_number", "claimed_at", "candidate")
 
 
 def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """Annotate entries with their open sessions, in the same query."""
-    joined = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
-    fields = ("id", "phase", "round_number", "claimed_at")
-    return joined.annotate(**{f"at_work_{name}": F(f"session_rel__{name}") for name in fields})
+    """Annotate entries with their open session, of candidates the first, and with how many are open, in the same query."""
+    at_work = Session.objects.filter(entry=OuterRef("pk"), status__in=Session.OPEN).order_by("candidate")
+    counted = at_work.order_by().values("entry").annotate(n=Count("pk")).values("n")
+    first = {f"at_work_{name}": Subquery(at_work.values(name)[:1]) for name in _SHOWN}
+    return entries.annotate(**first, at_work_several=Coalesce(Subquery(counted), 0))
 
 
 def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
     """The open session of each entry. One query, for entries that are not annotated with theirs."""
     ids = [entry.pk for entry in entries if not hasattr(entry, "at_work_id")]
-    open_sessions = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
-    known = {s.owner_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
+    open_sessions = list(Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN).order_by("-candidate")) if ids else []
+    several = Counter(session.entry_id for session in open_sessions)
+    known = {
+        s.owner_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at, s.candidate, several[s.entry_id])
+        for s in open_sessions
+    }
     for entry in entries:
-        if id_ := getattr(entry, "at_work_id", None):
-            fields = (getattr(entry, f"at_work_{name}") for name in ("phase", "round_number", "claimed_at"))
-            known[entry.pk] = OpenSession(id_, *fields)
+        if getattr(entry, "at_work_id", None):
+            known[entry.pk] = OpenSession(*(getattr(entry, f"at_work_{name}") for name in (*_SHOWN, "several")))
     return known
 
 
@@ -180,7 +191,8 @@ def sentence(
     """The state of an entry in one sentence: its failing check, or the phase of its session."""
     if session is not None:
         round_ = f", round {session.round_number}" if session.round_number else ""
-        return [(f"{labels.PHASES[session.phase]}{round_}", "")]
+        candidates = f", {session.several} candidates at work" if session.several > 1 else ""
+        return [(f"{labels.PHASES[session.phase]}{round_}{candidates}", "")]
     if entry.status == Entry.Status.DONE:
         return []
     if _lands(entry, session):

@@ -3,7 +3,7 @@
 from functools import partial
 
 from django import forms
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
@@ -16,7 +16,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.backlog.tree import reads as tree
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Round
 from workspaces.errors import NotFound
 from workspaces.values import ids
 
@@ -68,10 +68,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     """The entry with its open session and the number of its rounds, in one query. Raises NotFound."""
     ended = Round.objects.filter(entry=OuterRef("pk"), ended_at__isnull=False).order_by().values("entry")
     entries = Entry.objects.select_related("account", "workspace", "parent")
-    entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
-    fields = ("id", "phase", "round_number", "claimed_at")
-    entries = entries.annotate(
-        **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
+    entries = with_sessions(entries).annotate(
         rounds_ended=Coalesce(Subquery(ended.annotate(n=Count("id")).values("n")), 0),
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
     )

@@ -140,6 +140,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "id": session.pk,
         "entry_id": session.entry_id,
         "attempt": session.attempt,
+        "candidate": session.candidate or None,
         "phase": queries.shown_phase(session),
         "status": queries.shown_status(session),
         "round": session.round_number or None,

@@ -20,7 +20,7 @@ from orchestration.facts.reasons import Reason
 from orchestration.hosts import online
 from orchestration.landing import queue, reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
-from orchestration.sessions import sandbox
+from orchestration.sessions import candidates, sandbox
 from orchestration.sessions.sandbox import network
 from workspaces import paging
 from workspaces.errors import NotFound
@@ -263,6 +263,7 @@ def _shown(
         "step": entry.step + 1,
         "next_agent": entry.next_agent or configuration.DEFAULT,
         "next_effort": entry.next_effort or None,
+        "next_candidates": entry.next_candidates,
         "source": _source(entry),
         "version": content.version(content.values(entry, depends_on)),
     }
@@ -298,6 +299,8 @@ def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[d
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
     """Rounds with cost and findings. One query for the costs."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
+    several = [round_.number for round_ in rounds if round_.candidate]
+    shown = candidates.of_rounds(entry.pk, several) if several else {}
     return [
         {
             "number": round_.number,
@@ -316,11 +319,24 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
             "commit": round_.commit or None,
             "diffstat": round_.diffstat,
             "prompt": round_.prompt,
+            "candidates": [_shown_candidate(each) for each in shown.get(round_.number, [])],
             "started_at": round_.started_at,
             "ended_at": round_.ended_at,
         }
         for round_ in rounds
     ]
+
+
+def _shown_candidate(row: candidates.Shown) -> dict[str, Any]:
+    return {
+        "candidate": row.round.candidate,
+        "session_id": row.round.session_id,
+        "is_chosen": not row.round.is_set_aside,
+        "verdict": row.round.verdict,
+        "score": row.round.score,
+        "cost_usd": amounts.number(row.cost),
+        "commit": row.round.commit or None,
+    }
 
 
 def events_after(workspace_id: str, *, after: int, limit: int) -> list[Event]:

@@ -141,6 +141,7 @@ class EntryOut(Schema):
     step: int
     next_agent: str
     next_effort: str | None
+    next_candidates: int
     source: SourceOut | None
     version: str
 

@@ -8,6 +8,16 @@ from ninja import Schema
 from workspaces.schemas import Number
 
 
+class CandidateOut(Schema):
+    candidate: int
+    session_id: str
+    is_chosen: bool
+    verdict: str
+    score: float | None
+    cost_usd: Number
+    commit: str | None
+
+
 class RoundOut(Schema):
     number: int
     session_id: str
@@ -25,6 +35,7 @@ class RoundOut(Schema):
     commit: str | None
     diffstat: dict[str, Any]
     prompt: str
+    candidates: list[CandidateOut]
     started_at: datetime
     ended_at: datetime | None
 

@@ -50,6 +50,7 @@ class SessionOut(Schema):
     id: str
     entry_id: str
     attempt: int
+    candidate: int | None
     phase: str
     status: str
     round: int | None

@@ -37,6 +37,24 @@ class Choice:
     round: Round | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A candidate's round, with the cost of its session in micro-USD."""
+
+    round: Round
+    cost: int
+
+
+def of_rounds(entry_id: str, numbers: Sequence[int]) -> dict[int, list[Shown]]:
+    """The candidates of these rounds of an entry, by the round's number. Two queries."""
+    rows = Round.of_any_candidate.filter(entry_id=entry_id, number__in=numbers, candidate__gt=0).select_related("session")
+    of_each: dict[int, list[Round]] = {}
+    for row in rows.order_by("number", "candidate"):
+        of_each.setdefault(row.number, []).append(row)
+    costs = _costs([row.session_id for several in of_each.values() for row in several])
+    return {number: [Shown(row, costs.get(row.session_id, 0)) for row in several] for number, several in of_each.items()}
+
+
 def best(ended: Sequence[Candidate]) -> int | None:
     """The number of the one whose work is kept: complete work that nobody has judged, for it is paid and may pass; else the best score, at a tie the
     one that cost less. None: there is no work to choose. Pure."""
@@ -92,8 +110,7 @@ def _best(session: Session) -> Session | None:
     rows = {row.candidate: row for row in together(session)}
     sessions = [row.pk for row in rows.values()]
     judged = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
-    spent = LedgerEntry.objects.filter(session_ref__in=sessions).order_by().values("session_ref")
-    costs = dict(spent.annotate(cost=Sum("amount")).values_list("session_ref", "cost"))
+    costs = _costs(sessions)
     ended = [
         Candidate(
             number,
@@ -105,6 +122,11 @@ def _best(session: Session) -> Session | None:
     ]
     number = best(ended)
     return None if number is None else rows[number]
+
+
+def _costs(session_ids: Sequence[str]) -> dict[str, int]:
+    spent = LedgerEntry.objects.filter(session_ref__in=session_ids).order_by().values("session_ref")
+    return dict(spent.annotate(cost=Sum("amount")).values_list("session_ref", "cost"))
 
 
 def _ending_of(row: Session, kept: Round) -> Ending:

@@ -15,6 +15,7 @@ from dashboard.shared.texts import labels
 from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import Entry, Round, Session
+from orchestration.sessions import candidates
 
 MAX_ROUNDS = 200
 
@@ -28,6 +29,7 @@ class Row:
     reached: str
     checks: list[dict[str, Any]]
     most_expensive: bool
+    candidates: list[candidates.Shown]
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -35,10 +37,22 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     chart_rounds = chart_rounds_of(rounds[::-1])
     most = max((round_.cost for round_ in chart_rounds), default=0) if len(rounds) > 1 else 0
     most_expensive = next((round_.number for round_ in chart_rounds if most and round_.cost == most), 0)
-    shown = [_row(*pair, most_expensive) for pair in zip(rounds, chart_rounds[::-1], strict=True)]
+    several = _candidates(entry, rounds)
+    shown = [
+        _row(*pair, most_expensive, several.pop(pair[0].number, [])) for pair in zip(rounds, chart_rounds[::-1], strict=True)
+    ]
     is_worth_drawing = len({round_.score for round_ in chart_rounds}) > 1  # a line through equal points does not
     drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if is_worth_drawing else {}
-    return {"rounds": shown, "total": sum(round_.cost for round_ in chart_rounds), **drawn}
+    open_ones = [each for left in several.values() for each in left]
+    return {"rounds": shown, "open_candidates": open_ones, "total": sum(round_.cost for round_ in chart_rounds), **drawn}
+
+
+def _candidates(entry: Entry, rounds: Sequence[Round]) -> dict[int, list[candidates.Shown]]:
+    """Those of the rounds with several, and of the one at which several work. No query for an entry that never had any."""
+    numbers = [round_.number for round_ in rounds if round_.candidate]
+    if getattr(entry, "at_work_candidate", 0):
+        numbers.append(max((round_.number for round_ in rounds), default=0) + 1)
+    return candidates.of_rounds(entry.pk, numbers) if numbers else {}
 
 
 def with_costs(entry: Entry) -> QuerySet[Round]:
@@ -54,7 +68,7 @@ def with_costs(entry: Entry) -> QuerySet[Round]:
     return Round.objects.filter(entry=entry).annotate(cost=Coalesce(Subquery(spent), 0), estimated=Exists(computed))
 
 
-def _row(round_: Round, chart_round: chart.Round, most_expensive: int) -> Row:
+def _row(round_: Round, chart_round: chart.Round, most_expensive: int, several: list[candidates.Shown]) -> Row:
     reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Row(
         round=round_,
@@ -62,6 +76,7 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: int) -> Row:
         reached=labels.REACHED[reached],
         checks=[reads.on_page(check) for check in round_.checks],
         most_expensive=round_.number == most_expensive,
+        candidates=several,
     )
 
 

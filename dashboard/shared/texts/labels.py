@@ -27,6 +27,7 @@ BADGES = {
     "crashed": ("bad", "failed", "Crashed"),
     "timed_out": ("bad", "failed", "Timed out"),
     "doomed": ("bad", "failed", "Ended early"),
+    "not_chosen": ("over", "stopped", "Not chosen"),
     "lost": ("odd", "unknown", "Worker lost"),
     str(Reason.NO_CHANGE): ("warn", "warn", "No change"),
     "unverified": ("odd", "unknown", "Unverified"),
