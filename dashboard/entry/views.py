@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.approval import review
+from dashboard.entries.rows import with_sessions
 from dashboard.entry import preflight, status
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
 from dashboard.shared.decorators import in_workspace
@@ -72,7 +73,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
         rounds_ended=Coalesce(Subquery(ended.annotate(n=Count("id")).values("n")), 0),
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
     )
-    entry = None
+    entry: Entry | None = None
     if ids.is_id(entry_id):
         entry = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
     if entry is None:

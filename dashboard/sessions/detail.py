@@ -24,7 +24,8 @@ from orchestration import configuration, sessions
 from orchestration.dialogue import texts
 from orchestration.edge import queries
 from orchestration.models import FileLock, Round, Session
-from orchestration.sessions import spend_doubts, tracing
+from orchestration.sessions import tracing
+from orchestration.sessions.doubts import spend_doubts
 from orchestration.sessions.tracing import phase_history
 from workspaces.access import Need
 from workspaces.errors import Conflict

@@ -13,7 +13,8 @@ from orchestration import configuration, schemas, sessions
 from orchestration.configuration import secrets
 from orchestration.edge import queries
 from orchestration.models import Session
-from orchestration.sessions import metering, spend_doubts
+from orchestration.sessions import metering
+from orchestration.sessions.doubts import spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Need, Request

@@ -20,8 +20,9 @@ from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.proposals import expanding, starting
-from orchestration.sessions import Ending, anomalies
+from orchestration.sessions import Ending
 from orchestration.sessions.absent_hosts import settling
+from orchestration.sessions.doubts import anomalies
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.values.standing_query import StandingQuery

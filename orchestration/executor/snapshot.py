@@ -353,7 +353,7 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
     wants = [_wants(row, config, usual) if row in growing else 0 for row in rows]
     counted = set[str]()  # candidates share what is left of their entry's share
     running = []
-    for row, wanted in zip(rows, wants, strict=True):
+    for row, next_need in zip(rows, wants, strict=True):
         has_share = not row["own_budget"] and row["entry_id"] not in counted
         counted.add(row["entry_id"])
         running.append(
@@ -362,7 +362,7 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
                 bool(row["parallelizable"]),
                 row["parallel_group"],
                 share_left=max(row["headroom"], 0) if has_share else 0,
-                wants=wanted,
+                wants=next_need,
                 agent=row["agent_name"],
             )
         )

@@ -70,7 +70,7 @@ class Session(models.Model):
         NOT_CHOSEN = "not_chosen"
 
     class Doubt(models.TextChoices):
-        """It reported far more than it had reserved. true, false: a person's answer (`sessions.spend_doubts`)."""
+        """It reported far more than it had reserved. true, false: a person's answer (`sessions.doubts`)."""
 
         NONE = ""
         OPEN = "open"

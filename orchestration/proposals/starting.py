@@ -12,7 +12,7 @@ from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Round, Run, Session
 from orchestration.proposals import roles, run_requests, triggers
 from orchestration.proposals.triggers import Facts
-from orchestration.sessions import spend_doubts
+from orchestration.sessions.doubts import spend_doubts
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import Conflict, Invalid

@@ -1,7 +1,7 @@
 """Worker sessions from claim to end.
 
-`ending` is the end of one, as a value; `lifecycle` takes, stops and concludes sessions; `entry_stops` stops all those of an entry that is split. `rounds` opens and closes the rounds of an entry. `metering` books usage; `reservations` grows
-and shrinks a session's reservation; `review_money` is for its reviewers; `anomalies` flags unusual spend; `spend_doubts` asks whether spend far beyond a reservation is true; `absent_hosts` settles the sessions whose host was away. `conversations` keeps the
+`ending` is the end of one, as a value; `lifecycle` takes, stops and concludes sessions; `entry_stops` stops all those of an entry that is split. `rounds` opens and closes the rounds of an entry; `candidates` chooses among several sessions of one. `metering` books usage; `reservations` grows
+and shrinks a session's reservation; `review_money` is for its reviewers; `doubts` is about unusual spend; `absent_hosts` settles the sessions whose host was away. `conversations` keeps the
 agents' threads. `logs` stores output. `sandbox` confines processes; `own_files` writes beside an agent. `tracing` exports traces. `supervise`, `session_dir` and `stop_flags` serve the process that runs a session.
 """
 

@@ -22,7 +22,8 @@ from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Message, Question, Round, Session, Worker, sql_dialect
-from orchestration.sessions import candidates, rounds, spend_doubts, tracing
+from orchestration.sessions import candidates, rounds, tracing
+from orchestration.sessions.doubts import spend_doubts
 from orchestration.sessions.ending import Ending, Verdict
 from orchestration.sessions.tracing import phase_history
 from workspaces import activity

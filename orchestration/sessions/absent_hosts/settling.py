@@ -15,8 +15,9 @@ from budget.models import Category, Hold, LedgerEntry
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
-from orchestration.sessions import lifecycle, metering, spend_doubts
+from orchestration.sessions import lifecycle, metering
 from orchestration.sessions.absent_hosts import estimates
+from orchestration.sessions.doubts import spend_doubts
 from orchestration.sessions.metering import Usage
 from workspaces import activity
 from workspaces.access import MUSTER, Caller

@@ -12,7 +12,7 @@ from budget.models import Category, Hold
 from orchestration.executor import dispatch, reconcile
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session, Worker
-from orchestration.sessions import anomalies
+from orchestration.sessions.doubts import anomalies
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
 from workspaces.models import Event
 

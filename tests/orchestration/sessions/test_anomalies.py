@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from budget.amounts import usd
 from orchestration.models import Session
-from orchestration.sessions import anomalies, metering
-from orchestration.sessions.anomalies import Pace, judge, usual_rate
+from orchestration.sessions import metering
+from orchestration.sessions.doubts import anomalies
+from orchestration.sessions.doubts.anomalies import Pace, judge, usual_rate
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 

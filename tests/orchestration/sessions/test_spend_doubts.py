@@ -12,7 +12,8 @@ from orchestration.backlog import deletion, entry_actions
 from orchestration.executor import dispatch, explain
 from orchestration.maintenance import audit
 from orchestration.models import Entry, Executor, Session
-from orchestration.sessions import metering, spend_doubts
+from orchestration.sessions import metering
+from orchestration.sessions.doubts import spend_doubts
 from tests.contract.api import Api
 from tests.factories import ANA, a_session, a_token, a_workspace, an_entry
 from workspaces.errors import Conflict, Invalid
