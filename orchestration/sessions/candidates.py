@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 
-from budget.models import LedgerEntry
+from budget.models import LedgerEntry, RoundSpend
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import rounds
@@ -98,6 +98,32 @@ def choose(session: Session, ending: Ending) -> Choice | None:
     return _choose(row, _ending_of(row, kept), kept)
 
 
+def is_unjudged(closed: Round) -> bool:
+    """True for complete work whose session ended before its verdict: it is paid."""
+    ended_well = closed.agent_done and closed.commit and closed.verdict == Round.Verdict.UNVERIFIED
+    return bool(ended_well and not closed.given_up and closed.review.get("verdict") != "objections")
+
+
+def take_up_another(verified: Session) -> bool:
+    """The complete work of a candidate did not pass its verification alone: let that of another one be verified next, as a round of its own,
+    where there is one that nobody has judged. No agent is paid again."""
+    everything = Round.of_any_candidate.filter(entry_id=verified.entry_id)
+    last = everything.filter(session__work=Entry.Work.IMPLEMENT).select_related("session").order_by("-session__attempt").first()
+    if last is None or not last.candidate:
+        return False
+    others = everything.filter(session__in=together(last.session), is_set_aside=True).select_related("session")
+    other = next((each for each in others.order_by("candidate") if is_unjudged(each)), None)
+    if other is None:
+        return False
+    number = everything.order_by("-number").values_list("number", flat=True)[0] + 1
+    everything.filter(pk=other.pk).update(number=number, is_set_aside=False)
+    RoundSpend.objects.bulk_create([RoundSpend(account_id=verified.owner_id, number=number)], ignore_conflicts=True)
+    Entry.objects.filter(pk=verified.entry_id).update(
+        host_id=other.session.host_id, is_shared=False, has_rounds=True, next_work=Entry.Work.VERIFY
+    )
+    return True
+
+
 def ask_others_to_end(session: Session) -> list[Session]:
     """Ask the other candidates of a session that was chosen to end. Returns those that have not begun: the caller ends them."""
     others = together(session).filter(status__in=Session.OPEN).exclude(pk=session.pk)
@@ -109,13 +135,13 @@ def ask_others_to_end(session: Session) -> list[Session]:
 def _best(session: Session) -> Session | None:
     rows = {row.candidate: row for row in together(session)}
     sessions = [row.pk for row in rows.values()]
-    judged = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
+    made = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
     costs = _costs(sessions)
     ended = [
         Candidate(
             number,
-            rounds.is_work_done(row),
-            judged[row.pk].score if row.pk in judged else None,
+            row.pk in made and is_unjudged(made[row.pk]),
+            made[row.pk].score if row.pk in made else None,
             costs.get(row.pk, 0),
         )
         for number, row in rows.items()
@@ -136,7 +162,7 @@ def _ending_of(row: Session, kept: Round) -> Ending:
         row.outcome_message,
         verdict=rounds.verdict_of(kept) if kept.verdict in rounds.JUDGED else None,
         failure=row.failure,
-        verify_next=rounds.is_work_done(row),
+        verify_next=is_unjudged(kept),
     )
 
 

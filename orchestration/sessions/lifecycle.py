@@ -303,12 +303,20 @@ def _end_round(session: Session, ended: Session, executor: Executor, ending: End
             rounds.drop_if_empty(opened)
     if session.candidate:
         following = _end_candidate(session, ended, executor, ending)
+    elif _fails_alone(session, ending) and candidates.take_up_another(session):
+        entry_state.move(Entry.objects.select_related("account").get(pk=session.entry_id), transitions.PENDING)
+        following = transitions.PENDING
     else:
         newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
         following = _move_entry(ended, executor, ending, newest)
     return events.SESSION_ENDED[ending.outcome](
         entry=session.owner_id, round=session.round_number, entry_status=following.status, code=following.code
     )
+
+
+def _fails_alone(session: Session, ending: Ending) -> bool:
+    """True for a verification alone that its work did not pass."""
+    return session.work == Entry.Work.VERIFY and ending.outcome == Session.Outcome.FAILED
 
 
 def _end_candidate(session: Session, ended: Session, executor: Executor, ending: Ending) -> transitions.Next:

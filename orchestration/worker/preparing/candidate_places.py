@@ -50,6 +50,16 @@ def _goes_on(session: Session) -> bool:
     return counted is None or (counted.verdict == Round.Verdict.UNVERIFIED and not counted.agent_done)
 
 
+def replace(session: Session, commit: str) -> None:
+    """Let a candidate's commit be the entry's work in place of another one's, whose verification failed. Raises GitError."""
+    assert session.entry is not None
+    copy = session_dir.working_copy(session.entry)
+    if copy.exists():
+        copy.commit("What the candidate before left")
+        copy.discard()
+    claims.follow(copy.repo, session.entry.pk, session.entry.branch, commit)
+
+
 def adopt(session: Session) -> None:
     """Let the commit of a candidate that was chosen be its entry's branch, which the other hosts may have. A host that dies before shares it
     later: its landing asks for it."""

@@ -12,6 +12,7 @@ from orchestration.repositories import claims
 from orchestration.sessions import Ending
 from orchestration.worker import endings
 from orchestration.worker.endings import Facts
+from orchestration.worker.preparing import candidate_places
 
 ELSEWHERE = "{host} has its newest work, and has not shared it: it goes on there"
 GONE = "The work of round {number} is not in the repository any more: the entry begins again from what is there"
@@ -34,6 +35,9 @@ def have(session: Session, repo: Path, start: str) -> Ending | None:
             raise GitError("cat-file", f"{start[:12]} cannot be read: the repository itself is in trouble")
         return _missing(session, newest)
     tip = branches.tip(repo, entry.branch)
+    if newest.round.candidate and tip and not newest_work.is_on(repo, tip, commit) and not newest_work.is_on(repo, commit, tip):
+        candidate_places.replace(session, commit)
+        return None
     if not newest_work.is_on(repo, start, commit) and (not tip or newest_work.is_on(repo, commit, tip)):
         claims.follow(repo, entry.pk, entry.branch, commit)  # the branch was deleted, or moved back
     return None

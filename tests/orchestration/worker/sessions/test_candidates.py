@@ -11,7 +11,9 @@ from orchestration.configuration.config.routes import Step
 from orchestration.executor import dispatch
 from orchestration.git import branches
 from orchestration.models import Entry, Round, Session
+from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing import candidate_places
+from orchestration.worker.steps import verifying
 from tests.factories import an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, spends
 
@@ -137,3 +139,26 @@ def test_they_wait_until_as_many_workers_are_free(shop: Callable[..., Shop]) -> 
     assert not Session.objects.filter(entry__in=[hard, easy]).exists(), "or it would never start"
     work.supervise(first)
     assert len(claims(work, hard)) == 3
+
+
+def test_complete_work_of_all_is_verified_one_after_the_other_where_their_worker_ended(
+    best_of_three: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = best_of_three(*(f"echo {n} > {name}" for n, name in ((1, "other"), (2, "other"), (3, "ok"))))
+    sessions = claims(work)
+    with monkeypatch.context() as broken:
+        broken.setattr(verifying, "verify", cannot_verify)
+        for session in sessions:
+            work.supervise(session)
+    entry = entry_of(sessions[0])
+    assert (outcomes(sessions), entry.next_work) == (["unavailable"] * 3, "verify")
+    for _ in range(3):
+        Entry.objects.filter(pk=entry.pk).update(not_before=None)
+        work.run(entry)
+    entry.refresh_from_db()
+    assert (entry.status, entry.rounds_completed, work.merged("ok")) == ("done", 1, "3\n")
+    assert Session.objects.filter(entry=entry, work="implement").count() == 3, "no agent is paid again"
+
+
+def cannot_verify(*_: object) -> None:
+    raise SessionOver(Facts("not_judged", "setup", ("the disk is away",)))
