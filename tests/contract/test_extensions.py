@@ -77,6 +77,7 @@ ENTRY_KEYS = [
     "step",
     "next_agent",
     "next_effort",
+    "next_candidates",
     "source",
     "version",
 ]
@@ -380,6 +381,7 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
         "id",
         "entry_id",
         "attempt",
+        "candidate",
         "phase",
         "status",
         "round",
@@ -471,6 +473,7 @@ def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         "commit",
         "diffstat",
         "prompt",
+        "candidates",
         "started_at",
         "ended_at",
     ]

@@ -1,7 +1,8 @@
 """Kills its own process at a named step of a session or of a landing. It is on the PYTHONPATH of the fault tests' Muster only.
 
 A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a workspace for its lander:
-`MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments.
+`MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments;
+as many workers as the file `<name>.times` says, else one.
 `freeze` stops the process before that call instead, until there is a file `<name>.thaw`. Each plan is carried out once: it is renamed to
 `<name>.done` first.
 
@@ -31,9 +32,11 @@ MODULES = {
     "orchestration.dialogue.questions",
     "orchestration.sessions.metering",
     "orchestration.backlog.entry_state",
+    "orchestration.sessions.candidates",
     "orchestration.sessions.rounds",
     "orchestration.sessions.lifecycle",
     "orchestration.git.command",
+    "orchestration.worker.preparing.candidate_places",
     "orchestration.worker.steps.verifying",
     "orchestration.processes.agent_process",
     "orchestration.proposals.making",
@@ -149,12 +152,28 @@ def strike(module, name, when, args):
     if int(left) > 1:
         plan.write_text(" ".join([planned, function, moment, str(int(left) - 1), *word]))
         return
-    plan.rename(plan.with_suffix(".done"))
+    if not is_due(plan):
+        return
     if moment != "freeze":
         os.kill(os.getpid(), signal.SIGKILL)
     while not plan.with_suffix(".thaw").exists():
         os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep(0.01)  # continued for this long, its other threads end their transactions
+
+
+def is_due(plan):
+    """True for as many workers as `<name>.times` says, one if it is not there. The last one ends the plan."""
+    times_file = plan.with_suffix(".times")
+    times = int(times_file.read_text()) if times_file.exists() else 1
+    for number in range(times):
+        try:
+            os.close(os.open(plan.with_suffix(f".struck-{number}"), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            continue
+        if number == times - 1:
+            plan.rename(plan.with_suffix(".done"))
+        return True
+    return False
 
 
 def keep_run(module, name):

@@ -1,0 +1,42 @@
+"""The agent of three candidates: `candidate_agent.py NOTES`. The second one's work is good, or any that is told so. It records each turn and each amount."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+ENTRY = os.environ["MUSTER_ENTRY_ID"]
+NOTES = Path(sys.argv[1])
+PLACE = Path.cwd().name
+FIRST = {"1": 10_000, "2": 20_000, "3": 30_000}
+
+
+def note(name: str, text: str) -> None:
+    with (NOTES / f"{ENTRY}.{name}").open("a") as file:
+        file.write(text + "\n")
+
+
+def spend(number: int) -> None:
+    """Every recorded amount is reported: signals are blocked in between."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    amounts = NOTES / f"{ENTRY}.{PLACE}"
+    amount = FIRST[PLACE[-1]] + (len(amounts.read_text().split()) if amounts.exists() else 0)
+    note(PLACE, str(amount))
+    note("reported", str(amount))
+    sys.stdout.write(json.dumps({"type": "usage", "id": str(number), "cost_usd": amount / 1_000_000}) + "\n")
+    sys.stdout.flush()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def main() -> None:
+    note("turns", PLACE)
+    spend(1)
+    time.sleep(0.2)
+    Path(f"{ENTRY}.txt").write_text("good\n" if PLACE.endswith("-2") else f"bad {PLACE}\n")
+    spend(2)
+
+
+if __name__ == "__main__":
+    main()
