@@ -19,7 +19,7 @@ Outcome = Session.Outcome
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a session that has ended without a pass leaves. `is_unjudged`: its work is complete, only its verification is missing. `score`: of
+    """A session that has ended without a pass, with what it leaves. `is_unjudged`: its work is complete, only its verification is missing. `score`: of
     its verdict, None without one. `cost`: of the session, in micro-USD."""
 
     number: int
@@ -83,7 +83,7 @@ def counted(session: Session, ending: Ending) -> Ending:
 
 
 def choose(session: Session, ending: Ending) -> Choice | None:
-    """What the end of this candidate decides. None: nothing, since others are at work, or one was chosen before."""
+    """Decide by the end of this candidate. None: others are at work, or one was chosen before."""
     own = Round.of_any_candidate.filter(session=session).order_by("-number").first()
     if ending.outcome == Outcome.NOT_CHOSEN:
         return None
@@ -135,13 +135,13 @@ def ask_others_to_end(session: Session) -> list[Session]:
 def _best(session: Session) -> Session | None:
     rows = {row.candidate: row for row in together(session)}
     sessions = [row.pk for row in rows.values()]
-    made = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
+    by_session = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
     costs = _costs(sessions)
     ended = [
         Candidate(
             number,
-            row.pk in made and is_unjudged(made[row.pk]),
-            made[row.pk].score if row.pk in made else None,
+            row.pk in by_session and is_unjudged(by_session[row.pk]),
+            by_session[row.pk].score if row.pk in by_session else None,
             costs.get(row.pk, 0),
         )
         for number, row in rows.items()

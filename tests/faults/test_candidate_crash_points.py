@@ -42,16 +42,18 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     put_migrated(folder / "data")
     running = Running(folder / "data", **settings(folder) | SLOW_LEASE)
     until(running.is_ready, 30)
-    made = Sweep(running, folder)
+    running_sweep = Sweep(running, folder)
     try:
-        made.call("PATCH", "/config", {"agent": {"command": [sys.executable, "-S", AGENT, str(made.notes)]}, **ONLY_CHECKS})
-        made.add([point for point, _ in KILLS])
+        running_sweep.call(
+            "PATCH", "/config", {"agent": {"command": [sys.executable, "-S", AGENT, str(running_sweep.notes)]}, **ONLY_CHECKS}
+        )
+        running_sweep.add([point for point, _ in KILLS])
         for point, workers in KILLS:
-            (made.plans / f"{made.entries[point]}.times").write_text(str(workers))
-        made.work(240)
-        yield made
+            (running_sweep.plans / f"{running_sweep.entries[point]}.times").write_text(str(workers))
+        running_sweep.work(240)
+        yield running_sweep
     finally:
-        made.workers.end()
+        running_sweep.workers.end()
         running.process.terminate()
         running.process.wait(20)
 

@@ -25,7 +25,7 @@ def read(text: str) -> list[Step]:
         ("cheap", [Step(agent="cheap")]),
         ("cheap 2 > strong", [Step(agent="cheap", rounds=2), Step(agent="strong")]),
         (
-            "cheap low x3>cheap high > default",
+            "cheap low 3>cheap high > default",
             [Step(agent="cheap", effort="low", rounds=3), Step(agent="cheap", effort="high"), Step()],
         ),
         ("", []),
