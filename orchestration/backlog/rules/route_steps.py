@@ -1,6 +1,7 @@
 """The end of a step of an entry's route. Pure (docs/reference/states.md shows it)."""
 
 from orchestration.backlog.rules.transitions import Facts, is_plateau
+from orchestration.facts.reasons import Reason
 
 
 def is_over(facts: Facts, *, failure: str, rounds: int, most: int) -> bool:
@@ -10,7 +11,7 @@ def is_over(facts: Facts, *, failure: str, rounds: int, most: int) -> bool:
         return False
     if facts.outcome == "doomed" or failure == "context_full" or is_plateau(facts):
         return True
-    return facts.outcome in ("failed", "conflict", "no_change") and rounds >= most
+    return facts.outcome in ("failed", "conflict", Reason.NO_CHANGE) and rounds >= most
 
 
 def why_over(facts: Facts, *, failure: str, rounds: int) -> str:
