@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _thread() -> str:
-    """As Muster names the conversation for Claude Code; of Codex one for each session."""
+    """The id of the conversation: for Claude Code the one that Muster chose, for Codex one of the session."""
     at = sys.argv.index("--session-id") + 1 if "--session-id" in sys.argv else 0
     return sys.argv[at] if at else f"{os.environ['MUSTER_SESSION_ID'][-12:]:0>36}"
 
