@@ -92,6 +92,8 @@ class CliStage:
         )
         launch = module.resume(task) if thread else module.start(task)
         reader = module.reader(task)
+        for known in launch.records:
+            list(reader.read_record(*known))
         process = subprocess.Popen(launch.argv, cwd=self.work, env={**env, **launch.env}, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                    preexec_fn=partial(die_with_parent, signal.SIGKILL, os.getpid()))  # fmt: skip

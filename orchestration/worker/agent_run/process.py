@@ -121,10 +121,10 @@ def run(
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
-        _keep(session, task, launch, writer, url)
         mailbox = _mailbox(session, directory, writer.mask, record, mail, round_id)
         parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch)
         listener = UsageListener(session, stop_flags, module.reader(task), *parts)
+        _keep(session, task, launch, writer, url, on_record)
         job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
@@ -137,8 +137,12 @@ def _mailbox(
     return None if mail is None else Mailbox(session, directory.questions, mask, record=record, mail=mail, round_id=round_id)
 
 
-def _keep(session: Session, task: Task, launch: Launch, writer: log_chunks.Writer, url: str) -> None:
-    """Keep the conversation, and the tokens of this process out of its log."""
+def _keep(
+    session: Session, task: Task, launch: Launch, writer: log_chunks.Writer, url: str, on_record: telemetry_endpoint.OnRecord
+) -> None:
+    """Keep the conversation and what its reader must know, and the tokens of this process out of its log."""
+    for known in launch.records:
+        on_record(*known)
     writer.mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
     if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
         writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")

@@ -17,14 +17,13 @@ from budget import amounts
 from budget.ledger.prices import Context
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
+from orchestration.worker.agents.claude_code import sums
+from orchestration.worker.agents.claude_code.sums import NOTHING, Sum, Tokens, is_own
 from orchestration.worker.agents.shared.events import Discrepancy
 from orchestration.worker.agents.shared.json_values import count, nested, text, usd
 
 GRACE_S = 2.0
 MAX_ID_LENGTH = 100
-
-Tokens = tuple[int, int, int, int]
-"""Input without cache, output, read from the cache, written to the cache. Telemetry and the sum do not say for how long."""
 
 
 @dataclass(slots=True)
@@ -104,8 +103,8 @@ class Costs:
             if request.done_at is not None and request.done_at < before and metering.price(request.usage) is not None:
                 yield self._computed(request)
 
-    def settle(self, result: Mapping[str, Any] | None) -> Iterator[Usage | Discrepancy]:
-        """The process is dead. `result`: its final message, if it sent one.
+    def settle(self, result: Mapping[str, Any] | None, saved: Sum = NOTHING) -> Iterator[Usage | Discrepancy]:
+        """The process is dead. `result`: its final message, if it sent one. `saved`: the sum that it began with.
 
         The provider also bills an answer that was cut off: only its input is known, and the sum does not include it.
         """
@@ -116,7 +115,7 @@ class Costs:
             elif result is None or not is_own(request.model) or metering.price(request.usage) is not None:
                 yield self._computed(request)
         if result is not None:
-            yield from self._reconcile(result)
+            yield from self._reconcile(result, saved)
         for request in unfinished:
             request.counted = True
             yield request.usage
@@ -172,35 +171,26 @@ class Costs:
 
     # The sum.
 
-    def _reconcile(self, result: Mapping[str, Any]) -> Iterator[Usage | Discrepancy]:
-        """Compare with the result, which covers this process only, even if it resumed a conversation."""
-        id_ = f"reconciled:{text(result.get('uuid'), 60)}"
-        used = result.get("modelUsage")
+    def _reconcile(self, result: Mapping[str, Any], saved: Sum) -> Iterator[Usage | Discrepancy]:
+        """Compare with the result, without the sum that the process began with."""
+        id_, used = f"reconciled:{text(result.get('uuid'), 60)}", result.get("modelUsage")
         models = used if isinstance(used, dict) else {}
-        others = {name: usage for name, usage in models.items() if not is_own(name)}
-        for name, usage in others.items():
-            yield from self._missing_tokens(f"{id_}:{name}"[:MAX_ID_LENGTH], name, usage)
-        total = usd(result.get("total_cost_usd"))
-        if total is None:
+        added = sums.read(result.get("total_cost_usd"), models).since(saved)
+        for name, tokens in added.others.items():
+            yield from self._missing_tokens(f"{id_}:{name}"[:MAX_ID_LENGTH], name, tokens)
+        if added.cost is None:
             return
-        total -= sum((usd(nested(usage, "costUSD")) or Decimal(0) for usage in others.values()), Decimal(0))
-        missing = round(total * amounts.MICRO) - self._booked
+        missing = round(added.cost * amounts.MICRO) - self._booked
         if missing > 0:
             yield Usage(id_, missing, next((name for name in models if is_own(name)), "")[:200])
         elif missing < 0:
             yield Discrepancy(f"Claude Code's sum is {-missing} micro-USD less than the sum of its requests", missing)
 
-    def _missing_tokens(self, id_: str, model: str, usage: Any) -> Iterator[Usage]:
-        names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    def _missing_tokens(self, id_: str, model: str, tokens: Tokens) -> Iterator[Usage]:
         booked = self._other_models.get(model, Counter())
-        input_, output, read, written = (max(count(nested(usage, name)) - booked[n], 0) for n, name in enumerate(names))
+        input_, output, read, written = (max(amount - booked[n], 0) for n, amount in enumerate(tokens))
         if input_ or output or read or written:
             yield Usage(id_, None, model[:200], input_, output, read, written)
-
-
-def is_own(model: str) -> bool:
-    """True for an Anthropic model, from any provider. Claude Code prices all others at $5 and $25 per million tokens, which is wrong."""
-    return "claude" in model.lower()
 
 
 def _written_1h(usage: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from budget import amounts
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions.folders import own_files
-from orchestration.worker.agents.claude_code.costs import is_own
+from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
 from orchestration.worker.agents.shared.json_values import prompt_argument
@@ -73,14 +73,15 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
     if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv.append("--dangerously-skip-permissions")
     argv += ["--settings", str(settings), *task.agent.args, "--", prompt_argument(task)]
-    return Launch(argv, _environment(task), thread)
+    saved = sums.find_saved(task.home, thread.id) if option == "--resume" else sums.NOTHING
+    return Launch(argv, _environment(task), thread, (sums.as_record(thread.id, saved),))
 
 
 def _knows_its_prices(task: Task) -> bool:
     """Claude Code's limit uses its own prices. For another provider's model it assumes a high price and would stop too early."""
     configured = [value for name, value in task.env.items() if name.startswith("ANTHROPIC_") and name.endswith("_MODEL")]
     models = [task.agent.model, *configured]
-    return all(is_own(model) or model.split("[")[0] in ALIASES for model in models if model)
+    return all(sums.is_own(model) or model.split("[")[0] in ALIASES for model in models if model)
 
 
 def _settings(task: Task) -> dict[str, Any]:

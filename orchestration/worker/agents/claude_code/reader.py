@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestration.configuration.windows import DAY, HOUR, Reading
+from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.costs import Costs
 from orchestration.worker.agents.shared import failures, telemetry_endpoint
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Limits, Started, Text, Waiting
@@ -30,6 +31,8 @@ class Reader:
         self.thread = thread
         self._cwd = cwd
         self._costs = Costs()
+        self._version = ""
+        self._saved: Mapping[str, Any] = {}
         self._streaming = ""
         self._tools: dict[str, tuple[str, Any]] = {}
         self._refused: set[str] = set()
@@ -62,17 +65,24 @@ class Reader:
                 yield from self._finish(message)
 
     def read_record(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
+        if name == sums.RECORD:
+            self._saved = self._saved or attributes  # the first one is the launch's own
         return self._costs.record_telemetry(attributes) if name.endswith("api_request") else ()
 
     def poll(self) -> Iterable[Event]:
         return self._costs.overdue()
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._costs.settle(self._result)
+        yield from self._costs.settle(self._result, self._sum_at_start())
         if self._result is None and exit_code is not None and not self._failed:
             words = " ".join(self._last_lines)
             code = failures.from_text(words) or ("crashed" if self._started else "cli_refused")
             yield Failure(code, words or f"it ended with {exit_code} and without a result")
+
+    def _sum_at_start(self) -> sums.Sum:
+        """Nothing for a conversation that has just begun, even if another one was to be resumed."""
+        is_resumed = self.thread is not None and self._saved.get("conversation") == self.thread.id
+        return sums.from_record(self._saved) if is_resumed and sums.continues(self._version) else sums.NOTHING
 
     # Lines.
 
@@ -80,6 +90,7 @@ class Reader:
         match message.get("subtype"):
             case "init":
                 self._started = True
+                self._version = text(message.get("claude_code_version"), 50)
                 if id_ := text(message.get("session_id"), 200):
                     self.thread = Thread(id_, {"cwd": self._cwd})
                     yield Started(id_, text(message.get("model"), 200))

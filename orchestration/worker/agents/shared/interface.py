@@ -68,11 +68,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A command to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start."""
+    """A command to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start. `records`: for the
+    process's reader, before its telemetry and kept with it."""
 
     argv: list[str]
     env: dict[str, str] = field(default_factory=dict)
     thread: Thread | None = None
+    records: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

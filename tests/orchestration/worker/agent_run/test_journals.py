@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from orchestration.sessions import conversations
 from orchestration.sessions.folders import session_dir
 from orchestration.worker.agent_run import journals
 from orchestration.worker.agent_run.telemetry_log import TelemetryLog
+from orchestration.worker.agents.claude_code import sums
 from tests.factories import ANA, a_session, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER, a_running_run
 
@@ -117,6 +119,22 @@ def test_telemetry_that_a_dead_worker_received_is_booked_with_its_journal(dead: 
     for id_ in ("r1", "r2", "r1"):
         log.append("claude_code.api_request", {**attributes, "request_id": id_})
     assert journals.book_journals(dead, Config()) and booked(dead) == [("entry", 10_000)] * 2
+
+
+@pytest.mark.parametrize("version", ["2.1.332", "2.1.197"])
+def test_a_resumed_process_of_a_dead_session_costs_what_its_own_requests_do(dead: Session, version: str) -> None:
+    """Its conversation may have gone on, or be forgotten: what it began with is kept with its telemetry."""
+    init = {"type": "system", "subtype": "init", "session_id": "c1", "claude_code_version": version}
+    total = 0.0525 if version == "2.1.332" else 0.0125
+    result = {"type": "result", "total_cost_usd": total, "uuid": "u1", "modelUsage": {"claude-sonnet-4-5": {"costUSD": total}}}
+    record = left(dead, "implement-2", init, result, agent={"kind": "claude_code"})
+    log = TelemetryLog(record.telemetry)
+    log.append(*sums.as_record("c1", sums.Sum(Decimal("0.04"))))
+    request = {"model": "claude-sonnet-4-5", "input_tokens": 1000, "output_tokens": 100, "cost_usd": 0.01, "request_id": "r1"}
+    log.append("claude_code.api_request", request)
+    for _ in range(2):
+        assert journals.book_journals(dead, Config())
+    assert booked(dead) == [("entry", 2_500), ("entry", 10_000)]
 
 
 def test_only_questions_of_the_agent_at_work_are_noted_each_under_its_turn(dead: Session) -> None:

@@ -23,7 +23,7 @@ from orchestration.sessions.sandbox import Decision, Sandboxes
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
-from orchestration.worker.agent_run import process
+from orchestration.worker.agent_run import process, telemetry_log
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents import command
 from orchestration.worker.agents.shared.events import Failure
@@ -165,6 +165,20 @@ def test_each_role_runs_with_the_limits_of_its_agent_and_is_booked_where_it_belo
 def test_a_process_without_a_mailbox_has_no_questions(room: Room) -> None:
     room.prints = lambda env: json.dumps({"type": "question", "text": "Which?"})
     assert not room.run("review").asked and room.run("implement", mail=Mail()).asked
+
+
+def test_records_of_a_launch_reach_its_reader_and_are_kept_for_a_reaper(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, seen = ("known", {"sum": 2}), []
+
+    def reader(task: Task) -> Any:
+        own = command.reader(task)
+        monkeypatch.setattr(own, "read_record", lambda *record: seen.append(record) or ())
+        return own
+
+    monkeypatch.setattr(room.kind, "reader", reader)
+    room.kind.launch = Launch(["mine"], records=(known,))
+    assert room.run("implement").ok and seen == [known]
+    assert list(telemetry_log.read(room.directory.record_for("implement").telemetry)) == [known]
 
 
 def test_a_conversation_is_resumed_where_it_began_and_kept_from_its_start(room: Room) -> None:

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.events import Event
 from tests.orchestration.worker.agents.recorded import lines
@@ -57,3 +59,15 @@ def streamed(
     if done:
         rows.append({"type": "stream_event", "event": {"type": "message_delta", "usage": {"output_tokens": 100}}})
     return [{"stdout": row} for row in rows]
+
+
+def began_with(conversation: str, usd: float, **others: tuple[int, int, int, int]) -> dict[str, Any]:
+    """The record of a launch: the sum that the conversation's file had."""
+    name, attributes = sums.as_record(
+        conversation, sums.Sum(Decimal(str(usd)), {model.replace("_", "-"): tokens for model, tokens in others.items()})
+    )
+    return {"otlp": name, "attributes": json.loads(json.dumps(attributes))}
+
+
+def init(version: str = "2.1.332", conversation: str = "c1") -> dict[str, Any]:
+    return {"stdout": {"type": "system", "subtype": "init", "session_id": conversation, "claude_code_version": version}}
