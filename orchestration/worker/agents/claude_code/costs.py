@@ -70,7 +70,8 @@ class Costs:
         self._telemetry[id_] = tokens
         if any(request.counted and self._is_counted_by(request, id_) for request in self._streamed.values()):
             return  # too late: the stream's report is booked
-        yield self._reported(id_, text(attributes.get("model"), 200), usd(attributes.get("cost_usd")), tokens)
+        kept = count(attributes.get("cache_creation_1h_tokens"))  # some versions do not say it
+        yield self._reported(id_, text(attributes.get("model"), 200), usd(attributes.get("cost_usd")), tokens, kept)
 
     def message_started(self, message: Any) -> None:
         """message_start: the input is known, the output is not."""
@@ -155,9 +156,9 @@ class Costs:
             self._other_models.setdefault(usage.model, Counter()).update(dict(enumerate(request.tokens)))
         return usage
 
-    def _reported(self, id_: str, model: str, cost: Decimal | None, tokens: Tokens) -> Usage:
+    def _reported(self, id_: str, model: str, cost: Decimal | None, tokens: Tokens, kept: int) -> Usage:
         """The CLI's own amount, in whole micro-USD that add up to the exact sum; only tokens for a model that is not Anthropic's."""
-        kept = next((request.written_1h for request in self._streamed.values() if request.request_id == id_), 0)
+        kept = kept or next((request.written_1h for request in self._streamed.values() if request.request_id == id_), 0)
         counted = (*tokens, min(kept, tokens[3]))
         if cost is None or not is_own(model):
             self._other_models.setdefault(model, Counter()).update(dict(enumerate(tokens)))

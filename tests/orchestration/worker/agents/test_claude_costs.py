@@ -197,6 +197,12 @@ def test_telemetry_takes_from_the_stream_of_its_request_what_the_cache_keeps_for
     )
 
 
+def test_newer_telemetry_itself_reports_what_the_cache_keeps_for_an_hour() -> None:
+    """Subagents do not stream."""
+    [usage] = of_kind(Usage, read_all([request("r1", cache_creation_tokens=9, cache_creation_1h_tokens=4)]))
+    assert (usage.cache_write_tokens, usage.cache_write_1h_tokens) == (9, 4)
+
+
 def test_a_request_without_a_price_is_left_to_the_sum_which_contains_it() -> None:
     unknown = streamed("m1", "r1", model="claude-future-9")
     sum_ = result(total_cost_usd=0.01, modelUsage={"claude-future-9": {"costUSD": 0.01}})
