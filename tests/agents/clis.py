@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 NPM = {
-    "claude": "@anthropic-ai/claude-code@2.1.197",
+    "claude": "@anthropic-ai/claude-code@2.1.332",
     "codex": "@openai/codex@0.171.0",
     "opencode": "opencode-ai@1.18.33",
     "gemini": "@google/gemini-cli@0.61.0",

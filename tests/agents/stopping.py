@@ -48,7 +48,7 @@ def _command(state: str, number: str) -> str:
     sleep = f"sleep {number}"
     daemon = f"import os,sys\nif os.fork(): sys.exit()\nos.setsid()\nif os.fork(): sys.exit()\nos.execve('/bin/sleep',['sleep','{number}'],{{}})"
     before = {
-        "tool": "",
+        "tool": "cat kept; ",  # some CLIs refuse a command that only sleeps
         "setsid": f"setsid {sleep} >/dev/null 2>&1 & ",
         "daemon": f"python3 -c {shlex.quote(daemon)} >/dev/null 2>&1; ",
     }

@@ -153,7 +153,7 @@ def test_a_model_without_a_price_settles_at_the_full_reservation(llm: Server, be
 
 def test_a_file_of_another_entry_is_refused_before_it_is_changed(llm: Server, bench: Make) -> None:
     provider = llm(
-        owner={"turns": [command_turn("sleep 8"), write_turn("ok"), text_turn()]},
+        owner={"turns": [command_turn("date; sleep 8"), write_turn("ok"), text_turn()]},
         intruder={"turns": [write_turn("mine", "2\n"), write_turn("other"), text_turn()]},
     )
     work = bench(claude(provider, "owner"), verify=[{"name": "other", "run": "test -f ok || test -f other"}])
