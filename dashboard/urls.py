@@ -133,6 +133,7 @@ urlpatterns = [
     path(
         "w/<str:workspace_id>/backlog/<str:entry_id>/approval/send-back/", approval_actions.send_back, name="approval-send-back"
     ),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/choose/", approval_actions.choose, name="entry-choose"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/tests/", approval_actions.name_tests, name="approval-tests"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/locks/", approval_actions.release_locks, name="approval-locks"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/approval/comments/", approval_actions.comment, name="approval-comment"),

@@ -9,7 +9,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
-from orchestration.approval import comments, deciding
+from orchestration.approval import choosing, comments, deciding
 from orchestration.edge import queries
 from orchestration.models import ReviewComment
 from workspaces.access import Need
@@ -43,6 +43,14 @@ def approve(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     deciding.approve(entry, validated(CommitForm(page_request.request.POST))["commit"], by=page_request.caller)
     return done(page_request, f"#{entry.seq} is approved: it lands as soon as its turn comes")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def choose(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    choosing.choose(entry, validated(CommitForm(page_request.request.POST))["commit"], by=page_request.caller)
+    return done(page_request, f"#{entry.seq} goes on with that candidate's work: it is verified next")
 
 
 @require_POST

@@ -5,7 +5,7 @@ from typing import Any
 from ninja import Path, Router
 
 from orchestration import schemas
-from orchestration.approval import comments, deciding, people, reads
+from orchestration.approval import choosing, comments, deciding, people, reads
 from orchestration.edge import queries
 from orchestration.models import Entry
 from workspaces import access
@@ -47,6 +47,17 @@ def send_back(request: Request, workspaceID: Path[str], entryID: str, body: sche
         for each in body.comments
     ]
     return {"sent_back": True, "findings": deciding.send_back(entry, body.commit, by=request.auth, note=body.note, new=new)}
+
+
+@router.post(
+    "/todo/entries/{entryID}/choose",
+    response=responses(schemas.ChosenOut, conflict=True),
+    operation_id="agent.orchestration.approvalsChoose",
+)
+def choose(request: Request, workspaceID: Path[str], entryID: str, body: schemas.ApproveIn) -> Any:
+    """Verify and land the commit of a candidate that was not chosen, instead of what waits. 409 while the entry is at work, or once it is done."""
+    choosing.choose(_entry(request, workspaceID, entryID), body.commit, by=request.auth)
+    return {"commit": body.commit}
 
 
 @router.post(

@@ -653,6 +653,15 @@ class EntryApproved(EntryApprovalEvent, verb="entry.approved", sentence="approve
     pass
 
 
+class EntryCandidateChosen(
+    EntryApprovalEvent, verb="entry.candidate_chosen", sentence="chose candidate {candidate} of round {round} for {subject}"
+):
+    """`candidate`: its number in that round."""
+
+    candidate: int
+    round: int
+
+
 class EntrySentBack(EntryApprovalEvent, verb="entry.sent_back", sentence="sent {subject} back with {count}"):
     """`findings`: how many comments the next round begins with."""
 

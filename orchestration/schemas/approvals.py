@@ -57,6 +57,10 @@ class SentBackOut(Schema):
     findings: int
 
 
+class ChosenOut(Schema):
+    commit: str
+
+
 class NamedTestsOut(Schema):
     tests: list[str]
 

@@ -113,15 +113,20 @@ def take_up_another(verified: Session) -> bool:
         return False
     others = everything.filter(session__in=together(last.session), is_set_aside=True).select_related("session")
     other = next((each for each in others.order_by("candidate") if is_unjudged(each)), None)
-    if other is None:
-        return False
+    if other is not None:
+        take_up(other)
+    return other is not None
+
+
+def take_up(other: Round) -> None:
+    """Let the work of a candidate that was not chosen be the entry's newest: verified next, as a round of its own."""
+    everything = Round.of_any_candidate.filter(entry_id=other.entry_id)
     number = everything.order_by("-number").values_list("number", flat=True)[0] + 1
     everything.filter(pk=other.pk).update(number=number, is_set_aside=False)
-    RoundSpend.objects.bulk_create([RoundSpend(account_id=verified.owner_id, number=number)], ignore_conflicts=True)
-    Entry.objects.filter(pk=verified.entry_id).update(
+    RoundSpend.objects.bulk_create([RoundSpend(account_id=other.entry_id, number=number)], ignore_conflicts=True)
+    Entry.objects.filter(pk=other.entry_id).update(
         host_id=other.session.host_id, is_shared=False, has_rounds=True, next_work=Entry.Work.VERIFY
     )
-    return True
 
 
 def ask_others_to_end(session: Session) -> list[Session]:

@@ -1,4 +1,7 @@
-"""The agent of three candidates: `candidate_agent.py NOTES`. The second one's work is good, or any that is told so. It records each turn and each amount."""
+"""The agent of three candidates: `candidate_agent.py NOTES`. The second one's work is good. It records each turn and each amount, and when.
+
+For an entry that begins with `slow` the other two make a request each second, for a minute.
+"""
 
 import json
 import os
@@ -25,6 +28,7 @@ def spend(number: int) -> None:
     amount = FIRST[PLACE[-1]] + (len(amounts.read_text().split()) if amounts.exists() else 0)
     note(PLACE, str(amount))
     note("reported", str(amount))
+    note("times", f"{PLACE[-1]}:{time.time()}")
     sys.stdout.write(json.dumps({"type": "usage", "id": str(number), "cost_usd": amount / 1_000_000}) + "\n")
     sys.stdout.flush()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
@@ -33,6 +37,10 @@ def spend(number: int) -> None:
 def main() -> None:
     note("turns", PLACE)
     spend(1)
+    if not PLACE.endswith("-2") and json.loads(Path(os.environ["MUSTER_SPEC_FILE"]).read_text())["content"].startswith("slow"):
+        for number in range(60):
+            time.sleep(1)
+            spend(10 + number)
     time.sleep(0.2)
     Path(f"{ENTRY}.txt").write_text("good\n" if PLACE.endswith("-2") else f"bad {PLACE}\n")
     spend(2)

@@ -35,6 +35,9 @@ KILLS = [
 ]
 
 
+SLOW, NO_KILL = "slow for all but one", Point("", "")
+
+
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     folder = tmp_path_factory.mktemp("candidates")
@@ -50,6 +53,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
         running_sweep.add([point for point, _ in KILLS])
         for point, workers in KILLS:
             (running_sweep.plans / f"{running_sweep.entries[point]}.times").write_text(str(workers))
+        [slow] = running_sweep.call("POST", "/todo/entries", {"entries": [{"content": SLOW, "budget_usd": 5}]})["entries"]
+        running_sweep.entries[NO_KILL] = slow["id"]
         running_sweep.work(240)
         yield running_sweep
     finally:
@@ -87,6 +92,18 @@ def test_after_kills_here_every_cent_is_booked_once(sweep: Sweep, point: Point, 
 def test_after_kills_here_only_interrupted_turns_are_repeated(sweep: Sweep, point: Point, workers: int) -> None:
     turns = len(sweep.notes_of(sweep.entries[point], "turns"))
     assert turns <= 3 + point.again, "complete work is paid once"
+
+
+def test_the_others_end_within_one_request_of_the_first_verdict(sweep: Sweep) -> None:
+    id_ = sweep.entries[NO_KILL]
+    rows = sweep.rows("SELECT candidate, outcome FROM orchestration_session WHERE entry_id = ? ORDER BY candidate", id_)
+    assert rows == [(1, "not_chosen"), (2, "passed"), (3, "not_chosen")]
+    [(passed_at,)] = sweep.rows(
+        "SELECT unixepoch(ended_at, 'subsec') FROM orchestration_session WHERE entry_id = ? AND candidate = 2", id_
+    )
+    requests = [line.split(":") for line in sweep.notes_of(id_, "times")]
+    for number in ("1", "3"):
+        assert sum(float(at) > passed_at for candidate, at in requests if candidate == number) <= 1
 
 
 def test_nothing_is_left_open_or_behind(sweep: Sweep) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from budget.models import Hold, RoundSpend
+from orchestration.approval import choosing, deciding
 from orchestration.configuration.config.routes import Step
 from orchestration.executor import dispatch
 from orchestration.git import branches
@@ -14,8 +15,9 @@ from orchestration.models import Entry, Round, Session
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.preparing import candidate_places
 from orchestration.worker.steps import verifying
-from tests.factories import an_entry
+from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, spends
+from workspaces.errors import Conflict
 
 
 def claims(work: Shop, entry: Entry | None = None, **draft: Any) -> list[Session]:
@@ -162,3 +164,30 @@ def test_complete_work_of_all_is_verified_one_after_the_other_where_their_worker
 
 def cannot_verify(*_: object) -> None:
     raise SessionOver(Facts("not_judged", "setup", ("the disk is away",)))
+
+
+def test_a_person_may_take_the_work_of_another_one_before_it_lands(best_of_three: Callable[..., Shop], tmp_path: Path) -> None:
+    lenient = tmp_path / "lenient"
+    checks = [{"name": "ok", "run": f"test -f ok || test -f {lenient}"}]
+    work = best_of_three("echo one > other", "echo two > ok", "true", approve={"mode": "always"}, verify=checks)
+    sessions = claims(work)
+    for session in sessions[:2]:
+        work.supervise(session)
+    work.land()
+    entry = entry_of(sessions[0])
+    assert (entry.reason_code, outcomes(sessions)) == ("waiting_for_approval", ["failed", "passed", "not_chosen"])
+    other = Round.of_any_candidate.get(session=sessions[0]).commit
+    lenient.touch()
+    choosing.choose(entry, other, by=ANA)
+    with pytest.raises(Conflict, match="No candidate"):
+        choosing.choose(entry, other, by=ANA)
+    work.run(entry)
+    entry.refresh_from_db()
+    landing = deciding.waiting_landing(entry)
+    assert landing is not None
+    deciding.approve(entry, landing.commit, by=ANA)
+    work.land()
+    assert (entry_of(sessions[0]).status, work.merged("other"), work.merged("ok")) == ("done", "one\n", None)
+    assert Session.objects.filter(entry=entry, work="implement").count() == 3, "no agent is paid again"
+    with pytest.raises(Conflict, match="is done"):
+        choosing.choose(entry, other, by=ANA)
