@@ -224,6 +224,8 @@ def environment(
             "MUSTER_SPEC_FILE": str(directory.spec),
             "MUSTER_API_URL": f"{settings.AGENT_URL}/api/v1",
         }
+    if session.candidate and phase == "implementation":
+        muster["MUSTER_CANDIDATE"] = str(session.candidate)
     if token:
         muster["MUSTER_TOKEN"] = token
     if token or session.is_run:
