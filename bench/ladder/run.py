@@ -1,8 +1,8 @@
 """A route of three steps against each of its agents alone, on 60 entries whose difficulty is known: what a landed entry costs.
 
-`python -m bench ladder [--seeds N] [--from SEED]`. Each entry has a difficulty, each agent an ability and a price: it solves what is not beyond its ability,
+`python -m bench ladder [--seeds N] [--from SEED] [--real]`. Each entry has a difficulty, each agent an ability and a price: it solves what is not beyond its ability,
 in some rounds, and shows a plateau otherwise. The rules of Muster itself decide when a step is over (`backlog.rules`). The prices and abilities are
-guesses, the rounds of the steps were chosen on seeds from 1000 on; what is reported are the seeds from 0. No database, no network; seconds.
+guesses, the rounds of the steps were chosen on seeds from 1000 on; what is reported are the seeds from 0. No database, no network; seconds. `--real`: the first backlog through a whole Muster.
 """
 
 import argparse
@@ -113,7 +113,13 @@ def main(args: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench ladder", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--from", dest="first", type=int, default=0)
+    parser.add_argument("--real", action="store_true", help="one backlog through a whole Muster, minutes")
     asked = parser.parse_args(args)
+    if asked.real:
+        from bench.ladder import real  # only now: it loads Muster
+
+        truths = backlog(asked.first)
+        return real.report(truths, {name: play(truths, route) for name, route in ROUTES.items()})
     outcomes: dict[str, list[Outcome]] = {name: [] for name in ROUTES}
     for seed in range(asked.first, asked.first + asked.seeds):
         truths = backlog(seed)

@@ -14,7 +14,7 @@ AGENT = [sys.executable, str(ROOT / "tests/faults/planned_agent.py")]
 class Shop:
     """One workspace, through the API and its repository."""
 
-    def __init__(self, client: Client, folder: Path, **config: Any) -> None:
+    def __init__(self, client: Client, folder: Path, *, usd: float = 50, **config: Any) -> None:
         self.client = client
         self.repo = folder / "repo"
         _repository(self.repo)
@@ -27,8 +27,8 @@ class Shop:
         workspace = {
             "name": folder.name,
             "repo": str(self.repo),
-            "total_budget_usd": 50,
-            "max_project_spend_usd": 50,
+            "total_budget_usd": usd,
+            "max_project_spend_usd": usd,
             "config": settings,
         }
         self.path = f"/workspaces/{client.call('POST', '/workspaces', workspace)['id']}/orchestration"
