@@ -52,7 +52,7 @@ def of_agent(agent: Agent, name: str, config: Config, secrets: Collection[str]) 
 
 
 def of_role(part: AgentRole, role: str, config: Config, secrets: Collection[str]) -> ModelAccess:
-    """That of a role's agent: a named one's is that of its name."""
+    """The access of a role's agent: a named one has that of its name."""
     return of_agent(part.acting_agent, part.agent_name or role, config, secrets)
 
 

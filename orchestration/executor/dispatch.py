@@ -186,7 +186,7 @@ class _Started:
 
     @property
     def reservation(self) -> int:
-        """Of all its sessions. Micro-USD."""
+        """The money of all its sessions, in micro-USD."""
         return self.start.reservation * len(self.claims)
 
 

@@ -159,7 +159,7 @@ class Start:
 
     @property
     def instead(self) -> str:
-        """Why the agent that the entry asks for does not take it."""
+        """The reason why the agent that the entry asks for does not take it."""
         return next((trouble.message for name, trouble in self.closed if name == self.entry.agent), "")
 
 
@@ -218,7 +218,7 @@ class Capacity:
         return {run.agent for run in self.running}
 
     def sessions(self, entry: Waiting) -> int:
-        """How many sessions the entry's next start opens: its candidates, as many as could ever work at once. One verification is enough."""
+        """The number of sessions that the entry's next start opens: its candidates, as many as could ever work at once. One verification is enough."""
         if entry.verify_only or entry.candidates <= 1:
             return 1
         fitting = placing.fitting(self.hosts, need(entry, self))
