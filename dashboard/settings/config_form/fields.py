@@ -104,7 +104,7 @@ SECTIONS = (
     Section("agent", "Agent", "The agent that implements entries.", agent("agent")),
     Section("agents", "Named agents", "More agents, for the entries that ask for one of them by its name."),
     Section("routes", "Routes", "Agents that work on an entry one after the other: a cheap one first, a better one where it fails.", (
-        Field("route", "Route", "Agents, each with its effort and its rounds, such as cheap 2 > default high. Empty: the agent alone.", "route"),
+        Field("route", "Route", "Agents, each with its effort, rounds, candidates, such as cheap 2 > default high best of 3. Empty: the agent alone.", "route"),
         Field("routes", "Routes of groups", "One per line, GROUP: ROUTE, such as db*: default high. The first that fits counts.", "routes"),
     )),
     Section("verify", "Verification", "The checks that verify each round. Without a check, every round passes.", (
