@@ -77,10 +77,12 @@ def steps_anthropic(body):
         else:
             has_result = isinstance(c, list) and any(isinstance(p, dict) and p.get("type") == "tool_result" for p in c)
             t = text_of(c)
-            bare = re.sub(r"<system-reminder>.*?</system-reminder>", "", t, flags=re.S).strip()
+            bare = re.sub(
+                r"<system-reminder>.*?</system-reminder>|\[Request interrupted by user[^]]*\]", "", t, flags=re.S
+            ).strip()
             if has_result:
                 out.append(("result", t))
-            elif bare:
+            if bare:  # also behind a result: Claude Code joins a prompt to the result that ended the turn before
                 out.append(("prompt", bare))
     return out
 
