@@ -188,7 +188,7 @@ def served(workspace_id: str, agent: Agent, secrets: Mapping[str, str]) -> Serve
     if row.sealed is None:
         return Served(agent, env)
     variable = variable_for(row, agent)
-    env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row)}
+    env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row.name, row.sealed or b"")}
     return Served(agent.model_copy(update={"use_login": False}), env, variable)
 
 
@@ -205,12 +205,12 @@ def addresses(workspace_id: str, config: Config) -> list[str]:
     return sorted(row.base_url for row in rows)
 
 
-def keys(workspace_id: str) -> dict[str, str]:
-    """For a mask: all keys that this server can unseal."""
+def keys(sealed: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """For a mask: all keys that this server can unseal, from the names of credentials and their sealed keys."""
     values = {}
-    for row in Credential.objects.filter(workspace_id=workspace_id, sealed__isnull=False):
+    for name, key in sealed:
         try:
-            values[_masked_as(row)] = _key(row)
+            values[_masked_as(name)] = _key(name, key)
         except Sealed:
             continue
     return values
@@ -234,17 +234,17 @@ def _row_of(workspace_id: str, agent: Agent) -> Credential | None:
     return row
 
 
-def _key(row: Credential) -> str:
+def _key(name: str, sealed: bytes) -> str:
     try:
-        value = unseal(row.sealed or b"", purpose=PURPOSE)
+        value = unseal(sealed, purpose=PURPOSE)
     except Sealed:
-        raise Sealed(f"The key of the credential {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
-    Mask({_masked_as(row): value})  # known from now on, also where nobody says whose text it is
+        raise Sealed(f"The key of the credential {name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
+    Mask({_masked_as(name): value})  # known from now on, also where nobody says whose text it is
     return value
 
 
-def _masked_as(row: Credential) -> str:
-    return f"of the credential {row.name}"
+def _masked_as(name: str) -> str:
+    return f"of the credential {name}"
 
 
 def _roles(workspace_id: str, config: Config, name: str) -> set[str]:

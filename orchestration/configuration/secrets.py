@@ -93,8 +93,10 @@ def _unsealed(workspace_id: str, *names: str) -> dict[str, str]:
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
     """The mask of a workspace: its secrets, the keys of its credentials, the password of its repository's address, and values in its agents' env
     whose names look like secrets."""
-    origin = Workspace.objects.filter(pk=workspace_id).values_list("origin", flat=True).first() or ""
-    others = {**masking.of_url(origin, "of the repository"), **credentials.keys(workspace_id)}
+    rows = list(Workspace.objects.filter(pk=workspace_id).values_list("origin", "credentials__name", "credentials__sealed"))
+    origin = rows[0][0] if rows else ""
+    keys = credentials.keys((name, bytes(sealed)) for _, name, sealed in rows if sealed is not None)
+    others = {**masking.of_url(origin, "of the repository"), **keys}
     try:
         return Mask({**others, **_unsealed(workspace_id)}, env)
     except Sealed:

@@ -44,6 +44,11 @@ class Shown:
     round: Round
     cost: int
 
+    @property
+    def may_be_taken(self) -> bool:
+        """True for work that was not chosen, and that a person may choose instead."""
+        return self.round.is_set_aside and bool(self.round.commit) and self.round.verdict != Round.Verdict.NO_CHANGE
+
 
 def of_rounds(entry_id: str, numbers: Sequence[int]) -> dict[int, list[Shown]]:
     """The candidates of these rounds of an entry, by the round's number. Two queries."""

@@ -296,18 +296,18 @@ def _end_run(session: Session, ending: Ending) -> events.RunEnded:
 
 def _end_round(session: Session, ended: Session, executor: Executor, ending: Ending) -> events.SessionEnded:
     """`ended`: the session as people left it."""
-    opened = Round.of_any_candidate.filter(session=session, verdict=Round.Verdict.OPEN).order_by("-number").first()
-    if opened is not None:
-        rounds.close(opened, ending.verdict, findings=ending.findings)
+    of_it = Round.of_any_candidate.filter(session=session) if session.candidate else Round.objects.filter(entry=session.entry_id)
+    newest = of_it.order_by("-number").first()
+    if newest is not None and newest.session_id == session.pk and newest.verdict == Round.Verdict.OPEN:
+        rounds.close(newest, ending.verdict, findings=ending.findings)
         if ending.outcome in CAUSED_OUTSIDE:
-            rounds.drop_if_empty(opened)
+            rounds.drop_if_empty(newest)
     if session.candidate:
         following = _end_candidate(session, ended, executor, ending)
     elif _fails_alone(session, ending) and candidates.take_up_another(session):
         entry_state.move(Entry.objects.select_related("account").get(pk=session.entry_id), transitions.PENDING)
         following = transitions.PENDING
     else:
-        newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
         following = _move_entry(ended, executor, ending, newest)
     return events.SESSION_ENDED[ending.outcome](
         entry=session.owner_id, round=session.round_number, entry_status=following.status, code=following.code

@@ -84,6 +84,7 @@ def test_an_entry_has_a_route_of_its_own_as_steps_or_as_people_write_it() -> Non
     items = [{"content": "One", "route": steps}, {"content": "Two", "route": "cheap 2 > strong high"}, {"content": "Three"}]
     listed, written, three = shop.post("/todo/entries", {"entries": items}).json["entries"]
     whole = [{"agent": "cheap", "effort": None, "rounds": 2}, {"agent": "strong", "effort": "high", "rounds": 1}]
+    whole = [step | {"candidates": 1} for step in whole]
     assert (listed["route"], written["route"], three["route"]) == (whole, whole, [])
     assert (listed["step"], listed["next_agent"], listed["next_effort"], three["next_agent"]) == (1, "cheap", None, "default")
     at = f"/todo/entries/{three['id']}"

@@ -2,7 +2,7 @@
 the entry's branch; the others' commits stay at refs for a week."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -88,8 +88,11 @@ def put_away(copy: WorkingCopy) -> None:
 
 def tidy(entry: Entry) -> None:
     """Put the places of an entry's candidates away that are not at work, once it is done."""
+    names = working_copies.names_in(session_dir.worktrees(), f"{entry.pk}-*")
+    if not names:
+        return
     at_work = set(Session.objects.filter(entry=entry, status__in=Session.OPEN).values_list("candidate", flat=True))
-    for copy in _copies(entry):
+    for copy in _copies(entry, names):
         if int(copy.name.rpartition("-")[2]) not in at_work:
             try:
                 put_away(copy)
@@ -105,7 +108,7 @@ def forget_old(repo: Path) -> None:
             git.attempt(repo, "update-ref", "-d", ref)
 
 
-def _copies(entry: Entry) -> Iterator[WorkingCopy]:
+def _copies(entry: Entry, names: Iterable[str]) -> Iterator[WorkingCopy]:
     own = session_dir.working_copy(entry)
-    for name in working_copies.names_in(own.root, f"{entry.pk}-*"):
+    for name in names:
         yield WorkingCopy(own.store, own.root, name, f"{entry.branch}.candidate-{name.rpartition('-')[2]}", own.wrap)

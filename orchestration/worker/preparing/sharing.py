@@ -68,12 +68,13 @@ def share_asked(*, but: Collection[str]) -> None:
     if not _any_asked.any(here):
         return
     asked = _asked(here).exclude(workspace__in=but).exclude(workspace__executor__state=Executor.State.STOPPED)
-    for landing in asked.select_related("entry", "workspace")[:MAX_ASKED]:
+    for landing in asked.select_related("entry", "workspace", "round")[:MAX_ASKED]:
         authority, entry = local_repository.authority_of(landing.workspace), landing.entry
         if authority is None or entry is None or not history.has(authority.repo, landing.commit):
             continue
         with suppress(Superseded, GitError):
-            claims.follow(authority.repo, entry.pk, entry.branch, landing.commit)  # a chosen candidate's may not be on it yet
+            if landing.round is not None and landing.round.candidate:  # its commit may not be on the branch yet
+                claims.follow(authority.repo, entry.pk, entry.branch, landing.commit)
             if _publish(authority, entry):
                 Entry.objects.filter(pk=entry.pk).update(is_shared=True, host_away_at=None)
                 queue.has_come([landing])

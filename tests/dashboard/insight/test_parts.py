@@ -17,7 +17,7 @@ from budget.charts.patterns import fill
 from budget.models import LedgerEntry
 from dashboard.insight import days, reading, views
 from dashboard.insight.bars import Bar
-from dashboard.insight.figures import BY_NAME, Figures, Row, Waits, ordered, share
+from dashboard.insight.figures import BY_NAME, METRICS, Figures, Row, Waits, ordered, share
 from dashboard.shared.lists import span
 from dashboard.shared.lists.span import Span
 from orchestration.models import Entry, Session
@@ -251,7 +251,7 @@ def test_a_click_on_a_head_sorts_by_it_and_then_the_other_way(
     shop: Workspace, sort: str, column: str, now: str, link: str
 ) -> None:
     shown = views.table(page_request(shop, **({"sort": sort} if sort else {})))
-    names = [*BY_NAME, "name"]
+    names = [*(metric.name for metric in METRICS), "name"]
     head = dict(zip(names, [*shown["heads"], shown["name_head"]], strict=True))[column]
     assert (head["now"], head["query"].lstrip("?")) == (now, link)
 

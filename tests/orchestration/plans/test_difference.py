@@ -26,7 +26,7 @@ def known(
 ) -> Known:
     """An entry as imported under the heading Dates. `edited`: what a person changed since."""
     values = content.fields(
-        content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=(), agent=""
+        content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=(), agent="", route=""
     )  # fmt: skip
     fields = {"status": "pending", "source_path": f"Dates / {title}", **more}
     hashes = content.hashes(values)

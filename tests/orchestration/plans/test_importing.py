@@ -76,8 +76,8 @@ def test_a_route_is_imported_and_a_persons_stays() -> None:
     text = PLAN.replace("files: a.py", "files: a.py; route: cheap 2 > strong high")
     bring(workspace, text)
     assert entry(workspace, "Parse").route == [
-        {"agent": "cheap", "rounds": 2},
-        {"agent": "strong", "effort": "high", "rounds": 1},
+        {"agent": "cheap", "rounds": 2, "candidates": 1},
+        {"agent": "strong", "effort": "high", "rounds": 1, "candidates": 1},
     ]
     assert kinds(shown(workspace, text)) == ["unchanged"] * 3
     bring(workspace, text.replace("cheap 2", "cheap 3"))

@@ -178,7 +178,7 @@ def test_nothing_is_asked_of_a_host_that_shares_its_workspace_with_none(monkeypa
     sharing.share_asked(but=())
     sharing.tidy(shop)
     for of_session in (entry, None):
-        session: Any = SimpleNamespace(entry=of_session, workspace=shop)
+        session: Any = SimpleNamespace(entry=of_session, workspace=shop, candidate=0)
         sharing.claim(session, "start")
         sharing.publish(session)
     assert shared_ones() == set()
@@ -186,7 +186,7 @@ def test_nothing_is_asked_of_a_host_that_shares_its_workspace_with_none(monkeypa
 
 def test_a_run_has_no_work_to_claim_or_to_publish(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_repository, "ensure", lambda _: pytest.fail("it was fetched"))
-    session: Any = SimpleNamespace(entry=None, workspace=a_workspace())
+    session: Any = SimpleNamespace(entry=None, workspace=a_workspace(), candidate=0)
     sharing.claim(session, "start")
     sharing.publish(session)
 

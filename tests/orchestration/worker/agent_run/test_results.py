@@ -153,7 +153,7 @@ def test_each_role_gets_what_it_needs_and_no_more(
     monkeypatch.setattr(process.secrets, "for_agents", lambda _: {"A": "secret"})
     directory = a_directory(session, settings, tmp_path)
     if is_run:
-        session = SimpleNamespace(**{name: getattr(session, name) for name in ("pk", "owner_id", "entry", "workspace", "workspace_id", "attempt", "entry_id", "role")}, is_run=True)  # type: ignore[assignment]  # fmt: skip
+        session = SimpleNamespace(**{name: getattr(session, name) for name in ("pk", "owner_id", "work_id", "candidate", "entry", "workspace", "workspace_id", "attempt", "entry_id", "role")}, is_run=True)  # type: ignore[assignment]  # fmt: skip
     conversations.keep(session.owner_id, "implement", "codex", "mine", {"input": 5})
     agent = Agent(kind="codex", env={"A": "agent", "B": "agent"})
     task = process._task(session, agent, role, directory, prompt="Do \udcff it", cwd=tmp_path, limit=7, url="http://x/y")
