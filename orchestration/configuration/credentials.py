@@ -188,7 +188,7 @@ def served(workspace_id: str, agent: Agent, secrets: Mapping[str, str]) -> Serve
     if row.sealed is None:
         return Served(agent, env)
     variable = variable_for(row, agent)
-    env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row.name, row.sealed or b"")}
+    env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row.name, bytes(row.sealed or b""))}
     return Served(agent.model_copy(update={"use_login": False}), env, variable)
 
 
