@@ -15,6 +15,7 @@ BODIES: dict[str, Any] = {
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
     "approvalsApprove": {"commit": "a" * 40},
+    "approvalsChoose": {"commit": "a" * 40},
     "approvalsNameTests": {"commit": "a" * 40, "tests": ["tests.test_a.test_b"]},
     "approvalsSendBack": {"commit": "a" * 40, "note": "Shorter", "comments": [{"text": "Why?"}]},
     "landingAccept": {"tip": "a" * 40},

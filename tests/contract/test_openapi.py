@@ -140,6 +140,7 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice() -> None:
 
 MAY_CONFLICT = (
     "approvalsApprove",
+    "approvalsChoose",
     "approvalsNameTests",
     "approvalsReleaseLocks",
     "approvalsSendBack",

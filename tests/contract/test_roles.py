@@ -85,6 +85,7 @@ READ = [
 RUN = [
     "agentRetry",
     "approvalsApprove",
+    "approvalsChoose",
     "approvalsNameTests",
     "approvalsReleaseLocks",
     "approvalsSendBack",
@@ -171,7 +172,7 @@ MAY = {
     "budget": {*READ, *SPEND},
     "admin": {*READ, *RUN, *SPEND, *ADMINISTER},
 }
-DECIDE_ABOUT_WORK = ("approvalsApprove", "approvalsNameTests", "approvalsReleaseLocks", "approvalsSendBack")
+DECIDE_ABOUT_WORK = ("approvalsApprove", "approvalsChoose", "approvalsNameTests", "approvalsReleaseLocks", "approvalsSendBack")
 NEED_A_STATE = (*DECIDE_ABOUT_WORK, "landingAccept", "landingMerge", "landingPush", "landingPutBack", "landingRevert")
 """Refused while nothing waits for a decision."""
 
