@@ -68,7 +68,7 @@ def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
 
 def agents_region(page_request: PageRequest) -> dict[str, Any]:
     """The agents that implement, review and verify, and the versions of their programs."""
-    executor = queries.executor_for(page_request.workspace.pk)
+    executor = page_request.executor
     config = configuration.load(executor.config)
     roles: list[tuple[str, configuration.Agent, str, int | None]] = [("Implements", config.agent, "", None)]
     for does, part in (("Reviews each diff", config.interceptor), ("Verifies the criteria", config.verifier)):
@@ -78,10 +78,11 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
     for role, proposer in config.proposers.items():
         if proposer:
             roles.append((by_role[role], proposer.acting_agent, proposer.agent_name, configuration.micro(proposer.run_usd)))
-    state = queries.agent_state(page_request.workspace.pk)
+    states = agent_states.of_executor(executor)
+    state = queries.agent_state_of(executor, states)
     asked = queries.asked_for_agents(page_request.workspace.pk) if config.agents else {}
     return {
-        "agents": agent_states.of_executor(executor),
+        "agents": states,
         "state": state,
         "agent_check": agent_checks.current(page_request.workspace.pk),
         "roles": [

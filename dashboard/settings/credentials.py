@@ -14,7 +14,7 @@ from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration.configuration import agent_states, credentials, windows
-from orchestration.edge import credential_states, queries
+from orchestration.edge import credential_states
 from orchestration.edge.credential_states import CredentialState
 from orchestration.models import Credential
 from workspaces.access import Need
@@ -61,7 +61,7 @@ def remove(page_request: PageRequest) -> HttpResponse:
 
 
 def region(page_request: PageRequest) -> dict[str, Any]:
-    states = credential_states.of_executor(queries.executor_for(page_request.workspace.pk))
+    states = credential_states.of_executor(page_request.executor)
     return {
         "credentials": [_shown(state) for state in states],
         "new_windows": _inputs({}, ()),

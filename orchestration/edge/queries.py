@@ -58,12 +58,16 @@ def executor_for(workspace_id: str) -> Executor:
 
 
 def agent_state(workspace_id: str) -> dict[str, Any]:
-    """The state of the workspace's agents: if they can work, with the versions of their programs. Three queries, four where one cannot."""
+    """The state of the workspace's agents: if they can work, with the versions of their programs. Four queries, five where one cannot."""
     executor = executor_for(workspace_id)
+    return agent_state_of(executor, agent_states.of_executor(executor))
+
+
+def agent_state_of(executor: Executor, states: agent_states.AgentStates) -> dict[str, Any]:
+    """The same, for a caller that has both. One query."""
     config = configuration.load(executor.config)
     able = online.able(within_s=settings.LEASE_S).order_by("host")
     pushed = {"commit": executor.pushed_commit or None, "error": executor.push_error or None}
-    states = agent_states.of_executor(executor)
     usual = states.implementing[0].breaker
     return {
         "kind": config.agent.kind,
