@@ -39,10 +39,11 @@ def begin(session: Session) -> None:
 
 def _goes_on(session: Session) -> bool:
     """True if the last round with this candidate has no work of any of them to go on from: its own is all that there is."""
-    earlier = Session.objects.filter(entry=session.entry, candidate=session.candidate, attempt__lt=session.attempt)
-    last = earlier.order_by("-attempt").first()
-    if last is None:
+    earlier = Round.of_any_candidate.filter(entry=session.entry, candidate=session.candidate)
+    begun = earlier.select_related("session").order_by("-session__attempt").first()
+    if begun is None:
         return False
+    last = begun.session
     counted = Round.objects.filter(session__in=candidates.together(last)).first()
     later = Round.objects.filter(entry=session.entry, session__attempt__gt=last.first_attempt)
     if later.exclude(session__in=candidates.together(last)).exists():
@@ -68,6 +69,7 @@ def adopt(session: Session) -> None:
     passed = Round.objects.filter(session=session, session__outcome=Session.Outcome.PASSED).exclude(commit="").first()
     if passed is None:
         return
+    session.entry.is_shared = False  # as its choice has left it
     try:
         claims.follow(session_dir.of_session(session).repo, session.entry.pk, session.entry.branch, passed.commit)
         sharing.publish_entry(session.workspace, session.entry)

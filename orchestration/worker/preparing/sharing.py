@@ -57,7 +57,7 @@ def publish_entry(workspace: Workspace, entry: Entry) -> None:
     if (authority := local_repository.authority_of(workspace)) is None:
         return
     is_shared = _publish(authority, entry)
-    if entry.is_shared != is_shared or not is_shared:
+    if entry.is_shared != is_shared:
         Entry.objects.filter(pk=entry.pk).update(is_shared=is_shared)
         entry.is_shared = is_shared
 
