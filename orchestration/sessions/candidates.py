@@ -15,14 +15,18 @@ from orchestration.sessions.ending import Ending
 from workspaces.access import MUSTER
 
 Outcome = Session.Outcome
+WITH_VERDICT = (Outcome.FAILED, Outcome.NO_CHANGE, Outcome.DOOMED, Outcome.CONFLICT)
+"""Ended by the verdict on their work: it counts as a round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A session that has ended without a pass, with what it leaves. `is_unjudged`: its work is complete, only its verification is missing. `score`: of
-    its verdict, None without one. `cost`: of the session, in micro-USD."""
+    """A session that has ended without a pass, with what it leaves. `is_verified`: its work has passed, and its worker was lost before it could say so.
+    `is_unjudged`: its work is complete, only its verification is missing. `score`: of its verdict, None without one. `cost`: of the session, in
+    micro-USD."""
 
     number: int
+    is_verified: bool = False
     is_unjudged: bool = False
     score: float | None = None
     cost: int = 0
@@ -61,12 +65,14 @@ def of_rounds(entry_id: str, numbers: Sequence[int]) -> dict[int, list[Shown]]:
 
 
 def best(ended: Sequence[Candidate]) -> int | None:
-    """The number of the one whose work is kept: complete work that nobody has judged, for it is paid and may pass; else the best score, at a tie the
-    one that cost less. None: there is no work to choose. Pure."""
+    """The number of the one whose work is kept: verified work; then complete work that nobody has judged, for it is paid and may pass; else the best
+    score, at a tie the one that cost less. None: there is no work to choose. Pure."""
     with_work = [each for each in ended if each.is_unjudged or each.score is not None]
-    if not with_work:
-        return None
-    return max(with_work, key=lambda each: (each.is_unjudged, each.score or 0.0, -each.cost, -each.number)).number
+    return max(with_work, key=_worth).number if with_work else None
+
+
+def _worth(each: Candidate) -> tuple[bool, bool, float, int, int]:
+    return each.is_verified, each.is_unjudged, each.score or 0.0, -each.cost, -each.number
 
 
 def together(session: Session) -> QuerySet[Session]:
@@ -148,16 +154,16 @@ def _best(session: Session) -> Session | None:
     by_session = {each.session_id: each for each in Round.of_any_candidate.filter(session__in=sessions)}
     costs = _costs(sessions)
     ended = [
-        Candidate(
-            number,
-            row.pk in by_session and is_unjudged(by_session[row.pk]),
-            by_session[row.pk].score if row.pk in by_session else None,
-            costs.get(row.pk, 0),
-        )
+        Candidate(number, _is_verified(row, its), is_unjudged(its), its.score, costs.get(row.pk, 0))
         for number, row in rows.items()
+        if (its := by_session.get(row.pk)) is not None
     ]
     number = best(ended)
     return None if number is None else rows[number]
+
+
+def _is_verified(row: Session, closed: Round) -> bool:
+    return row.outcome not in WITH_VERDICT and closed.verdict == Round.Verdict.PASSED and bool(closed.commit)
 
 
 def _costs(session_ids: Sequence[str]) -> dict[str, int]:
@@ -170,9 +176,9 @@ def _ending_of(row: Session, kept: Round) -> Ending:
     return Ending(
         row.outcome,
         row.outcome_message,
-        verdict=rounds.verdict_of(kept) if kept.verdict in rounds.JUDGED else None,
+        verdict=rounds.verdict_of(kept) if row.outcome in WITH_VERDICT else None,
         failure=row.failure,
-        verify_next=is_unjudged(kept),
+        verify_next=_is_verified(row, kept) or is_unjudged(kept),
     )
 
 

@@ -304,7 +304,7 @@ def _end_round(session: Session, ended: Session, executor: Executor, ending: End
             rounds.drop_if_empty(newest)
     if session.candidate:
         following = _end_candidate(session, ended, executor, ending)
-    elif _fails_alone(session, ending) and candidates.take_up_another(session):
+    elif _fails_alone(session, ended, ending) and candidates.take_up_another(session):
         entry_state.move(Entry.objects.select_related("account").get(pk=session.entry_id), transitions.PENDING)
         following = transitions.PENDING
     else:
@@ -314,9 +314,10 @@ def _end_round(session: Session, ended: Session, executor: Executor, ending: End
     )
 
 
-def _fails_alone(session: Session, ending: Ending) -> bool:
-    """True for a verification alone that its work did not pass."""
-    return session.work == Entry.Work.VERIFY and ending.outcome == Session.Outcome.FAILED
+def _fails_alone(session: Session, ended: Session, ending: Ending) -> bool:
+    """True for a verification alone that its work did not pass, and that no person wants to be the last."""
+    is_held = ended.hold_after_by or ended.stop_for_good or ending.on_hold
+    return session.work == Entry.Work.VERIFY and ending.outcome == Session.Outcome.FAILED and not is_held
 
 
 def _end_candidate(session: Session, ended: Session, executor: Executor, ending: Ending) -> transitions.Next:
