@@ -41,6 +41,9 @@ _OUT_OF_LINE = ", ".join(f"'{reason.value}'" for reason in OUT_OF_LINE)
 # Questions of the agent of an entry `{e}` that nobody has answered.
 _UNANSWERED = "FROM orchestration_question unanswered WHERE unanswered.entry_id = {e}.id AND unanswered.answered_at IS NULL"
 
+# Open sessions of an entry `{e}`: of candidates that were not chosen, and have not ended yet.
+_AT_WORK = "FROM orchestration_session open WHERE open.entry_id = {e}.id AND open.status IN ('claimed', 'running')"
+
 # Reservations for sessions on hosts that are away, of an entry's account `a`, or of a project `p`.
 _AWAITED = "FROM budget_hold w WHERE w.state = 'awaiting' AND {whose}"
 # Of an entry `{e}` with a budget of its own: it has no money for a round before such a host says what was spent.
@@ -415,6 +418,7 @@ def _ready(e: str, input_: CycleInput, also: str = "") -> str:
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL AND {e}.reason_code NOT IN ({_OUT_OF_LINE})
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
                 AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)})
+                AND ({e}.next_candidates <= 1 OR NOT EXISTS (SELECT 1 {_AT_WORK.format(e=e)}))
                 AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=least)}) AND {ready_line.has_opening(e)} {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
