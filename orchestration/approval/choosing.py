@@ -27,6 +27,7 @@ def choose(entry: Entry, commit: str, *, by: Caller) -> None:
             raise Conflict(f"No candidate of #{row.seq} that was not chosen has the commit {commit[:12]}. Nothing was done")
         number = other.number
         candidates.take_up(other)
+        Entry.objects.filter(pk=row.pk).update(rounds_completed=0, crashes=0)  # as where a person verifies it again
         entry_state.move(row, PENDING)
         event = events.EntryCandidateChosen(entry=row.pk, commit=commit, candidate=other.candidate, round=number)
         activity.record(row.workspace_id, event, by=by, object_id=row.pk)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from budget.models import LedgerEntry, RoundSpend
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Question, Round, Session
 from orchestration.sessions import rounds
 from orchestration.sessions.ending import Ending
 from workspaces.access import MUSTER
@@ -97,8 +97,10 @@ def choose(session: Session, ending: Ending) -> Choice | None:
     """Decide by the end of this candidate. None: others are at work, or one was chosen before."""
     own = Round.of_any_candidate.filter(session=session).order_by("-number").first()
     if ending.outcome == Outcome.NOT_CHOSEN:
+        _withdraw_questions(session)
         return None
     if ending.outcome == Outcome.PASSED:
+        _withdraw_questions(*together(session).exclude(pk=session.pk))
         return _choose(session, ending, own)
     if together(session).filter(status__in=Session.OPEN).exists():
         return None
@@ -107,6 +109,11 @@ def choose(session: Session, ending: Ending) -> Choice | None:
         return _choose(session, ending, own)
     kept = Round.of_any_candidate.get(session=row)
     return _choose(row, _ending_of(row, kept), kept)
+
+
+def _withdraw_questions(*others: Session) -> None:
+    """Nobody waits for the answers to candidates that are not chosen."""
+    Question.objects.filter(session__in=others, answered_at__isnull=True).delete()
 
 
 def is_unjudged(closed: Round) -> bool:

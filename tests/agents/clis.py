@@ -33,7 +33,9 @@ def folder(binary: str) -> Path:
     if "MUSTER_TEST_CLIS" in os.environ:
         pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
     _install(binary)
-    return _find(binary) or pytest.skip(f"{binary} was installed, but is not there")
+    found = _find(binary)
+    assert found, f"{binary} was installed, but is not there"
+    return found
 
 
 def path() -> str:

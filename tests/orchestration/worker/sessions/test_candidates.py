@@ -9,14 +9,18 @@ import pytest
 from budget.models import Hold, RoundSpend
 from orchestration.approval import choosing, deciding
 from orchestration.configuration.config.routes import Step
+from orchestration.dialogue import questions
 from orchestration.executor import dispatch
 from orchestration.git import branches
-from orchestration.models import Entry, Round, Session
-from orchestration.worker.endings import Facts, SessionOver
-from orchestration.worker.preparing import candidate_places
+from orchestration.models import Entry, Question, Round, Session
+from orchestration.sessions import lifecycle
+from orchestration.sessions.candidates import Candidate, best
+from orchestration.worker.endings import Facts, Left, SessionOver, after, of_lost
+from orchestration.worker.preparing import candidate_places, sharing
 from orchestration.worker.steps import verifying
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import Shop, entry_of, spends
+from workspaces.access import MUSTER
 from workspaces.errors import Conflict
 
 
@@ -191,3 +195,70 @@ def test_a_person_may_take_the_work_of_another_one_before_it_lands(best_of_three
     assert Session.objects.filter(entry=entry, work="implement").count() == 3, "no agent is paid again"
     with pytest.raises(Conflict, match="is done"):
         choosing.choose(entry, other, by=ANA)
+
+
+@pytest.mark.parametrize(
+    ("ended", "number"),
+    [
+        ([Candidate(1, score=0.4), Candidate(2, score=0.6), Candidate(3)], 2),
+        ([Candidate(1, score=0.4, cost=9), Candidate(2, score=0.4, cost=8)], 2),
+        ([Candidate(1, score=0.9), Candidate(2, is_unjudged=True)], 2),
+        ([Candidate(1, is_verified=True, score=1.0, cost=9), Candidate(2, is_unjudged=True)], 1),
+        ([Candidate(1), Candidate(2)], None),
+    ],
+)
+def test_verified_work_is_best_then_complete_work_then_the_score(ended: list[Candidate], number: int | None) -> None:
+    assert best(ended) == number
+
+
+def test_verified_work_whose_worker_was_lost_lands_without_another_agent(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three("echo one > ok", "echo two > other", "echo three > other")
+    sessions = claims(work)
+    conclude = lifecycle._conclude
+    with pytest.MonkeyPatch.context() as broken:  # the worker dies after the verdict, before it ends the session
+        broken.setattr(lifecycle, "_conclude", lambda *_: False)
+        work.supervise(sessions[0])
+    lost = Session.of_any_role.select_related("entry__account__project", "entry__workspace", "workspace__executor", "hold")
+    assert conclude(lost.get(pk=sessions[0].pk), after(of_lost(Left(is_done=True))), Session.Status.RUNNING, MUSTER)
+    for session in sessions[1:]:
+        work.supervise(session)
+    entry = entry_of(sessions[0])
+    assert (outcomes(sessions), entry.next_work) == (["lost", "failed", "failed"], "verify")
+    work.run(entry)
+    assert (entry_of(sessions[0]).status, work.merged("ok")) == ("done", "one\n")
+    assert Session.objects.filter(entry=entry, work="implement").count() == 3, "no agent is paid again"
+
+
+def test_a_question_of_one_that_is_not_chosen_waits_for_nobody(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three("echo two > ok", "true", "true")
+    sessions = claims(work)
+    Session.objects.filter(pk=sessions[0].pk).update(status="running")
+    questions.ask(sessions[0], "q", "Which of the two?")
+    work.supervise(sessions[1])
+    assert not Question.objects.exists()
+
+
+def test_no_candidates_start_while_one_of_a_round_before_is_still_ending(best_of_three: Callable[..., Shop]) -> None:
+    work = best_of_three("echo one > ok", "true", "true")
+    sessions = claims(work)
+    Session.objects.filter(pk=sessions[1].pk).update(status="running")
+    work.supervise(sessions[0])
+    entry = entry_of(sessions[0])
+    Entry.objects.filter(pk=entry.pk).update(status="pending")
+    other = an_entry(work.workspace, budget="5", route=[Step()])
+    dispatch.cycle(work.workspace.pk)
+    assert not Session.objects.filter(entry=entry, status="claimed").exists()
+    assert Session.objects.filter(entry=other).exists(), "it keeps no other entry from starting"
+
+
+def test_a_chosen_candidates_work_is_shared_on_record(
+    best_of_three: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing.local_repository, "authority_of", lambda _: "authority")
+    monkeypatch.setattr(sharing, "_publish", lambda *_: True)
+    monkeypatch.setattr(candidate_places.sharing, "claim", lambda *_: None)
+    work = best_of_three("echo one > ok", "true", "true")
+    sessions = claims(work)
+    work.supervise(sessions[0])
+    entry = entry_of(sessions[0])
+    assert entry.is_shared and branches.tip(work.repo, entry.branch) == Round.objects.get(entry=entry).commit
