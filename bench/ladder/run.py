@@ -42,7 +42,7 @@ LADDER = list(ROUTES)[-1]
 
 @dataclass(frozen=True)
 class Truth:
-    """What each agent would do with an entry: the round that passes (0: none), and what each of its rounds costs and gains."""
+    """The results of each agent on an entry: the round that passes (0: none), and the cost and gain of each of its rounds."""
 
     solves_at: dict[str, int]
     costs: dict[str, tuple[int, ...]]

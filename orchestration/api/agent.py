@@ -65,7 +65,7 @@ def delete_secret(request: Request, workspaceID: Path[str], secretName: str) -> 
     tags=["config"],
 )
 def list_credentials(request: Request, workspaceID: Path[str]) -> Any:
-    """What agents are served with: billing, windows, and whether it is limited. Keys never leave the server but into an agent's environment."""
+    """The credentials that serve agents: billing, windows, and whether each is limited. Keys never leave the server but into an agent's environment."""
     return {"credentials": _credentials(access.workspace_for(request.auth, workspaceID).pk)}
 
 

@@ -68,7 +68,7 @@ class SecretsOut(Schema):
 
 
 class CredentialIn(Strict):
-    """What is missing stays; null resets it. `key`: sealed, never returned. `variable`: agents get the key under this name; unset: the usual one of
+    """A field that is missing stays; null resets it. `key`: sealed, never returned. `variable`: agents get the key under this name; unset: the usual one of
     each. `stop_at`: by window (`pct_5h`, `pct_7d`, `usd_month`), percent or USD; null removes a window."""
 
     key: Annotated[str, Field(min_length=1, max_length=16_000)] | None = None
@@ -79,7 +79,7 @@ class CredentialIn(Strict):
 
 
 class WindowOut(Schema):
-    """`used`: percent, as its provider told at `read_at`; null: it told only the reset. Of `usd_month`: USD, as the ledger has booked since the
+    """`used`: percent, as its provider reported at `read_at`; null: it reported only the reset. Of `usd_month`: USD, as the ledger has booked since the
     first of the month (UTC), with what a plan pays at its price."""
 
     used: Number | None
@@ -98,7 +98,7 @@ class OpenBreakerOut(Schema):
 
 
 class CredentialOut(Schema):
-    """`agents`: those that use it. `windows`: what its provider has told of each. `breakers`: why its agents cannot work at the moment. `changed_by`
+    """`agents`: those that use it. `windows`: the reports of its provider on each. `breakers`: why its agents cannot work at the moment. `changed_by`
     and `changed_at`: null while nobody has set anything."""
 
     name: str

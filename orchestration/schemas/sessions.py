@@ -36,7 +36,7 @@ class ConsideredOut(Schema):
 
 
 class ChoiceOut(Schema):
-    """How a session's agent was chosen. `step`, `steps`: its place on the entry's route."""
+    """The choice of a session's agent. `step`, `steps`: its place on the entry's route."""
 
     agent: str
     effort: str | None

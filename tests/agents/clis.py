@@ -33,9 +33,9 @@ def folder(binary: str) -> Path:
     if "MUSTER_TEST_CLIS" in os.environ:
         pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
     _install(binary)
-    found = _find(binary)
-    assert found, f"{binary} was installed, but is not there"
-    return found
+    program = _find(binary)
+    assert program, f"{binary} was installed, but is not there"
+    return program
 
 
 def path() -> str:

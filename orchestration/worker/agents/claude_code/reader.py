@@ -20,7 +20,7 @@ CHANGING_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"
 DESCRIPTIVE_KEYS = ("file_path", "notebook_path", "command", "pattern", "url", "description", "prompt")
 MAX_WAIT_S = 86_400.0
 WINDOWS = {"five_hour": 5 * HOUR, "seven_day": 7 * DAY}
-"""Of all models; those of single ones have other names."""
+"""The windows of all models together, in minutes; those of single ones have other names."""
 _RESET = re.compile(r"\|(\d{10})\b")  # the end of a subscription's limit
 
 

@@ -72,7 +72,7 @@ def a_count(at: float, **limits: Any) -> str:
 
 
 def test_codex_reports_them_in_its_rollout_by_duration_and_not_by_place(tmp_path: Path) -> None:
-    """A plan may have its week in the first place. What an earlier session was told is out of date."""
+    """A plan may have its week in the first place. The report to an earlier session is out of date."""
     task = a_task(tmp_path, kind="codex")
     folder = task.home / ".codex/sessions/2026/11/30"
     folder.mkdir(parents=True)

@@ -229,7 +229,7 @@ def test_verified_work_whose_worker_was_lost_lands_without_another_agent(best_of
     assert Session.objects.filter(entry=entry, work="implement").count() == 3, "no agent is paid again"
 
 
-def test_a_question_of_one_that_is_not_chosen_waits_for_nobody(best_of_three: Callable[..., Shop]) -> None:
+def test_a_question_of_one_that_is_not_chosen_waits_for_no_answer(best_of_three: Callable[..., Shop]) -> None:
     work = best_of_three("echo two > ok", "true", "true")
     sessions = claims(work)
     Session.objects.filter(pk=sessions[0].pk).update(status="running")
