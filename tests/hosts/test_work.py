@@ -52,3 +52,19 @@ def test_only_workers_reach_the_served_repository_and_they_move_only_musters_ref
         push = ("git", "-C", str(shop.repo), "-c", f"http.extraHeader={header}", "push", "-q", url, f"{tip}:{ref}-new")
         pushed = subprocess.run(server.machine.inside(*push), capture_output=True)
         assert (pushed.returncode == 0) is moves, (ref, pushed.stderr)
+
+
+AGENT = 'echo round $MUSTER_ROUND > "part-$MUSTER_ENTRY_ID"; [ "$MUSTER_ROUND" = 1 ] || [ "$MUSTER_CANDIDATE" = 1 ] || echo yes > "ok-$MUSTER_ENTRY_ID"; sleep 1'
+
+
+def test_candidates_work_on_both_hosts_and_the_chosen_ones_work_lands(site: Site, hosts: Hosts, shop: Shop) -> None:
+    checks = [{"name": "ok", "run": 'test -f "ok-$MUSTER_ENTRY_ID"', "scope": "entry"}]
+    shop.call("PATCH", "/config", {"agent": {"command": AGENT}, "verify": checks, "route": "default 5 best of 4"})
+    ids = [shop.add(f"entry {n}", budget_usd=40) for n in range(3)]
+    until(lambda: all_done(shop, ids), 120, every=0.5)
+    assert [shop.merged(f"ok-{id_}") for id_ in ids] == ["yes"] * 3
+    assert set(sessions(site, shop, "host", "candidate > 0")) == {"one", "two"}
+    entry = shop.entry(ids[0])
+    assert entry["rounds_completed"] == 2 and [round_["verdict"] for round_ in shop.rounds(ids[0])] == ["failed", "passed"]
+    alone = "SELECT count(*) FROM orchestration_entry WHERE workspace_id = %s AND NOT is_shared"
+    assert site.server.database.values(alone, shop.path.split("/")[2]) == [0], "the chosen work is shared, on record"
