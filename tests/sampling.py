@@ -1,5 +1,5 @@
 """A run on a developer's machine takes a sample of what is many and alike. CI takes all of it on SQLite, and a sample on
-PostgreSQL and of the real CLIs; MUSTER_TEST_WHOLE=1 takes all of it everywhere.
+PostgreSQL, of the real CLIs and of the sweeps over crash points; MUSTER_TEST_WHOLE=1 takes all of it everywhere.
 
 MUSTER_TEST_SEED chooses the sample; `./muster test` picks one and prints it when a test fails.
 """
@@ -18,7 +18,13 @@ SEED = os.environ.get("MUSTER_TEST_SEED", "")
 def sample(cases: Iterable[T], number: int) -> list[T]:
     """`number` of the cases, in their order; all of them in a whole run."""
     selected = list(cases)
-    if WHOLE or number >= len(selected):
+    return selected if WHOLE else part(selected, number)
+
+
+def part(cases: Iterable[T], number: int) -> list[T]:
+    """`number` of the cases, in CI too: each costs seconds of a whole Muster. All of them where MUSTER_TEST_WHOLE asks for it."""
+    selected = list(cases)
+    if ASKED or number >= len(selected):
         return selected
     chosen = sorted(random.Random(f"{SEED}:{len(selected)}").sample(range(len(selected)), number))
     return [selected[n] for n in chosen]

@@ -15,6 +15,7 @@ from tests.faults.crashes import SLOW_LEASE, Point, settings
 from tests.faults.harness import ROOT, Running, until
 from tests.faults.test_crash_points import Sweep
 from tests.plugins.database import put_migrated
+from tests.sampling import part
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -22,7 +23,7 @@ AGENT = str(ROOT / "tests/faults/candidate_agent.py")
 ALL = 3
 """Workers: each candidate's."""
 # The point, and how many workers are killed there.
-KILLS = [
+EVERY_KILL = [
     (Point("orchestration.sessions.lifecycle.take", "after", 1, again=3), ALL),
     (Point("orchestration.worker.preparing.candidate_places.begin", "after", 1, again=3, name="place-made"), ALL),
     (Point("orchestration.processes.agent_process.start", "after", 1, again=3, name="agent-started"), ALL),
@@ -33,6 +34,7 @@ KILLS = [
     (Point("orchestration.sessions.candidates.choose", "after", 1, name="chosen-and-not-committed"), 1),
     (Point("orchestration.worker.preparing.candidate_places.adopt", "before", 1, name="chosen-and-not-adopted"), ALL),
 ]
+KILLS = part(EVERY_KILL, 5)
 
 
 SLOW, NO_KILL = "slow for all but one", Point("", "")
