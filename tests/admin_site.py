@@ -13,8 +13,10 @@ from django.utils.timezone import now
 from budget import ledger
 from budget.amounts import usd
 from budget.forecast import record as forecasts
+from budget.ledger import requests
+from budget.ledger.requests import Bounded
 from budget.limits import caps
-from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
+from budget.models import Category, Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
 from config import urls  # noqa: F401  (registers the models)
 from orchestration.backlog import entries
@@ -136,6 +138,16 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         ledger.charge(
             project(workspace), what, account=entry.account, reservation=hold, session_ref=session.pk, round_number=1, actor=text
         )
+        access = requests.open_access(
+            hold,
+            role="implement",
+            category=Category.ENTRY,
+            upstreams={"anthropic": {"credential": text}},
+            agent=text[:30],
+            model=text[:200],
+        )
+        bounded = Bounded("anthropic", text[:200], usd("0.1"), credential=text[:200])
+        requests.refuse(access, bounded, gateway=text[:60], reason=text, status=402)
         caps.edit(entry.account, usd(6), by=ANA, reason=text)
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])

@@ -30,20 +30,21 @@ class Installed:
     text: str
 
 
-def install(app: str) -> RunPython:
-    """A migration step that replaces every trigger on the tables of `app` by those in its files. Tables and columns stay as they are."""
+def install(app: str, *, without: Sequence[str] = ()) -> RunPython:
+    """A migration step that replaces every trigger on the tables of `app` by those in its files. Tables and columns stay as they are.
+    `without`: files about tables that a later migration makes."""
 
     def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        reinstall(app, schema_editor)
+        reinstall(app, schema_editor, without=without)
 
     return RunPython(forwards, RunPython.noop)
 
 
-def reinstall(app: str, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def reinstall(app: str, schema_editor: BaseDatabaseSchemaEditor, *, without: Sequence[str] = ()) -> None:
     connection = schema_editor.connection
     for present in installed(app, connection):
         schema_editor.execute(_drop(present, connection.vendor), None)
-    for text in _texts(app, connection):
+    for text in _texts(app, connection, without):
         for statement in _statements(text, connection.vendor):
             schema_editor.execute(statement, None)  # None: a `%` is a `%`
 
@@ -52,11 +53,11 @@ def files(app: str, vendor: str) -> list[Path]:
     return sorted(Path(registry.get_app_config(app).path, "sql", vendor).glob("*.sql"))
 
 
-def _texts(app: str, connection: BaseDatabaseWrapper) -> list[str]:
+def _texts(app: str, connection: BaseDatabaseWrapper, without: Sequence[str]) -> list[str]:
     """The files, with their parts filled in: `{{name argument}}` stands for what the method `name` of the app's `sql_parts` returns."""
     of_app = getattr(registry.get_app_config(app), "sql_parts", None)
     parts = of_app(connection) if of_app else None
-    texts = [file.read_text() for file in files(app, connection.vendor)]
+    texts = [file.read_text() for file in files(app, connection.vendor) if file.stem not in without]
     return [_PART.sub(lambda match: getattr(parts, match[1])(*match[2].split()), text) for text in texts]
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from budget import amounts
 from budget.admin import forecasts as admin_forecasts
+from budget.admin import gateway as admin_gateway
 from budget.admin import reviews as admin_reviews
 from budget.admin.amounts import USDField, column, format_amount
 from budget.admin.fixes import Correct, RebuildMoney
@@ -29,7 +30,7 @@ from budget.models import (
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly
 
-__all__ = ["admin_forecasts", "admin_reviews"]  # they register their models
+__all__ = ["admin_forecasts", "admin_gateway", "admin_reviews"]  # they register their models
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(name) for name in COLUMNS]
 
@@ -159,6 +160,7 @@ class HoldAdmin(ReadOnly):
         "state",
         column("amount"),
         column("drawn"),
+        column("in_flight"),
         "opened_at",
         "settled_at",
     ]

@@ -6,7 +6,7 @@ from django.db import transaction
 from ninja import Header, Path, Router, Status
 
 from budget import amounts, limits
-from budget.ledger import permits
+from budget.ledger import permit_gateway, permits
 from budget.limits import LimitStatus, caps, thresholds
 from budget.models import Category
 from budget.reads import queries
@@ -55,19 +55,21 @@ def permit(
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> Any:
     """Set money aside for what is about to be spent outside Muster. Refused when the cap, a limit or the entry's budget stands against it.
-    The same `Idempotency-Key` counts once.
+    Where there is a gateway, requests with the permit's token are sent on this money, and booked. The same `Idempotency-Key` counts once.
     """
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
-    reservation = permits.open_permit(
-        queries.project_of(workspace.pk),
-        account,
-        category=Category(body.category),
-        amount=body.amount_usd,
-        minutes=body.minutes,
-        by=request.auth,
-        key=idempotency_key,
-    )
+    with transaction.atomic():
+        reservation = permits.open_permit(
+            queries.project_of(workspace.pk),
+            account,
+            category=Category(body.category),
+            amount=body.amount_usd,
+            minutes=body.minutes,
+            by=request.auth,
+            key=idempotency_key,
+        )
+        gateway = permit_gateway.open_for(reservation, body.credentials)
     result = {
         "permit_id": reservation.session_ref,
         "category": reservation.category,
@@ -75,6 +77,8 @@ def permit(
         "amount_usd": amounts.number(reservation.amount),
         "drawn_usd": amounts.number(reservation.drawn),
         "expires_at": reservation.expires_at,
+        "gateway_url": gateway and gateway.url,
+        "gateway_token": gateway and gateway.token,
     }
     return Status(201, result)
 

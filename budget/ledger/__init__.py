@@ -2,8 +2,9 @@
 
 - `booking`: charges, reservations and adjustments; this package exports it
 - `charges`: charges over the API
-- `permits`: reservations for spend outside Muster
+- `permits`: reservations for spend outside Muster; `permit_gateway`: their tokens for the gateway
 - `corrections`: adjustments by people
+- `requests`: requests in the gateway, each reserved before it is sent
 - `awaited`: reservations of sessions whose host is away
 - `prices`: what tokens cost
 - `rebuild`: counters compared with the ledger, and repaired

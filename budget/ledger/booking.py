@@ -9,7 +9,7 @@ from django.db.models import F, Max
 from django.db.models.functions import Now
 
 from budget import limits
-from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, GatewayRequest, Hold, LedgerEntry, Project, RoundSpend
 from workspaces.errors import Invalid
 
 MIN_GROWTH = 1000  # micro-USD: less than a tenth of a cent is not worth a statement
@@ -118,6 +118,9 @@ def settle(
         )
         if reservation.state == Hold.State.SETTLED:
             return False
+        if reservation.in_flight:
+            _charge_unknown_requests(reservation, actor)
+            reservation.refresh_from_db(fields=["drawn"])
         left = max(reservation.amount - reservation.drawn, 0)
         if at_most is not None:
             left = min(left, at_most)
@@ -140,6 +143,36 @@ def settle(
             )
         reserved = Hold.objects.filter(pk=hold_id, state__in=Hold.RESERVED)
         return reserved.update(state=Hold.State.SETTLED, settled_at=Now()) == 1
+
+
+def _charge_unknown_requests(reservation: Hold, actor: str) -> None:
+    """Charge the bounds of the requests whose cost is not known: unknown is never zero. What their provider counts later corrects it."""
+    rows = GatewayRequest.objects.select_related("access").filter(
+        hold=reservation, state__in=(GatewayRequest.State.SENT, GatewayRequest.State.UNKNOWN)
+    )
+    for request in rows.order_by("pk"):
+        item = Charge(
+            f"{request.event_key}:rest",
+            int(request.bound - request.amount),
+            LedgerEntry.PriceSource.COMPUTED,
+            category=Category(request.access.category),
+            model=request.model,
+            reason="cost of a request not known: booked at its bound",
+        )
+        charge(
+            reservation.project,
+            item,
+            account=reservation.account,
+            reservation=reservation,
+            session_ref=reservation.session_ref,
+            round_number=request.access.round,
+            actor=actor,
+        )
+        reason = request.reason or "its session ended before its answer"
+        ended = request.ended_at or Now()
+        GatewayRequest.objects.filter(pk=request.pk).update(
+            state=GatewayRequest.State.UNKNOWN, amount=F("bound"), reason=reason, ended_at=ended
+        )
 
 
 def open_reservation(project: Project, account: Account, *, session_ref: str, amount: int) -> Hold | None:
@@ -179,8 +212,8 @@ def extend(hold_id: int, by: int) -> int:
 
 def shrink(hold_id: int, *, keep: int) -> bool:
     """Release the remainder of an open reservation beyond `keep` micro-USD. False: there was none."""
-    more = Hold.objects.filter(pk=hold_id, state=Hold.State.OPEN, amount__gt=F("drawn") + keep)
-    return more.update(amount=F("drawn") + keep) == 1
+    kept = F("drawn") + F("in_flight") + keep
+    return Hold.objects.filter(pk=hold_id, state=Hold.State.OPEN, amount__gt=kept).update(amount=kept) == 1
 
 
 def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str, at: datetime | None = None) -> bool:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from budget import amounts, events, limits
 from budget.ledger import booking, charges
 from budget.limits import caps
-from budget.models import Account, Category, Hold, Project
+from budget.models import Account, Category, GatewayAccess, Hold, Project
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
@@ -77,11 +77,13 @@ def find(workspace_id: str, permit_id: str) -> Hold:
 
 
 def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
-    """Release its remainder and return it, in micro-USD; 0: it had ended already."""
+    """Release its remainder and return it, in micro-USD; 0: it had ended already. Requests that are under way are charged at their bounds until their
+    provider's count is known."""
     with transaction.atomic():
-        left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).remainder, 0)
+        left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).free, 0)
         if not booking.settle(permit.pk):
             return 0
+        GatewayAccess.objects.filter(hold=permit, ended_at__isnull=True).update(ended_at=Now())
         event = events.PermitClosed(category=permit.category, freed_usd=amounts.number(left))
         activity.record(permit.project_id, event, by=by, object_id=permit.session_ref, reason=reason)
         caps.announce(permit.project_id, permit.account_id)

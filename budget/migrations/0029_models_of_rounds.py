@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             "roundspend",
             {"ordering": ["account", "number"], "verbose_name": "spend of a round", "verbose_name_plural": "spend by round"},
         ),
-        install("budget"),
+        install("budget", without=["requests_are_covered"]),
         sql(postgresql=[USAGE, ROUNDS], sqlite=[USAGE, ROUNDS]),
         without_like_indexes("budget"),
     ]

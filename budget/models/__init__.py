@@ -6,6 +6,7 @@ The database refuses every reservation beyond a cap.
 - `accounts`: the counters of projects, entries, rounds and models
 - `ledger`: reservations (`Hold`) and the ledger
 - `limits`: limits, spend by day, crossed thresholds
+- `gateway`: requests of agents, each reserved before it is sent
 - `changes`: who changed which amount
 - `forecasts`: the newest forecast of each project
 - `reviews`: reviews of the budget
@@ -15,6 +16,7 @@ from budget.categories import Category
 from budget.models.accounts import Account, ModelSpend, Project, RoundSpend, UsageTotal
 from budget.models.changes import BudgetChange
 from budget.models.forecasts import ForecastRecord
+from budget.models.gateway import GatewayAccess, GatewayRequest
 from budget.models.ledger import Hold, LedgerEntry
 from budget.models.limits import DaySpend, Limit, ThresholdCrossing
 from budget.models.reviews import Comment, Decision, Proposal, Review, ReviewLine
@@ -28,6 +30,8 @@ __all__ = [
     "DaySpend",
     "Decision",
     "ForecastRecord",
+    "GatewayAccess",
+    "GatewayRequest",
     "Hold",
     "LedgerEntry",
     "Limit",
@@ -41,4 +45,4 @@ __all__ = [
     "UsageTotal",
 ]
 
-known_words.keep(Decision, Hold, Review)
+known_words.keep(Decision, GatewayRequest, Hold, Review)

@@ -36,6 +36,7 @@ class Hold(models.Model):
     )
     amount = MoneyField()
     drawn = MoneyField(default=0)
+    in_flight = MoneyField(default=0, db_default=0, help_text="What its requests in the gateway may still cost.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
@@ -75,6 +76,11 @@ class Hold(models.Model):
     def remainder(self) -> int:
         """Micro-USD still reserved; 0 or less once it is used up."""
         return int(self.amount - self.drawn)
+
+    @property
+    def free(self) -> int:
+        """Micro-USD that no request in the gateway may need."""
+        return int(self.amount - self.drawn - self.in_flight)
 
 
 class LedgerEntry(models.Model):

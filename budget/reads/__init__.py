@@ -3,4 +3,5 @@
 - `queries`: accounts, ledger, changes, reservations
 - `summary`: the contract's budget response, in one statement
 - `csv_export`: tables as CSV
+- `gateway_requests`: requests in the gateway
 """

@@ -10,7 +10,7 @@ from budget.categories import Category, Scope
 from budget.ledger import permits
 from budget.limits.thresholds import MAX_COUNT, MAX_PERCENT
 from budget.schemas import LedgerOut, Usd
-from workspaces.schemas import Line, Number, Strict
+from workspaces.schemas import Line, Name, Number, Strict
 
 
 class LimitOut(Schema):
@@ -53,19 +53,26 @@ class LimitsIn(Strict):
 
 
 class PermitIn(Strict):
+    """`credentials`: the credentials and secrets whose keys its requests in the gateway get, the first of each API; without: all of the workspace."""
+
     category: Annotated[Category, Field(strict=False)]
     amount_usd: Usd
     entry_id: Line | None = None
     minutes: Annotated[int, Field(ge=1, le=permits.MAX_MINUTES)] = permits.DEFAULT_MINUTES
+    credentials: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
 
 
 class PermitOut(Schema):
+    """`gateway_token`: in place of a provider's key at `gateway_url`, until the permit ends; null where there is no gateway, or no key for it."""
+
     permit_id: str
     category: str
     entry_id: str | None
     amount_usd: Number
     drawn_usd: Number
     expires_at: datetime
+    gateway_url: str | None
+    gateway_token: str | None
 
 
 class PermitClosedOut(Schema):

@@ -1,6 +1,6 @@
 """Secrets of a workspace: encrypted at rest with the server's key, decrypted only for its agents, masked in all stored output."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
 
@@ -57,9 +57,9 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         agent_checks.request(workspace_id)
 
 
-def for_agents(workspace_id: str) -> dict[str, str]:
-    """Name to value, for an agent's environment. Raises Sealed."""
-    return {name: value for name, value in _unsealed(workspace_id).items() if name not in MUSTERS_OWN}
+def for_agents(workspace_id: str, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Name to value, for an agent's environment. `without`: these stay sealed. Raises Sealed."""
+    return {name: value for name, value in _unsealed(workspace_id, without=without).items() if name not in MUSTERS_OWN}
 
 
 def served(workspace_id: str, agent: Agent) -> credentials.Served:
@@ -78,9 +78,9 @@ def own(workspace_id: str, name: str) -> str:
     return _unsealed(workspace_id, name).get(name, "")
 
 
-def _unsealed(workspace_id: str, *names: str) -> dict[str, str]:
+def _unsealed(workspace_id: str, *names: str, without: Collection[str] = ()) -> dict[str, str]:
     values = {}
-    rows = Secret.objects.filter(workspace_id=workspace_id)
+    rows = Secret.objects.filter(workspace_id=workspace_id).exclude(name__in=without)
     for row in rows.filter(name__in=names) if names else rows:
         try:
             values[row.name] = unseal(row.sealed, purpose=PURPOSE)

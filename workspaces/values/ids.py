@@ -35,6 +35,11 @@ def entry_for(key: str) -> str:
     return _encode("entry", hashlib.sha256(key.encode()).digest()[:13])
 
 
+def access() -> str:
+    """An id of the gateway, from which a token is derived."""
+    return _new("access")
+
+
 def session() -> str:
     return _new("sess")
 

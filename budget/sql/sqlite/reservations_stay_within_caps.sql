@@ -15,7 +15,7 @@ CREATE TRIGGER budget_hold_stays_settled BEFORE UPDATE ON budget_hold
     SELECT RAISE(ABORT, 'muster: a settled hold stays settled');
 END;
 
-CREATE TRIGGER budget_hold_moves AFTER UPDATE ON budget_hold BEGIN
+CREATE TRIGGER budget_hold_moves AFTER UPDATE OF amount, drawn, state ON budget_hold BEGIN
     UPDATE budget_account SET held = held
         + CASE WHEN NEW.state IN ('open', 'awaiting') THEN max(NEW.amount - NEW.drawn, 0) ELSE 0 END
         - CASE WHEN OLD.state IN ('open', 'awaiting') THEN max(OLD.amount - OLD.drawn, 0) ELSE 0 END WHERE id = NEW.account_id;

@@ -1,4 +1,4 @@
-"""Types of fields that several parts of the config share."""
+"""Types of fields that several parts of the config share, and the workspace's own prices."""
 
 import re
 from decimal import Decimal
@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from budget import amounts
+from budget.ledger.prices import Rates
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
@@ -35,3 +36,24 @@ Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_j
 
 def micro(amount: Decimal) -> int:
     return amounts.usd(str(amount))
+
+
+class Price(Part):
+    """USD per million tokens; 0 is a price, as of a model that runs here. What is not set costs as much as input."""
+
+    input: Amount
+    output: Amount
+    cache_read: Amount | None = None
+    cache_write: Amount | None = None
+    cache_write_1h: Amount | None = None
+
+    @property
+    def rates(self) -> Rates:
+        def of(value: Decimal | None, usual: Decimal) -> Decimal:
+            return usual if value is None else value
+
+        write = of(self.cache_write, self.input)
+        return Rates(self.input, self.output, of(self.cache_read, self.input), write, of(self.cache_write_1h, write))
+
+
+Prices = Annotated[dict[Text, Price], Field(max_length=200)]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from budget.ledger.prices import Rates
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import (
     DEFAULT,
@@ -24,7 +25,7 @@ from orchestration.configuration.config.agents import (
 )
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
-from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, micro
+from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, Prices, micro
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.routes import Route, RouteFor, Step
@@ -72,6 +73,7 @@ class Config(Part):
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
     `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
+    `gateway`: agents with a key send their requests through the server's gateway, where it has one; `inexact`: also those whose cost has no sure bound; or `off`. `prices`: of models that the price table does not know, or that cost something else here.
     `doomed_rounds`: an agent that makes no progress gets a message, and then its round ends; or the message alone; or nothing.
     `land_by`: verified work is merged here, or opened as a pull request on the `forge`.
     """
@@ -104,6 +106,8 @@ class Config(Part):
     round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
+    gateway: Literal["auto", "inexact", "off"] = "auto"
+    prices: Prices = Field(default_factory=dict)
     auto_reallocate: bool = False
     max_steering_share: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     plateau: Plateau = Field(default_factory=Plateau)
@@ -236,6 +240,11 @@ class Config(Part):
     def proposers(self) -> dict[str, Proposer | None]:
         """By the role of their runs."""
         return {"plan": self.planner, "expand": self.expander, "orchestrate": self.orchestrator}
+
+    @property
+    def rates(self) -> dict[str, Rates]:
+        """The workspace's own prices, by model."""
+        return {model: price.rates for model, price in self.prices.items()}
 
     @property
     def round_ceiling(self) -> int:

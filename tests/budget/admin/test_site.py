@@ -9,7 +9,8 @@ from django.test import Client
 
 from budget.amounts import usd
 from budget.ledger import rebuild
-from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, BudgetChange, GatewayRequest, Hold, LedgerEntry, Project, RoundSpend
+from orchestration.models import Session
 from tests import admin_site
 from tests.admin_site import BOSS, a_superuser, dry_run, message_of, seed, url
 from tests.factories import ANA
@@ -229,3 +230,13 @@ def test_two_clicks_on_apply_at_once_book_one_correction(transactional_db: None)
     assert LedgerEntry.objects.count() == 2 and Project.objects.get().total_spent == usd("0.05")
     assert Event.objects.filter(verb="spend.corrected").count() == 1
     assert rebuild.find(workspace.pk) == []
+
+
+def test_a_request_of_the_gateway_is_only_shown_and_leads_to_those_of_its_session(client: Client) -> None:
+    seed(1)
+    session = Session.objects.get(role="implement")
+    GatewayRequest.objects.update(session_ref=session.pk)
+    row = GatewayRequest.objects.get()
+    page = client.get(url(GatewayRequest, "change", row.pk)).content.decode()
+    assert f"/w/{session.workspace_id}/sessions/{session.pk}/?tab=requests" in page and 'name="state"' not in page
+    assert client.post(url(GatewayRequest, "change", row.pk), {"state": "settled"}).status_code == 403

@@ -1,0 +1,255 @@
+"""Requests in the gateway: each has its worst case reserved before it is sent, and is booked once, at what its provider counted.
+
+Amounts are micro-USD. Triggers keep the reservation's `in_flight` (sql/requests_are_covered.sql).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+
+from budget.ledger import booking
+from budget.ledger.prices import Tokens
+from budget.models import Category, GatewayAccess, GatewayRequest, Hold, LedgerEntry
+from workspaces.values import ids
+
+State = GatewayRequest.State
+
+
+class NotCovered(Exception):
+    """The money that a request may need is not there. `by`: what refuses it."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(by)
+        self.by = by
+
+
+RESERVATION, ACCESS, ENDED = "reservation", "access", "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A request that may be sent. `bound`: the most that it can cost."""
+
+    api: str
+    model: str
+    bound: int
+    credential: str = ""
+    output_limit: int = 0
+    is_clamped: bool = False
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A provider's count, or the known part of it. `amount`: what that costs. `unknown`: why the rest of the bound may still be owed; empty:
+    the count is final."""
+
+    amount: int
+    tokens: Tokens
+    price_version: str
+    unknown: str = ""
+    status: int | None = None
+    first_byte_at: datetime | None = None
+
+
+def open_access(
+    hold: Hold,
+    *,
+    role: str,
+    category: Category,
+    upstreams: Mapping[str, Any],
+    round_number: int | None = None,
+    agent: str = "",
+    model: str = "",
+    most: int | None = None,
+    ceiling: int = 0,
+) -> GatewayAccess:
+    """Let one process, or a permit's owner, send requests on this reservation."""
+    return GatewayAccess.objects.create(
+        id=ids.access(),
+        hold=hold,
+        session_ref=hold.session_ref,
+        category=category,
+        role=role,
+        round=round_number,
+        agent=agent,
+        model=model,
+        most=most,
+        ceiling=ceiling,
+        upstreams=dict(upstreams),
+    )
+
+
+def end_access(access_id: str) -> None:
+    """Its token is of no use from now on. What was sent goes on."""
+    GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True).update(ended_at=Now())
+
+
+def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | None = None) -> int:
+    """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. Returns its id. Raises NotCovered."""
+    values = _values(item)
+    try:
+        with transaction.atomic():
+            if waiting is not None:
+                rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING, gateway=gateway)
+                if not rows.update(state=State.SENT, sent_at=Now(), reason="", **values):
+                    raise NotCovered(ENDED)
+                return waiting
+            return _insert(access, gateway, State.SENT, values, sent_at=Now()).pk
+    except IntegrityError as refusal:
+        raise NotCovered(_by(access, str(refusal))) from None
+
+
+def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str) -> int:
+    """Note that a request waits. Nothing is reserved for it. Returns its id."""
+    return _insert(access, gateway, State.WAITING, _values(item), reason=reason[:300]).pk
+
+
+def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> None:
+    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited."""
+    ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
+    if waiting is None:
+        _insert(access, gateway, State.REFUSED, _values(item), **ended)
+    else:
+        rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
+        rows.update(state=State.REFUSED, **_values(item), **ended)
+
+
+def free(request_id: int, *, reason: str, status: int | None = None) -> None:
+    """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
+    rows = GatewayRequest.objects.filter(pk=request_id, state=State.SENT)
+    rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now())
+
+
+def settle(request_id: int, counted: Counted) -> bool:
+    """Book what a request cost, at most its bound. False: it was settled before, and nothing changed."""
+    with transaction.atomic():
+        hold_id = GatewayRequest.objects.values_list("hold_id", flat=True).get(pk=request_id)
+        Hold.objects.select_for_update(no_key=True).get(pk=hold_id)  # first, as everywhere
+        request = GatewayRequest.objects.select_for_update(of=("self",)).select_related("access").get(pk=request_id)
+        if request.state not in (State.SENT, State.UNKNOWN):
+            return False
+        amount, tokens = min(counted.amount, request.bound), counted.tokens
+        before = int(request.amount)
+        if counted.unknown and request.state == State.UNKNOWN:
+            return False  # nothing new is known
+        GatewayRequest.objects.filter(pk=request.pk).update(
+            state=State.UNKNOWN if counted.unknown else State.SETTLED,
+            reason=counted.unknown[:300] or _beyond(counted.amount, request.bound),
+            amount=amount,
+            answer_model=tokens.model[:200],
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_read_tokens=tokens.cache_read,
+            cache_write_tokens=tokens.cache_write,
+            price_version=counted.price_version,
+            status=counted.status,
+            first_byte_at=counted.first_byte_at,
+            ended_at=Now(),
+        )
+        if request.state == State.UNKNOWN:
+            return _correct(request, amount - before)
+        if amount or tokens.input or tokens.output:
+            _book(request, request.event_key, amount, tokens, counted.price_version)
+        return True
+
+
+def lose(gateways: Q) -> int:
+    """End the requests of gateways that are gone: what waited was not sent, what was sent is unknown. Returns how many."""
+    rows = GatewayRequest.objects.filter(gateways, state__in=GatewayRequest.OPEN)
+    waited = rows.filter(state=State.WAITING).update(state=State.REFUSED, reason="its gateway ended", ended_at=Now())
+    sent = rows.filter(state=State.SENT).update(state=State.UNKNOWN, reason="its gateway ended", ended_at=Now())
+    return waited + sent
+
+
+def lacked_money(access_id: str) -> bool:
+    """True if a request of this access was refused because there was no money."""
+    return GatewayRequest.objects.filter(access_id=access_id, state=State.REFUSED, status=402).exists()
+
+
+def least_refused(session_ref: str) -> int:
+    """The money with which the last request that a session was refused would have been sent; 0: none was refused."""
+    refused = GatewayRequest.objects.filter(session_ref=session_ref, state=State.REFUSED, status=402).order_by("-pk")
+    return int(refused.values_list("bound", flat=True).first() or 0)
+
+
+def unknown_of(session_ref: str) -> int:
+    """Money that a session's requests may still cost beyond what is booked."""
+    rows = GatewayRequest.objects.filter(session_ref=session_ref, state=State.UNKNOWN)
+    return int(rows.aggregate(sum=Sum(F("bound") - F("amount")))["sum"] or 0)
+
+
+def _values(item: Bounded) -> dict[str, Any]:
+    return {
+        "api": item.api,
+        "model": item.model[:200],
+        "bound": item.bound,
+        "credential": item.credential[:200],
+        "output_limit": item.output_limit,
+        "is_clamped": item.is_clamped,
+        "is_exact": item.is_exact,
+    }
+
+
+def _insert(access: GatewayAccess, gateway: str, state: State, values: Mapping[str, Any], **more: Any) -> GatewayRequest:
+    return GatewayRequest.objects.create(
+        access=access, hold_id=access.hold_id, session_ref=access.session_ref, gateway=gateway, state=state, **values, **more
+    )
+
+
+def _by(access: GatewayAccess, refusal: str) -> str:
+    """The rule that refused a request, by the database's own words."""
+    if "access used up" in refusal:
+        return ENDED if GatewayAccess.objects.filter(pk=access.pk, ended_at__isnull=False).exists() else ACCESS
+    return RESERVATION if Hold.objects.filter(pk=access.hold_id, state=Hold.State.OPEN).exists() else ENDED
+
+
+def _beyond(amount: int, bound: int) -> str:
+    return f"its provider counted {amount} micro-USD, more than it can have used" if amount > bound else ""
+
+
+def _book(request: GatewayRequest, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = "") -> bool:
+    access, hold = request.access, Hold.objects.select_related("project", "account").get(pk=request.hold_id)
+    item = booking.Charge(
+        key,
+        amount,
+        LedgerEntry.PriceSource.COMPUTED,
+        category=Category(access.category),
+        computed=amount,
+        price_version=price_version,
+        model=tokens.model or request.model,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cache_read_tokens=tokens.cache_read,
+        cache_write_tokens=tokens.cache_write,
+        cache_write_1h_tokens=tokens.cache_write_1h,
+        reason=reason,
+    )
+    return booking.charge(
+        hold.project,
+        item,
+        account=hold.account,
+        reservation=hold,
+        session_ref=request.session_ref,
+        round_number=access.round,
+        actor=access.agent or "agent",
+    )
+
+
+def _correct(request: GatewayRequest, change: int) -> bool:
+    """Correct what was booked of an unknown request, now that it is known."""
+    if change > 0:
+        return _book(request, f"{request.event_key}:more", change, Tokens(request.model), "", "its provider counted more")
+    rows = LedgerEntry.objects.filter(event_key__in=(f"{request.event_key}:rest", request.event_key))
+    for row in rows.order_by("-id") if change < 0 else ():
+        back = min(-change, int(row.amount))
+        if not back:
+            break
+        booking.adjust(row, -back, reason="its provider counted less", actor="muster", key=f"{row.event_key}:known", at=row.at)
+        change += back
+    return True
