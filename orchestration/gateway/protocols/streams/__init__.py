@@ -1,0 +1,1 @@
+"""Bodies that arrive in pieces: decoded, and split into events."""
