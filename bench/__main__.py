@@ -24,6 +24,7 @@ NAMES = {
 }
 APART = (
     "doomed",
+    "gateway",
     "ladder",
     "refusals",
     "money",

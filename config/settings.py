@@ -136,6 +136,7 @@ LOGOUT_REDIRECT_URL = "login"
 
 BASE_URL = env.base_url()
 AGENT_URL = env.agent_url()
+GATEWAY_URL = env.gateway_url()
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

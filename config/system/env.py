@@ -88,6 +88,11 @@ def _list_of(takes: str, item: Callable[[str], Any], separator: str = ",") -> Ki
     return Kind(takes, lambda text: [item(part.strip()) for part in text.split(separator) if part.strip()])
 
 
+def _gateway(text: str) -> str:
+    """Empty: there is none."""
+    return "" if text in ("", "off") else str(_url("", "http", "https").read(text.rstrip("/")))
+
+
 def _url(takes: str, *schemes: str, empty: bool = True, host: bool = True) -> Kind:
     def read(text: str) -> str:
         if text or not empty:
@@ -213,6 +218,13 @@ VARIABLES = {
             _url("an `http://` or `https://` address", "http", "https"),
             "",
             "Where agents reach the API: the second port of the web server, which answers sessions' tokens alone. Empty: as `MUSTER_BASE_URL`.",
+        ),
+        Variable(
+            "MUSTER_GATEWAY_URL",
+            Kind("an `http://` or `https://` address, or `off`", _gateway),
+            "off",
+            "Where agents reach the gateway, which sends their requests on with the providers' keys, within the reserved money. `up` starts its own. `off`: agents get "
+            "the keys, and are metered by what they report.",
         ),
         Variable(
             "MUSTER_TIME_ZONE",
@@ -481,6 +493,14 @@ def agent_url() -> str:
     if not read("MUSTER_AGENT_URL") and "MUSTER_BASE_URL" not in os.environ and address.exists():
         return address.read_text().strip() or base_url()
     return read("MUSTER_AGENT_URL") or base_url()
+
+
+def gateway_url() -> str:
+    """The address of the gateway: the variable, or that of the last `up` on this data directory. Empty: there is none."""
+    address = data_dir() / "gateway-address"
+    if "MUSTER_GATEWAY_URL" not in os.environ and "MUSTER_BASE_URL" not in os.environ and address.exists():
+        return address.read_text().strip()
+    return str(value("MUSTER_GATEWAY_URL"))
 
 
 def repo_roots() -> list[Path]:

@@ -54,6 +54,10 @@ def run(module: str, arguments: Sequence[str]) -> int:
         from config import web
 
         return web.main(arguments)
+    if module == "config.gateway":
+        from config import gateway
+
+        return gateway.main(arguments)
     if module == "celery":
         from config.up import worker
 

@@ -1,5 +1,6 @@
 """From the first process to a running server, on the first start and every other."""
 
+import fcntl
 import json
 import os
 import select
@@ -32,6 +33,7 @@ class Up(Supervisor):
         self.door = self._listen_for_agents()
         self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(self.host, self.door.getsockname()[1]))
         (self.data / "agent-address").write_text(self.environ["MUSTER_AGENT_URL"])
+        self._open_gateway()
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
             self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
         if not addresses.broker():
@@ -73,6 +75,26 @@ class Up(Supervisor):
             return sockets.listen(self.host, self.port + 1)
         except (OSError, OverflowError):
             return sockets.listen(self.host, 0)
+
+    def _open_gateway(self) -> None:
+        """Listen for agents that have a key. The process itself starts with the first call: who has no such agent pays nothing for it."""
+        if "MUSTER_GATEWAY_URL" in self.environ:
+            (self.data / "gateway-address").unlink(missing_ok=True)
+            return
+        self.gateway_door = door = sockets.listen("127.0.0.1", 0)
+        self.environ["MUSTER_GATEWAY_URL"] = sockets.address("127.0.0.1", door.getsockname()[1])
+        (self.data / "gateway-address").write_text(self.environ["MUSTER_GATEWAY_URL"])
+        fcntl.fcntl(door, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(door, fcntl.F_SETFL, fcntl.fcntl(door, fcntl.F_GETFL) | os.O_ASYNC)
+
+    def called(self) -> None:
+        door = self.gateway_door
+        if door is None or self.stopping or any(child.name == "gateway" for child in self.children):
+            return
+        fcntl.fcntl(door, fcntl.F_SETFL, fcntl.fcntl(door, fcntl.F_GETFL) & ~os.O_ASYNC)
+        gateway = self.python("gateway", "config.gateway", "--fd", str(door.fileno()))
+        gateway.pass_fds = (door.fileno(),)
+        self.spawn(gateway)
 
     def _start_valkey(self) -> None:
         self.valkey_at = sockets.valkey_socket(self.data)

@@ -19,7 +19,7 @@ from config.up.messages import Failed, cause_of_end, report, with_log
 from workspaces.machine import hosts
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SIGNALS = (*ENDING, signal.SIGCHLD)
+SIGNALS = (*ENDING, signal.SIGCHLD, signal.SIGIO)
 CHECK_LOGS_S = 5.0
 NEWER_CODE = "It starts with the code that is on disk now, the others have the code from before: restart `./muster up`."
 
@@ -36,6 +36,7 @@ class Supervisor:
         self.children: list[Child] = []
         self.listener: socket.socket | None = None
         self.door: socket.socket | None = None  # for agents
+        self.gateway_door: socket.socket | None = None
         self.valkey_at: Path | None = None
         self.environ = {**os.environ, "MUSTER_DRAIN_S": "0"}  # who presses Ctrl-C waits for it
         self.stopping = False
@@ -62,10 +63,15 @@ class Supervisor:
     def wait(self, seconds: float) -> None:
         """Sleep until a child ends, the time is over, or a signal asks for the end (raises `Stop`)."""
         got = signal.sigtimedwait(SIGNALS, max(0.0, seconds))
-        if got is None or got.si_signo == signal.SIGCHLD:
+        if got is not None and got.si_signo == signal.SIGIO:
+            self.called()
+        if got is None or got.si_signo in (signal.SIGCHLD, signal.SIGIO):
             return
         if not self.stopping or self._is_second_ctrl_c(got.si_signo):
             raise Stop
+
+    def called(self) -> None:
+        """A client has called at a door behind which no process is yet."""
 
     def _is_second_ctrl_c(self, sig: int) -> bool:
         """True if it is a new Ctrl-C: some programs signal the process and then its group."""
@@ -142,7 +148,7 @@ class Supervisor:
     def stop(self) -> None:
         """Workers first, since they need the others; then web; then Valkey, which writes its file."""
         self.stopping, self.stopping_since = True, time.monotonic()
-        for listener in (self.listener, self.door):
+        for listener in (self.listener, self.door, self.gateway_door):
             if listener:
                 listener.close()
         if any(child.alive for child in self.children):
@@ -150,7 +156,7 @@ class Supervisor:
         end = time.monotonic() + self.grace + 1
         try:
             self._end({"bootstrap", "sessions", "control"}, end)
-            self._end({"web"}, end + 0.5)
+            self._end({"web", "gateway"}, end + 0.5)
             self._end({"valkey"}, end + 0.8)
         except Stop:
             report("Killing.")

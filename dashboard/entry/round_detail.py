@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
+from budget.reads import gateway_requests
+from budget.reads.gateway_requests import Figures
 from dashboard.diffs import regions as diff_regions
 from dashboard.entry.tabs.rounds import chart_rounds_of, with_costs
 from dashboard.shared.decorators import in_workspace
@@ -33,7 +35,7 @@ class RoundFilter(forms.Form):
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one round. `spent`: (label, micro-USD) by category."""
+    """The facts of one round. `spent`: (label, micro-USD) by category. `requests`: of its session in the gateway; None: none passed it."""
 
     round: Round
     cost: str
@@ -44,6 +46,7 @@ class Facts:
     tokens_out: int
     tokens_cached: int
     most_expensive: bool
+    requests: Figures | None
 
 
 @require_safe
@@ -92,7 +95,7 @@ def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse
 
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
-    """Two queries, with or without a comparison."""
+    """Two queries, with or without a comparison, and one more where sessions have a meter."""
     rounds = list(with_costs(entry).order_by("number").only("number", "score", "verdict"))
     by_number = {round_.number: round_ for round_ in chart_rounds_of(rounds)}
     shown = [round_ for round_ in (other, this) if round_ is not None]
@@ -104,15 +107,21 @@ def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
         cached=Sum("cache_read_tokens") + Sum("cache_write_tokens"),
     )
     booked = [dict(row) for row in sums]
+    metered = [round_.session_id for round_ in shown if round_.session.meter]
+    requests = gateway_requests.figures(metered) if metered else {}
     highest = max(round_.cost for round_ in by_number.values()) if len(by_number) > 1 else 0
     return {
         "compared": other,
-        "columns": [_facts(round_, by_number[round_.number], booked, highest) for round_ in shown],
+        "columns": [
+            _facts(round_, by_number[round_.number], booked, highest, requests.get(round_.session_id)) for round_ in shown
+        ],
         "over": all(round_.verdict != Round.Verdict.OPEN for round_ in shown),
     }
 
 
-def _facts(round_: Round, chart_round: chart.Round, booked: list[dict[str, Any]], highest: int) -> Facts:
+def _facts(
+    round_: Round, chart_round: chart.Round, booked: list[dict[str, Any]], highest: int, requests: Figures | None
+) -> Facts:
     ledger_rows = [row for row in booked if row["round"] == round_.number]
     reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Facts(
@@ -125,6 +134,7 @@ def _facts(round_: Round, chart_round: chart.Round, booked: list[dict[str, Any]]
         tokens_out=sum(row["tokens_out"] or 0 for row in ledger_rows),
         tokens_cached=sum(row["cached"] or 0 for row in ledger_rows),
         most_expensive=0 < highest == chart_round.cost,
+        requests=requests,
     )
 
 

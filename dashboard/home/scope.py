@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import DaySpend, Limit
+from budget.reads import gateway_requests
 from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.landing import reads as landing_reads
@@ -38,8 +39,8 @@ class Scope:
 
     @property
     def workspaces(self) -> list[Workspace]:
-        """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `unfunded`, and `landed_today`
-        since the reader's midnight."""
+        """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `unfunded`,
+        `requests_waiting`, and `landed_today` since the reader's midnight."""
         return self._rows[:MAX_WORKSPACES]
 
     @property
@@ -74,7 +75,9 @@ def _figures(at: datetime) -> dict[str, Any]:
     unfunded = blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED).order_by().values("workspace")
     midnight = times.midnight(timezone.localdate(at), timezone.get_current_timezone())
     landed_today = landing_reads.landed_since(midnight, OuterRef("pk")).order_by().values("workspace")
+    waiting = gateway_requests.waiting(OuterRef("pk")).order_by().values("hold__project_id")
     return {
+        "requests_waiting": Coalesce(Subquery(waiting.annotate(n=Count("pk")).values("n")), 0),
         "landed_today": Coalesce(Subquery(landed_today.annotate(n=Count("entry", distinct=True)).values("n")), 0),
         "today": Coalesce(Subquery(today.annotate(n=Sum("amount")).values("n")), 0),
         "day_limit": Subquery(limit.values("amount")[:1]),

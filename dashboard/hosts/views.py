@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from budget.models import Hold
+from dashboard.hosts import gateways
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -151,9 +152,13 @@ def _forget(page_request: PageRequest, host_id: str) -> HttpResponse:
 
 
 def _hosts(page_request: PageRequest) -> dict[str, Any]:
-    """Three queries."""
+    """Three queries, and one more where there is a gateway."""
     hosts: dict[str, Host] = {}
-    for worker in Worker.objects.filter(queue="sessions", seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"):
+    queues = ("sessions", gateways.QUEUE)
+    workers = list(Worker.objects.filter(queue__in=queues, seen_at__gt=now() - SHOWN_FOR).order_by("host", "pk"))
+    for worker in workers:
+        if worker.queue == gateways.QUEUE:
+            continue
         host = hosts.setdefault(worker.host_id, Host(worker.host_id, worker.host))
         host.workers.append(worker)
         host.unreachable = host.unreachable or worker.unreachable.get(page_request.workspace.pk, "")
@@ -168,4 +173,9 @@ def _hosts(page_request: PageRequest) -> dict[str, Any]:
     for session in settling.silent().filter(workspace=page_request.workspace, hold__state=Hold.State.AWAITING):
         if session.host_id in hosts and session.hold:
             hosts[session.host_id].expect(session.hold)
-    return {"hosts": list(hosts.values()), "may_drain": page_request.caller.everywhere}
+    return {
+        "hosts": list(hosts.values()),
+        "gateways": gateways.of(workers),
+        "has_gateway": bool(settings.GATEWAY_URL),
+        "may_drain": page_request.caller.everywhere,
+    }

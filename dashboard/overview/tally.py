@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import LedgerEntry
+from budget.reads import gateway_requests
 from dashboard.shared.counts import COUNTED_TO, Counted
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.rules import status_groups
@@ -38,6 +39,7 @@ def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
     subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in _counted_to_the_end(workspace).items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in _spent(workspace, at).items()}
     failures = Session.objects.filter(workspace=workspace, outcome__in=BAD).order_by("-ended_at")
+    waiting = gateway_requests.waiting(workspace.pk)
     row: dict[str, Any] = dict(
         Executor.objects.filter(pk=workspace.pk)
         .values(
@@ -45,6 +47,8 @@ def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
             last_failure=Subquery(failures.values("ended_at")[:1]),
             landed=Exists(IntegrationCommit.objects.filter(workspace=workspace)),
             unreachable=Exists(online.with_problems()),
+            request_waits_since=Subquery(waiting.values("created_at")[:1]),
+            request_waits_in=Subquery(waiting.values("session_ref")[:1]),
             **subqueries,
         )
         .get()
@@ -77,6 +81,7 @@ def _counted_to_the_end(workspace: Workspace) -> dict[str, QuerySet[Any]]:
         "stuck": alive.filter(status_groups.STUCK),
         "review": alive.filter(status_groups.STORED_KINDS["review"]),
         "unfunded": alive.filter(status=Entry.Status.BLOCKED, reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
+        "requests_waiting": gateway_requests.waiting(workspace.pk),
         "asked": Question.objects.filter(workspace=workspace, answered_at__isnull=True),
     }
 

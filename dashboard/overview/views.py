@@ -86,7 +86,9 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
         context["workers"], key=lambda worker: rows.urgency(worker["session"], at, over=False, quiet=worker["quiet"], late=False)
     )
     shown = {"workers": ranked[:MAX_SESSIONS], "more_workers": max(len(ranked) - MAX_SESSIONS, 0)}
-    return context | shown | {"tally": tally.of(page_request), "at_work": page_request.at_work}
+    counts = tally.of(page_request)
+    waits_in = [worker for worker in ranked if worker["session"].pk == counts["request_waits_in"]]
+    return context | shown | {"tally": counts, "at_work": page_request.at_work, "request_waits_in": waits_in}
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from budget import amounts
 from budget.reads import queries as budget
 from dashboard.budget import by_entry
-from dashboard.sessions import log_page, rows
+from dashboard.sessions import log_page, requests, rows
 from dashboard.shared.charts import phasebar, phases
 from dashboard.shared.charts.swimlanes import Bar
 from dashboard.shared.decorators import in_workspace
@@ -44,10 +44,13 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
     regions = HEADER | {"head": Region("sessions/session.html#head", lambda page_request: head(page_request, session))}
     if where == "events":
         regions["events"] = Region("sessions/session.html#events", lambda page_request: events(page_request, session))
+    elif where == "requests":
+        template = "sessions/requests.html#requests"
+        regions["requests"] = Region(template, lambda page_request: requests.context(page_request, session))
     else:
         regions["facts"] = Region("sessions/session.html#facts", lambda page_request: facts(page_request, session))
         regions |= log_page.regions(page_request, session)
-    shown = where if where == "events" else "summary"
+    shown = where if where in ("events", "requests") else "summary"
     context = log_page.log_context(page_request, session) | {"where": shown, "max_chars": texts.MAX_CHARS}
     return render_page(page_request, "sessions/session.html", regions, **context)
 
@@ -83,6 +86,7 @@ def head(page_request: PageRequest, session: Session) -> dict[str, Any]:
     doubt = spend_doubts.of_hold(session.hold) if session.doubt == Session.Doubt.OPEN and session.hold else None
     return {
         "doubt": doubt,
+        "promise": requests.promise(page_request, session),
         "row": row,
         "over": row.over,
         "phase": labels.PHASES[session.phase],

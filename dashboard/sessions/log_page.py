@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.sessions import agent_log_lines, log_lines
+from dashboard.sessions import agent_log_lines, log_lines, requests
 from dashboard.sessions.filters import LEVELS, LogFilter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -68,6 +68,7 @@ def log_context(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "entry": session.entry,
         "log_url": reverse("session-log", args=[page_request.workspace.pk, session.pk]),
         "log_topic": wake_ups.log_topic(session.pk),
+        "has_requests": requests.has_any(session),
         "over": session.status == Session.Status.ENDED,
     }
 

@@ -18,6 +18,8 @@ from budget.models import (
     DaySpend,
     Decision,
     ForecastRecord,
+    GatewayAccess,
+    GatewayRequest,
     Hold,
     LedgerEntry,
     Limit,
@@ -108,6 +110,12 @@ def _hold(reservation: Hold) -> str:
     return _account(reservation.account, "budget") if reservation.account else _page("budget", reservation.project_id)
 
 
+def _requests(row: GatewayAccess | GatewayRequest) -> str:
+    """The requests of a session; those of a permit or a run have no page of their own."""
+    session_page = _session(row.hold.project_id, row.session_ref)
+    return f"{session_page}?tab=requests" if session_page else _hold(row.hold)
+
+
 def _token(token: ApiToken) -> str:
     """A session's token links to the session; a person's token is on the account page of its owner."""
     return _session(token.workspace_id, token.session_ref) if token.workspace_id else ""
@@ -153,6 +161,8 @@ places.update(
         ModelSpend: _spent_round,
         RoundSpend: _spent_round,
         Hold: _hold,
+        GatewayAccess: _requests,
+        GatewayRequest: _requests,
         Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),
         DaySpend: _day,
         UsageTotal: lambda obj: _page("insight", obj.project_id),

@@ -8,6 +8,8 @@ from django.http import StreamingHttpResponse
 from ninja import Path, Query, Router
 
 from budget import amounts
+from budget.models import GatewayRequest
+from budget.reads import gateway_requests
 from budget.reads.queries import session_spend
 from orchestration import configuration, schemas, sessions
 from orchestration.configuration import secrets
@@ -19,7 +21,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid, NotFound
-from workspaces.schemas import extra_content, responses
+from workspaces.schemas import Cursor, Limit, extra_content, responses
 from workspaces.secrets import masking
 
 router = Router(tags=["sessions"])
@@ -61,6 +63,27 @@ def log_response(request: Request, session: Session, after: int, format: str) ->
     response = StreamingHttpResponse(_lines(session, after, as_json=as_json), content_type=kind)
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@router.get(
+    "/executor/sessions/{sessionID}/requests",
+    response=responses(schemas.GatewayRequestsOut),
+    operation_id="agent.orchestration.sessionRequests",
+)
+def get_requests(request: Request, workspaceID: Path[str], sessionID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The requests of a session that passed the gateway, newest first, also those that wait or were refused."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    session = queries.session_for(workspace.pk, sessionID)
+    rows, following = gateway_requests.page(session.pk, limit=limit, cursor=cursor)
+    totals = gateway_requests.totals(session.pk)
+    return {
+        "requests": [_shown_request(row) for row in rows],
+        "booked_usd": amounts.number(totals.booked),
+        "at_bound_usd": amounts.number(totals.at_bound),
+        "unknown_usd": amounts.number(totals.unknown),
+        "under_way_usd": amounts.number(totals.under_way),
+        "next_cursor": following,
+    }
 
 
 @router.post(
@@ -159,6 +182,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "waiting_for": session.waiting_for or None,
         "waiting_until": session.waiting_until,
         "unpriced_model": session.unpriced_model or None,
+        "meter": session.meter or None,
         "cost_note": session.cost_note or None,
         "anomaly": session.anomaly or None,
         "cost": {
@@ -173,6 +197,34 @@ def _shown(session: Session) -> dict[str, Any]:
             "cache_write": spend["cache_write_tokens"] or 0,
             "cache_write_1h": spend["cache_write_1h_tokens"] or 0,
         },
+    }
+
+
+def _shown_request(row: GatewayRequest) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "state": row.state,
+        "api": row.api,
+        "credential": row.credential or None,
+        "model": row.model,
+        "answer_model": row.answer_model or None,
+        "bound_usd": amounts.number(row.bound),
+        "amount_usd": amounts.number(row.amount),
+        "tokens": {
+            "input": row.input_tokens,
+            "output": row.output_tokens,
+            "cache_read": row.cache_read_tokens,
+            "cache_write": row.cache_write_tokens,
+        },
+        "output_limit": row.output_limit or None,
+        "is_clamped": row.is_clamped,
+        "is_exact": row.is_exact,
+        "status": row.status,
+        "reason": row.reason or None,
+        "created_at": row.created_at,
+        "sent_at": row.sent_at,
+        "first_byte_at": row.first_byte_at,
+        "ended_at": row.ended_at,
     }
 
 

@@ -3,10 +3,13 @@
 They import what they use when they are called: loading it takes longer than all else that most commands do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from budget.allocation import policy
+from budget.ledger import permit_gateway
 from budget.limits import caps
+from budget.models import Hold
 from workspaces import activity
 
 
@@ -14,12 +17,19 @@ def connect() -> None:
     caps.changed.connect(_on_budget_change, dispatch_uid="orchestration.money")
     activity.recorded.connect(_on_recorded, dispatch_uid="orchestration.notices")
     policy.register_reader(_read_policy)
+    permit_gateway.register_opener(_open_for_permit)
 
 
 def _read_policy(workspace_id: str, lock: bool) -> policy.Policy:
     from orchestration import funding
 
     return funding.read_policy(workspace_id, lock)
+
+
+def _open_for_permit(permit: Hold, names: Sequence[str] | None) -> permit_gateway.GatewayToken | None:
+    from orchestration.edge import permit_accesses
+
+    return permit_accesses.open_for(permit, names)
 
 
 def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:

@@ -16,6 +16,7 @@ from budget.forecast import record as forecasts
 from orchestration.edge import digests
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
+from orchestration.gateway import process as gateway_process
 from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
 from orchestration.pull_requests import sync
@@ -90,7 +91,7 @@ def _tick_loop() -> None:
 
 def tick() -> None:
     """Reap, then reconcile."""
-    _run(reaper.reap, reconcile.run, forecasts.refresh_due, digests.send_due)
+    _run(reaper.reap, gateway_process.take_over, reconcile.run, forecasts.refresh_due, digests.send_due)
     _run(housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
 
 

@@ -13,6 +13,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from orchestration import configuration
+from orchestration.configuration import credentials
+from orchestration.configuration.gateway_use import use_of
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
@@ -22,6 +25,7 @@ from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
 from orchestration.repositories import local_repository
 from orchestration.sessions import sandbox
+from orchestration.worker.agent_run import gateway_access
 from orchestration.worker.agents.shared import cli_versions
 from workspaces import times
 from workspaces.activity.events import counted
@@ -54,6 +58,7 @@ def examine() -> Iterator[Finding]:
     yield _broker()
     yield _web()
     yield _agents_address()
+    yield _gateway()
     yield _disk()
     yield _sandbox()
     yield _memory()
@@ -61,7 +66,9 @@ def examine() -> Iterator[Finding]:
     if not database.problem:
         yield _clock()
         yield from _hosts()
-        yield from map(_repository, Workspace.objects.filter(deleted_at__isnull=True).order_by("name"))
+        workspaces = list(Workspace.objects.filter(deleted_at__isnull=True).select_related("executor").order_by("name"))
+        yield from map(_past_the_gateway, workspaces if settings.GATEWAY_URL else ())
+        yield from map(_repository, workspaces)
 
 
 def _git() -> Finding:
@@ -126,6 +133,31 @@ def _agents_address() -> Finding:
     except (OSError, ValueError) as error:
         problem = f"It does not answer there ({error}): agents that report usage or ask need MUSTER_AGENT_URL"
     return Finding("agents' address", settings.AGENT_URL, problem)
+
+
+def _gateway() -> Finding:
+    if not settings.GATEWAY_URL:
+        return Finding("gateway", "none here: agents get the providers' keys, and are metered by what they report")
+    problem = ""
+    try:
+        with urllib.request.urlopen(f"{settings.GATEWAY_URL}/healthz", timeout=TIMEOUT_S):
+            pass
+    except (OSError, ValueError) as error:
+        problem = f"It does not answer there ({error}): start ./muster gateway, or correct MUSTER_GATEWAY_URL"
+    return Finding("gateway", settings.GATEWAY_URL, problem)
+
+
+def _past_the_gateway(workspace: Workspace) -> Finding:
+    """The agents of a workspace whose requests do not pass the gateway, each with the reason."""
+    subject, config = f"gateway for {workspace.name}", configuration.load(workspace.executor.config)
+    if config.gateway == "off":
+        return Finding(subject, "off in the workspace's config")
+    uses = {
+        named.name: use_of(named.agent, gateway_access.keys_of(workspace.pk, named.agent, named.path))
+        for named in credentials.named_agents(config)
+    }
+    past = [f"{name} goes past it ({reason})" for name, reason in uses.items() if isinstance(reason, str)]
+    return Finding(subject, "; ".join(past) or "all its agents send their requests through it")
 
 
 def _disk() -> Finding:

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from budget.amounts import MICRO
 from budget.models import Category, Project, UsageTotal
-from orchestration.metrics import backups, entry_counts, hosts, outcome_counts
+from orchestration.metrics import backups, entry_counts, gateway_requests, hosts, outcome_counts
 from orchestration.metrics.families import Metric, new
 from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
@@ -37,6 +37,7 @@ class Collector:
         yield from self._landings()
         yield from self._executors()
         yield from outcome_counts.metrics([project.pk for project in projects])
+        yield from gateway_requests.metrics([project.pk for project in projects])
         yield from hosts.metrics()
         yield from backups.metrics()
 

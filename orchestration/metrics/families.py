@@ -65,6 +65,13 @@ FAMILIES = {
             ("workspace", "state"),
         ),
         Family("muster_integration_good", "1 while work may start from the integration branch.", ("workspace", "state")),
+        Family(
+            "muster_gateway_requests",
+            "Requests in the gateway: `waiting` for money, or `sent`.",
+            ("workspace", "state"),
+        ),
+        Family("muster_gateway_unknown_usd", "Reserved for requests whose cost is not known, in USD."),
+        Family("muster_gateway_refused", "Requests refused because there was no money.", is_counter=True),
         Family("muster_executor_running", "1 while the executor runs.", ("workspace", "state")),
         Family("muster_circuit_breaker_open", "1 while a circuit breaker is open.", ("workspace", "of", "code")),
         Family("muster_worker_slots", "Slots of the session workers that are online.", HOST),

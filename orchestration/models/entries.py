@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Now
 
+from budget.amounts.money import MoneyField
 from budget.models import Account
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
@@ -101,6 +102,11 @@ class Entry(models.Model):
     not_before = models.DateTimeField(null=True, blank=True, help_text="It waits for its provider until then.")
     provider_waits = models.PositiveIntegerField(
         db_default=0, default=0, help_text="Sessions in a row that found the provider unavailable."
+    )
+    least_request = MoneyField(
+        db_default=0,
+        default=0,
+        help_text="The least money with which the gateway would have sent the request that its last session ended for. 0: it did not.",
     )
     branch_name = models.CharField(
         max_length=200,

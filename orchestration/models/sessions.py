@@ -77,6 +77,13 @@ class Session(models.Model):
         TRUE = "true"
         FALSE = "false"
 
+    class Meter(models.TextChoices):
+        """Its meter. gateway: the gateway, of each request before it is sent. cli: its agents, or one of them, report it afterwards."""
+
+        NONE = ""
+        GATEWAY = "gateway"
+        CLI = "cli"
+
     OPEN = (Status.CLAIMED, Status.RUNNING)
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
@@ -117,6 +124,9 @@ class Session(models.Model):
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
     credential = models.CharField(
         max_length=200, blank=True, default="", db_default="", help_text="Of its agent, from its claim on: a variable or a login."
+    )
+    meter = models.CharField(
+        max_length=7, choices=Meter.choices, blank=True, default="", db_default="", help_text="Fixed when its agents start."
     )
     is_plan = models.BooleanField(default=False, db_default=False, help_text="A plan pays its agent: nothing is booked.")
     model_family = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="Of its agent's model.")

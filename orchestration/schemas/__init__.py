@@ -102,7 +102,10 @@ from orchestration.schemas.runs import (
 )
 from orchestration.schemas.sessions import (
     CostOut,
+    GatewayRequestOut,
+    GatewayRequestsOut,
     ProgressIn,
+    RequestTokensOut,
     SessionOut,
     SpendAnswerIn,
     SpendAnswerOut,
@@ -141,6 +144,8 @@ __all__ = [
     "ExecutorStatus",
     "Explained",
     "ExplainedEntry",
+    "GatewayRequestOut",
+    "GatewayRequestsOut",
     "HistoryOut",
     "HostAgents",
     "InstructionIn",
@@ -169,6 +174,7 @@ __all__ = [
     "QueuedOut",
     "ReasonOut",
     "ReleasedLocksOut",
+    "RequestTokensOut",
     "Resumed",
     "RevertIn",
     "RevertOut",

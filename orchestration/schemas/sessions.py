@@ -1,7 +1,7 @@
 """Requests and responses of the session calls."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ninja import Schema
 from pydantic import Field
@@ -47,6 +47,9 @@ class ChoiceOut(Schema):
 
 
 class SessionOut(Schema):
+    """`meter`: `gateway` reserves each request before it is sent, with `cli` the agent reports its spend afterwards; null: its agents have not
+    started."""
+
     id: str
     entry_id: str
     attempt: int
@@ -68,10 +71,54 @@ class SessionOut(Schema):
     waiting_for: str | None
     waiting_until: datetime | None
     unpriced_model: str | None
+    meter: Literal["gateway", "cli"] | None
     cost_note: str | None
     anomaly: str | None
     cost: CostOut
     tokens: TokensOut
+
+
+class RequestTokensOut(Schema):
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+
+
+class GatewayRequestOut(Schema):
+    """A request to a model provider. `bound_usd`: the most that it can cost, and reserved while it is `sent`. `amount_usd`: what is booked of it; while it is
+    `unknown`, the rest of its bound may still be owed. `answer_model`: the model that answered. `output_limit`: null where none was set."""
+
+    id: int
+    state: Literal["waiting", "sent", "settled", "unknown", "refused"]
+    api: str
+    credential: str | None
+    model: str
+    answer_model: str | None
+    bound_usd: Number
+    amount_usd: Number
+    tokens: RequestTokensOut
+    output_limit: int | None
+    is_clamped: bool
+    is_exact: bool
+    status: int | None
+    reason: str | None
+    created_at: datetime
+    sent_at: datetime | None
+    first_byte_at: datetime | None
+    ended_at: datetime | None
+
+
+class GatewayRequestsOut(Schema):
+    """The sums are of all requests, whatever the page. `at_bound_usd`: the part of `booked_usd` whose true cost is not known; `unknown_usd`: reserved
+    beyond it for requests whose cost is not known."""
+
+    requests: list[GatewayRequestOut]
+    booked_usd: Number
+    at_bound_usd: Number
+    unknown_usd: Number
+    under_way_usd: Number
+    next_cursor: str | None
 
 
 class UsageIn(Strict):

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.timezone import now
 
 from budget import ledger
-from budget.ledger import awaited, main_model
+from budget.ledger import awaited, main_model, requests
 from orchestration import configuration, funding
 from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules import route_steps, transitions
@@ -257,12 +257,19 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
             return False
         ended_session = Session.of_any_role.only(
             *("entry_id", "attempt", "candidate", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"),
-            *("workspace_id", "role", "agent_name", "credential", "model_family"),
+            *("workspace_id", "role", "agent_name", "credential", "model_family", "meter"),
         ).get(pk=session.pk)
         if session.hold_id:
             config = configuration.load(executor.config)
             is_covered = session.is_plan and config.interceptor is None and config.verifier is None
-            _settle(session.hold_id, session, ending, is_unpriced=bool(ended_session.unpriced_model), is_covered=is_covered)
+            _settle(
+                session.hold_id,
+                session,
+                ending,
+                is_unpriced=bool(ended_session.unpriced_model),
+                is_covered=is_covered,
+                is_by_gateway=ended_session.meter == Session.Meter.GATEWAY,
+            )
             if excess := spend_doubts.open_if_due(session):
                 ending = replace(ending, on_hold=ending.on_hold or excess.sentence)
         tokens.end_session(session.pk)
@@ -272,8 +279,11 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status, by: Ca
     return True
 
 
-def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool, is_covered: bool) -> None:
-    """`is_covered`: a plan pays all that its agents may have used."""
+def _settle(hold_id: int, session: Session, ending: Ending, *, is_unpriced: bool, is_covered: bool, is_by_gateway: bool) -> None:
+    """`is_covered`: a plan pays all that its agents may have used. `is_by_gateway`: no agent of it reported what is booked."""
+    if is_by_gateway:  # it has booked all: what it does not know is charged with its requests
+        ledger.settle(hold_id, round_number=session.round_number or None, reason=ending.message)
+        return
     if ending.awaits_host and not is_covered:
         awaited.keep(hold_id, host=ending.awaits_host, seconds=settings.LOST_HOST_S)
         return
@@ -342,7 +352,7 @@ def _end_candidate(session: Session, ended: Session, executor: Executor, ending:
 
 def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Round | None) -> transitions.Next:
     """Count the round and move the entry by `transitions`. `session`: as people left it. `newest`: the entry's round."""
-    Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
+    Entry.objects.filter(pk=session.entry_id).update(**_counted(ending), least_request=_least_request(session, ending))
     if ending.trouble is not None:
         circuit_breaker.provider_unavailable(executor, session, ending.trouble)
     entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
@@ -366,6 +376,12 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
     return following
 
 
+def _least_request(session: Session, ending: Ending) -> int:
+    """With less the next session would end as this one did: at its first request."""
+    is_refused = ending.outcome == Session.Outcome.OUT_OF_MONEY and session.meter == Session.Meter.GATEWAY
+    return requests.least_refused(session.pk) if is_refused else 0
+
+
 def _facts(entry: Entry, session: Session, ending: Ending, config: configuration.Config) -> transitions.Facts:
     """`session`: as people left it."""
     account, has_passed = entry.account, ending.outcome == Session.Outcome.PASSED
@@ -382,7 +398,7 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
         awaited=awaited.of_account(account.pk) if account.held else 0,
         own_budget=account.own_budget or account.human_locked,
         plan_left=account.project.plan_left,
-        min_round=config.min_round,
+        min_round=max(config.min_round, int(entry.least_request)),
         stopped_for_good=session.stop_for_good,
         stopped_by=session.stop_wanted_by,
         hold_after_by=session.hold_after_by,

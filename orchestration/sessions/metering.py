@@ -54,8 +54,10 @@ def price(usage: Usage) -> int | None:
 
 
 def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
-    """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is unknown: then the session is
+    """Book a usage event of the session's agent in this role. False: it was booked before, by the gateway too, or its cost is unknown: then the session is
     marked and settles at its whole reservation."""
+    if session.meter == Session.Meter.GATEWAY:
+        return False
     if not is_priced(usage) and not is_covered(session, role):
         mark_unpriced(session, usage.model or "unknown")
         return False

@@ -26,11 +26,11 @@ def text_turn(text: str = "Done.", **more: Any) -> dict[str, Any]:
 
 
 class Bench(Shop):
-    """A workspace for one test, with its ledger and sessions."""
+    """A workspace for one test, with its ledger and sessions. Its agents have their keys, and report what they spend, unless `gateway` says otherwise."""
 
-    def __init__(self, up: Running, client: Client, folder: Path, **config: Any) -> None:
+    def __init__(self, up: Running, client: Client, folder: Path, *, gateway: str = "off", **config: Any) -> None:
         self.folder = folder
-        super().__init__(client, folder, **config)
+        super().__init__(client, folder, gateway=gateway, **config)
 
     def ledger(self, id_: str) -> list[dict[str, Any]]:
         """The entry's amounts, oldest first."""

@@ -1,4 +1,5 @@
-"""Each CLI in a sandbox whose only way out is the proxy: it works, resumes its conversation, and costs what the provider counted."""
+"""Each CLI in a sandbox whose only way out is the proxy, and behind it the gateway: it works without a key, resumes its conversation, and costs what the
+provider counted, of each request before the next one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +45,10 @@ def test_its_rounds_cost_what_the_provider_counted(
 ) -> None:
     config, scenario, rounds = AGENTS[kind]
     provider = llm(own=scenario)
-    work = bench(config(provider, "own"), verify=OK, sandbox={"network": "proxy", "required": True})
+    work = bench(config(provider, "own"), verify=OK, sandbox={"network": "proxy", "required": True}, gateway="auto")
     id_ = work.add("write ok", spec={"files_to_create": ["ok", "one"]})
     assert work.becomes(id_, "done", 60)["rounds_completed"] == rounds
     work.check_cost(id_, provider)
+    assert [session["meter"] for session in work.sessions(id_)] == ["gateway"] * rounds
     log = work.log(work.sessions(id_)[0]["id"])
     assert "They reach their providers, Muster and what sandbox.allow names, by a proxy." in log

@@ -1,5 +1,6 @@
 """Each CLI that takes an address from a variable finds key and address of its credential, also in a sandbox whose only way out is the proxy."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -13,16 +14,16 @@ __all__ = ["CLIS"]
 KEY = "stub-key-of-the-credential"
 
 
-@pytest.mark.parametrize("kind", agent_kinds.BASE_URLS)
+@pytest.mark.parametrize(("kind", "gateway"), list(zip(agent_kinds.BASE_URLS, itertools.cycle(["auto", "off"]), strict=False)))
 def test_it_works_with_the_key_and_the_address_of_its_credential(
-    kind: str, llm: Callable[..., ScriptedLLM], bench: Callable[..., Bench]
+    kind: str, gateway: str, llm: Callable[..., ScriptedLLM], bench: Callable[..., Bench]
 ) -> None:
     config, scenario, rounds = AGENTS[kind]
     provider = llm(own=scenario)
     usual = config(provider, "own")
     address = usual["env"].pop(agent_kinds.BASE_URLS[kind])
     without = {name: value for name, value in usual["env"].items() if name not in agent_kinds.KEYS[kind]}
-    work = bench({"command": "false"}, verify=OK, sandbox={"network": "proxy", "required": True})
+    work = bench({"command": "false"}, verify=OK, sandbox={"network": "proxy", "required": True}, gateway=gateway)
     work.call("PUT", "/credentials/own", {"key": KEY, "base_url": address})
     work.call("PATCH", "/config", {"agents": {"served": usual | {"env": without, "credential": "own"}}})
     id_ = work.add("write ok", spec={"files_to_create": ["ok", "one"]}, agent="served")

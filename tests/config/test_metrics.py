@@ -14,7 +14,19 @@ from budget.models import Category
 from orchestration.maintenance.backup import record
 from orchestration.metrics import entry_counts, families
 from orchestration.models import Backup, Entry, Executor, Integration, Landing, Session, Worker
-from tests.factories import a_charge, a_session, a_token, a_worker, a_workspace, an_open_breaker, ended, project, some_entries
+from tests.dashboard.seeds import gateway
+from tests.factories import (
+    a_charge,
+    a_session,
+    a_token,
+    a_worker,
+    a_workspace,
+    an_entry,
+    an_open_breaker,
+    ended,
+    project,
+    some_entries,
+)
 from workspaces.machine import release
 from workspaces.models import ApiToken, Role
 from workspaces.people import tokens
@@ -74,6 +86,17 @@ def test_a_host_that_was_not_seen_for_a_lease_is_gone_and_has_no_slots(db: None,
     hosts = {name: (("host", name), ("host_id", name)) for name in ("gone", "there")}
     assert [read.get(("muster_worker_slots", host)) for host in hosts.values()] == [None, 3]
     assert [read["muster_host_gone", host] for host in hosts.values()] == [1, 0]
+
+
+def test_it_shows_the_requests_in_the_gateway(db: None, client: Client) -> None:
+    workspace, other = a_workspace(), a_workspace()
+    gateway.one_of_each(a_session(an_entry(workspace, budget="3")))
+    read = samples(client, a_token(None, Role.VIEWER))
+    for shop, numbers in ((workspace, (2, 1, 0.15, 1)), (other, (0, 0, 0, 0))):
+        mine = ("workspace", shop.pk)
+        at_work = [read["muster_gateway_requests", (("state", state), mine)] for state in ("waiting", "sent")]
+        unknown, refused = read["muster_gateway_unknown_usd", (mine,)], read["muster_gateway_refused_total", (mine,)]
+        assert (*at_work, unknown, refused) == numbers
 
 
 @pytest.mark.parametrize("state", Integration.State.values)
@@ -192,11 +215,11 @@ def test_the_number_of_statements_does_not_grow_with_workspaces(db: None, client
     secret = a_token(None, Role.VIEWER)
     a_workspace()
     samples(client, secret)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         samples(client, secret)
     for _ in range(3):
         some_entries(a_workspace(), "One")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         samples(client, secret)
 
 

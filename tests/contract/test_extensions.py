@@ -23,6 +23,7 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.api import Api, invalid, names_of, not_found
+from tests.dashboard.seeds import gateway
 from tests.factories import (
     ANA,
     CLOSED,
@@ -399,6 +400,7 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
         "waiting_for",
         "waiting_until",
         "unpriced_model",
+        "meter",
         "cost_note",
         "anomaly",
         "cost",
@@ -427,6 +429,25 @@ def test_a_session_shows_how_its_agent_was_chosen(db: None) -> None:
         ("other", 5, None),
     ]
     assert choice["why"].endswith("The provider limits the rate.") and RFC_3339_UTC.fullmatch(choice["considered"][0]["until"])
+
+
+def test_the_requests_of_a_session_are_listed_with_what_is_not_known(workspace: Workspace, shop: Api) -> None:
+    session, neighbour = a_session(an_entry(workspace, budget="3")), a_session(an_entry(workspace))
+    url = f"/executor/sessions/{session.pk}"
+    assert shop.get(url).json["meter"] is None and shop.get(f"{url}/requests").json["requests"] == []
+    gateway.one_of_each(session)
+    assert shop.get(url).json["meter"] == "gateway"
+    page = shop.get(f"{url}/requests?limit=5").json
+    assert [row["state"] for row in page["requests"]] == ["waiting", "waiting", "sent", "refused", "unknown"]
+    sums = {name: page[name] for name in ("booked_usd", "at_bound_usd", "unknown_usd", "under_way_usd")}
+    assert sums == {"booked_usd": 0.1113, "at_bound_usd": 0, "unknown_usd": 0.15, "under_way_usd": 0.15}
+    free, clamped, booked = shop.get(f"{url}/requests?cursor={page['next_cursor']}").json["requests"]
+    assert (free["amount_usd"], free["status"], free["reason"]) == (0, 529, "its provider is overloaded")
+    assert (clamped["answer_model"], clamped["output_limit"], clamped["is_clamped"]) == ("claude-haiku-4-5", 4000, True)
+    assert booked["tokens"] == {"input": 1200, "output": 340, "cache_read": 52_000, "cache_write": 4100}
+    assert (booked["bound_usd"], booked["amount_usd"], booked["reason"], booked["output_limit"]) == (0.1, 0.0213, None, None)
+    assert RFC_3339_UTC.fullmatch(booked["first_byte_at"]) and booked["created_at"] <= booked["sent_at"] <= booked["ended_at"]
+    assert shop.get(f"/executor/sessions/{neighbour.pk}/requests").json["requests"] == []
 
 
 def test_a_log_is_text_or_json_lines_and_continues_after_a_line(workspace: Workspace, shop: Api) -> None:

@@ -71,7 +71,7 @@ def test_sessions_at_work_are_those_of_the_workspace_the_longest_first(
     ended(over)
     assert [row["sessionID"] for row in shop.get("/executor/workers").json["workers"]] == [early.pk, late.pk]
     assert shop.get("/executor/status").json["activeWorkers"] == 2
-    for address in ("executor/sessions/{}", "executor/sessions/{}/log"):
+    for address in ("executor/sessions/{}", "executor/sessions/{}/log", "executor/sessions/{}/requests"):
         theirs = Session.objects.get(workspace=others).pk
         assert tuple(shop.get("/" + address.format(theirs))) == not_found("Worker session")
         assert shop.get("/" + address.format(over.pk)).status == 200

@@ -71,6 +71,7 @@ READ = [
     "secretsList",
     "sessionGet",
     "sessionLog",
+    "sessionRequests",
     "todoEntryGet",
     "todoEntryMessages",
     "todoEntryQuestions",

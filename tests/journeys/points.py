@@ -40,6 +40,7 @@ class Site:
             "grid": f"sessions/?view=grid&session={full.long_log.pk}",
             "worker": f"sessions/{full.long_log.pk}/",
             "worker over": f"sessions/{full.ended.pk}/",
+            "requests": f"sessions/{full.long_log.pk}/?tab=requests",
             "log": f"sessions/{full.long_log.pk}/log/",
             "entries": "backlog/",
             "graph": "backlog/?view=graph&q=status:blocked",

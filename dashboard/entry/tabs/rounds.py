@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
+from budget.reads import gateway_requests
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import labels
 from orchestration.edge import queries
@@ -57,14 +58,14 @@ def _candidates(entry: Entry, rounds: Sequence[Round]) -> dict[int, list[candida
 
 def with_costs(entry: Entry) -> QuerySet[Round]:
     """Rounds annotated with `cost` (micro-USD) and `estimated`: part of the cost comes from the price table or the reservation,
-    not from an agent's report."""
+    not from an agent's report or from what a provider counted in the gateway."""
     spent = RoundSpend.objects.filter(account_id=entry.pk, number=OuterRef("number")).values("cost")[:1]
     computed = LedgerEntry.objects.filter(
         account_id=entry.pk,
         round=OuterRef("number"),
         category=Category.ENTRY,
         price_source=LedgerEntry.PriceSource.COMPUTED,
-    )
+    ).exclude(gateway_requests.COUNTED)
     return Round.objects.filter(entry=entry).annotate(cost=Coalesce(Subquery(spent), 0), estimated=Exists(computed))
 
 

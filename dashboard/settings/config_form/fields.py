@@ -189,6 +189,8 @@ SECTIONS = (
         Field("round_ceiling_usd", "Max per round", "What a session reserves before it starts.", "usd", "USD"),
         Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),
         Field("hold_slice_usd", "Initial reservation", "A session reserves this much at a time. Empty: all at once.", "usd", "USD"),
+        Field("gateway", "Gateway", "auto: agents with a key send their requests through it. inexact: also those whose cost has no sure bound.",
+              "choice", choices=_same("auto", "inexact", "off")),
         Field("auto_reallocate", "Reallocate budgets", "After each round, among entries with unlocked budgets.", "flag"),
         Field("max_steering_share", "Max share of steering", f"{steering_words(' and ').capitalize()} of all spend, from 0 to 1. Above it no run starts. "
               "Empty: no limit.", "float"),

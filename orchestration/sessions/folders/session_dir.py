@@ -84,6 +84,10 @@ class SessionDir:
         """The file with the agent of a process, without its environment: the record of a dead process is read with it."""
         return self.folder / f"{record}-agent.json"
 
+    def access_for(self, record: str) -> Path:
+        """The file with the gateway's access of a process; empty: its usage is booked as it reports it."""
+        return self.folder / f"{record}-access"
+
 
 @dataclass(frozen=True)
 class Record:

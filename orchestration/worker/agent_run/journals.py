@@ -34,9 +34,12 @@ class _Journal:
     events: Sequence[Event] = ()
     is_whole: bool = False
 
+    is_by_gateway: bool = False
+
     @property
     def usages(self) -> list[Usage]:
-        return [event for event in self.events if isinstance(event, Usage)]
+        """The usage that is booked as its agent reports it."""
+        return [] if self.is_by_gateway else [event for event in self.events if isinstance(event, Usage)]
 
 
 def book_journals(session: Session, config: Config) -> bool:
@@ -46,14 +49,14 @@ def book_journals(session: Session, config: Config) -> bool:
         if journal.role == "implement" and journal.agent is not None:
             mask = secrets.mask_for(session.workspace_id, journal.agent.env)
             mailbox.collect_left(session, directory.questions, mask, record=journal.name, events=journal.events)
+        for usage in journal.usages:
+            metering.record(session, usage, CATEGORIES[journal.role], role=journal.name)
         for event in journal.events:
-            if isinstance(event, Usage):
-                metering.record(session, event, CATEGORIES[journal.role], role=journal.name)
-            elif isinstance(event, Discrepancy):
+            if isinstance(event, Discrepancy):
                 with suppress(sessions.Superseded):
                     sessions.write(session, cost_note=event.message[:500])
     session.refresh_from_db(fields=["unpriced_model"])
-    return all(journal.is_whole for journal in journals) and not session.unpriced_model
+    return all(journal.is_whole or journal.is_by_gateway for journal in journals) and not session.unpriced_model
 
 
 def count(session: Session, config: Config) -> Count | None:
@@ -62,7 +65,7 @@ def count(session: Session, config: Config) -> Count | None:
         return None
     journals = _read_all(session, config)
     usages = [(usage, CATEGORIES[journal.role], journal.name) for journal in journals for usage in journal.usages]
-    return Count(tuple(usages), is_whole=all(journal.is_whole for journal in journals))
+    return Count(tuple(usages), is_whole=all(journal.is_whole or journal.is_by_gateway for journal in journals))
 
 
 def _read_all(session: Session, config: Config) -> list[_Journal]:
@@ -78,15 +81,23 @@ def _read_all(session: Session, config: Config) -> list[_Journal]:
 def _read(session: Session, directory: SessionDir, role: Role, turn: int, config: Config) -> _Journal:
     name = record_name(role, turn)
     agent = _agent(session, directory, role, name, config)
+    is_by_gateway = bool(_text(directory.access_for(name)))
     if agent is None:
-        return _Journal(role, name, None)
+        return _Journal(role, name, None, is_by_gateway=is_by_gateway)
     record = directory.record_for(name)
     status = leftovers.read_status(record.status)
     reader = agents.for_kind(agent.kind).reader(_task_of_dead_process(session, role, agent, directory))
     events = [event for line in telemetry_log.read(record.telemetry) for event in reader.read_record(*line)]
     events += [event for line in leftovers.read_journal(record.journal) for event in reader.read(line)]
     events += [*reader.poll(), *reader.end(status.get("exit_code") if status else None)]
-    return _Journal(role, name, agent, events, is_whole=status is not None)
+    return _Journal(role, name, agent, events, is_whole=status is not None, is_by_gateway=is_by_gateway)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _agent(session: Session, directory: SessionDir, role: Role, name: str, config: Config) -> Agent | None:

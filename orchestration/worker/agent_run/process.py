@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from django.db.models import OuterRef
 
 from budget.models import Category
 from orchestration import sessions
-from orchestration.configuration import Agent, secrets
+from orchestration.configuration import Agent
 from orchestration.configuration.config import agent_kinds
 from orchestration.dialogue.delivery import Mail
 from orchestration.models import Message, Session
@@ -28,8 +28,9 @@ from orchestration.sessions.sandbox import Sandboxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
-from orchestration.worker.agent_run import edit_permission
+from orchestration.worker.agent_run import edit_permission, gateway_access
 from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
+from orchestration.worker.agent_run.gateway_access import Served
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from orchestration.worker.agent_run.usage_listener import UsageListener
@@ -102,8 +103,7 @@ def run(
     progress_watch: ProgressWatch | None = None,
 ) -> AgentRun:
     """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask. `progress_watch`: for signs that its round leads nowhere."""
-    module = agents.for_kind(agent.kind)
-    record = record_name(role, turn)
+    module, record = agents.for_kind(agent.kind), record_name(role, turn)
     directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
     telemetry_log, mailbox = TelemetryLog(directory.record_for(record).telemetry), None
 
@@ -114,15 +114,16 @@ def run(
     def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
-    with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url:
+    money = gateway_access.Money(CATEGORIES[role], limit, growth.ceiling if growth else None)
+    with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url, ExitStack() as ends:
         try:
-            task = _task(session, agent, role, directory, prompt=prompt, cwd=sandboxes.cwd(cwd), limit=limit, url=url)
-            task = replace(task, folder=cwd, turn=turn)
+            served = ends.enter_context(gateway_access.serving(session, agent, role, money, directory.access_for(record)))
+            task = _task(session, served, role, directory, prompt=prompt, cwd=sandboxes.cwd(cwd), url=url, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
         mailbox = _mailbox(session, directory, writer.mask, record, mail, round_id)
-        parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch)
+        parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch, served.access)
         listener = UsageListener(session, stop_flags, module.reader(task), *parts)
         _keep(session, task, launch, writer, url, on_record)
         job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
@@ -208,7 +209,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
     if ended.events_cut:
         _insist(lambda: supervise.try_database(lambda: sessions.write(session, cost_note=_unread_cost(ended))))
-    reason = stop_flags.reason or listener.reason
+    reason = stop_flags.reason or listener.reason or listener.ended_without_money(ended.exit_code)
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
     failure = listener.failure if reason == "failed" or (not reason and not timed_out) else None
@@ -223,7 +224,8 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         reason=reason,
         finished=listener.finished,
         failure=failure,
-        cost_known=booked and ended.complete and not ended.events_cut and not session.unpriced_model,
+        cost_known=listener.is_metered_by_gateway
+        or (booked and ended.complete and not ended.events_cut and not session.unpriced_model),
         has_mail=has_mail,
         ended_early=listener.ended_early if reason == "doomed" else "",
     )
@@ -257,27 +259,22 @@ def _telemetry_endpoint(
 
 def _task(
     session: Session,
-    agent: Agent,
+    served: Served,
     role: Role,
     directory: SessionDir,
     *,
     prompt: str,
     cwd: Path,
-    limit: int,
-    url: str = "",
+    url: str,
+    folder: Path,
+    turn: int,
 ) -> Task:
-    """Raises Sealed where the workspace's secrets or the agent's credential cannot be read, and ValueError where that is gone."""
-    agent, extra, _ = secrets.served(session.workspace_id, agent)
+    agent, extra, limit = served.agent, served.env, served.limit
     prompt_file = directory.prompt_for(role)
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.work_id, agent.kind, role) if traits.has_home else None
-    if home is not None:
-        arrange = session_dir.link_logins if _logins(agent, extra) else session_dir.unlink_logins
-        arrange(home, traits.logins)
-    if home is not None and role == "implement":
-        session_dir.show_programs(home)
+    home = _home(session, agent, role, extra) if traits.has_home else None
     kept_thread = conversations.find(session.work_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
@@ -301,7 +298,20 @@ def _task(
         limit=limit,
         endpoint=url,
         thread=Thread(*kept_thread) if kept_thread else None,
+        folder=folder,
+        turn=turn,
+        output_tokens=served.output_tokens,
     )
+
+
+def _home(session: Session, agent: Agent, role: Role, variables: Mapping[str, str]) -> Path:
+    """The CLI's own folder for this entry, with the user's login where it may use that."""
+    home = session_dir.home(session.work_id, agent.kind, role)
+    arrange = session_dir.link_logins if _logins(agent, variables) else session_dir.unlink_logins
+    arrange(home, agents.for_kind(agent.kind).TRAITS.logins)
+    if role == "implement":
+        session_dir.show_programs(home)
+    return home
 
 
 def _token(session: Session) -> str:

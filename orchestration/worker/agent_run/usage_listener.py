@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from budget import ledger
+from budget.ledger import requests
 from budget.models import Category
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker, windows
@@ -30,6 +31,8 @@ FINISH_S = 0.5
 MAKE_ROOM_S = 5.0
 # One that has reported it and still runs after so long is stopped at its limit like any other.
 LEAVE_S = 5.0
+# So often an agent behind the gateway is looked at.
+GATEWAY_S = 1.5
 # Retries of a refused growth: at growing intervals, but soon once the reservation is used up.
 FIRST_RETRY_S = 2.0
 MAX_RETRY_S = 30.0
@@ -51,8 +54,13 @@ class UsageListener:
         growth: Growth | None = None,
         mailbox: Mailbox | None = None,
         progress_watch: ProgressWatch | None = None,
+        access: str = "",
     ) -> None:
+        """`access`: to the gateway, which books its requests; empty: they are booked as it reports them."""
         self._session = session
+        self._access = access
+        self._reported: dict[str, int] = {}
+        self._gateway_asked_at = time.monotonic()
         self._progress_watch = progress_watch
         self.ended_early = ""
         self._mailbox = mailbox
@@ -98,6 +106,7 @@ class UsageListener:
         if self._unbooked:
             self.book()
         self._check_money()
+        self._check_gateway()
         self._check_provider_wait()
         self._check_mailbox()
         self._check_progress()
@@ -180,6 +189,28 @@ class UsageListener:
 
     # Money.
 
+    @property
+    def is_metered_by_gateway(self) -> bool:
+        return bool(self._access)
+
+    def ended_without_money(self, exit_code: int | None) -> str:
+        """The reason `out_of_money` where the gateway refused a request of an agent that did not finish; else empty."""
+        finished = exit_code == 0 and self.failure is None and (self.finished is None or self.finished.ok)
+        return "" if finished or not self._lacked_money() else "out_of_money"
+
+    def _check_gateway(self) -> None:
+        """End an agent that goes on asking: the gateway has no money for it, and some programs would ask for minutes."""
+        if self._access and not self.reason and time.monotonic() - self._gateway_asked_at > GATEWAY_S and not self._is_leaving():
+            self._gateway_asked_at = time.monotonic()
+            supervise.try_database(self._stop_without_money)
+
+    def _stop_without_money(self) -> None:
+        if self._lacked_money():
+            self._stop("out_of_money")
+
+    def _lacked_money(self) -> bool:
+        return bool(self._access) and requests.lacked_money(self._access)
+
     def book(self) -> bool:
         """Book pending usage; it stays pending while the database is down. False: some usage is not booked yet."""
         while self._unbooked:
@@ -196,7 +227,10 @@ class UsageListener:
         return True
 
     def _record(self, usage: Usage) -> None:
-        """Usage that an earlier session of the conversation has booked is not counted again."""
+        """Usage that an earlier session of the conversation has booked is not counted again. The gateway has booked its own requests."""
+        if self._access:
+            self._reported[usage.model] = self._reported.get(usage.model, 0) + usage.input_tokens + usage.output_tokens
+            return
         if metering.record(self._session, usage, self._category, role=self._task.record):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
             self._growth_retry_s = 0.0  # it may need more now
@@ -251,7 +285,13 @@ class UsageListener:
     def _check_money(self) -> None:
         """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after. An agent that
         has finished spends no more: its last request may have used up the money."""
-        if self.reason or self._session.hold_id is None or self._stop_flags.money_left is None or self._is_leaving():
+        if (
+            self._access
+            or self.reason
+            or self._session.hold_id is None
+            or self._stop_flags.money_left is None
+            or self._is_leaving()
+        ):
             return
         self._grow_reservation()
         left = (
@@ -276,7 +316,11 @@ class UsageListener:
     # Failures and waits.
 
     def _fail(self, failure: Failure) -> None:
-        """The first failure is the cause. A failure that no retry can fix ends the process at once instead of after ten attempts."""
+        """The first failure is the cause. A failure that no retry can fix ends the process at once instead of after ten attempts. What the gateway
+        refused because there was no money is no failure of a provider."""
+        if self._access and self._lacked_money():
+            self._stop("out_of_money")
+            return
         self.failure = self.failure or replace(failure, message=self._mask(failure.message))
         if failure.kind.cause == "setup" or failure.code == "context_full":
             self._stop("failed")

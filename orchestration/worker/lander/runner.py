@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from orchestration.configuration import Check, Command
+from orchestration.configuration import Check, Command, gateway_use
 from orchestration.models import Landing
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
@@ -89,7 +89,7 @@ class LanderRunner:
             return sandbox.check_start(argv, process.ended)
 
     def _environment(self) -> dict[str, str]:
-        env = session_dir.inherited() | self.lease.bench.config.check_env
+        env = session_dir.inherited() | gateway_use.of_checks(self.lease.bench.config, has_gateway=bool(settings.GATEWAY_URL))
         env |= {
             "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
             "MUSTER_PHASE": "verification",

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestration.configuration import Check, Command
+from django.conf import settings
+
+from orchestration.configuration import Check, Command, gateway_use
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import supervise
@@ -73,7 +75,8 @@ class SessionRunner:
         on_line: OnLine | None = None,
     ) -> Ended:
         context, bench = self.context, self.context.bench
-        env = session_dir.environment(context.session, bench.directory, phase=phase, extra=bench.config.check_env)
+        extra = gateway_use.of_checks(bench.config, has_gateway=bool(settings.GATEWAY_URL))
+        env = session_dir.environment(context.session, bench.directory, phase=phase, extra=extra)
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name

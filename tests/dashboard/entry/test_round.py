@@ -1,15 +1,20 @@
 """The page of one round, and what it and all of them changed."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
+from budget.ledger import booking
+from budget.models import GatewayRequest
+from dashboard.entry.tabs.rounds import with_costs
 from orchestration.configuration import secrets
-from orchestration.models import Entry, Round
+from orchestration.models import Entry, Round, Session
 from tests.dashboard.overview import test_page
 from tests.dashboard.overview.test_page import statements
 from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import gateway
 from tests.dashboard.seeds.rounds import worked_on
 from tests.orchestration.git.repositories import git
 from workspaces.models import Workspace
@@ -44,6 +49,33 @@ def test_rounds_and_sessions_name_the_agent_that_worked(ana: Client, entry: Entr
     entry.sessions.update(agent_name="cheap", agent="gemini", model="flash")
     for page, words in zip(pages, ("Agent</dt><dd>cheap", "of cheap,", "<strong>cheap</strong>"), strict=True):
         assert words in text_of(ana, page), page
+
+
+def test_a_round_names_its_requests_in_the_gateway(ana: Client, entry: Entry) -> None:
+    running = Session.objects.filter(workspace=entry.workspace, status="running").select_related("hold", "entry")
+    session = max(running, key=lambda row: row.hold.free if row.hold else 0)
+    page = at(session.entry, f"rounds/{session.round_number}/")
+    assert "<dt>Requests</dt>" not in text_of(ana, page)
+    before = statements(ana, page)
+    gateway.one_of_each(session)
+    sent = GatewayRequest.objects.filter(session_ref=session.pk, state="settled").earliest("pk")
+    GatewayRequest.objects.filter(pk=sent.pk).update(sent_at=sent.created_at + timedelta(seconds=75))
+    seen = text_of(ana, page)
+    assert f'<a href="/w/{session.workspace_id}/sessions/{session.pk}/?tab=requests">8</a>' in seen
+    assert "waited 1m 15s for money" in seen and "$0.15 not known" in seen
+    assert statements(ana, page) == before + 1
+
+
+def test_what_a_provider_counted_in_the_gateway_is_no_estimate(entry: Entry) -> None:
+    session = max(
+        Session.objects.filter(workspace=entry.workspace, status="running").select_related("hold", "entry"),
+        key=lambda row: row.hold.free if row.hold else 0,
+    )
+    gateway.one_of_each(session)
+    assert not with_costs(session.entry).get(number=session.round_number).estimated  # type: ignore[attr-defined]
+    assert session.hold is not None
+    booking.settle(session.hold.pk)
+    assert with_costs(session.entry).get(number=session.round_number).estimated  # type: ignore[attr-defined]
 
 
 def test_rounds_lead_to_each_other(ana: Client, entry: Entry) -> None:

@@ -15,6 +15,7 @@ from orchestration.models import Entry, Executor, Integration, Landing, Question
 from tests.dashboard.entries.test_board import land
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import gateway
 from tests.factories import a_review, an_open_breaker
 from workspaces import access
 from workspaces.models import QueueMark, Workspace
@@ -135,6 +136,17 @@ def test_one_workspace_and_six_take_the_same_queries(ana: Client, workspace: Wor
         seed.plenty(seed.empty(name), 3)
     Entry.objects.filter(status="pending").update(status="blocked", reason_code="no_improvement", reason_at=now())
     assert statements(ana, "/") == before <= 13
+
+
+def test_requests_that_wait_for_money_are_named_on_the_card_of_their_workspace(ana: Client, workspace: Workspace) -> None:
+    before = statements(ana, "/")
+    assert "wait for money" not in text_of(ana, "/")
+    session = max(
+        Session.objects.filter(workspace=workspace, status="running").select_related("hold"), key=lambda row: row.hold.free
+    )
+    gateway.one_of_each(session)
+    assert f'<a href="/w/{workspace.pk}/#requests-waiting">2 requests wait for money</a>' in text_of(ana, "/")
+    assert statements(ana, "/") == before
 
 
 def test_a_page_that_stays_open_gets_only_what_changed(ana: Client, workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The page of hosts: what each has, and who may take one out of service."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.timezone import now
 
 from orchestration.models import Session, Worker
 from tests.dashboard.overview.test_page import in_line
+from tests.dashboard.seeds import gateway
 from tests.factories import an_entry
 from tests.orchestration.worker.absent import a_lost_session
 from workspaces.models import Workspace
@@ -115,3 +117,22 @@ def test_it_shows_what_is_reserved_until_a_host_that_is_away_is_back(
         assert "$1.95" in text and "until" in text, url
     text = in_line(vera.get(reverse("budget", args=[workspace.pk])).content.decode())
     assert "$1.95 of it for sessions on hosts that are away" in text
+
+
+def test_it_shows_each_gateway_with_its_requests_at_work(
+    vera: Client, workspace: Workspace, hosts: list[Worker], settings: Any
+) -> None:
+    assert "Gateway" not in seen(vera, workspace)
+    settings.GATEWAY_URL = "http://gateway"
+    assert "No gateway process runs." in seen(vera, workspace)
+    for name, age in (("gate_1", 0), ("gate_2", 3600)):
+        worker = Worker.objects.create(id=name, **{**A_HOST, "queue": "gateway", "host": f"host-of-{name}", "slots": 0})
+        Worker.objects.filter(pk=worker.pk).update(seen_at=now() - timedelta(seconds=age))
+    gateway.one_of_each(
+        max(Session.objects.filter(workspace=workspace, status="running"), key=lambda row: row.hold.free if row.hold else 0)
+    )
+    text = seen(vera, workspace)
+    rows = [re.sub("<[^>]*>|[|]", " ", row).split() for row in re.findall(r'<tr id="gateway-.*?</tr>', text)]
+    assert [rows[0][n] for n in (0, 2, 5, 6)] == ["host-of-gate_1", "Online", "1", "2"]
+    assert [rows[1][n] for n in (0, 2, 5, 6)] == ["host-of-gate_2", "Gone", "0", "0"]
+    assert "2 of 4" not in text and "host-of-gate_1</h2>" not in text

@@ -13,11 +13,12 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.limits import caps
-from budget.models import Category, LedgerEntry, Project
+from budget.models import Category, GatewayRequest, LedgerEntry, Project
 from dashboard.overview import attention, tally
 from orchestration.backlog import entries, entry_actions
 from orchestration.models import AgentCheck, Entry, Executor, Integration, Session, TreeVerdict, Worker
 from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import gateway
 from tests.factories import a_charge, a_worker, an_entry, blocked_event
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -97,6 +98,22 @@ def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspa
 def test_a_region_fetches_itself_alone(ana: Client, workspace: Workspace, fragment: str) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment=fragment)
     assert f'id="{fragment}"' in seen and "<html" not in seen
+
+
+def test_requests_that_wait_for_money_are_one_line(ana: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/"
+    assert "for money" not in text_of(ana, address, fragment="workers")
+    before = statements(ana, address)
+    session = max(
+        Session.objects.filter(workspace=workspace, status="running").select_related("hold"), key=lambda row: row.hold.free
+    )
+    gateway.one_of_each(session)
+    shown = text_of(ana, address, fragment="workers")
+    link = f'<a href="/w/{workspace.pk}/sessions/{session.pk}/?tab=requests">that of #{session.entry.seq}</a>'
+    assert f"2 requests wait for money, first {link}, for" in shown
+    assert statements(ana, address) == before
+    GatewayRequest.objects.filter(state="waiting").update(session_ref="permit_1")
+    assert "2 requests wait for money, for" in text_of(ana, address, fragment="workers")
 
 
 def test_an_unknown_fragment_is_the_whole_page(ana: Client, workspace: Workspace) -> None:

@@ -21,6 +21,7 @@ from orchestration.backlog import entries
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, FileLock, LogChunk, Round, Session
 from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import gateway
 from tests.dashboard.seeds import money as seed_money
 from tests.factories import CLOSED
 from workspaces.models import Workspace
@@ -28,6 +29,7 @@ from workspaces.models import Workspace
 ENTRIES = 500
 ROWS = 20_000
 LINES = 100_000
+REQUESTS = 60
 A_CHUNK = 1000
 
 
@@ -57,6 +59,7 @@ def full() -> Full:
     dispatch.cycle(workspace.pk)
     live = _at_work(workspace)
     _log(live[0])
+    gateway.many(live[0], REQUESTS)
     locked = Entry.objects.get(workspace=workspace, seq=200)
     caps.edit(Account.objects.get(pk=locked.pk), amounts.usd("7.5"), by=seed_money.BEA, reason="agreed in review 14")
     orphan = FileLock.objects.create(workspace=workspace, path="old/left.py", entry=created[10])

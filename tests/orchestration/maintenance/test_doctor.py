@@ -13,11 +13,12 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from orchestration.configuration import secrets
 from orchestration.git.command import GitError
 from orchestration.maintenance import doctor
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Worker
-from tests.factories import a_worker, a_workspace
+from tests.factories import ANA, a_worker, a_workspace
 from workspaces.machine import hosts
 from workspaces.models import Workspace
 
@@ -52,6 +53,27 @@ def test_it_names_an_agents_address_that_does_not_answer(settings: Any) -> None:
     with answering(200) as settings.AGENT_URL:
         pass
     assert "It does not answer there" in doctor._agents_address().problem
+
+
+def test_it_names_the_gateway_or_that_there_is_none(settings: Any) -> None:
+    assert doctor._gateway().is_.startswith("none here") and not doctor._gateway().problem
+    with answering(200) as settings.GATEWAY_URL:
+        assert doctor._gateway() == Finding("gateway", settings.GATEWAY_URL)
+    assert "It does not answer there" in doctor._gateway().problem
+
+
+@pytest.mark.django_db
+def test_agents_that_go_past_the_gateway_are_named_with_the_reason(settings: Any) -> None:
+    workspace = a_workspace(agent={"kind": "claude_code"}, agents={"own": {"kind": "command", "command": "./agent"}})
+    own = "own goes past it (A command agent talks to its provider itself)"
+    finding = doctor._past_the_gateway(workspace)
+    assert finding == Finding("gateway for Shop", f"default goes past it (Claude Code has no key here: it uses a login); {own}")
+    secrets.put(workspace.pk, "ANTHROPIC_API_KEY", "sk-1", by=ANA)
+    assert doctor._past_the_gateway(workspace).is_ == own
+    workspace.executor.config = {"agent": {"kind": "claude_code"}}
+    assert doctor._past_the_gateway(workspace).is_ == "all its agents send their requests through it"
+    workspace.executor.config = {"gateway": "off"}
+    assert doctor._past_the_gateway(workspace).is_ == "off in the workspace's config"
 
 
 @pytest.mark.django_db
@@ -188,7 +210,7 @@ def test_a_shared_repository_that_does_not_answer_is_named(tmp_path: Path) -> No
 def test_workspaces_and_hosts_are_looked_at_only_in_a_database_that_is_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("_git", "_broker", "_web", "_agents_address", "_disk", "_sandbox", "_memory", "_agents"):
+    for name in ("_git", "_broker", "_web", "_agents_address", "_gateway", "_disk", "_sandbox", "_memory", "_agents"):
         monkeypatch.setattr(doctor, name, lambda: Finding("looked at", "well"))
     for name in ("B", "A", "Deleted"):
         a_workspace(name=name, repo=str(tmp_path))

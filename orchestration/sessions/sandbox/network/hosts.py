@@ -33,7 +33,7 @@ def for_config(config: Config, *more: str) -> list[str]:
     entries = [*config.sandbox.allow]
     for agent in config.every_agent:
         entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]
-    return [*entries, *(entry for url in (settings.AGENT_URL, *more) if (entry := _place(url)))]
+    return [*entries, *(entry for url in (settings.AGENT_URL, settings.GATEWAY_URL, *more) if (entry := _place(url)))]
 
 
 def _gateways(agent: Agent) -> Iterator[str]:

@@ -27,6 +27,7 @@ TRAITS = Traits(
     ignored_prefixes=('{"type":"stream_event"',),
 )
 
+MANY_TOKENS = 32_000
 HOOK_TIMEOUT_S = 30
 HOOKS = (
     ("PreToolUse", "Edit|Write|MultiEdit|NotebookEdit", "pre-tool-use"),
@@ -68,7 +69,7 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
         argv += ["--model", task.agent.model]
     if task.agent.effort:
         argv += ["--effort", task.agent.effort]
-    if task.limit and _knows_its_prices(task):
+    if task.limit and not task.is_by_gateway and _knows_its_prices(task):
         argv += ["--max-budget-usd", f"{task.limit / amounts.MICRO:.6f}"]
     if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv.append("--dangerously-skip-permissions")
@@ -99,6 +100,15 @@ def _settings(task: Task) -> dict[str, Any]:
     return {**settings, "hooks": own_hooks}
 
 
+def _output_limits(task: Task) -> dict[str, str]:
+    """In the gateway each of its requests reserves its output limit, which it sets to up to 128,000 tokens. It thinks with as many; where money is short, with
+    half of them, so that the limit can still be lowered."""
+    if not task.is_by_gateway:
+        return {}
+    thinking = {} if task.output_tokens >= MANY_TOKENS else {"MAX_THINKING_TOKENS": str(task.output_tokens // 2)}
+    return {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(task.output_tokens), **thinking}
+
+
 def _environment(task: Task) -> dict[str, str]:
     """Telemetry every 200 ms: a request is known a fifth of a second after its answer, even if the process is killed then."""
     common = {
@@ -107,6 +117,7 @@ def _environment(task: Task) -> dict[str, str]:
         "DISABLE_AUTOUPDATER": "1",
         "IS_SANDBOX": "1",
     }
+    common |= {name: value for name, value in _output_limits(task).items() if name not in task.env}
     if not task.endpoint:
         return common
     return common | {

@@ -49,8 +49,8 @@ def _key(task: Task) -> dict[str, str]:
 
 
 def _config(task: Task) -> dict[str, Any]:
-    """The workspace's settings, the model, and a provider for OPENAI_BASE_URL, which Codex ignores by itself."""
-    config = dict(task.agent.settings)
+    """The workspace's settings, the model, and a provider for OPENAI_BASE_URL, which Codex ignores by itself. Its web search has no bound."""
+    config = {**({"web_search": "disabled"} if task.is_by_gateway else {}), **task.agent.settings}
     if task.agent.model:
         config["model"] = task.agent.model
     if task.agent.effort:

@@ -40,7 +40,8 @@ class Task:
 
     `cwd`: the working copy as the process sees it; `working_copy`: on the host. `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
     `endpoint`: a loopback URL for this process that ends with its secret: `/v1/logs` and `/v1/metrics` accept OTLP as
-    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint. `turn`: counts the role's processes in its session.
+    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint. `turn`: counts the role's processes in its session. `output_tokens`: the most that it should ask for in a request;
+    0: its requests do not pass the gateway, which reserves that money, and refuses what has no bound.
     """
 
     agent: Agent
@@ -56,6 +57,11 @@ class Task:
     thread: Thread | None = None
     folder: Path | None = None
     turn: int = 1
+    output_tokens: int = 0
+
+    @property
+    def is_by_gateway(self) -> bool:
+        return self.output_tokens > 0
 
     @property
     def working_copy(self) -> Path:

@@ -233,7 +233,7 @@ def test_an_agent_that_cannot_be_started_fails_by_name_and_without_cost(
         def sealed(_: str) -> dict[str, str]:
             raise problem
 
-        monkeypatch.setattr(process.secrets, "for_agents", sealed)
+        monkeypatch.setattr(secrets, "for_agents", sealed)
     else:
         room.kind.launch = problem
     run = room.run("review")

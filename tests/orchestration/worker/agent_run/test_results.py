@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from orchestration.configuration import Agent
+from budget.models import Category
+from orchestration.configuration import Agent, secrets
 from orchestration.dialogue import messages
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker.agent_run import process
+from orchestration.worker.agent_run import gateway_access, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Failure, Finished, Waiting
 from tests.factories import ANA, a_session, a_workspace, an_entry
@@ -32,11 +33,22 @@ def session() -> Session:
     return a_session(an_entry(a_workspace()))
 
 
+BY_REPORT = {"is_metered_by_gateway": False, "ended_without_money": lambda _: ""}
+
+
 def result(session: Session, folder: Path, ended: Ended, *, flag: str = "", books: bool = True, **listener: Any) -> AgentRun:
     flags = StopFlags(session.pk, session.attempt)
     if flag:
         flags.request_end(flag)
-    fields = {"reason": "", "failure": None, "last_wait": None, "finished": Finished(True), "book": lambda: books, **listener}
+    fields = {
+        "reason": "",
+        "failure": None,
+        "last_wait": None,
+        "finished": Finished(True),
+        "book": lambda: books,
+        **BY_REPORT,
+        **listener,
+    }
     return process._result(session, flags, SimpleNamespace(**fields), ended, a_task(folder, kind="codex"))  # type: ignore[arg-type]
 
 
@@ -150,13 +162,16 @@ def test_each_role_gets_what_it_needs_and_no_more(
     has_programs: bool,
 ) -> None:
     """A secret of the workspace counts before the agent's own env; a conversation is that of the role."""
-    monkeypatch.setattr(process.secrets, "for_agents", lambda _: {"A": "secret"})
+    monkeypatch.setattr(secrets, "for_agents", lambda _: {"A": "secret"})
     directory = a_directory(session, settings, tmp_path)
     if is_run:
         session = SimpleNamespace(**{name: getattr(session, name) for name in ("pk", "owner_id", "work_id", "candidate", "entry", "workspace", "workspace_id", "attempt", "entry_id", "role")}, is_run=True)  # type: ignore[assignment]  # fmt: skip
     conversations.keep(session.owner_id, "implement", "codex", "mine", {"input": 5})
     agent = Agent(kind="codex", env={"A": "agent", "B": "agent"})
-    task = process._task(session, agent, role, directory, prompt="Do \udcff it", cwd=tmp_path, limit=7, url="http://x/y")
+    served = gateway_access.served(session, agent, role, gateway_access.Money(Category.ENTRY, 7))
+    task = process._task(
+        session, served, role, directory, prompt="Do \udcff it", cwd=tmp_path, url="http://x/y", folder=tmp_path, turn=1
+    )
     assert (bool(task.env.get("MUSTER_TOKEN")), "MUSTER_QUESTIONS" in task.env) == (has_token, asks)
     assert (task.env["A"], task.env["B"], task.limit, task.endpoint, task.cwd) == ("secret", "agent", 7, "http://x/y", tmp_path)
     assert (task.home / ".profile").exists() is has_programs and task.prompt_file.read_text() == "Do ? it"

@@ -1,0 +1,1 @@
+"""The gateway among liars and kills."""

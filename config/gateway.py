@@ -1,0 +1,69 @@
+"""One process of the gateway: `./muster gateway`. On SIGTERM it takes nothing new and finishes its streams."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Sequence
+
+import django
+
+from config.system import env, sockets, streams
+
+streams.install()  # before the settings, which may be refused
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from aiohttp import web  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from config import prepared  # noqa: E402
+from orchestration.gateway import server  # noqa: E402
+from orchestration.gateway.process import Lease  # noqa: E402
+from orchestration.sessions import connections  # noqa: E402
+
+PORT = 8767
+STREAMS_S = 900.0
+"""So long a stream that began before the end may last."""
+MAX_LINE = 64 * 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="./muster gateway", description="One gateway process: agents' requests pass through it."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
+    args = parser.parse_args(arguments)
+    env.exit_if_bad()
+    env.warn_of_unknown()
+    if args.fd is None:
+        prepared.wait()
+    connections.share(16)
+    listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
+    asyncio.run(_serve(listener))
+    return 0
+
+
+async def _serve(listener: socket.socket) -> None:
+    lease = Lease()
+    await asyncio.to_thread(lease.start)
+    runner = web.AppRunner(
+        server.application(lease.id), access_log=None, handle_signals=False, max_line_size=MAX_LINE, max_field_size=MAX_LINE,
+        shutdown_timeout=min(settings.DRAIN_S or settings.STOP_GRACE_S, STREAMS_S),
+    )  # fmt: skip
+    await runner.setup()
+    await web.SockSite(runner, listener, backlog=512).start()
+    ending = asyncio.Event()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sig, ending.set)
+    await ending.wait()
+    await runner.cleanup()
+    await asyncio.to_thread(lease.end)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""The requests that a session has sent through the gateway, and which promise holds for its money."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from budget import amounts
+from budget.amounts import columns
+from budget.models import GatewayRequest
+from budget.reads import gateway_requests
+from dashboard.shared.lists import paging
+from dashboard.shared.page_request import PageRequest
+from dashboard.shared.texts import labels
+from orchestration import configuration
+from orchestration.configuration import gateway_use
+from orchestration.models import Session
+
+State = GatewayRequest.State
+PROMISES = {
+    Session.Meter.GATEWAY: "Its requests pass the gateway: each is reserved before it is sent.",
+    Session.Meter.CLI: "Its agent reports what it spends, after each request.",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request with what is computed for it. `badge`: of `labels.BADGES`. `waited`: for money; `first_byte`: of its provider's answer."""
+
+    request: GatewayRequest
+    badge: str
+    cost: str
+    waited: str
+    first_byte: str
+    took: str
+
+    @property
+    def reason(self) -> str:
+        """Empty where its state says it."""
+        return "" if self.request.state == State.WAITING else self.request.reason
+
+    @property
+    def answered_by(self) -> str:
+        """The model of the answer, where it is another than the one asked for."""
+        return self.request.answer_model if self.request.answer_model != self.request.model else ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.request.state in GatewayRequest.OPEN
+
+    @property
+    def left_unknown(self) -> int:
+        """Micro-USD that stay reserved for it, since its cost is not known."""
+        return int(self.request.bound - self.request.amount) if self.request.state == State.UNKNOWN else 0
+
+    @property
+    def is_at_bound(self) -> bool:
+        """True if it is booked at its bound, since its cost is not known."""
+        return self.request.state == State.UNKNOWN and not self.left_unknown
+
+
+def build_row(request: GatewayRequest, places: int = 2) -> Row:
+    """`places`: decimals of its cost."""
+    sent, ended = request.sent_at, request.ended_at
+    return Row(
+        request,
+        _badge(request),
+        amounts.format_usd(request.amount, places=places),
+        waited=_span(request.created_at, sent or ended),
+        first_byte=_span(sent, request.first_byte_at),
+        took=_span(sent, ended),
+    )
+
+
+def context(page_request: PageRequest, session: Session) -> dict[str, Any]:
+    """The newest requests first, in pages, with the sums of all. Two queries."""
+    cursor = {name: page_request.request.GET.get(name, "") for name in ("after", "before")}
+    cut = paging.paginate(gateway_requests.of_session(session.pk), "id", "id", within="session_ref", descending=True, **cursor)
+    places = columns.exact_places([request.amount for request in cut.rows])
+    return {
+        "rows": [build_row(request, places) for request in cut.rows],
+        "cut": cut,
+        "query": "tab=requests",
+        "totals": gateway_requests.totals(session.pk),
+        "over": session.status == Session.Status.ENDED,
+    }
+
+
+def has_any(session: Session) -> bool:
+    """No query for a session that has not started its agents."""
+    return bool(session.meter) and gateway_requests.of_session(session.pk).exists()
+
+
+def promise(page_request: PageRequest, session: Session) -> str:
+    """The sentence on how its spend is known, with the reason where the gateway does not count it and that takes no query. Empty: its agents have not
+    started."""
+    sentence = PROMISES.get(Session.Meter(session.meter), "")
+    if session.meter != Session.Meter.CLI:
+        return sentence
+    if not settings.GATEWAY_URL:
+        return f"{sentence} This server has no gateway."
+    config = configuration.of_session(page_request.executor.config, session.agent_name)
+    if config.gateway == "off":
+        return f"{sentence} The gateway is off in the workspace's config."
+    return f"{sentence} {reason}." if (reason := gateway_use.bypass_of_program(config.agent)) else sentence
+
+
+def _badge(request: GatewayRequest) -> str:
+    if request.state == State.SETTLED and not request.amount and request.reason:
+        return "request_free"
+    return {State.WAITING: "request_waits", State.SENT: "request_sent", State.SETTLED: "request_booked"}.get(
+        State(request.state), request.state
+    )
+
+
+def _span(since: datetime | None, until: datetime | None) -> str:
+    """Empty: one of both has not come, or nothing lay between them. Seconds with a decimal below ten."""
+    if since is None or until is None or (span := until - since) < timedelta(seconds=0.05):
+        return ""
+    return f"{span.total_seconds():.1f}s" if span < timedelta(seconds=10) else labels.duration(span)

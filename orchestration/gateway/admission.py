@@ -1,0 +1,233 @@
+"""On whose money a request goes. It is sent at once where its reservation covers its bound; else its reservation grows; else it waits in silence
+while others may give money back; else its output limit is lowered; else it is refused.
+
+Who waits is served in the plan's order: entries with rounds first, then by priority, then by age.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Sum
+
+from budget import limits
+from budget.ledger import requests
+from budget.ledger.requests import Bounded, NotCovered
+from budget.models import Account, GatewayAccess, GatewayRequest, Hold
+from orchestration import funding
+from orchestration.gateway import database
+from orchestration.models import Session
+from orchestration.sessions import preemption, reservations
+
+POLL_S = 0.5
+Order = tuple[int, bool, int, int]
+
+
+class Unpaid(Exception):
+    """There is no money for the request. `ended`: its access is over, so money is not the matter."""
+
+    def __init__(self, *, ended: bool = False) -> None:
+        super().__init__()
+        self.ended = ended
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Money that a request may draw on, in micro-USD. `now`: its reservation has that free, or can grow by it. `later`: with what others have reserved, and
+    may give back."""
+
+    now: int
+    later: int
+
+
+@dataclass
+class Waiters:
+    """The requests of a workspace that wait in this process."""
+
+    orders: dict[int, Order]
+    changed: asyncio.Event
+
+    def is_first(self, number: int) -> bool:
+        mine = self.orders[number]
+        return all(mine <= other for other in self.orders.values())
+
+
+_waiting: dict[str, Waiters] = {}
+_numbers = iter(range(1, 2**62))
+
+
+def money_came_back(project_id: str) -> None:
+    """A request of this workspace was settled: those that wait look again."""
+    if (waiters := _waiting.get(project_id)) is not None:
+        waiters.changed.set()
+
+
+async def admit(
+    access: GatewayAccess,
+    item: Bounded,
+    *,
+    gateway: str,
+    patience_s: float,
+    tighten: Callable[[], Awaitable[Bounded]],
+    lower: Callable[[int], Bounded],
+    is_wanted: Callable[[], bool],
+) -> tuple[int, Bounded]:
+    """Reserve a request's bound. Returns its id, and what was reserved. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
+    the lowest one that makes sense, which costs more. `is_wanted`: False once its client is gone. Raises Unpaid, and asyncio.CancelledError where nobody waits any more."""
+    send = partial(requests.send, access, gateway=gateway)
+    try:
+        return await database.run(lambda: send(item)), item
+    except NotCovered as refusal:
+        if refusal.by == requests.ENDED:
+            raise Unpaid(ended=True) from None
+    item = await tighten()
+    return await _wait(access, item, gateway, patience_s, lower, is_wanted)
+
+
+async def _wait(
+    access: GatewayAccess,
+    item: Bounded,
+    gateway: str,
+    patience_s: float,
+    lower: Callable[[int], Bounded],
+    is_wanted: Callable[[], bool],
+) -> tuple[int, Bounded]:
+    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason="it waits for money"))
+    number, project = next(_numbers), access.hold.project_id
+    waiters = _waiting.setdefault(project, Waiters({}, asyncio.Event()))
+    waiters.orders[number] = await database.run(lambda: _order(access, row))
+    until, has_asked = time.monotonic() + patience_s, False
+    try:
+        while True:
+            if not is_wanted():
+                await database.run(
+                    lambda: requests.refuse(access, item, gateway=gateway, reason="its client has left", status=499, waiting=row)
+                )
+                raise asyncio.CancelledError
+            waiters.changed.clear()
+            if waiters.is_first(number):
+                if await database.run(lambda: _try(access, item, gateway, row)):
+                    return row, item
+                purse = await database.run(lambda: _purse(access))
+                if purse.later < item.bound or time.monotonic() > until:
+                    return await _last(access, item, gateway, row, lower)
+                if not has_asked:
+                    has_asked = True
+                    await database.run(lambda: _make_room(access))
+            elif time.monotonic() > until:
+                return await _last(access, item, gateway, row, lower)
+            try:
+                await asyncio.wait_for(waiters.changed.wait(), POLL_S)
+            except TimeoutError:
+                pass
+    finally:
+        waiters.orders.pop(number, None)
+        waiters.changed.set()
+        if not waiters.orders:
+            _waiting.pop(project, None)
+
+
+async def _last(
+    access: GatewayAccess, item: Bounded, gateway: str, row: int, lower: Callable[[int], Bounded]
+) -> tuple[int, Bounded]:
+    """Send it with a lower output limit, or refuse it."""
+    for _ in range(3):
+        purse = await database.run(lambda: _purse(access))
+        lowered = await database.run(partial(lower, purse.now))
+        if lowered.bound > purse.now:
+            item = lowered
+            break
+        if await database.run(partial(_try, access, lowered, gateway, row)):
+            return row, lowered
+    reason = "there is no money for it"
+    await database.run(lambda: requests.refuse(access, item, gateway=gateway, reason=reason, status=402, waiting=row))
+    raise Unpaid
+
+
+def _try(access: GatewayAccess, item: Bounded, gateway: str, row: int) -> bool:
+    """Send a request that waited, after its reservation has grown where it may. Raises Unpaid where its access is over."""
+    send = partial(requests.send, access, item, gateway=gateway, waiting=row)
+    for attempt in (send, lambda: _send_after_growth(access, item, send)):
+        try:
+            attempt()
+            return True
+        except NotCovered as refusal:
+            if refusal.by == requests.ENDED:
+                reason = "its session has ended"
+                requests.refuse(access, item, gateway=gateway, reason=reason, status=401, waiting=row)
+                raise Unpaid(ended=True) from None
+            if refusal.by == requests.ACCESS:
+                return False
+    return False
+
+
+def _send_after_growth(access: GatewayAccess, item: Bounded, send: Callable[[], int]) -> None:
+    """All or nothing: a reservation that has grown, but not enough, would only take money from others. Raises NotCovered."""
+    session = _growing(access)
+    if session is None:
+        raise NotCovered(requests.RESERVATION)
+    with transaction.atomic():
+        hold = Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=access.hold_id)
+        lacks = item.bound - hold.free
+        if hold.amount + lacks > access.ceiling or (lacks > 0 and reservations.extend(session, lacks) < lacks):
+            raise NotCovered(requests.RESERVATION)
+        send()
+
+
+def _growing(access: GatewayAccess) -> Session | None:
+    """The session whose reservation may grow; None: it may not."""
+    if not access.ceiling:
+        return None
+    return Session.objects.select_related("entry").filter(pk=access.session_ref).first()
+
+
+def _purse(access: GatewayAccess) -> Purse:
+    hold = Hold.objects.select_related("account").get(pk=access.hold_id)
+    growth = others = 0
+    if access.ceiling and hold.account is not None:
+        growth = _room_to_grow(access, hold, hold.account)
+        reserved = Hold.objects.filter(project_id=hold.project_id, state=Hold.State.OPEN).exclude(pk=hold.pk)
+        if hold.account.own_budget or hold.account.human_locked:
+            reserved = reserved.filter(account=hold.account)  # no other entry's money is of use to it
+        others = sum(max(other.remainder, 0) for other in reserved)
+    now = min(max(hold.free, 0) + growth, _of_access(access))
+    at_work = GatewayRequest.objects.filter(hold=hold, state=GatewayRequest.State.SENT).aggregate(sum=Sum("bound"))["sum"] or 0
+    return Purse(now, max(hold.free, 0) + int(at_work) + min(growth + others, max(access.ceiling - int(hold.amount), 0)))
+
+
+def _room_to_grow(access: GatewayAccess, hold: Hold, account: Account) -> int:
+    """A share of the plan follows its session; a budget that a person set does not."""
+    of_account = account.headroom
+    if not account.own_budget and not account.human_locked:
+        of_account = max(of_account, funding.plan(hold.project_id).free)
+    return max(int(min([access.ceiling - hold.amount, of_account, *limits.headrooms(hold.project_id, hold.category)])), 0)
+
+
+def _of_access(access: GatewayAccess) -> int:
+    """The money that the access may still spend of its own limit."""
+    if access.most is None:
+        return 2**62
+    of_it = GatewayRequest.objects.filter(access=access).values_list("state", "bound", "amount")
+    used = sum(bound if state in ("sent", "unknown") else amount for state, bound, amount in of_it)
+    return max(int(access.most) - used, 0)
+
+
+def _make_room(access: GatewayAccess) -> None:
+    """Sessions behind this one in line end for it, where one has to."""
+    if (session := _growing(access)) is not None:
+        preemption.make_room(session)
+
+
+def _order(access: GatewayAccess, row: int) -> Order:
+    """Its place in the plan's order. What is no session of an entry comes first: people wait for it, or other sessions."""
+    session = Session.objects.select_related("entry").filter(pk=access.session_ref).first()
+    if session is None or session.is_run:
+        return 0, False, 0, row
+    return 1, not session.entry.has_rounds, session.entry.priority, session.entry.seq
+
+
+def order_of(access: GatewayAccess) -> Order:
+    return _order(access, 0)

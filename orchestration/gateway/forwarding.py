@@ -1,0 +1,294 @@
+"""The bytes of a request, to its provider and back. Nothing goes to the client before the provider's own status line; the last bytes go after the
+books are written, so that no session ends before its last request is settled."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+import aiohttp
+import structlog
+from aiohttp import web
+from yarl import URL
+
+from budget.ledger import requests
+from budget.ledger.prices import Tokens
+from budget.ledger.requests import Counted
+from orchestration.gateway import admission, answers, books, conversations, database, pacing, pricing
+from orchestration.gateway.accesses import Permitted
+from orchestration.gateway.pacing import Pace
+from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request
+
+log = structlog.get_logger(__name__)
+
+CLIENT = web.AppKey("client", aiohttp.ClientSession)
+COUNT_TIMEOUT = aiohttp.ClientTimeout(total=10)
+READ_ON_S = 5.0
+"""So long a provider's answer is read on after its client has left: it may still say what it cost."""
+SETTLE_S = 60.0
+MAX_ERROR = 2**20
+OF_THE_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+NOT_SENT = OF_THE_HOP | {
+    "host",
+    "content-length",
+    "authorization",
+    "x-api-key",
+    "x-goog-api-key",
+    "api-key",
+    "cookie",
+    "accept-encoding",
+    "expect",
+}
+NOT_RETURNED = OF_THE_HOP | {"content-length", "set-cookie", "server", "date"}
+PERHAPS_BILLED = (502, 504)
+"""Answers of what stands before a provider: it may be at work on the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The place where requests of one API go, and the header with the key."""
+
+    api: str
+    base_url: str
+    key: tuple[str, str] | None
+    credential: str
+
+    def url(self, request: web.Request) -> str:
+        """The base URL of OpenAI's clients ends with the version, which is in the path already."""
+        kept = [part for part in request.query_string.split("&") if part and not part.startswith("key=")]
+        return f"{self.place(request.raw_path.partition('?')[0])}{'?' if kept else ''}{'&'.join(kept)}"
+
+    def place(self, path: str) -> str:
+        """The address of a path of this API."""
+        base = self.base_url.rstrip("/")
+        return base + path.removeprefix(f"/{base.rsplit('/', 1)[-1]}")
+
+    def headers(self, request: web.Request) -> list[tuple[str, str]]:
+        kept = [(name, value) for name, value in request.headers.items() if name.lower() not in NOT_SENT]
+        return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request whose bound is reserved in the row."""
+
+    body: bytes
+    row: int
+    asked: Request
+    permitted: Permitted
+    protocol: ProviderProtocol
+    pace: Pace
+    credential: str
+
+
+async def free(request: web.Request, upstream: Upstream, body: bytes) -> web.StreamResponse:
+    """Pass on a request that costs nothing."""
+    client = request.app[CLIENT]
+    try:
+        async with client.request(
+            request.method,
+            _target(upstream, request),
+            data=body or None,
+            headers=upstream.headers(request),
+            allow_redirects=False,
+        ) as answer:
+            return web.Response(status=answer.status, headers=_returned(answer), body=await answer.read())
+    except (aiohttp.ClientError, TimeoutError) as problem:
+        return web.json_response({"error": {"type": "api_error", "message": _unreachable(upstream, problem)}}, status=502)
+
+
+async def count_input(request: web.Request, upstream: Upstream, path: str, body: bytes) -> int | None:
+    """The provider's count of the tokens of an input, before it is sent; None: it does not say."""
+    sent = upstream.headers(request)
+    headers = [*((name, value) for name, value in sent if name.lower() != "content-type"), ("content-type", "application/json")]
+    target = URL(upstream.place(path), encoded=True)
+    try:
+        async with request.app[CLIENT].post(target, data=body, headers=headers, timeout=COUNT_TIMEOUT) as answer:
+            values = await answer.json(content_type=None) if answer.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+    counted = values.get("input_tokens", values.get("totalTokens")) if isinstance(values, dict) else None
+    return counted if type(counted) is int and counted >= 0 else None
+
+
+async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, may_wait_s: float) -> web.StreamResponse | None:
+    """Send it, pass the answer on and book it. None: its provider takes no more requests now, and it may be sent again before long."""
+    client = request.app[CLIENT]
+    call = client.request(
+        request.method, _target(upstream, request), data=outgoing.body, headers=upstream.headers(request), allow_redirects=False
+    )
+    try:
+        answer = await call
+    except aiohttp.ClientConnectorError as problem:
+        outgoing.pace.answered(0, {})
+        await _release(outgoing, _unreachable(upstream, problem), None)
+        return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
+    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        outgoing.pace.answered(0, {})
+        await _settle(outgoing, Reading(problem=f"no answer: {type(problem).__name__}"), None, None)
+        return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    outgoing.pace.answered(answer.status, headers)
+    try:
+        if answer.status != 200:
+            return await _refused(request, outgoing, answer, headers, may_wait_s)
+        return await _pass_on(request, outgoing, answer)
+    finally:
+        answer.close()
+
+
+def _target(upstream: Upstream, request: web.Request) -> URL:
+    return URL(upstream.url(request), encoded=True)
+
+
+async def _refused(
+    request: web.Request, outgoing: Outgoing, answer: aiohttp.ClientResponse, headers: dict[str, str], may_wait_s: float
+) -> web.StreamResponse | None:
+    """Pass on a refusal: before any output it costs nothing."""
+    body = await answer.content.read(MAX_ERROR)
+    if answer.status in PERHAPS_BILLED:
+        await _settle(outgoing, Reading(problem=f"the provider answered {answer.status}"), answer.status, None)
+    else:
+        await _release(outgoing, f"the provider answered {answer.status}", answer.status)
+    if answer.status == 429 and pacing.retry_after(headers, pacing.WAIT_S) < may_wait_s:
+        return None
+    return web.Response(status=answer.status, headers=_returned(answer), body=body)
+
+
+async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    meter = outgoing.protocol.meter(
+        outgoing.asked, answer.headers.get("Content-Type", ""), answer.headers.get("Content-Encoding", "")
+    )
+    response = web.StreamResponse(status=200, headers=_returned(answer))
+    passing = Passing(request, response, meter)
+    is_complete, first_byte_at = False, None
+    try:
+        async for chunk in answer.content.iter_any():
+            first_byte_at = first_byte_at or datetime.now(UTC)
+            meter.feed(chunk)
+            if not await passing.give(chunk):
+                break
+        else:
+            is_complete = True
+    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        log.warning("gateway.answer_cut", request=outgoing.row, error=str(problem))
+    except asyncio.CancelledError:
+        await asyncio.shield(_settle(outgoing, meter.end(complete=False), 200, first_byte_at))
+        raise
+    reading = meter.end(complete=is_complete)
+    await _settle(outgoing, reading, answer.status, first_byte_at)
+    if not is_complete and not passing.is_gone:
+        transport = request.transport
+        if transport is not None:
+            transport.abort()  # the client sees what Muster saw: an answer that was cut off
+    else:
+        await passing.finish()
+    return response
+
+
+class Passing:
+    """The way of an answer to its client. The newest chunk is kept back until another one comes, or the books are written."""
+
+    def __init__(self, request: web.Request, response: web.StreamResponse, meter: Meter) -> None:
+        self._request, self._response, self._meter = request, response, meter
+        self._kept = b""
+        self._has_begun = False
+        self.is_gone = False
+        self._gone_at = 0.0
+
+    async def give(self, chunk: bytes) -> bool:
+        """False: the client has left, and the provider had its time to say what the answer costs."""
+        if self.is_gone:
+            return time.monotonic() - self._gone_at < READ_ON_S
+        if self._meter.is_over:
+            self._kept += chunk
+            return True
+        await self._write(self._kept + chunk if self._kept else chunk)
+        self._kept = b""
+        return True
+
+    async def finish(self) -> None:
+        if self.is_gone:
+            return
+        await self._write(self._kept)
+        if not self.is_gone:
+            try:
+                await self._response.write_eof()
+            except (ConnectionError, RuntimeError):
+                self.is_gone = True
+
+    async def _write(self, chunk: bytes) -> None:
+        try:
+            if not self._has_begun:
+                self._has_begun = True
+                await self._response.prepare(self._request)
+            if chunk:
+                await self._response.write(chunk)
+        except (ConnectionError, RuntimeError):
+            self.is_gone, self._gone_at = True, time.monotonic()
+
+
+async def _settle(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_at: datetime | None) -> None:
+    """Book what the provider counted; while the database is away, later."""
+    counted = count(outgoing, reading, status, first_byte_at)
+    conversations.note(outgoing.permitted.owner, outgoing.asked, reading)
+    permitted = outgoing.permitted
+    await _insist(outgoing, partial(books.settle, permitted.workspace_id, outgoing.credential, outgoing.row, counted))
+
+
+async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:
+    await _insist(outgoing, partial(requests.free, outgoing.row, reason=reason, status=status))
+
+
+_later: set[asyncio.Task[object]] = set()
+
+
+async def _insist(outgoing: Outgoing, action: Callable[[], object]) -> None:
+    try:
+        await database.run(action, patience_s=SETTLE_S)
+    except database.Away:
+        log.warning("gateway.settled_later", request=outgoing.row)
+        task: asyncio.Task[object] = asyncio.create_task(database.run(action, patience_s=86_400))
+        _later.add(task)
+        task.add_done_callback(_later.discard)
+    admission.money_came_back(outgoing.permitted.access.hold.project_id)
+
+
+def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_at: datetime | None) -> Counted:
+    """The known part of a request's cost. Unknown is never zero: without a final count that fits what was seen, the rest of its bound stays reserved."""
+    asked, own, usage = outgoing.asked, outgoing.permitted.prices, reading.usage
+    if usage is None:
+        reason = reading.problem or reading.error or "its answer has no count"
+        return Counted(0, Tokens(asked.model), "", unknown=reason, status=status, first_byte_at=first_byte_at)
+    tokens = pricing.counted(asked, usage)
+    unknown = "" if reading.is_final else reading.problem or reading.error or "its answer was cut off"
+    if too_little := conversations.too_little(usage, reading):
+        tokens = replace(tokens, output=max(tokens.output, reading.streamed_bytes // conversations.USUAL_BYTES_OF_TOKEN))
+        unknown = too_little
+    amount = pricing.cost(asked, tokens, own)
+    if amount is None:
+        amount, unknown = 0, f"the model {tokens.model} has no price"
+    return Counted(amount, tokens, pricing.version(tokens, own), unknown=unknown, status=status, first_byte_at=first_byte_at)
+
+
+def _returned(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers.items() if name.lower() not in NOT_RETURNED]
+
+
+def _unreachable(upstream: Upstream, problem: BaseException) -> str:
+    host = upstream.base_url.split("//")[-1].split("/")[0].rpartition("@")[2]
+    return f"The provider at {host} could not be reached: {str(problem) or type(problem).__name__}"[:300]

@@ -1,0 +1,102 @@
+"""The price of a request in micro-USD: its bound, and that of its provider's count. Prices are the workspace's own, else those of the price
+table; a model without a price is not called."""
+
+from collections.abc import Mapping
+
+from budget.ledger import prices
+from budget.ledger.prices import Rates, Tokens
+from orchestration.gateway.protocols.interface import Request, Usage
+
+LIMITS = (
+    ("claude-3-haiku", 4_096),
+    ("claude-3-5", 8_192),
+    ("claude-opus-4-1", 32_000),
+    ("claude-opus-4-2", 32_000),  # claude-opus-4-20250514
+    ("claude", 128_000),
+    ("gpt-4o", 16_384),
+    ("gpt-4.1", 32_768),
+    ("gemini-2.0", 8_192),
+    ("gemini", 65_536),
+)
+"""The most that a model answers, in tokens, by the beginning of its name. Where a provider permits less, the bound is only too high."""
+MOST_OUTPUT = 131_072
+
+
+def output_limit(request: Request) -> int:
+    """The limit asked for, else the model's own."""
+    if request.output_limit is not None:
+        return request.output_limit
+    name = request.model.rsplit("/", 1)[-1]
+    return next((limit for beginning, limit in LIMITS if name.startswith(beginning)), MOST_OUTPUT)
+
+
+def bound(request: Request, input_tokens: int, output_tokens: int, own: Mapping[str, Rates]) -> int | None:
+    """The most that a request with these tokens can cost. None: its model has no price."""
+    output = output_tokens * request.answers
+    kinds = [Tokens(request.model, input=input_tokens, output=output, context=request.context, searches=request.searches)]
+    if request.cache_write != "none":
+        hour = input_tokens if request.cache_write == "1h" else 0
+        kinds.append(
+            Tokens(
+                request.model,
+                cache_write=input_tokens,
+                cache_write_1h=hour,
+                output=output,
+                context=request.context,
+                searches=request.searches,
+            )
+        )
+    costs = [prices.cost(tokens, own) for tokens in kinds]
+    return None if None in costs else max(cost for cost in costs if cost is not None)
+
+
+def affordable_output(request: Request, input_tokens: int, money: int, own: Mapping[str, Rates], *, most: int) -> int:
+    """The highest output limit, at most `most`, whose bound is within `money`; 0: not even a single token."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        cost = bound(request, input_tokens, middle, own)
+        low, high = (middle, high) if cost is not None and cost <= money else (low, middle - 1)
+    return low
+
+
+def counted(request: Request, usage: Usage) -> Tokens:
+    """The provider's count as tokens with a price. Tokens that no part explains are priced as the dearest: output."""
+    return Tokens(
+        usage.model or request.model,
+        usage.input,
+        usage.output + usage.unexplained,
+        usage.cache_read,
+        usage.cache_write,
+        usage.cache_write_1h,
+        usage.context or request.context,
+        usage.searches,
+    )
+
+
+def cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
+    """By the model that answered, or, where that name has no price, the one that was asked for."""
+    by_answer = prices.cost(tokens, own)
+    if by_answer is not None:
+        return by_answer
+    return prices.cost(Tokens(request.model, *[getattr(tokens, name) for name in Tokens.__slots__[1:]]), own)
+
+
+def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:
+    """True for the model that an access names, and for one that is not dearer: CLIs call small models beside it."""
+    if not permitted or _plain(model) == _plain(permitted):
+        return True
+    for tokens in (Tokens("", input=1_000_000), Tokens("", output=1_000_000)):
+        asked = prices.cost(Tokens(model, tokens.input, tokens.output), own)
+        usual = prices.cost(Tokens(permitted, tokens.input, tokens.output), own)
+        if asked is None or usual is None or asked > usual:
+            return False
+    return True
+
+
+def _plain(model: str) -> str:
+    return model.lower().rsplit("/", 1)[-1].split("[")[0]
+
+
+def version(tokens: Tokens, own: Mapping[str, Rates]) -> str:
+    return prices.version_of(tokens, own)

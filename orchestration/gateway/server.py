@@ -1,0 +1,254 @@
+"""The web application of the gateway: one request from its arrival to its books."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from budget.ledger.requests import Bounded
+from orchestration.gateway import (
+    accesses,
+    admission,
+    answers,
+    conversations,
+    database,
+    forwarding,
+    keys,
+    pacing,
+    patience,
+    pricing,
+    tokens,
+)
+from orchestration.gateway.accesses import Permitted
+from orchestration.gateway.admission import Unpaid
+from orchestration.gateway.forwarding import Outgoing, Upstream
+from orchestration.gateway.protocols import PROTOCOLS
+from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
+
+log = structlog.get_logger(__name__)
+
+NAME = web.AppKey("name", str)
+T = TypeVar("T")
+MAX_BODY, LARGE = 40 * 2**20, 2**20
+CONNECT_S = 15.0
+SILENCE_S = 900.0
+"""A provider that sends nothing for so long is gone."""
+
+
+def application(gateway: str) -> web.Application:
+    """`gateway`: the name of this process in the rows of its requests."""
+    app = web.Application(client_max_size=MAX_BODY)
+    app[NAME] = gateway
+    app.cleanup_ctx.append(_client)
+    app.router.add_get("/healthz", _alive)
+    app.router.add_route("*", "/{path:.*}", _handle)
+    return app
+
+
+async def _client(app: web.Application) -> Any:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+    async with aiohttp.ClientSession(
+        timeout=timeout, connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+    ) as client:
+        app[forwarding.CLIENT] = client
+        yield
+
+
+async def _alive(_: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def _handle(request: web.Request) -> web.StreamResponse:
+    protocol: ProviderProtocol | None = None
+    try:
+        protocol, route = _matched(request)
+        permitted, upstream = await _permitted(request, protocol)
+        if route.kind == "free":
+            return await forwarding.free(request, upstream, await _read(request))
+        body = await _read(request)
+        return await Exchange(request, protocol, route, permitted, upstream, body, time.monotonic()).run()
+    except Refused as refused:
+        if protocol is not None and refused.code == answers.MARK:
+            return answers.unpaid(protocol)
+        return answers.error(protocol, refused.status, refused.code, refused.sentence)
+    except database.Away:
+        return answers.error(protocol, 503, "api_error", "Muster's database is away: try again")
+    except web.HTTPRequestEntityTooLarge:
+        return answers.error(protocol, 413, "request_too_large", f"A body may have at most {MAX_BODY // 2**20} MiB")
+
+
+def _matched(request: web.Request) -> tuple[ProviderProtocol, Route]:
+    if request.method == "CONNECT" or not request.raw_path.startswith("/"):
+        raise Refused(
+            403, "permission_error", "The gateway is no proxy: it sends requests to the providers of its workspace alone"
+        )
+    for protocol in PROTOCOLS.values():
+        if (route := protocol.match(request.method, request.path)) is not None:
+            return protocol, route
+    raise Refused(404, "not_found_error", f"The gateway knows no {request.method} {request.path[:200]}")
+
+
+async def _permitted(request: web.Request, protocol: ProviderProtocol) -> tuple[Permitted, Upstream]:
+    access_id = tokens.access_of(_token(request))
+    permitted = await accesses.find(access_id) if access_id else None
+    if permitted is None:
+        raise Refused(
+            401, "authentication_error", "This token is not valid: it ends with the session or permit that it was made for"
+        )
+    place = permitted.upstream(protocol.name)
+    if place is None:
+        raise Refused(403, "permission_error", f"This token is not for the API of {protocol.name}: its agent has no key for it")
+    try:
+        key = await keys.header(permitted.workspace_id, protocol.name, place)
+    except keys.NoKey as problem:
+        raise Refused(403, "permission_error", str(problem)) from None
+    return permitted, Upstream(protocol.name, place["base_url"], key, str(place.get("credential", "")))
+
+
+def _token(request: web.Request) -> str:
+    """The token, from where the clients of the providers put their key."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    for value in (
+        bearer if scheme.lower() == "bearer" else "",
+        *(request.headers.get(name, "") for name in ("x-api-key", "x-goog-api-key", "api-key")),
+    ):
+        if value:
+            return value.strip()
+    return dict(parse_qsl(request.query_string)).get("key", "")
+
+
+async def _read(request: web.Request) -> bytes:
+    encoding = request.headers.get("Content-Encoding", "").lower()
+    if encoding not in ("", "identity"):
+        raise Refused(
+            415, "invalid_request_error", f"Send the body without compression: the gateway does not read {encoding[:20]}"
+        )
+    return await request.read()
+
+
+@dataclass
+class Exchange:
+    """One request that costs money. `began`: on the monotonic clock."""
+
+    request: web.Request
+    protocol: ProviderProtocol
+    route: Route
+    permitted: Permitted
+    upstream: Upstream
+    body: bytes
+    began: float
+    tokens_in: int = 0
+
+    @property
+    def gateway(self) -> str:
+        return self.request.app[NAME]
+
+    def is_wanted(self) -> bool:
+        transport = self.request.transport
+        return transport is not None and not transport.is_closing()
+
+    async def run(self) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in self.request.headers.items()}
+        asked = await self._apart(partial(self.protocol.read, self.route, self.body, headers))
+        access = self.permitted.access
+        self._check(asked)
+        self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
+        item = self._bounded(asked, pricing.output_limit(asked))
+        wait_s = patience.of(access.agent)
+        pace = pacing.pace_of(self.permitted.workspace_id, self.upstream.credential, self.upstream.base_url)
+        while True:
+            await self._take_turn(pace, wait_s)
+            try:
+                row, sent = await admission.admit(
+                    access,
+                    item,
+                    gateway=self.gateway,
+                    patience_s=max(self.began + wait_s - time.monotonic(), 0),
+                    tighten=lambda: self._tightened(asked, item),
+                    lower=lambda money: self._lowered(asked, item, money),
+                    is_wanted=self.is_wanted,
+                )
+            except Unpaid as unpaid:
+                pace.answered(0, {})
+                if unpaid.ended:
+                    raise Refused(401, "authentication_error", "This token has ended with its session or permit") from None
+                raise Refused(402, answers.MARK, answers.NO_MONEY) from None
+            except BaseException:
+                pace.answered(0, {})
+                raise
+            outgoing = Outgoing(
+                self._edited(asked, sent), row, asked, self.permitted, self.protocol, pace, self.upstream.credential
+            )
+            answer = await forwarding.send(
+                self.request, self.upstream, outgoing, may_wait_s=self.began + wait_s - time.monotonic()
+            )
+            if answer is not None:
+                return answer
+
+    def _check(self, asked: Request) -> None:
+        """Raises Refused for a model that its access does not permit, and for what has no sure bound, unless the workspace allows that. Pictures and documents
+        pass: their bounds are the providers' own formulas."""
+        if not pricing.permits(asked.model, self.permitted.access.model, self.permitted.prices):
+            sentence = f"This token is for {self.permitted.access.model} and cheaper models, not for {asked.model[:100]}"
+            raise Refused(403, "permission_error", sentence)
+        doubts = [doubt for doubt in asked.doubts if not doubt.startswith("media:")]
+        if doubts and not self.permitted.allows_inexact:
+            sentence = f"The gateway does not know what this request can cost ({', '.join(doubts)[:200]}): set gateway to inexact in the config"
+            raise Refused(400, "invalid_request_error", sentence)
+
+    async def _apart(self, action: Callable[[], T]) -> T:
+        """The result of what takes long with a large body, which no other request waits for."""
+        return await asyncio.to_thread(action) if len(self.body) > LARGE else action()
+
+    async def _take_turn(self, pace: pacing.Pace, wait_s: float) -> None:
+        order = (
+            await database.run(lambda: admission.order_of(self.permitted.access))
+            if pace.orders or not pace.may_send()
+            else (0, False, 0, 0)
+        )
+        if not await pacing.turn(pace, lambda: order, until=self.began + wait_s, is_wanted=self.is_wanted):
+            raise Refused(
+                429, "rate_limit_error", f"The provider of {self.upstream.credential} takes no more requests now: try again later"
+            )
+
+    def _bounded(self, asked: Request, limit: int) -> Bounded:
+        bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.prices)
+        if bound is None:
+            raise Refused(
+                400,
+                "invalid_request_error",
+                f"The model {asked.model[:100]} has no price: set one under `prices` in the workspace's config",
+            )
+        return Bounded(self.protocol.name, asked.model, bound, self.upstream.credential, limit, is_exact=asked.is_exact)
+
+    async def _tightened(self, asked: Request, item: Bounded) -> Bounded:
+        """The request by its provider's own count of the input, where bytes say too much and the provider counts for nothing."""
+        counting = self.protocol.counting(self.route, self.body)
+        if conversations.is_known(self.permitted.owner, asked) or counting is None or asked.searches:
+            return item
+        counted = await forwarding.count_input(self.request, self.upstream, *counting)
+        if counted is not None:
+            self.tokens_in = min(self.tokens_in, counted + counted // 50 + conversations.SLACK_TOKENS)
+        return self._bounded(asked, item.output_limit)
+
+    def _lowered(self, asked: Request, item: Bounded, money: int) -> Bounded:
+        """The request with the output limit that this money pays, or with the lowest one that does not cut the answer off."""
+        conversations.learn_least_output(self.permitted.workspace_id, asked.model)
+        least = max(conversations.least_output(self.permitted.workspace_id, asked.model), asked.thinking_budget + 1)
+        most = item.output_limit
+        limit = pricing.affordable_output(asked, self.tokens_in, money, self.permitted.prices, most=most)
+        limit = max(limit, min(least, most))
+        return replace(self._bounded(asked, limit), is_clamped=limit < most)
+
+    def _edited(self, asked: Request, sent: Bounded) -> bytes:
+        """The body with the gateway's edits; every other byte stays."""
+        body = self.protocol.with_limit(self.body, sent.output_limit) if sent.is_clamped else self.body
+        return self.protocol.with_usage(body) if asked.streams else body

@@ -1,0 +1,71 @@
+"""Requests of a session in the gateway, made through the same functions that the gateway uses."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.timezone import now
+
+from budget.amounts import usd
+from budget.ledger import requests
+from budget.ledger.prices import Tokens
+from budget.ledger.requests import Bounded, Counted
+from budget.models import Category, GatewayAccess, GatewayRequest
+from orchestration.models import Session
+
+MODEL, GATEWAY = "claude-sonnet-4-5", "gate_1"
+
+
+def an_access(session: Session, **more: Any) -> GatewayAccess:
+    """An access of a session, which is metered by the gateway from now on."""
+    assert session.hold is not None
+    Session.objects.filter(pk=session.pk).update(meter=Session.Meter.GATEWAY)
+    return requests.open_access(
+        session.hold, role="implement", category=Category.ENTRY, upstreams={}, round_number=session.round_number, **more
+    )
+
+
+def bounded(bound: str, **more: Any) -> Bounded:
+    return Bounded("anthropic", MODEL, usd(bound), **more)
+
+
+def counted(amount: str, *, model: str = MODEL, **more: Any) -> Counted:
+    return Counted(usd(amount), Tokens(model, 1200, 340, 52_000, 4100), "prices 1", first_byte_at=now(), status=200, **more)
+
+
+def one_of_each(session: Session) -> GatewayAccess:
+    """Booked, booked of another model, not charged, unknown, refused, sent, and two that wait for money."""
+    access = an_access(session)
+    requests.settle(requests.send(access, bounded("0.1"), gateway=GATEWAY), counted("0.0213"))
+    clamped = bounded("0.1", output_limit=4000, is_clamped=True)
+    requests.settle(requests.send(access, clamped, gateway=GATEWAY), counted("0.04", model="claude-haiku-4-5"))
+    requests.free(requests.send(access, bounded("0.1"), gateway=GATEWAY), reason="its provider is overloaded", status=529)
+    lost = requests.send(access, bounded("0.2", is_exact=False), gateway=GATEWAY)
+    requests.settle(lost, counted("0.05", unknown="its answer broke off"))
+    requests.refuse(access, bounded("0.3"), gateway=GATEWAY, reason="there is no money for it", status=402)
+    requests.send(access, bounded("0.15"), gateway=GATEWAY)
+    for bound in ("0.9", "0.8"):
+        requests.wait(access, bounded(bound), gateway=GATEWAY, reason="it waits for money")
+    return access
+
+
+def many(session: Session, number: int) -> None:
+    """Requests that cost nothing, then one that waits."""
+    access = an_access(session)
+    for _ in range(number - 1):
+        requests.free(requests.send(access, bounded("0.01"), gateway=GATEWAY), reason="its provider is overloaded", status=529)
+    requests.wait(access, bounded("0.01"), gateway=GATEWAY, reason="it waits for money")
+
+
+def aged(session: Session) -> None:
+    """Spread the times of a session's requests as in production."""
+    for number, request in enumerate(GatewayRequest.objects.filter(session_ref=session.pk).order_by("-pk")):
+        asked = now() - timedelta(seconds=20 + 47 * number)
+        sent = asked + timedelta(seconds=0.02 + 7.4 * (number % 3 == 1))
+        times: dict[str, Any] = {"created_at": asked}
+        if request.sent_at:
+            times["sent_at"] = sent
+        if request.first_byte_at:
+            times["first_byte_at"] = sent + timedelta(seconds=1.3 + number / 10)
+        if request.ended_at:
+            times["ended_at"] = sent + timedelta(seconds=14 + number)
+        GatewayRequest.objects.filter(pk=request.pk).update(**times)

@@ -1,0 +1,294 @@
+"""One request through the gateway: its money, its key, its bytes, its books."""
+
+import asyncio
+
+import pytest
+from aiohttp import ClientConnectionError, ClientPayloadError, web
+
+from budget.amounts import usd
+from budget.ledger import requests
+from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
+from orchestration.models import Executor
+from tests.factories import a_workspace, an_entry
+from tests.orchestration.gateway.stage import (
+    ANSWER,
+    COST,
+    KEY,
+    Provider,
+    Stage,
+    an_access,
+    begins,
+    counts,
+    play,
+    rows,
+    sse,
+    text_of,
+    token,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_answer_passes_byte_for_byte_and_is_booked_at_its_count() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (200, ANSWER)
+
+    play(steps)
+    assert rows() == [("settled", COST)]
+    hold = Hold.objects.get()
+    assert (hold.in_flight, hold.drawn) == (0, COST)
+    assert LedgerEntry.objects.get().session_ref == access.session_ref
+
+
+def test_the_provider_gets_the_key_and_not_the_token() -> None:
+    access = an_access()
+    provider = Provider()
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+
+    play(steps, provider)
+    headers = provider.seen[0].headers
+    assert headers["x-api-key"] == KEY
+    assert token(access) not in str(headers)
+
+
+def test_a_request_is_reserved_before_it_is_sent() -> None:
+    access = an_access()
+    in_flight: list[int] = []
+
+    async def look(request: web.Request, response: web.StreamResponse) -> None:
+        in_flight.append(await asyncio.to_thread(lambda: int(Hold.objects.get().in_flight)))
+        await response.write(ANSWER)
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+
+    play(steps, Provider([look]))
+    assert in_flight[0] > 100 * 15
+
+
+def test_strangers_get_401_without_a_look_at_the_database() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        for stranger in (
+            "",
+            "sk-ant-123",
+            f"{token(access)}0",
+            token(access).replace("access_", "access-"),
+            token(access)[:-1] + "x",
+        ):
+            assert (await stage.ask(stranger))[0] == 401
+
+    play(steps)
+    assert rows() == []
+
+
+def test_a_token_ends_with_its_process_and_its_reservation() -> None:
+    first, second = an_access(), an_access()
+    requests.end_access(first.pk)
+    Hold.objects.filter(pk=second.hold_id).update(state=Hold.State.SETTLED)
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(first)))[0] == 401
+        assert (await stage.ask(token(second)))[0] == 401
+
+    play(steps)
+
+
+def test_a_token_is_for_its_model_and_cheaper_ones() -> None:
+    access = an_access(model="claude-sonnet-4-5")
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access), model="claude-opus-4-1"))[0] == 403
+        assert (await stage.ask(token(access), model="claude-haiku-4-5"))[0] == 200
+
+    play(steps)
+
+
+def test_a_token_is_for_its_api_and_its_paths() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        headers = {"Authorization": f"Bearer {token(access)}"}
+        for path, status in (
+            ("/v1/chat/completions", 403),
+            ("/v1/responses", 403),
+            ("/v1/files", 404),
+            ("/v1/organizations/keys", 404),
+        ):
+            async with stage.client.post(f"{stage.url}{path}", json={"model": "gpt-5"}, headers=headers) as answer:
+                assert answer.status == status, path
+
+    play(steps)
+
+
+def test_a_model_without_a_price_is_not_called() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        status, body = await stage.ask(token(access), model="someones-own-7b")
+        assert status == 400
+        assert b"set one under `prices`" in body
+
+    play(steps)
+
+
+def test_a_request_beyond_the_money_is_clamped_and_then_refused_with_402() -> None:
+    access = an_access("0.1")
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access), max_tokens=60_000))[0] == 200
+        assert (await stage.ask(token(access), max_tokens=60_000, messages=[{"role": "user", "content": "x" * 40_000}]))[0] == 402
+
+    provider = Provider()
+    play(steps, provider)
+    assert b'"max_tokens": 60000' not in provider.bodies[0]
+    clamped, refused = GatewayRequest.objects.order_by("pk")
+    assert (clamped.is_clamped, clamped.state) == (True, "settled")
+    assert (refused.status, refused.state) == (402, "refused")
+    assert int(clamped.bound) <= usd("0.1")
+
+
+def test_a_request_waits_for_the_money_of_another() -> None:
+    entry = an_entry(a_workspace(), budget="5")
+    access = an_access("0.1", entry=entry)
+
+    async def slow(request: web.Request, response: web.StreamResponse) -> None:
+        await asyncio.sleep(0.5)
+        await response.write(ANSWER)
+
+    async def steps(stage: Stage) -> None:
+        both = await asyncio.gather(*(stage.ask(token(access), max_tokens=4_000) for _ in range(2)))
+        assert [status for status, _ in both] == [200, 200]
+
+    play(steps, Provider([slow]))
+    assert rows() == [("settled", COST)] * 2
+    assert not GatewayRequest.objects.filter(is_clamped=True).exists()
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500, 529])
+def test_what_the_provider_refuses_passes_as_it_is_and_costs_nothing(status: int) -> None:
+    access = an_access()
+    headers = {"retry-after": "3000"}
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (status, b'{"type": "error"}')
+
+    play(steps, Provider([web.Response(status=status, headers=headers, body=b'{"type": "error"}')]))
+    assert rows() == [("settled", 0)]
+    assert Hold.objects.get().in_flight == 0
+
+
+def test_a_429_is_waited_for_in_silence() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access)))[0] == 200
+
+    play(steps, Provider([web.Response(status=429, headers={"retry-after": "0.2"}), ANSWER]))
+    assert rows() == [("settled", 0), ("settled", COST)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        sse(begins(), text_of("Hel")),
+        sse(begins(), text_of("Hello"), counts(10)),
+        sse(text_of("Hello")),
+        sse(begins(), text_of("many words " * 400), counts(10), {"type": "message_stop"}),
+    ],
+)
+def test_without_a_count_that_can_be_true_the_rest_of_the_bound_stays_reserved(answer: bytes) -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access), max_tokens=2_000)
+
+    play(steps, Provider([answer]))
+    row = GatewayRequest.objects.get()
+    assert row.state == "unknown" and row.reason
+    assert Hold.objects.get().in_flight == row.bound - row.amount > 0
+
+
+def test_a_count_that_comes_twice_is_booked_once() -> None:
+    access = an_access()
+    answer = sse(begins(), text_of("Hello"), counts(10), counts(10), {"type": "message_stop"})
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+
+    play(steps, Provider([answer]))
+    assert rows() == [("settled", COST)]
+
+
+def test_an_answer_that_breaks_off_breaks_off_for_its_client() -> None:
+    access = an_access()
+
+    async def breaks(request: web.Request, response: web.StreamResponse) -> None:
+        await response.write(sse(begins(), text_of("Hel")))
+        assert request.transport
+        request.transport.abort()
+
+    async def steps(stage: Stage) -> None:
+        with pytest.raises((ClientPayloadError, ClientConnectionError)):
+            await stage.ask(token(access))
+
+    play(steps, Provider([breaks]))
+    assert rows()[0][0] == "unknown"
+
+
+def test_a_client_that_leaves_is_booked_at_the_providers_late_count() -> None:
+    access = an_access()
+
+    async def slow(request: web.Request, response: web.StreamResponse) -> None:
+        await response.write(sse(begins(), text_of("Hel")))
+        await asyncio.sleep(0.4)
+        await response.write(sse(text_of("lo")))
+        await response.write(sse(counts(10), {"type": "message_stop"}))
+
+    async def steps(stage: Stage) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stage.ask(token(access)), 0.2)
+        for _ in range(100):
+            if await asyncio.to_thread(lambda: rows()[0][0]) == "settled":
+                return
+            await asyncio.sleep(0.05)
+
+    play(steps, Provider([slow]))
+    assert rows() == [("settled", COST)]
+
+
+def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        await asyncio.to_thread(_lead_nowhere)
+        status, body = await stage.ask(token(access))
+        assert status == 502
+        assert b"could not be reached" in body
+
+    play(steps)
+    assert rows() == [("settled", 0)]
+
+
+def _lead_nowhere() -> None:
+    access = GatewayAccess.objects.get()
+    access.upstreams["anthropic"]["base_url"] = "http://127.0.0.1:9"
+    access.save()
+
+
+def test_what_has_no_sure_bound_passes_where_the_workspace_allows_it() -> None:
+    exact, lenient = an_access(), an_access()
+    Executor.objects.filter(pk=lenient.hold.project_id).update(config={"gateway": "inexact"})
+
+    async def steps(stage: Stage) -> None:
+        status, body = await stage.ask(token(exact), some_new_parameter=True)
+        assert (status, b"parameter:some_new_parameter" in body) == (400, True)
+        assert (await stage.ask(token(lenient), some_new_parameter=True))[0] == 200
+
+    play(steps)
+    assert [row.is_exact for row in GatewayRequest.objects.all()] == [False]
