@@ -28,18 +28,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("session_ref", models.CharField(help_text="The session, or the permit.", max_length=40)),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("entry", "Entry"),
-                            ("orchestrator", "Orchestrator"),
-                            ("expansion", "Expansion"),
-                            ("interceptor", "Interceptor"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
+                ("category", models.CharField(max_length=12)),
                 ("role", models.CharField(max_length=12)),
                 ("round", models.PositiveIntegerField(blank=True, null=True)),
                 (

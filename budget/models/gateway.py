@@ -5,7 +5,6 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
-from budget.categories import Category
 from budget.models.ledger import Hold
 
 
@@ -16,7 +15,7 @@ class GatewayAccess(models.Model):
     id = models.CharField(primary_key=True, max_length=40)
     hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="accesses")
     session_ref = models.CharField(max_length=40, help_text="The session, or the permit.")
-    category = models.CharField(max_length=12, choices=Category.choices)
+    category = models.CharField(max_length=12)
     role = models.CharField(max_length=12)
     round = models.PositiveIntegerField(null=True, blank=True)
     agent = models.CharField(max_length=30, blank=True, help_text="The kind of the program: how long it waits for an answer.")
