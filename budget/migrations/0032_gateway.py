@@ -157,6 +157,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "refused"), ("status", 402)), fields=["hold"], name="requests_without_money"
             ),
         ),
+        migrations.AddIndex(
+            model_name="gatewayrequest",
+            index=models.Index(fields=["ended_at"], name="requests_by_end"),
+        ),
         migrations.AddConstraint(
             model_name="gatewayrequest",
             constraint=models.CheckConstraint(condition=models.Q(("bound__gte", 0)), name="a_bound_is_no_refund"),

@@ -94,6 +94,7 @@ class GatewayRequest(models.Model):
             models.Index(fields=["hold", "created_at", "session_ref"], condition=Q(state="waiting"), name="requests_waiting"),
             models.Index(fields=["gateway"], condition=Q(state__in=["waiting", "sent"]), name="requests_at_work"),
             models.Index(fields=["hold"], condition=Q(state="refused", status=402), name="requests_without_money"),
+            models.Index(fields=["ended_at"], name="requests_by_end"),  # old ones are removed
         ]
 
     def __str__(self) -> str:

@@ -184,9 +184,8 @@ class Exchange:
             except BaseException:
                 pace.answered(0, {})
                 raise
-            outgoing = Outgoing(
-                self._edited(asked, sent), row, asked, self.permitted, self.protocol, pace, self.upstream.credential
-            )
+            body = await self._apart(partial(self._edited, asked, sent))
+            outgoing = Outgoing(body, row, asked, self.permitted, self.protocol, pace, self.upstream.credential)
             answer = await forwarding.send(
                 self.request, self.upstream, outgoing, may_wait_s=self.began + wait_s - time.monotonic()
             )

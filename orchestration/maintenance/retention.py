@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from budget.models import GatewayRequest
 from orchestration.metrics import outcome_counts
 from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
 from workspaces.models import Delivery, Event
@@ -45,6 +46,7 @@ def run_hourly() -> None:
 def remove_old(until: float = float("inf")) -> Iterator[tuple[str, int]]:
     """Remove what is older than its setting says. `until`: when to leave the rest, by the monotonic clock. Yields how much of what."""
     yield "log_chunks", _in_batches(_log_chunks, _delete, until)
+    yield "gateway_requests", _in_batches(_gateway_requests, _delete, until)
     yield "prompts", _in_batches(_prompts, lambda rounds: rounds.update(prompt=""), until)
     yield "verdicts", _in_batches(_verdicts, _delete, until)
     yield "events", _in_batches(_events, _delete, until)
@@ -66,6 +68,12 @@ def _delete(rows: QuerySet[Any]) -> int:
 def _log_chunks() -> QuerySet[LogChunk]:
     ended = Session.of_any_role.filter(ended_at__lt=_days_ago(settings.KEEP_LOGS_DAYS))
     return LogChunk.objects.filter(session__in=ended).order_by()
+
+
+def _gateway_requests() -> QuerySet[GatewayRequest]:
+    """What they cost is in the ledger. An unknown cost may still be corrected."""
+    over = (GatewayRequest.State.SETTLED, GatewayRequest.State.REFUSED)
+    return GatewayRequest.objects.filter(state__in=over, ended_at__lt=_days_ago(settings.KEEP_LOGS_DAYS)).order_by("ended_at")
 
 
 def _prompts() -> QuerySet[Round]:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
+from budget.ledger import requests
+from budget.models import Category, GatewayRequest
 from orchestration import sessions
 from orchestration.maintenance import retention
 from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
@@ -55,6 +57,18 @@ def test_logs_and_prompts_of_old_sessions_go_and_the_rounds_stay() -> None:
     assert LogChunk.objects.get().session == new.session
     assert sorted(Round.objects.values_list("prompt", flat=True)) == ["", "Do it"]
     assert removed() == {}
+
+
+def test_old_requests_of_the_gateway_go_and_unknown_ones_stay() -> None:
+    hold = a_session(an_entry(a_workspace())).hold
+    assert hold is not None
+    access = requests.open_access(hold, role="implement", category=Category.ENTRY, upstreams={}, round_number=1)
+    for state in ("settled", "refused", "unknown"):
+        GatewayRequest.objects.create(
+            access=access, hold=hold, session_ref=hold.session_ref, state=state, gateway="g", bound=0, ended_at=OLD
+        )
+    assert removed() == {"gateway_requests": 2}
+    assert GatewayRequest.objects.get().state == "unknown"
 
 
 def test_logs_of_old_runs_go_too() -> None:
