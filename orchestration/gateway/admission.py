@@ -108,19 +108,17 @@ async def _wait(
                 )
                 raise asyncio.CancelledError
             waiters.changed.clear()
-            if waiters.is_first(number):
-                if await database.run(lambda: _try(access, item, gateway, row)):
-                    return row, item
-                purse = await database.run(lambda: _purse(access))
-                if purse.later < item.bound or time.monotonic() > until:
-                    return await _last(access, item, gateway, row, lower)
-                if not has_asked:
-                    has_asked = True
-                    await database.run(lambda: _make_room(access))
-            elif time.monotonic() > until:
+            is_first = waiters.is_first(number)
+            if await database.run(partial(_try, access, item, gateway, row, may_grow=is_first)):
+                return row, item
+            purse = await database.run(lambda: _purse(access))
+            if purse.later < item.bound or time.monotonic() > until:
                 return await _last(access, item, gateway, row, lower)
+            if is_first and not has_asked:
+                has_asked = True
+                await database.run(lambda: _make_room(access))
             try:
-                await asyncio.wait_for(waiters.changed.wait(), POLL_S)
+                await asyncio.wait_for(waiters.changed.wait(), POLL_S if is_first else 4 * POLL_S)
             except TimeoutError:
                 pass
     finally:
@@ -147,10 +145,11 @@ async def _last(
     raise Unpaid
 
 
-def _try(access: GatewayAccess, item: Bounded, gateway: str, row: int) -> bool:
-    """Send a request that waited, after its reservation has grown where it may. Raises Unpaid where its access is over."""
+def _try(access: GatewayAccess, item: Bounded, gateway: str, row: int, *, may_grow: bool = True) -> bool:
+    """Send a request that waited, after its reservation has grown where it may: the first in line takes what is free. Raises Unpaid where its access is
+    over."""
     send = partial(requests.send, access, item, gateway=gateway, waiting=row)
-    for attempt in (send, lambda: _send_after_growth(access, item, send)):
+    for attempt in (send, lambda: _send_after_growth(access, item, send)) if may_grow else (send,):
         try:
             attempt()
             return True

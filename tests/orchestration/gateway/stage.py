@@ -90,13 +90,14 @@ class Stage:
             return answer.status, await answer.read()
 
 
-def an_access(amount: str = "1", *, entry: Entry | None = None, budget: str = "5", **more: Any) -> GatewayAccess:
-    """An access whose requests go to the scripted provider, with the key of a secret."""
-    entry = entry or an_entry(a_workspace(), budget=budget)
-    secrets.put(entry.workspace_id, "ANTHROPIC_API_KEY", KEY, by=ANA)
-    hold = Hold.objects.create(
-        project=project(entry.workspace), account=entry.account, session_ref=f"s{entry.pk}"[:40], amount=usd(amount)
-    )
+def an_access(amount: str = "1", *, entry: Entry | None = None, hold: Hold | None = None, **more: Any) -> GatewayAccess:
+    """An access whose requests go to the scripted provider, with the key of a secret. `hold`: of a session; None: a new one of `amount`."""
+    if hold is None:
+        entry = entry or an_entry(a_workspace(), budget="5")
+        hold = Hold.objects.create(
+            project=project(entry.workspace), account=entry.account, session_ref=f"s{entry.pk}"[:40], amount=usd(amount)
+        )
+    secrets.put(hold.project_id, "ANTHROPIC_API_KEY", KEY, by=ANA)
     upstream = {"base_url": "", "key": {"variable": "ANTHROPIC_API_KEY", "secret": "ANTHROPIC_API_KEY"}, "credential": "team"}
     return requests.open_access(
         hold, role="implement", category=Category.ENTRY, upstreams={"anthropic": upstream}, round_number=1, **more
