@@ -79,14 +79,14 @@ class Stage:
     url: str
     client: aiohttp.ClientSession
 
-    def asking(self, token: str, **body: Any) -> Any:
+    def posting(self, token: str, **body: Any) -> Any:
         """A request to Anthropic's API, whose answer is read in the block."""
         request = {"model": MODEL, "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": "Hi"}], **body}
         return self.client.post(f"{self.url}/v1/messages", json=request, headers={"x-api-key": token})
 
     async def ask(self, token: str, **body: Any) -> tuple[int, bytes]:
         """The status and the body of an answer, as far as it came."""
-        async with self.asking(token, **body) as answer:
+        async with self.posting(token, **body) as answer:
             return answer.status, await answer.read()
 
 

@@ -252,7 +252,7 @@ def test_a_client_that_leaves_is_booked_at_the_providers_late_count() -> None:
         await response.write(sse(counts(10), {"type": "message_stop"}))
 
     async def steps(stage: Stage) -> None:
-        async with stage.asking(token(access)) as answer:
+        async with stage.posting(token(access)) as answer:
             assert b"message_start" in await answer.content.readany()
         has_left.set()
         while await asyncio.to_thread(lambda: rows()[0][0]) == "sent":
