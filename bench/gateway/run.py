@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         "MUSTER_TEST_DATABASE": chosen.database,
         "MUSTER_TEST_GATEWAY": f"{chosen.runs} {chosen.seed} {chosen.kill_every}",
     }
-    return subprocess.call([sys.executable, "-m", "pytest", "-q", "-s", "--timeout", "86400", "-m", "slow", TEST], env=env)
+    return subprocess.call([sys.executable, "-m", "pytest", "-q", "-s", "-m", "slow", TEST], env=env)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -97,8 +98,8 @@ class Provider:
         meal.is_served = lie != "nothing"
         if lie == "nothing":
             await asyncio.sleep(self.dice.random() * 0.3)
-            assert request.transport
-            request.transport.abort()
+            if request.transport is not None:
+                request.transport.abort()
             meal.is_served = True
             return response
         await response.prepare(request)
@@ -112,8 +113,8 @@ class Provider:
                 await _write(response, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}})
                 return response
             if n >= stop_at and lie == "cut":
-                assert request.transport
-                request.transport.abort()
+                if request.transport is not None:
+                    request.transport.abort()
                 return response
             some = min(40, words - n)
             meal.output += some
@@ -206,12 +207,8 @@ def _database() -> dict[str, str]:
     given = connection.settings_dict
     if connection.vendor == "sqlite":
         return {"DATABASE_URL": f"sqlite:///{given['NAME']}", "MUSTER_DATA_DIR": str(settings.DATA_DIR)}
-    place = f"{given['HOST'] or 'localhost'}:{given['PORT'] or 5432}"
-    password = f":{given['PASSWORD']}" if given["PASSWORD"] else ""
-    return {
-        "DATABASE_URL": f"postgresql://{given['USER']}{password}@{place}/{given['NAME']}",
-        "MUSTER_DATA_DIR": str(settings.DATA_DIR),
-    }
+    server = urlsplit(os.environ["DATABASE_URL"])
+    return {"DATABASE_URL": server._replace(path=f"/{given['NAME']}").geturl(), "MUSTER_DATA_DIR": str(settings.DATA_DIR)}
 
 
 @dataclass
@@ -225,23 +222,24 @@ class Run:
     stage: "Trial"
     usual: list[int] = field(default_factory=list)
     has_refused: bool = False
+    has_answered: bool = False
 
     async def play(self) -> None:
-        for _ in range(60):
+        for _ in range(200):
             left = await _in_database(self._left)
             amount = left if self.dice.random() < 0.5 else left // self.dice.choice((1, 2, 3))
             hold = await _in_database(partial(self._open, max(amount, 0)))
             if hold is None:
                 break
-            self.has_refused = False
+            self.has_refused = self.has_answered = False
             access = await _in_database(partial(self._access, hold))
             talks = [self._talk(tokens.token_of(access)) for _ in range(self.dice.choice((1, 1, 2)))]
             with suppress(TimeoutError):
                 limit = self.dice.random() * 2 if self.dice.random() < 0.3 else None
                 await asyncio.wait_for(asyncio.gather(*talks), limit)
             await _in_database(partial(ledger.settle, hold.pk))
-            if self.has_refused and amount == left:
-                break
+            if self.has_refused and not self.has_answered and amount == left:
+                break  # not even the first request of a conversation is paid
         await asyncio.sleep(0)
 
     async def _talk(self, token: str) -> None:
@@ -271,6 +269,7 @@ class Run:
                     if answer.status in (401, 402):
                         return False
                     if answer.status == 200:
+                        self.has_answered = True
                         return True
             except (aiohttp.ClientError, TimeoutError, OSError):
                 pass
