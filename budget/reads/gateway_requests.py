@@ -14,7 +14,7 @@ State = GatewayRequest.State
 COUNTED = Q(event_key__startswith="request:", computed__isnull=False)
 """Rows of the ledger for requests that a provider has counted, by `budget.ledger.requests`. A row of a bound that is booked has no `computed`."""
 _NOT_KNOWN = Case(When(amount=F("bound"), then=F("bound")), default=F("bound") - F("amount"))
-"""Of an unknown request: all of it where it is booked at its bound, else what is reserved beyond what is booked."""
+"""The unknown part of a request: all of it where it is booked at its bound, else what is reserved beyond what is booked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ DEFAULTS = {
     "openai_chat": "https://api.openai.com/v1",
     "gemini": "https://generativelanguage.googleapis.com",
 }
-"""Where the requests of an API go, unless the workspace names another address."""
+"""The address of each API, unless the workspace names another address."""
 SIGNING = (
     *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "GOOGLE_GENAI_USE_VERTEXAI"),
     *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "GOOGLE_APPLICATION_CREDENTIALS"),

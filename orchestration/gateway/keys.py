@@ -16,7 +16,7 @@ HEADERS = {
     "openai_chat": ("authorization", "Bearer "),
     "gemini": ("x-goog-api-key", ""),
 }
-"""Where a provider expects its key."""
+"""The header in which a provider expects its key, and what stands before it."""
 _kept: dict[tuple[str, str], tuple[float, str]] = {}
 
 

@@ -2,6 +2,7 @@
 table; a model without a price is not called."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from budget.ledger import prices
 from budget.ledger.prices import Rates, Tokens
@@ -20,6 +21,8 @@ LIMITS = (
 )
 """The most that a model answers, in tokens, by the beginning of its name. Where a provider permits less, the bound is only too high."""
 MOST_OUTPUT = 131_072
+US_TENTHS = 11
+"""Anthropic charges a tenth more for inference in the US alone, which the price table does not have."""
 
 
 def output_limit(request: Request) -> int:
@@ -46,7 +49,7 @@ def bound(request: Request, input_tokens: int, output_tokens: int, own: Mapping[
                 searches=request.searches,
             )
         )
-    costs = [prices.cost(tokens, own) for tokens in kinds]
+    costs = [_cost(tokens, own) for tokens in kinds]
     return None if None in costs else max(cost for cost in costs if cost is not None)
 
 
@@ -61,13 +64,13 @@ def affordable_output(request: Request, input_tokens: int, money: int, own: Mapp
 
 
 def counted(request: Request, usage: Usage) -> Tokens:
-    """The provider's count as tokens with a price. Tokens that no part explains are priced as the dearest: output."""
+    """The provider's count as tokens with a price. Tokens that no part explains get the highest price: that of output."""
     return Tokens(
         usage.model or request.model,
         usage.input,
         usage.output + usage.unexplained,
         usage.cache_read,
-        usage.cache_write,
+        usage.cache_write + usage.cache_write_1h,
         usage.cache_write_1h,
         usage.context or request.context,
         usage.searches,
@@ -75,11 +78,15 @@ def counted(request: Request, usage: Usage) -> Tokens:
 
 
 def cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
-    """By the model that answered, or, where that name has no price, the one that was asked for."""
-    by_answer = prices.cost(tokens, own)
-    if by_answer is not None:
-        return by_answer
-    return prices.cost(Tokens(request.model, *[getattr(tokens, name) for name in Tokens.__slots__[1:]]), own)
+    """The price of the model that the request names, whatever the answer calls itself: that price was reserved."""
+    return _cost(replace(tokens, model=request.model), own)
+
+
+def _cost(tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
+    amount = prices.cost(tokens, own)
+    if amount is None or ("inference_geo", "us") not in tokens.context:
+        return amount
+    return -(-amount * US_TENTHS // 10)
 
 
 def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:

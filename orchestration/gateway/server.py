@@ -1,6 +1,7 @@
 """The web application of the gateway: one request from its arrival to its books."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 NAME = web.AppKey("name", str)
 T = TypeVar("T")
+_LEADS_ELSEWHERE = re.compile(r"\.\.|//|\\|%2e|%2f|%5c|%25", re.I)
+"""A provider could read such a path as another one, at which the key opens more."""
 MAX_BODY, LARGE = 40 * 2**20, 2**20
 CONNECT_S = 15.0
 SILENCE_S = 900.0
@@ -69,8 +72,11 @@ async def _alive(_: web.Request) -> web.Response:
 async def _handle(request: web.Request) -> web.StreamResponse:
     protocol: ProviderProtocol | None = None
     try:
-        protocol, route = _matched(request)
-        permitted, upstream = await _permitted(request, protocol)
+        routes = _matched(request)
+        protocol = next(iter(routes))
+        permitted = await _permitted(request)
+        protocol = next((each for each in routes if permitted.upstream(each.name)), protocol)
+        route, upstream = routes[protocol], await _upstream(permitted, protocol)
         if route.kind == "free":
             return await forwarding.free(request, upstream, await _read(request))
         body = await _read(request)
@@ -85,24 +91,30 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         return answers.error(protocol, 413, "request_too_large", f"A body may have at most {MAX_BODY // 2**20} MiB")
 
 
-def _matched(request: web.Request) -> tuple[ProviderProtocol, Route]:
+def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
+    """The APIs that have this path: some share one, such as that of their models."""
     if request.method == "CONNECT" or not request.raw_path.startswith("/"):
         raise Refused(
             403, "permission_error", "The gateway is no proxy: it sends requests to the providers of its workspace alone"
         )
-    for protocol in PROTOCOLS.values():
-        if (route := protocol.match(request.method, request.path)) is not None:
-            return protocol, route
-    raise Refused(404, "not_found_error", f"The gateway knows no {request.method} {request.path[:200]}")
+    path = request.raw_path.partition("?")[0]
+    routes = {} if _LEADS_ELSEWHERE.search(path) else {each: each.match(request.method, path) for each in PROTOCOLS.values()}
+    if matched := {protocol: route for protocol, route in routes.items() if route is not None}:
+        return matched
+    raise Refused(404, "not_found_error", f"The gateway knows no {request.method} {path[:200]}")
 
 
-async def _permitted(request: web.Request, protocol: ProviderProtocol) -> tuple[Permitted, Upstream]:
+async def _permitted(request: web.Request) -> Permitted:
     access_id = tokens.access_of(_token(request))
     permitted = await accesses.find(access_id) if access_id else None
     if permitted is None:
         raise Refused(
             401, "authentication_error", "This token is not valid: it ends with the session or permit that it was made for"
         )
+    return permitted
+
+
+async def _upstream(permitted: Permitted, protocol: ProviderProtocol) -> Upstream:
     place = permitted.upstream(protocol.name)
     if place is None:
         raise Refused(403, "permission_error", f"This token is not for the API of {protocol.name}: its agent has no key for it")
@@ -110,7 +122,7 @@ async def _permitted(request: web.Request, protocol: ProviderProtocol) -> tuple[
         key = await keys.header(permitted.workspace_id, protocol.name, place)
     except keys.NoKey as problem:
         raise Refused(403, "permission_error", str(problem)) from None
-    return permitted, Upstream(protocol.name, place["base_url"], key, str(place.get("credential", "")))
+    return Upstream(protocol.name, place["base_url"], key, str(place.get("credential", "")))
 
 
 def _token(request: web.Request) -> str:

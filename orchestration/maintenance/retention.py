@@ -71,7 +71,7 @@ def _log_chunks() -> QuerySet[LogChunk]:
 
 
 def _gateway_requests() -> QuerySet[GatewayRequest]:
-    """What they cost is in the ledger. An unknown cost may still be corrected."""
+    """Their cost is in the ledger. An unknown cost may still be corrected."""
     over = (GatewayRequest.State.SETTLED, GatewayRequest.State.REFUSED)
     return GatewayRequest.objects.filter(state__in=over, ended_at__lt=_days_ago(settings.KEEP_LOGS_DAYS)).order_by("ended_at")
 

@@ -1,6 +1,6 @@
 """Random runs through a real gateway process: a provider lies about its usage, and gateway, sessions and clients are killed at any state of a request.
 
-A run spends a cap until the gateway refuses for want of money. Then the provider's own bill is compared with the books.
+A run spends a cap until the gateway refuses because no money is left. Then the provider's own bill is compared with the books.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ _PARAMETERS = reading.names(
     "output_config output_format service_tier speed stop_sequences stream system temperature thinking tool_choice tools top_k top_p",
 )
 _COUNTED = reading.names("messages model system thinking tool_choice tools")
-"""What the counting of tokens takes."""
+"""The members that the counting of tokens takes."""
 _OF_MONEY = reading.names("max_tokens model stream tools messages system mcp_servers container fallbacks speed thinking")
 _OUTSIDE_PROMPT = reading.names(
     "cache_control diagnostics fallback_credit_token max_tokens messages metadata model stream system tools"

@@ -65,7 +65,7 @@ class Request:
     search_tokens: int = 0
     """A bound of the tokens that one such use adds to the input."""
     doubts: tuple[str, ...] = ()
-    """Why the bound is not exact, as `kind:name`: `beta:x`, `parameter:x`, `tool:x`, `media:x`. Empty: it is exact."""
+    """The reasons why the bound is not exact, as `kind:name`: `beta:x`, `parameter:x`, `tool:x`, `media:x`. Empty: it is exact."""
 
     @property
     def is_exact(self) -> bool:
@@ -109,7 +109,7 @@ class Reading:
     """The type or code of an error in the answer."""
     answer_model: str = ""
     problem: str = ""
-    """Why the answer could not be read, in words; empty: it could."""
+    """The reason why the answer could not be read; empty: it could."""
 
 
 class Meter(Protocol):

@@ -199,7 +199,7 @@ class UsageListener:
         return "" if finished or not self._lacked_money() else "out_of_money"
 
     def _check_gateway(self) -> None:
-        """End an agent that goes on asking: the gateway has no money for it, and some programs would ask for minutes."""
+        """End an agent for which the gateway has no money: some programs would repeat the request for minutes."""
         if self._access and not self.reason and time.monotonic() - self._gateway_asked_at > GATEWAY_S and not self._is_leaving():
             self._gateway_asked_at = time.monotonic()
             supervise.try_database(self._stop_without_money)

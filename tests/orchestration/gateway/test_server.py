@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import ClientConnectionError, ClientPayloadError, web
+from yarl import URL
 
 from budget.amounts import usd
 from budget.ledger import requests
@@ -292,3 +293,20 @@ def test_what_has_no_sure_bound_passes_where_the_workspace_allows_it() -> None:
 
     play(steps)
     assert [row.is_exact for row in GatewayRequest.objects.all()] == [False]
+
+
+def test_a_path_that_leads_elsewhere_is_not_passed_on() -> None:
+    access = an_access()
+    provider = Provider([web.Response(body=b"{}")])
+
+    async def steps(stage: Stage) -> None:
+        headers = {"x-api-key": token(access)}
+        for path in ("/v1/models/../files/1", "/v1/models/%2e%2e/files", "/v1/models/..%2ffiles", "/v1//models"):
+            url = URL(f"{stage.url}{path}", encoded=True)
+            async with stage.client.get(url, headers=headers) as answer:
+                assert answer.status == 404, path
+        async with stage.client.get(f"{stage.url}/v1/models", headers=headers) as answer:
+            assert answer.status == 200
+
+    play(steps, provider)
+    assert [request.path for request in provider.seen] == ["/v1/models"]
