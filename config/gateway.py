@@ -27,7 +27,6 @@ from orchestration.sessions import connections  # noqa: E402
 PORT = 8767
 STREAMS_S = 900.0
 """So long a stream that began before the end may last."""
-MAX_LINE = 64 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,10 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve(listener: socket.socket) -> None:
     lease = Lease()
     await asyncio.to_thread(lease.start)
-    runner = web.AppRunner(
-        server.application(lease.id), access_log=None, handle_signals=False, max_line_size=MAX_LINE, max_field_size=MAX_LINE,
-        shutdown_timeout=min(settings.DRAIN_S or settings.STOP_GRACE_S, STREAMS_S),
-    )  # fmt: skip
+    runner = server.runner(lease.id, drain_s=min(settings.DRAIN_S or settings.STOP_GRACE_S, STREAMS_S))
     await runner.setup()
     await web.SockSite(runner, listener, backlog=512).start()
     ending = asyncio.Event()

@@ -45,6 +45,7 @@ OF_THE_HOP = frozenset(
 NOT_SENT = OF_THE_HOP | {
     "host",
     "content-length",
+    "content-encoding",
     "authorization",
     "x-api-key",
     "x-goog-api-key",

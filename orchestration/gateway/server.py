@@ -32,6 +32,7 @@ from orchestration.gateway.admission import Unpaid
 from orchestration.gateway.forwarding import Outgoing, Upstream
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
+from orchestration.gateway.protocols.streams import encodings
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,11 @@ T = TypeVar("T")
 _LEADS_ELSEWHERE = re.compile(r"\.\.|//|\\|%2e|%2f|%5c|%25", re.I)
 """A provider could read such a path as another one, at which the key opens more."""
 MAX_BODY, LARGE = 40 * 2**20, 2**20
+MAX_LINE = 64 * 1024
+BODY_S = 300.0
+"""So long a body may take from its first byte to its last."""
+IDLE_S = 660.0
+"""So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
 CONNECT_S = 15.0
 SILENCE_S = 900.0
 """A provider that sends nothing for so long is gone."""
@@ -53,6 +59,20 @@ def application(gateway: str) -> web.Application:
     app.router.add_get("/healthz", _alive)
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
+
+
+def runner(gateway: str, *, drain_s: float) -> web.AppRunner:
+    """The application as a process serves it. Bodies come as they were sent: only so their decoded size has a bound."""
+    return web.AppRunner(
+        application(gateway),
+        access_log=None,
+        handle_signals=False,
+        auto_decompress=False,
+        keepalive_timeout=IDLE_S,
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_LINE,
+        shutdown_timeout=drain_s,
+    )
 
 
 async def _client(app: web.Application) -> Any:
@@ -138,12 +158,22 @@ def _token(request: web.Request) -> str:
 
 
 async def _read(request: web.Request) -> bytes:
+    """The plain body, however it was sent."""
     encoding = request.headers.get("Content-Encoding", "").lower()
-    if encoding not in ("", "identity"):
-        raise Refused(
-            415, "invalid_request_error", f"Send the body without compression: the gateway does not read {encoding[:20]}"
-        )
-    return await request.read()
+    try:
+        encodings.decoder(encoding)
+        async with asyncio.timeout(BODY_S):
+            body = await request.read()
+        if encoding in ("", "identity"):
+            return body
+        return await asyncio.to_thread(encodings.decoded, body, encoding, MAX_BODY)
+    except encodings.Unknown as problem:
+        readable = ", ".join(encodings.READABLE)
+        raise Refused(415, "invalid_request_error", f"{problem} The gateway reads {readable}, and plain bodies") from None
+    except encodings.TooLarge:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY) from None
+    except TimeoutError:
+        raise Refused(408, "timeout_error", f"The body did not come within {BODY_S:.0f} s") from None
 
 
 @dataclass

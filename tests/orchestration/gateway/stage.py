@@ -118,15 +118,16 @@ async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -
         kept.clear()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", provider.answer)
-    async with _serving(app) as upstream, _serving(server.application("gate_1")) as gateway, aiohttp.ClientSession() as client:
+    upstreams = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    gateways = server.runner("gate_1", drain_s=1)
+    async with _serving(upstreams) as upstream, _serving(gateways) as gateway, aiohttp.ClientSession() as client:
         await asyncio.to_thread(_lead_to, upstream)
         await steps(Stage(provider, gateway, client))
 
 
 @asynccontextmanager
-async def _serving(app: web.Application) -> AsyncIterator[str]:
+async def _serving(runner: web.AppRunner) -> AsyncIterator[str]:
     """An application, served as the process does it: a client that leaves cancels nothing."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
     await web.SockSite(runner, listener).start()
