@@ -20,13 +20,15 @@ from aiohttp import web  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from config import prepared  # noqa: E402
-from orchestration.gateway import server  # noqa: E402
+from orchestration.gateway import database, server  # noqa: E402
 from orchestration.gateway.process import Lease  # noqa: E402
 from orchestration.sessions import connections  # noqa: E402
 
 PORT = 8767
 STREAMS_S = 900.0
 """So long a stream that began before the end may last."""
+LAST_S = 10.0
+"""For the books, where the database is away at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.fd is None:
         prepared.wait()
     connections.share(16)
+    database.wait_briefly()
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     asyncio.run(_serve(listener))
     return 0
@@ -58,6 +61,7 @@ async def _serve(listener: socket.socket) -> None:
         asyncio.get_running_loop().add_signal_handler(sig, ending.set)
     await ending.wait()
     await runner.cleanup()
+    await database.finish(LAST_S)
     await asyncio.to_thread(lease.end)
 
 

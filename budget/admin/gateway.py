@@ -38,7 +38,7 @@ class GatewayRequestAdmin(ReadOnly):
     search_help_text = "A session's or permit's id, or a gateway's."
     ordering = ["-id"]
     fields = [
-        *("id", "session_ref", "access", "hold", "state", "gateway", "api", "credential", "model", "answer_model"),
+        *("id", "session_ref", "access", "hold", "state", "gateway", "key", "api", "credential", "model", "answer_model"),
         *(column("bound"), column("amount"), "output_limit", "is_clamped", "is_exact", "price_version"),
         ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
         *("status", "reason", "created_at", "sent_at", "first_byte_at", "ended_at"),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from budget.ledger import booking
@@ -28,7 +28,7 @@ class NotCovered(Exception):
         self.by = by
 
 
-RESERVATION, ACCESS, ENDED = "reservation", "access", "ended"
+RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +90,53 @@ def end_access(access_id: str) -> None:
     GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True).update(ended_at=Now())
 
 
-def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | None = None) -> int:
-    """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. Returns its id. Raises NotCovered."""
+def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | None = None, key: str = "") -> int:
+    """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. `key`: its own, so that this may be repeated when
+    nobody knows whether it was committed. Returns its id. Raises NotCovered."""
     values = _values(item)
     try:
         with transaction.atomic():
             if waiting is not None:
-                rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING, gateway=gateway)
-                if not rows.update(state=State.SENT, sent_at=Now(), reason="", **values):
-                    raise NotCovered(ENDED)
+                rows = GatewayRequest.objects.filter(pk=waiting, gateway=gateway)
+                if not rows.filter(state=State.WAITING).update(state=State.SENT, sent_at=Now(), reason="", **values):
+                    return _repeated(rows)
                 return waiting
-            return _insert(access, gateway, State.SENT, values, sent_at=Now()).pk
+            return _insert(access, gateway, State.SENT, values, key, sent_at=Now()).pk
     except IntegrityError as refusal:
+        if _is_of_key(refusal):
+            return _repeated(GatewayRequest.objects.filter(key=key))
         raise NotCovered(_by(access, str(refusal))) from None
 
 
-def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str) -> int:
-    """Note that a request waits. Nothing is reserved for it. Returns its id."""
-    return _insert(access, gateway, State.WAITING, _values(item), reason=reason[:300]).pk
+def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "") -> int:
+    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. Returns its id."""
+    try:
+        with transaction.atomic():
+            return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300]).pk
+    except IntegrityError as refusal:
+        if not _is_of_key(refusal):
+            raise
+        return GatewayRequest.objects.get(key=key).pk
+
+
+def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, reason: str, status: int) -> None:
+    """End a request of which nothing was sent, whether its row was committed, will be, or never is: this key is used up."""
+    ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
+    try:
+        with transaction.atomic():
+            _insert(access, gateway, State.REFUSED, _values(item), key, **ended)
+    except IntegrityError:
+        rows = GatewayRequest.objects.filter(key=key)
+        rows.filter(state=State.WAITING).update(state=State.REFUSED, **ended)
+        for request_id in rows.filter(state__in=(State.SENT, State.UNKNOWN)).values_list("pk", flat=True):
+            free(request_id, reason=reason, status=status)
 
 
 def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> None:
     """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited."""
     ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
     if waiting is None:
-        _insert(access, gateway, State.REFUSED, _values(item), **ended)
+        _insert(access, gateway, State.REFUSED, _values(item), "", **ended)
     else:
         rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
         rows.update(state=State.REFUSED, **_values(item), **ended)
@@ -123,7 +145,8 @@ def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, s
 def free(request_id: int, *, reason: str, status: int | None = None) -> None:
     """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
     rows = GatewayRequest.objects.filter(pk=request_id, state=State.SENT)
-    rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now())
+    if not rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now()):
+        settle(request_id, Counted(0, Tokens(""), "", status=status))  # meanwhile another gateway took it for lost, or its session ended
 
 
 def settle(request_id: int, counted: Counted) -> bool:
@@ -196,10 +219,32 @@ def _values(item: Bounded) -> dict[str, Any]:
     }
 
 
-def _insert(access: GatewayAccess, gateway: str, state: State, values: Mapping[str, Any], **more: Any) -> GatewayRequest:
+def _insert(
+    access: GatewayAccess, gateway: str, state: State, values: Mapping[str, Any], key: str, **more: Any
+) -> GatewayRequest:
     return GatewayRequest.objects.create(
-        access=access, hold_id=access.hold_id, session_ref=access.session_ref, gateway=gateway, state=state, **values, **more
+        access=access,
+        hold_id=access.hold_id,
+        session_ref=access.session_ref,
+        gateway=gateway,
+        state=state,
+        key=key,
+        **values,
+        **more,
     )
+
+
+def _is_of_key(refusal: IntegrityError) -> bool:
+    """True if a row has this key already, by the words of both databases."""
+    return "a_request_has_one_row" in str(refusal) or "budget_gatewayrequest.key" in str(refusal)
+
+
+def _repeated(rows: QuerySet[GatewayRequest]) -> int:
+    """The row of a request whose reservation was committed before. Raises NotCovered where it has ended meanwhile, which nobody but other gateways does."""
+    row = rows.first()
+    if row is None or row.state not in (State.SENT, State.UNKNOWN):
+        raise NotCovered(LOST)
+    return row.pk
 
 
 def _by(access: GatewayAccess, refusal: str) -> str:

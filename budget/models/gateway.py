@@ -57,6 +57,7 @@ class GatewayRequest(models.Model):
     session_ref = models.CharField(max_length=40)
     state = models.CharField(max_length=8, choices=State.choices)
     gateway = models.CharField(max_length=60, help_text="The process that handles it.")
+    key = models.CharField(max_length=40, blank=True, db_default="", help_text="Its gateway's own: no request has two rows.")
     api = models.CharField(max_length=20)
     credential = models.CharField(max_length=200, blank=True)
     model = models.CharField(max_length=200, help_text="As asked for.")
@@ -88,6 +89,7 @@ class GatewayRequest(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gte=0) & Q(amount__lte=F("bound")), name="no_request_costs_more_than_its_bound"
             ),
+            models.UniqueConstraint(fields=["key"], condition=~Q(key=""), name="a_request_has_one_row"),
         ]
         indexes = [
             models.Index(fields=["session_ref", "id"], name="requests_by_session"),

@@ -21,6 +21,7 @@ from orchestration import funding
 from orchestration.gateway import database
 from orchestration.models import Session
 from orchestration.sessions import preemption, reservations
+from workspaces.values import ids
 
 POLL_S = 0.5
 Order = tuple[int, bool, int, int]
@@ -77,25 +78,31 @@ async def admit(
 ) -> tuple[int, Bounded]:
     """Reserve a request's bound. Returns its id, and what was reserved. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
     the lowest one that makes sense, which costs more. `is_wanted`: False once its client is gone. Raises Unpaid, and asyncio.CancelledError where nobody waits any more."""
-    send = partial(requests.send, access, gateway=gateway)
+    key = ids.request()
     try:
-        return await database.run(lambda: send(item)), item
-    except NotCovered as refusal:
-        if refusal.by == requests.ENDED:
-            raise Unpaid(ended=True) from None
-    item = await tighten()
-    return await _wait(access, item, gateway, patience_s, lower, is_wanted)
+        try:
+            return await database.run(lambda: requests.send(access, item, gateway=gateway, key=key)), item
+        except NotCovered as refusal:
+            if refusal.by == requests.ENDED:
+                raise Unpaid(ended=True) from None
+        item = await tighten()
+        return await _wait(access, item, gateway, key, patience_s, lower, is_wanted)
+    except database.Away:
+        reason = "the database was away"
+        database.later(partial(requests.give_up, access, item, gateway=gateway, key=key, reason=reason, status=503))
+        raise
 
 
 async def _wait(
     access: GatewayAccess,
     item: Bounded,
     gateway: str,
+    key: str,
     patience_s: float,
     lower: Callable[[int], Bounded],
     is_wanted: Callable[[], bool],
 ) -> tuple[int, Bounded]:
-    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason="it waits for money"))
+    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason="it waits for money", key=key))
     number, project = next(_numbers), access.hold.project_id
     waiters = _waiting.setdefault(project, Waiters({}, asyncio.Event()))
     waiters.orders[number] = await database.run(lambda: _order(access, row))
@@ -158,6 +165,8 @@ def _try(access: GatewayAccess, item: Bounded, gateway: str, row: int, *, may_gr
                 reason = "its session has ended"
                 requests.refuse(access, item, gateway=gateway, reason=reason, status=401, waiting=row)
                 raise Unpaid(ended=True) from None
+            if refusal.by == requests.LOST:
+                raise database.Away("another gateway ended the request") from None
             if refusal.by == requests.ACCESS:
                 return False
     return False

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection, connections
 
 log = structlog.get_logger(__name__)
 
@@ -16,26 +16,56 @@ RETRY_S = 0.25
 _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="database")
 
 
+_later: set[asyncio.Task[object]] = set()
+AWAY = (OperationalError, InterfaceError, InternalError)
+"""InternalError: it takes no writes, as the old server after a failover."""
+BUSY_S = 2
+"""So long one attempt waits for another writer of SQLite."""
+
+
 class Away(Exception):
     """The database did not answer in time."""
 
 
+def wait_briefly() -> None:
+    """Have no attempt hold its thread for long."""
+    given = connections.settings["default"]
+    if given["ENGINE"].endswith("sqlite3"):
+        given["OPTIONS"]["timeout"] = BUSY_S
+
+
 async def run(action: Callable[[], T], *, patience_s: float = 30.0) -> T:
-    """The result of an action that may be repeated. Raises Away where the database is away for longer than that."""
+    """The result of an action that may be repeated. Raises Away where the database is away for longer than that: the action may still be done then."""
     until = time.monotonic() + patience_s
     while True:
         try:
-            return await asyncio.get_running_loop().run_in_executor(_threads, _once, action)
-        except (OperationalError, InterfaceError) as problem:
+            async with asyncio.timeout(max(until - time.monotonic(), RETRY_S)):
+                return await asyncio.get_running_loop().run_in_executor(_threads, _once, action)
+        except TimeoutError:
+            raise Away("it does not answer") from None
+        except AWAY as problem:
             if time.monotonic() > until:
                 raise Away(str(problem).split("\n")[0]) from None
             await asyncio.sleep(RETRY_S)
 
 
+def later(action: Callable[[], object]) -> None:
+    """Do it once the database is back, without anyone who waits for it."""
+    task: asyncio.Task[object] = asyncio.create_task(run(action, patience_s=86_400))
+    _later.add(task)
+    task.add_done_callback(_later.discard)
+
+
+async def finish(seconds: float) -> None:
+    """What was left for later is done before the process ends, if the database is back in time."""
+    if _later:
+        await asyncio.wait(_later, timeout=seconds)
+
+
 def _once(action: Callable[[], T]) -> T:
     try:
         return action()
-    except (OperationalError, InterfaceError):
+    except AWAY:
         connection.close()
         raise
     finally:

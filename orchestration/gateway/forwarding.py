@@ -3,7 +3,8 @@ books are written, so that no session ends before its last request is settled.""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +29,17 @@ COUNT_TIMEOUT = aiohttp.ClientTimeout(total=10)
 READ_ON_S = 5.0
 """So long a provider's answer is read on after its client has left: it may still say what it cost."""
 SETTLE_S = 60.0
-MAX_ERROR = 2**20
+UNREAD_S = 300.0
+"""A client that takes no bytes for so long has left: its host may be gone, which no connection tells."""
+ERROR_S, MAX_ERROR = 30.0, 2**20
+NOT_REACHED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    UnicodeError,
+)
+"""Nothing was sent: no connection, no name, no certificate, or no address at all."""
 OF_THE_HOP = frozenset(
     (
         "connection",
@@ -55,7 +66,7 @@ NOT_SENT = OF_THE_HOP | {
     "expect",
 }
 NOT_RETURNED = OF_THE_HOP | {"content-length", "set-cookie", "server", "date"}
-PERHAPS_BILLED = (502, 504)
+PERHAPS_BILLED = (502, 504, 520, 524)
 """Answers of what stands before a provider: it may be at work on the request."""
 
 
@@ -126,48 +137,74 @@ async def count_input(request: web.Request, upstream: Upstream, path: str, body:
     return counted if type(counted) is int and counted >= 0 else None
 
 
+async def give_up(outgoing: Outgoing) -> None:
+    """End a request of which nothing was sent."""
+    outgoing.pace.answered(0, {})
+    await _release(outgoing, "the gateway could not send it", None)
+
+
 async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, may_wait_s: float) -> web.StreamResponse | None:
     """Send it, pass the answer on and book it. None: its provider takes no more requests now, and it may be sent again before long."""
     client = request.app[CLIENT]
-    call = client.request(
-        request.method, _target(upstream, request), data=outgoing.body, headers=upstream.headers(request), allow_redirects=False
-    )
     try:
-        answer = await call
-    except aiohttp.ClientConnectorError as problem:
+        answer = await client.request(
+            request.method,
+            _target(upstream, request),
+            data=outgoing.body,
+            headers=upstream.headers(request),
+            allow_redirects=False,
+        )
+    except NOT_REACHED as problem:
         outgoing.pace.answered(0, {})
         await _release(outgoing, _unreachable(upstream, problem), None)
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
-    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+    except BaseException as problem:
         outgoing.pace.answered(0, {})
-        await _settle(outgoing, Reading(problem=f"no answer: {type(problem).__name__}"), None, None)
+        await asyncio.shield(_settle(outgoing, Reading(problem=f"no answer: {type(problem).__name__}"), None, None))
+        if not isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
+            raise
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     headers = {name.lower(): value for name, value in answer.headers.items()}
     outgoing.pace.answered(answer.status, headers)
     try:
         if answer.status != 200:
-            return await _refused(request, outgoing, answer, headers, may_wait_s)
+            return await _refused(outgoing, answer, headers, may_wait_s)
         return await _pass_on(request, outgoing, answer)
     finally:
         answer.close()
 
 
 def _target(upstream: Upstream, request: web.Request) -> URL:
-    return URL(upstream.url(request), encoded=True)
+    try:
+        return URL(upstream.url(request), encoded=True)
+    except ValueError:
+        raise aiohttp.InvalidURL(upstream.base_url) from None
 
 
 async def _refused(
-    request: web.Request, outgoing: Outgoing, answer: aiohttp.ClientResponse, headers: dict[str, str], may_wait_s: float
+    outgoing: Outgoing, answer: aiohttp.ClientResponse, headers: dict[str, str], may_wait_s: float
 ) -> web.StreamResponse | None:
     """Pass on a refusal: before any output it costs nothing."""
-    body = await answer.content.read(MAX_ERROR)
-    if answer.status in PERHAPS_BILLED:
+    body = await _error_body(answer)
+    if answer.status in PERHAPS_BILLED or answer.status < 300:
         await _settle(outgoing, Reading(problem=f"the provider answered {answer.status}"), answer.status, None)
     else:
         await _release(outgoing, f"the provider answered {answer.status}", answer.status)
     if answer.status == 429 and pacing.retry_after(headers, pacing.WAIT_S) < may_wait_s:
         return None
     return web.Response(status=answer.status, headers=_returned(answer), body=body)
+
+
+async def _error_body(answer: aiohttp.ClientResponse) -> bytes:
+    """As much of it as comes."""
+    body = bytearray()
+    with suppress(aiohttp.ClientError, TimeoutError, OSError):
+        async with asyncio.timeout(ERROR_S):
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ERROR:
+                    break
+    return bytes(body[:MAX_ERROR])
 
 
 async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.ClientResponse) -> web.StreamResponse:
@@ -187,7 +224,7 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
             is_complete = True
     except (aiohttp.ClientError, TimeoutError, OSError) as problem:
         log.warning("gateway.answer_cut", request=outgoing.row, error=str(problem))
-    except asyncio.CancelledError:
+    except BaseException:
         await asyncio.shield(_settle(outgoing, meter.end(complete=False), 200, first_byte_at))
         raise
     reading = meter.end(complete=is_complete)
@@ -227,35 +264,42 @@ class Passing:
             return
         await self._write(self._kept)
         if not self.is_gone:
-            try:
-                await self._response.write_eof()
-            except (ConnectionError, RuntimeError):
-                self.is_gone = True
+            await self._bounded(self._response.write_eof())
 
     async def _write(self, chunk: bytes) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            await self._bounded(self._response.prepare(self._request))
+        if chunk and not self.is_gone:
+            await self._bounded(self._response.write(chunk))
+
+    async def _bounded(self, step: Awaitable[object]) -> None:
+        """A step that waits for the client to take bytes, but not for ever."""
         try:
-            if not self._has_begun:
-                self._has_begun = True
-                await self._response.prepare(self._request)
-            if chunk:
-                await self._response.write(chunk)
+            async with asyncio.timeout(UNREAD_S):
+                await step
         except (ConnectionError, RuntimeError):
             self.is_gone, self._gone_at = True, time.monotonic()
+        except TimeoutError:
+            self.is_gone, self._gone_at = True, time.monotonic()
+            if self._request.transport is not None:
+                self._request.transport.abort()
 
 
 async def _settle(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_at: datetime | None) -> None:
     """Book what the provider counted; while the database is away, later."""
     counted = count(outgoing, reading, status, first_byte_at)
     conversations.note(outgoing.permitted.owner, outgoing.asked, reading)
-    permitted = outgoing.permitted
-    await _insist(outgoing, partial(books.settle, permitted.workspace_id, outgoing.credential, outgoing.row, counted))
+    settle = partial(books.settle, outgoing.permitted.workspace_id, outgoing.credential, outgoing.row)
+    try:
+        await _insist(outgoing, partial(settle, counted))
+    except Exception:
+        log.exception("gateway.not_settled", request=outgoing.row)
+        await _insist(outgoing, partial(settle, Counted(0, Tokens(outgoing.asked.model), "", unknown="it could not be booked")))
 
 
 async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:
     await _insist(outgoing, partial(requests.free, outgoing.row, reason=reason, status=status))
-
-
-_later: set[asyncio.Task[object]] = set()
 
 
 async def _insist(outgoing: Outgoing, action: Callable[[], object]) -> None:
@@ -263,9 +307,7 @@ async def _insist(outgoing: Outgoing, action: Callable[[], object]) -> None:
         await database.run(action, patience_s=SETTLE_S)
     except database.Away:
         log.warning("gateway.settled_later", request=outgoing.row)
-        task: asyncio.Task[object] = asyncio.create_task(database.run(action, patience_s=86_400))
-        _later.add(task)
-        task.add_done_callback(_later.discard)
+        database.later(action)
     admission.money_came_back(outgoing.permitted.access.hold.project_id)
 
 

@@ -109,6 +109,13 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         return answers.error(protocol, 503, "api_error", "Muster's database is away: try again")
     except web.HTTPRequestEntityTooLarge:
         return answers.error(protocol, 413, "request_too_large", f"A body may have at most {MAX_BODY // 2**20} MiB")
+    except (ConnectionError, web.RequestPayloadError):
+        return answers.error(protocol, 400, "invalid_request_error", "The request broke off")
+    except Exception:
+        log.exception("gateway.request_failed")
+        if request.writer.output_size:
+            raise ConnectionResetError from None  # its client gets no second status line
+        return answers.error(protocol, 500, "api_error", "Muster's gateway failed: its log has the reason")
 
 
 def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
@@ -226,8 +233,12 @@ class Exchange:
             except BaseException:
                 pace.answered(0, {})
                 raise
-            body = await self._apart(partial(self._edited, asked, sent))
-            outgoing = Outgoing(body, row, asked, self.permitted, self.protocol, pace, self.upstream.credential)
+            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, pace, self.upstream.credential)
+            try:
+                outgoing = replace(outgoing, body=await self._apart(partial(self._edited, asked, sent)))
+            except BaseException:
+                await forwarding.give_up(outgoing)
+                raise
             answer = await forwarding.send(
                 self.request, self.upstream, outgoing, may_wait_s=self.began + wait_s - time.monotonic()
             )

@@ -40,6 +40,11 @@ def access() -> str:
     return _new("access")
 
 
+def request() -> str:
+    """A key by which a repeated statement knows its own row."""
+    return _new("req")
+
+
 def session() -> str:
     return _new("sess")
 

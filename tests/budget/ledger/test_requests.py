@@ -145,6 +145,47 @@ def test_requests_of_a_lost_gateway_are_unknown_if_they_were_sent() -> None:
     assert in_flight(access) == usd("0.6")
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_what_was_not_sent_costs_nothing_though_its_gateway_was_taken_for_lost(has_ended: bool) -> None:
+    access = an_access("1")
+    request = send(access, "0.6")
+    requests.lose(Q(pk=request))
+    if has_ended:
+        ledger.settle(access.hold_id)
+    requests.free(request, reason="429", status=429)
+    assert GatewayRequest.objects.get().state == State.SETTLED
+    assert (in_flight(access), Account.objects.get().spent) == (0, 0)
+
+
+def test_a_repeated_statement_makes_no_second_row() -> None:
+    access = an_access("1")
+    first = requests.send(access, bounded("0.6"), gateway=GATEWAY, key="req_1")
+    assert requests.send(access, bounded("0.6"), gateway=GATEWAY, key="req_1") == first
+    waiting = requests.wait(access, bounded("3"), gateway=GATEWAY, reason="", key="req_2")
+    assert requests.wait(access, bounded("3"), gateway=GATEWAY, reason="", key="req_2") == waiting
+    for _ in range(2):
+        assert requests.send(access, bounded("0.3"), gateway=GATEWAY, waiting=waiting) == waiting
+    assert GatewayRequest.objects.count() == 2
+    assert in_flight(access) == usd("0.9")
+
+
+@pytest.mark.parametrize("state", ["none", "waiting", "sent", "unknown"])
+def test_what_is_given_up_ends_and_is_never_sent(state: str) -> None:
+    access = an_access("1")
+    if state == "waiting":
+        requests.wait(access, bounded("0.6"), gateway=GATEWAY, reason="", key="req_1")
+    elif state != "none":
+        requests.send(access, bounded("0.6"), gateway=GATEWAY, key="req_1")
+    if state == "unknown":
+        requests.lose(Q(gateway=GATEWAY))
+    requests.give_up(access, bounded("0.6"), gateway=GATEWAY, key="req_1", reason="the database was away", status=503)
+    with pytest.raises(NotCovered, match="lost"):
+        requests.send(access, bounded("0.6"), gateway=GATEWAY, key="req_1")
+    row = GatewayRequest.objects.get()
+    assert (row.state, row.status) == (State.SETTLED if state in ("sent", "unknown") else State.REFUSED, 503)
+    assert (in_flight(access), spent(access)) == (0, 0)
+
+
 def test_a_reservation_shrinks_to_what_its_requests_may_need() -> None:
     access = an_access("1")
     send(access, "0.6")

@@ -50,15 +50,19 @@ Reply = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 @dataclass
 class Provider:
-    """`script`: the answers, in this order; the last one again and again. Each is bytes of a stream, a response, or a function that writes one."""
+    """`script`: the answers, in this order; the last one again and again. Each is bytes of a stream, a response, or a function that writes one.
+    `refuses`: answers all by itself."""
 
     script: list[bytes | web.Response | Reply] = field(default_factory=lambda: [ANSWER])
     seen: list[web.Request] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    refuses: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
         self.seen.append(request)
+        if self.refuses is not None:
+            return await self.refuses(request)
         part = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(part, web.Response):
             return web.Response(status=part.status, headers=part.headers, body=part.body)

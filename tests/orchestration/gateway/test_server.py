@@ -1,6 +1,7 @@
 """One request through the gateway: its money, its key, its bytes, its books."""
 
 import asyncio
+import json
 
 import pytest
 from aiohttp import ClientConnectionError, ClientPayloadError, web
@@ -9,12 +10,14 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
+from orchestration.gateway import forwarding, server
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.gateway.stage import (
     ANSWER,
     COST,
     KEY,
+    STOPS,
     Provider,
     Stage,
     an_access,
@@ -267,7 +270,7 @@ def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
     access = an_access()
 
     async def steps(stage: Stage) -> None:
-        await asyncio.to_thread(_lead_nowhere)
+        await asyncio.to_thread(_lead_to, "http://127.0.0.1:9")
         status, body = await stage.ask(token(access))
         assert status == 502
         assert b"could not be reached" in body
@@ -276,10 +279,92 @@ def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
     assert rows() == [("settled", 0)]
 
 
-def _lead_nowhere() -> None:
+def _lead_to(address: str) -> None:
     access = GatewayAccess.objects.get()
-    access.upstreams["anthropic"]["base_url"] = "http://127.0.0.1:9"
+    access.upstreams["anthropic"]["base_url"] = address
     access.save()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://no-such-host.invalid", "https://127.0.0.1:9", "ftp://127.0.0.1", "nowhere", f"http://{'x' * 70}.org", "http://["],
+)
+def test_an_address_that_leads_nowhere_costs_nothing(address: str) -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        await asyncio.to_thread(_lead_to, address)
+        status, body = await stage.ask(token(access))
+        assert (status, json.loads(body)["type"]) == (502, "error")
+
+    play(steps)
+    assert rows() == [("settled", 0)]
+
+
+def test_an_error_that_breaks_off_is_passed_on_as_far_as_it_came() -> None:
+    access = an_access()
+
+    async def breaks(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=500)
+        await response.prepare(request)
+        for piece in (b'{"type": ', b'"err'):
+            await response.write(piece)
+            await asyncio.sleep(0.05)
+        assert request.transport
+        request.transport.abort()
+        return response
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (500, b'{"type": "err')
+
+    play(steps, Provider([], refuses=breaks))
+    assert rows() == [("settled", 0)]
+
+
+def test_a_success_without_the_usual_status_stays_unknown() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access)))[0] == 202
+
+    play(steps, Provider([web.Response(status=202)]))
+    assert rows()[0][0] == "unknown"
+
+
+def test_a_client_that_takes_no_bytes_is_left_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "UNREAD_S", 0.3)
+    access = an_access()
+    words = sse(text_of("x" * 2**16))
+
+    async def much(request: web.Request, response: web.StreamResponse) -> None:
+        await response.write(sse(begins()))
+        for _ in range(400):
+            await response.write(words)
+        await response.write(sse(counts(10), STOPS))
+
+    async def steps(stage: Stage) -> None:
+        async with stage.posting(token(access)):
+            while await asyncio.to_thread(lambda: rows()[0][0]) == "sent":
+                await asyncio.sleep(0.05)
+
+    play(steps, Provider([much]))
+    assert GatewayRequest.objects.get().state != "sent"
+
+
+def test_a_failure_of_the_gateway_before_it_sends_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = an_access()
+
+    def fails(*_: object) -> bytes:
+        raise RuntimeError
+
+    monkeypatch.setattr(server.Exchange, "_edited", fails)
+
+    async def steps(stage: Stage) -> None:
+        status, body = await stage.ask(token(access))
+        assert (status, json.loads(body)["error"]["type"]) == (500, "api_error")
+
+    play(steps)
+    assert rows() == [("settled", 0)]
 
 
 def test_what_has_no_sure_bound_passes_where_the_workspace_allows_it() -> None:
