@@ -132,21 +132,24 @@ def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, rea
             free(request_id, reason=reason, status=status)
 
 
-def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> None:
-    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited."""
+def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> bool:
+    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited. False: it
+    waits no more."""
     ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
     if waiting is None:
         _insert(access, gateway, State.REFUSED, _values(item), "", **ended)
-    else:
-        rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
-        rows.update(state=State.REFUSED, **_values(item), **ended)
+        return True
+    rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
+    return rows.update(state=State.REFUSED, **_values(item), **ended) == 1
 
 
 def free(request_id: int, *, reason: str, status: int | None = None) -> None:
     """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
     rows = GatewayRequest.objects.filter(pk=request_id, state=State.SENT)
     if not rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now()):
-        settle(request_id, Counted(0, Tokens(""), "", status=status))  # meanwhile another gateway took it for lost, or its session ended
+        settle(
+            request_id, Counted(0, Tokens(""), "", status=status)
+        )  # meanwhile another gateway took it for lost, or its session ended
 
 
 def settle(request_id: int, counted: Counted) -> bool:

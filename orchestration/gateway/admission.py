@@ -24,6 +24,7 @@ from orchestration.sessions import preemption, reservations
 from workspaces.values import ids
 
 POLL_S = 0.5
+TAKEN_OVER = "another gateway took this process for lost"
 Order = tuple[int, bool, int, int]
 
 
@@ -147,8 +148,9 @@ async def _last(
             break
         if await database.run(partial(_try, access, lowered, gateway, row)):
             return row, lowered
-    reason = "there is no money for it"
-    await database.run(lambda: requests.refuse(access, item, gateway=gateway, reason=reason, status=402, waiting=row))
+    refuse = partial(requests.refuse, access, item, gateway=gateway, reason="there is no money for it", status=402, waiting=row)
+    if not await database.run(refuse):
+        raise database.Away(TAKEN_OVER)
     raise Unpaid
 
 
@@ -166,7 +168,7 @@ def _try(access: GatewayAccess, item: Bounded, gateway: str, row: int, *, may_gr
                 requests.refuse(access, item, gateway=gateway, reason=reason, status=401, waiting=row)
                 raise Unpaid(ended=True) from None
             if refusal.by == requests.LOST:
-                raise database.Away("another gateway ended the request") from None
+                raise database.Away(TAKEN_OVER) from None
             if refusal.by == requests.ACCESS:
                 return False
     return False

@@ -12,7 +12,7 @@ from django.db import InterfaceError, InternalError, OperationalError, close_old
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-RETRY_S = 0.25
+RETRY_S, PATIENCE_S = 0.25, 30.0
 _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="database")
 
 
@@ -34,9 +34,9 @@ def wait_briefly() -> None:
         given["OPTIONS"]["timeout"] = BUSY_S
 
 
-async def run(action: Callable[[], T], *, patience_s: float = 30.0) -> T:
+async def run(action: Callable[[], T], *, patience_s: float | None = None) -> T:
     """The result of an action that may be repeated. Raises Away where the database is away for longer than that: the action may still be done then."""
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     while True:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), RETRY_S)):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -161,9 +161,10 @@ async def _write(response: web.StreamResponse, event: dict[str, Any]) -> None:
 
 
 class Gateway:
-    """A real process behind a socket of ours, so that its address stays while it is killed."""
+    """A real process behind a socket of ours, so that its address stays while it is killed. `extra`: variables of its environment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **extra: str) -> None:
+        self._extra = extra
         self._log = open(folder / "gateway.log", "ab")  # noqa: SIM115  (as long as the process)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -180,6 +181,7 @@ class Gateway:
                 "MUSTER_LEASE_S": "1",
                 "MUSTER_LEASE_GRACE_S": "1",
                 "MUSTER_SECRET_KEY": settings.SECRET_KEY,
+                **self._extra,
             },
             pass_fds=(number,),
             stdout=self._log,
@@ -187,12 +189,32 @@ class Gateway:
             preexec_fn=partial(die_with_parent, signal.SIGKILL, os.getpid()),
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Ask it to end. Its socket is its own from now on."""
+        self._listener.close()
+        self._process.terminate()
+
+    def status(self) -> int:
+        """Of its exit."""
+        return self._process.wait(60)
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
         self._process = self._start()
 
     def close(self) -> None:
+        self.thaw()
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
@@ -206,7 +228,8 @@ def _database() -> dict[str, str]:
     """The database of this test, for another process."""
     given = connection.settings_dict
     if connection.vendor == "sqlite":
-        return {"DATABASE_URL": f"sqlite:///{given['NAME']}", "MUSTER_DATA_DIR": str(settings.DATA_DIR)}
+        options = urlencode({name: given["OPTIONS"][name] for name in ("timeout", "transaction_mode", "init_command")})
+        return {"DATABASE_URL": f"sqlite:///{given['NAME']}?{options}", "MUSTER_DATA_DIR": str(settings.DATA_DIR)}
     server = urlsplit(os.environ["DATABASE_URL"])
     return {"DATABASE_URL": server._replace(path=f"/{given['NAME']}").geturl(), "MUSTER_DATA_DIR": str(settings.DATA_DIR)}
 

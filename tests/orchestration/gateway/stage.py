@@ -124,13 +124,13 @@ async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -
     app.router.add_route("*", "/{path:.*}", provider.answer)
     upstreams = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     gateways = server.runner("gate_1", drain_s=1)
-    async with _serving(upstreams) as upstream, _serving(gateways) as gateway, aiohttp.ClientSession() as client:
-        await asyncio.to_thread(_lead_to, upstream)
+    async with serving(upstreams) as upstream, serving(gateways) as gateway, aiohttp.ClientSession() as client:
+        await asyncio.to_thread(lead_to, upstream)
         await steps(Stage(provider, gateway, client))
 
 
 @asynccontextmanager
-async def _serving(runner: web.AppRunner) -> AsyncIterator[str]:
+async def serving(runner: web.AppRunner) -> AsyncIterator[str]:
     """An application, served as the process does it: a client that leaves cancels nothing."""
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -141,7 +141,8 @@ async def _serving(runner: web.AppRunner) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def _lead_to(url: str) -> None:
+def lead_to(url: str) -> None:
+    """Have every access lead to this provider."""
     for access in GatewayAccess.objects.all():
         for upstream in access.upstreams.values():
             upstream["base_url"] = url

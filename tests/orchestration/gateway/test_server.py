@@ -2,21 +2,24 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from aiohttp import ClientConnectionError, ClientPayloadError, web
+from django.db import OperationalError
 from yarl import URL
 
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from orchestration.gateway import forwarding, server
+from orchestration.gateway import database, forwarding, server
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.gateway.stage import (
     ANSWER,
     COST,
     KEY,
+    MODEL,
     STOPS,
     Provider,
     Stage,
@@ -279,10 +282,15 @@ def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
     assert rows() == [("settled", 0)]
 
 
-def _lead_to(address: str) -> None:
+def _lead_to(address: str, api: str = "anthropic") -> None:
     access = GatewayAccess.objects.get()
-    access.upstreams["anthropic"]["base_url"] = address
+    access.upstreams[api]["base_url"] = address
     access.save()
+
+
+def _with_tls() -> None:
+    address = GatewayAccess.objects.get().upstreams["anthropic"]["base_url"]
+    _lead_to(address.replace("http:", "https:"))
 
 
 @pytest.mark.parametrize(
@@ -299,6 +307,112 @@ def test_an_address_that_leads_nowhere_costs_nothing(address: str) -> None:
 
     play(steps)
     assert rows() == [("settled", 0)]
+
+
+SHAPES = {
+    "/v1/messages": ("anthropic", lambda body: (body["type"], body["error"]["type"]), ("error", "api_error")),
+    "/v1/responses": ("openai_responses", lambda body: body["error"]["code"], "api_error"),
+    "/v1/chat/completions": ("openai_chat", lambda body: body["error"]["code"], "api_error"),
+    "/v1beta/models/gemini-2.5-flash:generateContent": ("gemini", lambda body: body["error"]["code"], 502),
+}
+BODIES = {
+    "/v1/messages": {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]},
+    "/v1/responses": {"model": "gpt-5", "input": "Hi", "max_output_tokens": 100, "store": False},
+    "/v1/chat/completions": {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 100},
+    "/v1beta/models/gemini-2.5-flash:generateContent": {
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+        "generationConfig": {"maxOutputTokens": 100},
+    },
+}
+
+
+@pytest.mark.parametrize("path", SHAPES)
+@pytest.mark.parametrize("is_reached", [False, True])
+def test_a_provider_that_is_away_is_an_error_in_the_shape_of_its_api(path: str, is_reached: bool) -> None:
+    api, look, expected = SHAPES[path]
+    access = an_access()
+    access.upstreams = {api: access.upstreams["anthropic"]}
+    access.save()
+
+    async def resets(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    async def steps(stage: Stage) -> None:
+        if not is_reached:
+            await asyncio.to_thread(_lead_to, "http://127.0.0.1:9", api)
+        headers = {"Authorization": f"Bearer {token(access)}"}
+        async with stage.client.post(f"{stage.url}{path}", json=BODIES[path], headers=headers) as answer:
+            assert answer.status == 502
+            assert look(json.loads(await answer.read())) == expected
+
+    play(steps, Provider(refuses=resets))
+    assert [state for state, _ in rows()] == ["unknown" if is_reached else "settled"]
+
+
+def test_a_provider_without_tls_where_it_is_expected_costs_nothing() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        await asyncio.to_thread(_with_tls)
+        assert (await stage.ask(token(access)))[0] == 502
+
+    play(steps)
+    assert rows() == [("settled", 0)]
+
+
+@pytest.mark.parametrize("begins_to_answer", [False, True])
+def test_a_provider_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch, begins_to_answer: bool) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", 0.3)
+    access, has_ended = an_access(), asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if begins_to_answer:
+            await response.prepare(request)
+            await response.write(sse(begins()))
+        await has_ended.wait()
+        return response
+
+    async def steps(stage: Stage) -> None:
+        if begins_to_answer:
+            with pytest.raises((ClientPayloadError, ClientConnectionError)):
+                await stage.ask(token(access))
+        else:
+            assert (await stage.ask(token(access)))[0] == 502
+        has_ended.set()
+
+    play(steps, Provider(refuses=silent))
+    assert rows()[0][0] == "unknown"
+
+
+def test_a_database_that_stays_away_is_an_error_that_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE_S", 0.5)
+    access, provider = an_access(), Provider()
+    is_away, once = asyncio.Event(), database._once
+
+    def fails(action: Callable[[], object]) -> object:
+        result = once(action)
+        if is_away.is_set():
+            raise OperationalError("the acknowledgement is lost")
+        return result
+
+    monkeypatch.setattr(database, "_once", fails)
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access)))[0] == 200
+        is_away.set()
+        status, body = await stage.ask(token(access))
+        assert (status, json.loads(body)["error"]["type"]) == (503, "overloaded_error")
+        is_away.clear()
+        while await asyncio.to_thread(lambda: len([row for row in rows() if row[0] == "sent"])):
+            await asyncio.sleep(0.05)
+
+    play(steps, provider)
+    assert rows() == [("settled", COST), ("settled", 0)]
+    assert len(provider.bodies) == 1
+    assert Hold.objects.get().in_flight == 0
 
 
 def test_an_error_that_breaks_off_is_passed_on_as_far_as_it_came() -> None:
