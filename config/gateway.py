@@ -29,7 +29,7 @@ PORT = 8767
 STREAMS_S = 900.0
 """So long a stream that began before the end may last."""
 LAST_S = 10.0
-"""For the books, where the database is away at the end."""
+"""For the books of what was cut off, and while the database is away."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +64,8 @@ async def _serve(listener: socket.socket) -> None:
         asyncio.get_running_loop().add_signal_handler(sig, ending.set)
     await ending.wait()
     await runner.cleanup()
-    await database.finish(LAST_S)
+    if at_work := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(at_work, timeout=LAST_S)
     await asyncio.to_thread(lease.end)
 
 

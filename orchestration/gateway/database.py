@@ -56,12 +56,6 @@ def later(action: Callable[[], object]) -> None:
     task.add_done_callback(_later.discard)
 
 
-async def finish(seconds: float) -> None:
-    """What was left for later is done before the process ends, if the database is back in time."""
-    if _later:
-        await asyncio.wait(_later, timeout=seconds)
-
-
 def _once(action: Callable[[], T]) -> T:
     try:
         return action()

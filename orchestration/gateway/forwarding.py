@@ -27,11 +27,11 @@ log = structlog.get_logger(__name__)
 CLIENT = web.AppKey("client", aiohttp.ClientSession)
 COUNT_TIMEOUT = aiohttp.ClientTimeout(total=10)
 READ_ON_S = 5.0
-"""So long a provider's answer is read on after its client has left: it may still say what it cost."""
+"""So long a provider's answer is read on after its client has left, since it may still say what it cost, and after its last event."""
 SETTLE_S = 60.0
 UNREAD_S = 300.0
 """A client that takes no bytes for so long has left: its host may be gone, which no connection tells."""
-ERROR_S, MAX_ERROR = 30.0, 2**20
+ERROR_S, MAX_ERROR, MAX_AFTER = 30.0, 2**20, 2**22
 NOT_REACHED = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -107,7 +107,7 @@ class Outgoing:
     credential: str
 
 
-async def free(request: web.Request, upstream: Upstream, body: bytes) -> web.StreamResponse:
+async def free(request: web.Request, protocol: ProviderProtocol, upstream: Upstream, body: bytes) -> web.StreamResponse:
     """Pass on a request that costs nothing."""
     client = request.app[CLIENT]
     try:
@@ -120,7 +120,7 @@ async def free(request: web.Request, upstream: Upstream, body: bytes) -> web.Str
         ) as answer:
             return web.Response(status=answer.status, headers=_returned(answer), body=await answer.read())
     except (aiohttp.ClientError, TimeoutError) as problem:
-        return web.json_response({"error": {"type": "api_error", "message": _unreachable(upstream, problem)}}, status=502)
+        return answers.error(protocol, 502, "api_error", _unreachable(upstream, problem))
 
 
 async def count_input(request: web.Request, upstream: Upstream, path: str, body: bytes) -> int | None:
@@ -215,13 +215,16 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
     passing = Passing(request, response, meter)
     is_complete, first_byte_at = False, None
     try:
-        async for chunk in answer.content.iter_any():
-            first_byte_at = first_byte_at or datetime.now(UTC)
-            meter.feed(chunk)
-            if not await passing.give(chunk):
-                break
-        else:
-            is_complete = True
+        async with asyncio.timeout(None) as limit:
+            async for chunk in answer.content.iter_any():
+                first_byte_at = first_byte_at or datetime.now(UTC)
+                meter.feed(chunk)
+                if not await passing.give(chunk):
+                    break
+                if passing.is_over and limit.when() is None:
+                    limit.reschedule(asyncio.get_running_loop().time() + READ_ON_S)
+            else:
+                is_complete = True
     except (aiohttp.ClientError, TimeoutError, OSError) as problem:
         log.warning("gateway.answer_cut", request=outgoing.row, error=str(problem))
     except BaseException:
@@ -229,7 +232,7 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
         raise
     reading = meter.end(complete=is_complete)
     await _settle(outgoing, reading, answer.status, first_byte_at)
-    if not is_complete and not passing.is_gone:
+    if not (is_complete or passing.is_over or passing.is_gone):
         transport = request.transport
         if transport is not None:
             transport.abort()  # the client sees what Muster saw: an answer that was cut off
@@ -248,13 +251,18 @@ class Passing:
         self.is_gone = False
         self._gone_at = 0.0
 
+    @property
+    def is_over(self) -> bool:
+        """The final count has come: however the connection ends, the answer is whole."""
+        return bool(self._kept)
+
     async def give(self, chunk: bytes) -> bool:
         """False: the client has left, and the provider had its time to say what the answer costs."""
         if self.is_gone:
             return time.monotonic() - self._gone_at < READ_ON_S
         if self._meter.is_over:
             self._kept += chunk
-            return True
+            return len(self._kept) < MAX_AFTER
         await self._write(self._kept + chunk if self._kept else chunk)
         self._kept = b""
         return True

@@ -2,7 +2,7 @@
 twice, and no request is left without an end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -65,7 +65,10 @@ class Held:
 
 @asynccontextmanager
 async def stages(
-    folder: Path, answer: bytes | Callable[[web.Request, web.StreamResponse], Awaitable[None]], count: int = 1, **extra: str
+    folder: Path,
+    answer: bytes | Callable[[web.Request, web.StreamResponse], Awaitable[None]],
+    count: int = 1,
+    extra: Mapping[str, str] = {},
 ) -> AsyncIterator[tuple[list[Stage], list[Gateway]]]:
     """So many gateways on one database, and a stage for each. Every access leads to the same provider."""
     provider = Provider([answer])
@@ -156,12 +159,12 @@ def test_a_gateway_that_was_frozen_books_once_what_another_one_took_for_lost(tmp
             held.may_go_on.set()
             held.may_end.set()
             assert (await other.ask(token(access)))[0] == (401 if has_ended else 200)
-            gone = await asyncio.to_thread(lambda: Worker.objects.order_by("seen_at").first())
-            await asyncio.to_thread(lambda: Worker.objects.filter(pk=gone.pk).delete())
+            gone = await asyncio.to_thread(lambda: Worker.objects.earliest("seen_at").pk)
+            await asyncio.to_thread(lambda: Worker.objects.filter(pk=gone).delete())
             frozen.thaw()
             assert await asked == (200, ANSWER)
             await until(states, lambda now: now[0] == "settled")
-            await until(lambda: Worker.objects.filter(pk=gone.pk).exists(), bool)
+            await until(lambda: Worker.objects.filter(pk=gone).exists(), bool)
 
     asyncio.run(steps())
     served = 1 if has_ended else 2
@@ -218,10 +221,10 @@ async def _is_alive(stage: Stage) -> None:
 @asynccontextmanager
 async def _with_database(folder: Path, held: Held) -> AsyncIterator[tuple[Stage, Passage | None]]:
     async with AsyncExitStack() as stack:
-        passage, extra = None, {}
+        passage, extra = None, dict[str, str]()
         if connection.vendor == "postgresql":
             passage, extra = await stack.enter_async_context(unreachable.passage())
-        [stage], _ = await stack.enter_async_context(stages(folder, held, **extra))
+        [stage], _ = await stack.enter_async_context(stages(folder, held, extra=extra))
         yield stage, passage
 
 
@@ -313,7 +316,7 @@ def test_a_gateway_that_is_ended_finishes_its_streams_and_takes_no_more(tmp_path
 
     async def steps() -> None:
         held = Held()
-        async with stages(tmp_path, held, MUSTER_DRAIN_S="60") as ([stage], [gateway]):
+        async with stages(tmp_path, held, extra={"MUSTER_DRAIN_S": "60"}) as ([stage], [gateway]):
             asked = asyncio.create_task(stage.ask(token(access)))
             await until(states, lambda now: now == ["sent"] and held.begun == 1)
             gateway.end()
@@ -329,3 +332,21 @@ def test_a_gateway_that_is_ended_finishes_its_streams_and_takes_no_more(tmp_path
     asyncio.run(steps())
     assert rows() == [("settled", COST)]
     assert not Worker.objects.exists()
+
+
+def test_a_stream_that_outlasts_the_end_of_its_gateway_is_cut_off_and_booked(tmp_path: Path) -> None:
+    access = an_access("1")
+
+    async def steps() -> None:
+        held = Held()
+        async with stages(tmp_path, held, extra={"MUSTER_DRAIN_S": "1"}) as ([stage], [gateway]):
+            asked = asyncio.create_task(outcome(stage.ask(token(access))))
+            await until(states, lambda now: now == ["sent"] and held.begun == 1)
+            gateway.end()
+            assert await asked == "broken"
+            assert await asyncio.to_thread(gateway.status) == 0
+            held.may_go_on.set()
+
+    asyncio.run(steps())
+    row = GatewayRequest.objects.get()
+    assert (row.state, Hold.objects.get().in_flight) == ("unknown", row.bound - row.amount)

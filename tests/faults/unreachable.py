@@ -82,13 +82,13 @@ class Link:
 @asynccontextmanager
 async def passage() -> AsyncIterator[tuple[Passage, dict[str, str]]]:
     """The passage, and the variables that lead a process through it."""
-    way = Passage()
-    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    crossing = Passage()
+    server = await asyncio.start_server(crossing.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield way, {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{connection.settings_dict['NAME']}"}
+        yield crossing, {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{connection.settings_dict['NAME']}"}
     finally:
-        await way.become("refuses")
+        await crossing.become("refuses")
         server.close()
 
 

@@ -1,8 +1,10 @@
 """One request through the gateway: its money, its key, its bytes, its books."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiohttp import ClientConnectionError, ClientPayloadError, web
@@ -12,7 +14,7 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from orchestration.gateway import database, forwarding, server
+from orchestration.gateway import accesses, database, forwarding, server
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.gateway.stage import (
@@ -309,7 +311,7 @@ def test_an_address_that_leads_nowhere_costs_nothing(address: str) -> None:
     assert rows() == [("settled", 0)]
 
 
-SHAPES = {
+SHAPES: dict[str, tuple[str, Callable[[Any], object], object]] = {
     "/v1/messages": ("anthropic", lambda body: (body["type"], body["error"]["type"]), ("error", "api_error")),
     "/v1/responses": ("openai_responses", lambda body: body["error"]["code"], "api_error"),
     "/v1/chat/completions": ("openai_chat", lambda body: body["error"]["code"], "api_error"),
@@ -385,6 +387,37 @@ def test_a_provider_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatc
 
     play(steps, Provider(refuses=silent))
     assert rows()[0][0] == "unknown"
+
+
+@pytest.mark.parametrize("how", ["stays open", "breaks off"])
+def test_an_answer_whose_last_event_came_is_whole_however_its_connection_ends(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(forwarding, "READ_ON_S", 0.2)
+    access, has_ended = an_access(), asyncio.Event()
+
+    async def ends(request: web.Request, response: web.StreamResponse) -> None:
+        await response.write(ANSWER)
+        if how == "stays open":
+            await has_ended.wait()
+        elif request.transport is not None:
+            request.transport.abort()
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (200, ANSWER)
+        has_ended.set()
+
+    play(steps, Provider([ends]))
+    assert rows() == [("settled", COST)]
+
+
+def test_an_answer_that_is_compressed_without_being_asked_for_is_passed_on_and_read() -> None:
+    access = an_access()
+    headers = {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (200, ANSWER)  # its client decodes it
+
+    play(steps, Provider([web.Response(body=gzip.compress(ANSWER), headers=headers)]))
+    assert rows() == [("settled", COST)]
 
 
 def test_a_database_that_stays_away_is_an_error_that_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -479,6 +512,22 @@ def test_a_failure_of_the_gateway_before_it_sends_costs_nothing(monkeypatch: pyt
 
     play(steps)
     assert rows() == [("settled", 0)]
+
+
+def test_a_probe_for_what_is_free_passes_and_is_not_booked() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        for method, path in (("HEAD", "/v1/messages"), ("GET", "/v1/models")):
+            async with stage.client.request(method, f"{stage.url}{path}", headers={"x-api-key": token(access)}) as answer:
+                assert answer.status == 200
+        await asyncio.to_thread(_lead_to, "http://127.0.0.1:9")
+        accesses._kept.clear()
+        async with stage.client.get(f"{stage.url}/v1/models", headers={"x-api-key": token(access)}) as answer:
+            assert (answer.status, json.loads(await answer.read())["type"]) == (502, "error")
+
+    play(steps, Provider([web.Response(body=b"{}")]))
+    assert rows() == []
 
 
 def test_what_has_no_sure_bound_passes_where_the_workspace_allows_it() -> None:
