@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 
 import django
 
@@ -26,6 +27,7 @@ from orchestration.gateway.process import Lease  # noqa: E402
 from orchestration.sessions import connections  # noqa: E402
 
 PORT = 8767
+MOST_FILES = 65_536
 STREAMS_S = 900.0
 """So long a stream that began before the end may last."""
 LAST_S = 10.0
@@ -44,13 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env.warn_of_unknown()
     if args.fd is None:
         prepared.wait()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two for each stream; the usual 1,024 are soon used up
+    _allow_connections()
     connections.share(16)
     database.wait_briefly()
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     asyncio.run(_serve(listener))
     return 0
+
+
+def _allow_connections() -> None:
+    """Two for each stream: the usual 1,024 files are soon used up."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= now < MOST_FILES:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES if most < 0 else min(most, MOST_FILES), most))
 
 
 async def _serve(listener: socket.socket) -> None:

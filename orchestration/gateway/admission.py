@@ -88,8 +88,8 @@ async def admit(
                 raise Unpaid(ended=True) from None
         item = await tighten()
         return await _wait(access, item, gateway, key, patience_s, lower, is_wanted)
-    except database.Away:
-        reason = "the database was away"
+    except (database.Away, asyncio.CancelledError):
+        reason = "its gateway ended, or the database was away"
         database.later(partial(requests.give_up, access, item, gateway=gateway, key=key, reason=reason, status=503))
         raise
 

@@ -1,13 +1,16 @@
 """On whose money a request goes where its reservation does not cover it."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
 from budget.amounts import usd
+from budget.ledger.requests import Bounded
 from budget.models import Account, GatewayRequest, Hold
-from orchestration.gateway import admission
+from orchestration.gateway import admission, database
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, rows, token
 
@@ -91,3 +94,38 @@ def test_a_client_that_leaves_while_it_waits_is_not_sent() -> None:
 
     play(steps, Provider([slow]))
     assert GatewayRequest.objects.get(state="refused").reason == "its client has left"
+
+
+def test_a_request_that_is_cut_off_while_its_row_is_written_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    access, once = an_access(), database._once
+    is_written, may_go_on = threading.Event(), threading.Event()
+
+    def slow(action: Callable[[], object]) -> object:
+        result = once(action)
+        is_written.set()
+        may_go_on.wait(30)
+        return result
+
+    monkeypatch.setattr(database, "_once", slow)
+
+    async def never() -> Bounded:
+        raise AssertionError
+
+    async def steps(_: Stage) -> None:
+        item = Bounded("anthropic", "claude-sonnet-4-5", 1_000)
+        asked = asyncio.create_task(
+            admission.admit(
+                access, item, gateway="gate_1", patience_s=1, tighten=never, lower=lambda _: item, is_wanted=lambda: True
+            )
+        )
+        await asyncio.to_thread(is_written.wait, 30)
+        assert asked.cancel()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        while await asyncio.to_thread(rows) == [("sent", 0)]:
+            await asyncio.sleep(0.02)
+
+    play(steps)
+    assert rows() == [("settled", 0)]
+    assert Hold.objects.get().in_flight == 0
