@@ -200,7 +200,7 @@ def test_two_gateways_keep_one_reservation_to_the_last_micro_dollar(tmp_path: Pa
     access = an_access("0.02")
 
     async def steps() -> None:
-        async with stages(tmp_path, ANSWER, count=2) as (both, _):
+        async with stages(tmp_path, ANSWER, count=2, extra={"MUSTER_LEASE_S": "30"}) as (both, _):
             asked = [both[n % 2].ask(token(access), max_tokens=200 + n) for n in range(60)]
             answers = await asyncio.gather(*asked)
             assert {status for status, _ in answers} == {200, 402}
