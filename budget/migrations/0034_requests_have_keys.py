@@ -5,7 +5,7 @@ from workspaces.triggers import keeping_triggers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("budget", "0032_gateway"),
+        ("budget", "0033_access_origin"),
     ]
 
     operations = keeping_triggers(
