@@ -20,7 +20,7 @@ from aiohttp import web  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from config import prepared  # noqa: E402
-from orchestration.gateway import server  # noqa: E402
+from orchestration.gateway import database, server  # noqa: E402
 from orchestration.gateway.process import Lease  # noqa: E402
 from orchestration.sessions import connections  # noqa: E402
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env.warn_of_unknown()
     if args.fd is None:
         prepared.wait()
-    connections.share(16)
+    connections.share(database.THREADS, idle_s=60)
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     asyncio.run(_serve(listener))
     return 0

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Sum
@@ -65,37 +66,53 @@ def money_came_back(project_id: str) -> None:
         waiters.changed.set()
 
 
+class Place(Protocol):
+    """The place of a request among those that its provider is sent (`pacing`)."""
+
+    def take(self, *, by_force: bool = False) -> bool:
+        """False: the provider takes no more now."""
+
+    def give_back(self) -> None:
+        """It is not sent now."""
+
+
 async def admit(
     access: GatewayAccess,
     item: Bounded,
+    place: Place,
     *,
     gateway: str,
+    waiting: int | None,
     patience_s: float,
     tighten: Callable[[], Awaitable[Bounded]],
     lower: Callable[[int], Bounded],
     is_wanted: Callable[[], bool],
 ) -> tuple[int, Bounded]:
-    """Reserve a request's bound. Returns its id, and what was reserved. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
+    """Reserve a request's bound, which has a place among those that its provider is sent. Returns its id, and what was reserved. `waiting`: its row, where it
+    waited for that. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
     the lowest one that makes sense, which costs more. `is_wanted`: False once its client is gone. Raises Unpaid, and asyncio.CancelledError where nobody waits any more."""
-    send = partial(requests.send, access, gateway=gateway)
+    send = partial(requests.send, access, gateway=gateway, waiting=waiting)
     try:
         return await database.run(lambda: send(item)), item
     except NotCovered as refusal:
         if refusal.by == requests.ENDED:
             raise Unpaid(ended=True) from None
+    place.give_back()
     item = await tighten()
-    return await _wait(access, item, gateway, patience_s, lower, is_wanted)
+    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason=requests.FOR_MONEY, row=waiting))
+    return await _wait(access, item, place, row, gateway, patience_s, lower, is_wanted)
 
 
 async def _wait(
     access: GatewayAccess,
     item: Bounded,
+    place: Place,
+    row: int,
     gateway: str,
     patience_s: float,
     lower: Callable[[int], Bounded],
     is_wanted: Callable[[], bool],
 ) -> tuple[int, Bounded]:
-    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason="it waits for money"))
     number, project = next(_numbers), access.hold.project_id
     waiters = _waiting.setdefault(project, Waiters({}, asyncio.Event()))
     waiters.orders[number] = await database.run(lambda: _order(access, row))
@@ -109,10 +126,13 @@ async def _wait(
                 raise asyncio.CancelledError
             waiters.changed.clear()
             is_first = waiters.is_first(number)
-            if await database.run(partial(_try, access, item, gateway, row, may_grow=is_first)):
-                return row, item
+            if place.take():
+                if await database.run(partial(_try, access, item, gateway, row, may_grow=is_first)):
+                    return row, item
+                place.give_back()
             purse = await database.run(lambda: _purse(access))
             if purse.later < item.bound or time.monotonic() > until:
+                place.take(by_force=True)
                 return await _last(access, item, gateway, row, lower)
             if is_first and not has_asked:
                 has_asked = True
