@@ -7,25 +7,18 @@ Blocks with and without the gateway alternate. One run on a quiet machine.
 import argparse
 import asyncio
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
 import psutil
 
+from bench.gateway import stage
+from bench.gateway.stage import MODEL
 from bench.working.measuring import p50_p99
-from tests.plugins import throwaway
 
-MODEL = "claude-sonnet-4-5"
-ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = 3
 JOBS, REQUESTS_OF_A_JOB, AT_ONCE = 10, 4, 4
 """The job that comparisons of gateways use: ten tasks of four requests each."""
@@ -37,9 +30,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20, help="of each block")
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     chosen = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, _servers(Path(folder), chosen.database), _provider() as provider:
-        tokens = _prepare(provider, chosen.streams)
-        with _gateway(Path(folder)) as (gateway, process):
+    with tempfile.TemporaryDirectory() as folder, stage.servers(Path(folder), chosen.database), stage.provider() as provider:
+        tokens = stage.prepare(provider, chosen.streams)
+        with stage.gateway(Path(folder)) as (gateway, process):
             asyncio.run(_measure(provider, gateway, tokens, process, chosen.seconds))
         _check()
     return 0
@@ -138,39 +131,6 @@ async def _flood(client: aiohttp.ClientSession, gateway: str, tokens: list[str],
     )
 
 
-def _prepare(provider: str, streams: int) -> list[str]:
-    from bench.backlogs import a_workspace, fill
-    from budget.amounts import usd
-    from budget.ledger import requests
-    from budget.models import Account, Category, Hold
-    from orchestration.configuration import secrets
-    from orchestration.gateway import tokens
-    from tests.factories import ANA
-
-    shop = a_workspace()
-    fill(shop, streams)
-    secrets.put(shop.pk, "ANTHROPIC_API_KEY", "sk-bench", by=ANA)
-    upstream = {
-        "base_url": provider,
-        "key": {"variable": "ANTHROPIC_API_KEY", "secret": "ANTHROPIC_API_KEY"},
-        "credential": "team",
-    }
-    Account.objects.filter(project_id=shop.pk).update(budget=usd("1000"))
-    made = []
-    for n, account in enumerate(Account.objects.filter(project_id=shop.pk)[:streams]):
-        hold = Hold.objects.create(project_id=shop.pk, account=account, session_ref=f"bench{n}", amount=usd("40"))
-        access = requests.open_access(
-            hold,
-            role="implement",
-            category=Category.ENTRY,
-            upstreams={"anthropic": upstream},
-            round_number=1,
-            agent="claude_code",
-        )
-        made.append(tokens.token_of(access.pk))
-    return made
-
-
 def _check() -> None:
     from django.db.models import Sum
 
@@ -180,47 +140,3 @@ def _check() -> None:
     booked = LedgerEntry.objects.aggregate(sum=Sum("amount"))["sum"]
     assert rows == booked, f"requests {rows}, ledger {booked}"
     assert not GatewayRequest.objects.exclude(state="settled").exists(), "not every request is settled"
-
-
-@contextmanager
-def _servers(folder: Path, database: str) -> Iterator[None]:
-    """A throwaway database with durable commits, and Django on it."""
-    with throwaway.servers("valkey", "postgresql", "durable") as environ:
-        os.environ.update(environ)
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings", "MUSTER_DATA_DIR": str(folder)}
-        if database == "sqlite":
-            os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
-        import django  # only now: the settings read the addresses above
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0)
-        yield
-
-
-@contextmanager
-def _gateway(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener, open(folder / "gateway.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "config.gateway", "--fd", str(listener.fileno())],
-            cwd=ROOT,
-            pass_fds=(listener.fileno(),),
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-@contextmanager
-def _provider() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.gateway.provider"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -8,14 +8,14 @@ import os
 import subprocess
 import sys
 
-from bench.gateway import cost
+from bench.gateway import cost, limits
 
 TEST = "tests/faults/test_gateway.py::test_no_bill_passes_the_books_and_no_books_pass_the_cap"
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["cost"]:
-        return cost.main(arguments[1:])
+    if arguments[:1] in (["cost"], ["limits"]):
+        return {"cost": cost, "limits": limits}[arguments[0]].main(arguments[1:])
     parser = argparse.ArgumentParser("python -m bench gateway", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
