@@ -4,11 +4,11 @@ server that never answers. A request waits here for a third less than that at mo
 from collections.abc import Mapping
 
 MEASURED_S = {
-    "claude_code": 720.0,
+    "claude_code": 1800.0,
     "codex": 600.0,
-    "opencode": 900.0,
+    "opencode": 300.0,
     "gemini": 60.0,
-    "qwen": 120.0,
+    "qwen": 1800.0,
     "aider": 600.0,
     "mini_swe_agent": 600.0,
 }

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.gateway import pacing
+from orchestration.gateway import pacing, patience
 from orchestration.gateway.pacing import Pace, retry_after, seconds_until
 
 FIRST, SECOND = (1, False, 0, 1), (1, False, 0, 2)
@@ -257,3 +257,17 @@ def test_moments_are_read() -> None:
 def test_a_wait_that_makes_no_sense_is_not_kept() -> None:
     assert [retry_after({"retry-after": text}, 5) for text in ("3", "-1", "soon", "1e99")] == [3, 5, 5, 5]
     assert retry_after({"retry-after-ms": "1500", "retry-after": "9"}, 5) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("agent", "headers", "seconds"),
+    [
+        ("gemini", {}, 40),
+        ("", {}, 400),
+        ("", {"x-stainless-timeout": "60"}, 40),
+        ("claude_code", {"x-stainless-timeout": "1800"}, 1200),
+        ("codex", {"x-stainless-read-timeout": "soon", "x-server-timeout": "0"}, 400),
+    ],
+)
+def test_a_request_waits_a_third_less_than_its_program_would(agent: str, headers: dict[str, str], seconds: int) -> None:
+    assert patience.of(agent, headers) == seconds
