@@ -61,6 +61,7 @@ ENDPOINTS: dict[str, tuple[Endpoint, ...]] = {
         _ANTHROPIC,
     ),
 }
+ALL_ADDRESSES = frozenset(name for endpoints in ENDPOINTS.values() for each in endpoints for name in each.addresses)
 PROVIDERS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 """The key of a model, by its provider in `provider/model`, for programs with several."""
 SEVERAL = ("aider", "mini_swe_agent")

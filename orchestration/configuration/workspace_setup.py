@@ -37,6 +37,8 @@ from workspaces.schemas import property_path
 from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
+AT_FIRST: dict[str, Any] = {"sandbox": {"network": "auto"}}
+"""What a new workspace has unless its maker says otherwise. A default would change workspaces that there are."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
 
 
@@ -58,7 +60,7 @@ def create(
     Raises Invalid with the field that does not fit; then only a clone's folder is left behind.
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
-    checked = validated({}, config or {})
+    checked = validated(AT_FIRST, config or {})
     credentials.refuse_unknown(workspace.pk, checked)
     path, origin = (cloned, repo) if cloned else _repository(repo)
     try:

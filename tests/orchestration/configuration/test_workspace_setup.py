@@ -8,6 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from budget.amounts import usd
+from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
 from orchestration.models import AgentCheck, Entry, Executor, Integration
 from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
@@ -106,6 +107,29 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
     with pytest.raises(Invalid) as refused:
         workspace_setup.configure(shop, change, by=ANA)
     assert refused.value.names == (name,) and executor(shop).config == before
+
+
+@pytest.mark.parametrize(
+    ("config", "network"),
+    [
+        ({}, "auto"),
+        ({"sandbox": {"mode": "none"}}, "auto"),
+        ({"sandbox": {"network": "open"}}, "open"),
+        ({"sandbox": None}, "open"),
+    ],
+)
+def test_agents_of_a_new_workspace_are_behind_the_proxy_unless_its_maker_chose_another_network(
+    config: dict[str, Any], network: str, settings: Any, tmp_path: Path
+) -> None:
+    settings.REPO_ROOTS = [tmp_path]
+    repo = a_repository(tmp_path / "one")
+    new = workspace_setup.create("New", str(repo), total_budget=1, max_project_spend=1, config=config, by=ANA)
+    assert configuration.load(executor(new).config).sandbox.network == network
+
+
+def test_a_workspace_that_there_was_before_keeps_the_hosts_network(shop: Workspace) -> None:
+    workspace_setup.configure(shop, {"max_workers": 2}, by=ANA)
+    assert configuration.load(executor(shop).config).sandbox.network == "open"
 
 
 def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(settings: Any, tmp_path: Path) -> None:
