@@ -71,8 +71,9 @@ def open_access(
     model: str = "",
     most: int | None = None,
     ceiling: int = 0,
+    origin: str = "",
 ) -> GatewayAccess:
-    """Let one process, or a permit's owner, send requests on this reservation."""
+    """Let one process, or a permit's owner, send requests on this reservation. `origin`: empty for the address that uses it first, or ANYWHERE."""
     return GatewayAccess.objects.create(
         id=ids.access(),
         hold=hold,
@@ -85,7 +86,15 @@ def open_access(
         most=most,
         ceiling=ceiling,
         upstreams=dict(upstreams),
+        origin=origin,
     )
+
+
+def bind_access(access_id: str, origin: str) -> str:
+    """Bind an access to an address, unless it is bound. Returns the address that may use it."""
+    rows = GatewayAccess.objects.filter(pk=access_id)
+    rows.filter(origin="").update(origin=origin)
+    return rows.values_list("origin", flat=True).get()
 
 
 def end_access(access_id: str) -> None:

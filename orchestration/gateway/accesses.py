@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from budget.ledger import requests
 from budget.ledger.prices import Rates
 from budget.models import GatewayAccess, Hold
 from orchestration import configuration
@@ -65,6 +66,14 @@ async def find(access_id: str, *, now: bool = False) -> Permitted | None:
     if access is None:
         return None
     return Permitted(access, await _rules_of(access.hold.project_id))
+
+
+async def may_use(permitted: Permitted, origin: str) -> bool:
+    """True for the address that used the access first, which this one may be."""
+    access = permitted.access
+    if not access.origin:
+        access.origin = await database.run(lambda: requests.bind_access(access.pk, origin))
+    return access.origin in (origin, GatewayAccess.ANYWHERE)
 
 
 async def _rules_of(workspace_id: str) -> Rules:

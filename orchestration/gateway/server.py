@@ -112,6 +112,12 @@ async def _permitted(request: web.Request, *, costs_nothing: bool) -> Permitted:
         raise Refused(
             401, "authentication_error", "This token is not valid: it ends with the session or permit that it was made for"
         )
+    origin = tokens.origin_of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
+    if not await accesses.may_use(permitted, origin):
+        log.warning("gateway.token_elsewhere", session=permitted.access.session_ref, first=permitted.access.origin, now=origin)
+        raise Refused(
+            401, "authentication_error", "This token is for another host: it is bound to the address that used it first"
+        )
     return permitted
 
 
