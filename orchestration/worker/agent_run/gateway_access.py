@@ -81,7 +81,7 @@ def served(session: Session, agent: Agent, role: Role, money: Money) -> Served:
         most=None if role == "implement" else money.limit,
         ceiling=money.ceiling or 0 if role == "implement" else 0,
     )
-    usual = {**agent.env, **secrets.for_agents(session.workspace_id, without=ALL_KEYS)}
+    usual = {**agent.env, **secrets.for_agents(session.workspace_id, without=gateway_use.hidden)}
     url, token = settings.GATEWAY_URL, tokens.token_of(access.pk)
     own = {"use_login": False, "settings": gateway_use.settings(agent.settings, url=url, token=token)}
     limit = max(money.limit, money.ceiling or 0)
