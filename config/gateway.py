@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env.warn_of_unknown()
     if args.fd is None:
         prepared.wait()
-    _allow_connections()
-    connections.share(16)
+    connections.share(database.THREADS, idle_s=60)
     database.wait_briefly()
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     asyncio.run(_serve(listener))

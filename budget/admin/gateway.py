@@ -26,7 +26,7 @@ class GatewayAccessAdmin(ReadOnly):
     ordering = ["-opened_at", "pk"]
     fields = [
         *("id", "session_ref", "hold", "role", "category", "round", "agent", "model"),
-        *(column("most"), column("ceiling"), "upstreams", "opened_at", "ended_at"),
+        *(column("most"), column("ceiling"), "upstreams", "origin", "opened_at", "ended_at"),
     ]
 
 

@@ -4,11 +4,12 @@ Amounts are micro-USD. Triggers keep the reservation's `in_flight` (sql/requests
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
@@ -29,6 +30,8 @@ class NotCovered(Exception):
 
 
 RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
+FOR_MONEY, FOR_PROVIDER = "it waits for money", "it waits for its provider's limit"
+"""Why a request waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,9 @@ def open_access(
     model: str = "",
     most: int | None = None,
     ceiling: int = 0,
+    origin: str = "",
 ) -> GatewayAccess:
-    """Let one process, or a permit's owner, send requests on this reservation."""
+    """Let one process, or a permit's owner, send requests on this reservation. `origin`: empty for the address that uses it first, or ANYWHERE."""
     return GatewayAccess.objects.create(
         id=ids.access(),
         hold=hold,
@@ -82,7 +86,15 @@ def open_access(
         most=most,
         ceiling=ceiling,
         upstreams=dict(upstreams),
+        origin=origin,
     )
+
+
+def bind_access(access_id: str, origin: str) -> str:
+    """Bind an access to an address, unless it is bound. Returns the address that may use it."""
+    rows = GatewayAccess.objects.filter(pk=access_id)
+    rows.filter(origin="").update(origin=origin)
+    return rows.values_list("origin", flat=True).get()
 
 
 def end_access(access_id: str) -> None:
@@ -94,8 +106,11 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
     """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. `key`: its own, so that this may be repeated when
     nobody knows whether it was committed. Returns its id. Raises NotCovered."""
     values = _values(item)
+    alone = (
+        nullcontext() if connection.get_autocommit() else transaction.atomic()
+    )  # one statement needs no transaction of its own
     try:
-        with transaction.atomic():
+        with alone:
             if waiting is not None:
                 rows = GatewayRequest.objects.filter(pk=waiting, gateway=gateway)
                 if not rows.filter(state=State.WAITING).update(state=State.SENT, sent_at=Now(), reason="", **values):
@@ -108,8 +123,12 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
         raise NotCovered(_by(access, str(refusal))) from None
 
 
-def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "") -> int:
-    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. Returns its id."""
+def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "", row: int | None = None) -> int:
+    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. `row`: its id, where it waited before for something else. Returns its
+    id."""
+    if row is not None:
+        GatewayRequest.objects.filter(pk=row, state=State.WAITING).update(reason=reason[:300], **_values(item))
+        return row
     try:
         with transaction.atomic():
             return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300]).pk
@@ -154,9 +173,9 @@ def free(request_id: int, *, reason: str, status: int | None = None) -> None:
 
 def settle(request_id: int, counted: Counted) -> bool:
     """Book what a request cost, at most its bound. False: it was settled before, and nothing changed."""
-    with transaction.atomic():
-        hold_id = GatewayRequest.objects.values_list("hold_id", flat=True).get(pk=request_id)
-        Hold.objects.select_for_update(no_key=True).get(pk=hold_id)  # first, as everywhere
+    with transaction.atomic(savepoint=False):
+        holds = Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "account")
+        hold = holds.get(requests=request_id)  # first, as everywhere
         request = GatewayRequest.objects.select_for_update(of=("self",)).select_related("access").get(pk=request_id)
         if request.state not in (State.SENT, State.UNKNOWN):
             return False
@@ -179,9 +198,9 @@ def settle(request_id: int, counted: Counted) -> bool:
             ended_at=Now(),
         )
         if request.state == State.UNKNOWN:
-            return _correct(request, amount - before)
+            return _correct(request, hold, amount - before)
         if amount or tokens.input or tokens.output:
-            _book(request, request.event_key, amount, tokens, counted.price_version)
+            _book(request, hold, request.event_key, amount, tokens, counted.price_version)
         return True
 
 
@@ -261,8 +280,10 @@ def _beyond(amount: int, bound: int) -> str:
     return f"its provider counted {amount} micro-USD, more than it can have used" if amount > bound else ""
 
 
-def _book(request: GatewayRequest, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = "") -> bool:
-    access, hold = request.access, Hold.objects.select_related("project", "account").get(pk=request.hold_id)
+def _book(
+    request: GatewayRequest, hold: Hold, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = ""
+) -> bool:
+    access = request.access
     item = booking.Charge(
         key,
         amount,
@@ -289,10 +310,10 @@ def _book(request: GatewayRequest, key: str, amount: int, tokens: Tokens, price_
     )
 
 
-def _correct(request: GatewayRequest, change: int) -> bool:
+def _correct(request: GatewayRequest, hold: Hold, change: int) -> bool:
     """Correct what was booked of an unknown request, now that it is known."""
     if change > 0:
-        return _book(request, f"{request.event_key}:more", change, Tokens(request.model), "", "its provider counted more")
+        return _book(request, hold, f"{request.event_key}:more", change, Tokens(request.model), "", "its provider counted more")
     rows = LedgerEntry.objects.filter(event_key__in=(f"{request.event_key}:rest", request.event_key))
     for row in rows.order_by("-id") if change < 0 else ():
         back = min(-change, int(row.amount))

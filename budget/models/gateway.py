@@ -12,6 +12,8 @@ class GatewayAccess(models.Model):
     """The access of one process to the gateway, and to the money of a reservation. Its token is derived from its id and dies with it: when its process
     ends, and with its reservation."""
 
+    ANYWHERE = "*"
+
     id = models.CharField(primary_key=True, max_length=40)
     hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="accesses")
     session_ref = models.CharField(max_length=40, help_text="The session, or the permit.")
@@ -25,6 +27,13 @@ class GatewayAccess(models.Model):
     most = MoneyField(null=True, blank=True, help_text="It may spend so much of the reservation. Empty: all of it.")
     ceiling = MoneyField(default=0, help_text="Up to here the gateway lets the reservation grow.")
     upstreams = models.JSONField(default=dict, help_text="By API: where requests go, and whose key they get. No key stands here.")
+    origin = models.CharField(
+        max_length=45,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The address that used it first, and alone may use it. A star: any may. Empty: it was not used yet.",
+    )
     opened_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -61,6 +61,7 @@ ENDPOINTS: dict[str, tuple[Endpoint, ...]] = {
         _ANTHROPIC,
     ),
 }
+ALL_ADDRESSES = frozenset(name for endpoints in ENDPOINTS.values() for each in endpoints for name in each.addresses)
 PROVIDERS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 """The key of a model, by its provider in `provider/model`, for programs with several."""
 SEVERAL = ("aider", "mini_swe_agent")
@@ -125,12 +126,13 @@ class Place:
 @dataclass(frozen=True)
 class Use:
     """`upstreams`: by API, as an access keeps them. `tokens`, `addresses`: variables that get the token, and the gateway's address with a path. `places`: of
-    those in the program's settings, whose keys lead there."""
+    those in the program's settings, whose keys lead there. `hidden`: variables with keys, which the program does not get."""
 
     upstreams: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: tuple[str, ...] = ()
     addresses: dict[str, str] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
+    hidden: frozenset[str] = ALL_KEYS
 
     def settings(self, usual: Mapping[str, Any], *, url: str, token: str) -> dict[str, Any]:
         """The settings of the program: with the gateway's address and token in place of others."""
@@ -142,7 +144,7 @@ class Use:
 
     def env(self, usual: Mapping[str, str], *, url: str, token: str) -> dict[str, str]:
         """The environment of the program: without any key."""
-        kept = {name: value for name, value in usual.items() if name not in ALL_KEYS and name not in self.addresses}
+        kept = {name: value for name, value in usual.items() if name not in self.hidden and name not in self.addresses}
         return {**kept, **dict.fromkeys(self.tokens, token), **{name: f"{url}{path}" for name, path in self.addresses.items()}}
 
 
@@ -175,7 +177,15 @@ def of_checks(config: Config, *, has_gateway: bool) -> dict[str, str]:
     there by name, and stays."""
     if not has_gateway or config.gateway == "off" or config.env is not None or config.agent.kind not in (*ENDPOINTS, "opencode"):
         return config.check_env
-    return {name: value for name, value in config.check_env.items() if name not in ALL_KEYS}
+    hidden = key_variables(config.agent)
+    return {name: value for name, value in config.check_env.items() if name not in hidden}
+
+
+def key_variables(agent: Agent) -> frozenset[str]:
+    """The variables that hold a provider's key: the usual ones, and those that the settings of Codex and opencode name."""
+    of_codex = (_as_mapping(own).get("env_key") for own in _member(agent.settings, "model_providers").values())
+    of_opencode = (_member(_as_mapping(own), "options").get("apiKey") for own in _member(agent.settings, "provider").values())
+    return ALL_KEYS.union(filter(None, (*map(_text, of_codex), *(_in_variable(_text(key)) for key in of_opencode))))
 
 
 def bypass_of_program(agent: Agent) -> str:
@@ -232,17 +242,17 @@ def _of_opencode(agent: Agent, keys: Keys) -> Use | str:
     address = _text(options.get("baseURL")) or keys.address
     upstream = {"base_url": address.rstrip("/") or f"{DEFAULTS[api].removesuffix(path)}{path}", **key}
     place = Place(("provider", name, "options", "baseURL"), path, ("provider", name, "options", "apiKey"))
-    return Use({api: upstream}, (), {}, (place,))
+    return Use({api: upstream}, (), {}, (place,), key_variables(agent))
 
 
 def _key_of_options(name: str, options: Mapping[str, Any], variable: str, keys: Keys) -> dict[str, Any] | None:
     """The key of a provider in opencode's settings, as an upstream has it: written there, in a variable, or, for a server of one's own, none."""
     written = _text(options.get("apiKey"))
-    named = re.fullmatch(r"\{env:(\w+)\}", written)
+    named = _in_variable(written)
     if written and not named:
         place = ["provider", name, "options", "apiKey"]
         return {"key": {"agent": keys.path, "setting": place}, "credential": f"of opencode's provider {name}"}
-    names = tuple(filter(None, (named[1] if named else variable, keys.variable)))
+    names = tuple(filter(None, (named or variable, keys.variable)))
     if (key := keys.key(names)) is not None:
         return {"key": key.reference, "credential": _named(key)}
     return None if not options.get("baseURL") or named else {"key": {}, "credential": f"opencode's provider {name}"}
@@ -259,11 +269,20 @@ def _of_codex(agent: Agent, keys: Keys) -> Use | str:
     place = ("model_providers", name)
     codex = Place((*place, "base_url"), "/v1", (*place, "env_key"), "CODEX_API_KEY")
     upstream = {"base_url": _text(own["base_url"]), "key": key.reference, "credential": _named(key)}
-    return Use({"openai_responses": upstream}, ("CODEX_API_KEY",), {}, (codex,))
+    return Use({"openai_responses": upstream}, ("CODEX_API_KEY",), {}, (codex,), key_variables(agent))
+
+
+def _in_variable(written: str) -> str:
+    """The variable that opencode's settings name in place of a value; empty: it is a value."""
+    named = re.fullmatch(r"\{env:(\w+)\}", written)
+    return named[1] if named else ""
 
 
 def _member(values: Any, name: str) -> Mapping[str, Any]:
-    value = values.get(name) if isinstance(values, Mapping) else None
+    return _as_mapping(values.get(name)) if isinstance(values, Mapping) else {}
+
+
+def _as_mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 

@@ -37,6 +37,8 @@ from workspaces.schemas import property_path
 from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
+AT_FIRST: dict[str, Any] = {"sandbox": {"network": "auto"}}
+"""What a new workspace has unless its maker says otherwise. A default would change workspaces that there are."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
 
 
@@ -58,7 +60,7 @@ def create(
     Raises Invalid with the field that does not fit; then only a clone's folder is left behind.
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
-    checked = validated({}, config or {})
+    checked = validated(AT_FIRST, config or {})
     credentials.refuse_unknown(workspace.pk, checked)
     path, origin = (cloned, repo) if cloned else _repository(repo)
     try:
@@ -188,12 +190,26 @@ def beyond_the_schema(config: configuration.Config) -> dict[str, str]:
     """Problems of a config by property that depend on this server's settings and files. Checked when a person saves it: a stored config must stay readable
     on every host."""
     problems = reach_of_judges.problems(config)
+    if problem := _without_its_provider(config):
+        problems["sandbox.network"] = problem
     if config.forge is not None and config.forge.url:
         try:
             addresses.check(config.forge.url)
         except NotAllowed as refused:
             problems["forge.url"] = str(refused)
     return problems
+
+
+def _without_its_provider(config: configuration.Config) -> str:
+    """The sentence about an agent that could not reach its provider; empty: there is none."""
+    kinds = [(named.name, named.agent.kind) for named in credentials.named_agents(config) if named.agent.kind != "command"]
+    if config.sandbox.network != "none" or not kinds:
+        return ""
+    name, kind = kinds[0]
+    return (
+        f"none keeps {agent_kinds.named(kind)} ({name}) from its provider: set proxy, which with nothing in sandbox.allow lets an agent behind "
+        "the gateway reach that and Muster alone"
+    )
 
 
 def change(

@@ -60,7 +60,8 @@ def open_for(permit: Hold, names: Sequence[str] | None) -> GatewayToken | None:
         upstreams = _upstreams(permit.project_id, config, names)
         if not upstreams:
             return None
-        access = requests.open_access(permit, role=ROLE, category=Category(permit.category), upstreams=upstreams)
+        category, anywhere = Category(permit.category), GatewayAccess.ANYWHERE
+        access = requests.open_access(permit, role=ROLE, category=category, upstreams=upstreams, origin=anywhere)
     elif names is not None and not {place["credential"] for place in access.upstreams.values()} <= set(names):
         raise Invalid("This key was used for a permit with other credentials", "credentials")
     return GatewayToken(settings.GATEWAY_URL, tokens.token_of(access.pk))

@@ -98,9 +98,10 @@ def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
     """True if all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
     able = online.able(within_s=settings.LEASE_S)
     reports = {host: programs["sandbox"] for host, programs in able.values_list("host", "agents") if "sandbox" in programs}
-    confined, sentence = sandbox.in_force(config.sandbox, reports)
+    in_config = sandbox.of_workspace(config, has_gateway=bool(settings.GATEWAY_URL))
+    confined, sentence = sandbox.in_force(in_config, reports)
     warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
-    return confined, f"{sentence} {warning}".rstrip() if config.sandbox.network == "open" else sentence
+    return confined, f"{sentence} {warning}".rstrip() if in_config.network in ("open", "auto") else sentence
 
 
 def _versions(programs: dict[str, str]) -> dict[str, str]:

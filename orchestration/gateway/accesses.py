@@ -1,11 +1,12 @@
-"""The accesses that tokens stand for, with the prices of their workspace. Read again after a few seconds: an access that has ended sends nothing in any
-case, since the database refuses that."""
+"""The accesses that tokens stand for, with the prices of their workspace. Read again after a while: an access that has ended sends nothing in any case,
+since the database refuses that."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from budget.ledger import requests
 from budget.ledger.prices import Rates
 from budget.models import GatewayAccess, Hold
 from orchestration import configuration
@@ -13,17 +14,29 @@ from orchestration.gateway import database
 from orchestration.models import Executor
 
 FRESH_S = 2.0
+"""For the rules of a workspace, and for a token that is not valid."""
+ACCESS_FRESH_S = 30.0
 MOST_KEPT = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Permitted:
-    """An open access. `prices`: the workspace's own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
+class Rules:
+    """Of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
 
-    access: GatewayAccess
-    workspace_id: str
     prices: Mapping[str, Rates]
     allows_inexact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """An open access."""
+
+    access: GatewayAccess
+    rules: Rules
+
+    @property
+    def workspace_id(self) -> str:
+        return str(self.access.hold.project_id)
 
     @property
     def owner(self) -> str:
@@ -36,26 +49,49 @@ class Permitted:
         return place if isinstance(place, dict) else None
 
 
-_kept: dict[str, tuple[float, Permitted | None]] = {}
+_kept: dict[str, tuple[float, GatewayAccess | None]] = {}
+_rules: dict[str, tuple[float, Rules]] = {}
 
 
-async def find(access_id: str) -> Permitted | None:
-    """None: there is none, or it has ended."""
+async def find(access_id: str, *, now: bool = False) -> Permitted | None:
+    """None: there is none, or it has ended. `now`: as the database has it, for requests that it does not see."""
+    moment = time.monotonic()
     kept = _kept.get(access_id)
-    if kept is not None and time.monotonic() - kept[0] < FRESH_S:
-        return kept[1]
-    permitted = await database.run(lambda: _read(access_id))
-    if len(_kept) >= MOST_KEPT:
-        _kept.clear()
-    _kept[access_id] = (time.monotonic(), permitted)
-    return permitted
-
-
-def _read(access_id: str) -> Permitted | None:
-    is_open = GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True, hold__state=Hold.State.OPEN)
-    access = is_open.select_related("hold").first()
+    if kept is None or now or moment > kept[0]:
+        access = await database.run(lambda: _access(access_id))
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        kept = _kept[access_id] = (moment + (ACCESS_FRESH_S if access else FRESH_S), access)
+    access = kept[1]
     if access is None:
         return None
-    workspace_id = access.hold.project_id
+    return Permitted(access, await _rules_of(access.hold.project_id))
+
+
+async def may_use(permitted: Permitted, origin: str) -> bool:
+    """True for the address that used the access first, which this one may be."""
+    access = permitted.access
+    if not access.origin:
+        access.origin = await database.run(lambda: requests.bind_access(access.pk, origin))
+    return access.origin in (origin, GatewayAccess.ANYWHERE)
+
+
+async def _rules_of(workspace_id: str) -> Rules:
+    moment = time.monotonic()
+    kept = _rules.get(workspace_id)
+    if kept is None or moment > kept[0]:
+        rules = await database.run(lambda: _read_rules(workspace_id))
+        if len(_rules) >= MOST_KEPT:
+            _rules.clear()
+        kept = _rules[workspace_id] = (moment + FRESH_S, rules)
+    return kept[1]
+
+
+def _access(access_id: str) -> GatewayAccess | None:
+    is_open = GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True, hold__state=Hold.State.OPEN)
+    return is_open.select_related("hold").first()
+
+
+def _read_rules(workspace_id: str) -> Rules:
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
-    return Permitted(access, workspace_id, config.rates, config.gateway == "inexact")
+    return Rules(config.rates, config.gateway == "inexact")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Sum
@@ -21,7 +22,6 @@ from orchestration import funding
 from orchestration.gateway import database
 from orchestration.models import Session
 from orchestration.sessions import preemption, reservations
-from workspaces.values import ids
 
 POLL_S = 0.5
 TAKEN_OVER = "another gateway took this process for lost"
@@ -67,43 +67,65 @@ def money_came_back(project_id: str) -> None:
         waiters.changed.set()
 
 
+class Place(Protocol):
+    """The place of a request among those that its provider is sent (`pacing`)."""
+
+    def take(self, *, by_force: bool = False) -> bool:
+        """False: the provider takes no more now."""
+
+    def give_back(self) -> None:
+        """It is not sent now."""
+
+
 async def admit(
     access: GatewayAccess,
     item: Bounded,
+    place: Place,
     *,
     gateway: str,
+    key: str,
+    waiting: int | None,
     patience_s: float,
     tighten: Callable[[], Awaitable[Bounded]],
     lower: Callable[[int], Bounded],
     is_wanted: Callable[[], bool],
 ) -> tuple[int, Bounded]:
-    """Reserve a request's bound. Returns its id, and what was reserved. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
+    """Reserve a request's bound, which has a place among those that its provider is sent. Returns its id, and what was reserved. `key`: as `requests.send` has it.
+    `waiting`: its row, where it waited for that. `tighten`: the request with a lower bound, where its provider counts the input. `lower`: the request with the output limit that so much money pays, or with
     the lowest one that makes sense, which costs more. `is_wanted`: False once its client is gone. Raises Unpaid, and asyncio.CancelledError where nobody waits any more."""
-    key = ids.request()
     try:
         try:
-            return await database.run(lambda: requests.send(access, item, gateway=gateway, key=key)), item
+            return await database.run(lambda: requests.send(access, item, gateway=gateway, waiting=waiting, key=key)), item
         except NotCovered as refusal:
             if refusal.by == requests.ENDED:
                 raise Unpaid(ended=True) from None
+            if refusal.by == requests.LOST:
+                raise database.Away(TAKEN_OVER) from None
+        place.give_back()
         item = await tighten()
-        return await _wait(access, item, gateway, key, patience_s, lower, is_wanted)
+        wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_MONEY, key=key, row=waiting)
+        return await _wait(access, item, place, await database.run(wait), gateway, patience_s, lower, is_wanted)
     except (database.Away, asyncio.CancelledError):
-        reason = "its gateway ended, or the database was away"
-        database.later(partial(requests.give_up, access, item, gateway=gateway, key=key, reason=reason, status=503))
+        give_up(access, item, gateway=gateway, key=key)
         raise
+
+
+def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str) -> None:
+    """End a request that is not sent, once the database is back."""
+    reason = "its gateway ended, or the database was away"
+    database.later(partial(requests.give_up, access, item, gateway=gateway, key=key, reason=reason, status=503))
 
 
 async def _wait(
     access: GatewayAccess,
     item: Bounded,
+    place: Place,
+    row: int,
     gateway: str,
-    key: str,
     patience_s: float,
     lower: Callable[[int], Bounded],
     is_wanted: Callable[[], bool],
 ) -> tuple[int, Bounded]:
-    row = await database.run(lambda: requests.wait(access, item, gateway=gateway, reason="it waits for money", key=key))
     number, project = next(_numbers), access.hold.project_id
     waiters = _waiting.setdefault(project, Waiters({}, asyncio.Event()))
     waiters.orders[number] = await database.run(lambda: _order(access, row))
@@ -117,10 +139,13 @@ async def _wait(
                 raise asyncio.CancelledError
             waiters.changed.clear()
             is_first = waiters.is_first(number)
-            if await database.run(partial(_try, access, item, gateway, row, may_grow=is_first)):
-                return row, item
+            if place.take():
+                if await database.run(partial(_try, access, item, gateway, row, may_grow=is_first)):
+                    return row, item
+                place.give_back()
             purse = await database.run(lambda: _purse(access))
             if purse.later < item.bound or time.monotonic() > until:
+                place.take(by_force=True)
                 return await _last(access, item, gateway, row, lower)
             if is_first and not has_asked:
                 has_asked = True

@@ -13,7 +13,11 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 RETRY_S, PATIENCE_S = 0.25, 30.0
-_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="database")
+_sending = ThreadPoolExecutor(max_workers=8, thread_name_prefix="sending")
+_booking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="booking")
+"""Books wait for each other at their workspace's row; requests that are to be sent do not wait for them."""
+THREADS = 16
+"""Connections at most, with the lease's."""
 
 
 _later: set[asyncio.Task[object]] = set()
@@ -34,13 +38,14 @@ def wait_briefly() -> None:
         given["OPTIONS"]["timeout"] = BUSY_S
 
 
-async def run(action: Callable[[], T], *, patience_s: float | None = None) -> T:
-    """The result of an action that may be repeated. Raises Away where the database is away for longer than that: the action may still be done then."""
+async def run(action: Callable[[], T], *, patience_s: float | None = None, books: bool = False) -> T:
+    """The result of an action that may be repeated. `books`: it ends a request. Raises Away where the database is away for longer than that: the action may still be done then."""
+    threads = _booking if books else _sending
     until = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     while True:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), RETRY_S)):
-                return await asyncio.get_running_loop().run_in_executor(_threads, _once, action)
+                return await asyncio.get_running_loop().run_in_executor(threads, _once, action)
         except TimeoutError:
             raise Away("it does not answer") from None
         except AWAY as problem:
@@ -51,7 +56,7 @@ async def run(action: Callable[[], T], *, patience_s: float | None = None) -> T:
 
 def later(action: Callable[[], object]) -> None:
     """Do it once the database is back, without anyone who waits for it."""
-    task: asyncio.Task[object] = asyncio.create_task(run(action, patience_s=86_400))
+    task: asyncio.Task[object] = asyncio.create_task(run(action, patience_s=86_400, books=True))
     _later.add(task)
     task.add_done_callback(_later.discard)
 

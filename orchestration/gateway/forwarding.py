@@ -19,7 +19,7 @@ from budget.ledger.prices import Tokens
 from budget.ledger.requests import Counted
 from orchestration.gateway import admission, answers, books, conversations, database, pacing, pricing
 from orchestration.gateway.accesses import Permitted
-from orchestration.gateway.pacing import Pace
+from orchestration.gateway.pacing import Place
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request
 
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class Outgoing:
     asked: Request
     permitted: Permitted
     protocol: ProviderProtocol
-    pace: Pace
+    place: Place
     credential: str
 
 
@@ -139,7 +139,7 @@ async def count_input(request: web.Request, upstream: Upstream, path: str, body:
 
 async def give_up(outgoing: Outgoing) -> None:
     """End a request of which nothing was sent."""
-    outgoing.pace.answered(0, {})
+    outgoing.place.give_back()
     await _release(outgoing, "the gateway could not send it", None)
 
 
@@ -155,17 +155,17 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
             allow_redirects=False,
         )
     except NOT_REACHED as problem:
-        outgoing.pace.answered(0, {})
+        outgoing.place.give_back()
         await _release(outgoing, _unreachable(upstream, problem), None)
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     except BaseException as problem:
-        outgoing.pace.answered(0, {})
+        outgoing.place.give_back()
         await asyncio.shield(_settle(outgoing, Reading(problem=f"no answer: {type(problem).__name__}"), None, None))
         if not isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
             raise
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    outgoing.pace.answered(answer.status, headers)
+    outgoing.place.give_back(answer.status, headers)
     try:
         if answer.status != 200:
             return await _refused(outgoing, answer, headers, may_wait_s)
@@ -312,7 +312,7 @@ async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:
 
 async def _insist(outgoing: Outgoing, action: Callable[[], object]) -> None:
     try:
-        await database.run(action, patience_s=SETTLE_S)
+        await database.run(action, patience_s=SETTLE_S, books=True)
     except database.Away:
         log.warning("gateway.settled_later", request=outgoing.row)
         database.later(action)
@@ -321,7 +321,7 @@ async def _insist(outgoing: Outgoing, action: Callable[[], object]) -> None:
 
 def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_at: datetime | None) -> Counted:
     """The known part of a request's cost. Unknown is never zero: without a final count that fits what was seen, the rest of its bound stays reserved."""
-    asked, own, usage = outgoing.asked, outgoing.permitted.prices, reading.usage
+    asked, own, usage = outgoing.asked, outgoing.permitted.rules.prices, reading.usage
     if usage is None:
         reason = reading.problem or reading.error or "its answer has no count"
         return Counted(0, Tokens(asked.model), "", unknown=reason, status=status, first_byte_at=first_byte_at)

@@ -1,7 +1,7 @@
 """One queue per credential: while its provider takes no more, requests wait here in the plan's order, and do not meet a refusal each.
 
-What a provider permits is learned: from its headers, where it has them; else from its first refusal. Until something is known, the number of requests at once
-grows with each answer.
+What a provider permits is learned: from its headers, where it has them; else from its first refusal. Until something is known, few more are sent at once
+than it has taken in a minute before.
 """
 
 import asyncio
@@ -9,85 +9,146 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
-FIRST_AT_ONCE = 8
+FIRST_AT_ONCE = 4
+TAKEN_AFTER_S = 1.0
+"""A provider refuses at once: a request without an answer for so long was taken."""
+ARRIVES_WITHIN_S = 0.5
+"""A request reaches its provider at most so long after it was sent; the provider's minute begins there."""
 WAIT_S = 5.0
 """After a refusal that does not say for how long."""
 RAISE_EVERY_S = 600.0
-"""So often one request a minute more is tried than was permitted last."""
+"""So often a tenth more, or one request a minute more, is tried than was permitted last."""
+LOOK_EVERY_S = 1.0
+URGENT = 0.25
+"""The last part of a request's patience, in which it goes before the plan's order: its client would only ask again."""
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+_LIMITS = tuple(
+    tuple(name.format(part) for part in ("limit", "remaining", "reset"))
+    for name in ("anthropic-ratelimit-requests-{}", "x-ratelimit-{}-requests")
+)
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A request that waits. Times are of the monotonic clock. `at`: when it was sent."""
+
+    order: Order
+    began: float
+    until: float
+    at: float = 0.0
+    go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
 class Pace:
-    """The requests that one credential may send. Times are of the monotonic clock."""
+    """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `pause`: seconds between two requests."""
 
     clock: Callable[[], float] = time.monotonic
-    sent: deque[float] = field(default_factory=deque)
-    at_work: int = 0
-    answers: int = 0
+    taken: deque[float] = field(default_factory=deque)
+    asked: list[float] = field(default_factory=list)
+    most: int = 0
+    at_once: int = FIRST_AT_ONCE
+    pause: float = 0.0
+    sent_at: float = 0.0
     per_minute: int | None = None
     raised_at: float = 0.0
+    limit: int | None = None
     remaining: int | None = None
     reset_at: float = 0.0
     closed_until: float = 0.0
-    orders: dict[int, Order] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiters: list[Waiter] = field(default_factory=list)
 
     def may_send(self) -> bool:
         now = self.clock()
-        while self.sent and self.sent[0] <= now - MINUTE:
-            self.sent.popleft()
-        if now < self.closed_until:
+        if now < self.closed_until or now < self.sent_at + self.pause:
             return False
+        used = self._taken(now) + len(self.asked)
         if self.remaining is not None and now < self.reset_at:
-            return self.remaining > 0
-        if self.per_minute is not None:
-            return len(self.sent) < self.per_minute
-        return self.remaining is not None or self.at_work < FIRST_AT_ONCE + 2 * self.answers
+            return self.remaining > 0 and used < (self.per_minute or self.remaining + used)
+        permitted = [limit for limit in (self.per_minute, self.limit) if limit is not None]
+        if permitted:
+            return used < min(permitted)
+        fresh = sum(at > now - TAKEN_AFTER_S for at in self.asked)
+        return bool(self.pause) or used < self.at_once or fresh < max(1, self.most // 8)
 
-    def sending(self) -> None:
-        self.sent.append(self.clock())
-        self.at_work += 1
+    def _taken(self, now: float) -> int:
+        """How many were taken in the last minute."""
+        while self.taken and self.taken[0] <= now - MINUTE:
+            self.taken.popleft()
+        return len(self.taken)
+
+    def sending(self) -> float:
+        """Count a request as sent. Returns when, which `answered` is given."""
+        at = self.sent_at = self.clock()
+        self.asked.append(at)
         if self.remaining is not None:
             self.remaining -= 1
+        return at
 
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """A status line has come, or the connection has ended with none (status 0)."""
+    def answered(self, at: float, status: int, headers: Mapping[str, str]) -> None:
+        """A status line has come for the request that was sent then, or its connection has ended with none (status 0)."""
         now = self.clock()
-        self.at_work -= 1
+        self.asked.remove(at)
         self._read_limits(headers)
         if status == 429:
-            self.sent.pop() if self.sent else None
-            self.closed_until = max(self.closed_until, now + retry_after(headers, WAIT_S))
-            self.per_minute, self.raised_at = max(len(self.sent), 1), now
+            self._refused(now, headers)
         elif status:
-            self.answers += 1
-            if self.per_minute is not None and now - self.raised_at > RAISE_EVERY_S:
-                self.per_minute, self.raised_at = self.per_minute + 1, now
-        self.changed.set()
+            self.taken.append(min(now, at + ARRIVES_WITHIN_S))
+            self.most = max(self.most, self._taken(now))
+            self._raise(now)
+        self.release()
+
+    def _raise(self, now: float) -> None:
+        """Try a little more than was permitted last; sooner where it was much less than before."""
+        if self.pause and now - self.raised_at > RAISE_EVERY_S:
+            self.pause, self.raised_at = 0.9 * self.pause, now
+        if self.per_minute is None:
+            return
+        if 2 * self.per_minute <= self.most and now - self.raised_at > MINUTE:
+            self.per_minute, self.raised_at = 2 * self.per_minute, now
+        elif now - self.raised_at > RAISE_EVERY_S:
+            self.per_minute, self.raised_at = self.per_minute + max(self.per_minute // 10, 1), now
+
+    def _refused(self, now: float, headers: Mapping[str, str]) -> None:
+        seconds = retry_after(headers, WAIT_S)
+        self.closed_until = max(self.closed_until, now + seconds)
+        taken = self._taken(now)
+        if (taken == 1 or self.pause) and 0 < seconds < MINUTE:  # it takes them one after the other
+            if not self.pause or now - self.raised_at > self.pause:  # not one of several that were sent at once
+                self.pause, self.raised_at = 1.05 * max(self.pause, seconds), now
+        elif taken:
+            self.per_minute, self.raised_at = taken, now
+        else:
+            self.at_once = 1  # others use this key, and nothing is known of what it permits
 
     def _read_limits(self, headers: Mapping[str, str]) -> None:
-        for remaining, reset in (
-            ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
-            ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-        ):
+        for limit, remaining, reset in _LIMITS:
             count, seconds = headers.get(remaining, ""), seconds_until(headers.get(reset, ""))
             if count.isdecimal() and seconds is not None:
-                self.remaining = max(int(count) - self.at_work, 0)
+                self.limit = int(headers[limit]) if headers.get(limit, "").isdecimal() else None
+                self.remaining = int(count) - len(self.asked)
                 self.reset_at = self.clock() + seconds
 
-    def is_first(self, number: int) -> bool:
-        return all(self.orders[number] <= other for other in self.orders.values())
+    def release(self) -> None:
+        """Let those go that may: in the plan's order, but who has little patience left goes first."""
+        while self.waiters and self.may_send():
+            now = self.clock()
+            first = min(self.waiters, key=lambda each: (each.until - now > URGENT * (each.until - each.began), each.order))
+            self.waiters.remove(first)
+            first.at = self.sending()
+            first.go.set()
 
 
 _paces: dict[tuple[str, ...], Pace] = {}
-_numbers = iter(range(1, 2**62))
 
 
 def pace_of(*credential: str) -> Pace:
@@ -95,27 +156,52 @@ def pace_of(*credential: str) -> Pace:
     return _paces.setdefault(credential, Pace())
 
 
-async def turn(pace: Pace, order: Callable[[], Order], *, until: float, is_wanted: Callable[[], bool]) -> bool:
-    """Wait until a request may be sent, and count it as sent. False: not before `until`, or its client has left."""
-    if not pace.orders and pace.may_send():
-        pace.sending()
-        return True
-    number = next(_numbers)
-    pace.orders[number] = order()
+@dataclass
+class Place:
+    """The place of one request among those that its provider is sent."""
+
+    pace: Pace
+    at: float | None = None
+
+    def take(self, *, by_force: bool = False) -> bool:
+        """False: the provider takes no more now, or others wait for it."""
+        if self.at is None and (by_force or (not self.pace.waiters and self.pace.may_send())):
+            self.at = self.pace.sending()
+        return self.at is not None
+
+    async def wait(self, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> bool:
+        """False: the provider took no more before `until`, or the client has left."""
+        self.at = await turn(self.pace, order, until=until, is_wanted=is_wanted)
+        return self.at is not None
+
+    def give_back(self, status: int = 0, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Its status line has come, or it was not sent (status 0)."""
+        if self.at is not None:
+            at, self.at = self.at, None
+            self.pace.answered(at, status, headers)
+
+
+async def turn(pace: Pace, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> float | None:
+    """Wait until a request may be sent, and count it as sent. Returns when, which `answered` is given. None: not before `until`, or its client has left."""
+    waiter = Waiter(order, pace.clock(), until)
+    pace.waiters.append(waiter)
+    is_passed_on = False
     try:
-        while not (pace.is_first(number) and pace.may_send()):
+        while True:
+            pace.release()
+            if waiter.go.is_set():
+                is_passed_on = True
+                return waiter.at
             if pace.clock() > until or not is_wanted():
-                return False
-            pace.changed.clear()
-            try:
-                await asyncio.wait_for(pace.changed.wait(), 0.2)
-            except TimeoutError:
-                pass
-        pace.sending()
-        return True
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await waiter.go.wait()
     finally:
-        del pace.orders[number]
-        pace.changed.set()
+        if waiter in pace.waiters:
+            pace.waiters.remove(waiter)
+        elif not is_passed_on:
+            pace.answered(waiter.at, 0, {})
 
 
 def retry_after(headers: Mapping[str, str], default: float) -> float:

@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from budget.ledger import requests
 from budget.ledger.requests import Bounded
 from orchestration.gateway import (
     accesses,
@@ -33,6 +34,7 @@ from orchestration.gateway.forwarding import Outgoing, Upstream
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
 from orchestration.gateway.protocols.streams import encodings
+from workspaces.values import ids
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +96,7 @@ async def _handle(request: web.Request) -> web.StreamResponse:
     try:
         routes = _matched(request)
         protocol = next(iter(routes))
-        permitted = await _permitted(request)
+        permitted = await _permitted(request, costs_nothing=routes[protocol].kind == "free")
         protocol = next((each for each in routes if permitted.upstream(each.name)), protocol)
         route, upstream = routes[protocol], await _upstream(permitted, protocol)
         if route.kind == "free":
@@ -131,12 +133,18 @@ def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
     raise Refused(404, "not_found_error", f"The gateway knows no {request.method} {path[:200]}")
 
 
-async def _permitted(request: web.Request) -> Permitted:
+async def _permitted(request: web.Request, *, costs_nothing: bool) -> Permitted:
     access_id = tokens.access_of(_token(request))
-    permitted = await accesses.find(access_id) if access_id else None
+    permitted = await accesses.find(access_id, now=costs_nothing) if access_id else None
     if permitted is None:
         raise Refused(
             401, "authentication_error", "This token is not valid: it ends with the session or permit that it was made for"
+        )
+    origin = tokens.origin_of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
+    if not await accesses.may_use(permitted, origin):
+        log.warning("gateway.token_elsewhere", session=permitted.access.session_ref, first=permitted.access.origin, now=origin)
+        raise Refused(
+            401, "authentication_error", "This token is for another host: it is bound to the address that used it first"
         )
     return permitted
 
@@ -211,48 +219,68 @@ class Exchange:
         self._check(asked)
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
         item = self._bounded(asked, pricing.output_limit(asked))
-        wait_s = patience.of(access.agent)
+        until = self.began + patience.of(access.agent, headers)
         pace = pacing.pace_of(self.permitted.workspace_id, self.upstream.credential, self.upstream.base_url)
         while True:
-            await self._take_turn(pace, wait_s)
+            place, key = pacing.Place(pace), ids.request()
             try:
+                row = None if place.take() else await self._queue(place, item, key, until)
                 row, sent = await admission.admit(
                     access,
                     item,
+                    place,
                     gateway=self.gateway,
-                    patience_s=max(self.began + wait_s - time.monotonic(), 0),
+                    key=key,
+                    waiting=row,
+                    patience_s=max(until - time.monotonic(), 0),
                     tighten=lambda: self._tightened(asked, item),
                     lower=lambda money: self._lowered(asked, item, money),
                     is_wanted=self.is_wanted,
                 )
             except Unpaid as unpaid:
-                pace.answered(0, {})
+                place.give_back()
                 if unpaid.ended:
                     raise Refused(401, "authentication_error", "This token has ended with its session or permit") from None
                 raise Refused(402, answers.MARK, answers.NO_MONEY) from None
             except BaseException:
-                pace.answered(0, {})
+                place.give_back()
                 raise
-            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, pace, self.upstream.credential)
+            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream.credential)
             try:
                 outgoing = replace(outgoing, body=await self._apart(partial(self._edited, asked, sent)))
             except BaseException:
                 await forwarding.give_up(outgoing)
                 raise
-            answer = await forwarding.send(
-                self.request, self.upstream, outgoing, may_wait_s=self.began + wait_s - time.monotonic()
-            )
+            answer = await forwarding.send(self.request, self.upstream, outgoing, may_wait_s=until - time.monotonic())
             if answer is not None:
                 return answer
+
+    async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
+        """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""
+        access, gateway = self.permitted.access, self.gateway
+        try:
+            wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_PROVIDER, key=key)
+            row = await database.run(wait)
+            order = await database.run(lambda: admission.order_of(access))
+            if await place.wait(order, until=until, is_wanted=self.is_wanted):
+                return row
+            reason, status = ("its provider takes no more now", 429) if self.is_wanted() else ("its client has left", 499)
+            refuse = partial(requests.refuse, access, item, gateway=gateway, reason=reason, status=status, waiting=row)
+            await database.run(refuse)
+        except (database.Away, asyncio.CancelledError):
+            admission.give_up(access, item, gateway=gateway, key=key)
+            raise
+        sentence = f"The provider of {self.upstream.credential} takes no more requests now: try again later"
+        raise Refused(429, "rate_limit_error", sentence)
 
     def _check(self, asked: Request) -> None:
         """Raises Refused for a model that its access does not permit, and for what has no sure bound, unless the workspace allows that. Pictures and documents
         pass: their bounds are the providers' own formulas."""
-        if not pricing.permits(asked.model, self.permitted.access.model, self.permitted.prices):
+        if not pricing.permits(asked.model, self.permitted.access.model, self.permitted.rules.prices):
             sentence = f"This token is for {self.permitted.access.model} and cheaper models, not for {asked.model[:100]}"
             raise Refused(403, "permission_error", sentence)
         doubts = [doubt for doubt in asked.doubts if not doubt.startswith("media:")]
-        if doubts and not self.permitted.allows_inexact:
+        if doubts and not self.permitted.rules.allows_inexact:
             sentence = f"The gateway does not know what this request can cost ({', '.join(doubts)[:200]}): set gateway to inexact in the config"
             raise Refused(400, "invalid_request_error", sentence)
 
@@ -260,19 +288,8 @@ class Exchange:
         """The result of what takes long with a large body, which no other request waits for."""
         return await asyncio.to_thread(action) if len(self.body) > LARGE else action()
 
-    async def _take_turn(self, pace: pacing.Pace, wait_s: float) -> None:
-        order = (
-            await database.run(lambda: admission.order_of(self.permitted.access))
-            if pace.orders or not pace.may_send()
-            else (0, False, 0, 0)
-        )
-        if not await pacing.turn(pace, lambda: order, until=self.began + wait_s, is_wanted=self.is_wanted):
-            raise Refused(
-                429, "rate_limit_error", f"The provider of {self.upstream.credential} takes no more requests now: try again later"
-            )
-
     def _bounded(self, asked: Request, limit: int) -> Bounded:
-        bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.prices)
+        bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.rules.prices)
         if bound is None:
             raise Refused(
                 400,
@@ -296,7 +313,7 @@ class Exchange:
         conversations.learn_least_output(self.permitted.workspace_id, asked.model)
         least = max(conversations.least_output(self.permitted.workspace_id, asked.model), asked.thinking_budget + 1)
         most = item.output_limit
-        limit = pricing.affordable_output(asked, self.tokens_in, money, self.permitted.prices, most=most)
+        limit = pricing.affordable_output(asked, self.tokens_in, money, self.permitted.rules.prices, most=most)
         limit = max(limit, min(least, most))
         return replace(self._bounded(asked, limit), is_clamped=limit < most)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from orchestration import configuration
 from orchestration.configuration import credentials
-from orchestration.configuration.gateway_use import use_of
+from orchestration.configuration.gateway_use import ALL_KEYS, use_of
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
@@ -157,7 +157,12 @@ def _past_the_gateway(workspace: Workspace) -> Finding:
         for named in credentials.named_agents(config)
     }
     past = [f"{name} goes past it ({reason})" for name, reason in uses.items() if isinstance(reason, str)]
-    return Finding(subject, "; ".join(past) or "all its agents send their requests through it")
+    problem = ""
+    if named := sorted(ALL_KEYS.intersection(config.env or ())):
+        problem = (
+            f"Setup and checks have {', '.join(named)} by env in the config, and run what agents write: use a key with a limit"
+        )
+    return Finding(subject, "; ".join(past) or "all its agents send their requests through it", problem)
 
 
 def _disk() -> Finding:

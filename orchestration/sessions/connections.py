@@ -6,13 +6,13 @@ WAIT_S = 5.0
 """For a connection, while the database is away."""
 
 
-def share(threads: int) -> None:
+def share(threads: int, *, idle_s: float = 1.0) -> None:
     """Have all threads of this process take connections from one pool, and give them back by `connection.close()`. As many as there are
-    threads, so that none ever waits for another one; what nobody used for a second is closed, one each second."""
+    threads, so that none ever waits for another one; what no thread used for `idle_s` is closed, one each such time."""
     given = connections.settings["default"]
     if given["ENGINE"].endswith("postgresql"):
         given["CONN_MAX_AGE"] = 0
-        given["OPTIONS"]["pool"] = {"min_size": 1, "max_size": threads, "max_idle": 1.0, "timeout": WAIT_S}
+        given["OPTIONS"]["pool"] = {"min_size": 1, "max_size": threads, "max_idle": idle_s, "timeout": WAIT_S}
 
 
 def give_back() -> None:

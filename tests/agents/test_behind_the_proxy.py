@@ -45,10 +45,10 @@ def test_its_rounds_cost_what_the_provider_counted(
 ) -> None:
     config, scenario, rounds = AGENTS[kind]
     provider = llm(own=scenario)
-    work = bench(config(provider, "own"), verify=OK, sandbox={"network": "proxy", "required": True}, gateway="auto")
+    work = bench(config(provider, "own"), verify=OK, sandbox={"network": "auto", "required": True}, gateway="auto")
     id_ = work.add("write ok", spec={"files_to_create": ["ok", "one"]})
     assert work.becomes(id_, "done", 60)["rounds_completed"] == rounds
     work.check_cost(id_, provider)
     assert [session["meter"] for session in work.sessions(id_)] == ["gateway"] * rounds
     log = work.log(work.sessions(id_)[0]["id"])
-    assert "They reach their providers, Muster and what sandbox.allow names, by a proxy." in log
+    assert "(implement): the gateway, Muster and what sandbox.allow names." in log

@@ -40,6 +40,8 @@ def test_a_worker_reports_what_its_host_has(host: str, probe: Probe, report: str
         ({"mode": "none"}, {}, False, "sandbox.mode is none"),
         ({"required": True}, {"a": BARE}, False, "required, and there is none on a: no user namespaces. Nothing starts there"),
         ({"mode": "bubblewrap"}, {"a": BARE}, False, "Nothing starts there"),
+        ({"network": "auto"}, {"a": GOOD}, True, IN_A_SANDBOX["auto"]),
+        ({"network": "auto"}, {"a": BARE}, False, "without a sandbox on a: no user namespaces. They can"),
         ({"network": "none"}, {"a": BARE}, False, "Nothing starts there"),
         ({"required": True}, {"a": GOOD}, True, IN_A_SANDBOX["open"]),
     ],

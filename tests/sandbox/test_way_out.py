@@ -32,12 +32,6 @@ def test_the_proxy_listens_next_to_the_ports_of_the_loopback_that_it_forwards() 
     assert "127.0.0.1" in variables["NO_PROXY"] and variables["no_proxy"] == variables["NO_PROXY"]
 
 
-@pytest.mark.parametrize(("kind", "is_there"), [("proxy", True), ("open", False), ("none", False)])
-def test_only_a_network_by_proxy_has_a_way_out(kind: str, is_there: bool) -> None:
-    config = configuration.load({"sandbox": {"network": kind}})
-    assert (network.way_out(config, [], network.Refusals()) is not None) is is_there
-
-
 def test_only_variables_that_name_the_address_of_a_provider_open_the_way(settings: Any) -> None:
     settings.AGENT_URL = "http://127.0.0.1:8766"
     env = {"A_URL": "https://a.example", "B_BASE": "http://b.example/x", "C_ENDPOINT": "https://[2001:db8::1]:99/", "D": "https://d.example", "E_URL": "ftp://e.example", "F_URL": "no address"}  # fmt: skip

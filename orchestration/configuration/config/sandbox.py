@@ -27,23 +27,28 @@ Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterVali
 class Sandbox(Part):
     """`mode`: `auto` uses bubblewrap where it works. `required`: without a working sandbox no session starts. `read`, `write`: more folders
     and files of the host. `network`: `proxy` reaches providers, Muster and the hosts in `allow`; `none` has no way out, usage
-    comes on stdout only.
+    comes on stdout only. `auto`, which new workspaces have: `proxy` for agents behind the gateway, `open` for all else.
     """
 
     mode: Literal["auto", "bubblewrap", "none"] = "auto"
     required: bool = False
     read: SandboxPaths = Field(default_factory=list)
     write: SandboxPaths = Field(default_factory=list)
-    network: Literal["open", "proxy", "none"] = "open"
+    network: Literal["open", "auto", "proxy", "none"] = "open"
     allow: Annotated[list[Host], Field(max_length=200)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.mode == "none" and self.required:
             raise ValueError("with the mode none there is no sandbox that could be required")
-        if self.mode == "none" and self.network != "open":
+        if self.mode == "none" and self.is_bounded:
             raise ValueError("with the mode none there is no sandbox that could keep its processes off the network")
         return self
+
+    @property
+    def is_bounded(self) -> bool:
+        """No process may have the host's network: without a sandbox, none starts."""
+        return self.network in ("proxy", "none")
 
 
 class Limits(Part):

@@ -10,7 +10,16 @@ programs  where the programs of the commands are installed
 system    what every sandbox shows of the host
 """
 
-from orchestration.sessions.sandbox.deciding import Decision, HostFault, SandboxMissing, decide, in_force, on_host
+from orchestration.sessions.sandbox.deciding import (
+    Decision,
+    HostFault,
+    SandboxMissing,
+    decide,
+    in_force,
+    network_sentence,
+    of_workspace,
+    on_host,
+)
 from orchestration.sessions.sandbox.direct import popen
 from orchestration.sessions.sandbox.faults import check_start
 from orchestration.sessions.sandbox.sandbox_command import Sandboxes, Started, for_workspace, remove_scratch
@@ -25,6 +34,8 @@ __all__ = [
     "decide",
     "for_workspace",
     "in_force",
+    "network_sentence",
+    "of_workspace",
     "on_host",
     "popen",
     "remove_scratch",

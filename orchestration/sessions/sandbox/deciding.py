@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestration.configuration import Sandbox
+from orchestration.configuration import Config, Sandbox
+from orchestration.processes.sandbox import Network
 from orchestration.processes.sandbox_probe import Probe
 
 BUBBLEWRAP = "bubblewrap"
 IN_A_SANDBOX = {
     "open": "Processes start in a sandbox (bubblewrap), on the host's network.",
+    "auto": "Processes start in a sandbox (bubblewrap). Agents behind the gateway reach it, Muster and what sandbox.allow names, by a proxy;"
+    " all else is on the host's network.",
     "proxy": "Processes start in a sandbox (bubblewrap). They reach their providers, Muster and what sandbox.allow names, by a proxy.",
     "none": "Processes start in a sandbox (bubblewrap), without a network.",
 }
@@ -40,6 +43,31 @@ class Decision:
         return f"Processes start without a sandbox: {self.why_not}. They can read and write what the worker's user can."
 
 
+def of_workspace(config: Config, *, has_gateway: bool) -> Sandbox:
+    """The sandbox of its config. Without a gateway, `auto` is the host's network."""
+    if config.sandbox.network != "auto" or (has_gateway and config.gateway != "off"):
+        return config.sandbox
+    return config.sandbox.model_copy(update={"network": "open"})
+
+
+def network_of(config: Sandbox, *, behind_gateway: bool) -> Network:
+    """The network of one process. `behind_gateway`: it is an agent whose requests pass through the gateway."""
+    if config.network != "auto":
+        return config.network
+    return "proxy" if behind_gateway else "open"
+
+
+def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, past: str) -> str:
+    """The network of an agent's process, and why it is that; empty: all processes of the workspace have the same. `past`: the reason why it goes past the
+    gateway."""
+    if not decision.confined or decision.network not in ("auto", "proxy"):
+        return ""
+    if behind_gateway:
+        return f"Network of {name}: the gateway, Muster and what sandbox.allow names."
+    places = "the host's" if decision.network == "auto" else "its provider, Muster and what sandbox.allow names"
+    return f"Network of {name}: {places}. {past}".rstrip(". ") + "."
+
+
 def on_host(host: str, probe: Probe) -> str:
     """A worker's report on its host's sandbox: `bubblewrap 0.12.0`, or `none` with the reason."""
     if host == "none":
@@ -50,7 +78,7 @@ def on_host(host: str, probe: Probe) -> str:
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
     """True if all processes of a workspace are confined, and a sentence, from the reports of these hosts' workers."""
     bare = {host: report for host, report in hosts.items() if not report.startswith(BUBBLEWRAP)}
-    must = config.required or config.mode == "bubblewrap" or config.network != "open"
+    must = config.required or config.mode == "bubblewrap" or config.is_bounded
     if config.mode == "none":
         return (
             False,
@@ -68,7 +96,7 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
 
 def decide(config: Sandbox, host: Mode, probe: Probe) -> Decision:
     """The stricter of the workspace and the host counts. Raises SandboxMissing."""
-    must = config.required or "bubblewrap" in (config.mode, host) or config.network != "open"
+    must = config.required or "bubblewrap" in (config.mode, host) or config.is_bounded
     if host == "none" and must:
         raise SandboxMissing("The workspace requires a sandbox, and MUSTER_SANDBOX is none on this host")
     if "bubblewrap" not in (config.mode, host) and "none" in (config.mode, host):

@@ -10,16 +10,16 @@ from typing import cast
 
 from django.conf import settings
 
-from orchestration.configuration import Config, credentials
+from orchestration.configuration import Agent, Config, credentials
 from orchestration.git.clones.safety import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.programs import Finder
-from orchestration.processes.sandbox import Box, Mount
+from orchestration.processes.sandbox import Box, Mount, Network
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
 from orchestration.sessions.sandbox import network, system, visible_paths
-from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
+from orchestration.sessions.sandbox.deciding import Decision, Mode, decide, network_of, of_workspace
 from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.visible_paths import WORK
@@ -64,9 +64,11 @@ class Sandboxes:
         logins: Iterable[Path] = (),
         endpoint: str = "",
         questions: Path | None = None,
+        behind_gateway: Agent | None = None,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
-        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people.
+        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `behind_gateway`: the agent that it is, with the
+        gateway's address in its settings; None: it is none, or goes past the gateway.
         Raises HostFault."""
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
@@ -76,8 +78,9 @@ class Sandboxes:
             own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
-        box = self._box(working_copy, own, scratch)
-        way_out = network.way_out(self.config, [endpoint, *self.addresses], self.refusals)
+        own_network = network_of(self.config.sandbox, behind_gateway=behind_gateway is not None)
+        box = self._box(working_copy, own, scratch, own_network)
+        way_out = self._way_out(endpoint, behind_gateway) if own_network == "proxy" else None
         interpreter, needed = sandbox_probe.python()
         boxed = Sandboxed(
             sandbox_probe.probe().bwrap,
@@ -90,7 +93,14 @@ class Sandboxes:
         own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
         return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
 
-    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path) -> Box:
+    def _way_out(self, endpoint: str, behind_gateway: Agent | None) -> network.Proxy:
+        if behind_gateway is not None:
+            hosts = network.for_served(self.config, behind_gateway, endpoint)
+        else:
+            hosts = network.for_config(self.config, endpoint, *self.addresses)
+        return network.Proxy(network.Rules.of(hosts), self.refusals)
+
+    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network) -> Box:
         """The sandbox of a process in this working copy, with these mounts besides."""
         cwd, home_at = str(self.cwd(working_copy)), os.environ.get("HOME", "")
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store, *mounts]
@@ -108,7 +118,7 @@ class Sandboxes:
             hidden=frozenset(self._hidden),
             hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
             proc=sandbox_probe.proc_read_only(),
-            network=self.config.sandbox.network,
+            network=own_network,
         )
 
     @building()
@@ -171,7 +181,7 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     """Raises SandboxMissing."""
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
-    decision = decide(config.sandbox, cast(Mode, settings.SANDBOX), probe)
+    decision = decide(of_workspace(config, has_gateway=bool(settings.GATEWAY_URL)), cast(Mode, settings.SANDBOX), probe)
     addresses = credentials.addresses(workspace.pk, config) if config.sandbox.network == "proxy" else ()
     return Sandboxes(config, workspace, decision, place, tuple(programs), tuple(addresses))
 

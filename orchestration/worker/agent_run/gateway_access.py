@@ -37,14 +37,15 @@ class Money:
 
 @dataclass(frozen=True)
 class Served:
-    """An agent with its whole environment. `access`: the id of its access to the gateway; empty: it has a key or a login of its own. `limit`: micro-USD
-    that the program itself gets as its limit. `output_tokens`: the most that it should ask for in a request."""
+    """An agent with its whole environment. `access`: the id of its access to the gateway; empty: it has a key or a login of its own, for the reason `past`.
+    `limit`: micro-USD that the program itself gets as its limit. `output_tokens`: the most that it should ask for in a request."""
 
     agent: Agent
     env: dict[str, str]
     limit: int
     access: str = ""
     output_tokens: int = 0
+    past: str = ""
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def served(session: Session, agent: Agent, role: Role, money: Money) -> Served:
         if settings.GATEWAY_URL:  # else no session has another meter
             note_meter(session, by_gateway=False)
         alone = secrets.served(session.workspace_id, agent)
-        return Served(alone.agent, alone.env, money.limit)
+        return Served(alone.agent, alone.env, money.limit, past=gateway_use if isinstance(gateway_use, str) else "")
     note_meter(session, by_gateway=True)
     access = requests.open_access(
         session.hold,
@@ -80,7 +81,7 @@ def served(session: Session, agent: Agent, role: Role, money: Money) -> Served:
         most=None if role == "implement" else money.limit,
         ceiling=money.ceiling or 0 if role == "implement" else 0,
     )
-    usual = {**agent.env, **secrets.for_agents(session.workspace_id, without=ALL_KEYS)}
+    usual = {**agent.env, **secrets.for_agents(session.workspace_id, without=gateway_use.hidden)}
     url, token = settings.GATEWAY_URL, tokens.token_of(access.pk)
     own = {"use_login": False, "settings": gateway_use.settings(agent.settings, url=url, token=token)}
     limit = max(money.limit, money.ceiling or 0)

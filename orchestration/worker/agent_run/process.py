@@ -24,7 +24,7 @@ from orchestration.sessions.folders import session_dir
 from orchestration.sessions.folders.session_dir import SessionDir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.sandbox import Sandboxes, Started
+from orchestration.sessions.sandbox import Sandboxes, Started, network_sentence
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
@@ -126,7 +126,7 @@ def run(
         parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch, served.access)
         listener = UsageListener(session, stop_flags, module.reader(task), *parts)
         _keep(session, task, launch, writer, url, on_record)
-        job = _supervised(launch, task, _started(session, launch, task, directory, sandboxes, scratch))
+        job = _supervised(launch, task, _started(launch, task, served, directory, sandboxes, scratch, writer))
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
@@ -163,7 +163,19 @@ def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
     return result
 
 
-def _started(session: Session, launch: Launch, task: Task, directory: SessionDir, sandboxes: Sandboxes, scratch: Path) -> Started:
+def _started(
+    launch: Launch,
+    task: Task,
+    served: Served,
+    directory: SessionDir,
+    sandboxes: Sandboxes,
+    scratch: Path,
+    writer: log_chunks.Writer,
+) -> Started:
+    """Its environment and confinement. The log gets a line about its network, where processes differ in that."""
+    name = f"{agent_kinds.title(task.agent.kind)} ({task.role})"
+    if sentence := network_sentence(sandboxes.decision, name, behind_gateway=bool(served.access), past=served.past):
+        writer.add("muster", sentence)
     traits = agents.for_kind(task.agent.kind).TRAITS
     return sandboxes.start(
         task.working_copy,
@@ -174,6 +186,7 @@ def _started(session: Session, launch: Launch, task: Task, directory: SessionDir
         logins=_logins(task.agent, task.env),
         endpoint=task.endpoint,
         questions=directory.questions if "MUSTER_QUESTIONS" in task.env else None,
+        behind_gateway=task.agent if served.access else None,
     )
 
 

@@ -178,7 +178,8 @@ def test_a_workspace_may_begin_without_money_and_is_named_by_its_folder(ana: Cli
     send(ana, f"{shop}/", total="0", kind="codex", model="gpt", command="")
     created = Workspace.objects.get()
     assert (created.name, created.project.total_budget, created.project.max_project_spend) == ("shop", 0, 12_500_000)
-    assert Executor.objects.get().config == {"max_workers": 2, "agent": {"kind": "codex", "model": "gpt"}}
+    agent = {"kind": "codex", "model": "gpt"}
+    assert Executor.objects.get().config == {"max_workers": 2, "agent": agent, "sandbox": {"network": "auto"}}
 
 
 def test_a_form_takes_a_clone_of_its_own_address_alone(ana: Client, shop: Path) -> None:

@@ -125,6 +125,46 @@ def test_a_provider_in_the_settings_of_codex_is_replaced() -> None:
     assert changed == {"base_url": f"{URL}/v1", "env_key": "CODEX_API_KEY"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (
+            "codex",
+            {
+                "model_provider": "corp",
+                "model_providers": {
+                    "corp": {"base_url": "https://corp.example/v1", "env_key": "CORP_KEY"},
+                    "spare": {"base_url": "https://spare.example/v1", "env_key": "SPARE_KEY"},
+                    "broken": 1,
+                },
+            },
+        ),
+        (
+            "opencode",
+            {
+                "model": "corp/gpt",
+                "provider": {
+                    "corp": {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": "https://x", "apiKey": "{env:CORP_KEY}"}},
+                    "spare": {"options": {"apiKey": "{env:SPARE_KEY}"}},
+                    "broken": {"options": []},
+                },
+            },
+        ),
+    ],
+)
+def test_a_key_in_a_variable_that_the_settings_name_reaches_neither_the_program_nor_checks(
+    kind: str, settings: dict[str, Any]
+) -> None:
+    usual = {"CORP_KEY": "sk-corp", "SPARE_KEY": "sk-spare", "OPENAI_API_KEY": "sk", "OTHER": "1"}
+    use = used(agent(kind, settings=settings), keys("CORP_KEY"))
+    (upstream,) = use.upstreams.values()
+    assert upstream["key"] == {"variable": "CORP_KEY", "secret": "CORP_KEY"}
+    env = use.env(usual, url=URL, token=TOKEN)
+    assert env == {"OTHER": "1", **({"CODEX_API_KEY": TOKEN} if kind == "codex" else {})}
+    config = Config.model_validate({"agent": {"kind": kind, "settings": settings, "env": usual}})
+    assert of_checks(config, has_gateway=True) == {"OTHER": "1"}
+
+
 def test_checks_get_no_key_of_an_agent_that_the_gateway_serves() -> None:
     env = {"ANTHROPIC_API_KEY": "k", "CI": "1"}
     config = Config.model_validate({"agent": {"kind": "claude_code", "env": env}})

@@ -1,5 +1,6 @@
 """A workspace is made, configured, renamed and deleted: what each change reaches, and what refuses it."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from django.utils.timezone import now
 
 from budget.amounts import usd
+from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
 from orchestration.models import AgentCheck, Entry, Executor, Integration
 from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
@@ -106,6 +108,62 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
     with pytest.raises(Invalid) as refused:
         workspace_setup.configure(shop, change, by=ANA)
     assert refused.value.names == (name,) and executor(shop).config == before
+
+
+@pytest.mark.parametrize(
+    ("config", "network"),
+    [
+        ({}, "auto"),
+        ({"sandbox": {"mode": "none"}}, "auto"),
+        ({"sandbox": {"network": "open"}}, "open"),
+        ({"sandbox": None}, "open"),
+    ],
+)
+def test_agents_of_a_new_workspace_are_behind_the_proxy_unless_its_maker_chose_another_network(
+    config: dict[str, Any], network: str, settings: Any, tmp_path: Path
+) -> None:
+    settings.REPO_ROOTS = [tmp_path]
+    repo = a_repository(tmp_path / "one")
+    new = workspace_setup.create("New", str(repo), total_budget=1, max_project_spend=1, config=config, by=ANA)
+    assert configuration.load(executor(new).config).sandbox.network == network
+
+
+def test_a_workspace_that_there_was_before_keeps_the_hosts_network(shop: Workspace) -> None:
+    workspace_setup.configure(shop, {"max_workers": 2}, by=ANA)
+    assert configuration.load(executor(shop).config).sandbox.network == "open"
+
+
+CODEX = {"kind": "codex", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("agents", "named"),
+    [
+        ({"agent": CODEX}, "Codex (default)"),
+        ({"agent": {"kind": "acp", "command": "agent --acp"}}, "your ACP agent (default)"),
+        ({"agents": {"strong": CODEX}}, "Codex (strong)"),
+        ({"interceptor": {"agent": CODEX}}, "Codex (interceptor)"),
+        ({"planner": {"agent": CODEX}}, "Codex (planner)"),
+    ],
+)
+def test_no_network_is_refused_for_an_agent_that_needs_its_provider(shop: Workspace, agents: dict[str, Any], named: str) -> None:
+    with pytest.raises(Invalid, match=re.escape(f"none keeps {named} from its provider: set proxy")) as refused:
+        workspace_setup.configure(shop, {**agents, "sandbox": {"network": "none"}}, by=ANA)
+    assert refused.value.names == ("sandbox.network",)
+    workspace_setup.configure(shop, {**agents, "sandbox": {"network": "proxy"}}, by=ANA)
+
+
+def test_a_command_may_have_no_network(shop: Workspace) -> None:
+    config = workspace_setup.configure(shop, {"agent": {"command": "agent"}, "sandbox": {"network": "none"}}, by=ANA)
+    assert config.sandbox.network == "none"
+
+
+def test_a_stored_config_without_network_is_read_and_its_next_change_has_to_repair_it(shop: Workspace) -> None:
+    Executor.objects.filter(pk=shop.pk).update(config={"agent": CODEX, "sandbox": {"network": "none"}})
+    assert configuration.load(executor(shop).config).sandbox.network == "none"
+    with pytest.raises(Invalid, match="set proxy"):
+        workspace_setup.configure(shop, {"max_workers": 2}, by=ANA)
+    assert workspace_setup.configure(shop, {"sandbox": {"network": "proxy"}}, by=ANA).agent.kind == "codex"
 
 
 def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(settings: Any, tmp_path: Path) -> None:

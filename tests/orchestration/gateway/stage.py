@@ -118,7 +118,15 @@ def play(steps: Callable[[Stage], Awaitable[None]], provider: Provider | None = 
 
 
 async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -> None:
-    for kept in (accesses._kept, keys._kept, pacing._paces, admission._waiting, conversations._befores, conversations._least):
+    for kept in (
+        accesses._kept,
+        accesses._rules,
+        keys._kept,
+        pacing._paces,
+        admission._waiting,
+        conversations._befores,
+        conversations._least,
+    ):
         kept.clear()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", provider.answer)

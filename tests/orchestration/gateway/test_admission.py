@@ -11,8 +11,10 @@ from budget.amounts import usd
 from budget.ledger.requests import Bounded
 from budget.models import Account, GatewayRequest, Hold
 from orchestration.gateway import admission, database
+from orchestration.gateway.pacing import Pace, Place
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, rows, token
+from workspaces.values import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,7 +117,16 @@ def test_a_request_that_is_cut_off_while_its_row_is_written_costs_nothing(monkey
         item = Bounded("anthropic", "claude-sonnet-4-5", 1_000)
         asked = asyncio.create_task(
             admission.admit(
-                access, item, gateway="gate_1", patience_s=1, tighten=never, lower=lambda _: item, is_wanted=lambda: True
+                access,
+                item,
+                Place(Pace()),
+                gateway="gate_1",
+                key=ids.request(),
+                waiting=None,
+                patience_s=1,
+                tighten=never,
+                lower=lambda _: item,
+                is_wanted=lambda: True,
             )
         )
         await asyncio.to_thread(is_written.wait, 30)

@@ -1,13 +1,15 @@
 """The queue of a credential: what its provider permits is learned, and who waits is served in the plan's order."""
 
 import asyncio
+import itertools
+import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.gateway import pacing
+from orchestration.gateway import pacing, patience
 from orchestration.gateway.pacing import Pace, retry_after, seconds_until
 
 FIRST, SECOND = (1, False, 0, 1), (1, False, 0, 2)
@@ -27,18 +29,20 @@ def clock() -> Iterator[Clock]:
 
 
 def send(pace: Pace, status: int = 200, **headers: str) -> None:
-    pace.sending()
-    pace.answered(status, {name.replace("_", "-"): value for name, value in headers.items()})
+    at = pace.sending()
+    pace.answered(at, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def test_more_requests_go_at_once_as_answers_come(clock: Clock) -> None:
+def test_a_request_more_goes_as_answers_come(clock: Clock) -> None:
     pace = Pace(clock)
-    for _ in range(pacing.FIRST_AT_ONCE):
-        assert pace.may_send()
-        pace.sending()
-    assert not pace.may_send()
-    pace.answered(200, {})
-    assert pace.may_send()
+    sent = []
+    while pace.may_send():
+        sent.append(pace.sending())
+    assert len(sent) == pacing.FIRST_AT_ONCE
+    pace.answered(sent.pop(), 200, {})
+    assert not pace.may_send(), "the others may still be refused"
+    clock.now += pacing.TAKEN_AFTER_S
+    assert pace.may_send(), "a refusal would have come by now"
 
 
 def test_a_refusal_closes_the_queue_for_the_time_that_it_names(clock: Clock) -> None:
@@ -62,46 +66,178 @@ def test_after_a_refusal_no_more_go_in_a_minute_than_were_taken(clock: Clock) ->
     assert not pace.may_send()
 
 
+def test_what_is_much_less_than_before_is_raised_soon(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(40):
+        send(pace)
+    clock.now += 61
+    for _ in range(2):
+        send(pace)
+    send(pace, 429, retry_after="30")
+    assert pace.per_minute == 2
+    clock.now += 61
+    send(pace)
+    assert pace.per_minute == 4
+
+
 def test_the_rest_in_its_headers_counts(clock: Clock) -> None:
     pace = Pace(clock)
-    send(pace, x_ratelimit_remaining_requests="2", x_ratelimit_reset_requests="30s")
+    send(pace, x_ratelimit_remaining_requests="2", x_ratelimit_reset_requests="30s", x_ratelimit_limit_requests="4")
     for _ in range(2):
         assert pace.may_send()
         pace.sending()
     assert not pace.may_send()
     clock.now += 30
     assert pace.may_send()
+    pace.sending()
+    assert not pace.may_send(), "no minute has more than its limit"
+
+
+def waiting(pace: Pace, *orders: pacing.Order, patience: float = 1000) -> list[pacing.Waiter]:
+    pace.waiters += [pacing.Waiter(order, pace.clock(), pace.clock() + patience) for order in orders]
+    return list(pace.waiters)
 
 
 def test_who_waits_is_served_in_the_plans_order(clock: Clock) -> None:
     pace = Pace(clock)
-    send(pace, 429, retry_after="1")
-    served: list[str] = []
+    send(pace)
+    send(pace, 429, retry_after="60")
+    second, first = waiting(pace, SECOND, FIRST)
+    pace.release()
+    assert not first.go.is_set()
+    clock.now += 61
+    pace.release()
+    assert first.go.is_set() and not second.go.is_set()
 
-    async def wait(name: str, order: pacing.Order) -> None:
-        if await pacing.turn(pace, lambda: order, until=clock.now + 100, is_wanted=lambda: True):
-            served.append(name)
 
-    async def steps() -> None:
-        waiting = [asyncio.create_task(wait("second", SECOND)), asyncio.create_task(wait("first", FIRST))]
+def test_a_request_with_little_patience_left_goes_first(clock: Clock) -> None:
+    pace = Pace(clock)
+    send(pace)
+    send(pace, 429, retry_after="60")
+    (last,) = waiting(pace, SECOND, patience=70)
+    clock.now += 61
+    waiting(pace, FIRST)
+    pace.release()
+    assert last.go.is_set()
+
+
+def test_who_waits_without_a_change_looks_again(clock: Clock) -> None:
+    pace = Pace(clock)
+    send(pace, 429, retry_after="60")
+
+    async def steps() -> float | None:
+        turn = asyncio.create_task(pacing.turn(pace, FIRST, until=clock.now + 100, is_wanted=lambda: True))
         await asyncio.sleep(0)
         clock.now += 61
-        pace.changed.set()
-        await waiting[1]
-        assert served == ["first"]
-        clock.now += 61
-        await waiting[0]
+        return await turn
 
-    asyncio.run(steps())
-    assert served == ["first", "second"]
+    assert asyncio.run(steps()) == clock.now
 
 
 def test_a_client_that_leaves_waits_no_longer(clock: Clock) -> None:
     pace = Pace(clock)
     send(pace, 429, retry_after="100")
-    turn = pacing.turn(pace, lambda: FIRST, until=clock.now + 1000, is_wanted=lambda: False)
-    assert asyncio.run(turn) is False
-    assert not pace.orders
+    turn = pacing.turn(pace, FIRST, until=clock.now + 1000, is_wanted=lambda: False)
+    assert asyncio.run(turn) is None
+    assert not pace.waiters
+
+
+def test_a_turn_that_came_too_late_is_given_back(clock: Clock) -> None:
+    pace = Pace(clock)
+    send(pace, 429, retry_after="60")
+
+    async def steps() -> None:
+        turn = asyncio.create_task(pacing.turn(pace, FIRST, until=clock.now + 100, is_wanted=lambda: True))
+        await asyncio.sleep(0)
+        clock.now += 61
+        pace.release()
+        turn.cancel()
+        await asyncio.gather(turn, return_exceptions=True)
+
+    asyncio.run(steps())
+    assert not pace.asked and not pace.waiters
+
+
+class Limited:
+    """A provider with a limit a minute. `kind`: of its minute. `latency`: seconds until its status line."""
+
+    def __init__(self, kind: str, limit: int, headers: str, latency: float) -> None:
+        self.kind, self.limit, self.headers, self.latency = kind, limit, headers, latency
+        self.taken: list[float] = []
+        self.refused = 0
+
+    def answer(self, now: float) -> tuple[int, dict[str, str]]:
+        free_at = self._free_at(now)
+        if free_at <= now:
+            self.taken.append(now)
+            return 200, self._counts(now)
+        self.refused += 1
+        return 429, {"retry-after": str(math.ceil(free_at - now))} if self.headers else {}
+
+    def _free_at(self, now: float) -> float:
+        if self.kind == "spaced":
+            return self.taken[-1] + 60 / self.limit if self.taken else now
+        since = now - 60 if self.kind == "sliding" else now - now % 60
+        recent = [at for at in self.taken if at > since]
+        if len(recent) < self.limit:
+            return now
+        return recent[0] + 60 if self.kind == "sliding" else since + 60
+
+    def _counts(self, now: float) -> dict[str, str]:
+        if self.headers != "counts":
+            return {}
+        recent = [at for at in self.taken if at > now - 60]
+        name = "x-ratelimit-{}-requests"
+        return {
+            name.format("limit"): str(self.limit),
+            name.format("remaining"): str(self.limit - len(recent)),
+            name.format("reset"): f"{math.ceil(60 - (now - recent[-1]))}s",
+        }
+
+
+@pytest.mark.parametrize("latency", [0.05, 3.0])
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [
+        ("sliding", "counts"),
+        ("sliding", "retry-after"),
+        ("sliding", ""),
+        ("fixed", "retry-after"),
+        ("fixed", ""),
+        ("spaced", "retry-after"),
+    ],
+)
+def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
+    clock: Clock, kind: str, headers: str, latency: float
+) -> None:
+    provider, pace, served = Limited(kind, 10, headers, latency), Pace(clock), list[int]()
+    events = [(clock.now, n, "ask", 0.0) for n in range(50)]
+    sent: dict[pacing.Waiter, int] = {}
+    began, requests = clock.now, 300
+    ticks = itertools.count()
+    while len(served) < requests and clock.now < began + 3_600:
+        events.sort()
+        moment, session, event, at = events.pop(0) if events else (clock.now + 1, next(ticks), "look", 0.0)
+        clock.now = max(clock.now, min(moment, clock.now + 1) if event == "look" else moment)
+        if event == "ask":
+            waiter = pacing.Waiter((1, False, 2, session), clock.now, clock.now + 400)
+            sent[waiter] = session
+            pace.waiters.append(waiter)
+        elif event == "answer":
+            status, replied = provider.answer(at + 0.01)
+            pace.answered(at, status, replied)
+            if status == 200:
+                served.append(session)
+            events.append((clock.now + (1 if status == 200 else 0), session, "ask", 0.0))
+        pace.release()
+        gone = [each for each in sent if each.go.is_set()]
+        events += [(each.at + latency, sent.pop(each), "answer", each.at) for each in gone]
+        if not any(each[2] != "look" for each in events):
+            events.append((clock.now + 1, 0, "look", 0.0))
+    assert len(served) == requests
+    assert provider.refused <= 0.02 * requests
+    assert clock.now - began <= 60 * requests / 10 * 1.25
+    assert set(served) == set(range(50)), "each is served in time"
 
 
 @pytest.mark.parametrize(
@@ -121,3 +257,17 @@ def test_moments_are_read() -> None:
 def test_a_wait_that_makes_no_sense_is_not_kept() -> None:
     assert [retry_after({"retry-after": text}, 5) for text in ("3", "-1", "soon", "1e99")] == [3, 5, 5, 5]
     assert retry_after({"retry-after-ms": "1500", "retry-after": "9"}, 5) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("agent", "headers", "seconds"),
+    [
+        ("gemini", {}, 40),
+        ("", {}, 400),
+        ("", {"x-stainless-timeout": "60"}, 40),
+        ("claude_code", {"x-stainless-timeout": "1800"}, 1200),
+        ("codex", {"x-stainless-read-timeout": "soon", "x-server-timeout": "0"}, 400),
+    ],
+)
+def test_a_request_waits_a_third_less_than_its_program_would(agent: str, headers: dict[str, str], seconds: int) -> None:
+    assert patience.of(agent, headers) == seconds

@@ -77,6 +77,14 @@ def test_agents_that_go_past_the_gateway_are_named_with_the_reason(settings: Any
 
 
 @pytest.mark.django_db
+def test_a_key_that_checks_have_by_name_is_a_note() -> None:
+    env = {"CI": "1", "OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": "sk-2"}
+    finding = doctor._past_the_gateway(a_workspace(agent={"command": "agent"}, env=env))
+    assert finding.problem.startswith("Setup and checks have ANTHROPIC_API_KEY, OPENAI_API_KEY by env in the config")
+    assert not finding.is_needed
+
+
+@pytest.mark.django_db
 def test_a_host_that_went_away_is_named_until_it_is_forgotten() -> None:
     for host, hours in (("well", 0), ("lost", 2), ("forgotten", 30), ("again", 3), ("again", 0)):
         worker = a_worker(slots=2, host=host, version=doctor.release.NUMBER)

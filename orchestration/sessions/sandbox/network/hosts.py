@@ -2,13 +2,14 @@
 registries are no exception: which ones are trusted is for the owner to say."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from orchestration.configuration import Agent, Config
 from orchestration.configuration.config import hosts
+from orchestration.configuration.gateway_use import ALL_ADDRESSES
 
 _ANTHROPIC, _OPENAI, _GOOGLE = "api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com"
 
@@ -32,13 +33,24 @@ def for_config(config: Config, *more: str) -> list[str]:
     """Entries for the rules. `more`: addresses that Muster serves for the process, and those of credentials."""
     entries = [*config.sandbox.allow]
     for agent in config.every_agent:
-        entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]
-    return [*entries, *(entry for url in (settings.AGENT_URL, settings.GATEWAY_URL, *more) if (entry := _place(url)))]
+        entries += [*PROVIDERS.get(agent.kind, ()), *_named(agent)]
+    return [*entries, *_own(*more)]
 
 
-def _gateways(agent: Agent) -> Iterator[str]:
-    """The places of the agent's provider that the config names: in variables, in the CLI's settings or on its command line."""
-    texts = [value for name, value in agent.env.items() if name.endswith(ADDRESSES)]
+def for_served(config: Config, agent: Agent, *more: str) -> list[str]:
+    """The same for one agent behind the gateway, with the gateway's address in its settings: nothing that its config names as its provider is
+    let through but by `allow`."""
+    return [*config.sandbox.allow, *_named(agent, without=ALL_ADDRESSES), *_own(*more)]
+
+
+def _own(*more: str) -> Iterator[str]:
+    """The places of Muster itself."""
+    yield from filter(None, map(_place, (settings.AGENT_URL, settings.GATEWAY_URL, *more)))
+
+
+def _named(agent: Agent, *, without: Collection[str] = ()) -> Iterator[str]:
+    """The places that the agent's config names: in variables, in the CLI's settings or on its command line."""
+    texts = [value for name, value in agent.env.items() if name.endswith(ADDRESSES) and name not in without]
     texts += [*_strings(agent.settings), *(url for argument in agent.args for url in URL.findall(argument))]
     yield from filter(None, map(_place, texts))
 

@@ -26,6 +26,10 @@ def record_name(role: Role, turn: int) -> str:
     return role if turn == 1 else f"{role}-{turn}"
 
 
+PATIENCE_MS = 1_800_000
+"""Behind the gateway a program waits so long for the first byte, where it has a setting for that: its request may wait for money or for its provider."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """A conversation that can be resumed. `totals`: what the module must keep with it, such as running token totals."""
