@@ -15,8 +15,8 @@ def error(protocol: ProviderProtocol | None, status: int, code: str, sentence: s
     return web.Response(body=protocol.error(status, code, sentence), status=status, content_type="application/json")
 
 
-def unpaid(protocol: ProviderProtocol) -> web.Response:
+def unpaid(protocol: ProviderProtocol, agent: str) -> web.Response:
     """No money is left. Codex repeats a 402, and stops at once when its quota is used up."""
-    if protocol.name == "openai_responses":
+    if agent == "codex":
         return error(protocol, 429, "insufficient_quota", f"{NO_MONEY} ({MARK})")
     return error(protocol, 402, "billing_error", f"{NO_MONEY} ({MARK})")

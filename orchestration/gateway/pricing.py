@@ -90,15 +90,21 @@ def _cost(tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
 
 
 def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:
-    """True for the model that an access names, and for one that is not dearer: CLIs call small models beside it."""
-    if not permitted or _plain(model) == _plain(permitted):
+    """True for the model that an access names, and for one that is not dearer: CLIs call small models beside it. A name without a price limits nothing: it is
+    one of the CLI's own, such as `sonnet` or `auto`, for which it chooses the model."""
+    if _plain(model) == _plain(permitted):
         return True
     for tokens in (Tokens("", input=1_000_000), Tokens("", output=1_000_000)):
-        asked = prices.cost(Tokens(model, tokens.input, tokens.output), own)
-        usual = prices.cost(Tokens(permitted, tokens.input, tokens.output), own)
-        if asked is None or usual is None or asked > usual:
+        asked, usual = (_price_of_name(name, tokens, own) for name in (model, permitted))
+        if usual is not None and (asked is None or asked > usual):
             return False
     return True
+
+
+def _price_of_name(model: str, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
+    """Also where the name begins with that of a provider, as some CLIs take it."""
+    costs = (prices.cost(replace(tokens, model=name), own) for name in (model, _plain(model)) if name)
+    return next((cost for cost in costs if cost is not None), None)
 
 
 def _plain(model: str) -> str:

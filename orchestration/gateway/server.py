@@ -93,6 +93,7 @@ async def _alive(_: web.Request) -> web.Response:
 
 async def _handle(request: web.Request) -> web.StreamResponse:
     protocol: ProviderProtocol | None = None
+    permitted: Permitted | None = None
     try:
         routes = _matched(request)
         protocol = next(iter(routes))
@@ -105,7 +106,7 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         return await Exchange(request, protocol, route, permitted, upstream, body, time.monotonic()).run()
     except Refused as refused:
         if protocol is not None and refused.code == answers.MARK:
-            return answers.unpaid(protocol)
+            return answers.unpaid(protocol, permitted.access.agent if permitted is not None else "")
         return answers.error(protocol, refused.status, refused.code, refused.sentence)
     except database.Away:
         return answers.error(protocol, 503, "api_error", "Muster's database is away: try again")

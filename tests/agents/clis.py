@@ -1,4 +1,4 @@
-"""The real CLIs under test: from the folder MUSTER_TEST_CLIS, or installed once, with pinned versions. With MUSTER_TEST_NEWEST each run installs
+"""The real CLIs and SDKs under test: from the folder MUSTER_TEST_CLIS, or installed once, with pinned versions. With MUSTER_TEST_NEWEST each run installs
 the newest ones instead."""
 
 import fcntl
@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,11 @@ NPM = {
     "qwen": "@qwen-code/qwen-code@0.24.4",
 }
 PIP = {"aider": "aider-chat==0.86.2", "mini": "mini-swe-agent==2.4.6"}
+SDKS = {
+    "python": ("anthropic==2.10.0", "openai==3.51.0", "google-genai==3.3.0"),
+    "node": ("@anthropic-ai/sdk@1.14.0", "openai@7.59.0", "@google/genai@3.3.0"),
+}
+"""The providers' own libraries, by language: those of one are in one folder."""
 NEWEST = os.environ.get("MUSTER_TEST_NEWEST", "0") not in ("", "0")
 # The path of the program in the platform packages; without an install script it is not linked.
 NATIVE = {"claude": "@anthropic-ai/claude-code-*/claude", "opencode": "opencode-*/bin/opencode"}
@@ -38,6 +45,19 @@ def folder(binary: str) -> Path:
     return program
 
 
+def sdks(language: str) -> Path:
+    """The folder with the SDKs of a language. Skips the test if they are neither there nor installable."""
+    if "MUSTER_TEST_CLIS" in os.environ:
+        home = Path(os.environ["MUSTER_TEST_CLIS"]) / f"sdks-{language}"
+        return home if home.is_dir() else pytest.skip(f"MUSTER_TEST_CLIS has no SDKs for {language}")
+    home = _root() / f"sdks-{language}-{'newest' if NEWEST else '-'.join(map(_version, SDKS[language]))}"
+    with _one_at_a_time():
+        if not (home / "installed").exists():
+            _put(home, SDKS[language], by_npm=language == "node")
+            (home / "installed").touch()
+    return home
+
+
 def path() -> str:
     """A PATH with all CLIs, there or not yet. Folders that have a Python too come last."""
     first = [place for binary in NPM for place in _places(binary)]
@@ -51,8 +71,11 @@ def _root() -> Path:
 
 def _home(binary: str) -> Path:
     """A folder for each version: a new pin is installed beside the old one, which other branches use."""
-    package = (NPM | PIP)[binary]
-    return _root() / f"{binary}-{'newest' if NEWEST else re.split('@|==', package)[-1]}"
+    return _root() / f"{binary}-{'newest' if NEWEST else _version((NPM | PIP)[binary])}"
+
+
+def _version(package: str) -> str:
+    return re.split("@|==", package)[-1]
 
 
 def _places(binary: str) -> list[Path]:
@@ -66,26 +89,37 @@ def _find(binary: str) -> Path | None:
 
 
 def _install(binary: str) -> None:
-    """One process at a time; later ones use the first one's installation."""
-    if binary in NPM and shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    _root().mkdir(mode=0o700, exist_ok=True)
-    home, package = _home(binary), (NPM | PIP)[binary]
-    with open(_root() / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    home = _home(binary)
+    with _one_at_a_time():
         if _find(binary):
             return
-        home.mkdir(exist_ok=True)
-        if binary in NPM:
-            name, _, version = package.rpartition("@")
-            _run(
-                *("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
-                *("--no-package-lock", f"{name}@{'latest' if NEWEST else version}"),
-            )
-            _link(home, binary)
-        else:  # each in its own environment: their requirements conflict
-            _run(sys.executable, "-m", "venv", str(home))
-            _run(str(home / "bin/python"), "-m", "pip", "install", "-q", package.split("==")[0] if NEWEST else package)
+        _put(home, [(NPM | PIP)[binary]], by_npm=binary in NPM)
+        _link(home, binary)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Later processes use the installation of the first."""
+    _root().mkdir(mode=0o700, exist_ok=True)
+    with open(_root() / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _put(home: Path, packages: Sequence[str], *, by_npm: bool) -> None:
+    if by_npm and shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    home.mkdir(exist_ok=True)
+    if by_npm:
+        names = [f"{package.rpartition('@')[0]}@latest" if NEWEST else package for package in packages]
+        _run(
+            *("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
+            *("--no-package-lock", *names),
+        )
+    else:  # each in its own environment: their requirements conflict
+        names = [package.split("==")[0] if NEWEST else package for package in packages]
+        _run(sys.executable, "-m", "venv", str(home))
+        _run(str(home / "bin/python"), "-m", "pip", "install", "-q", *names)
 
 
 def _link(home: Path, binary: str) -> None:
@@ -122,6 +156,11 @@ def main() -> None:
             print(f"{binary}: {folder(binary)}", flush=True)
         except pytest.skip.Exception as reason:
             print(f"{binary}: {reason}", flush=True)
+    for language in SDKS:
+        try:
+            print(f"SDKs for {language}: {sdks(language)}", flush=True)
+        except pytest.skip.Exception as reason:
+            print(f"SDKs for {language}: {reason}", flush=True)
 
 
 if __name__ == "__main__":

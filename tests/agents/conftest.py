@@ -1,4 +1,4 @@
-"""A real Muster, a real CLI and a scripted model provider. A test module names its CLI, `CLI = "claude"`, or several, `CLIS`."""
+"""A real Muster, a real CLI and a scripted model provider. A test module names its CLI, `CLI = "claude"`, or several or none, `CLIS`."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
 @pytest.fixture(scope="module", autouse=True)
 def _installed(request: pytest.FixtureRequest) -> None:
     """Skips a module whose CLIs are not there."""
-    for name in getattr(request.module, "CLIS", None) or (request.module.CLI,):
+    for name in request.module.CLIS if hasattr(request.module, "CLIS") else (request.module.CLI,):
         clis.folder(name)
 
 

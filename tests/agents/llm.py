@@ -11,12 +11,14 @@ from typing import Any
 from tests.faults.harness import ROOT
 
 MAX_S = 3600  # it ends by itself if the tests do not end it
-KINDS = ("input", "output", "cache_read", "cache_write")
+KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 PRICES = {  # USD per million tokens, as genai-prices has them
-    "claude-sonnet-4-5": {"input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75},
-    "claude-haiku-4-5": {"input": 1.0, "output": 5.0, "cache_read": 0.10, "cache_write": 1.25},
+    "claude-sonnet-4-5": {"input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75, "cache_write_1h": 6.0},
+    "claude-haiku-4-5": {"input": 1.0, "output": 5.0, "cache_read": 0.10, "cache_write": 1.25, "cache_write_1h": 2.0},
     "gpt-5": {"input": 1.25, "output": 10.0, "cache_read": 0.125, "cache_write": 1.25},
     "gemini-2.5-pro": {"input": 1.25, "output": 10.0, "cache_read": 0.125, "cache_write": 1.25},
+    "gemini-2.5-flash": {"input": 0.3, "output": 2.5, "cache_read": 0.03, "cache_write": 0.3},
+    "gemini-3-flash": {"input": 0.5, "output": 3.0, "cache_read": 0.05, "cache_write": 0.5},
 }
 
 
@@ -66,7 +68,7 @@ class ScriptedLLM:
     def price(self, request: dict[str, Any]) -> Decimal:
         """Micro-USD of one request: a price per million tokens is micro-USD per token."""
         prices = next(model_prices for name, model_prices in self._prices.items() if request["model"].startswith(name))
-        return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices[kind])) for kind in KINDS), Decimal(0))
+        return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices.get(kind, 0))) for kind in KINDS), Decimal(0))
 
     def begin(self, scenarios: dict[str, Any]) -> None:
         """Play these scenarios alone from now on, and count from zero."""

@@ -48,6 +48,10 @@ class Gone(Exception):
     """The client closed its connection."""
 
 
+class Cut(Exception):
+    """The script breaks the answer off in its middle."""
+
+
 # ---------------------------------------------------------------- requests
 def text_of(content):
     if content is None:
@@ -324,6 +328,10 @@ def plan(api, body, path, key):
     turns = scen.get("turns", [])
     if scen.get("rounds"):
         turns = scen["rounds"][min(rnd, len(scen["rounds"]) - 1)]
+    newest = next((t for k, t in reversed(steps) if k == "prompt"), "")
+    branch = next((words for words in scen.get("by_prompt", {}) if words in newest), "")
+    if branch:
+        turns = scen["by_prompt"][branch]
     t = {}
     if turns:
         if turn < len(turns):
@@ -339,6 +347,8 @@ def plan(api, body, path, key):
     for k in ("latency_ms", "chunk_delay_ms", "hang", "error"):
         p[k] = t.get(k, scen.get(k, p[k]))
     p["text"] = t.get("text", "")
+    p["thinking"] = t.get("thinking", "")
+    p["headers"] = list(scen.get("headers", {}).items())
     p["max_hang_s"] = t.get("max_hang_s", scen.get("max_hang_s", 600))
     cwd = cwd_of(json.dumps(body))
     for act in t.get("tools", [t["tool"]] if "tool" in t else []):
@@ -355,7 +365,7 @@ def plan(api, body, path, key):
         p["text"] = "Done."
     err = p["error"]
     if err:
-        k = (name, rnd, turn)
+        k = (name, branch, rnd, turn)
         with LOCK:
             left = ERR_LEFT.setdefault(k, err.get("times", 10**9))
             if left > 0:
@@ -376,15 +386,18 @@ def chunks(s, n=24):
 # ---------------------------------------------------------------- wire formats
 def anthropic_events(p, model):
     u = p["usage"]
+    hour = u.get("cache_write_1h", 0)
     usage = {
         "input_tokens": u["input"],
-        "cache_creation_input_tokens": u["cache_write"],
+        "cache_creation_input_tokens": u["cache_write"] + hour,
         "cache_read_input_tokens": u["cache_read"],
-        "cache_creation": {"ephemeral_5m_input_tokens": u["cache_write"], "ephemeral_1h_input_tokens": 0},
+        "cache_creation": {"ephemeral_5m_input_tokens": u["cache_write"], "ephemeral_1h_input_tokens": hour},
         "output_tokens": 1,
         "service_tier": "standard",
     }
     blocks, i = [], 0
+    if p.get("thinking"):
+        blocks.append({"type": "thinking", "thinking": p["thinking"], "signature": "c2lnbmVk"})
     if p["text"]:
         blocks.append({"type": "text", "text": p["text"]})
     for n, _, a in p["calls"]:
@@ -402,7 +415,15 @@ def anthropic_events(p, model):
     }
     ev = [("message_start", {"type": "message_start", "message": msg}), ("ping", {"type": "ping"})]
     for i, b in enumerate(blocks):
-        if b["type"] == "text":
+        if b["type"] == "thinking":
+            start = {"type": "thinking", "thinking": "", "signature": ""}
+            ev.append(("content_block_start", {"type": "content_block_start", "index": i, "content_block": start}))
+            for delta in (
+                *({"type": "thinking_delta", "thinking": c} for c in chunks(b["thinking"])),
+                {"type": "signature_delta", "signature": b["signature"]},
+            ):
+                ev.append(("content_block_delta", {"type": "content_block_delta", "index": i, "delta": delta}))
+        elif b["type"] == "text":
             ev.append(
                 (
                     "content_block_start",
@@ -454,6 +475,9 @@ def responses_events(p, model):
         "total_tokens": inp + u["output"],
     }
     items = []
+    if p.get("thinking"):
+        summary = [{"type": "summary_text", "text": p["thinking"]}]
+        items.append({"type": "reasoning", "id": rid("rs_"), "summary": summary, "encrypted_content": "c2VjcmV0"})
     if p["text"]:
         items.append(
             {
@@ -570,6 +594,9 @@ def chat_events(p, model, include_usage):
         return (None, dict(base, choices=[{"index": 0, "delta": delta, "finish_reason": fr}]))
 
     ev = [ch({"role": "assistant", "content": ""})]
+    if p.get("thinking"):
+        for c in chunks(p["thinking"]):
+            ev.append(ch({"reasoning_content": c}))
     if p["text"]:
         for c in chunks(p["text"]):
             ev.append(ch({"content": c}))
@@ -590,14 +617,19 @@ def chat_events(p, model, include_usage):
 def gemini_events(p, model):
     u = p["usage"]
     inp = u["input"] + u["cache_read"] + u["cache_write"]
+    thoughts = u.get("reasoning", 0)
     usage = {
         "promptTokenCount": inp,
-        "candidatesTokenCount": u["output"],
+        "candidatesTokenCount": u["output"] - thoughts,
         "totalTokenCount": inp + u["output"],
         "cachedContentTokenCount": u["cache_read"],
+        **({"thoughtsTokenCount": thoughts} if thoughts else {}),
     }
     base = {"modelVersion": model, "responseId": rid("g")}
     ev, parts = [], []
+    if p.get("thinking"):
+        parts.append({"text": p["thinking"], "thought": True})
+        ev.append((None, dict(base, candidates=[{"index": 0, "content": {"role": "model", "parts": list(parts)}}])))
     if p["text"]:
         for c in chunks(p["text"]):
             ev.append((None, dict(base, candidates=[{"index": 0, "content": {"role": "model", "parts": [{"text": c}]}}])))
@@ -764,6 +796,9 @@ class H(BaseHTTPRequestHandler):
             "side": p["side"],
             "stream": bool(body.get("stream")),
             "usage": p["usage"],
+            "pictures": len(
+                re.findall(r'"(?:media_type|mimeType|mime_type)": ?"image/|data:image/', raw.decode("utf-8", "replace"))
+            ),
             "calls": [c[0] for c in p["calls"]],
             "tools": p["tools"],
             "newest": json.dumps((body.get("messages") or body.get("input") or body.get("contents") or [])[-2:])[-20000:],
@@ -792,6 +827,9 @@ class H(BaseHTTPRequestHandler):
             rec["outcome"] = "completed" if not p["error"] else "error_sent"
         except (Gone, BrokenPipeError, ConnectionResetError):
             rec["outcome"] = "client_disconnected"
+            self.close_connection = True
+        except Cut:
+            rec["outcome"] = "cut"
             self.close_connection = True
         except TimeoutError:
             rec["outcome"] = "hang_expired"
@@ -830,7 +868,7 @@ class H(BaseHTTPRequestHandler):
             self.nap(p["latency_ms"] / 1000)
         if p["hang"] == "before":
             self.hang(p)
-        if p["error"]:
+        if p["error"] and not p["error"].get("cut"):
             e = p["error"]
             st = e.get("status", 529)
             t, m = e.get("type", "overloaded_error"), e.get("message", "stub error")
@@ -839,7 +877,7 @@ class H(BaseHTTPRequestHandler):
                 obj = {"error": {"type": t, "message": m, "code": e.get("code", t), "param": None}}
             elif api == "gemini":
                 obj = {"error": {"code": st, "message": m, "status": e.get("code", "UNAVAILABLE")}}
-            hd = [("retry-after", str(e["retry_after"]))] if "retry_after" in e else []
+            hd = [*p.get("headers", []), *([("retry-after", str(e["retry_after"]))] if "retry_after" in e else [])]
             return self.send_json(obj, st, hd)
         if api == "anthropic":
             ev, full = anthropic_events(p, model)
@@ -850,18 +888,25 @@ class H(BaseHTTPRequestHandler):
         else:
             ev, full = gemini_events(p, model)
         stream = body.get("stream") if api != "gemini" else path.endswith(":streamGenerateContent")
+        cut = bool(p["error"])
         if not stream:
-            return self.send_json(full)
+            if cut:
+                raise Cut()
+            return self.send_json(full, headers=p.get("headers", []))
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
         self.send_header("request-id", rid("req_"))
+        for k, v in p.get("headers", []):
+            self.send_header(k, v)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         half = max(2, len(ev) // 2)
         for i, (name, obj) in enumerate(ev):
             if p["hang"] == "mid" and i == half:
                 self.hang(p)
+            if cut and i == half:
+                raise Cut()
             if i and p["chunk_delay_ms"]:
                 self.nap(p["chunk_delay_ms"] / 1000)
             s = (f"event: {name}\n" if name else "") + "data: " + json.dumps(obj) + "\n\n"

@@ -56,3 +56,18 @@ def test_the_output_limit_is_the_highest_that_the_money_pays() -> None:
 
 def test_a_model_without_a_price_has_no_bound() -> None:
     assert pricing.bound(Request("someones-7b", True), 1, 1, OWN) is None
+
+
+@pytest.mark.parametrize(
+    ("permitted", "models"),
+    [
+        (SONNET, {SONNET, HAIKU}),
+        (f"anthropic/{SONNET}", {SONNET, HAIKU}),
+        (f"{SONNET}[1m]", {SONNET, HAIKU}),
+        (HAIKU, {HAIKU}),
+        ("sonnet", {SONNET, HAIKU, "claude-opus-4-1", "unknown"}),
+        ("", {SONNET, HAIKU, "claude-opus-4-1", "unknown"}),
+    ],
+)
+def test_a_token_is_for_its_model_and_cheaper_ones_however_its_program_names_it(permitted: str, models: set[str]) -> None:
+    assert {model for model in (SONNET, HAIKU, "claude-opus-4-1", "unknown") if pricing.permits(model, permitted, OWN)} == models

@@ -14,7 +14,8 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from orchestration.gateway import accesses, database, forwarding, server
+from orchestration.gateway import accesses, answers, database, forwarding, server
+from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.gateway.stage import (
@@ -160,6 +161,11 @@ def test_a_request_beyond_the_money_is_clamped_and_then_refused_with_402() -> No
     assert (clamped.is_clamped, clamped.state) == (True, "settled")
     assert (refused.status, refused.state) == (402, "refused")
     assert int(clamped.bound) <= usd("0.1")
+
+
+@pytest.mark.parametrize(("agent", "status"), [("codex", 429), ("opencode", 402), ("", 402)])
+def test_without_money_each_client_gets_the_answer_that_it_does_not_repeat(agent: str, status: int) -> None:
+    assert answers.unpaid(PROTOCOLS["openai_responses"], agent).status == status
 
 
 def test_a_request_waits_for_the_money_of_another() -> None:
