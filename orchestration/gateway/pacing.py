@@ -26,6 +26,7 @@ WAIT_S = 5.0
 """After a refusal that does not say for how long."""
 RAISE_EVERY_S = 600.0
 """So often a tenth more, or one request a minute more, is tried than was permitted last."""
+SHORT_S = 2.0
 LOOK_EVERY_S = 1.0
 URGENT = 0.25
 """The last part of a request's patience, in which it goes before the plan's order: its client would only ask again."""
@@ -50,7 +51,7 @@ class Waiter:
 @dataclass
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
-    each request without an answer yet was sent; `most`: the most that were taken in any minute; `pause`: seconds between two requests."""
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `pause`: seconds between two requests; `is_trial`: the first one after it was set."""
 
     clock: Callable[[], float] = time.monotonic
     taken: deque[float] = field(default_factory=deque)
@@ -58,6 +59,7 @@ class Pace:
     most: int = 0
     at_once: int = FIRST_AT_ONCE
     pause: float = 0.0
+    is_trial: bool = False
     sent_at: float = 0.0
     per_minute: int | None = None
     raised_at: float = 0.0
@@ -100,35 +102,39 @@ class Pace:
         self.asked.remove(at)
         self._read_limits(headers)
         if status == 429:
-            self._refused(now, headers)
+            self._refused(at, now, headers)
         elif status:
             self.taken.append(min(now, at + ARRIVES_WITHIN_S))
             self.most = max(self.most, self._taken(now))
+            self.is_trial = False
             self._raise(now)
         self.release()
 
     def _raise(self, now: float) -> None:
         """Try a little more than was permitted last; sooner where it was much less than before."""
-        if self.pause and now - self.raised_at > RAISE_EVERY_S:
-            self.pause, self.raised_at = 0.9 * self.pause, now
+        since = now - self.raised_at
+        if self.pause and since > (RAISE_EVERY_S if self.pause > SHORT_S else MINUTE):
+            self.pause, self.raised_at = 0.9 * self.pause if self.pause > SHORT_S else 0.0, now
         if self.per_minute is None:
             return
-        if 2 * self.per_minute <= self.most and now - self.raised_at > MINUTE:
+        if 2 * self.per_minute <= self.most and since > MINUTE:
             self.per_minute, self.raised_at = 2 * self.per_minute, now
-        elif now - self.raised_at > RAISE_EVERY_S:
+        elif since > RAISE_EVERY_S:
             self.per_minute, self.raised_at = self.per_minute + max(self.per_minute // 10, 1), now
 
-    def _refused(self, now: float, headers: Mapping[str, str]) -> None:
-        seconds = retry_after(headers, WAIT_S)
+    def _refused(self, at: float, now: float, headers: Mapping[str, str]) -> None:
+        """Take no more in a minute than was taken now; or one at a time, where the provider takes the next one sooner than a minute would allow."""
+        seconds, taken = retry_after(headers, WAIT_S), self._taken(now)
         self.closed_until = max(self.closed_until, now + seconds)
-        taken = self._taken(now)
-        if (taken == 1 or self.pause) and 0 < seconds < MINUTE:  # it takes them one after the other
-            if not self.pause or now - self.raised_at > self.pause:  # not one of several that were sent at once
-                self.pause, self.raised_at = 1.05 * max(self.pause, seconds), now
-        elif taken:
-            self.per_minute, self.raised_at = taken, now
-        else:
+        if at <= self.raised_at:
+            return  # it was sent before the last refusal came
+        if not taken:
             self.at_once = 1  # others use this key, and nothing is known of what it permits
+        elif self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / taken:
+            self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * seconds), True
+        else:
+            self.per_minute, self.pause, self.is_trial = taken, 0.0, False
+        self.raised_at = now
 
     def _read_limits(self, headers: Mapping[str, str]) -> None:
         for limit, remaining, reset in _LIMITS:

@@ -57,7 +57,7 @@ def test_after_a_refusal_no_more_go_in_a_minute_than_were_taken(clock: Clock) ->
     pace = Pace(clock)
     for _ in range(10):
         send(pace)
-    send(pace, 429, retry_after="0")
+    send(pace, 429)
     assert not pace.may_send()
     clock.now += 60.1
     for _ in range(10):
@@ -73,7 +73,7 @@ def test_what_is_much_less_than_before_is_raised_soon(clock: Clock) -> None:
     clock.now += 61
     for _ in range(2):
         send(pace)
-    send(pace, 429, retry_after="30")
+    send(pace, 429)
     assert pace.per_minute == 2
     clock.now += 61
     send(pace)
@@ -93,6 +93,18 @@ def test_the_rest_in_its_headers_counts(clock: Clock) -> None:
     assert not pace.may_send(), "no minute has more than its limit"
 
 
+def test_a_refusal_that_passes_at_once_holds_up_little(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(5):
+        send(pace)
+    clock.now += 5
+    send(pace, 429, retry_after="1")
+    for _ in range(20):
+        clock.now += 1.1
+        assert pace.may_send()
+        send(pace)
+
+
 def waiting(pace: Pace, *orders: pacing.Order, patience: float = 1000) -> list[pacing.Waiter]:
     pace.waiters += [pacing.Waiter(order, pace.clock(), pace.clock() + patience) for order in orders]
     return list(pace.waiters)
@@ -101,7 +113,7 @@ def waiting(pace: Pace, *orders: pacing.Order, patience: float = 1000) -> list[p
 def test_who_waits_is_served_in_the_plans_order(clock: Clock) -> None:
     pace = Pace(clock)
     send(pace)
-    send(pace, 429, retry_after="60")
+    send(pace, 429)
     second, first = waiting(pace, SECOND, FIRST)
     pace.release()
     assert not first.go.is_set()
@@ -113,7 +125,7 @@ def test_who_waits_is_served_in_the_plans_order(clock: Clock) -> None:
 def test_a_request_with_little_patience_left_goes_first(clock: Clock) -> None:
     pace = Pace(clock)
     send(pace)
-    send(pace, 429, retry_after="60")
+    send(pace, 429)
     (last,) = waiting(pace, SECOND, patience=70)
     clock.now += 61
     waiting(pace, FIRST)
@@ -172,11 +184,18 @@ class Limited:
             self.taken.append(now)
             return 200, self._counts(now)
         self.refused += 1
-        return 429, {"retry-after": str(math.ceil(free_at - now))} if self.headers else {}
+        seconds = 1 if self.headers == "always 1" else math.ceil(free_at - now)
+        return 429, {"retry-after": str(seconds)} if self.headers else {}
 
     def _free_at(self, now: float) -> float:
         if self.kind == "spaced":
             return self.taken[-1] + 60 / self.limit if self.taken else now
+        if self.kind == "bucket":
+            recent = [at for at in self.taken if at > now - 600]
+            level = float(self.limit)
+            for before, at in itertools.pairwise([*recent, now]):
+                level = min(level - 1 + (at - before) * self.limit / 60, self.limit)
+            return now if not recent or level >= 1 else now + (1 - level) * 60 / self.limit
         since = now - 60 if self.kind == "sliding" else now - now % 60
         recent = [at for at in self.taken if at > since]
         if len(recent) < self.limit:
