@@ -7,14 +7,18 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from budget.amounts import MICRO
+from budget.models import GatewayRequest
 from budget.reads.queries import session_spend
 from orchestration.models import Landing, Round, Session
 from orchestration.sessions.tracing import phase_history
 
 Value = str | int | float | bool
 INVOKE = "invoke_agent"
+PROVIDERS = {"openai_responses": "openai", "openai_chat": "openai", "gemini": "gcp.gemini"}
+"""The names of the conventions, where the gateway has another one for an API."""
 BROKEN = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST, Session.Outcome.UNAVAILABLE)
 
 
@@ -44,7 +48,7 @@ def of_session(session_id: str) -> list[Span]:
         return []
     root = _root(session, session.ended_at)
     phases = list(_phases(session, root))
-    return [root, *phases, *_checks(session, phases)]
+    return [root, *phases, *_checks(session, phases), *_requests(session, root, phases)]
 
 
 def of_landing(landing_id: int) -> list[Span]:
@@ -133,3 +137,35 @@ def _checks(session: Session, phases: list[Span]) -> Iterator[Span]:
         span_id = _span_id(session.pk, f"check {number}")
         yield Span(verification.trace_id, span_id, verification.span_id, f"check {name}", start, end, attributes)
         start = end
+
+
+def _requests(session: Session, root: Span, phases: list[Span]) -> Iterator[Span]:
+    """Each request that its agents sent through the gateway, from the end of its wait to its books."""
+    for request in GatewayRequest.objects.filter(session_ref=session.pk, sent_at__isnull=False).order_by("pk"):
+        start, end = request.sent_at or request.created_at, request.ended_at or root.end
+        parent = next((span for span in reversed(phases) if span.start <= start <= span.end), root)
+        attributes: dict[str, Value] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": PROVIDERS.get(request.api, request.api),
+            "gen_ai.request.model": request.model,
+            "gen_ai.request.max_tokens": request.output_limit,
+            "gen_ai.response.model": request.answer_model,
+            "gen_ai.usage.input_tokens": request.input_tokens + request.cache_read_tokens + request.cache_write_tokens,
+            "gen_ai.usage.cache_read.input_tokens": request.cache_read_tokens,
+            "gen_ai.usage.cache_creation.input_tokens": request.cache_write_tokens,
+            "gen_ai.usage.output_tokens": request.output_tokens,
+            "http.response.status_code": request.status or "",
+            "muster.request.state": request.state,
+            "muster.request.wait_s": max((start - request.created_at).total_seconds(), 0.0),
+            "muster.cost_usd": request.amount / MICRO,
+        }
+        if request.first_byte_at is not None:
+            attributes["muster.request.first_byte_s"] = max((request.first_byte_at - start).total_seconds(), 0.0)
+        is_broken = request.state == GatewayRequest.State.UNKNOWN or (request.status or 200) >= HTTPStatus.BAD_REQUEST
+        if is_broken:
+            attributes["error.type"] = request.state if request.state == GatewayRequest.State.UNKNOWN else str(request.status)
+        given = {name: value for name, value in attributes.items() if value != ""}
+        span_id, name = _span_id(session.pk, f"request {request.pk}"), f"chat {request.model}".strip()
+        yield Span(
+            root.trace_id, span_id, parent.span_id, name, start, max(end, start), given, request.reason if is_broken else ""
+        )

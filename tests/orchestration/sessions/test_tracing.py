@@ -10,7 +10,9 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.amounts import usd
-from budget.models import LedgerEntry
+from budget.ledger import requests
+from budget.ledger.prices import Tokens
+from budget.models import Category, LedgerEntry
 from orchestration import sessions
 from orchestration.models import Landing, Round, Session
 from orchestration.sessions import tracing
@@ -141,3 +143,19 @@ def test_a_clock_that_went_back_makes_no_span_end_before_it_starts(session: Sess
         phases=[["starting", (now() + timedelta(hours=1)).isoformat()]],
     )
     assert all(span.start <= span.end for span in spans.of_session(session.pk))
+
+
+def test_each_request_through_the_gateway_is_a_span(received: Collector, session: Session) -> None:
+    assert session.hold is not None
+    access = requests.open_access(session.hold, role="implement", category=Category.ENTRY, upstreams={})
+    bounded = [requests.Bounded("gemini", "gemini-2.5-pro", usd("0.01"), output_limit=500) for _ in range(2)]
+    paid, lost = (requests.send(access, each, gateway="gate_1") for each in bounded)
+    requests.settle(paid, requests.Counted(usd("0.002"), Tokens("gemini-2.5-pro", 90, 7, cache_read=10), "v", status=200))
+    requests.settle(lost, requests.Counted(0, Tokens(""), "", unknown="its answer was cut off", status=200))
+    ended(session)
+    first, second = (span for span in read(received).spans if span.name == "chat gemini-2.5-pro")
+    assert first.parent in {span.id for span in received.spans}
+    shown = {name: first.attributes[f"gen_ai.usage.{name}_tokens"] for name in ("input", "output", "cache_read.input")}
+    assert shown == {"input": 100, "output": 7, "cache_read.input": 10}
+    assert (first.attributes["gen_ai.provider.name"], first.attributes["muster.cost_usd"]) == ("gcp.gemini", 0.002)
+    assert (second.error, second.attributes["error.type"]) == ("its answer was cut off", "unknown")
