@@ -32,6 +32,7 @@ class NotCovered(Exception):
 RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 FOR_MONEY, FOR_PROVIDER = "it waits for money", "it waits for its provider's limit"
 """Why a request waits."""
+UNPAID = "unpaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,14 @@ def lose(gateways: Q) -> int:
 def lacked_money(access_id: str) -> bool:
     """True if a request of this access was refused because there was no money."""
     return GatewayRequest.objects.filter(access_id=access_id, state=State.REFUSED, status=402).exists()
+
+
+def standing(access_id: str) -> str:
+    """The state of its newest matter: UNPAID where a request was refused because there was no money, the reason of one that waits, or empty."""
+    of_it = GatewayRequest.objects.filter(access_id=access_id)
+    rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.WAITING)).values_list("state", "reason")
+    reasons = [UNPAID if state == State.REFUSED else reason for state, reason in rows.order_by("pk")]
+    return UNPAID if UNPAID in reasons else reasons[0] if reasons else ""
 
 
 def least_refused(session_ref: str) -> int:

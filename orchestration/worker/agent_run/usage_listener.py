@@ -31,6 +31,10 @@ FINISH_S = 0.5
 MAKE_ROOM_S = 5.0
 # One that has reported it and still runs after so long is stopped at its limit like any other.
 LEAVE_S = 5.0
+HELD_UP = {
+    requests.FOR_MONEY: "Its request waits for money that others have reserved",
+    requests.FOR_PROVIDER: "Its request waits: its provider takes no more now",
+}
 # So often an agent behind the gateway is looked at.
 GATEWAY_S = 1.5
 # Retries of a refused growth: at growing intervals, but soon once the reservation is used up.
@@ -61,6 +65,7 @@ class UsageListener:
         self._access = access
         self._reported: dict[str, int] = {}
         self._gateway_asked_at = time.monotonic()
+        self._held_up = ""
         self._progress_watch = progress_watch
         self.ended_early = ""
         self._mailbox = mailbox
@@ -117,8 +122,12 @@ class UsageListener:
         self._handle_all(self._reader.poll())
         self._handle_all(self._reader.end(exit_code))
         self._keep_thread()
-        self.last_wait = self._waiting if self._waiting_since is not None else None
-        self._end_wait()
+        if self._waiting_since is not None:
+            self.last_wait = self._waiting
+        elif self._held_up == requests.FOR_PROVIDER:
+            self.last_wait = Waiting(HELD_UP[self._held_up])
+        if self.last_wait is not None or self._held_up:
+            supervise.try_database(lambda: sessions.wait(self._session, "", None))
 
     def _read_records(self) -> None:
         while True:
@@ -196,17 +205,23 @@ class UsageListener:
     def ended_without_money(self, exit_code: int | None) -> str:
         """The reason `out_of_money` where the gateway refused a request of an agent that did not finish; else empty."""
         finished = exit_code == 0 and self.failure is None and (self.finished is None or self.finished.ok)
-        return "" if finished or not self._lacked_money() else "out_of_money"
+        is_unpaid = self._held_up == requests.FOR_MONEY or self._lacked_money()
+        return "out_of_money" if is_unpaid and not finished else ""
 
     def _check_gateway(self) -> None:
         """End an agent for which the gateway has no money: some programs would repeat the request for minutes."""
         if self._access and not self.reason and time.monotonic() - self._gateway_asked_at > GATEWAY_S and not self._is_leaving():
             self._gateway_asked_at = time.monotonic()
-            supervise.try_database(self._stop_without_money)
+            supervise.try_database(self._look_at_gateway)
 
-    def _stop_without_money(self) -> None:
-        if self._lacked_money():
+    def _look_at_gateway(self) -> None:
+        standing = requests.standing(self._access)
+        if standing == requests.UNPAID:
             self._stop("out_of_money")
+        elif standing != self._held_up:
+            self._held_up = standing
+            if self._waiting_since is None:
+                sessions.wait(self._session, HELD_UP.get(standing, ""), None)
 
     def _lacked_money(self) -> bool:
         return bool(self._access) and requests.lacked_money(self._access)
@@ -335,7 +350,7 @@ class UsageListener:
     def _end_wait(self) -> None:
         if self._waiting_since is not None:
             self._waiting_since = None
-            supervise.try_database(lambda: sessions.wait(self._session, "", None))
+            supervise.try_database(lambda: sessions.wait(self._session, HELD_UP.get(self._held_up, ""), None))
 
     def _check_provider_wait(self) -> None:
         """A CLI that retries by itself blocks a session slot all that time: limit its wait."""

@@ -10,7 +10,7 @@ from orchestration.processes.kill_sequence import Step
 from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.reader import Reader
-from orchestration.worker.agents.shared.interface import PATIENCE_MS, Launch, Task, Thread, Traits
+from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits, patience_ms
 from orchestration.worker.agents.shared.json_values import prompt_argument
 
 TRAITS = Traits(
@@ -106,7 +106,7 @@ def _behind_the_gateway(task: Task) -> dict[str, str]:
     if not task.is_by_gateway:
         return {}
     thinking = {} if task.output_tokens >= MANY_TOKENS else {"MAX_THINKING_TOKENS": str(task.output_tokens // 2)}
-    patience = {name: str(PATIENCE_MS) for name in ("API_TIMEOUT_MS", "CLAUDE_STREAM_FIRST_BYTE_TIMEOUT_MS")}
+    patience = {name: str(patience_ms(task)) for name in ("API_TIMEOUT_MS", "CLAUDE_STREAM_FIRST_BYTE_TIMEOUT_MS")}
     return {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(task.output_tokens), **thinking, **patience}
 
 

@@ -2,7 +2,7 @@
 
 from orchestration.worker.agents.qwen.reader import CHATS, Reader
 from orchestration.worker.agents.shared import conversation_ids, gemini_cli
-from orchestration.worker.agents.shared.interface import PATIENCE_MS, Launch, Task, Thread, Traits
+from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits, patience_ms
 
 LOGIN = ".qwen/oauth_creds.json"
 # Chat recording is on: it contains the tokens of each request.
@@ -42,5 +42,5 @@ def reader(task: Task) -> Reader:
 def _launch(task: Task, conversation: tuple[Thread, str]) -> Launch:
     has_key = "--auth-type" not in gemini_cli.given(task) and task.env.get("OPENAI_API_KEY")
     options = ["--auth-type", "openai"] if has_key else []
-    patience = {"model": {"generationConfig": {"timeout": PATIENCE_MS}}} if task.is_by_gateway else {}
+    patience = {"model": {"generationConfig": {"timeout": patience_ms(task)}}} if task.is_by_gateway else {}
     return gemini_cli.launch(task, "qwen", conversation, options, SETTINGS | patience, "QWEN_CODE_NO_RELAUNCH")

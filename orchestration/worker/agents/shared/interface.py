@@ -26,8 +26,7 @@ def record_name(role: Role, turn: int) -> str:
     return role if turn == 1 else f"{role}-{turn}"
 
 
-PATIENCE_MS = 1_800_000
-"""Behind the gateway a program waits so long for the first byte, where it has a setting for that: its request may wait for money or for its provider."""
+MOST_PATIENCE_S = 1_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +154,9 @@ class Kind(Protocol):
         """Continue `task.thread`."""
 
     def reader(self, task: Task) -> Reader: ...
+
+
+def patience_ms(task: Task) -> int:
+    """Behind the gateway a program waits so long for the first byte, where it has a setting for that: its request may wait for money or for its provider. A
+    process that is silent for longer is ended."""
+    return int(1000 * (task.agent.idle_timeout_s or MOST_PATIENCE_S))
