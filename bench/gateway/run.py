@@ -1,6 +1,6 @@
 """Kills and lies beside the gateway: the provider's bill, the books and the cap.
 
-`python -m bench gateway [--runs 1000] [--seed 1] [--kill-every 3] [--database sqlite|postgresql]`: a provider lies about its usage in every way while
+`python -m bench gateway [--runs 1000] [--seed 1] [--kill-every 3] [--at-once 8] [--database sqlite|postgresql]`: a provider lies about its usage in every way while
 gateway, sessions and clients are killed.
 `python -m bench gateway clis [--kinds claude_code,codex,...] [--entries 3] [--kills 60] [--seed 1]`: real CLIs in a real Muster, whose gateway, session
 workers and CLIs are killed.
@@ -28,9 +28,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kill-every", type=float, default=3, help="seconds; 0: never")
+    parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     chosen = parser.parse_args(arguments)
-    given = f"{chosen.runs} {chosen.seed} {chosen.kill_every}"
+    given = f"{chosen.runs} {chosen.seed} {chosen.kill_every} {chosen.at_once}"
     return _test(OF_LIARS, MUSTER_TEST_DATABASE=chosen.database, MUSTER_TEST_GATEWAY=given)
 
 
