@@ -1,7 +1,8 @@
 """Ten tasks of $0.40 under $4.50, some after others and four on one file, and the same without a limit, alternating: Claude Code with a
 scripted provider.
 
-`python -m bench money [--times 3] [--limit 4.5] [--latency 1] [--workers 10] [--busy 4]`. Needs the CLI as the tests of agents install it.
+`python -m bench money [--times 3] [--limit 4.5] [--latency 1] [--workers 10] [--busy 4] [--gateway]`. With `--gateway`: without a limit, through the
+gateway and past it, alternating. Needs the CLI as the tests of agents install it.
 """
 
 import argparse
@@ -36,13 +37,17 @@ def main(arguments: list[str]) -> int:
         _busy(chosen.busy),
         _muster(Path(name), chosen) as (client, provider),
     ):
-        taken: dict[float, list[float]] = {PLENTY: [], chosen.limit: []}
+        compared = [(PLENTY, "off"), (PLENTY, "auto")] if chosen.gateway else [(PLENTY, "auto"), (chosen.limit, "auto")]
+        taken: dict[tuple[float, str], list[float]] = {each: [] for each in compared}
         for n in range(chosen.times):
-            for limit, seconds in taken.items():
-                folder = Path(name) / f"{limit:g}-{n}"
+            for (limit, gateway), seconds in taken.items():
+                folder = Path(name) / f"{limit:g}-{gateway}-{n}"
                 folder.mkdir()
-                seconds.append(_run(chosen, client, provider, folder, limit))
+                seconds.append(_run(chosen, client, provider, folder, limit, gateway))
     plenty, short = (statistics.median(seconds) for seconds in taken.values())
+    if chosen.gateway:
+        print(f"through the gateway: {short:.1f} s, past it {plenty:.1f} s; ratio {short / plenty:.3f}x (goal 1.05x)")
+        return 0
     print(f"under ${chosen.limit:.2f}: {short:.1f} s, without a limit {plenty:.1f} s; ratio {short / plenty:.2f}x (goal 1.15x)")
     return 0
 
@@ -54,6 +59,7 @@ def _chosen(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=1, help="seconds of each request")
     parser.add_argument("--workers", type=int, default=10)
     parser.add_argument("--busy", type=int, default=0, help="processes that only use the CPU, beside it")
+    parser.add_argument("--gateway", action="store_true", help="compare with and without the gateway")
     return parser.parse_args(arguments)
 
 
@@ -84,12 +90,18 @@ def _muster(folder: Path, chosen: argparse.Namespace) -> Iterator[tuple[Client, 
         provider.close()
 
 
-def _run(chosen: argparse.Namespace, client: Client, provider: ScriptedLLM, folder: Path, limit: float) -> float:
+def _run(chosen: argparse.Namespace, client: Client, provider: ScriptedLLM, folder: Path, limit: float, gateway: str) -> float:
     """Seconds from the first entry until all have landed, or until nothing moves any more."""
     env = {"ANTHROPIC_BASE_URL": provider.address, "ANTHROPIC_API_KEY": "stub-key"}
     agent = {"kind": "claude_code", "model": short_money.MODEL, "env": env}
     shop = Shop(
-        client, folder, agent=agent, max_workers=chosen.workers, round_ceiling_usd=4, verify=[{"name": "ok", "run": "true"}]
+        client,
+        folder,
+        agent=agent,
+        max_workers=chosen.workers,
+        round_ceiling_usd=4,
+        verify=[{"name": "ok", "run": "true"}],
+        gateway=gateway,
     )
     client.call("PATCH", shop.path.removesuffix("/orchestration"), {"total_budget_usd": limit})
     shop.call("PATCH", "/budget", {"max_project_spend_usd": limit})
@@ -101,7 +113,7 @@ def _run(chosen: argparse.Namespace, client: Client, provider: ScriptedLLM, fold
     sessions = sum(len(entry["session_ids"]) for entry in entries)
     landed = sum(entry["status"] == "done" for entry in entries)
     print(
-        f"      ${limit:.2f}: {landed} of {len(entries)} landed after {seconds:.1f} s, "
+        f"      ${limit:.2f}, gateway {gateway}: {landed} of {len(entries)} landed after {seconds:.1f} s, "
         f"{len(provider.log()) - before} requests, {sessions} sessions",
         flush=True,
     )
