@@ -21,7 +21,7 @@ MOST_KEPT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
+    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
 
     prices: Mapping[str, Rates]
     allows_inexact: bool = False

@@ -196,7 +196,7 @@ async def _refused(
 
 
 async def _error_body(answer: aiohttp.ClientResponse) -> bytes:
-    """As much of it as comes."""
+    """The body of a refusal, as far as it comes."""
     body = bytearray()
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
         async with asyncio.timeout(ERROR_S):

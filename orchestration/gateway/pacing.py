@@ -83,7 +83,7 @@ class Pace:
         return bool(self.pause) or used < self.at_once or fresh < max(1, self.most // 8)
 
     def _taken(self, now: float) -> int:
-        """How many were taken in the last minute."""
+        """The number of requests that were taken in the last minute."""
         while self.taken and self.taken[0] <= now - MINUTE:
             self.taken.popleft()
         return len(self.taken)

@@ -1,4 +1,4 @@
-"""What the CLIs do beside their usual requests, behind the gateway: subagents, small models, compaction, pictures, thinking, retries. The books equal the
+"""Requests of the CLIs beside their usual ones, behind the gateway: subagents, small models, compaction, pictures, thinking, retries. The books equal the
 provider's count, request by request."""
 
 import base64

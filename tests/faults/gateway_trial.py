@@ -205,7 +205,7 @@ class Gateway:
         self._process.terminate()
 
     def status(self) -> int:
-        """Of its exit."""
+        """The code of its exit."""
         return self._process.wait(60)
 
     def kill(self) -> None:
