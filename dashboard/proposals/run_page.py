@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from budget.reads import gateway_requests
 from dashboard.proposals import proposal_rows
 from dashboard.proposals.proposal_rows import APPLIED
 from dashboard.shared.decorators import in_workspace
@@ -96,6 +97,7 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "is_over": is_over,
         "status": queries.shown_status(run.session),
         "cost": reads.costs([run.pk]).get(run.pk, 0),
+        "requests": gateway_requests.totals(run.pk) if run.session.meter else None,
         "rows": proposal_rows.rows(page_request.workspace, proposals, reads.outrun(page_request.workspace.pk, proposals)),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
         "tick": page_request.request.GET.get("tick", ""),

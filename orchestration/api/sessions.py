@@ -71,9 +71,9 @@ def log_response(request: Request, session: Session, after: int, format: str) ->
     operation_id="agent.orchestration.sessionRequests",
 )
 def get_requests(request: Request, workspaceID: Path[str], sessionID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """The requests of a session that passed the gateway, newest first, also those that wait or were refused."""
+    """The requests of a session or a run that passed the gateway, newest first, also those that wait or were refused."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    session = queries.session_for(workspace.pk, sessionID)
+    session = queries.session_for(workspace.pk, sessionID, or_run=True)
     rows, following = gateway_requests.page(session.pk, limit=limit, cursor=cursor)
     totals = gateway_requests.totals(session.pk)
     return {

@@ -39,12 +39,13 @@ def entry_for(workspace_id: str, entry_id: str) -> Entry:
     return entry
 
 
-def session_for(workspace_id: str, session_id: str) -> Session:
-    """A session of the workspace, open or ended. Raises NotFound."""
+def session_for(workspace_id: str, session_id: str, *, or_run: bool = False) -> Session:
+    """A session of the workspace, open or ended. `or_run`: also that of a run. Raises NotFound."""
     session = None
     if ids.is_id(session_id):
         session = (
-            Session.objects.select_related("entry__account", "hold", "worker")
+            (Session.of_any_role if or_run else Session.objects)
+            .select_related("entry__account", "hold", "worker")
             .filter(pk=session_id, workspace_id=workspace_id)
             .first()
         )

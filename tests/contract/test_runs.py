@@ -35,6 +35,7 @@ def test_a_run_is_no_worker_session(shop: Api) -> None:
     assert shop.get("/executor/status").json["activeWorkers"] == 0
     assert tuple(shop.get(f"/executor/sessions/{run}")) == not_found("Worker session")
     assert tuple(shop.post(f"/executor/workers/{run}/stop")) == not_found("Worker session")
+    assert shop.get(f"/executor/sessions/{run}/requests").json["requests"] == [], "its requests pass the gateway as any session's"
     assert shop.get("/budget/holds").json["holds"][0]["session_id"] == run
 
 

@@ -31,10 +31,8 @@ FINISH_S = 0.5
 MAKE_ROOM_S = 5.0
 # One that has reported it and still runs after so long is stopped at its limit like any other.
 LEAVE_S = 5.0
-HELD_UP = {
-    requests.FOR_MONEY: "Its request waits for money that others have reserved",
-    requests.FOR_PROVIDER: "Its request waits: its provider takes no more now",
-}
+HELD_UP = {requests.FOR_PROVIDER: "it takes no more requests of this key now"}
+"""The words of a session whose request waits for its provider. One that waits for money is among the requests of its page."""
 # So often an agent behind the gateway is looked at.
 GATEWAY_S = 1.5
 # Retries of a refused growth: at growing intervals, but soon once the reservation is used up.

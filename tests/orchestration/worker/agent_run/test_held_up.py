@@ -53,9 +53,9 @@ def looks(listener: UsageListener, clock: Any) -> str:
 
 def test_its_session_shows_why_until_the_request_is_sent(access: GatewayAccess, listener: UsageListener, clock: Clock) -> None:
     row = requests.wait(access, ITEM, gateway="gate_1", reason=FOR_PROVIDER)
-    assert looks(listener, clock) == "Its request waits: its provider takes no more now"
+    assert looks(listener, clock) == "it takes no more requests of this key now"
     requests.wait(access, ITEM, gateway="gate_1", reason=FOR_MONEY, row=row)
-    assert looks(listener, clock) == "Its request waits for money that others have reserved"
+    assert looks(listener, clock) == "", "not for its provider"
     requests.send(access, ITEM, gateway="gate_1", waiting=row)
     assert looks(listener, clock) == ""
 
