@@ -25,6 +25,10 @@ US_TENTHS = 11
 """Anthropic charges a tenth more for inference in the US alone, which the price table does not have."""
 
 
+ALIASES = {"haiku": "claude-haiku-4-5", "sonnet": "claude-sonnet-4-5", "opus": "claude-opus-4-1"}
+"""Names for which Claude Code chooses the model, with one that costs as much."""
+
+
 def output_limit(request: Request) -> int:
     """The limit asked for, else the model's own."""
     if request.output_limit is not None:
@@ -91,9 +95,14 @@ def _cost(tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
 
 def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:
     """True for the model that an access names, and for one that is not dearer: CLIs call small models beside it. A name without a price limits nothing: it is
-    one of the CLI's own, such as `sonnet` or `auto`, for which it chooses the model."""
+    one of the CLI's own, such as `auto`, for which it chooses the model."""
     if _plain(model) == _plain(permitted):
         return True
+    alias = permitted.split("[")[0]  # `sonnet[1m]`
+    if alias in ALIASES:
+        if alias in model:
+            return True
+        permitted = ALIASES[alias]
     for tokens in (Tokens("", input=1_000_000), Tokens("", output=1_000_000)):
         asked, usual = (_price_of_name(name, tokens, own) for name in (model, permitted))
         if usual is not None and (asked is None or asked > usual):

@@ -65,7 +65,9 @@ def test_a_model_without_a_price_has_no_bound() -> None:
         (f"anthropic/{SONNET}", {SONNET, HAIKU}),
         (f"{SONNET}[1m]", {SONNET, HAIKU}),
         (HAIKU, {HAIKU}),
-        ("sonnet", {SONNET, HAIKU, "claude-opus-4-1", "unknown"}),
+        ("sonnet[1m]", {SONNET, HAIKU}),
+        ("haiku", {HAIKU}),
+        ("auto", {SONNET, HAIKU, "claude-opus-4-1", "unknown"}),
         ("", {SONNET, HAIKU, "claude-opus-4-1", "unknown"}),
     ],
 )
