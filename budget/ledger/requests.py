@@ -30,7 +30,7 @@ class NotCovered(Exception):
 
 
 RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
-FOR_MONEY, FOR_PROVIDER = "it waits for money", "it waits for its provider's limit"
+FOR_MONEY, FOR_PROVIDER = GatewayRequest.FOR_MONEY, GatewayRequest.FOR_PROVIDER
 """Why a request waits."""
 UNPAID = "unpaid"
 

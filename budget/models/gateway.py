@@ -91,6 +91,8 @@ class GatewayRequest(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     OPEN = (State.WAITING, State.SENT)
+    FOR_MONEY, FOR_PROVIDER = "it waits for money", "it waits for its provider's limit"
+    """Reasons of one that waits."""
 
     class Meta:
         constraints = [

@@ -5,7 +5,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum, When
+from django.db.models import (
+    Case,
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    When,
+)
+from django.db.models.functions import JSONObject
 
 from budget.models import GatewayRequest
 from workspaces import paging
@@ -20,10 +35,13 @@ _NOT_KNOWN = Case(When(amount=F("bound"), then=F("bound")), default=F("bound") -
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The sums of a session's requests, in micro-USD. `booked`: with `at_bound`, which is booked at the bounds of requests whose cost is not known.
-    `unknown`: what such requests may still cost, beyond what is booked of them. `under_way`: the bounds of those that are sent."""
+    `unknown`: what such requests may still cost, beyond what is booked of them. `under_way`: the bounds of those that are sent. `for_provider`: those of
+    `waiting` that wait for their provider's limit. `unpaid`: those that were refused because there was no money."""
 
     number: int
     waiting: int
+    for_provider: int
+    unpaid: int
     sent: int
     booked: int
     at_bound: int
@@ -33,7 +51,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The requests of a session: their number, how long they waited for money in all, and micro-USD that are not known."""
+    """The requests of a session: their number, how long they waited in all, and micro-USD that are not known."""
 
     number: int
     waited: timedelta
@@ -45,8 +63,28 @@ def of_session(session_ref: str) -> QuerySet[GatewayRequest]:
 
 
 def waiting(project_id: Any) -> QuerySet[GatewayRequest]:
-    """The requests of a project that wait for money, the oldest first. `project_id`: also an OuterRef."""
+    """The requests of a project that wait, the oldest first. `project_id`: also an OuterRef."""
     return GatewayRequest.objects.filter(hold__project_id=project_id, state=State.WAITING).order_by("id")
+
+
+def waits(project_id: Any) -> Subquery:
+    """The numbers of a project's requests that wait, by what for, with the first and the last name of the credentials whose limits they wait for;
+    null: none waits. `project_id`: also an OuterRef."""
+    paced = Q(reason=GatewayRequest.FOR_PROVIDER)
+    numbers = JSONObject(
+        money=Count("pk", filter=~paced),
+        provider=Count("pk", filter=paced),
+        first=Min("credential", filter=paced),
+        last=Max("credential", filter=paced),
+    )
+    return Subquery(waiting(project_id).order_by().values("state").annotate(numbers=numbers).values("numbers"))
+
+
+def oldest_wait(hold_id: OuterRef) -> dict[str, Subquery]:
+    """Annotations of a row that has this reservation: the reason, time and credential of its oldest request that waits."""
+    rows = GatewayRequest.objects.filter(hold=hold_id, state=State.WAITING).order_by("created_at")
+    shown = {"request_waits_for": "reason", "request_waits_since": "created_at", "request_waits_with": "credential"}
+    return {name: Subquery(rows.values(column)[:1]) for name, column in shown.items()}
 
 
 def totals(session_ref: str) -> Totals:
@@ -54,6 +92,8 @@ def totals(session_ref: str) -> Totals:
     row = of_session(session_ref).aggregate(
         number=Count("pk"),
         waiting=Count("pk", filter=Q(state=State.WAITING)),
+        for_provider=Count("pk", filter=Q(state=State.WAITING, reason=GatewayRequest.FOR_PROVIDER)),
+        unpaid=Count("pk", filter=Q(state=State.REFUSED, status=402)),
         sent=Count("pk", filter=Q(state=State.SENT)),
         booked=Sum("amount"),
         at_bound=Sum("amount", filter=unknown & Q(amount=F("bound"))),

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from budget.charts.bullet import Use
+from budget.reads import gateway_requests
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import entry_state, labels, remedies
 from orchestration.backlog.tree import reads as tree
@@ -51,9 +52,14 @@ class OpenSession:
     candidate: int = 0
     several: int = 1
     """Candidates at work."""
+    request_waits_for: str | None = None
+    """Its oldest request that waits in the gateway: read for an entry's page alone."""
+    request_waits_since: datetime | None = None
+    request_waits_with: str | None = None
 
 
 _SHOWN = ("id", "phase", "round_number", "claimed_at", "candidate")
+_WAITS = ("request_waits_for", "request_waits_since", "request_waits_with")
 
 
 def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
@@ -62,6 +68,13 @@ def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
     counted = at_work.order_by().values("entry").annotate(n=Count("pk")).values("n")
     first = {f"at_work_{name}": Subquery(at_work.values(name)[:1]) for name in _SHOWN}
     return entries.annotate(**first, at_work_several=Coalesce(Subquery(counted), 0))
+
+
+def with_waits(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Entries of `with_sessions`, annotated with the oldest request of their open session that waits in the gateway."""
+    at_work = Session.objects.filter(entry=OuterRef("pk"), status__in=Session.OPEN).order_by("candidate")
+    waiting = at_work.annotate(**gateway_requests.oldest_wait(OuterRef("hold_id")))
+    return entries.annotate(**{f"at_work_{name}": Subquery(waiting.values(name)[:1]) for name in _WAITS})
 
 
 def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
@@ -75,7 +88,8 @@ def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
     }
     for entry in entries:
         if getattr(entry, "at_work_id", None):
-            known[entry.pk] = OpenSession(*(getattr(entry, f"at_work_{name}") for name in (*_SHOWN, "several")))
+            waits = [getattr(entry, f"at_work_{name}", None) for name in _WAITS]
+            known[entry.pk] = OpenSession(*(getattr(entry, f"at_work_{name}") for name in (*_SHOWN, "several")), *waits)
     return known
 
 

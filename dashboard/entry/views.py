@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.approval import review
-from dashboard.entries.rows import with_sessions
+from dashboard.entries.rows import with_sessions, with_waits
 from dashboard.entry import preflight, status
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
 from dashboard.shared.decorators import in_workspace
@@ -69,7 +69,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     """The entry with its open session and the number of its rounds, in one query. Raises NotFound."""
     ended = Round.objects.filter(entry=OuterRef("pk"), ended_at__isnull=False).order_by().values("entry")
     entries = Entry.objects.select_related("account", "workspace", "parent")
-    entries = with_sessions(entries).annotate(
+    entries = with_waits(with_sessions(entries)).annotate(
         rounds_ended=Coalesce(Subquery(ended.annotate(n=Count("id")).values("n")), 0),
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
     )

@@ -40,7 +40,7 @@ class Scope:
     @property
     def workspaces(self) -> list[Workspace]:
         """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `unfunded`,
-        `requests_waiting`, and `landed_today` since the reader's midnight."""
+        `requests_wait`, and `landed_today` since the reader's midnight."""
         return self._rows[:MAX_WORKSPACES]
 
     @property
@@ -75,9 +75,8 @@ def _figures(at: datetime) -> dict[str, Any]:
     unfunded = blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED).order_by().values("workspace")
     midnight = times.midnight(timezone.localdate(at), timezone.get_current_timezone())
     landed_today = landing_reads.landed_since(midnight, OuterRef("pk")).order_by().values("workspace")
-    waiting = gateway_requests.waiting(OuterRef("pk")).order_by().values("hold__project_id")
     return {
-        "requests_waiting": Coalesce(Subquery(waiting.annotate(n=Count("pk")).values("n")), 0),
+        "requests_wait": gateway_requests.waits(OuterRef("pk")),
         "landed_today": Coalesce(Subquery(landed_today.annotate(n=Count("entry", distinct=True)).values("n")), 0),
         "today": Coalesce(Subquery(today.annotate(n=Sum("amount")).values("n")), 0),
         "day_limit": Subquery(limit.values("amount")[:1]),

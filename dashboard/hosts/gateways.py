@@ -16,11 +16,12 @@ QUEUE = "gateway"
 
 @dataclass(frozen=True)
 class Gateway:
-    """`sent`, `waiting`: its requests at work, of all workspaces."""
+    """`sent`, `waiting` for money, `paced` by a provider's limit: its requests at work, of all workspaces."""
 
     worker: Worker
     sent: int
     waiting: int
+    paced: int
 
     @property
     def is_online(self) -> bool:
@@ -36,6 +37,8 @@ def of(workers: Iterable[Worker]) -> list[Gateway]:
         gateway__in=[worker.pk for worker in gateways], state__in=GatewayRequest.OPEN
     ).order_by()
     sent = Q(state=GatewayRequest.State.SENT)
-    counted = at_work.values_list("gateway").annotate(sent=Count("pk", filter=sent), waiting=Count("pk", filter=~sent))
-    numbers = {gateway: (sent, waiting) for gateway, sent, waiting in counted}
-    return [Gateway(worker, *numbers.get(worker.pk, (0, 0))) for worker in gateways]
+    paced = ~sent & Q(reason=GatewayRequest.FOR_PROVIDER)
+    kinds = {"sent": sent, "waiting": ~sent & ~paced, "paced": paced}
+    counted = at_work.values_list("gateway").annotate(**{name: Count("pk", filter=kind) for name, kind in kinds.items()})
+    numbers = {gateway: of_it for gateway, *of_it in counted}
+    return [Gateway(worker, *numbers.get(worker.pk, (0, 0, 0))) for worker in gateways]

@@ -49,6 +49,7 @@ def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
             unreachable=Exists(online.with_problems()),
             request_waits_since=Subquery(waiting.values("created_at")[:1]),
             request_waits_in=Subquery(waiting.values("session_ref")[:1]),
+            requests_wait=gateway_requests.waits(workspace.pk),
             **subqueries,
         )
         .get()
@@ -81,7 +82,6 @@ def _counted_to_the_end(workspace: Workspace) -> dict[str, QuerySet[Any]]:
         "stuck": alive.filter(status_groups.STUCK),
         "review": alive.filter(status_groups.STORED_KINDS["review"]),
         "unfunded": alive.filter(status=Entry.Status.BLOCKED, reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
-        "requests_waiting": gateway_requests.waiting(workspace.pk),
         "asked": Question.objects.filter(workspace=workspace, answered_at__isnull=True),
     }
 

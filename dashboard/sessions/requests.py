@@ -10,6 +10,7 @@ from budget import amounts
 from budget.amounts import columns
 from budget.models import GatewayRequest
 from budget.reads import gateway_requests
+from budget.reads.gateway_requests import Totals
 from dashboard.shared.lists import paging
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import labels
@@ -22,11 +23,20 @@ PROMISES = {
     Session.Meter.GATEWAY: "Its requests pass the gateway: each is reserved before it is sent.",
     Session.Meter.CLI: "Its agent reports what it spends, after each request.",
 }
+WORDS = {
+    ("refused", 402): "There was no money for it: it was not sent",
+    ("refused", 429): "Its provider took no more for as long as its agent waits: it was not sent, and may be repeated",
+    ("refused", 499): "Its agent left before it was sent",
+    ("refused", 401): "Its session ended before it was sent",
+    ("refused", 503): "The gateway ended, or the database was away: it was not sent, and may be repeated",
+    ("refused", None): "Its gateway ended before it was sent; it may be repeated",
+}
+"""What happened to a request, by its state and status, where its reason is for programs and logs."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A request with what is computed for it. `badge`: of `labels.BADGES`. `waited`: for money; `first_byte`: of its provider's answer."""
+    """A request with what is computed for it. `badge`: of `labels.BADGES`. `waited`: before it was sent; `first_byte`: of its provider's answer."""
 
     request: GatewayRequest
     badge: str
@@ -37,8 +47,17 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Empty where its state says it."""
-        return "" if self.request.state == State.WAITING else self.request.reason
+        """What happened to it; empty where its state says that."""
+        request = self.request
+        if request.state == State.WAITING:
+            return ""
+        return WORDS.get((request.state, request.status), request.reason)
+
+    @property
+    def waits_for(self) -> str:
+        """The credential whose limit it waits for."""
+        is_paced = self.request.state == State.WAITING and self.request.reason == GatewayRequest.FOR_PROVIDER
+        return self.request.credential if is_paced else ""
 
     @property
     def answered_by(self) -> str:
@@ -78,13 +97,25 @@ def context(page_request: PageRequest, session: Session) -> dict[str, Any]:
     cursor = {name: page_request.request.GET.get(name, "") for name in ("after", "before")}
     cut = paging.paginate(gateway_requests.of_session(session.pk), "id", "id", within="session_ref", descending=True, **cursor)
     places = columns.exact_places([request.amount for request in cut.rows])
+    totals = gateway_requests.totals(session.pk)
     return {
         "rows": [build_row(request, places) for request in cut.rows],
         "cut": cut,
         "query": "tab=requests",
-        "totals": gateway_requests.totals(session.pk),
+        "totals": totals,
+        "waiting": _waiting(totals),
         "over": session.status == Session.Status.ENDED,
     }
+
+
+def _waiting(totals: Totals) -> str:
+    """`2 wait for money, 1 for its provider's limit`."""
+    money, paced = totals.waiting - totals.for_provider, totals.for_provider
+    provider = f"{'its' if paced == 1 else 'their'} provider's limit"
+    counts = [(number, what) for number, what in ((money, "money"), (paced, provider)) if number]
+    return ", ".join(
+        f"{number} {'' if n else 'waits ' if number == 1 else 'wait '}for {what}" for n, (number, what) in enumerate(counts)
+    )
 
 
 def has_any(session: Session) -> bool:
@@ -109,6 +140,8 @@ def promise(page_request: PageRequest, session: Session) -> str:
 def _badge(request: GatewayRequest) -> str:
     if request.state == State.SETTLED and not request.amount and request.reason:
         return "request_free"
+    if request.state == State.WAITING and request.reason == GatewayRequest.FOR_PROVIDER:
+        return "request_paced"
     return {State.WAITING: "request_waits", State.SENT: "request_sent", State.SETTLED: "request_booked"}.get(
         State(request.state), request.state
     )

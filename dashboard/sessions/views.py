@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.timezone import now
 
 from budget import amounts
-from budget.reads import csv_export
+from budget.reads import csv_export, gateway_requests
 from dashboard.proposals import goals
 from dashboard.sessions import fleet, history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
@@ -173,7 +173,8 @@ def _recent(page_request: PageRequest) -> list[Row]:
 
 def _read_recent(page_request: PageRequest) -> list[Row]:
     sessions = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
-    at_work = list(sessions.filter(status__in=Session.OPEN))
+    waits = gateway_requests.oldest_wait(OuterRef("hold_id"))
+    at_work = list(sessions.filter(status__in=Session.OPEN).annotate(**waits))
     ended = sessions.filter(status=Session.Status.ENDED, ended_at__gt=now() - RECENT)
     return _rows(page_request, [*at_work, *ended.order_by("-ended_at")[:PAGE_SIZE]])
 

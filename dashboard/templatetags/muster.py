@@ -18,7 +18,7 @@ from django.utils.timezone import get_current_timezone, localtime, now
 from budget import amounts
 from budget.charts import meter as tones
 from dashboard.shared import counts
-from dashboard.shared.texts import entry_state, labels
+from dashboard.shared.texts import entry_state, labels, request_waits
 from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base
@@ -27,6 +27,7 @@ from workspaces.machine.release import NUMBER
 register = template.Library()
 register.filter("plain_usd", amounts.plain_usd)
 register.filter("counted", counts.text)
+register.filter("requests_wait", request_waits.sentence)
 
 
 @register.filter
@@ -80,6 +81,12 @@ def signed_usd(micro: int) -> str:
 @register.filter
 def signed_percent(value: float) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):.0f} %"
+
+
+@register.filter
+def awaited(session: Any) -> str:
+    """What the oldest waiting request of a session waits for, read by `gateway_requests.oldest_wait`."""
+    return request_waits.awaited(session.request_waits_for, session.request_waits_with)
 
 
 @register.filter

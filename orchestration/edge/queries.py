@@ -7,10 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, OuterRef, Q
 
 from budget import amounts
 from budget.models import RoundSpend
+from budget.reads import gateway_requests
 from orchestration import configuration
 from orchestration.backlog import content
 from orchestration.backlog.tree import reads as tree
@@ -46,6 +47,7 @@ def session_for(workspace_id: str, session_id: str, *, or_run: bool = False) -> 
         session = (
             (Session.of_any_role if or_run else Session.objects)
             .select_related("entry__account", "hold", "worker")
+            .annotate(**gateway_requests.oldest_wait(OuterRef("hold_id")))
             .filter(pk=session_id, workspace_id=workspace_id)
             .first()
         )
@@ -122,6 +124,7 @@ def memory_limit() -> str:
 def open_sessions(workspace_id: str) -> list[Session]:
     """Longest first. Sorted here: asked for the order, SQLite would read all sessions by it."""
     sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN).select_related("entry", "hold")
+    sessions = sessions.annotate(**gateway_requests.oldest_wait(OuterRef("hold_id")))
     return sorted(sessions, key=lambda session: (session.claimed_at, session.pk))
 
 

@@ -160,7 +160,9 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     except BaseException as problem:
         outgoing.place.give_back()
-        await asyncio.shield(_settle(outgoing, Reading(problem=f"no answer: {type(problem).__name__}"), None, None))
+        await asyncio.shield(
+            _settle(outgoing, Reading(problem=f"its provider gave no answer ({type(problem).__name__})"), None, None)
+        )
         if not isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
             raise
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))

@@ -67,7 +67,7 @@ FAMILIES = {
         Family("muster_integration_good", "1 while work may start from the integration branch.", ("workspace", "state")),
         Family(
             "muster_gateway_requests",
-            "Requests in the gateway: `waiting` for money, or `sent`.",
+            "Requests in the gateway: `waiting` for money, `waiting_for_provider`, or `sent`.",
             ("workspace", "state"),
         ),
         Family("muster_gateway_unknown_usd", "Reserved for requests whose cost is not known, in USD."),

@@ -88,13 +88,16 @@ def test_a_host_that_was_not_seen_for_a_lease_is_gone_and_has_no_slots(db: None,
     assert [read["muster_host_gone", host] for host in hosts.values()] == [1, 0]
 
 
+STATES = ("waiting", "waiting_for_provider", "sent")
+
+
 def test_it_shows_the_requests_in_the_gateway(db: None, client: Client) -> None:
     workspace, other = a_workspace(), a_workspace()
-    gateway.one_of_each(a_session(an_entry(workspace, budget="3")))
+    gateway.paced(gateway.one_of_each(a_session(an_entry(workspace, budget="3"))))
     read = samples(client, a_token(None, Role.VIEWER))
-    for shop, numbers in ((workspace, (2, 1, 0.15, 1)), (other, (0, 0, 0, 0))):
+    for shop, numbers in ((workspace, (2, 1, 1, 0.15, 1)), (other, (0, 0, 0, 0, 0))):
         mine = ("workspace", shop.pk)
-        at_work = [read["muster_gateway_requests", (("state", state), mine)] for state in ("waiting", "sent")]
+        at_work = [read["muster_gateway_requests", (("state", state), mine)] for state in STATES]
         unknown, refused = read["muster_gateway_unknown_usd", (mine,)], read["muster_gateway_refused_total", (mine,)]
         assert (*at_work, unknown, refused) == numbers
 

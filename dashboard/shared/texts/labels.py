@@ -37,6 +37,7 @@ BADGES = {
     "asked": ("warn", "warn", "Asked"),
     "refused": ("bad", "failed", "Refused"),
     "request_waits": ("warn", "warn", "Waits for money"),
+    "request_paced": ("warn", "starting", "Waits for provider"),
     "request_sent": ("run", "running", "Sent"),
     "request_booked": ("good", "done", "Booked"),
     "request_free": ("over", "stopped", "Not charged"),

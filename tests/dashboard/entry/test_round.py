@@ -62,7 +62,7 @@ def test_a_round_names_its_requests_in_the_gateway(ana: Client, entry: Entry) ->
     GatewayRequest.objects.filter(pk=sent.pk).update(sent_at=sent.created_at + timedelta(seconds=75))
     seen = text_of(ana, page)
     assert f'<a href="/w/{session.workspace_id}/sessions/{session.pk}/?tab=requests">8</a>' in seen
-    assert "waited 1m 15s for money" in seen and "$0.15 not known" in seen
+    assert "waited 1m 15s in the gateway" in seen and "$0.15 not known" in seen
     assert statements(ana, page) == before + 1
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
-from budget.models import Decision, Project
+from budget.models import Decision, GatewayAccess, Project
 from budget.reviews import deciding, drafting
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.entries.test_board import land
@@ -146,6 +146,8 @@ def test_requests_that_wait_for_money_are_named_on_the_card_of_their_workspace(a
     )
     gateway.one_of_each(session)
     assert f'<a href="/w/{workspace.pk}/#requests-waiting">2 requests wait for money</a>' in text_of(ana, "/")
+    gateway.paced(GatewayAccess.objects.get(session_ref=session.pk))
+    assert "2 requests wait for money, 1 for the limit of credential team</a>" in text_of(ana, "/")
     assert statements(ana, "/") == before
 
 

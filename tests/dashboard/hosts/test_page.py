@@ -128,11 +128,10 @@ def test_it_shows_each_gateway_with_its_requests_at_work(
     for name, age in (("gate_1", 0), ("gate_2", 3600)):
         worker = Worker.objects.create(id=name, **{**A_HOST, "queue": "gateway", "host": f"host-of-{name}", "slots": 0})
         Worker.objects.filter(pk=worker.pk).update(seen_at=now() - timedelta(seconds=age))
-    gateway.one_of_each(
-        max(Session.objects.filter(workspace=workspace, status="running"), key=lambda row: row.hold.free if row.hold else 0)
-    )
+    running = Session.objects.filter(workspace=workspace, status="running")
+    gateway.paced(gateway.one_of_each(max(running, key=lambda row: row.hold.free if row.hold else 0)))
     text = seen(vera, workspace)
     rows = [re.sub("<[^>]*>|[|]", " ", row).split() for row in re.findall(r'<tr id="gateway-.*?</tr>', text)]
-    assert [rows[0][n] for n in (0, 2, 5, 6)] == ["host-of-gate_1", "Online", "1", "2"]
-    assert [rows[1][n] for n in (0, 2, 5, 6)] == ["host-of-gate_2", "Gone", "0", "0"]
+    assert [rows[0][n] for n in (0, 2, 5, 6, 7)] == ["host-of-gate_1", "Online", "1", "2", "1"]
+    assert [rows[1][n] for n in (0, 2, 5, 6, 7)] == ["host-of-gate_2", "Gone", "0", "0", "0"]
     assert "2 of 4" not in text and "host-of-gate_1</h2>" not in text

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.limits import caps
-from budget.models import Category, GatewayRequest, LedgerEntry, Project
+from budget.models import Category, GatewayAccess, GatewayRequest, LedgerEntry, Project
 from dashboard.overview import attention, tally
 from orchestration.backlog import entries, entry_actions
 from orchestration.models import AgentCheck, Entry, Executor, Integration, Session, TreeVerdict, Worker
@@ -112,6 +112,10 @@ def test_requests_that_wait_for_money_are_one_line(ana: Client, workspace: Works
     link = f'<a href="/w/{workspace.pk}/sessions/{session.pk}/?tab=requests">that of #{session.entry.seq}</a>'
     assert f"2 requests wait for money, first {link}, for" in shown
     assert statements(ana, address) == before
+    for credential, words in (("team", "the limit of credential team"), ("other", "the limits of their providers")):
+        gateway.paced(GatewayAccess.objects.get(session_ref=session.pk), credential)
+        assert f" for {words}, first {link}, for" in text_of(ana, address, fragment="workers")
+    GatewayRequest.objects.filter(reason=GatewayRequest.FOR_PROVIDER).delete()
     GatewayRequest.objects.filter(state="waiting").update(session_ref="permit_1")
     assert "2 requests wait for money, for" in text_of(ana, address, fragment="workers")
 

@@ -88,8 +88,9 @@ def read(workspace: Workspace) -> dict[str, Any]:
 def test_without_an_entry_all_is_zero(shop: Workspace) -> None:
     shown = read(shop)
     assert not shown["some"] and not shown["landed"] and not shown["unreachable"] and shown["last_failure"] is None
-    assert shown["request_waits_since"] is None and shown["request_waits_in"] is None
-    no_numbers = ("some", "landed", "unreachable", "last_failure", "request_waits_since", "request_waits_in")
+    waits = ("request_waits_since", "request_waits_in", "requests_wait")
+    assert {shown[name] for name in waits} == {None}
+    no_numbers = ("some", "landed", "unreachable", "last_failure", *waits)
     numbers = {name: n for name, n in shown.items() if name not in no_numbers}
     assert set(numbers.values()) == {0}, numbers
 

@@ -48,6 +48,37 @@ def one_of_each(session: Session) -> GatewayAccess:
     return access
 
 
+def every_fault(session: Session) -> GatewayAccess:
+    """The ends of requests that a stranger reads last: unknown, refused for each cause, not charged; and one that waits for its provider's limit."""
+    access = an_access(session)
+    cut = requests.send(access, bounded("0.2"), gateway=GATEWAY)
+    requests.settle(cut, counted("0.05", unknown="its answer was cut off"))
+    silent = requests.send(access, bounded("0.1"), gateway=GATEWAY)
+    requests.settle(silent, Counted(0, Tokens(MODEL), "", unknown="its provider gave no answer (ServerDisconnectedError)"))
+    requests.free(requests.send(access, bounded("0.1"), gateway=GATEWAY), reason="the provider answered 429", status=429)
+    away = "The provider at api.anthropic.com could not be reached: its name is not known"
+    requests.free(requests.send(access, bounded("0.1"), gateway=GATEWAY), reason=away)
+    for reason, status in REFUSALS.items():
+        requests.refuse(access, bounded("0.3", credential="team"), gateway=GATEWAY, reason=reason, status=status)
+    paced(access)
+    return access
+
+
+REFUSALS = {
+    "there is no money for it": 402,
+    "its provider takes no more now": 429,
+    "its client has left": 499,
+    "its session has ended": 401,
+    "its gateway ended, or the database was away": 503,
+}
+
+
+def paced(access: GatewayAccess, credential: str = "team") -> None:
+    """A request that waits for the limit of its provider."""
+    item = bounded("0.1", credential=credential)
+    requests.wait(access, item, gateway=GATEWAY, reason=requests.FOR_PROVIDER)
+
+
 def many(session: Session, number: int) -> None:
     """Requests that cost nothing, then one that waits."""
     access = an_access(session)

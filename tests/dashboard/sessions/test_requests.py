@@ -16,7 +16,7 @@ from dashboard.shared.lists import paging
 from orchestration.models import Executor, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import gateway
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Workspace
 
 HTMX = {"HX-Request": "true"}
@@ -54,7 +54,8 @@ def test_each_request_has_its_state_in_words(ana: Client, session: Session) -> N
     for word in ("Waits for money", "Sent", "Booked", "Not charged", "Unknown", "Refused"):
         assert f"</svg>{word}</span>" in shown, word
     for text in (
-        "there is no money for it",
+        "There was no money for it: it was not sent",
+        "needed $0.30",
         "its answer broke off",
         "answered by claude-haiku-4-5",
         "output limited to 4,000 tokens",
@@ -64,12 +65,60 @@ def test_each_request_has_its_state_in_words(ana: Client, session: Session) -> N
         assert text in shown, text
 
 
+def test_each_fault_is_told_from_the_others(ana: Client, session: Session) -> None:
+    gateway.every_fault(session)
+    shown = page(ana, session)
+    for text in (
+        "its answer was cut off",
+        "its provider gave no answer",
+        "the provider answered 429",
+        "could not be reached",
+        *(page_requests.WORDS["refused", status] for status in gateway.REFUSALS.values()),
+        "Waits for provider",
+        "for the limit of team",
+        "1 waits for its provider&#x27;s limit",
+        "1 request was refused, since there\n          was no money.",
+        f'<a href="/w/{session.workspace_id}/backlog/{session.entry_id}/?tab=budget">what #{session.entry.seq} may spend</a>',
+    ):
+        assert text in shown, text
+    ended(session, outcome="out_of_money")
+    link = f'<a class="nowrap" href="/w/{session.workspace_id}/sessions/{session.pk}/?tab=requests">See its requests</a>'
+    assert link in page(ana, session, "")
+    rounds = ana.get(f"/w/{session.workspace_id}/backlog/{session.entry_id}/", {"tab": "rounds"}).content.decode()
+    assert f'/sessions/{session.pk}/?tab=requests">requests</a>' in rounds
+
+
+def test_a_session_whose_request_waits_shows_for_what_on_every_page(ana: Client, session: Session) -> None:
+    access, workspace = gateway.an_access(session), f"/w/{session.workspace_id}"
+    pages = (
+        f"{workspace}/",
+        f"{workspace}/sessions/",
+        f"{workspace}/sessions/{session.pk}/",
+        f"{workspace}/backlog/{session.entry_id}/",
+    )
+    before = {address: queries_of(ana, address) for address in pages}
+    words = "A request waits for\n  the limit of credential team, for"
+    assert not [address for address in pages if words in ana.get(address).content.decode()]
+    gateway.paced(access)
+    for address in pages:
+        assert words in ana.get(address).content.decode(), address
+        assert queries_of(ana, address) == before[address], address
+    assert "waits for\n            the limit of credential team" in ana.get(pages[1], {"view": "grid"}).content.decode()
+
+
+def queries_of(client: Client, address: str) -> int:
+    client.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address)
+    return len(queries)
+
+
 def test_what_is_not_known_is_shown_apart_from_what_is_booked(ana: Client, session: Session) -> None:
     gateway.one_of_each(session)
     sums = gateway_requests.totals(session.pk)
     assert (sums.number, sums.sent, sums.waiting) == (8, 1, 2)
     assert (sums.booked, sums.unknown, sums.at_bound) == (usd("0.1113"), usd("0.15"), 0)
-    assert "$0.15 more is not known: reserved up to the bound" in page(ana, session)
+    assert "$0.15 more is not known: reserved up to the bound, and" in page(ana, session)
     assert session.hold is not None
     booking.settle(session.hold.pk)
     sums = gateway_requests.totals(session.pk)
