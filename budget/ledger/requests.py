@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from budget.ledger import booking
-from budget.ledger.prices import Tokens
+from budget.ledger.prices import VERSION, Tokens
 from budget.models import Category, GatewayAccess, GatewayRequest, Hold, LedgerEntry
 from workspaces.values import ids
 
@@ -230,6 +230,15 @@ def least_refused(session_ref: str) -> int:
     """The money with which the last request that a session was refused would have been sent; 0: none was refused."""
     refused = GatewayRequest.objects.filter(session_ref=session_ref, state=State.REFUSED, status=402).order_by("-pk")
     return int(refused.values_list("bound", flat=True).first() or 0)
+
+
+def counted_of(access_id: str) -> int | None:
+    """Micro-USD that an access's requests cost by their providers' counts and the price table. None: a request is open or unknown, or has a price of
+    the workspace's own."""
+    rows = GatewayRequest.objects.filter(access_id=access_id)
+    not_known = Q(state__in=(*GatewayRequest.OPEN, State.UNKNOWN)) | (Q(amount__gt=0) & ~Q(price_version=VERSION))
+    sums = rows.aggregate(unsure=Count("pk", filter=not_known), counted=Sum("amount"))
+    return None if sums["unsure"] else int(sums["counted"] or 0)
 
 
 def unknown_of(session_ref: str) -> int:

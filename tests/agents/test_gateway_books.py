@@ -229,7 +229,8 @@ def test_each_request_is_booked_once_at_the_providers_count(
 def _check_books(work: Bench, id_: str, provider: ScriptedLLM, name: str) -> None:
     """A row for each request that the provider saw, and no other. An answer without an end is booked at its bound: unknown is never zero."""
     sessions = work.sessions(id_)
-    assert {(session["meter"], session["anomaly"]) for session in sessions} == {("gateway", None)}, name
+    seen = {(session["meter"], session["anomaly"], session["cost_note"]) for session in sessions}
+    assert seen == {("gateway", None, None)}, (name, seen)
     rows = [row for session in sessions for row in work.call("GET", f"/executor/sessions/{session['id']}/requests")["requests"]]
     unknown = [row for row in rows if row["state"] == "unknown"]
     settled = Counter(_of_row(row) for row in rows if row["state"] == "settled")

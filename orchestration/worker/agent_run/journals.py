@@ -52,7 +52,7 @@ def book_journals(session: Session, config: Config) -> bool:
         for usage in journal.usages:
             metering.record(session, usage, CATEGORIES[journal.role], role=journal.name)
         for event in journal.events:
-            if isinstance(event, Discrepancy):
+            if isinstance(event, Discrepancy) and not journal.is_by_gateway:
                 with suppress(sessions.Superseded):
                     sessions.write(session, cost_note=event.message[:500])
     session.refresh_from_db(fields=["unpriced_model"])

@@ -220,9 +220,11 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     booked = _insist(listener.book)
     rows = Session.of_any_role.annotate(mail=Message.waits(OuterRef("entry_id")))
     session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
-    if ended.events_cut:
+    if ended.events_cut and not listener.is_metered_by_gateway:
         _insist(lambda: supervise.try_database(lambda: sessions.write(session, cost_note=_unread_cost(ended))))
     reason = stop_flags.reason or listener.reason or listener.ended_without_money(ended.exit_code)
+    if listener.is_metered_by_gateway and not reason:
+        supervise.try_database(lambda: listener.compare_reports(ended.exit_code))
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
     failure = listener.failure if reason == "failed" or (not reason and not timed_out) else None

@@ -19,8 +19,10 @@ from orchestration.models import Session
 from orchestration.sessions import conversations, metering, preemption, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import agents
 from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agent_run.mailbox import Mailbox
+from orchestration.worker.agent_run.own_report import OwnReport
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Limits, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
 from workspaces.secrets.masking import NO_MASK, Mask
@@ -61,7 +63,7 @@ class UsageListener:
         """`access`: to the gateway, which books its requests; empty: they are booked as it reports them."""
         self._session = session
         self._access = access
-        self._reported: dict[str, int] = {}
+        self._own_report = OwnReport()
         self._gateway_asked_at = time.monotonic()
         self._held_up = ""
         self._progress_watch = progress_watch
@@ -161,7 +163,7 @@ class UsageListener:
                 if event.model and not self._session.model:
                     supervise.try_database(lambda: sessions.write(self._session, model=event.model[:200]))
                 self._keep_thread()
-            case Discrepancy(message=message):
+            case Discrepancy(message=message) if not self._access:  # else the gateway has counted what its reports lack
                 supervise.try_database(lambda: sessions.write(self._session, cost_note=self._mask(message)[:500]))
             case Failure():
                 self._fail(event)
@@ -206,6 +208,14 @@ class UsageListener:
         is_unpaid = self._held_up == requests.FOR_MONEY or self._lacked_money()
         return "out_of_money" if is_unpaid and not finished else ""
 
+    def compare_reports(self, exit_code: int | None) -> None:
+        """Note where the sum that the agent reports differs from the gateway's count. One that was stopped or failed may have reported less."""
+        sums = agents.for_kind(self._task.agent.kind).TRAITS.sums
+        if not (self._access and sums and exit_code == 0 and self.finished and self.finished.ok) or self.reason or self.failure:
+            return
+        if note := self._own_report.differs(self._task.agent.kind, self._access):
+            sessions.write(self._session, cost_note=note[:500])
+
     def _check_gateway(self) -> None:
         """End an agent for which the gateway has no money: some programs would repeat the request for minutes."""
         if self._access and not self.reason and time.monotonic() - self._gateway_asked_at > GATEWAY_S and not self._is_leaving():
@@ -242,7 +252,7 @@ class UsageListener:
     def _record(self, usage: Usage) -> None:
         """Usage that an earlier session of the conversation has booked is not counted again. The gateway has booked its own requests."""
         if self._access:
-            self._reported[usage.model] = self._reported.get(usage.model, 0) + usage.input_tokens + usage.output_tokens
+            self._own_report.add(usage)
             return
         if metering.record(self._session, usage, self._category, role=self._task.record):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0

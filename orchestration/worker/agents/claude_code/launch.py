@@ -20,6 +20,7 @@ TRAITS = Traits(
     live=True,
     resumes=True,
     receives=True,
+    sums=True,
     honours=frozenset({"budget", "edits"}),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
     status=("claude", "auth", "status"),

@@ -98,6 +98,7 @@ class Traits:
     `receives`: a message reaches it while it works.
     `programs`: what its sandbox shows too.
     `changes_files`: False for an agent that may succeed without a changed file.
+    `sums`: at its end it reports what all its requests cost, those on the side too.
     """
 
     binary: str
@@ -110,6 +111,7 @@ class Traits:
     version: tuple[str, ...] = ("--version",)
     status: tuple[str, ...] = ()
     changes_files: bool = True
+    sums: bool = False
     receives: bool = False
     kill_sequence: tuple[Step, ...] = ()
     ignored_prefixes: tuple[str, ...] = ()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from budget.amounts import usd
-from budget.models import Category, LedgerEntry
+from budget.ledger import prices, requests
+from budget.models import Category, GatewayAccess, LedgerEntry
 from orchestration.models import ProviderBreaker, Session
 from orchestration.sessions.metering import Usage
 from orchestration.sessions.stop_flags import StopFlags
@@ -15,6 +16,7 @@ from orchestration.worker.agent_run import usage_listener
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared.events import Discrepancy, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
+from tests.dashboard.seeds import gateway
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.worker.agents.recorded import a_task
 from workspaces.secrets.masking import Mask
@@ -217,3 +219,57 @@ def test_a_limit_of_its_own_ends_it_as_out_of_money(listener: UsageListener) -> 
     reads(listener, Finished(False, "", out_of_money=True))
     reads(listener, Failure("auth", "later"))
     assert listener.reason == "out_of_money"
+
+
+REPORTS = {
+    "as the gateway counted": ("0.50", "0.50", ""),
+    "rounded": ("0.504", "0.50", ""),
+    "less": ("0.42", "0.51", "Claude Code reports $0.42, the gateway counted $0.51: that is booked"),
+    "more": ("0.0213", "0.0113", "Claude Code reports $0.0213, the gateway counted $0.0113: that is booked"),
+}
+
+
+def behind_the_gateway(session: Session, tmp_path: Path, kind: str = "claude_code") -> tuple[UsageListener, GatewayAccess]:
+    access = gateway.an_access(session)
+    task = replace(a_task(tmp_path, kind=kind), role="implement")
+    flags = StopFlags(session.pk, session.attempt)
+    return UsageListener(session, flags, Scripted(), task, Category.ENTRY, access=access.pk), access
+
+
+def ends(listener: UsageListener, access: GatewayAccess, counted: str, **more: Any) -> None:
+    """Its one request is settled, then its process ends."""
+    values = gateway.counted(counted, **more)
+    requests.settle(
+        requests.send(access, gateway.bounded("1"), gateway=gateway.GATEWAY), replace(values, price_version=prices.VERSION)
+    )
+    reads(listener, Finished(True))
+    listener.end(0)
+    listener.compare_reports(0)
+
+
+@pytest.mark.parametrize("case", REPORTS)
+def test_a_report_that_differs_from_the_gateways_count_is_noted(case: str, session: Session, tmp_path: Path) -> None:
+    reported, counted, note = REPORTS[case]
+    listener, access = behind_the_gateway(session, tmp_path)
+    spent(listener, "a", reported)
+    reads(listener, Discrepancy("At least this: the report lacks a request"))
+    ends(listener, access, counted)
+    assert fresh(session).cost_note == note
+
+
+def test_a_report_is_compared_only_where_both_counts_are_whole(session: Session, tmp_path: Path) -> None:
+    for kind, reported, more in (
+        ("claude_code", {}, {"unknown": "its answer was cut off"}),
+        ("claude_code", {"cost": None}, {}),
+        ("opencode", {}, {}),
+    ):
+        listener, access = behind_the_gateway(session, tmp_path, kind)
+        usage = Usage("a", usd("0.1"), "gpt-5")
+        reads(listener, replace(usage, **reported, model="unheard-of") if reported else usage)
+        ends(listener, access, "0.5", **more)
+        assert fresh(session).cost_note == "", kind
+    listener, access = behind_the_gateway(session, tmp_path)
+    spent(listener, "a", "0.1")
+    listener._stop("stopped")
+    ends(listener, access, "0.5")
+    assert fresh(session).cost_note == "", "it was stopped"
