@@ -24,14 +24,14 @@ PROMISES = {
     Session.Meter.CLI: "Its agent reports what it spends, after each request.",
 }
 WORDS = {
-    ("refused", 402): "There was no money for it: it was not sent",
-    ("refused", 429): "Its provider took no more for as long as its agent waits: it was not sent, and may be repeated",
-    ("refused", 499): "Its agent left before it was sent",
-    ("refused", 401): "Its session ended before it was sent",
-    ("refused", 503): "The gateway ended, or the database was away: it was not sent, and may be repeated",
-    ("refused", None): "Its gateway ended before it was sent; it may be repeated",
+    ("refused", 402): "there was no money for it: it was not sent",
+    ("refused", 429): "its provider took no more for as long as its agent waits: it was not sent, and may be repeated",
+    ("refused", 499): "its agent left before it was sent",
+    ("refused", 401): "its session ended before it was sent",
+    ("refused", 503): "the gateway ended, or the database was away: it was not sent, and may be repeated",
+    ("refused", None): "its gateway ended before it was sent; it may be repeated",
 }
-"""What happened to a request, by its state and status, where its reason is for programs and logs."""
+"""The cause of a state, by it and its status, where its reason is for programs and logs."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """What happened to it; empty where its state says that."""
+        """The cause of its state; empty where that says it."""
         request = self.request
         if request.state == State.WAITING:
             return ""

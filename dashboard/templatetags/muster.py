@@ -84,8 +84,10 @@ def signed_percent(value: float) -> str:
 
 
 @register.filter
-def awaited(session: Any) -> str:
-    """What the oldest waiting request of a session waits for, read by `gateway_requests.oldest_wait`."""
+def awaited(session: Any, form: str = "") -> str:
+    """The thing that the oldest waiting request of a session waits for, read by `gateway_requests.oldest_wait`. `brief`: a word, for columns."""
+    if form == "brief":
+        return request_waits.brief(session.request_waits_for)
     return request_waits.awaited(session.request_waits_for, session.request_waits_with)
 
 

@@ -29,7 +29,7 @@ def take() -> None:
         seed.tick()
         with serving() as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = _page_of_bea(browser, address)
+            page = page_of(browser, address, "bea")
             page.goto(f"{address}/w/{workspace.pk}/money/")
             page.wait_for_timeout(800)
             page.screenshot(path=PLACE / "budget.png")
@@ -39,14 +39,14 @@ def take() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _page_of_bea(browser: Browser, address: str) -> Page:
+def page_of(browser: Browser, address: str, name: str, size: tuple[int, int] = WIDE) -> Page:
     from django.test import Client
 
     from tests.dashboard.seeds import entries as seed
 
     client = Client()
-    client.force_login(seed.user("bea"))
-    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    client.force_login(seed.user(name))
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
     return context.new_page()
 

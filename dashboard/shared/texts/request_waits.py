@@ -7,10 +7,14 @@ from budget.models import GatewayRequest
 
 
 def awaited(reason: str, credential: str) -> str:
-    """What a request waits for, to follow "waits for"."""
+    """The thing that a request waits for, to follow "waits for"."""
     if reason != GatewayRequest.FOR_PROVIDER:
         return "money"
     return f"the limit of credential {credential}" if credential else "its provider's limit"
+
+
+def brief(reason: str) -> str:
+    return "provider" if reason == GatewayRequest.FOR_PROVIDER else "money"
 
 
 def sentence(numbers: Mapping[str, Any] | None) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -86,8 +87,8 @@ def tick() -> None:
     Worker.objects.update_or_create(id="control@build-1", defaults=fields | {"seen_at": Now(), "ticked_at": Now()})
 
 
-def busy(name: str = "Invoices") -> Workspace:
-    """One of each: done, two rounds, failed, held, out of budget, waiting on locks and on others, three at work."""
+def busy(name: str = "Invoices", costs: Sequence[str] = ("0.74", "0.052", "1.9")) -> Workspace:
+    """One of each: done, two rounds, failed, held, out of budget, waiting on locks and on others, three at work. `costs`: theirs; empty: nothing."""
     workspace = empty(name)
     created = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
     worker()
@@ -102,7 +103,7 @@ def busy(name: str = "Invoices") -> Workspace:
     _until_done(workspace, by_seq[3], [(0.62, "1.1")])
     dispatch.cycle(workspace.pk)
     for number, session in enumerate(Session.objects.filter(workspace=workspace, status=Session.Status.CLAIMED).order_by("id")):
-        run(session, cost=["0.74", "0.052", "1.9"][number % 3], score=None)
+        run(session, cost=costs[number % 3], score=None)
         sessions.write(session, progress=["reading the failing tests", "", "running pytest"][number % 3])
     write_log(Session.objects.filter(workspace=workspace, status=Session.Status.RUNNING).order_by("id")[0], 40)
     return workspace
@@ -119,7 +120,8 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
     opened = rounds.begin(taken, base_commit="0" * 40)
     sessions.write(taken, round_number=opened.number, last_output_at=Now(), model="priced-model")
     sessions.enter(taken, Session.Phase.IMPLEMENTATION)
-    spend(taken, cost)
+    if cost:
+        spend(taken, cost)
     if score is not None:
         sessions.enter(taken, Session.Phase.VERIFICATION)
         check = {"name": "tests", "passed": passed, "score": score, "exit_code": 0 if passed else 1, "tail": "2 failed, 8 passed"}

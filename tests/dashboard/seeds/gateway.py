@@ -100,3 +100,32 @@ def aged(session: Session) -> None:
         if request.ended_at:
             times["ended_at"] = sent + timedelta(seconds=14 + number)
         GatewayRequest.objects.filter(pk=request.pk).update(**times)
+
+
+TURNS = ((3_200, 18_400, 0, 610), (420, 900, 18_400, 1_240), (1_150, 1_320, 19_300, 2_050), (380, 2_400, 20_620, 455))
+"""Tokens of a conversation's first requests: input, to and from the cache, output."""
+
+
+def at_work(session: Session) -> GatewayAccess:
+    """The requests of a usual session: its conversation, a small model on the side, a refusal of its provider, and an answer that was cut off."""
+    access = an_access(session, agent="claude_code")
+    item = bounded("0.21", credential="team")
+    for turn, (new, written, read, output) in enumerate(TURNS):
+        tokens = Tokens(MODEL, new, output, read, written)
+        amount = (new * 3 + written * 3.75 + read * 0.3 + output * 15) / 10**6
+        counted_ = Counted(usd(f"{amount:.6f}"), tokens, "prices 1", first_byte_at=now(), status=200)
+        requests.settle(requests.send(access, item, gateway=GATEWAY), counted_)
+        if turn == 0:
+            small = requests.send(access, Bounded("anthropic", "claude-haiku-4-5", usd("0.03"), "team"), gateway=GATEWAY)
+            tokens = Tokens("claude-haiku-4-5", 740, 32)
+            requests.settle(small, Counted(usd("0.0009"), tokens, "prices 1", first_byte_at=now(), status=200))
+        if turn == 1:
+            requests.free(requests.send(access, item, gateway=GATEWAY), reason="the provider answered 429", status=429)
+    cut = requests.send(access, bounded("0.12", credential="team"), gateway=GATEWAY)
+    requests.settle(cut, counted("0.05", unknown="its answer was cut off"))
+    return access
+
+
+def waits_for_money(access: GatewayAccess) -> None:
+    """A request that waits since its bound is more than is left."""
+    requests.wait(access, bounded("0.74", credential="team"), gateway=GATEWAY, reason=requests.FOR_MONEY)
