@@ -100,9 +100,11 @@ def test_a_session_whose_request_waits_shows_for_what_on_every_page(ana: Client,
     words = "A request waits for\n  the limit of credential team, for"
     assert not [address for address in pages if words in ana.get(address).content.decode()]
     gateway.paced(access)
+    Session.objects.filter(pk=session.pk).update(waiting_for="it takes no more requests of this key now")  # as its worker writes
     for address in pages:
         brief = ">awaits provider</a>" if address == pages[0] else words
         assert brief in ana.get(address).content.decode(), address
+        assert "it takes no more" not in ana.get(address).content.decode(), "it is named once"
         assert queries_of(ana, address) == before[address], address
     assert "waits for\n            provider" in ana.get(pages[1], {"view": "grid"}).content.decode()
 
