@@ -104,7 +104,11 @@ class GatewayRequest(models.Model):
         ]
         indexes = [
             models.Index(fields=["session_ref", "id"], name="requests_by_session"),
-            models.Index(fields=["hold", "created_at", "session_ref"], condition=Q(state="waiting"), name="requests_waiting"),
+            models.Index(
+                fields=["hold", "created_at", "session_ref", "reason", "credential"],
+                condition=Q(state="waiting"),
+                name="requests_waiting",
+            ),
             models.Index(fields=["gateway"], condition=Q(state__in=["waiting", "sent"]), name="requests_at_work"),
             models.Index(fields=["hold"], condition=Q(state="refused", status=402), name="requests_without_money"),
             models.Index(fields=["ended_at"], name="requests_by_end"),  # old ones are removed
