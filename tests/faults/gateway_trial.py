@@ -261,8 +261,8 @@ class Run:
                 limit = self.dice.random() * 2 if self.dice.random() < 0.3 else None
                 await asyncio.wait_for(asyncio.gather(*talks), limit)
             await _in_database(partial(ledger.settle, hold.pk))
-            if self.has_refused and not self.has_answered and amount == left:
-                break  # not even the first request of a conversation is paid
+            if self.has_refused and not self.has_answered and amount == left == await _in_database(self._left):
+                break  # not even the first request of a conversation is paid, although none of unknown cost took the money
         await asyncio.sleep(0)
 
     async def _talk(self, token: str) -> None:
