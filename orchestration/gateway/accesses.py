@@ -1,7 +1,6 @@
-"""The accesses that tokens stand for, with the prices of their workspace. Read again after a while: an access that has ended sends nothing in any case,
-since the database refuses that."""
+"""The accesses that tokens stand for, with the prices of their workspace. An access that has ended sends nothing in any case, since the database
+refuses that."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,8 @@ from budget.ledger.prices import Rates
 from budget.models import GatewayAccess, Hold
 from orchestration import configuration
 from orchestration.gateway import database
+from orchestration.gateway.kept import Kept
 from orchestration.models import Executor
-
-FRESH_S = 2.0
-"""For the rules of a workspace, and for a token that is not valid."""
-ACCESS_FRESH_S = 30.0
-MOST_KEPT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +44,10 @@ class Permitted:
         return place if isinstance(place, dict) else None
 
 
-_kept: dict[str, tuple[float, GatewayAccess | None]] = {}
-_rules: dict[str, tuple[float, Rules]] = {}
-
-
 async def find(access_id: str, *, now: bool = False) -> Permitted | None:
     """None: there is none, or it has ended. `now`: as the database has it, for requests that it does not see."""
-    moment = time.monotonic()
-    kept = _kept.get(access_id)
-    if kept is None or now or moment > kept[0]:
-        access = await database.run(lambda: _access(access_id))
-        if len(_kept) >= MOST_KEPT:
-            _kept.clear()
-        kept = _kept[access_id] = (moment + (ACCESS_FRESH_S if access else FRESH_S), access)
-    access = kept[1]
-    if access is None:
-        return None
-    return Permitted(access, await _rules_of(access.hold.project_id))
+    access = await kept.get(access_id, now=now)
+    return None if access is None else Permitted(access, await rules.get(access.hold.project_id))
 
 
 async def may_use(permitted: Permitted, origin: str) -> bool:
@@ -76,17 +58,6 @@ async def may_use(permitted: Permitted, origin: str) -> bool:
     return access.origin in (origin, GatewayAccess.ANYWHERE)
 
 
-async def _rules_of(workspace_id: str) -> Rules:
-    moment = time.monotonic()
-    kept = _rules.get(workspace_id)
-    if kept is None or moment > kept[0]:
-        rules = await database.run(lambda: _read_rules(workspace_id))
-        if len(_rules) >= MOST_KEPT:
-            _rules.clear()
-        kept = _rules[workspace_id] = (moment + FRESH_S, rules)
-    return kept[1]
-
-
 def _access(access_id: str) -> GatewayAccess | None:
     is_open = GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True, hold__state=Hold.State.OPEN)
     return is_open.select_related("hold").first()
@@ -95,3 +66,7 @@ def _access(access_id: str) -> GatewayAccess | None:
 def _read_rules(workspace_id: str) -> Rules:
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
     return Rules(config.rates, config.gateway == "inexact")
+
+
+kept = Kept(_access, fresh_s=30, stale_s=120)
+rules = Kept(_read_rules, fresh_s=2, stale_s=6)

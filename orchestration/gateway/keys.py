@@ -1,15 +1,14 @@
 """The providers' keys. The gateway unseals them when it sends a request, and keeps them for seconds."""
 
-import time
+import json
 from typing import Any
 
 from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets
-from orchestration.gateway import database
+from orchestration.gateway.kept import Kept
 from orchestration.models import Credential, Executor, Secret
 from workspaces.secrets.sealing import Sealed, unseal
 
-FRESH_S = 5.0
 HEADERS = {
     "anthropic": ("x-api-key", ""),
     "openai_responses": ("authorization", "Bearer "),
@@ -17,7 +16,6 @@ HEADERS = {
     "gemini": ("x-goog-api-key", ""),
 }
 """The header in which a provider expects its key, and what stands before it."""
-_kept: dict[tuple[str, str], tuple[float, str]] = {}
 
 
 class NoKey(Exception):
@@ -32,17 +30,11 @@ async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple
     name, prefix = HEADERS[api]
     if key.get("variable") == "ANTHROPIC_AUTH_TOKEN":
         name, prefix = "authorization", "Bearer "
-    known = (workspace_id, repr(sorted(key.items())))
-    kept = _kept.get(known)
-    if kept is None or time.monotonic() - kept[0] > FRESH_S:
-        value = await database.run(lambda: _read(workspace_id, key))
-        _kept[known] = kept = (time.monotonic(), value)
-        if len(_kept) > 1000:
-            _kept.clear()
-    return name, f"{prefix}{kept[1]}"
+    return name, f"{prefix}{await kept.get((workspace_id, json.dumps(key, sort_keys=True)))}"
 
 
-def _read(workspace_id: str, key: dict[str, Any]) -> str:
+def _read(place: tuple[str, str]) -> str:
+    workspace_id, key = place[0], json.loads(place[1])
     try:
         if name := key.get("credential"):
             row = Credential.objects.filter(workspace_id=workspace_id, name=name).first()
@@ -73,3 +65,6 @@ def _value(agent: Agent, key: dict[str, Any]) -> str:
     for name in key.get("setting", ()):
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""
+
+
+kept = Kept(_read, fresh_s=5, stale_s=15)

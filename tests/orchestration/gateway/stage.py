@@ -119,9 +119,9 @@ def play(steps: Callable[[Stage], Awaitable[None]], provider: Provider | None = 
 
 async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -> None:
     for kept in (
-        accesses._kept,
-        accesses._rules,
-        keys._kept,
+        accesses.kept,
+        accesses.rules,
+        keys.kept,
         pacing._paces,
         admission._waiting,
         conversations._befores,

@@ -528,7 +528,7 @@ def test_a_probe_for_what_is_free_passes_and_is_not_booked() -> None:
             async with stage.client.request(method, f"{stage.url}{path}", headers={"x-api-key": token(access)}) as answer:
                 assert answer.status == 200
         await asyncio.to_thread(_lead_to, "http://127.0.0.1:9")
-        accesses._kept.clear()
+        accesses.kept.clear()
         async with stage.client.get(f"{stage.url}/v1/models", headers={"x-api-key": token(access)}) as answer:
             assert (answer.status, json.loads(await answer.read())["type"]) == (502, "error")
 
