@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -27,6 +28,8 @@ from orchestration.gateway.process import Lease  # noqa: E402
 from orchestration.sessions import connections  # noqa: E402
 
 PORT = 8767
+SWITCH_S = 0.0005
+"""So long at most a thread with a statement keeps the streams from the interpreter."""
 MOST_FILES = 65_536
 STREAMS_S = 900.0
 """So long a stream that began before the end may last."""
@@ -48,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prepared.wait()
     connections.share(database.THREADS, idle_s=60)
     database.wait_briefly()
+    sys.setswitchinterval(SWITCH_S)
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     asyncio.run(_serve(listener))
     return 0
