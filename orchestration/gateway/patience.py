@@ -4,7 +4,7 @@ server that never answers. A request waits here for a third less than that at mo
 from collections.abc import Mapping
 
 MEASURED_S = {
-    "claude_code": 360.0,
+    "claude_code": 1200.0,
     "codex": 600.0,
     "opencode": 300.0,
     "gemini": 60.0,
@@ -12,7 +12,7 @@ MEASURED_S = {
     "aider": 600.0,
     "mini_swe_agent": 600.0,
 }
-"""With the settings that Muster gives them. Claude Code and opencode wait no longer, whatever their own settings say."""
+"""With the settings that Muster gives them. opencode waits no longer, whatever its own say."""
 UNKNOWN_S = 600.0
 """The vendors' SDKs wait for so long, unless they state another time."""
 STATED = ("x-stainless-timeout", "x-stainless-read-timeout", "x-server-timeout")

@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
+from importlib import import_module
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,16 +45,18 @@ def test_a_compressed_body_reaches_the_provider_plain(encoding: str) -> None:
     assert rows() == [("settled", COST)]
 
 
-@pytest.mark.skipif("zstd" not in encodings.READABLE, reason="this Python has no zstd")
-def test_a_body_in_zstd_reaches_the_provider_plain() -> None:
-    zstd = pytest.importorskip("compression.zstd")
+def test_a_body_in_zstd_reaches_the_provider_plain_where_python_reads_it() -> None:
     access, provider = an_access(), Provider()
+    reads = "zstd" in encodings.READABLE
+    body = import_module("compression.zstd").compress(BODY) if reads else b"(unreadable)"
 
     async def steps(stage: Stage) -> None:
-        assert (await post(stage, token(access), zstd.compress(BODY), **{"content-encoding": "zstd"}))[0] == 200
+        status, answer = await post(stage, token(access), body, **{"content-encoding": "zstd"})
+        assert status == (200 if reads else 415)
+        assert reads or b"The gateway reads gzip, deflate" in answer
 
     play(steps, provider)
-    assert provider.bodies == [BODY]
+    assert provider.bodies == ([BODY] if reads else [])
 
 
 def test_a_body_in_chunks_reaches_the_provider_whole() -> None:

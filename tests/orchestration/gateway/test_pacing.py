@@ -284,7 +284,7 @@ def test_a_wait_that_makes_no_sense_is_not_kept() -> None:
         ("gemini", {}, 40),
         ("", {}, 400),
         ("", {"x-stainless-timeout": "60"}, 40),
-        ("claude_code", {"x-stainless-timeout": "1800"}, 240),
+        ("claude_code", {"x-stainless-timeout": "600"}, 400),
         ("qwen", {"x-stainless-timeout": "600"}, 400),
         ("codex", {"x-stainless-read-timeout": "soon", "x-server-timeout": "0"}, 400),
     ],

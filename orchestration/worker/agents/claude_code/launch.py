@@ -10,7 +10,7 @@ from orchestration.processes.kill_sequence import Step
 from orchestration.sessions.folders import own_files
 from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.reader import Reader
-from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
+from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits, patience_ms
 from orchestration.worker.agents.shared.json_values import prompt_argument
 
 TRAITS = Traits(
@@ -102,12 +102,13 @@ def _settings(task: Task) -> dict[str, Any]:
 
 
 def _behind_the_gateway(task: Task) -> dict[str, str]:
-    """In the gateway each of its requests reserves its output limit, which it sets to up to 128,000 tokens. It thinks with as many; where money is short, with
+    """It waits in silence while its request waits for money or for its provider: without the second variable for 300 s at most. In the gateway each of its requests reserves its output limit, which it sets to up to 128,000 tokens. It thinks with as many; where money is short, with
     half of them, so that the limit can still be lowered."""
     if not task.is_by_gateway:
         return {}
     thinking = {} if task.output_tokens >= MANY_TOKENS else {"MAX_THINKING_TOKENS": str(task.output_tokens // 2)}
-    return {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(task.output_tokens), **thinking}
+    patience = {name: str(patience_ms(task)) for name in ("API_TIMEOUT_MS", "CLAUDE_STREAM_IDLE_TIMEOUT_MS")}
+    return {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(task.output_tokens), **thinking, **patience}
 
 
 def _environment(task: Task) -> dict[str, str]:
