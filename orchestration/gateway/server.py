@@ -24,7 +24,6 @@ from orchestration.gateway import (
     forwarding,
     keys,
     pacing,
-    patience,
     pricing,
     tokens,
 )
@@ -220,7 +219,7 @@ class Exchange:
         self._check(asked)
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
         item = self._bounded(asked, pricing.output_limit(asked))
-        until = self.began + patience.of(access.agent, headers)
+        until = self.began + pacing.patience_of(access.agent, headers)
         pace = pacing.pace_of(self.permitted.workspace_id, self.upstream.credential, self.upstream.base_url)
         while True:
             place, key = pacing.Place(pace), ids.request()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.gateway import pacing, patience
+from orchestration.gateway import pacing
 from orchestration.gateway.pacing import Pace, retry_after, seconds_until
 
 FIRST, SECOND = (1, False, 0, 1), (1, False, 0, 2)
@@ -290,4 +290,4 @@ def test_a_wait_that_makes_no_sense_is_not_kept() -> None:
     ],
 )
 def test_a_request_waits_a_third_less_than_its_program_would(agent: str, headers: dict[str, str], seconds: int) -> None:
-    assert patience.of(agent, headers) == seconds
+    assert pacing.patience_of(agent, headers) == seconds
