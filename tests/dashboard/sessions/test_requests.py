@@ -97,7 +97,7 @@ def test_a_session_whose_request_waits_shows_for_what_on_every_page(ana: Client,
         f"{workspace}/backlog/{session.entry_id}/",
     )
     before = {address: queries_of(ana, address) for address in pages}
-    words = "A request waits for\n  the limit of credential team, for"
+    words = ">request</a> waits for\n    the limit of credential team, for"
     assert not [address for address in pages if words in ana.get(address).content.decode()]
     gateway.paced(access)
     Session.objects.filter(pk=session.pk).update(waiting_for="it takes no more requests of this key now")  # as its worker writes
