@@ -31,7 +31,7 @@ class NotCovered(Exception):
 
 RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 FOR_MONEY, FOR_PROVIDER = GatewayRequest.FOR_MONEY, GatewayRequest.FOR_PROVIDER
-"""Why a request waits."""
+"""The reasons for which a request waits."""
 UNPAID = "unpaid"
 
 
@@ -107,9 +107,8 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
     """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. `key`: its own, so that this may be repeated when
     nobody knows whether it was committed. Returns its id. Raises NotCovered."""
     values = _values(item)
-    alone = (
-        nullcontext() if connection.get_autocommit() else transaction.atomic()
-    )  # one statement needs no transaction of its own
+    alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
+    # One statement needs no transaction of its own.
     try:
         with alone:
             if waiting is not None:
@@ -167,9 +166,8 @@ def free(request_id: int, *, reason: str, status: int | None = None) -> None:
     """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
     rows = GatewayRequest.objects.filter(pk=request_id, state=State.SENT)
     if not rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now()):
-        settle(
-            request_id, Counted(0, Tokens(""), "", status=status)
-        )  # meanwhile another gateway took it for lost, or its session ended
+        # Meanwhile another gateway took it for lost, or its session ended.
+        settle(request_id, Counted(0, Tokens(""), "", status=status))
 
 
 def settle(request_id: int, counted: Counted) -> bool:

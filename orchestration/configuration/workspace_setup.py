@@ -38,7 +38,7 @@ from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
 AT_FIRST: dict[str, Any] = {"sandbox": {"network": "auto"}}
-"""What a new workspace has unless its maker says otherwise. A default would change workspaces that there are."""
+"""The config of a new workspace, where its maker gives nothing else. A default would change workspaces that there are."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
 
 

@@ -119,6 +119,8 @@ class Pace:
         """A status line has come for the request that was sent then, or its connection has ended with none (status 0)."""
         now = self.clock()
         self.asked.remove(at)
+        if not status:
+            self._was_not_sent()
         self._read_limits(headers)
         if status == 429:
             self._refused(at, now, headers)
@@ -128,6 +130,12 @@ class Pace:
             self.is_trial = False
             self._raise(now)
         self.release()
+
+    def _was_not_sent(self) -> None:
+        """It takes nothing of what the provider permits."""
+        if self.remaining is not None:
+            self.remaining += 1
+        self.sent_at = max([*self.asked, *list(self.taken)[-1:]], default=0.0)
 
     def _raise(self, now: float) -> None:
         """Try a little more than was permitted last; sooner where it was much less than before."""
@@ -183,21 +191,24 @@ def pace_of(*credential: str) -> Pace:
 
 @dataclass
 class Place:
-    """The place of one request among those that its provider is sent."""
+    """The place of one request among those that its provider is sent. `had_turn`: it gave its place back, such as to wait for money, and goes before those that
+    wait for their first."""
 
     pace: Pace
     at: float | None = None
+    had_turn: bool = False
 
     def take(self, *, by_force: bool = False) -> bool:
         """False: the provider takes no more now, or others wait for it."""
-        if self.at is None and (by_force or (not self.pace.waiters and self.pace.may_send())):
-            self.at = self.pace.sending()
+        if self.at is None and (by_force or ((self.had_turn or not self.pace.waiters) and self.pace.may_send())):
+            self.at, self.had_turn = self.pace.sending(), True
         return self.at is not None
 
     async def wait(self, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> bool:
         """False: the provider took no more before `until`, or the client has left."""
         self.at = await turn(self.pace, order, until=until, is_wanted=is_wanted)
-        return self.at is not None
+        self.had_turn = self.at is not None
+        return self.had_turn
 
     def give_back(self, status: int = 0, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         """Its status line has come, or it was not sent (status 0)."""

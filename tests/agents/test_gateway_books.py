@@ -24,7 +24,7 @@ ENOUGH_LEFT = {
     "x-ratelimit-remaining-requests": "99",
     "x-ratelimit-reset-requests": "60s",
 }
-"""What providers say in each answer, also beside a refusal for too many tokens."""
+"""Headers of each answer of a provider, also beside a refusal for too many tokens."""
 
 
 def _picture(side: int = 64) -> str:
@@ -138,7 +138,7 @@ CHECKED = {
     "unproductive_state_analysis": "it works",
     "unproductive_state_confidence": 0.1,
 }
-"""What its checks by another model ask: whose turn it is, and, after thirty turns, whether it is in a loop."""
+"""Questions of its checks by another model: whose turn it is, and, after thirty turns, whether it is in a loop."""
 GEMINI = {
     "picture": Repertoire(
         {

@@ -170,6 +170,26 @@ def test_a_turn_that_came_too_late_is_given_back(clock: Clock) -> None:
     assert not pace.asked and not pace.waiters
 
 
+def test_a_place_that_is_given_back_takes_nothing_of_the_limit(clock: Clock) -> None:
+    pace = Pace(clock)
+    send(pace, x_ratelimit_remaining_requests="1", x_ratelimit_reset_requests="60s")
+    for _ in range(5):
+        place = pacing.Place(pace)
+        assert place.take()
+        place.give_back()
+    assert pace.may_send() and pace.remaining == 1
+
+
+def test_a_request_that_had_its_turn_goes_before_those_that_wait(clock: Clock) -> None:
+    pace = Pace(clock)
+    place = pacing.Place(pace)
+    assert place.take()
+    place.give_back()  # to wait for money
+    waiting(pace, FIRST)
+    assert not pacing.Place(pace).take()
+    assert place.take()
+
+
 class Limited:
     """A provider with a limit a minute. `kind`: of its minute. `latency`: seconds until its status line."""
 
