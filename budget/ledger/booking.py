@@ -48,12 +48,36 @@ def charge(
     corrects: LedgerEntry | None = None,
 ) -> bool:
     """Book an amount. False: this event was booked before, and nothing changed. One statement; its triggers move every counter."""
-    if item.category == Category.ENTRY and account is not None and round_number is None:
-        round_number = newest_round(account)
+    return book(
+        project.pk,
+        item,
+        account_id=account.pk if account else None,
+        hold_id=reservation.pk if reservation else None,
+        session_ref=session_ref,
+        round_number=round_number,
+        actor=actor,
+        corrects=corrects,
+    )
+
+
+def book(
+    project_id: str,
+    item: Charge,
+    *,
+    account_id: str | None,
+    hold_id: int | None,
+    session_ref: str,
+    round_number: int | None,
+    actor: str,
+    corrects: LedgerEntry | None = None,
+) -> bool:
+    """Book an amount as `charge` does, by the keys of the rows."""
+    if item.category == Category.ENTRY and account_id is not None and round_number is None:
+        round_number = newest_round(account_id)
     values = {
-        "project_id": project.pk,
-        "account_id": account.pk if account else None,
-        "hold_id": reservation.pk if reservation else None,
+        "project_id": project_id,
+        "account_id": account_id,
+        "hold_id": hold_id,
         "corrects_id": corrects.pk if corrects else None,
         "event_key": item.event_key,
         "category": str(item.category),
@@ -95,9 +119,9 @@ def drawn(hold_id: int) -> tuple[int, int]:
     return amount, spent
 
 
-def newest_round(account: Account) -> int:
+def newest_round(account_id: str) -> int:
     """The round that a charge without one belongs to: the newest, or the first when there is none yet."""
-    return RoundSpend.objects.filter(account=account).aggregate(newest=Max("number"))["newest"] or 1
+    return RoundSpend.objects.filter(account_id=account_id).aggregate(newest=Max("number"))["newest"] or 1
 
 
 def settle(

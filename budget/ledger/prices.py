@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from importlib.metadata import version
 
 from genai_prices import Usage as PricedUsage
@@ -50,6 +51,12 @@ def cost(tokens: Tokens, own: Mapping[str, Rates] | None = None) -> int | None:
     """Micro-USD, rounded up; None when the model has no price. The library applies tiers, such as long contexts. `own`: the workspace's."""
     if own and (rates := own.get(tokens.model)) is not None:
         return amounts.round_up(_by_rates(tokens, rates))
+    return _by_table(tokens)
+
+
+@lru_cache(1_024)
+def _by_table(tokens: Tokens) -> int | None:
+    """The gateway asks for the same ones with each request."""
     usage = PricedUsage(
         input_tokens=tokens.input + tokens.cache_read + tokens.cache_write,
         cache_read_tokens=tokens.cache_read,

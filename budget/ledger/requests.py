@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -16,7 +16,9 @@ from django.db.models.functions import Now
 from budget.ledger import booking
 from budget.ledger.prices import VERSION, Tokens
 from budget.models import Category, GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from workspaces.values import ids
+from budget.models.gateway import key_of
+from workspaces.values import frequent, ids
+from workspaces.values.frequent import Clock
 
 State = GatewayRequest.State
 
@@ -59,6 +61,28 @@ class Counted:
     unknown: str = ""
     status: int | None = None
     first_byte_at: datetime | None = None
+
+
+class _Sent(NamedTuple):
+    """A request that was sent, with what its charge needs."""
+
+    id: int
+    state: str
+    bound: int
+    amount: int
+    model: str
+    session_ref: str
+    hold_id: int
+    project_id: str
+    account_id: str | None
+    category: str
+    role: str
+    round: int | None
+    agent: str
+
+    @property
+    def event_key(self) -> str:
+        return key_of(self.id, self.role)
 
 
 def open_access(
@@ -116,7 +140,7 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
                 if not rows.filter(state=State.WAITING).update(state=State.SENT, sent_at=Now(), reason="", **values):
                     return _repeated(rows)
                 return waiting
-            return _insert(access, gateway, State.SENT, values, key, sent_at=Now()).pk
+            return _insert(access, gateway, State.SENT, values, key, sent_at=Clock.NOW)
     except IntegrityError as refusal:
         if _is_of_key(refusal):
             return _repeated(GatewayRequest.objects.filter(key=key))
@@ -131,7 +155,7 @@ def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key
         return row
     try:
         with transaction.atomic():
-            return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300]).pk
+            return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300])
     except IntegrityError as refusal:
         if not _is_of_key(refusal):
             raise
@@ -140,13 +164,13 @@ def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key
 
 def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, reason: str, status: int) -> None:
     """End a request of which nothing was sent, whether its row was committed, will be, or never is: this key is used up."""
-    ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
+    ended = {"reason": reason[:300], "status": status}
     try:
         with transaction.atomic():
-            _insert(access, gateway, State.REFUSED, _values(item), key, **ended)
+            _insert(access, gateway, State.REFUSED, _values(item), key, **ended, ended_at=Clock.NOW)
     except IntegrityError:
         rows = GatewayRequest.objects.filter(key=key)
-        rows.filter(state=State.WAITING).update(state=State.REFUSED, **ended)
+        rows.filter(state=State.WAITING).update(state=State.REFUSED, **ended, ended_at=Now())
         for request_id in rows.filter(state__in=(State.SENT, State.UNKNOWN)).values_list("pk", flat=True):
             free(request_id, reason=reason, status=status)
 
@@ -154,12 +178,12 @@ def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, rea
 def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> bool:
     """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited. False: it
     waits no more."""
-    ended = {"reason": reason[:300], "status": status, "ended_at": Now()}
+    ended = {"reason": reason[:300], "status": status}
     if waiting is None:
-        _insert(access, gateway, State.REFUSED, _values(item), "", **ended)
+        _insert(access, gateway, State.REFUSED, _values(item), "", **ended, ended_at=Clock.NOW)
         return True
     rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
-    return rows.update(state=State.REFUSED, **_values(item), **ended) == 1
+    return rows.update(state=State.REFUSED, **_values(item), **ended, ended_at=Now()) == 1
 
 
 def free(request_id: int, *, reason: str, status: int | None = None) -> None:
@@ -173,34 +197,43 @@ def free(request_id: int, *, reason: str, status: int | None = None) -> None:
 def settle(request_id: int, counted: Counted) -> bool:
     """Book what a request cost, at most its bound. False: it was settled before, and nothing changed."""
     with transaction.atomic(savepoint=False):
-        holds = Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "account")
-        hold = holds.get(requests=request_id)  # first, as everywhere
-        request = GatewayRequest.objects.select_for_update(of=("self",)).select_related("access").get(pk=request_id)
-        if request.state not in (State.SENT, State.UNKNOWN):
-            return False
-        amount, tokens = min(counted.amount, request.bound), counted.tokens
-        before = int(request.amount)
-        if counted.unknown and request.state == State.UNKNOWN:
-            return False  # nothing new is known
-        GatewayRequest.objects.filter(pk=request.pk).update(
-            state=State.UNKNOWN if counted.unknown else State.SETTLED,
-            reason=counted.unknown[:300] or _beyond(counted.amount, request.bound),
-            amount=amount,
-            answer_model=tokens.model[:200],
-            input_tokens=tokens.input,
-            output_tokens=tokens.output,
-            cache_read_tokens=tokens.cache_read,
-            cache_write_tokens=tokens.cache_write,
-            price_version=counted.price_version,
-            status=counted.status,
-            first_byte_at=counted.first_byte_at,
-            ended_at=Now(),
-        )
-        if request.state == State.UNKNOWN:
-            return _correct(request, hold, amount - before)
-        if amount or tokens.input or tokens.output:
-            _book(request, hold, request.event_key, amount, tokens, counted.price_version)
-        return True
+        sent = _locked(request_id)
+        while sent.state in (State.SENT, State.UNKNOWN):
+            if counted.unknown and sent.state == State.UNKNOWN:
+                return False  # nothing new is known
+            amount = min(counted.amount, sent.bound)
+            unchanged = {"id": request_id, "state": sent.state, "amount": sent.amount}
+            if frequent.update(GatewayRequest, _outcome(sent, amount, counted), where=unchanged):
+                return _book_outcome(sent, amount, counted)
+            sent = _locked(request_id)  # it was read while another one had the lock
+        return False
+
+
+def _outcome(sent: _Sent, amount: int, counted: Counted) -> dict[str, Any]:
+    tokens = counted.tokens
+    return {
+        "state": str(State.UNKNOWN if counted.unknown else State.SETTLED),
+        "reason": counted.unknown[:300] or _beyond(counted.amount, sent.bound),
+        "amount": amount,
+        "answer_model": tokens.model[:200],
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_read_tokens": tokens.cache_read,
+        "cache_write_tokens": tokens.cache_write,
+        "price_version": counted.price_version,
+        "status": counted.status,
+        "first_byte_at": counted.first_byte_at,
+        "ended_at": Clock.NOW,
+    }
+
+
+def _book_outcome(sent: _Sent, amount: int, counted: Counted) -> bool:
+    tokens = counted.tokens
+    if sent.state == State.UNKNOWN:
+        return _correct(sent, amount - sent.amount)
+    if amount or tokens.input or tokens.output:
+        _book(sent, sent.event_key, amount, tokens, counted.price_version)
+    return True
 
 
 def lose(gateways: Q) -> int:
@@ -245,6 +278,20 @@ def unknown_of(session_ref: str) -> int:
     return int(rows.aggregate(sum=Sum(F("bound") - F("amount")))["sum"] or 0)
 
 
+def _locked(request_id: int) -> _Sent:
+    """A request whose reservation is locked from now on: that first, as everywhere. In SQL, since it is read after each request of each agent."""
+    lock = "FOR NO KEY UPDATE OF h" if connection.features.has_select_for_no_key_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_READ} {lock}", [request_id])
+        return _Sent(*cursor.fetchone())
+
+
+_READ = f"""SELECT r.id, r.state, r.bound, r.amount, r.model, r.session_ref, h.id, h.project_id, h.account_id,
+    a.category, a.role, a.round, a.agent
+    FROM {GatewayRequest._meta.db_table} r JOIN {Hold._meta.db_table} h ON h.id = r.hold_id
+    JOIN {GatewayAccess._meta.db_table} a ON a.id = r.access_id WHERE r.id = %s"""
+
+
 def _values(item: Bounded) -> dict[str, Any]:
     return {
         "api": item.api,
@@ -257,19 +304,9 @@ def _values(item: Bounded) -> dict[str, Any]:
     }
 
 
-def _insert(
-    access: GatewayAccess, gateway: str, state: State, values: Mapping[str, Any], key: str, **more: Any
-) -> GatewayRequest:
-    return GatewayRequest.objects.create(
-        access=access,
-        hold_id=access.hold_id,
-        session_ref=access.session_ref,
-        gateway=gateway,
-        state=state,
-        key=key,
-        **values,
-        **more,
-    )
+def _insert(access: GatewayAccess, gateway: str, state: State, values: Mapping[str, Any], key: str, **more: Any) -> int:
+    row = {"access_id": access.pk, "hold_id": access.hold_id, "session_ref": access.session_ref, "gateway": gateway}
+    return frequent.insert(GatewayRequest, {**row, "state": str(state), "key": key, **values, **more})
 
 
 def _is_of_key(refusal: IntegrityError) -> bool:
@@ -296,18 +333,15 @@ def _beyond(amount: int, bound: int) -> str:
     return f"its provider counted {amount} micro-USD, more than it can have used" if amount > bound else ""
 
 
-def _book(
-    request: GatewayRequest, hold: Hold, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = ""
-) -> bool:
-    access = request.access
+def _book(sent: _Sent, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = "") -> bool:
     item = booking.Charge(
         key,
         amount,
         LedgerEntry.PriceSource.COMPUTED,
-        category=Category(access.category),
+        category=Category(sent.category),
         computed=amount,
         price_version=price_version,
-        model=tokens.model or request.model,
+        model=tokens.model or sent.model,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cache_read_tokens=tokens.cache_read,
@@ -315,22 +349,22 @@ def _book(
         cache_write_1h_tokens=tokens.cache_write_1h,
         reason=reason,
     )
-    return booking.charge(
-        hold.project,
+    return booking.book(
+        sent.project_id,
         item,
-        account=hold.account,
-        reservation=hold,
-        session_ref=request.session_ref,
-        round_number=access.round,
-        actor=access.agent or "agent",
+        account_id=sent.account_id,
+        hold_id=sent.hold_id,
+        session_ref=sent.session_ref,
+        round_number=sent.round,
+        actor=sent.agent or "agent",
     )
 
 
-def _correct(request: GatewayRequest, hold: Hold, change: int) -> bool:
+def _correct(sent: _Sent, change: int) -> bool:
     """Correct what was booked of an unknown request, now that it is known."""
     if change > 0:
-        return _book(request, hold, f"{request.event_key}:more", change, Tokens(request.model), "", "its provider counted more")
-    rows = LedgerEntry.objects.filter(event_key__in=(f"{request.event_key}:rest", request.event_key))
+        return _book(sent, f"{sent.event_key}:more", change, Tokens(sent.model), "", "its provider counted more")
+    rows = LedgerEntry.objects.filter(event_key__in=(f"{sent.event_key}:rest", sent.event_key))
     for row in rows.order_by("-id") if change < 0 else ():
         back = min(-change, int(row.amount))
         if not back:

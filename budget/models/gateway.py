@@ -119,5 +119,9 @@ class GatewayRequest(models.Model):
 
     @property
     def event_key(self) -> str:
-        """Begins the keys of its rows in the ledger."""
-        return f"request:{self.pk}:{self.access.role}"
+        return key_of(self.pk, self.access.role)
+
+
+def key_of(request_id: int, role: str) -> str:
+    """The beginning of the keys of a request's rows in the ledger."""
+    return f"request:{request_id}:{role}"

@@ -12,6 +12,7 @@ from budget import amounts
 from budget.models import Category, LedgerEntry
 from orchestration.configuration.windows.readings import OF_MONTH, reported
 from orchestration.models import Credential, Session
+from workspaces.values.standing_query import StandingQuery
 
 OF_VERIFIERS = ":verify"
 """In the event keys of their usage (`sessions.metering`)."""
@@ -20,7 +21,7 @@ USED = Coalesce(Case(When(Q(amount=0) & ~Q(reported=0), then=F("computed")), def
 
 
 def are_counted(workspace_id: str) -> bool:
-    return limited(workspace_id).exists()
+    return _limited.any(workspace_id)
 
 
 def spent(workspace_id: str, credential: str, amount: int, *, at: datetime | None = None) -> None:
@@ -51,6 +52,9 @@ def first_of_month(moment: datetime) -> datetime:
 
 def limited(workspace_id: str) -> QuerySet[Credential]:
     return Credential.objects.filter(workspace_id=workspace_id, stop_at__has_key=OF_MONTH)
+
+
+_limited = StandingQuery(limited)
 
 
 def _keep(row: Credential, used: int, moment: datetime) -> None:

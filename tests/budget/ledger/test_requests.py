@@ -56,6 +56,19 @@ def test_what_is_sent_is_reserved_until_it_is_settled() -> None:
     assert Account.objects.get().spent == usd("0.25")
 
 
+def test_a_request_that_changes_while_it_is_read_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that waited for the lock of its reservation is as it was before."""
+    access = an_access("1")
+    first = send(access, "0.6")
+    as_it_was = requests._locked(first)
+    requests.settle(first, counted("0.1", unknown="its answer was cut off"))
+    read, reads = requests._locked, iter((as_it_was,))
+    monkeypatch.setattr(requests, "_locked", lambda row: next(reads, None) or read(row))
+    assert requests.settle(first, counted("0.25"))
+    assert (in_flight(access), spent(access)) == (0, usd("0.25"))
+    assert LedgerEntry.objects.filter(amount=usd("0.15")).count() == 1
+
+
 def test_the_database_refuses_a_request_that_the_reservation_does_not_cover() -> None:
     access = an_access("1")
     send(access, "0.6")
