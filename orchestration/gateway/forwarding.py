@@ -4,7 +4,7 @@ books are written, so that no session ends before its last request is settled.""
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,8 @@ READ_ON_S = 5.0
 SETTLE_S = 60.0
 UNREAD_S = 300.0
 """A client that takes no bytes for so long has left: its host may be gone, which no connection tells."""
+AT_ONCE = 2**15
+"""So many bytes a connection takes in any case: writing them waits for nothing."""
 ERROR_S, MAX_ERROR, MAX_AFTER = 30.0, 2**20, 2**22
 NOT_REACHED = (
     aiohttp.ClientConnectorError,
@@ -281,12 +283,14 @@ class Passing:
             self._has_begun = True
             await self._bounded(self._response.prepare(self._request))
         if chunk and not self.is_gone:
-            await self._bounded(self._response.write(chunk))
+            await self._bounded(self._response.write(chunk), len(chunk))
 
-    async def _bounded(self, step: Awaitable[object]) -> None:
-        """A step that waits for the client to take bytes, but not for ever."""
+    async def _bounded(self, step: Awaitable[object], size: int = 0) -> None:
+        """A step that waits for the client to take bytes, but not for ever. `size`: its bytes, where it writes no more."""
+        transport = self._request.transport
+        may_wait = not size or transport is None or transport.get_write_buffer_size() + size > AT_ONCE
         try:
-            async with asyncio.timeout(UNREAD_S):
+            async with asyncio.timeout(UNREAD_S) if may_wait else nullcontext():
                 await step
         except (ConnectionError, RuntimeError):
             self.is_gone, self._gone_at = True, time.monotonic()
