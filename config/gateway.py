@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -49,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env.warn_of_unknown()
     if args.fd is None:
         prepared.wait()
-    connections.share(database.THREADS, idle_s=60)
+    connections.share(database.THREADS, idle_s=60, are_checked=False)
     database.wait_briefly()
     sys.setswitchinterval(SWITCH_S)
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
+    gc.collect()
+    gc.freeze()  # what the start has loaded stays: no stream waits while it is looked through
     asyncio.run(_serve(listener))
     return 0
 

@@ -38,9 +38,17 @@ def test_a_shared_connection_is_given_back_between_transactions(
 def test_threads_share_as_many_connections_to_postgresql_as_there_are_threads(
     monkeypatch: pytest.MonkeyPatch, engine: str, is_shared: bool
 ) -> None:
-    given: dict[str, Any] = {"ENGINE": engine, "CONN_MAX_AGE": 60, "OPTIONS": {"sslmode": "require"}}
+    given: dict[str, Any] = {
+        "ENGINE": engine,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"sslmode": "require"},
+    }
     monkeypatch.setattr(connections, "connections", SimpleNamespace(settings={"default": given}))
     connections.share(7)
     pool = {"min_size": 1, "max_size": 7, "max_idle": 1.0, "timeout": connections.WAIT_S}
     assert given["OPTIONS"] == {"sslmode": "require"} | ({"pool": pool} if is_shared else {})
     assert given["CONN_MAX_AGE"] == (0 if is_shared else 60)
+    assert given["CONN_HEALTH_CHECKS"]
+    connections.share(7, are_checked=False)
+    assert given["CONN_HEALTH_CHECKS"] is not is_shared
