@@ -1,0 +1,74 @@
+"""`ask` and `answer`: what people say to agents, and what agents ask."""
+
+import sys
+import uuid
+from typing import Annotated
+
+import typer
+
+from muster_cli.entry_names import entry_id
+from muster_cli.errors import Usage
+from muster_cli.output import Column, table
+from muster_cli.run import Run, command
+from muster_client.api.sessions import session_messages_create
+from muster_client.api.todo import todo_entry_instructions_create, todo_entry_messages, todo_question_answer, todo_questions_unanswered
+from muster_client.models import AnswerIn, InstructionIn, MessageIn
+
+TargetArgument = Annotated[str, typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False)]
+TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="- reads stdin.", show_default=False)]
+QuestionArgument = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Its number.", show_default=False)]
+RetryOption = Annotated[bool, typer.Option("--retry", help="An entry that is blocked or failed goes on with it.")]
+
+MESSAGES: list[Column] = [
+    ("SENT", lambda row: row["sent_at"][:16]),
+    ("BY", lambda row: row["sent_by"]),
+    ("STATE", lambda row: row["state"]),
+    ("TEXT", lambda row: row["text"]),
+]
+QUESTIONS: list[Column] = [
+    ("QUESTION", lambda row: row["id"]),
+    ("ENTRY", lambda row: row["seq"]),
+    ("SINCE", lambda row: row["asked_at"][:16]),
+    ("TEXT", lambda row: row["text"]),
+]
+
+
+def ask(run: Run, target: TargetArgument, text: TextArgument = None, retry: RetryOption = False) -> None:
+    """Ask something of an entry's agent: it reads it first in its next round, a session at work at its next tool. Without a text: list what
+    was asked, and what has arrived."""
+    if text is None:
+        request = todo_entry_messages.request(run.workspace, entry_id(run, target))
+        rows = list(run.server.pages(request, "messages"))
+        run.output.show({"messages": rows}, rows, lambda: table(rows, MESSAGES, empty="No messages."))
+        return
+    words, key = _read(text), uuid.uuid4().hex
+    if target.startswith("sess_"):
+        if retry:
+            raise Usage("--retry is for an entry.")
+        request = session_messages_create.request(run.workspace, target, body=MessageIn(words), idempotency_key=key)
+    else:
+        body = InstructionIn(words, retry=retry)
+        request = todo_entry_instructions_create.request(run.workspace, entry_id(run, target), body=body, idempotency_key=key)
+    document = run.server.call(request)
+    run.output.show(document, None, lambda: [f"Message {document['id']}: {document['state']}."])
+
+
+def answer(run: Run, question: QuestionArgument = None, text: TextArgument = None) -> None:
+    """Answer an agent's question: its entry goes on. Without one: list those that wait."""
+    if question is None:
+        rows = list(run.server.pages(todo_questions_unanswered.request(run.workspace), "questions"))
+        run.output.show({"questions": rows}, rows, lambda: table(rows, QUESTIONS, empty="No agent asks anything."))
+        return
+    if text is None:
+        raise Usage("Name the answer too: muster answer QUESTION TEXT")
+    document = run.server.call(todo_question_answer.request(run.workspace, question, body=AnswerIn(_read(text))))
+    run.output.show(document, None, lambda: [f"Answered question {document['id']}."])
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "ask")(ask)
+    command(app, "answer")(answer)
+
+
+def _read(text: str) -> str:
+    return sys.stdin.read().strip() if text == "-" else text

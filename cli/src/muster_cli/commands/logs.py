@@ -1,0 +1,109 @@
+"""`logs`: the output of a session or a run."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from muster_cli.entry_names import entry
+from muster_cli.errors import Problem, Unreachable
+from muster_cli.output import note, printable
+from muster_cli.run import Run, command
+from muster_cli.server import Request
+from muster_client.api.runs import runs_get, runs_log
+from muster_client.api.sessions import session_get, session_log
+from muster_client.models import RunsLogFormat, SessionLogFormat
+
+NameArgument = Annotated[str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it ends or Ctrl-C.")]
+AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
+
+POLL_S = 0.5
+PATIENCE_S = 60.0
+"""The time that a follow waits for a server that does not answer."""
+
+
+def logs(run: Run, name: NameArgument, follow: FollowOption = False, after: AfterOption = 0) -> None:
+    """Print what an agent wrote. With -f an entry is followed from session to session."""
+    sources = _sources(run, name, follow=follow)
+    for source in sources:
+        for line in _followed(run, source, after) if follow else _lines(run, source, after):
+            _print(run, line)
+        after = 0
+    sys.stdout.flush()
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "logs")(logs)
+
+
+def _sources(run: Run, name: str, *, follow: bool) -> Iterator[str]:
+    """The ids of sessions or the run to print."""
+    if name.startswith(("sess_", "run_")):
+        yield name
+        return
+    row = entry(run, name)
+    seen = ""
+    while True:
+        newest = row["session_ids"][-1] if row["session_ids"] else ""
+        if newest and newest != seen:
+            seen = newest
+            yield newest
+        elif not follow and not newest:
+            raise Problem(f"Entry {row['seq']} has had no session yet.")
+        elif row["status"] in ("done", "failed", "blocked"):
+            return
+        if not follow:
+            return
+        sys.stdout.flush()
+        time.sleep(POLL_S)
+        row = entry(run, row["id"])
+
+
+def _lines(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
+    for text in run.server.lines(_request(run, source, after)):
+        if text:
+            line: dict[str, Any] = json.loads(text)
+            yield line
+
+
+def _followed(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
+    """Its lines until it has ended. The state is read before the lines: none comes after the last."""
+    silent_since = None
+    while True:
+        try:
+            has_ended = bool(run.server.call(_state(run, source)).get("ended_at"))
+            for line in _lines(run, source, after):
+                after = line["seq"]
+                yield line
+            silent_since = None
+        except Unreachable as problem:
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > PATIENCE_S:
+                raise
+            note(f"muster: {problem} Trying again.")
+            has_ended = False
+        if has_ended:
+            return
+        sys.stdout.flush()
+        time.sleep(POLL_S)
+
+
+def _request(run: Run, source: str, after: int) -> Request:
+    if source.startswith("run_"):
+        return runs_log.request(run.workspace, source, after=after, format_=RunsLogFormat.JSONL)
+    return session_log.request(run.workspace, source, after=after, format_=SessionLogFormat.JSONL)
+
+
+def _state(run: Run, source: str) -> Request:
+    return runs_get.request(run.workspace, source) if source.startswith("run_") else session_get.request(run.workspace, source)
+
+
+def _print(run: Run, line: dict[str, Any]) -> None:
+    if run.output.is_for_programs:
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write((printable(line["text"]) if sys.stdout.isatty() else line["text"]) + "\n")

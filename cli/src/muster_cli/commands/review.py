@@ -1,0 +1,87 @@
+"""`diff`, `approve` and `send-back`: work that is done, before it lands."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from muster_cli.confirming import YesOption, confirm
+from muster_cli.entry_names import EntryArgument, entry, entry_id
+from muster_cli.errors import Problem
+from muster_cli.output import Column, table, usd
+from muster_cli.run import Run, command
+from muster_client.api.landing import approvals_approve, approvals_get, approvals_send_back
+from muster_client.api.todo import todo_entry_rounds_get
+from muster_client.models import ApproveIn, SendBackIn
+
+OptionalEntry = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id.", show_default=False)]
+CommitOption = Annotated[str | None, typer.Option("--commit", metavar="C", help="Only if exactly this commit waits.")]
+NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="What should change. - reads stdin.", show_default=False)]
+
+WAITING: list[Column] = [
+    ("#", lambda row: row["seq"]),
+    ("COMMIT", lambda row: row["commit"][:12]),
+    ("SINCE", lambda row: row["since"][:16]),
+    ("ENTRY", lambda row: row["title"]),
+    ("WHY", lambda row: row["why"]),
+]
+ROUNDS: list[Column] = [
+    ("ROUND", lambda row: row["number"]),
+    ("VERDICT", lambda row: row["verdict"]),
+    ("SCORE", lambda row: row["score"]),
+    ("COST", lambda row: usd(row["cost_usd"])),
+    ("COMMIT", lambda row: (row["commit"] or "")[:12]),
+    ("CHANGES", lambda row: _changes(row["diffstat"])),
+]
+
+
+def diff(run: Run, name: EntryArgument) -> None:
+    """Show what each round of an entry changed."""
+    rows = list(run.server.pages(todo_entry_rounds_get.request(run.workspace, entry_id(run, name)), "rounds"))
+    run.output.show({"rounds": rows}, rows, lambda: table(rows, ROUNDS, empty="No round yet."))
+
+
+def approve(run: Run, name: OptionalEntry = None, commit: CommitOption = None, yes: YesOption = False) -> None:
+    """Let exactly the commit that waits land. Without an entry: list what waits."""
+    if name is None:
+        rows = run.server.call(approvals_get.request(run.workspace))["approvals"]
+        run.output.show({"approvals": rows}, rows, lambda: table(rows, WAITING, empty="Nothing waits for approval."))
+        return
+    key = entry_id(run, name)
+    if commit is None:
+        waiting = _waiting(run, key)
+        commit = waiting["commit"]
+        confirm(f"Entry {waiting['seq']}, {waiting['title']}: {waiting['why']} Let {commit[:12]} land?", yes=yes)
+    document = run.server.call(approvals_approve.request(run.workspace, key, body=ApproveIn(commit)))
+    run.output.show(document, None, lambda: [f"Approved {document['commit'][:12]}."])
+
+
+def send_back(run: Run, name: EntryArgument, text: NoteArgument, commit: CommitOption = None) -> None:
+    """Send work back: the note is the first finding of the next round."""
+    key = entry_id(run, name)
+    words = sys.stdin.read().strip() if text == "-" else text
+    body = SendBackIn(commit or _waiting(run, key)["commit"], note=words)
+    document = run.server.call(approvals_send_back.request(run.workspace, key, body=body))
+    run.output.show(document, None, lambda: [f"Sent back with {document['findings']} findings."])
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "diff")(diff)
+    command(app, "approve")(approve)
+    command(app, "send-back")(send_back)
+
+
+def _waiting(run: Run, key: str) -> dict[str, Any]:
+    rows = run.server.call(approvals_get.request(run.workspace))["approvals"]
+    for row in rows:
+        if row["entry_id"] == key:
+            waiting: dict[str, Any] = row
+            return waiting
+    number = entry(run, key)["seq"]
+    raise Problem(f"No work of entry {number} waits for approval.")
+
+
+def _changes(diffstat: dict[str, Any]) -> str:
+    files = diffstat.get("files") if isinstance(diffstat, dict) else None
+    names = [each.get("path", "") if isinstance(each, dict) else str(each) for each in files] if isinstance(files, list) else []
+    return ", ".join(names)

@@ -1,0 +1,58 @@
+"""The command `muster`."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from muster_cli import __version__
+from muster_cli.commands import adding, budget, dialogue, executor, logs, login, opening, overview, raw, review, runs
+from muster_cli.run import ProfileOption, Setup, WorkspaceOption
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Work with a Muster that runs anywhere. Exit codes: 0 done, 1 failed, 2 usage, 4 login needed.",
+)
+for group in (login, overview, adding, runs, logs, review, dialogue, budget, executor, opening, raw):
+    group.register(app)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"muster-cli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    context: typer.Context,
+    profile: ProfileOption = None,
+    workspace: WorkspaceOption = None,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    transport = context.obj.transport if isinstance(context.obj, Setup) else None
+    context.obj = Setup(profile, workspace, transport)
+
+
+def run(arguments: list[str], transport: Any = None) -> int:
+    """Run one command. The exit code."""
+    try:
+        app(arguments, prog_name="muster", obj=Setup(transport=transport))
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    return 0
+
+
+def main() -> None:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows what it can
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,130 @@
+"""Answers on the terminal: a table for people, JSON for programs."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from muster_cli.errors import Problem, Usage
+
+Row = Mapping[str, Any]
+Column = tuple[str, Callable[[Any], object]]
+"""A title, and the cell of a row."""
+
+STATUS_COLOURS = {"done": "32", "running": "32", "in_progress": "36", "blocked": "33", "paused": "33", "failed": "31"}
+# Texts of agents may hold anything: what moves the cursor or writes the clipboard stays off the terminal.
+_CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass
+class Output:
+    """`kind`: table, json or jsonl. `fields` picks some of each row; `jq` is a filter on what would be printed as JSON."""
+
+    kind: str = "table"
+    fields: str | None = None
+    jq: str | None = None
+
+    @property
+    def is_for_programs(self) -> bool:
+        return self.kind != "table" or self.fields is not None or self.jq is not None
+
+    def show(self, document: Any, rows: Sequence[Row] | None, table: Callable[[], Iterable[str]]) -> None:
+        """`document`: the whole answer. `rows`: its items, None where it is one thing. `table`: the lines for people."""
+        if not self.is_for_programs:
+            for line in table():
+                write(line)
+            return
+        items = list(rows) if rows is not None else [document]
+        if self.fields is not None:
+            items = _picked(items, [name.strip() for name in self.fields.split(",")])
+            document = items if rows is not None else items[0]
+        if self.jq is not None:
+            for result in filtered(self.jq, document):
+                print(result if isinstance(result, str) else _compact(result))
+        elif self.kind == "jsonl":
+            for item in items:
+                print(_compact(item))
+        else:
+            print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def table(rows: Iterable[Any], columns: Sequence[Column], *, empty: str) -> list[str]:
+    """The lines of a table. On a terminal its head is bold and the last column is cut at the edge."""
+    cells = [[one_line(cell(row)) for _, cell in columns] for row in rows]
+    if not cells:
+        return [empty]
+    titles = [title for title, _ in columns]
+    widths = [max(len(line[place]) for line in [titles, *cells]) for place in range(len(columns))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in [titles, *cells]]
+    if (width := _terminal_width()) is not None:
+        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+    return [bold(lines[0]), *(_tinted(line) for line in lines[1:])]
+
+
+def write(line: str) -> None:
+    """One line for people."""
+    print(printable(line) if sys.stdout.isatty() else line)
+
+
+def note(sentence: str) -> None:
+    """A sentence that is no result: to the other stream."""
+    print(printable(sentence), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text without anything that steers a terminal, but colours."""
+    return _CONTROLS.sub(lambda match: match[0] if re.fullmatch(r"\x1b\[[\d;]*m", match[0]) else "", text)
+
+
+def one_line(value: object) -> str:
+    text = "" if value is None else value if isinstance(value, str) else str(value)
+    return _CONTROLS.sub("", " ".join(text.split()))
+
+
+def usd(amount: float | None) -> str:
+    return "" if amount is None else f"${amount:,.2f}"
+
+
+def bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if has_colours() else text
+
+
+def has_colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def filtered(program: str, document: Any) -> list[Any]:
+    """The results of a jq filter."""
+    try:
+        import jq
+    except ImportError:
+        raise Problem("--jq needs the package jq: install muster-cli[jq], or pipe -o json into jq.") from None
+    try:
+        return list(jq.compile(program).input_value(document).all())
+    except ValueError as problem:
+        raise Usage(f"--jq: {problem}") from None
+
+
+def _picked(items: list[Row], names: list[str]) -> list[Row]:
+    known = {name for item in items for name in item}
+    if items and (unknown := [name for name in names if name not in known]):
+        raise Usage(f"--json: no field {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+    return [{name: item.get(name) for name in names} for item in items]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _tinted(line: str) -> str:
+    if not has_colours():
+        return line
+    words = "|".join(STATUS_COLOURS)
+    return re.sub(rf"(?<=  )({words})(?=  |$)", lambda match: f"\x1b[{STATUS_COLOURS[match[0]]}m{match[0]}\x1b[0m", line, count=1)
+
+
+def _terminal_width() -> int | None:
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None

@@ -1,0 +1,113 @@
+"""Profiles: servers with their tokens, in one file of the person, and what the environment puts above it."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from muster_cli.errors import LoginNeeded, Problem, Usage
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str
+    url: str = ""
+    token: str = ""
+    workspace: str = ""
+
+
+def file(environ: Mapping[str, str] = os.environ) -> Path:
+    """`MUSTER_CONFIG`, or config.toml in the person's folder for settings."""
+    if named := environ.get("MUSTER_CONFIG"):
+        return Path(named)
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "muster" / "config.toml"
+
+
+def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
+    """The profile to use. A name on the command line wins over the environment, and that over the file. A token of the file goes to no other
+    server than its own."""
+    chosen, saved = name or environ.get("MUSTER_PROFILE") or "", _saved(environ)
+    if not NAME.fullmatch(chosen or "default"):
+        raise Usage("The name of a profile has letters, digits, - and _ only.")
+    if name and name not in saved:
+        raise Usage(f"There is no profile {name}: muster login --profile {name}")
+    profile = saved.get(chosen or "default", Profile(chosen or "default"))
+    if name:
+        return profile
+    url, token, workspace = (environ.get(f"MUSTER_{key}", "") for key in ("URL", "TOKEN", "WORKSPACE"))
+    if url and checked_url(url) != profile.url:
+        profile = Profile(profile.name, checked_url(url))
+    return replace(profile, token=token or profile.token, workspace=workspace or profile.workspace)
+
+
+def ready(profile: Profile) -> Profile:
+    """The profile, if it names a server and a token."""
+    if not profile.url:
+        raise LoginNeeded("No server yet: muster login URL, or set MUSTER_URL and MUSTER_TOKEN.")
+    if not profile.token:
+        raise LoginNeeded(f"No token for {profile.url} yet: muster login {profile.url}")
+    return profile
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end. `localhost:8765` is taken as http, anything else without a scheme as https."""
+    url = url.strip().rstrip("/")
+    if "://" not in url:
+        is_local = re.match(r"(localhost|127\.[\d.]+|\[::1\])(:|/|$)", url)
+        url = f"{'http' if is_local else 'https'}://{url}"
+    parts = urlsplit(url)
+    try:
+        is_complete = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_complete = False
+    if parts.scheme not in ("http", "https") or not is_complete or parts.query or parts.fragment or parts.username:
+        raise Usage(f"{url} is no address of a server, such as https://muster.example.com")
+    return url
+
+
+def save(profile: Profile, environ: Mapping[str, str] = os.environ) -> Path:
+    """Write the file with this profile in it, readable by its owner alone. Another program never sees half of it."""
+    if not NAME.fullmatch(profile.name):
+        raise Usage("The name of a profile has letters, digits, - and _ only.")
+    profiles, path = {**_saved(environ), profile.name: profile}, file(environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write("\n".join(_section(each) for each in profiles.values()))
+        unfinished.replace(path.resolve())  # behind a link, as dotfiles often are
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _saved(environ: Mapping[str, str]) -> dict[str, Profile]:
+    path = file(environ)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as problem:
+        raise Problem(f"{path} cannot be read: {problem}") from None
+    sections = content.get("profiles", {})
+    if not isinstance(sections, dict) or not all(isinstance(each, dict) for each in sections.values()):
+        raise Problem(f"{path}: profiles are sections such as [profiles.default]")
+    keys = ("url", "token", "workspace")
+    return {name: Profile(name, *(str(each.get(key, "")) for key in keys)) for name, each in sections.items()}
+
+
+def _section(profile: Profile) -> str:
+    pairs = {"url": profile.url, "token": profile.token, "workspace": profile.workspace}
+    return "".join([f"[profiles.{profile.name}]\n", *(f"{key} = {_text(value)}\n" for key, value in pairs.items() if value)])
+
+
+def _text(value: str) -> str:
+    """A string of TOML."""
+    marked = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", marked) + '"'

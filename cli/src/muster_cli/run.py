@@ -1,0 +1,145 @@
+"""One run of a command: its server, its workspace, its output, and how it ends."""
+
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Annotated, Any, Literal
+
+import typer
+
+from muster_cli import profiles
+from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Usage
+from muster_cli.output import Output, note
+from muster_cli.server import Server
+from muster_client.api.workspaces import workspaces_list
+
+Kind = Literal["table", "json", "jsonl"]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile of the config file.", show_default=False)]
+WorkspaceOption = Annotated[str | None, typer.Option("--workspace", "-w", help="Its id or its name.", show_default=False)]
+OutputOption = Annotated[Kind, typer.Option("--output", "-o", help="The form of the answer.")]
+FieldsOption = Annotated[str | None, typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON.")]
+JqOption = Annotated[str | None, typer.Option("--jq", metavar="FILTER", help="Filter the JSON with jq.")]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")]
+
+WATCH_S = 2.0
+
+
+@dataclass
+class Setup:
+    """Options before the name of the command, and what tests put in the place of the network."""
+
+    profile: str | None = None
+    workspace: str | None = None
+    transport: Any = None
+
+
+@dataclass
+class Run:
+    profile_name: str | None
+    workspace_name: str | None
+    output: Output
+    transport: Any = field(default=None, repr=False)
+
+    @cached_property
+    def profile(self) -> profiles.Profile:
+        return profiles.ready(profiles.load(self.profile_name))
+
+    @cached_property
+    def server(self) -> Server:
+        return Server(self.profile, note, self.transport)
+
+    @cached_property
+    def workspace(self) -> str:
+        """The id of the workspace that is named, or of the only one."""
+        named = self.workspace_name or self.profile.workspace
+        if named.startswith("ws_"):
+            return named
+        known = {row["id"]: row["name"] for row in self.server.call(workspaces_list.request())["workspaces"]}
+        chosen = [key for key, name in known.items() if not named or name == named]
+        if len(chosen) == 1:
+            return chosen[0]
+        listed = ", ".join(f"{name} ({key})" for key, name in known.items())
+        if not known:
+            raise Problem("This token may see no workspace.")
+        raise Usage(f"Which workspace? Name one with --workspace: {listed}")
+
+
+def command(app: typer.Typer, name: str, *, watch: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function whose first argument is its Run. It takes the options that all commands share."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def invoke(context: typer.Context, **values: Any) -> None:
+            with_watch = values.pop("watch", False)
+            run = _run_of(context.obj or Setup(), values)
+            end(lambda: _watch(function, run, values) if with_watch else function(run, **values))
+
+        _sign(invoke, function, watch=watch)
+        app.command(name)(invoke)
+        return function
+
+    return decorate
+
+
+def end(action: Callable[[], None]) -> None:
+    """Do it. What goes wrong becomes one sentence and an exit code."""
+    try:
+        action()
+        sys.stdout.flush()
+    except Problem as problem:
+        _flush()
+        note(f"muster: {problem}")
+        raise typer.Exit(problem.code) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        raise typer.Exit(PIPE_CLOSED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _flush() -> None:
+    """What was printed comes before the sentence about what went wrong."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run_of(setup: Setup, values: dict[str, Any]) -> Run:
+    profile, workspace = values.pop("profile") or setup.profile, values.pop("workspace") or setup.workspace
+    kind, fields, jq = values.pop("output"), values.pop("fields"), values.pop("jq")
+    if fields is not None and kind == "table":
+        kind = "json"
+    return Run(profile, workspace or "", Output(kind, fields, jq), setup.transport)
+
+
+def _watch(function: Callable[..., None], run: Run, values: dict[str, Any]) -> None:
+    while True:
+        if sys.stdout.isatty():
+            sys.stdout.write("\x1b[2J\x1b[H")
+        function(run, **values)
+        sys.stdout.flush()
+        time.sleep(WATCH_S)
+
+
+def _sign(invoke: Callable[..., None], function: Callable[..., None], *, watch: bool) -> None:
+    """Give it the parameters of the function but the first, and the shared ones: typer reads them."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    shared = {
+        **{"profile": (ProfileOption, None), "workspace": (WorkspaceOption, None), "output": (OutputOption, "table")},
+        **{"fields": (FieldsOption, None), "jq": (JqOption, None)},
+        **({"watch": (WatchOption, False)} if watch else {}),
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *(each.replace(kind=keyword) for each in own),
+        *(inspect.Parameter(name, keyword, annotation=kind, default=value) for name, (kind, value) in shared.items()),
+    ]
+    del invoke.__wrapped__  # type: ignore[attr-defined]
+    invoke.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    invoke.__annotations__ = {each.name: each.annotation for each in parameters}

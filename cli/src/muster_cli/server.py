@@ -1,0 +1,134 @@
+"""The server: one call at a time, its errors as sentences, and how old it is beside this command."""
+
+import json
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2 as httpx
+
+from muster_client import AuthenticatedClient
+from muster_cli import __version__
+from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
+from muster_cli.profiles import Profile
+
+Request = dict[str, Any]
+"""The arguments of an HTTP request, from `request` of a module of muster_client."""
+
+TIMEOUT = httpx.Timeout(60, connect=10)
+VERSION_HEADER = "Muster-Version"
+
+
+class Server:
+    """`note`: takes sentences that are no result."""
+
+    def __init__(self, profile: Profile, note: Callable[[str], None], transport: httpx.BaseTransport | None = None) -> None:
+        self.url = profile.url
+        self.version = ""
+        self._note = note
+        self._client = AuthenticatedClient(
+            base_url=profile.url,
+            token=profile.token,
+            timeout=TIMEOUT,
+            headers={"User-Agent": f"muster-cli/{__version__}", "Accept": "application/json"},
+            httpx_args={"transport": transport} if transport else {},
+        )
+
+    def call(self, request: Request) -> Any:
+        """The parsed answer, with all its fields: also those that are newer than this command."""
+        answer = self.answer(request)
+        self._check(answer)
+        try:
+            return answer.json()
+        except ValueError:
+            raise Problem(f"{self.url} answers, but not as a Muster does. Is the address right?") from None
+
+    def answer(self, request: Request) -> httpx.Response:
+        """The answer as it is, an error too."""
+        with self._reaching():
+            response = self._client.get_httpx_client().request(**request)
+        self._look_at_version(response)
+        return response
+
+    def lines(self, request: Request) -> Iterator[str]:
+        """The lines of an answer of any length, while it arrives."""
+        with self._reaching(), self._client.get_httpx_client().stream(**request) as response:
+            self._look_at_version(response)
+            if response.is_error:
+                response.read()
+            self._check(response)
+            rest = ""
+            for text in response.iter_text():
+                *whole, rest = (rest + text).split("\n")  # str.splitlines would cut at more than line ends
+                yield from whole
+            if rest:
+                yield rest
+
+    def pages(self, request: Request, name: str) -> Iterator[dict[str, Any]]:
+        """All rows of a list that comes in pages."""
+        while True:
+            page = self.call(request)
+            yield from page[name]
+            if not page.get("next_cursor"):
+                return
+            request = {**request, "params": {**request.get("params", {}), "cursor": page["next_cursor"]}}
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TimeoutException:
+            raise Unreachable(f"{self.url} did not answer in time.") from None
+        except httpx.TransportError as error:
+            if _is_about_certificates(error):
+                hint = "Let SSL_CERT_FILE name the certificate of your own authority."
+                raise Problem(f"{self.url} has a certificate that this machine does not trust: {error}. {hint}") from None
+            raise Unreachable(f"No Muster answers at {self.url}: {error}") from None
+
+    def _check(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        sentence = error_sentence(response)
+        if response.status_code == 401:
+            raise LoginNeeded(f"{self.url} does not take this token: it expired or was revoked. muster login {self.url}")
+        if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
+            sentence += f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
+        raise Refused(response.status_code, sentence)
+
+    def _look_at_version(self, response: httpx.Response) -> None:
+        is_first, self.version = not self.version, response.headers.get(VERSION_HEADER, "")
+        if is_first and compare(self.version, __version__) > 0:
+            self._note(f"{self.url} is Muster {self.version}, newer than this command ({__version__}): update muster-cli.")
+
+
+def compare(version: str, other: str) -> int:
+    """Above 0 where the first is newer. Releases that differ in their last number alone have the same calls."""
+    numbers, others = (tuple(map(int, re.findall(r"\d+", each)[:2])) for each in (version, other))
+    return (numbers > others) - (numbers < others) if numbers and others else 0
+
+
+def error_sentence(response: httpx.Response) -> str:
+    """What the server reports about a request that it did not carry out."""
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("errors"), list):
+        return "; ".join(_complaint(each) for each in body["errors"])
+    message = body.get("data", {}).get("message") if isinstance(body, dict) and isinstance(body.get("data"), dict) else None
+    return str(message or f"The server answered {response.status_code} to {response.request.method} {response.request.url.path}.")
+
+
+def _complaint(error: dict[str, Any]) -> str:
+    names = ", ".join(map(str, error.get("propertyNames", ())))
+    return f"{names}: {error.get('message', '')}" if names else str(error.get("message", ""))
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
