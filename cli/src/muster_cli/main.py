@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli import __version__
-from muster_cli.commands import adding, budget, dialogue, executor, logs, login, opening, overview, raw, review, runs
+from muster_cli.commands import adding, budget, dialogue, executor, login, logs, opening, overview, raw, review, runs
 from muster_cli.run import ProfileOption, Setup, WorkspaceOption
 
 app = typer.Typer(

@@ -58,7 +58,7 @@ class Run:
         named = self.workspace_name or self.profile.workspace
         if named.startswith("ws_"):
             return named
-        known = {row["id"]: row["name"] for row in self.server.call(workspaces_list.request())["workspaces"]}
+        known: dict[str, str] = {row["id"]: row["name"] for row in self.server.call(workspaces_list.request())["workspaces"]}
         chosen = [key for key, name in known.items() if not named or name == named]
         if len(chosen) == 1:
             return chosen[0]
@@ -68,7 +68,7 @@ class Run:
         raise Usage(f"Which workspace? Name one with --workspace: {listed}")
 
 
-def command(app: typer.Typer, name: str, *, watch: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function whose first argument is its Run. It takes the options that all commands share."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -78,7 +78,7 @@ def command(app: typer.Typer, name: str, *, watch: bool = False) -> Callable[[Ca
             run = _run_of(context.obj or Setup(), values)
             end(lambda: _watch(function, run, values) if with_watch else function(run, **values))
 
-        _sign(invoke, function, watch=watch)
+        _sign(invoke, function, refreshes=refreshes)
         app.command(name)(invoke)
         return function
 
@@ -102,7 +102,7 @@ def end(action: Callable[[], None]) -> None:
 
 
 def _flush() -> None:
-    """What was printed comes before the sentence about what went wrong."""
+    """The output so far comes before the sentence about what went wrong."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -126,14 +126,18 @@ def _watch(function: Callable[..., None], run: Run, values: dict[str, Any]) -> N
         time.sleep(WATCH_S)
 
 
-def _sign(invoke: Callable[..., None], function: Callable[..., None], *, watch: bool) -> None:
+def _sign(invoke: Callable[..., None], function: Callable[..., None], *, refreshes: bool) -> None:
     """Give it the parameters of the function but the first, and the shared ones: typer reads them."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    shared = {
-        **{"profile": (ProfileOption, None), "workspace": (WorkspaceOption, None), "output": (OutputOption, "table")},
-        **{"fields": (FieldsOption, None), "jq": (JqOption, None)},
-        **({"watch": (WatchOption, False)} if watch else {}),
+    shared: dict[str, tuple[Any, Any]] = {
+        "profile": (ProfileOption, None),
+        "workspace": (WorkspaceOption, None),
+        "output": (OutputOption, "table"),
+        "fields": (FieldsOption, None),
+        "jq": (JqOption, None),
     }
+    if refreshes:
+        shared["watch"] = (WatchOption, False)
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx2 as httpx
 
-from muster_client import AuthenticatedClient
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
+from muster_client import AuthenticatedClient
 
 Request = dict[str, Any]
 """The arguments of an HTTP request, from `request` of a module of muster_client."""
@@ -59,12 +59,12 @@ class Server:
             if response.is_error:
                 response.read()
             self._check(response)
-            rest = ""
+            unfinished = ""
             for text in response.iter_text():
-                *whole, rest = (rest + text).split("\n")  # str.splitlines would cut at more than line ends
+                *whole, unfinished = (unfinished + text).split("\n")  # str.splitlines would cut at more than line ends
                 yield from whole
-            if rest:
-                yield rest
+            if unfinished:
+                yield unfinished
 
     def pages(self, request: Request, name: str) -> Iterator[dict[str, Any]]:
         """All rows of a list that comes in pages."""
@@ -94,7 +94,9 @@ class Server:
         if response.status_code == 401:
             raise LoginNeeded(f"{self.url} does not take this token: it expired or was revoked. muster login {self.url}")
         if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
-            sentence += f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
+            sentence += (
+                f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
+            )
         raise Refused(response.status_code, sentence)
 
     def _look_at_version(self, response: httpx.Response) -> None:
@@ -110,7 +112,7 @@ def compare(version: str, other: str) -> int:
 
 
 def error_sentence(response: httpx.Response) -> str:
-    """What the server reports about a request that it did not carry out."""
+    """The server's own sentence about a request that it did not carry out."""
     try:
         body = json.loads(response.text)
     except ValueError:

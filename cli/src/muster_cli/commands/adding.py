@@ -23,7 +23,9 @@ PriorityOption = Annotated[Priority | None, typer.Option("--priority", help="Its
 AfterOption = Annotated[list[str] | None, typer.Option("--after", metavar="ENTRY", help="It waits for this entry. Repeatable.")]
 EditsOption = Annotated[list[str] | None, typer.Option("--edits", metavar="PATH", help="A file that it locks. Repeatable.")]
 AgentOption = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="A named agent.")]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="FILE", help="Entries as the API takes them, JSON. - reads stdin.")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="FILE", help="Entries as the API takes them, JSON. - reads stdin.")
+]
 
 
 def add(

@@ -13,9 +13,13 @@ from muster_client.api.todo import todo_get
 from muster_client.models import EntryBudgetChange, GlobalBudgetChange
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id.", show_default=False)]
-AmountArgument = Annotated[float | None, typer.Argument(metavar="[USD]", min=0, help="Its budget from now on.", show_default=False)]
+AmountArgument = Annotated[
+    float | None, typer.Argument(metavar="[USD]", min=0, help="Its budget from now on.", show_default=False)
+]
 CapOption = Annotated[float | None, typer.Option("--cap", metavar="USD", min=0, help="The workspace's hard cap from now on.")]
-LockOption = Annotated[bool | None, typer.Option("--lock/--unlock", help="Keep the entry's budget, or let it be shared out again.")]
+LockOption = Annotated[
+    bool | None, typer.Option("--lock/--unlock", help="Keep the entry's budget, or let it be shared out again.")
+]
 
 
 def budget(
@@ -36,7 +40,7 @@ def budget(
 
 
 def register(app: typer.Typer) -> None:
-    command(app, "budget", watch=True)(budget)
+    command(app, "budget", refreshes=True)(budget)
 
 
 def _show_all(run: Run) -> None:
@@ -72,8 +76,8 @@ def _one_entry(run: Run, name: str, amount: float | None, lock: bool | None) -> 
 
 def _global_lines(money: dict[str, Any]) -> list[str]:
     parts = [(name, money[f"{name}_spent_usd"]) for name in ("entries", "orchestrator", "expansion", "interceptor")]
+    spent, cap, total = (usd(money[f"{name}_usd"]) for name in ("total_spent", "max_project_spend", "total_budget"))
     return [
-        f"Spent {usd(money['total_spent_usd'])} of {usd(money['max_project_spend_usd'])}, the cap. "
-        f"The budget is {usd(money['total_budget_usd'])}.",
+        f"Spent {spent} of {cap}, the cap. The budget is {total}.",
         ", ".join(f"{name} {usd(amount)}" for name, amount in parts),
     ]

@@ -11,10 +11,17 @@ from muster_cli.errors import Usage
 from muster_cli.output import Column, table
 from muster_cli.run import Run, command
 from muster_client.api.sessions import session_messages_create
-from muster_client.api.todo import todo_entry_instructions_create, todo_entry_messages, todo_question_answer, todo_questions_unanswered
+from muster_client.api.todo import (
+    todo_entry_instructions_create,
+    todo_entry_messages,
+    todo_question_answer,
+    todo_questions_unanswered,
+)
 from muster_client.models import AnswerIn, InstructionIn, MessageIn
 
-TargetArgument = Annotated[str, typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False)]
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False)
+]
 TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="- reads stdin.", show_default=False)]
 QuestionArgument = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Its number.", show_default=False)]
 RetryOption = Annotated[bool, typer.Option("--retry", help="An entry that is blocked or failed goes on with it.")]

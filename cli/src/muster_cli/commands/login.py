@@ -54,7 +54,7 @@ def list_workspaces(run: Run) -> None:
 
 def register(app: typer.Typer) -> None:
     command(app, "login")(login)
-    command(app, "workspaces", watch=True)(list_workspaces)
+    command(app, "workspaces", refreshes=True)(list_workspaces)
 
 
 def _seen_with(profile: profiles.Profile, run: Run) -> list[dict[str, Any]]:

@@ -17,7 +17,9 @@ from muster_client.api.runs import runs_get, runs_log
 from muster_client.api.sessions import session_get, session_log
 from muster_client.models import RunsLogFormat, SessionLogFormat
 
-NameArgument = Annotated[str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)
+]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it ends or Ctrl-C.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
 

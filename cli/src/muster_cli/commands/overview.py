@@ -15,7 +15,9 @@ from muster_client.models import TodoGetStatusType0
 from muster_client.types import UNSET
 
 Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
-OptionalEntry = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id: all of it.", show_default=False)]
+OptionalEntry = Annotated[
+    str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id: all of it.", show_default=False)
+]
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]
 SearchOption = Annotated[str | None, typer.Option("--search", "-q", metavar="WORDS", help="Only those with these words.")]
@@ -70,9 +72,9 @@ def why(run: Run, name: EntryArgument) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    command(app, "status", watch=True)(status)
-    command(app, "entries", watch=True)(list_entries)
-    command(app, "why", watch=True)(why)
+    command(app, "status", refreshes=True)(status)
+    command(app, "entries", refreshes=True)(list_entries)
+    command(app, "why", refreshes=True)(why)
 
 
 def _status_lines(document: dict[str, Any]) -> list[str]:
@@ -98,15 +100,14 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _entry_lines(row: dict[str, Any]) -> list[str]:
-    lines = [
+    return [
         f"Entry {row['seq']} ({row['id']}): {row['status']}",
-        f"Spent {usd(row['spent_usd'])} of {usd(row['budget_usd'])}, {row['rounds_completed']} of {row['budget_rounds']} rounds, "
-        f"priority {row['priority']}",
+        f"Spent {usd(row['spent_usd'])} of {usd(row['budget_usd'])}, priority {row['priority']}",
+        f"{row['rounds_completed']} of {row['budget_rounds']} rounds",
         *(f"{reason['code']}: {reason['message']}" for reason in row["reasons"]),
         "",
         *str(row["content"]).splitlines(),
     ]
-    return lines
 
 
 def _why_lines(row: dict[str, Any], document: dict[str, Any]) -> list[str]:

@@ -12,9 +12,13 @@ from muster_cli.errors import LoginNeeded, Problem, Usage
 from muster_cli.run import Run, command
 from muster_cli.server import Request, error_sentence
 
-PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="Below the workspace, such as todo; or from /api.", show_default=False)]
+PathArgument = Annotated[
+    str, typer.Argument(metavar="PATH", help="Below the workspace, such as todo; or from /api.", show_default=False)
+]
 MethodOption = Annotated[str | None, typer.Option("--method", "-X", help="GET, or POST with a body.", show_default=False)]
-FieldOption = Annotated[list[str] | None, typer.Option("--field", "-F", metavar="KEY=VALUE", help="JSON value, else text. Repeatable.")]
+FieldOption = Annotated[
+    list[str] | None, typer.Option("--field", "-F", metavar="KEY=VALUE", help="JSON value, else text. Repeatable.")
+]
 RawOption = Annotated[list[str] | None, typer.Option("--raw-field", "-f", metavar="KEY=TEXT", help="A text. Repeatable.")]
 InputOption = Annotated[str | None, typer.Option("--input", metavar="FILE", help="The body. - reads stdin.")]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

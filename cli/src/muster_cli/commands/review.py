@@ -82,6 +82,5 @@ def _waiting(run: Run, key: str) -> dict[str, Any]:
 
 
 def _changes(diffstat: dict[str, Any]) -> str:
-    files = diffstat.get("files") if isinstance(diffstat, dict) else None
-    names = [each.get("path", "") if isinstance(each, dict) else str(each) for each in files] if isinstance(files, list) else []
-    return ", ".join(names)
+    files, added, removed = (diffstat.get(key, 0) for key in ("files", "insertions", "deletions"))
+    return f"{files} files, +{added} -{removed}" if files else ""

@@ -94,7 +94,7 @@ def list_runs(
 
 def register(app: typer.Typer) -> None:
     command(app, "plan")(plan)
-    command(app, "runs", watch=True)(list_runs)
+    command(app, "runs", refreshes=True)(list_runs)
 
 
 def _goal(goal: str) -> str:

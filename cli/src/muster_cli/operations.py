@@ -1,0 +1,77 @@
+"""Every call of the API with its command, or with the reason why it has none. `muster api` makes any of them."""
+
+COMMANDS = {
+    "approvalsApprove": "approve",
+    "approvalsGet": "approve",
+    "approvalsSendBack": "send-back",
+    "budgetEdit": "budget",
+    "budgetGetStatus": "budget",
+    "budgetLock": "budget",
+    "budgetUpdateGlobal": "budget",
+    "executorExplain": "why",
+    "executorGetStatus": "status",
+    "executorGetWorkers": "status",
+    "executorKillWorker": "stop",
+    "executorPause": "pause",
+    "executorResume": "start",
+    "executorStart": "start",
+    "executorStopAll": "stop",
+    "executorStopWorker": "stop",
+    "landingGet": "status",
+    "planRunsCreate": "plan",
+    "runsApply": "plan",
+    "runsGet": "plan",
+    "runsList": "runs",
+    "runsLog": "logs",
+    "runsProposals": "runs",
+    "runsReject": "runs",
+    "runsStop": "stop",
+    "runsUndo": "runs",
+    "sessionGet": "logs",
+    "sessionLog": "logs",
+    "sessionMessagesCreate": "ask",
+    "todoEntriesCreate": "add",
+    "todoEntryGet": "entries",
+    "todoEntryInstructionsCreate": "ask",
+    "todoEntryMessages": "ask",
+    "todoEntryRoundsGet": "diff",
+    "todoEntryStatus": "start",
+    "todoEntryStop": "stop",
+    "todoGet": "entries",
+    "todoQuestionAnswer": "answer",
+    "todoQuestionsUnanswered": "answer",
+    "workspacesList": "workspaces",
+}
+
+WITH_AN_AGENTS_TOKEN = "Agents call it, with the token of their session."
+FOR_PROGRAMS = "Programs call it: it books or explains money in bulk."
+SEEN_BEFORE_DECIDED = "A person decides with the page before their eyes: muster open."
+SET_UP_ONCE = "It sets up a workspace: done once, on its page or with ./muster on the server."
+RARE = "Rare: its page, or muster api."
+
+WITHOUT_COMMAND = {
+    WITH_AN_AGENTS_TOKEN: {"sessionProgress", "sessionUsage"},
+    FOR_PROGRAMS: {
+        *("adjustmentsCreate", "changesList", "chargesCreate", "holdsList", "ledgerList", "permitsCreate", "permitsDelete"),
+        *("reconciliationsCreate", "sessionRequests", "todoEvents"),
+    },
+    SEEN_BEFORE_DECIDED: {
+        *("approvalsChoose", "approvalsComments", "approvalsNameTests", "approvalsReleaseLocks", "sessionSpendAnswer"),
+        *("landingAccept", "landingCheck", "landingHistory", "landingMerge", "landingPush", "landingPutBack", "landingRevert"),
+        *("pullRequestsGet", "runsProposalPatch", "runsProposalPut", "runsReopen", "todoEntrySplit", "todoEntrySplitUndo"),
+        *("reviewsCommentCreate", "reviewsCreate", "reviewsDecide", "reviewsGet", "reviewsLines", "reviewsList", "reviewsOpen"),
+        *("reviewsUpdate", "budgetReallocate", "budgetForecast"),
+    },
+    SET_UP_ONCE: {
+        *("workspaceDelete", "workspaceGet", "workspaceUpdate", "workspacesCreate", "configGet", "configUpdate"),
+        *("credentialsDelete", "credentialsList", "credentialsRetry", "credentialsSet"),
+        *("secretsDelete", "secretsList", "secretsSet", "limitsGet", "limitsUpdate"),
+        *("channelsCreate", "channelsDelete", "channelsList", "channelsTest", "channelsUpdate"),
+        *("deliveriesList", "deliveriesRetry"),
+    },
+    RARE: {
+        *("agentGet", "agentRetry", "executorForceDispatch", "executorGetLocks", "executorReverifyEntry"),
+        *("expandRunsCreate", "orchestratorRunsCreate", "todoEntryDelete", "todoEntryPriority", "todoEntryQuestions"),
+        *("todoEntryRounds", "todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
+    },
+}
