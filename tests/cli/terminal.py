@@ -22,7 +22,9 @@ class InProcess(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(f"{request.method} {request.url.path}")
-        headers = {name: value for name, value in request.headers.items() if name not in ("content-type", "content-length", "host")}
+        headers = {
+            name: value for name, value in request.headers.items() if name not in ("content-type", "content-length", "host")
+        }
         response = Client().generic(
             request.method,
             request.url.raw_path.decode(),

@@ -1,6 +1,5 @@
 """The command `muster`."""
 
-import os
 import sys
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from muster_cli import __version__
 from muster_cli.commands import adding, budget, dialogue, executor, login, logs, opening, overview, raw, review, runs
-from muster_cli.run import ProfileOption, Setup, WorkspaceOption
+from muster_cli.run import ProfileOption, Setup, WorkspaceOption, flush
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,8 +50,5 @@ def main() -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows what it can
     code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    flush()
     sys.exit(code)

@@ -116,7 +116,7 @@ def _picked(items: list[Row], names: list[str]) -> list[Row]:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)  # as ASCII: some readers of lines split at U+2028
 
 
 def _tinted(line: str) -> str:

@@ -56,11 +56,12 @@ def ready(profile: Profile) -> Profile:
 
 def checked_url(url: str) -> str:
     """The address without a slash at its end. `localhost:8765` is taken as http, anything else without a scheme as https."""
-    url = url.strip().rstrip("/")
+    url = url.strip()
     if "://" not in url:
         is_local = re.match(r"(localhost|127\.[\d.]+|\[::1\])(:|/|$)", url)
         url = f"{'http' if is_local else 'https'}://{url}"
     parts = urlsplit(url)
+    url = url.rstrip("/")
     try:
         is_complete = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:

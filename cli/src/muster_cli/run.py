@@ -91,22 +91,27 @@ def end(action: Callable[[], None]) -> None:
         action()
         sys.stdout.flush()
     except Problem as problem:
-        _flush()
+        flush()
         note(f"muster: {problem}")
         raise typer.Exit(problem.code) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        _drop_output()
         raise typer.Exit(PIPE_CLOSED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _flush() -> None:
+def flush() -> None:
     """The output so far comes before the sentence about what went wrong."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+
+
+def _drop_output() -> None:
+    """The reader has gone. Python would complain when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run_of(setup: Setup, values: dict[str, Any]) -> Run:

@@ -106,6 +106,6 @@ def _state(run: Run, source: str) -> Request:
 
 def _print(run: Run, line: dict[str, Any]) -> None:
     if run.output.is_for_programs:
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(line) + "\n")
     else:
         sys.stdout.write((printable(line["text"]) if sys.stdout.isatty() else line["text"]) + "\n")

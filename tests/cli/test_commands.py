@@ -1,0 +1,163 @@
+"""Commands against the real API: each does what its name promises."""
+
+from budget.amounts import usd
+from budget.models import Account
+from orchestration.dialogue import questions
+from orchestration.models import Entry, Executor, Message, Question
+from tests.cli.terminal import Terminal
+from tests.factories import a_session, a_workspace, an_entry
+from tests.orchestration.approval.asked import asked
+from workspaces.models import Workspace
+
+
+def test_an_entry_is_added_with_all_that_is_said_about_it(muster: Terminal, workspace: Workspace) -> None:
+    first = an_entry(workspace)
+    rows = muster.json(
+        "add", "Do more", "--budget", "2.5", "--rounds", "4", "--priority", "high", "--after", "1", "--edits", "a.py"
+    )
+    (row,) = rows["entries"]
+    assert (row["content"], row["budget_usd"], row["budget_rounds"], row["priority"]) == ("Do more", 2.5, 4, "high")
+    assert (row["depends_on"], row["spec"]["files_to_modify"]) == ([first.pk], ["a.py"])
+
+
+def test_entries_are_added_from_stdin(muster: Terminal) -> None:
+    assert muster("add", "-", stdin="From a pipe\n").code == 0
+    outcome = muster(
+        "add", "--from", "-", "-o", "json", stdin='[{"ref": "a", "content": "A"}, {"content": "B", "depends_on": ["a"]}]'
+    )
+    assert [row["content"] for row in outcome.json["entries"]] == ["A", "B"]
+
+
+def test_entries_are_listed_and_searched(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace, content="Count\nmore")
+    an_entry(workspace, content="Sum up")
+    lines = muster("entries").out.splitlines()
+    assert lines[0].split()[:3] == ["#", "STATUS", "PRIORITY"] and lines[1].endswith("Count") and lines[2].endswith("Sum up")
+    assert [row["seq"] for row in muster.json("entries", "-q", "sum", "--status", "pending")["entries"]] == [2]
+    assert "more" in muster("entries", "#1").out
+
+
+def test_the_list_has_all_pages(muster: Terminal, workspace: Workspace) -> None:
+    muster("add", "--from", "-", stdin=str([{"content": "E"}] * 300).replace("'", '"'))
+    muster("add", "--from", "-", stdin=str([{"content": "E"}] * 300).replace("'", '"'))
+    assert len(muster.json("entries")["entries"]) == 600
+    assert muster("entries", "600").code == 0
+
+
+def test_why_names_the_check_that_an_entry_waits_for(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    outcome = muster("why", "1")
+    assert "waits  no_worker_online" in outcome.out
+    assert muster.json("why", "1")["why"] == "no_worker_online"
+
+
+def test_the_executor_is_paused_and_started(muster: Terminal, workspace: Workspace) -> None:
+    for name, answer, state in (
+        ("pause", "The executor is paused.", "paused"),
+        ("start", "The executor runs.", "running"),
+        ("stop", "Stopped.", "paused"),
+    ):
+        assert muster(name).out == f"{answer}\n"
+        assert Executor.objects.get(pk=workspace.pk).state == state
+
+
+def test_one_entry_is_put_on_hold_and_released(muster: Terminal, workspace: Workspace) -> None:
+    entry = an_entry(workspace)
+    muster("pause", "1", "--reason", "Not today")
+    entry.refresh_from_db()
+    assert entry.status == Entry.Status.BLOCKED
+    muster("start", entry.pk)
+    entry.refresh_from_db()
+    assert entry.status == Entry.Status.PENDING
+
+
+def test_budgets_are_shown_and_set(muster: Terminal, workspace: Workspace) -> None:
+    entry = an_entry(workspace, budget="3")
+    assert "$3.00" in muster("budget").out
+    assert muster("budget", "1", "4.5").out == "Entry 1: $0.00 spent of $4.50, locked\n"
+    assert Account.objects.get(pk=entry.account_id).budget == usd("4.5")
+    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
+    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
+    assert muster.json("budget", "--cap", "80")["max_project_spend_usd"] == 80
+
+
+def test_a_message_to_an_agent_is_sent_once_and_listed(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    assert muster("ask", "1", "Mind the sign").out.endswith("queued.\n")
+    assert Message.objects.count() == 1
+    assert "Mind the sign" in muster("ask", "1").out
+
+
+def test_a_question_is_answered(muster: Terminal, workspace: Workspace) -> None:
+    assert muster("answer").out == "No agent asks anything.\n"
+    questions.ask(a_session(an_entry(workspace)), "1", "Tabs or spaces?")
+    question = Question.objects.get()
+    assert "Tabs or spaces?" in muster("answer").out
+    assert f"muster answer {question.pk}" in muster("status").out
+    assert muster("answer", str(question.pk)).code == 2
+    assert muster("answer", str(question.pk), "-", stdin="Spaces\n").out == f"Answered question {question.pk}.\n"
+    question.refresh_from_db()
+    assert question.answer == "Spaces"
+
+
+def test_work_that_waits_is_approved_by_its_commit(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert "c" * 12 in muster("approve").out and "muster approve 1" in muster("status").out
+    assert muster("approve", "1").code == 2, "without a terminal it needs --yes"
+    assert muster("approve", "1", "--commit", "d" * 40).code == 1, "another commit waits"
+    assert muster("approve", "1", "--yes").out == "Approved cccccccccccc.\n"
+    assert muster("approve").out == "Nothing waits for approval.\n"
+
+
+def test_work_is_sent_back_with_a_note(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert muster("send-back", "1", "Shorter").out == "Sent back with 1 findings.\n"
+    assert muster("approve").out == "Nothing waits for approval.\n"
+
+
+def test_the_rounds_of_an_entry_are_listed(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    assert muster("diff", "1").out == "No round yet.\n"
+    a_session(an_entry(workspace))
+    assert muster("diff", "2").out.splitlines()[1].split()[:2] == ["1", "open"]
+
+
+def test_nothing_is_approved_that_does_not_wait(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    assert muster("approve").out == "Nothing waits for approval.\n"
+    outcome = muster("approve", "1", "--yes")
+    assert (outcome.code, outcome.err) == (1, "muster: No work of entry 1 waits for approval.\n")
+
+
+def test_the_status_names_what_there_is(muster: Terminal, workspace: Workspace) -> None:
+    document = muster.json("status")
+    assert document["executor"]["state"] == "running" and document["workspace"] == workspace.pk
+    assert muster("status").out.startswith("Executor: running, 0 sessions at work\nBudget: $0.00 spent of $100.00\n")
+
+
+def test_the_address_of_a_page_is_printed(muster: Terminal, workspace: Workspace) -> None:
+    entry = an_entry(workspace)
+    assert muster("open").out == f"http://testserver/w/{workspace.pk}/\n"
+    assert muster("open", "1").out == f"http://testserver/w/{workspace.pk}/backlog/{entry.pk}/\n"
+
+
+def test_a_workspace_is_named_where_there_are_two(muster: Terminal, workspace: Workspace) -> None:
+    other = a_workspace(name="Bakery")
+    outcome = muster("status")
+    assert outcome.code == 2 and f"Bakery ({other.pk})" in outcome.err
+    assert muster.json("status", "-w", "Bakery")["workspace"] == other.pk
+    assert muster.json("-w", other.pk, "status")["workspace"] == other.pk
+    muster.set("MUSTER_WORKSPACE", workspace.pk)
+    assert muster.json("status")["workspace"] == workspace.pk
+
+
+def test_any_call_is_made_by_its_path(muster: Terminal, workspace: Workspace) -> None:
+    assert muster("api", "executor/status", "--json", "state").json == {"state": "running"}
+    created = muster("api", "todo/entries", "--input", "-", stdin='{"entries": [{"content": "A"}]}')
+    assert created.code == 0
+    key = created.json["entries"][0]["id"]
+    assert muster("api", "-X", "PATCH", f"todo/entries/{key}/priority", "-F", "priority=high").json["priority"] == "high"
+    assert muster("api", "-X", "GET", "todo", "-F", "limit=1").json["next_cursor"] is None
+    refused = muster("api", "-X", "DELETE", "todo/entries/entry_x")
+    assert refused.code == 1 and "Entry not found" in refused.out and "Entry not found" in refused.err
+    assert muster("api", "https://elsewhere.example/api/v1/workspaces").code == 2

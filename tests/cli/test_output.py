@@ -1,0 +1,93 @@
+"""Answers for people and for programs."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from tests.cli.terminal import Terminal
+from tests.factories import an_entry
+from workspaces.machine import release
+from workspaces.models import Workspace
+
+
+def test_fields_are_picked(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    assert muster("entries", "--json", "seq,status").json == [{"seq": 1, "status": "pending"}]
+    assert muster("entries", "1", "--json", "seq").json == {"seq": 1}
+    unknown = muster("entries", "--json", "seq,nope")
+    assert unknown.code == 2 and "no field nope" in unknown.err and "budget_usd" in unknown.err
+
+
+def test_json_lines_have_a_row_each(muster: Terminal, workspace: Workspace) -> None:
+    for content in ("A", "B"):
+        an_entry(workspace, content=content)
+    lines = muster("entries", "-o", "jsonl", "--json", "content").out.splitlines()
+    assert [json.loads(line) for line in lines] == [{"content": "A"}, {"content": "B"}]
+
+
+def test_jq_filters_where_it_is_installed(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jq", None)
+    outcome = muster("entries", "--jq", ".entries")
+    assert outcome.code == 1 and "muster-cli[jq]" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nope",), ("entries", "--status", "nope"), ("entries", "-o", "xml"), ("add",), ("add", "x", "--budget", "-1"), ("why",)],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(muster: Terminal, arguments: tuple[str, ...]) -> None:
+    assert muster(*arguments).code == 2
+
+
+def test_nothing_is_coloured_without_a_terminal(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    assert "\x1b" not in muster("entries").out + muster("--help").out
+
+
+def test_texts_of_agents_steer_no_terminal() -> None:
+    from muster_cli.output import one_line, printable
+
+    hostile = "a\x1b]0;title\x07b\x1b[2Jc\x1b[31mred\x1b[0m\x9b1m\rd\x08"
+    assert printable(hostile) == "abc\x1b[31mred\x1b[0m1md"
+    assert one_line("a\nb\x1b[2J") == "a b"
+
+
+def test_a_newer_server_is_announced_once(muster: Terminal, workspace: Workspace) -> None:
+    muster.transport.version = "99.0.0"  # type: ignore[attr-defined]
+    outcome = muster("status")
+    assert outcome.code == 0 and outcome.err.count("\n") == 1 and "newer than this command" in outcome.err
+
+
+def test_a_server_that_differs_in_its_last_number_is_not(muster: Terminal, workspace: Workspace) -> None:
+    muster.transport.version = f"{release.NUMBER.rpartition('.')[0]}.99"  # type: ignore[attr-defined]
+    assert muster("status").err == ""
+
+
+def test_an_older_server_explains_a_call_that_it_does_not_know(muster: Terminal, workspace: Workspace) -> None:
+    muster.transport.version = "0.1.0"  # type: ignore[attr-defined]
+    outcome = muster("approve", "entry_00000000000000000000", "--commit", "a" * 40)
+    assert outcome.code == 1 and "older than this command" in outcome.err
+
+
+def test_help_needs_no_server(stranger: Terminal) -> None:
+    outcome = stranger("--help")
+    assert outcome.code == 0 and "send-back" in outcome.out
+    assert stranger("--version").out.startswith("muster-cli ")
+    assert stranger("logs", "--help").code == 0
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from muster_cli import run
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(run, "_drop_output", lambda: None)
+    monkeypatch.setattr("sys.stdout", Gone())
+    from muster_cli import main
+
+    assert main.run(["status"], muster.transport) == 141
