@@ -4,6 +4,7 @@ import io
 import json
 import sys
 
+import httpx2
 import pytest
 
 from tests.cli.terminal import Terminal
@@ -91,3 +92,30 @@ def test_a_reader_that_has_gone_ends_it_quietly(muster: Terminal, workspace: Wor
     from muster_cli import main
 
     assert main.run(["status"], muster.transport) == 141
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (httpx2.Response(200, text="<html>"), "not as a Muster does"),
+        (httpx2.Response(301, headers={"Location": "https://muster.example"}), "refers to https://muster.example"),
+        (httpx2.Response(502, text="<html>"), "answered 502 to GET /api/v1/workspaces"),
+    ],
+    ids=["a page", "a redirect", "a gateway"],
+)
+def test_what_is_no_muster_is_named(
+    stranger: Terminal, monkeypatch: pytest.MonkeyPatch, answer: httpx2.Response, sentence: str
+) -> None:
+    stranger.transport = httpx2.MockTransport(lambda _: answer)
+    outcome = stranger("login", "https://a.example", "--with-token", stdin="token")
+    assert outcome.code == 1 and sentence in outcome.err and not stranger.config.exists()
+
+
+def test_a_proxy_that_does_not_answer_is_named(stranger: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
+
+    stranger.set("HTTPS_PROXY", "http://ana:secret@proxy.example:3128")
+    stranger.transport = httpx2.MockTransport(away)
+    outcome = stranger("login", "https://a.example", "--with-token", stdin="token")
+    assert "https://a.example by the proxy proxy.example:3128: refused" in outcome.err

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2 as httpx
 
@@ -85,7 +87,7 @@ class Server:
             if _is_about_certificates(error):
                 hint = "Let SSL_CERT_FILE name the certificate of your own authority."
                 raise Problem(f"{self.url} has a certificate that this machine does not trust: {error}. {hint}") from None
-            raise Unreachable(f"No Muster answers at {self.url}: {error}") from None
+            raise Unreachable(f"No Muster answers at {self.url}{_by_proxy(self.url)}: {error}") from None
 
     def _check(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -113,6 +115,8 @@ def compare(version: str, other: str) -> int:
 
 def error_sentence(response: httpx.Response) -> str:
     """The server's own sentence about a request that it did not carry out."""
+    if response.has_redirect_location:
+        return f"The server refers to {response.headers['Location']}: use that address."
     try:
         body = json.loads(response.text)
     except ValueError:
@@ -126,6 +130,14 @@ def error_sentence(response: httpx.Response) -> str:
 def _complaint(error: dict[str, Any]) -> str:
     names = ", ".join(map(str, error.get("propertyNames", ())))
     return f"{names}: {error.get('message', '')}" if names else str(error.get("message", ""))
+
+
+def _by_proxy(url: str) -> str:
+    """The proxy that the environment puts between, for a sentence."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    proxy = proxy and proxy.rpartition("@")[2]  # without a password
+    return f" by the proxy {proxy}" if proxy and not proxy_bypass(parts.hostname or "") else ""
 
 
 def _is_about_certificates(error: BaseException | None) -> bool:
