@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CHECKS = {
     "types (mypy)": [sys.executable, "-m", "mypy"],
+    "types of cli (mypy)": [sys.executable, "-m", "tests.cli.types"],
     "lint (ruff check)": [str(BIN / "ruff"), "check", ".", "muster"],
     "format (ruff format)": [str(BIN / "ruff"), "format", "--check", ".", "muster"],
     "templates (djlint)": [str(BIN / "djlint"), "--lint", "--quiet", "templates"],

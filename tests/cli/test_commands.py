@@ -10,7 +10,7 @@ from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
 
 
-def test_an_entry_is_added_with_all_that_is_said_about_it(muster: Terminal, workspace: Workspace) -> None:
+def test_an_entry_is_added_with_all_its_options(muster: Terminal, workspace: Workspace) -> None:
     first = an_entry(workspace)
     rows = muster.json(
         "add", "Do more", "--budget", "2.5", "--rounds", "4", "--priority", "high", "--after", "1", "--edits", "a.py"

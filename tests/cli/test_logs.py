@@ -70,7 +70,12 @@ def test_a_follow_ends_with_the_session(
     muster: Terminal, session: Session, writer: chunks.Writer, while_it_waits: Callable[..., None]
 ) -> None:
     write(writer, "one")
-    while_it_waits(lambda: write(writer, "two"), lambda: (write(writer, "three"), ended(session)))
+
+    def last_line() -> None:
+        write(writer, "three")
+        ended(session)
+
+    while_it_waits(lambda: write(writer, "two"), last_line)
     outcome = muster("logs", session.pk, "-f")
     assert (outcome.code, outcome.out) == (0, "one\ntwo\nthree\n")
 
