@@ -16,7 +16,9 @@ Column = tuple[str, Callable[[Any], object]]
 
 STATUS_COLOURS = {"done": "32", "running": "32", "in_progress": "36", "blocked": "33", "paused": "33", "failed": "31"}
 # Texts of agents may hold anything: what moves the cursor or writes the clipboard stays off the terminal.
-_CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(
+    r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 @dataclass
