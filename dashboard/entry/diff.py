@@ -4,16 +4,14 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from dashboard.diffs import reading
 from dashboard.diffs import regions as diff_regions
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
-from orchestration.edge import queries
-from orchestration.models import Entry, Round
-from orchestration.repositories import local_repository
+from orchestration.edge import entry_diff, queries
+from orchestration.models import Entry
 
 
 class DiffFilter(forms.Form):
@@ -45,13 +43,11 @@ def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
-    """(base, commit, sentence): from the merge base with the integration branch to the newest commit; after the merge, from the base of the first round."""
-    rounds = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
-    if not rounds:
-        return "", "", ""
+    """(base, commit, sentence)."""
     branch = configuration.load(page_request.executor.config).integration_branch
-    first, newest = rounds[0][0], rounds[-1][1]
-    left = reading.merge_base(str(local_repository.to_show(page_request.workspace, newest)), branch, newest)
-    if left and left != newest:
-        return left, newest, f"Against {branch}, from where this entry's branch left it."
-    return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."
+    base, commit, merged = entry_diff.span(entry, branch)
+    if not commit:
+        return "", "", ""
+    if merged:
+        return base, commit, f"It is merged into {branch}: from where its first round began to its newest commit."
+    return base, commit, f"Against {branch}, from where this entry's branch left it."

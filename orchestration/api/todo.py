@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from django.http import HttpResponse
 from ninja import Path, Query, Router, Status
 
 from orchestration import schemas, sessions
 from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
-from orchestration.edge import queries
+from orchestration.edge import entry_diff, queries
 from orchestration.executor import stopping
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import Cursor, Limit, responses
+from workspaces.schemas import Cursor, Limit, extra_content, responses
 
 router = Router(tags=["todo"])
 
@@ -170,6 +171,21 @@ def undo_split(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Delete the children of an entry while none of them has started: it is as it was before."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     return _shown(workspace.pk, splitting.undo(queries.entry_for(workspace.pk, entryID), by=request.auth))
+
+
+@router.get(
+    "/todo/entries/{entryID}/diff",
+    response=responses(None),
+    operation_id="agent.orchestration.todoEntryDiff",
+    openapi_extra=extra_content(**{"text/plain": {"type": "string"}}),
+)
+def get_diff(request: Request, workspaceID: Path[str], entryID: str) -> Any:
+    """The changes of an entry against the integration branch, as git's patch with secrets masked. 404 before its first commit."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    patch = entry_diff.patch(queries.entry_for(workspace.pk, entryID))
+    response = HttpResponse(patch, content_type="text/plain; charset=utf-8")
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 @router.get(

@@ -117,9 +117,16 @@ def test_work_is_sent_back_with_a_note(muster: Terminal, workspace: Workspace) -
 
 def test_the_rounds_of_an_entry_are_listed(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
-    assert muster("diff", "1").out == "No round yet.\n"
+    assert muster("diff", "1", "--rounds").out == "No round yet.\n"
     a_session(an_entry(workspace))
-    assert muster("diff", "2").out.splitlines()[1].split()[:2] == ["1", "open"]
+    assert muster("diff", "2", "--rounds").out.splitlines()[1].split()[:2] == ["1", "open"]
+    assert muster.json("diff", "2")["rounds"][0]["number"] == 1
+
+
+def test_a_diff_needs_a_commit(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    outcome = muster("diff", "1")
+    assert (outcome.code, outcome.out) == (1, "") and "There is no commit yet" in outcome.err
 
 
 def test_nothing_is_approved_that_does_not_wait(muster: Terminal, workspace: Workspace) -> None:

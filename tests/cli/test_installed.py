@@ -98,7 +98,7 @@ def test_from_a_login_to_work_that_has_landed(program: Path, start: Callable[...
         follow = subprocess.Popen([program, "logs", "1", "-f"], stdout=out, stderr=subprocess.PIPE, env=os.environ | environ)
     until(lambda: json.loads(muster("approve", "--json", "seq")) == [{"seq": 1}], 60, every=0.3)
     assert "waits for approval" in muster("status")
-    assert "passed" in muster("diff", "1")
+    assert "passed" in muster("diff", "1", "--rounds") and "\n+done\n" in muster("diff", "1")
     muster("approve", "1", "--yes")
     until(lambda: json.loads(muster("entries", "1", "--json", "status"))["status"] == "done", 60, every=0.3)
     assert follow.wait(60) == 0, follow.stderr and follow.stderr.read()

@@ -31,6 +31,7 @@ COMMANDS = {
     "sessionLog": "logs",
     "sessionMessagesCreate": "ask",
     "todoEntriesCreate": "add",
+    "todoEntryDiff": "diff",
     "todoEntryGet": "entries",
     "todoEntryInstructionsCreate": "ask",
     "todoEntryMessages": "ask",

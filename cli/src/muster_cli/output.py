@@ -15,6 +15,7 @@ Column = tuple[str, Callable[[Any], object]]
 """A title, and the cell of a row."""
 
 STATUS_COLOURS = {"done": "32", "running": "32", "in_progress": "36", "blocked": "33", "paused": "33", "failed": "31"}
+DIFF_COLOURS = {"+++": "1", "---": "1", "diff ": "1", "@@": "36", "+": "32", "-": "31"}
 # Texts of agents may hold anything: what moves the cursor or writes the clipboard stays off the terminal.
 _CONTROLS = re.compile(
     r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
@@ -92,6 +93,15 @@ def usd(amount: float | None) -> str:
 
 def bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m" if has_colours() else text
+
+
+def tinted_diff(line: str) -> str:
+    """A line of a patch, on a terminal as git colours it. Escapes of its own are taken out there."""
+    if not has_colours():
+        return line
+    colour = next((code for start, code in DIFF_COLOURS.items() if line.startswith(start)), "")
+    text = _CONTROLS.sub("", line)
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
 def has_colours() -> bool:

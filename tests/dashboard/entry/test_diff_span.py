@@ -9,6 +9,7 @@ from django.utils.timezone import now
 from dashboard.diffs import reading, viewing
 from dashboard.entry import diff
 from orchestration.models import Entry, Executor, Round, Session
+from orchestration.repositories import patches
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
 from tests.factories import a_workspace, an_entry
@@ -35,7 +36,7 @@ def entry(db: None) -> Entry:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The branch and the commit whose merge base was read; it is `LEFT`."""
     seen: list[tuple[str, str]] = []
-    monkeypatch.setattr(reading, "merge_base", lambda repo, branch, commit: seen.append((branch, commit)) or LEFT)
+    monkeypatch.setattr(patches, "merge_base", lambda repo, branch, commit: seen.append((branch, commit)) or LEFT)
     return seen
 
 
@@ -49,7 +50,7 @@ def test_it_is_from_where_the_branch_left_to_the_newest_commit(entry: Entry, ask
 
 @pytest.mark.parametrize("left", ["", C])
 def test_after_the_merge_it_is_from_where_the_first_round_began(entry: Entry, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
-    monkeypatch.setattr(reading, "merge_base", lambda repo, branch, commit: left)
+    monkeypatch.setattr(patches, "merge_base", lambda repo, branch, commit: left)
     assert span(entry) == (A, C, MERGED)
 
 

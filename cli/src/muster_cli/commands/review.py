@@ -8,14 +8,15 @@ import typer
 from muster_cli.confirming import YesOption, confirm
 from muster_cli.entry_names import EntryArgument, entry, entry_id
 from muster_cli.errors import Problem
-from muster_cli.output import Column, table, usd
+from muster_cli.output import Column, table, tinted_diff, usd, write
 from muster_cli.run import Run, command
 from muster_client.api.landing import approvals_approve, approvals_get, approvals_send_back
-from muster_client.api.todo import todo_entry_rounds_get
+from muster_client.api.todo import todo_entry_diff, todo_entry_rounds_get
 from muster_client.models import ApproveIn, SendBackIn
 
 OptionalEntry = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id.", show_default=False)]
 CommitOption = Annotated[str | None, typer.Option("--commit", metavar="C", help="Only if exactly this commit waits.")]
+RoundsOption = Annotated[bool, typer.Option("--rounds", help="Verdict, cost and size of each round instead; so with JSON.")]
 NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="What should change. - reads stdin.", show_default=False)]
 
 WAITING: list[Column] = [
@@ -35,10 +36,15 @@ ROUNDS: list[Column] = [
 ]
 
 
-def diff(run: Run, name: EntryArgument) -> None:
-    """Show what each round of an entry changed."""
-    rows = list(run.server.pages(todo_entry_rounds_get.request(run.workspace, entry_id(run, name)), "rounds"))
-    run.output.show({"rounds": rows}, rows, lambda: table(rows, ROUNDS, empty="No round yet."))
+def diff(run: Run, name: EntryArgument, rounds: RoundsOption = False) -> None:
+    """Print the changes of an entry as a patch, or with --rounds what each of its rounds came to."""
+    key = entry_id(run, name)
+    if rounds or run.output.is_for_programs:
+        rows = list(run.server.pages(todo_entry_rounds_get.request(run.workspace, key), "rounds"))
+        run.output.show({"rounds": rows}, rows, lambda: table(rows, ROUNDS, empty="No round yet."))
+        return
+    for line in run.server.lines(todo_entry_diff.request(run.workspace, key)):
+        write(tinted_diff(line))
 
 
 def approve(run: Run, name: OptionalEntry = None, commit: CommitOption = None, yes: YesOption = False) -> None:
