@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 
 import httpx2
@@ -46,6 +47,44 @@ def test_wrong_usage_exits_with_2(muster: Terminal, arguments: tuple[str, ...]) 
 def test_nothing_is_coloured_without_a_terminal(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
     assert "\x1b" not in muster("entries").out + muster("--help").out
+
+
+class Screen(io.StringIO):
+    """A terminal of this width; 0: it does not know."""
+
+    def __init__(self, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        monkeypatch.setattr("os.get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setattr("sys.stdout", self)
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(("columns", "end"), [(0, "Count the days"), (70, "…"), (200, "Count the days")])
+def test_a_table_fits_the_terminal(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, columns: int, end: str
+) -> None:
+    from muster_cli import main
+
+    an_entry(workspace, content="Count the days")
+    screen = Screen(columns, monkeypatch)
+    assert main.run(["entries"], muster.transport) == 0
+    head, row = screen.getvalue().splitlines()
+    assert head.startswith("\x1b[1m#") and row.endswith(end)
+
+
+def test_no_color_is_kept_to(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from muster_cli import main
+
+    screen = Screen(80, monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main.run(["entries"], muster.transport) == 0 and "\x1b" not in screen.getvalue()
 
 
 def test_texts_of_agents_steer_no_terminal() -> None:

@@ -70,6 +70,15 @@ def test_ctrl_c_stops_the_run(muster: Terminal, while_it_plans: Callable[..., No
     assert muster.json("runs")["runs"][0]["status"] == "stopped"
 
 
+def test_ctrl_c_after_the_end_of_the_run_is_no_error(muster: Terminal, while_it_plans: Callable[..., None]) -> None:
+    def just_ended() -> None:
+        answered()
+        raise KeyboardInterrupt
+
+    while_it_plans(just_ended)
+    assert muster("plan", "Make it better").code == 130
+
+
 def test_the_proposals_of_a_run_are_decided(muster: Terminal, workspace: Workspace) -> None:
     run = a_run(workspace, "First", "Second")
     assert run.pk in muster("runs").out

@@ -139,4 +139,5 @@ def _tinted(line: str) -> str:
 
 
 def _terminal_width() -> int | None:
-    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+    """None: not a terminal, or one that does not know."""
+    return (os.get_terminal_size(sys.stdout.fileno()).columns or None) if sys.stdout.isatty() else None

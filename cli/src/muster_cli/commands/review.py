@@ -89,4 +89,4 @@ def _waiting(run: Run, key: str) -> dict[str, Any]:
 
 def _changes(diffstat: dict[str, Any]) -> str:
     files, added, removed = (diffstat.get(key, 0) for key in ("files", "insertions", "deletions"))
-    return f"{files} files, +{added} -{removed}" if files else ""
+    return f"{files} {'file' if files == 1 else 'files'}, +{added} -{removed}" if files else ""

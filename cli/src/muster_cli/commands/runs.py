@@ -2,13 +2,14 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from muster_cli.confirming import YesOption, confirm
-from muster_cli.errors import Problem, Usage
+from muster_cli.errors import Problem, Refused, Usage
 from muster_cli.output import Column, note, one_line, table, usd
 from muster_cli.run import Run, command
 from muster_client.api.runs import (
@@ -56,8 +57,7 @@ def plan(run: Run, goal: GoalArgument, dry_run: DryRunOption = False, yes: YesOp
     try:
         ended = _wait(run, created["id"])
     except KeyboardInterrupt:
-        run.server.call(runs_stop.request(run.workspace, created["id"]))
-        note(f"Stopped run {created['id']}.")
+        _stop(run, created["id"])
         raise
     rows = _proposals(run, created["id"])
     if not rows:
@@ -113,6 +113,12 @@ def _wait(run: Run, key: str) -> dict[str, Any]:
         if row["ended_at"]:
             return row
         time.sleep(POLL_S)
+
+
+def _stop(run: Run, key: str) -> None:
+    with suppress(Refused):  # it has just ended
+        run.server.call(runs_stop.request(run.workspace, key))
+    note(f"Stopped run {key}.")
 
 
 def _proposals(run: Run, key: str) -> list[dict[str, Any]]:
