@@ -10,7 +10,7 @@ from budget.ledger.prices import Rates
 from budget.models import GatewayAccess, Hold
 from orchestration import configuration
 from orchestration.gateway import database
-from orchestration.gateway.kept import Kept
+from orchestration.gateway.database import Kept
 from orchestration.models import Executor
 
 

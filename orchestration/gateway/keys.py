@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets
-from orchestration.gateway.kept import Kept
+from orchestration.gateway.database import Kept
 from orchestration.models import Credential, Executor, Secret
 from workspaces.secrets.sealing import Sealed, unseal
 

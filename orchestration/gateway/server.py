@@ -3,10 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -19,6 +18,7 @@ from orchestration.gateway import (
     accesses,
     admission,
     answers,
+    bodies,
     conversations,
     database,
     forwarding,
@@ -32,19 +32,14 @@ from orchestration.gateway.admission import Unpaid
 from orchestration.gateway.forwarding import Outgoing, Upstream
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
-from orchestration.gateway.protocols.streams import encodings
 from workspaces.values import ids
 
 log = structlog.get_logger(__name__)
 
 NAME = web.AppKey("name", str)
-T = TypeVar("T")
 _LEADS_ELSEWHERE = re.compile(r"\.\.|//|\\|%2e|%2f|%5c|%25", re.I)
 """A provider could read such a path as another one, at which the key opens more."""
-MAX_BODY, LARGE = 40 * 2**20, 2**20
 MAX_LINE = 64 * 1024
-BODY_S = 300.0
-"""So long a body may take from its first byte to its last."""
 IDLE_S = 660.0
 """So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
 CONNECT_S = 15.0
@@ -54,7 +49,7 @@ SILENCE_S = 900.0
 
 def application(gateway: str) -> web.Application:
     """`gateway`: the name of this process in the rows of its requests."""
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=bodies.MOST)
     app[NAME] = gateway
     app.cleanup_ctx.append(_client)
     app.router.add_get("/healthz", _alive)
@@ -100,9 +95,12 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         protocol = next((each for each in routes if permitted.upstream(each.name)), protocol)
         route, upstream = routes[protocol], await _upstream(permitted, protocol)
         if route.kind == "free":
-            return await forwarding.free(request, protocol, upstream, await _read(request))
-        body = await _read(request)
-        return await Exchange(request, protocol, route, permitted, upstream, body, time.monotonic()).run()
+            return await forwarding.free(request, protocol, upstream, await bodies.read(request))
+        exchange = Exchange(request, protocol, route, permitted, upstream, time.monotonic())
+        async with bodies.in_turn(permitted.access.pk, request):
+            await exchange.read()
+        with bodies.kept(permitted.access.pk, exchange.body):
+            return await exchange.run()
     except Refused as refused:
         if protocol is not None and refused.code == answers.MARK:
             return answers.unpaid(protocol, permitted.access.agent if permitted is not None else "")
@@ -110,7 +108,7 @@ async def _handle(request: web.Request) -> web.StreamResponse:
     except database.Away:
         return answers.error(protocol, 503, "api_error", "Muster's database is away: try again")
     except web.HTTPRequestEntityTooLarge:
-        return answers.error(protocol, 413, "request_too_large", f"A body may have at most {MAX_BODY // 2**20} MiB")
+        return answers.error(protocol, 413, "request_too_large", f"A body may have at most {bodies.MOST // 2**20} MiB")
     except (ConnectionError, web.RequestPayloadError):
         return answers.error(protocol, 400, "invalid_request_error", "The request broke off")
     except Exception:
@@ -172,25 +170,6 @@ def _token(request: web.Request) -> str:
     return dict(parse_qsl(request.query_string)).get("key", "")
 
 
-async def _read(request: web.Request) -> bytes:
-    """The plain body, however it was sent."""
-    encoding = request.headers.get("Content-Encoding", "").lower()
-    try:
-        encodings.decoder(encoding)
-        async with asyncio.timeout(BODY_S):
-            body = await request.read()
-        if encoding in ("", "identity"):
-            return body
-        return await asyncio.to_thread(encodings.decoded, body, encoding, MAX_BODY)
-    except encodings.Unknown as problem:
-        readable = ", ".join(encodings.READABLE)
-        raise Refused(415, "invalid_request_error", f"{problem} The gateway reads {readable}, and plain bodies") from None
-    except encodings.TooLarge:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY) from None
-    except TimeoutError:
-        raise Refused(408, "timeout_error", f"The body did not come within {BODY_S:.0f} s") from None
-
-
 @dataclass
 class Exchange:
     """One request that costs money. `began`: on the monotonic clock."""
@@ -200,8 +179,9 @@ class Exchange:
     route: Route
     permitted: Permitted
     upstream: Upstream
-    body: bytes
     began: float
+    body: bytes = b""
+    asked: Request = field(init=False)
     tokens_in: int = 0
 
     @property
@@ -212,14 +192,21 @@ class Exchange:
         transport = self.request.transport
         return transport is not None and not transport.is_closing()
 
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.request.headers.items()}
+
+    async def read(self) -> None:
+        """Read the body, and what it asks for. Raises Refused."""
+        self.body = await bodies.read(self.request)
+        self.asked = await bodies.apart(self.body, partial(self.protocol.read, self.route, self.body, self.headers))
+
     async def run(self) -> web.StreamResponse:
-        headers = {name.lower(): value for name, value in self.request.headers.items()}
-        asked = await self._apart(partial(self.protocol.read, self.route, self.body, headers))
-        access = self.permitted.access
+        asked, access = self.asked, self.permitted.access
         self._check(asked)
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
         item = self._bounded(asked, pricing.output_limit(asked))
-        until = self.began + pacing.patience_of(access.agent, headers)
+        until = self.began + pacing.patience_of(access.agent, self.headers)
         pace = pacing.pace_of(self.permitted.workspace_id, self.upstream.credential, self.upstream.base_url)
         while True:
             place, key = pacing.Place(pace), ids.request()
@@ -247,7 +234,7 @@ class Exchange:
                 raise
             outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream.credential)
             try:
-                outgoing = replace(outgoing, body=await self._apart(partial(self._edited, asked, sent)))
+                outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
             except BaseException:
                 await forwarding.give_up(outgoing)
                 raise
@@ -283,10 +270,6 @@ class Exchange:
         if doubts and not self.permitted.rules.allows_inexact:
             sentence = f"The gateway does not know what this request can cost ({', '.join(doubts)[:200]}): set gateway to inexact in the config"
             raise Refused(400, "invalid_request_error", sentence)
-
-    async def _apart(self, action: Callable[[], T]) -> T:
-        """The result of what takes long with a large body, which no other request waits for."""
-        return await asyncio.to_thread(action) if len(self.body) > LARGE else action()
 
     def _bounded(self, asked: Request, limit: int) -> Bounded:
         bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.rules.prices)

@@ -66,7 +66,7 @@ class Anthropic:
         values = parsed.values
         _refuse_parameters(values)
         tools = reading.objects(values, "tools")
-        pieces = list(_pieces(values, tools))
+        pieces = reading.whole(_pieces(values, tools))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or _has_format(values) else 0
         searches, search_tokens = _searches(tools)

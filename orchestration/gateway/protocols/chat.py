@@ -68,7 +68,7 @@ class Chat:
         for tool in tools:
             if tool.get("type") not in (None, "function", "custom"):
                 raise unbounded("unbounded_tool", f"its provider would run the tool {json.dumps(tool.get('type'))[:60]}")
-        pieces = [*((tool, None) for tool in tools), *_pieces(values, model)]
+        pieces = reading.whole([*((tool, None) for tool in tools), *_pieces(values, model)])
         files = [piece for _, piece in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or values.get("response_format") else 0
         doubts = [*_doubts(values), *(file.doubt for file in files if file.doubt)]

@@ -57,7 +57,7 @@ class Gemini:
         config = _camel(reading.member(values, "generationConfig"))
         _refuse_parameters(values, config)
         tools = list(_tools(values))
-        pieces = [*((tool, None) for tool in tools), *_pieces(values)]
+        pieces = reading.whole([*((tool, None) for tool in tools), *_pieces(values)])
         files = [piece for _, piece in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or config.get("responseSchema") or config.get("responseJsonSchema") else 0
         doubts = [*reading.parameters(values, _PARAMETERS, _OF_MONEY), *(file.doubt for file in files if file.doubt)]

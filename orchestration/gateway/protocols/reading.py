@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 from orchestration.gateway.protocols.interface import CacheWrite, Context, Item, Refused
@@ -12,6 +13,7 @@ from orchestration.gateway.protocols.media import Media
 Values = Mapping[str, Any]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_Part = TypeVar("_Part")
 
 FRAME_BYTES = 16
 """Tokens around a block of a conversation: a role, its beginning and its end."""
@@ -22,6 +24,8 @@ TYPED_TOOL_TOKENS = 1_000
 SEARCH_TOKENS = 25_000
 """Tokens that one web search adds to the input. No provider promises a bound, so a request with searches is not exact."""
 MAX_COUNT = 10**12
+MAX_PARTS = 200_000
+"""Of a conversation. Providers take fewer: Anthropic has a limit of 100,000 messages."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -152,6 +156,14 @@ def item(part: Any, media: Media | None = None, hidden_tokens: int = 0) -> Item:
         media.tokens if media else 0,
         hidden_tokens,
     )
+
+
+def whole(pieces: Iterable[_Part]) -> list[_Part]:
+    """The parts of a conversation, in its order. Raises Refused for more than a provider takes."""
+    listed = list(islice(pieces, MAX_PARTS + 1))
+    if len(listed) > MAX_PARTS:
+        raise invalid(f"A request may have at most {MAX_PARTS:,} parts.")
+    return listed
 
 
 def settings_item(values: Values, ignored: frozenset[str], hidden_tokens: int) -> Item:

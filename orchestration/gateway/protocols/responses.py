@@ -51,7 +51,7 @@ class Responses:
         model = reading.model(values)
         tools = list(_tools(values))
         searches = _searches(values, tools)
-        pieces = list(_pieces(values, tools, model))
+        pieces = reading.whole(_pieces(values, tools, model))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or reading.member(values, "text").get("format") else 0
         doubts = [*reading.parameters(values, _PARAMETERS, _OF_MONEY), *(file.doubt for file in files if file.doubt)]

@@ -9,11 +9,11 @@ from importlib import import_module
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
-from orchestration.gateway import server
+from orchestration.gateway import bodies
 from orchestration.gateway.protocols.streams import encodings
-from tests.orchestration.gateway.stage import COST, MODEL, Provider, Stage, an_access, play, rows, token
+from tests.orchestration.gateway.stage import ANSWER, COST, MODEL, Provider, Stage, an_access, play, rows, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REQUEST = {"model": MODEL, "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
@@ -79,8 +79,8 @@ def test_a_body_in_chunks_reaches_the_provider_whole() -> None:
         (b"x", "br", 415, "invalid_request_error"),
         (b"x", "gzip, gzip", 415, "invalid_request_error"),
         (b"no gzip", "gzip", 415, "invalid_request_error"),
-        (gzip.compress(b"\0" * (server.MAX_BODY + 1)), "gzip", 413, "request_too_large"),
-        (b" " * (server.MAX_BODY + 1), "identity", 413, "request_too_large"),
+        (gzip.compress(b"\0" * (bodies.MOST + 1)), "gzip", 413, "request_too_large"),
+        (b" " * (bodies.MOST + 1), "identity", 413, "request_too_large"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_in_the_providers_shape(body: bytes, encoding: str, status: int, code: str) -> None:
@@ -96,7 +96,7 @@ def test_a_body_that_cannot_be_read_is_refused_in_the_providers_shape(body: byte
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BODY_S", 0.2)
+    monkeypatch.setattr(bodies, "READING_S", 0.2)
     access = an_access()
 
     async def steps(stage: Stage) -> None:
@@ -108,6 +108,52 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
     play(steps)
     assert rows() == [("settled", COST)]
+
+
+def test_large_bodies_of_one_token_are_read_in_turn_and_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LARGE", len(BODY) + 1)
+    first, second = an_access(), an_access()
+    large = json.dumps(REQUEST | {"messages": [{"role": "user", "content": "Hi " * 100}]}).encode()
+
+    async def steps(stage: Stage) -> None:
+        reader, writer = await _connect(stage)
+        writer.write(_head(token(first), len(large)) + large[:20])
+        await writer.drain()
+        while not (turn := bodies._turns.get(first.pk)):
+            await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(post(stage, token(first), large))
+        assert (await post(stage, token(first), BODY))[0] == (await post(stage, token(second), large))[0] == 200
+        assert turn.locked() and not waiting.done()
+        writer.write(large[20:])
+        assert b" 200 " in await reader.readline()
+        assert (await waiting)[0] == 200
+        writer.close()
+
+    play(steps)
+
+
+def test_a_token_with_too_many_large_bodies_waits_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its first request keeps is free once that has ended."""
+    monkeypatch.setattr(bodies, "LARGE", len(BODY) - 1)
+    monkeypatch.setattr(bodies, "MOST_OF_ACCESS", len(BODY))
+    access, began, goes_on = an_access(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request, response: web.StreamResponse) -> None:
+        began.set()
+        await goes_on.wait()
+        await response.write(ANSWER)
+
+    async def steps(stage: Stage) -> None:
+        first = asyncio.create_task(post(stage, token(access), BODY))
+        await began.wait()
+        status, answer = await post(stage, token(access), BODY)
+        assert status == 429 and b"one after the other" in answer
+        goes_on.set()
+        assert (await first)[0] == 200
+        assert (await post(stage, token(access), BODY))[0] == 200
+
+    play(steps, Provider([slow, ANSWER]))
+    assert not bodies._kept
 
 
 def test_a_client_that_leaves_within_its_body_costs_nothing() -> None:

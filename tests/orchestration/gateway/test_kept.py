@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway import kept
-from orchestration.gateway.kept import Kept
+from orchestration.gateway import database
+from orchestration.gateway.database import Kept
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(kept, "time", clock)
+    monkeypatch.setattr(database, "time", clock)
     return clock
 
 

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from orchestration.gateway.protocols import reading
 from orchestration.gateway.protocols.anthropic import Anthropic
+from orchestration.gateway.protocols.chat import Chat
+from orchestration.gateway.protocols.gemini import Gemini
 from orchestration.gateway.protocols.interface import Reading, Refused, Request, Route, Usage
+from orchestration.gateway.protocols.responses import Responses
 from tests.orchestration.gateway.protocols import answers
 
 API = Anthropic()
@@ -42,6 +46,18 @@ def read(headers: dict[str, str] | None = None, **members: Any) -> Request:
 def test_only_messages_generate(method: str, path: str, kind: str | None) -> None:
     route = API.match(method, path)
     assert (route.kind if route else None) == kind
+
+
+def test_a_request_of_more_parts_than_a_provider_takes_is_refused_before_they_are_looked_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "MAX_PARTS", 20)
+    assert read(messages=BASE["messages"] * 10).items
+    for api, member in ((API, "messages"), (Chat(), "messages"), (Responses(), "input"), (Gemini(), "contents")):
+        parts = [{"role": "user", "content": "hi", "parts": [{"text": "hi"}]}] * 30
+        route = Route("generate", "gemini-2.5-pro") if member == "contents" else Route("generate")
+        with pytest.raises(Refused, match="at most 20 parts"):
+            api.read(route, json.dumps({"model": "gpt-5", member: parts}).encode(), {})
 
 
 def test_a_request_names_everything_that_its_cost_depends_on() -> None:
