@@ -195,10 +195,10 @@ def free(request_id: int, *, reason: str, status: int | None = None) -> None:
 
 
 def settle(request_id: int, counted: Counted) -> bool:
-    """Book what a request cost, at most its bound. False: it was settled before, and nothing changed."""
+    """Book what a request cost, at most its bound. False: it was settled or removed before, and nothing changed."""
     with transaction.atomic(savepoint=False):
         sent = _locked(request_id)
-        while sent.state in (State.SENT, State.UNKNOWN):
+        while sent is not None and sent.state in (State.SENT, State.UNKNOWN):
             if counted.unknown and sent.state == State.UNKNOWN:
                 return False  # nothing new is known
             amount = min(counted.amount, sent.bound)
@@ -278,12 +278,14 @@ def unknown_of(session_ref: str) -> int:
     return int(rows.aggregate(sum=Sum(F("bound") - F("amount")))["sum"] or 0)
 
 
-def _locked(request_id: int) -> _Sent:
-    """A request whose reservation is locked from now on: that first, as everywhere. In SQL, since it is read after each request of each agent."""
+def _locked(request_id: int) -> _Sent | None:
+    """A request whose reservation is locked from now on: that first, as everywhere. In SQL, since it is read after each request of each agent. None: it
+    was removed."""
     lock = "FOR NO KEY UPDATE OF h" if connection.features.has_select_for_no_key_update else ""
     with connection.cursor() as cursor:
         cursor.execute(f"{_READ} {lock}", [request_id])
-        return _Sent(*cursor.fetchone())
+        row = cursor.fetchone()
+    return None if row is None else _Sent(*row)
 
 
 _READ = f"""SELECT r.id, r.state, r.bound, r.amount, r.model, r.session_ref, h.id, h.project_id, h.account_id,

@@ -69,6 +69,10 @@ def test_a_request_that_changes_while_it_is_read_is_read_again(monkeypatch: pyte
     assert LedgerEntry.objects.filter(amount=usd("0.15")).count() == 1
 
 
+def test_a_count_of_a_request_that_was_removed_changes_nothing() -> None:
+    assert not requests.settle(404, counted("0.25"))
+
+
 def test_the_database_refuses_a_request_that_the_reservation_does_not_cover() -> None:
     access = an_access("1")
     send(access, "0.6")
