@@ -7,7 +7,7 @@ from django.urls import include, path, re_path
 from config.http import api_docs, health, static_files
 from config.http.metrics import metrics
 from config.http.when_asked import WhenAsked
-from workspaces.people import login_links, login_page
+from workspaces.people import device_endpoints, login_links, login_page
 
 admin.autodiscover()
 urlpatterns = [
@@ -17,6 +17,9 @@ urlpatterns = [
     path("api/v1/docs", api_docs.page, name="api-docs"),
     WhenAsked("api/v1/", "config.http.api", namespace="api-1"),
     path("login/", login_page.Page.as_view(), name="login"),
+    path("login/device/code", device_endpoints.code, name="device-code"),
+    path("login/device/token", device_endpoints.token, name="device-token"),
+    path("login/device/revoke", device_endpoints.revoke, name="device-revoke"),
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),

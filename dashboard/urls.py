@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dashboard.account import preferences, theme, tokens
+from dashboard.account import device, preferences, theme, tokens
 from dashboard.activity import views as activity
 from dashboard.approval import actions as approval_actions
 from dashboard.budget import bulk_edit as budget_bulk_edit
@@ -68,6 +68,7 @@ urlpatterns = [
     path("account/", preferences.page, name="account"),
     path("account/preferences/", preferences.save_preferences, name="account-prefer"),
     path("account/password/", preferences.set_password, name="account-password"),
+    path("account/device/", device.page, name="device"),
     path("account/tokens/", tokens.page, name="tokens"),
     re_path(r"^account/tokens/(?P<token_id>[0-9]{1,18})/revoke/$", tokens.revoke, name="token-revoke"),
     path("theme/", theme.set_theme, name="theme"),

@@ -50,7 +50,7 @@ from orchestration.proposals.kinds.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people
 from workspaces.models import Delivery, Digest, Role, Workspace
-from workspaces.people import members, queue_marks, saved_views, throttle, tokens
+from workspaces.people import devices, members, queue_marks, saved_views, throttle, tokens
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -157,6 +157,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         if n < saved_views.MAX_VIEWS:
             saved_views.save(workspace, f"{text[:50]} {n}", "status=ready", by=ANA)
         throttle.count_try(text, f"10.0.0.{n}")
+        devices.begin(text, "10.0.0.1")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from workspaces import lookup
 from workspaces.errors import Forbidden, NotFound
-from workspaces.models import ApiToken, Membership, Role, Workspace
+from workspaces.models import AS_OWNER, ApiToken, Membership, Role, Workspace
 from workspaces.values import ids
 
 
@@ -50,23 +50,32 @@ class Caller:
         return self.token.session_ref if self.token else ""
 
     @property
+    def person_id(self) -> int | None:
+        """The person whose memberships count: the caller, or the owner that a token stands for."""
+        if self.token:
+            return self.token.owner_id if self.token.stands_for_owner else None
+        return self.user.pk if self.user else None
+
+    @property
     def everywhere(self) -> bool:
         """True if the caller sees every workspace: a superuser, or a token without a workspace."""
+        if self.token and self.token.stands_for_owner:
+            return self.token.owner_is_superuser
         if self.token:
             return self.token.workspace_id is None and not self.session_ref
         return bool(self.user and self.user.is_superuser)
 
     def role_in(self, workspace: Workspace) -> Role | None:
         """None: the workspace does not exist for this caller."""
+        if self.person_id is not None:
+            if self.everywhere:
+                return Role.ADMIN
+            membership = Membership.objects.filter(user=self.person_id, workspace=workspace).first()
+            return Role(membership.role) if membership else None
         if self.token:
             mine = self.token.workspace_id in (None, workspace.pk)
             return Role(self.token.role) if mine and not self.session_ref else None
-        if self.user is None:
-            return None
-        if self.user.is_superuser:
-            return Role.ADMIN
-        membership = Membership.objects.filter(user=self.user, workspace=workspace).first()
-        return Role(membership.role) if membership else None
+        return None
 
     def may(self, need: Need, workspace: Workspace) -> bool:
         role = self.role_in(workspace)
@@ -120,9 +129,9 @@ def workspaces_for(caller: Caller) -> QuerySet[Workspace]:
     alive = Workspace.objects.filter(deleted_at__isnull=True).order_by("-created_at", "id")
     if caller.everywhere:
         return alive
-    if caller.token:
+    if caller.token and caller.person_id is None:
         return alive.none() if caller.session_ref else alive.filter(pk=caller.token.workspace_id)
-    return alive.filter(memberships__user=caller.user)
+    return alive.filter(memberships__user=caller.person_id)
 
 
 def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> Workspace:
@@ -142,16 +151,16 @@ def workspace_and_role(caller: Caller, workspace_id: str, need: Need = Need.VIEW
 
 
 def _load(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | None]:
-    if caller.token or caller.everywhere or caller.user is None:
+    if caller.person_id is None or caller.everywhere:
         workspace = lookup.find_row(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
         return workspace, caller.role_in(workspace) if workspace else None
-    mine = Membership.objects.select_related("workspace").filter(user=caller.user, workspace_id=workspace_id)
+    mine = Membership.objects.select_related("workspace").filter(user=caller.person_id, workspace_id=workspace_id)
     membership = mine.filter(workspace__deleted_at__isnull=True).first()
     return (membership.workspace, Role(membership.role)) if membership else (None, None)
 
 
 def check_may_create(caller: Caller) -> None:
     """Only admins of the whole server create workspaces. Raises Forbidden."""
-    if not caller.everywhere or (caller.token and caller.token.role != Role.ADMIN):
+    if not caller.everywhere or (caller.token and caller.token.role not in (Role.ADMIN, AS_OWNER)):
         raise Forbidden("Only an admin of the whole server may create workspaces")
     granted()

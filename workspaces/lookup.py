@@ -10,22 +10,27 @@ from django.db.models import Model
 M = TypeVar("M", bound=Model)
 
 
-def find_row(model: type[M], condition: str, *parameters: Any) -> M | None:
-    """The row that meets the condition. `condition`: SQL with `%s`, never from a caller; true of at most one row."""
+def find_row(model: type[M], condition: str, *parameters: Any, **more: str) -> M | None:
+    """The row that meets the condition. `condition`: SQL with `%s`, never from a caller; true of at most one row. `more`: attributes that are
+    true or false, by their SQL, read in the same statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_statement(model, condition), parameters)
+        cursor.execute(_statement(model, condition, tuple(more.values())), parameters)
         row = cursor.fetchone()
     if row is None:
         return None
     values = list(row)
     for place, convert in _converters(model, connection.vendor):
         values[place] = convert(values[place])
-    return model.from_db(connection.alias, [field.attname for field in model._meta.concrete_fields], values)
+    names = [field.attname for field in model._meta.concrete_fields]
+    instance = model.from_db(connection.alias, names, values[: len(names)])
+    for name, value in zip(more, values[len(names) :], strict=True):
+        setattr(instance, name, bool(value))
+    return instance
 
 
 @cache
-def _statement(model: type[Model], condition: str) -> str:
-    columns = ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+def _statement(model: type[Model], condition: str, more: tuple[str, ...]) -> str:
+    columns = ", ".join([*(f'"{field.column}"' for field in model._meta.concrete_fields), *more])
     return f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {condition}'
 
 

@@ -1,1 +1,1 @@
-"""A person's own pages: preferences, password, tokens."""
+"""A person's own pages: preferences, password, tokens, logins of command lines."""

@@ -98,7 +98,7 @@ def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]
 
 def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
     role = mine.get(token.workspace_id or "")
-    may = everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
+    may = token.stands_for_owner or everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
     over = token.expires_at is not None and token.expires_at <= now()
     gone = token.workspace is not None and token.workspace.deleted_at is not None
     why = "revoked" if token.revoked_at else "expired" if over else "its workspace is deleted" if gone else ""

@@ -72,7 +72,7 @@ def tokens_without_record() -> Iterator[str]:
             yield f"token {token.prefix}… ({token.name}, {token.role}): no line of activity says who made it"
         elif created and not any(event.data.get("role") == token.role for event in created):
             yield f"token {token.prefix}… ({token.name}): it is {token.role} now, and was made as {created[-1].data.get('role')}"
-        elif created and _places(token, PARALLEL) - {event.workspace_id for event in created}:
+        elif created and not token.stands_for_owner and _places(token, PARALLEL) - {event.workspace_id for event in created}:
             yield f"token {token.prefix}… ({token.name}): it is for other workspaces now than it was made for"
         elif len(events) > len(created):
             yield f"token {token.prefix}… ({token.name}): it was revoked, and is alive again"

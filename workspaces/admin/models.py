@@ -15,10 +15,12 @@ from workspaces.admin.base import Editable, ReadOnly, ReasonForm
 from workspaces.admin.fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
 from workspaces.models import (
+    AS_OWNER,
     ApiToken,
     Channel,
     ChannelVerb,
     Delivery,
+    DeviceLogin,
     Digest,
     Event,
     FailedLogin,
@@ -128,6 +130,12 @@ class Revoke(Fix):
 
 
 class TokenForm(ReasonForm):
+    def clean_role(self) -> Any:
+        role = self.cleaned_data["role"]
+        if role == AS_OWNER:
+            self.add_error("role", "A token that stands for its owner is made by their own login on the command line")
+        return role
+
     def clean_expires_at(self) -> Any:
         ends = self.cleaned_data["expires_at"]
         if ends and "expires_at" in self.changed_data and ends <= timezone.now():
@@ -201,6 +209,16 @@ class ApiTokenAdmin(Editable):
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "New token", "opts": self.opts, "token": obj}
         return TemplateResponse(request, "admin/token_made.html", context)
+
+
+@admin.register(DeviceLogin)
+class DeviceLoginAdmin(ReadOnly):
+    list_display = ["client", "address", "state", "user", "created_at", "expires_at"]
+    list_filter = ["state"]
+    list_select_related = ["user"]
+    search_fields = ["=address", "=user__username"]
+    ordering = ["-id"]
+    exclude = ["digest", "user_code"]
 
 
 @admin.register(Preferences)

@@ -1,6 +1,6 @@
 """People, the activity log and notices.
 
-- `people`: workspaces, members, roles, API tokens
+- `people`: workspaces, members, roles, API tokens, logins of command lines
 - `preferences`: how a person sees pages, and what they have read; failed logins
 - `events`: the activity log
 - `notices`: channels, their digests, and deliveries
@@ -11,15 +11,17 @@
 from workspaces.models import known_words
 from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery, Digest
-from workspaces.models.people import ApiToken, Membership, Role, Workspace
+from workspaces.models.people import AS_OWNER, ApiToken, DeviceLogin, Membership, Role, Workspace
 from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
 from workspaces.models.saved_views import SavedView
 
 __all__ = [
+    "AS_OWNER",
     "ApiToken",
     "Channel",
     "ChannelVerb",
     "Delivery",
+    "DeviceLogin",
     "Digest",
     "Event",
     "FailedLogin",
@@ -31,4 +33,4 @@ __all__ = [
     "Workspace",
 ]
 
-known_words.keep(ApiToken, Channel, Delivery, Membership)
+known_words.keep(ApiToken, Channel, Delivery, DeviceLogin, Membership)

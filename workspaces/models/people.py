@@ -57,17 +57,22 @@ class Membership(models.Model):
         return f"{self.user} is {self.role} of {self.workspace}"
 
 
+AS_OWNER = "owner"
+"""The role of a token that stands for its owner: in each workspace the role that the owner has there at that moment."""
+
+
 class ApiToken(models.Model):
     """A bearer token. Only its SHA-256 is stored. A session's token names its session, and is revoked with its end.
 
     A person's own token names its owner and never allows more than the owner may at that moment: it is void once they are deactivated,
-    no longer a member, or have a role that does not cover the token's (`tokens.find`).
+    no longer a member, or have a role that does not cover the token's (`tokens.find`). One that stands for its owner (`AS_OWNER`) has no
+    workspace: `access` looks up the owner's role.
     """
 
     name = models.CharField(max_length=200)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     prefix = models.CharField(max_length=16, editable=False, help_text="The first characters, to recognise it by.")
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    role = models.CharField(max_length=10, choices=[*Role.choices, (AS_OWNER, "its owner's")], default=Role.VIEWER)
     workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.CASCADE, help_text="Empty: every workspace.")
     session_ref = models.CharField(max_length=40, blank=True, editable=False)
     owner = models.ForeignKey(  # never SET_NULL: a token without an owner is not bound to anyone's permissions
@@ -78,9 +83,57 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To within an hour.")
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    owner_is_superuser = False
+    """Read with the token by `tokens.find`, and by nothing else."""
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(role=AS_OWNER) | Q(owner__isnull=False, workspace__isnull=True, session_ref=""),
+                name="token_stands_for_an_owner",
+            )
+        ]
         indexes = [models.Index(fields=["session_ref"], name="token_by_session", condition=~Q(session_ref=""))]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def stands_for_owner(self) -> bool:
+        return self.role == AS_OWNER
+
+
+class DeviceLogin(models.Model):
+    """A command line that asks to be logged in (RFC 8628), until a person confirms its code. Of the code that it keeps, only the SHA-256 is
+    stored. Deleted an hour after its end."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        DENIED = "denied"
+        USED = "used"
+
+    digest = models.CharField(max_length=64, unique=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    client = models.CharField(max_length=80, help_text="The program, in its own words.")
+    address = models.CharField(max_length=45, blank=True, help_text="The address that the server saw.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="device_logins"
+    )
+    interval_s = models.PositiveIntegerField(help_text="Seconds between two questions of the program.")
+    polled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True, state__in=["pending", "denied"])
+                | Q(user__isnull=False, state__in=["approved", "denied", "used"]),
+                name="device_login_has_a_person",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client} at {self.address}"

@@ -39,6 +39,17 @@ def count_try(name: str, address: str) -> float | None:
     return max((wait for wait in waits if wait is not None), default=None)
 
 
+def count(what: str, address: str, most: int) -> float | None:
+    """Count something else than a login. Returns the seconds to wait when it was more than `most` in the window, else None."""
+    FailedLogin.objects.filter(since__lt=timezone.now() - WINDOW).delete()
+    return _count(_key_of_other(what, address), most)
+
+
+def take_back(what: str, address: str) -> None:
+    """Count it no longer."""
+    FailedLogin.objects.filter(key=_key_of_other(what, address), tries__gt=0).update(tries=F("tries") - 1)
+
+
 def _is_slow_enough() -> bool:
     """Wait, and let the try be made. False: others wait already, and the person presses again."""
     if not _slowed.acquire(blocking=False):
@@ -77,6 +88,11 @@ def _key(name: str, address: str) -> str:
 
 def _key_of(address: str) -> str:
     return _hashed(f"\0\0{_network(address)}")
+
+
+def _key_of_other(what: str, address: str) -> str:
+    """Unlike any key of a name, which a caller chooses: those end with an address."""
+    return _hashed(f"{what}\0{_network(address)}\0counted")
 
 
 def _network(address: str) -> str:

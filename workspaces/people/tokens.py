@@ -7,19 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from workspaces import activity, lookup
-from workspaces.access import Caller
+from workspaces.access import Caller, of_user
 from workspaces.activity import events
 from workspaces.activity.events import TokenEvent
 from workspaces.errors import Invalid, NotFound
-from workspaces.models import ApiToken, Event, Role, Workspace
+from workspaces.models import AS_OWNER, ApiToken, Event, Role, Workspace
 
 MARK = "muster_"
 MAX_OWN = 50
+LOGIN_LASTS = timedelta(days=30)
 
 
 def _digest(secret: str) -> str:
@@ -56,16 +57,20 @@ def find(secret: str) -> ApiToken | None:
     """The live token with this secret. Looked up by digest, so that a wrong secret always takes the same time.
 
     A person's own token is live only while its owner could create it: the same statement checks that they may log in and are an admin
-    of the whole server, or a member of its workspace with a role that covers the token's.
+    of the whole server, or a member of its workspace with a role that covers the token's. One that stands for its owner is live while they may
+    log in; in each workspace it may do what they may there.
     """
-    return lookup.find_row(ApiToken, _LIVE, _digest(secret))
+    return lookup.find_row(ApiToken, _LIVE, _digest(secret), owner_is_superuser=_OF_SUPERUSER)
 
 
 _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)
     AND (owner_id IS NULL OR EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = workspaces_apitoken.owner_id
-        AND person.is_active AND (person.is_superuser OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
+        AND person.is_active AND (person.is_superuser OR workspaces_apitoken.role = 'owner' OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
             WHERE membership.user_id = person.id AND membership.workspace_id = workspaces_apitoken.workspace_id
             AND (membership.role = 'admin' OR membership.role = workspaces_apitoken.role OR workspaces_apitoken.role = 'viewer')))))"""
+_OF_SUPERUSER = (
+    "EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = owner_id AND person.is_active AND person.is_superuser)"
+)
 
 
 def roles_within(mine: Role) -> list[Role]:
@@ -98,6 +103,25 @@ def make_own(
     if list_own(by.user).filter(revoked_at__isnull=True).count() >= MAX_OWN:
         raise Invalid(f"You have {MAX_OWN} tokens: revoke one first", "name")
     return issue(name, role=role, workspace=workspace, expires_at=expires_at, by=by, reason="made by its owner", owner=by.user)
+
+
+def why_no_login(user: Any) -> str:
+    """The reason why no token can stand for this person; empty when one can."""
+    if not user.is_active:
+        return "Your login was taken away"
+    if not user.is_superuser and not user.memberships.filter(workspace__deleted_at__isnull=True).exists():
+        return "You are not a member of any workspace yet"
+    live = list_own(user).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
+    return f"You have {MAX_OWN} tokens: revoke one first" if live.count() >= MAX_OWN else ""
+
+
+def log_in(user: Any, program: str) -> tuple[ApiToken, str]:
+    """A token that stands for a person, for the program that they have confirmed. Raises Invalid."""
+    if why := why_no_login(user):
+        raise Invalid(why)
+    name = f"{user.get_username()}, {program}"[:200]  # unlike another person's: activity and reviews know a token by its name
+    ends = timezone.now() + LOGIN_LASTS
+    return issue(name, role=AS_OWNER, workspace=None, expires_at=ends, by=of_user(user), reason="login confirmed", owner=user)
 
 
 def end_session(session_ref: str) -> None:
@@ -157,9 +181,15 @@ def _lock(token: ApiToken) -> ApiToken:
     return row
 
 
+def _is_of_superuser(token: ApiToken) -> bool:
+    return token.owner is not None and token.owner.is_superuser
+
+
 def _record(token: ApiToken, event: type[TokenEvent], *, by: Caller, reason: str) -> None:
-    """Record it in the token's workspace, or in every workspace for a token of all."""
+    """Record it in the token's workspace, or in every workspace for a token of all; in those of its owner where it stands for them."""
     alive = Workspace.objects.filter(deleted_at__isnull=True).values_list("pk", flat=True)
+    if token.stands_for_owner and not _is_of_superuser(token):
+        alive = alive.filter(memberships__user=token.owner_id)
     expires = token.expires_at.isoformat() if token.expires_at else None
     filled = event(name=token.name, prefix=token.prefix, role=token.role, expires_at=expires)
     Event.objects.bulk_create(

@@ -27,7 +27,7 @@ from tests.plugins import stages
 from tests.sampling import sample
 from workspaces import access
 from workspaces.admin.base import Editable, ReadOnly
-from workspaces.models import ApiToken, Event, FailedLogin, Membership, Preferences, QueueMark, Role, Workspace
+from workspaces.models import ApiToken, DeviceLogin, Event, FailedLogin, Membership, Preferences, QueueMark, Role, Workspace
 from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +138,15 @@ def test_what_has_a_page_leads_to_it_and_the_page_is_there(client: Client) -> No
     for model in OURS:
         shown = client.get(url(model, "change", model._default_manager.order_by("pk").last().pk)).content.decode()
         matches = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
-        if model in (ApiToken, Backup, FailedLogin, Preferences, QueueMark, Worker):  # of the server, or of one person
+        if model in (
+            ApiToken,
+            Backup,
+            DeviceLogin,
+            FailedLogin,
+            Preferences,
+            QueueMark,
+            Worker,
+        ):  # of the server, or of one person
             assert matches is None, model
             continue
         assert matches is not None, model
