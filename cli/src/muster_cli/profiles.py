@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,15 @@ class Profile:
     url: str = ""
     token: str = ""
     workspace: str = ""
+    expires: str = ""
+    """The end of a token that a login has made, as ISO 8601. Empty for one that was pasted."""
+
+    @property
+    def is_over(self) -> bool:
+        try:
+            return bool(self.expires) and datetime.fromisoformat(self.expires) <= datetime.now(UTC)
+        except (ValueError, TypeError):  # written by hand
+            return False
 
 
 def file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -42,7 +52,9 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     url, token, workspace = (environ.get(f"MUSTER_{key}", "") for key in ("URL", "TOKEN", "WORKSPACE"))
     if url and checked_url(url) != profile.url:
         profile = Profile(profile.name, checked_url(url))
-    return replace(profile, token=token or profile.token, workspace=workspace or profile.workspace)
+    if token:
+        profile = replace(profile, token=token, expires="")
+    return replace(profile, workspace=workspace or profile.workspace)
 
 
 def ready(profile: Profile) -> Profile:
@@ -75,7 +87,23 @@ def save(profile: Profile, environ: Mapping[str, str] = os.environ) -> Path:
     """Write the file with this profile in it, readable by its owner alone. Another program never sees half of it."""
     if not NAME.fullmatch(profile.name):
         raise Usage("The name of a profile has letters, digits, - and _ only.")
-    profiles, path = {**_saved(environ), profile.name: profile}, file(environ)
+    return _write({**_saved(environ), profile.name: profile}, file(environ))
+
+
+def saved(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
+    """The profile as the file has it. Raises Usage when it does not."""
+    chosen = name or environ.get("MUSTER_PROFILE") or "default"
+    if chosen not in (known := _saved(environ)):
+        raise Usage(f"There is no profile {chosen}.")
+    return known[chosen]
+
+
+def forget(name: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Write the file without this profile."""
+    _write({key: profile for key, profile in _saved(environ).items() if key != name}, file(environ))
+
+
+def _write(profiles: Mapping[str, Profile], path: Path) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
@@ -99,12 +127,12 @@ def _saved(environ: Mapping[str, str]) -> dict[str, Profile]:
     sections = content.get("profiles", {})
     if not isinstance(sections, dict) or not all(isinstance(each, dict) for each in sections.values()):
         raise Problem(f"{path}: profiles are sections such as [profiles.default]")
-    keys = ("url", "token", "workspace")
+    keys = ("url", "token", "workspace", "expires")
     return {name: Profile(name, *(str(each.get(key, "")) for key in keys)) for name, each in sections.items()}
 
 
 def _section(profile: Profile) -> str:
-    pairs = {"url": profile.url, "token": profile.token, "workspace": profile.workspace}
+    pairs = {"url": profile.url, "token": profile.token, "workspace": profile.workspace, "expires": profile.expires}
     return "".join([f"[profiles.{profile.name}]\n", *(f"{key} = {_text(value)}\n" for key, value in pairs.items() if value)])
 
 

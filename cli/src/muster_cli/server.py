@@ -14,7 +14,7 @@ import httpx2 as httpx
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
-from muster_client import AuthenticatedClient
+from muster_client import AuthenticatedClient, Client
 
 Request = dict[str, Any]
 """The arguments of an HTTP request, from `request` of a module of muster_client."""
@@ -30,13 +30,14 @@ class Server:
         self.url = profile.url
         self.version = ""
         self._note = note
-        self._client = AuthenticatedClient(
-            base_url=profile.url,
-            token=profile.token,
-            timeout=TIMEOUT,
-            headers={"User-Agent": f"muster-cli/{__version__}", "Accept": "application/json"},
-            httpx_args={"transport": transport} if transport else {},
-        )
+        self._is_over = profile.is_over
+        shared: dict[str, Any] = {
+            "base_url": profile.url,
+            "timeout": TIMEOUT,
+            "headers": {"User-Agent": f"muster-cli/{__version__}", "Accept": "application/json"},
+            "httpx_args": {"transport": transport} if transport else {},
+        }
+        self._client = AuthenticatedClient(token=profile.token, **shared) if profile.token else Client(**shared)
 
     def call(self, request: Request) -> Any:
         """The parsed answer, with all its fields: also those that are newer than this command."""
@@ -94,6 +95,8 @@ class Server:
             return
         sentence = error_sentence(response)
         if response.status_code == 401:
+            if self._is_over:
+                raise LoginNeeded(f"Your login to {self.url} has expired: muster login {self.url}")
             raise LoginNeeded(f"{self.url} does not take this token: it expired or was revoked. muster login {self.url}")
         if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
             sentence += (

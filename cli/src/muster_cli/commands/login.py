@@ -1,25 +1,27 @@
-"""`login` and `workspaces`: a server, a token, and what it may see."""
+"""`login`, `logout` and `workspaces`: a server, a token, and what it may see."""
 
 import sys
+import time
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from muster_cli import profiles
-from muster_cli.errors import LoginNeeded, Usage
+from muster_cli import devices, profiles
+from muster_cli.errors import LoginNeeded, Problem, Usage
 from muster_cli.output import note, table, usd
 from muster_cli.run import Run, command
 from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
 
 UrlArgument = Annotated[str | None, typer.Argument(metavar="[URL]", help="The server's address.", show_default=False)]
+WebOption = Annotated[bool, typer.Option("--web", help="Open the page that confirms the code.")]
 StdinOption = Annotated[bool, typer.Option("--with-token", help="Read a token from stdin.")]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False) -> None:
-    """Keep a server and a token under the name of a profile. Make a token on your account's page, and paste it."""
+def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, web: WebOption = False) -> None:
+    """Log in to a server, and keep it under the name of a profile. A page of the server confirms the code that is shown here."""
     name = run.profile_name or "default"
     try:
         known = profiles.load(run.profile_name)
@@ -28,15 +30,29 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False) ->
     address = profiles.checked_url(url or known.url or _ask("Address of the server: "))
     if urlsplit(address).scheme == "http" and urlsplit(address).hostname not in LOOPBACK:
         note(f"{address} is not encrypted: the network between sees your token.")
-    token = sys.stdin.read().strip() if with_token else _ask_for_token(address)
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
+    token = devices.Token(sys.stdin.read().strip(), "") if with_token else _token(address, run, with_browser=web)
+    if not token.secret.isascii() or not token.secret.isprintable() or not token.secret or " " in token.secret:
         raise Usage("That is no token.")
-    profile = profiles.Profile(name, address, token, run.workspace_name or "")
+    profile = profiles.Profile(name, address, token.secret, run.workspace_name or "", token.expires)
     workspaces = _seen_with(profile, run)
+    before = _saved_as(name)
     path = profiles.save(profile)
+    if before and before.expires and before.url == address and before.token != token.secret:
+        devices.revoke(_without_token(address, run), before.token)  # the login before: else each leaves a token for a month
     document = {"profile": name, "url": address, "workspaces": workspaces}
     seen = ", ".join(row["name"] for row in workspaces) or "no workspace yet"
     run.output.show(document, None, lambda: [f"Logged in to {address}: {seen}.", f"Saved as profile {name} in {path}."])
+
+
+def logout(run: Run) -> None:
+    """Revoke the token of a login at its server, and forget the profile."""
+    profile = profiles.saved(run.profile_name)
+    why = devices.revoke(_without_token(profile.url, run), profile.token) if profile.token else ""
+    profiles.forget(profile.name)
+    document = {"profile": profile.name, "url": profile.url, "revoked": not why}
+    run.output.show(document, None, lambda: [f"Logged out of {profile.url}."])
+    if why:
+        raise Problem(f"The profile is forgotten, and its token still works: {why}")
 
 
 def list_workspaces(run: Run) -> None:
@@ -54,6 +70,7 @@ def list_workspaces(run: Run) -> None:
 
 def register(app: typer.Typer) -> None:
     command(app, "login")(login)
+    command(app, "logout")(logout)
     command(app, "workspaces", refreshes=True)(list_workspaces)
 
 
@@ -64,6 +81,31 @@ def _seen_with(profile: profiles.Profile, run: Run) -> list[dict[str, Any]]:
     except LoginNeeded:
         raise LoginNeeded(f"{profile.url} does not take this token.") from None
     return rows
+
+
+def _saved_as(name: str) -> profiles.Profile | None:
+    try:
+        return profiles.saved(name)
+    except Usage:
+        return None
+
+
+def _without_token(address: str, run: Run) -> Server:
+    return Server(profiles.Profile("", address), note, run.transport)
+
+
+def _token(address: str, run: Run, *, with_browser: bool) -> devices.Token:
+    server = _without_token(address, run)
+    asked = devices.ask(server)
+    if asked is None:
+        note(f"{address} is older than logins by code.")
+        return devices.Token(_ask_for_token(address), "")
+    note(f"Open {asked.page} and type the code {asked.user_code}\nOr open {asked.complete_page}\nWaiting; Ctrl-C ends it.")
+    if with_browser:
+        import webbrowser  # which nothing else here needs
+
+        webbrowser.open(asked.complete_page)
+    return devices.wait(server, asked, time.sleep)
 
 
 def _ask_for_token(address: str) -> str:
