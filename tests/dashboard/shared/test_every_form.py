@@ -17,7 +17,10 @@ from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.addresses import Address
 from workspaces.models import Workspace
 
-OWN = ("account", "account-prefer", "account-password", "tokens", "theme", "login", "logout", "login-link")  # their own things
+OWN = (  # their own things
+    "account", "account-prefer", "account-password", "tokens", "theme", "login", "logout", "login-link",
+    "device", "device-code", "device-token", "device-revoke",  # programs that log in have no cookie (tests/workspaces/test_devices.py)
+)  # fmt: skip
 FORM = {
     "confirm": "remove", "role": "admin", "name": "vera", "amount": "1", "reason": "x", "workers": "9", "rounds": "9", "locked": "1",
     "do": "hold", "all": "1", "content": "x", "text": "- [ ] x", "format": "markdown", "whole": "{}", "value": "x", "hold": "1",
