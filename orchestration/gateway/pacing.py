@@ -1,7 +1,7 @@
 """One queue per credential: while its provider takes no more, requests wait here in the plan's order, and do not meet a refusal each.
 
-What a provider permits is learned: from its headers, where it has them; else from its first refusal. Until something is known, few more are sent at once
-than it has taken in a minute before.
+What a provider permits is learned: from its headers, where it has them; else from its first refusal. Until something is known, each request is sent a little
+after the one before: providers refuse at once, so that hardly another has been sent by then.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from types import MappingProxyType
 from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
-FIRST_AT_ONCE = 4
-TAKEN_AFTER_S = 1.0
-"""A provider refuses at once: a request without an answer for so long was taken."""
+STEP_S = 0.1
+"""Between two requests, while nothing is known; less where more than 60 were taken in a minute."""
+SOON_S = 1.0
+"""A request whose step comes so soon needs no row that says why it waits."""
 ARRIVES_WITHIN_S = 0.5
 """A request reaches its provider at most so long after it was sent; the provider's minute begins there."""
 WAIT_S = 5.0
@@ -70,13 +71,14 @@ class Waiter:
 @dataclass
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
-    each request without an answer yet was sent; `most`: the most that were taken in any minute; `pause`: seconds between two requests; `is_trial`: the first one after it was set."""
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds between two requests, as a
+    refusal has them; `is_trial`: the first one after it was set."""
 
     clock: Callable[[], float] = time.monotonic
     taken: deque[float] = field(default_factory=deque)
     asked: list[float] = field(default_factory=list)
     most: int = 0
-    at_once: int = FIRST_AT_ONCE
+    claimed_until: float = 0.0
     pause: float = 0.0
     is_trial: bool = False
     sent_at: float = 0.0
@@ -98,8 +100,25 @@ class Pace:
         permitted = [limit for limit in (self.per_minute, self.limit) if limit is not None]
         if permitted:
             return used < min(permitted)
-        fresh = sum(at > now - TAKEN_AFTER_S for at in self.asked)
-        return bool(self.pause) or used < self.at_once or fresh < max(1, self.most // 8)
+        return bool(self.pause) or now >= self.sent_at + 0.8 * self._step()
+
+    def _step(self) -> float:
+        return STEP_S * min(MINUTE / max(self.most, 1), 1)
+
+    def claim(self) -> float | None:
+        """Seconds until the step of a request that has just come. None: it is not the step that it waits for, or steps of others come first."""
+        now = self.clock()
+        is_known = self.pause or self.remaining is not None or self.per_minute is not None or self.limit is not None
+        at = max(now, self.claimed_until, self.sent_at + self._step())
+        if is_known or self.waiters or now < self.closed_until or at > now + SOON_S:
+            return None
+        self.claimed_until = at + self._step()
+        return at - now
+
+    def opens_in(self) -> float:
+        """Seconds after which it is worth to look again, without an answer."""
+        seconds = self.sent_at + self._step() - self.clock()
+        return seconds if seconds > 0 else LOOK_EVERY_S
 
     def _taken(self, now: float) -> int:
         """The number of requests that were taken in the last minute."""
@@ -155,13 +174,14 @@ class Pace:
         self.closed_until = max(self.closed_until, now + seconds)
         if at <= self.raised_at:
             return  # it was sent before the last refusal came
+        self.raised_at = now
         if not taken:
-            self.at_once = 1  # others use this key, and nothing is known of what it permits
-        elif self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / taken:
-            self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * seconds), True
+            return  # others use this key: nothing is known of what it permits
+        if self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / taken:
+            since = max(at - self.taken[-1], 0.0) if taken == 1 else 0.0
+            self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * (since + seconds)), True
         else:
             self.per_minute, self.pause, self.is_trial = taken, 0.0, False
-        self.raised_at = now
 
     def _read_limits(self, headers: Mapping[str, str]) -> None:
         for limit, remaining, reset in _LIMITS:
@@ -204,6 +224,15 @@ class Place:
             self.at, self.had_turn = self.pace.sending(), True
         return self.at is not None
 
+    async def take_soon(self) -> bool:
+        """Take it now, or at its step. False as `take` has it."""
+        if self.take():
+            return True
+        if (seconds := self.pace.claim()) is None:
+            return False
+        await asyncio.sleep(seconds)
+        return self.take()
+
     async def wait(self, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> bool:
         """False: the provider took no more before `until`, or the client has left."""
         self.at = await turn(self.pace, order, until=until, is_wanted=is_wanted)
@@ -231,7 +260,7 @@ async def turn(pace: Pace, order: Order, *, until: float, is_wanted: Callable[[]
             if pace.clock() > until or not is_wanted():
                 return None
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(pace.opens_in()):
                     await waiter.go.wait()
     finally:
         if waiter in pace.waiters:

@@ -211,7 +211,7 @@ class Exchange:
         while True:
             place, key = pacing.Place(pace), ids.request()
             try:
-                row = None if place.take() else await self._queue(place, item, key, until)
+                row = None if await place.take_soon() else await self._queue(place, item, key, until)
                 row, sent = await admission.admit(
                     access,
                     item,

@@ -33,16 +33,41 @@ def send(pace: Pace, status: int = 200, **headers: str) -> None:
     pace.answered(at, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def test_a_request_more_goes_as_answers_come(clock: Clock) -> None:
+def test_while_nothing_is_known_requests_go_one_after_the_other(clock: Clock) -> None:
+    """The refusal of one comes before the next is sent."""
     pace = Pace(clock)
-    sent = []
-    while pace.may_send():
-        sent.append(pace.sending())
-    assert len(sent) == pacing.FIRST_AT_ONCE
-    pace.answered(sent.pop(), 200, {})
-    assert not pace.may_send(), "the others may still be refused"
-    clock.now += pacing.TAKEN_AFTER_S
-    assert pace.may_send(), "a refusal would have come by now"
+    for _ in range(20):
+        assert pace.may_send()
+        pace.sending()
+        assert not pace.may_send()
+        clock.now += pacing.STEP_S
+
+
+def test_the_more_a_provider_takes_the_shorter_are_the_steps(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(240):
+        send(pace)
+        clock.now += pacing.STEP_S
+    pace.sending()
+    clock.now += pacing.STEP_S / 4
+    assert pace.may_send()
+
+
+def test_requests_that_come_at_once_have_steps_of_their_own(clock: Clock) -> None:
+    pace = Pace(clock)
+    pace.sending()
+    steps = [pace.claim() for _ in range(12)]
+    assert steps[:9] == pytest.approx([pacing.STEP_S * (n + 1) for n in range(9)])
+    assert steps[-1] is None, "who would wait long has a row that says so"
+
+
+def test_a_request_that_its_providers_limit_keeps_has_no_step(clock: Clock) -> None:
+    pace = Pace(clock)
+    send(pace)
+    send(pace, 429, retry_after="7")
+    assert pace.claim() is None
+    clock.now += 7
+    assert pace.claim() is None, "its limit is known now"
 
 
 def test_a_refusal_closes_the_queue_for_the_time_that_it_names(clock: Clock) -> None:
@@ -191,7 +216,7 @@ def test_a_request_that_had_its_turn_goes_before_those_that_wait(clock: Clock) -
 
 
 class Limited:
-    """A provider with a limit a minute. `kind`: of its minute. `latency`: seconds until its status line."""
+    """A provider with a limit a minute. `kind`: of its minute. `latency`: seconds until the status line of an answer; a refusal waits for no model."""
 
     def __init__(self, kind: str, limit: int, headers: str, latency: float) -> None:
         self.kind, self.limit, self.headers, self.latency = kind, limit, headers, latency
@@ -206,6 +231,9 @@ class Limited:
         self.refused += 1
         seconds = 1 if self.headers == "always 1" else math.ceil(free_at - now)
         return 429, {"retry-after": str(seconds)} if self.headers else {}
+
+    def seconds_to(self, status: int) -> float:
+        return self.latency if status == 200 else min(self.latency, 0.5)
 
     def _free_at(self, now: float) -> float:
         if self.kind == "spaced":
@@ -252,6 +280,7 @@ def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
     provider, pace, served = Limited(kind, 10, headers, latency), Pace(clock), list[int]()
     events = [(clock.now, n, "ask", 0.0) for n in range(50)]
     sent: dict[pacing.Waiter, int] = {}
+    answers: dict[tuple[int, float], tuple[int, dict[str, str]]] = {}
     began, requests = clock.now, 300
     ticks = itertools.count()
     while len(served) < requests and clock.now < began + 3_600:
@@ -263,14 +292,16 @@ def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
             sent[waiter] = session
             pace.waiters.append(waiter)
         elif event == "answer":
-            status, replied = provider.answer(at + 0.01)
+            status, replied = answers.pop((session, at))
             pace.answered(at, status, replied)
             if status == 200:
                 served.append(session)
             events.append((clock.now + (1 if status == 200 else 0), session, "ask", 0.0))
         pace.release()
-        gone = [each for each in sent if each.go.is_set()]
-        events += [(each.at + latency, sent.pop(each), "answer", each.at) for each in gone]
+        for gone in [each for each in sent if each.go.is_set()]:
+            session = sent.pop(gone)
+            answers[session, gone.at] = provider.answer(gone.at + 0.01)
+            events.append((gone.at + provider.seconds_to(answers[session, gone.at][0]), session, "answer", gone.at))
         if not any(each[2] != "look" for each in events):
             events.append((clock.now + 1, 0, "look", 0.0))
     assert len(served) == requests
