@@ -212,8 +212,3 @@ def _modules() -> dict[str, set[str]]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def test_the_generator_of_clients_is_configured_as_in_the_test_that_runs_it() -> None:
-    tested = (ROOT / "tests/contract/typescript/openapi-ts.config.mjs").read_text()
-    assert f"```js\n{tested}```" in (ROOT / "docs/reference/api.md").read_text()

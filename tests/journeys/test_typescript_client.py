@@ -1,6 +1,7 @@
-"""A client generated from the OpenAPI document reads well, type-checks, and works against the running server.
+"""The TypeScript package, packed from its folder and installed where no checkout is: it reads as the documented snippets, type-checks, and works against
+the running server.
 
-Its packages come from npm into a temporary folder. Without npm there is nothing to generate with, and the test is skipped.
+What it is built with comes from npm into a temporary folder. Without npm there is nothing to build with, and the test is skipped.
 """
 
 import json
@@ -19,6 +20,7 @@ from django.db import connection
 
 from config.system import sockets
 from tests.factories import a_session, a_token, a_workspace, an_entry, ended
+from workspaces.machine import release
 from workspaces.models import Workspace
 
 pytestmark = [
@@ -27,7 +29,9 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "tests" / "contract" / "typescript"
+SOURCES = Path(__file__).parent / "typescript"
+PACKAGE = ROOT / "sdk" / "typescript"
+INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
 
 
 @pytest.fixture
@@ -63,15 +67,19 @@ def server(tmp_path: Path, transactional_db: None) -> Iterator[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, server: str) -> Path:
-    """The sources with their packages, and a client generated from the server's own document."""
-    place = tmp_path / "typescript"
-    shutil.copytree(SOURCES, place)
-    with urllib.request.urlopen(f"{server}/api/v1/openapi.json", timeout=30) as response:
-        (place / "openapi.json").write_bytes(response.read())
-    run(place, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
-    run(place, "node", "node_modules/@hey-api/openapi-ts/bin/run.js", "-f", "openapi-ts.config.mjs")
-    return place
+def folder(tmp_path: Path) -> Path:
+    """The folder of a user who has installed the package, with their sources built."""
+    source, user = tmp_path / "sdk" / "typescript", tmp_path / "user"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("node_modules", "generated", "dist", "*.tgz"))
+    (tmp_path / "cli").mkdir()
+    shutil.copy(ROOT / "cli" / "openapi.json", tmp_path / "cli")
+    run(source, *INSTALL)
+    run(source, "npm", "pack")
+    (packed,) = source.glob("*.tgz")
+    shutil.copytree(SOURCES, user)
+    run(user, *INSTALL, str(packed))
+    run(user, "node", "node_modules/typescript/bin/tsc")  # strict: what the sources say is what the package offers
+    return user
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
@@ -87,13 +95,12 @@ def answers(folder: Path, server: str) -> tuple[Workspace, dict[str, Any], dict[
     ended(a_session(entry))
     session = a_session(entry)
     ids = {"WORKSPACE": workspace.pk, "ENTRY": entry.pk, "FRESH_ENTRY": fresh.pk, "SESSION": session.pk}
-    run(folder, "node", "node_modules/typescript/bin/tsc")  # strict: what calls.ts says is what the client offers
     recorded = run(folder, "node", "built/calls.js", MUSTER_URL=server, MUSTER_TOKEN=a_token(), **ids)
     return workspace, json.loads(recorded.splitlines()[-1]), ids
 
 
-def test_the_generated_client_calls_everything_as_the_contract_spells_it(
-    answers: tuple[Workspace, dict[str, Any], dict[str, str]],
+def test_the_package_calls_everything_as_it_is_documented(
+    answers: tuple[Workspace, dict[str, Any], dict[str, str]], folder: Path, server: str
 ) -> None:
     _, recorded, ids = answers
     entry, session = ids["ENTRY"], ids["SESSION"]
@@ -121,6 +128,16 @@ def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     assert call("budgetLock") == (200, {"entryID": entry, "locked": False})
     status, stop_all = call("executorStopAll")
     assert (status, stop_all["stopped"], session in stop_all["alive"]) == (200, False, True)  # no worker runs here to end it
-    assert recorded["budgetGetStatus"]["spent"] == 0 and call("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
+    assert call("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
     refused = ("without a body", "with an empty body", "with another's body", "budgetEdit without a body")
     assert all(call(name)[0] == 400 and call(name)[1]["success"] is False for name in refused)
+
+    printed = run(folder, "node", "built/snippets.js", MUSTER_URL=server, MUSTER_TOKEN=a_token(), **ids)
+    seen = json.loads(printed.splitlines()[-1])
+    assert seen["words"][0] == "running" and {session, entry} <= set(seen["words"])
+    assert seen["amounts"] == [0, 600]
+    assert seen["facts"] == [True] * 6 + [False] * 2  # an edited budget is locked, and the next call takes that back
+
+
+def test_the_package_has_the_version_of_the_server() -> None:
+    assert json.loads((PACKAGE / "package.json").read_text())["version"] == release.NUMBER
