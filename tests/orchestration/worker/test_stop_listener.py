@@ -53,6 +53,7 @@ def supervised(*sessions_running: Session) -> Iterator[list[tuple[StopFlags, Age
         flags.attach(agent)
         heartbeat.supervised[session.pk] = flags
         supervised_agents.append((flags, agent))
+    heartbeat.check_soon()  # as `Heartbeat.supervising` does: a loop that began without a session sleeps long
     try:
         yield supervised_agents
     finally:
