@@ -18,7 +18,10 @@ from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
 STEP_S = 0.1
-"""Between two requests, while nothing is known; less where more than 60 were taken in a minute."""
+"""Between two requests, while nothing is known; less where more than SLOW_A_MINUTE were taken in a minute."""
+SLOW_A_MINUTE = 20
+SHORTEST_S = 0.01
+"""A shorter step would only make requests wait for each other."""
 SOON_S = 1.0
 """A request whose step comes so soon needs no row that says why it waits."""
 ARRIVES_WITHIN_S = 0.5
@@ -103,7 +106,8 @@ class Pace:
         return bool(self.pause) or now >= self.sent_at + 0.8 * self._step()
 
     def _step(self) -> float:
-        return STEP_S * min(MINUTE / max(self.most, 1), 1)
+        step = STEP_S * min(SLOW_A_MINUTE / max(self.most, 1), 1)
+        return step if step > SHORTEST_S else 0.0
 
     def claim(self) -> float | None:
         """Seconds until the step of a request that has just come. None: it is not the step that it waits for, or steps of others come first."""
@@ -226,12 +230,11 @@ class Place:
 
     async def take_soon(self) -> bool:
         """Take it now, or at its step. False as `take` has it."""
-        if self.take():
-            return True
-        if (seconds := self.pace.claim()) is None:
-            return False
-        await asyncio.sleep(seconds)
-        return self.take()
+        while not self.take():
+            if (seconds := self.pace.claim()) is None:
+                return False
+            await asyncio.sleep(seconds)
+        return True
 
     async def wait(self, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> bool:
         """False: the provider took no more before `until`, or the client has left."""
