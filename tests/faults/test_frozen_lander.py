@@ -88,6 +88,6 @@ def test_a_frozen_lander_is_succeeded_and_undoes_nothing_when_it_goes_on(site: S
         assert [state for (state,) in place.rows("orchestration_integrationcommit", "state")] == ["done"] * 3
         assert place.events().count("entry.landed") == 3
         tip = place.git("rev-parse", BRANCH)
-        assert place.git("rev-parse", BRANCH, folder=place.remote) == tip
+        until(lambda place=place, tip=tip: place.git("rev-parse", BRANCH, folder=place.remote) == tip, 30, every=0.1)  # type: ignore[misc]
         assert place.git("rev-parse", f"refs/muster/landed/{place.id}") == tip
         assert place.rows("orchestration_filelock", "path") == []

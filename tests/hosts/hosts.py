@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
-
 from tests.faults.harness import Running, until
-from tests.hosts.machines import Machine, Network
+from tests.hosts.machines import Machine, Network, send
 from tests.hosts.services import Postgres, Valkey
 
 WEB_PORT = 8765
@@ -91,11 +89,13 @@ class SessionHost:
 
     def pids_inside(self) -> list[int]:
         """The numbers that its processes have there."""
-        return [int(psutil_status(pid, "NSpid").split()[-1]) for pid in self.machine.processes("celery")]
+        numbers = (status(pid, "NSpid") for pid in self.machine.processes("celery"))
+        return [int(number.split()[-1]) for number in numbers if number]
 
     def worker(self) -> list[int]:
         """The session worker's own process."""
-        return [pid for pid in self.machine.processes("celery") if psutil.Process(pid).ppid() not in self.machine.processes()]
+        all_pids = self.machine.processes()
+        return [pid for pid in self.machine.processes("celery") if parent(pid) not in (None, *all_pids)]
 
     def agents(self) -> list[int]:
         return self.machine.processes(AGENT)
@@ -111,6 +111,7 @@ class SessionHost:
 
     def ensure_at_work(self) -> None:
         """One that was asked to end has ended before the next one starts."""
+        self.thaw()  # where a test failed while it stood still
         if self.is_ending and self.process is not None:
             self.process.wait(60)
         if not self.worker():
@@ -118,15 +119,25 @@ class SessionHost:
 
     def signal(self, sig: signal.Signals) -> None:
         self.is_ending = self.is_ending or sig == signal.SIGTERM
-        for pid in self.worker():
-            os.kill(pid, sig)
+        send(sig, self.worker())
         if sig == signal.SIGCONT:
             self.continue_nsenter()
 
     def continue_nsenter(self) -> None:
         """`nsenter` stops with the process that it started, and would never see its end."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
+    def freeze(self) -> None:
+        """The whole machine stands still, but for its first process."""
+        send(signal.SIGSTOP, self._all())
+
+    def thaw(self) -> None:
+        send(signal.SIGCONT, self._all())
+        self.continue_nsenter()
+
+    def _all(self) -> list[int]:
+        return [pid for pid in self.machine.processes() if pid != self.machine.pid]
 
     def stop(self, seconds: float = 40) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -134,7 +145,16 @@ class SessionHost:
             self.process.wait(seconds)
 
 
-def psutil_status(pid: int, field: str) -> str:
-    """A line of /proc/PID/status."""
-    lines = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+def status(pid: int, field: str) -> str:
+    """A line of /proc/PID/status; empty once the process is gone."""
+    try:
+        lines = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    except OSError:
+        return ""
     return next(value.strip() for name, _, value in lines if name == field)
+
+
+def parent(pid: int) -> int | None:
+    """None once the process is gone."""
+    number = status(pid, "PPid")
+    return int(number) if number else None

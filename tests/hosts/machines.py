@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -95,6 +96,13 @@ class Machine:
         """End it as a power cut does."""
         self._init.kill()
         self._init.wait()
+
+
+def send(sig: signal.Signals, pids: list[int]) -> None:
+    """To those that are still there: processes end while they are listed."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, sig)
 
 
 class Network:

@@ -1,6 +1,5 @@
 """A host stands still past its leases, as a suspended machine does, and goes on as if nothing had been."""
 
-import os
 import signal
 
 import pytest
@@ -30,14 +29,9 @@ def test_a_host_that_stood_still_as_a_whole_loses_no_commit(site: Site, hosts: H
     _, two = hosts
     ids = three_rounds(shop, 6, seconds=2)
     until(lambda: sessions(site, shop, "id", "status = 'running' AND host = 'two' AND round_number = 2"), 60)
-    frozen = two.machine.processes("celery") + two.machine.processes("multiprocessing") + two.agents()
-    frozen = [pid for pid in two.machine.processes() if pid != two.machine.pid] or frozen
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
+    two.freeze()
     until(lambda: not sessions(site, shop, "id", "status = 'running' AND host = 'two'"), 60, every=0.1)
-    for pid in frozen:
-        os.kill(pid, signal.SIGCONT)
-    two.continue_nsenter()
+    two.thaw()
     until(lambda: all_done(shop, ids), 90, every=0.5)
     assert_all_landed(site, shop, 6)
     assert blameless(site, shop)

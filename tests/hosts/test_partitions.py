@@ -1,6 +1,5 @@
 """A host is cut off in the middle of its rounds, and comes back later."""
 
-import os
 import signal
 import sys
 import time
@@ -12,6 +11,7 @@ from tests.faults.shop import Shop
 from tests.hosts.backlog import add_quick, all_done, at_work, blameless, long_rounds, sessions
 from tests.hosts.conftest import LEASE_GRACE_S, LEASE_S, TICK_S, Hosts, Site
 from tests.hosts.hosts import SessionHost
+from tests.hosts.machines import send
 
 pytestmark = [pytest.mark.needs_namespaces, pytest.mark.timeout(400)]
 
@@ -82,8 +82,7 @@ def test_a_host_that_is_cut_off_in_a_transaction_does_not_keep_its_locks(site: S
     site.network.cut(two.machine)
     assert not is_free(site, workspace_id)
     until(lambda: is_free(site, workspace_id), LEASE_S + LEASE_GRACE_S, every=0.2)
-    for pid in two.machine.processes("select_for_update"):
-        os.kill(pid, signal.SIGKILL)
+    send(signal.SIGKILL, two.machine.processes("select_for_update"))
 
 
 def is_free(site: Site, workspace_id: str) -> bool:
