@@ -2,17 +2,25 @@
 on."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from django.conf import settings
-from django.db import connection
+from django.core.management import call_command
+from django.core.management.base import OutputWrapper
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Session
 from workspaces.activity.events import counted
+
+TRIES, PAUSE_S = 20, 0.5
+DEADLOCK = "40P01"
+"""PostgreSQL's code for two transactions that wait for each other, of which it ended this one."""
 
 
 def examine() -> Iterator[Finding]:
@@ -26,6 +34,20 @@ def examine() -> Iterator[Finding]:
         yield _sessions()
     if connection.vendor == "sqlite":
         yield _disk()
+
+
+def apply(out: TextIO | OutputWrapper) -> None:
+    """Apply the missing migrations while work goes on. Each of them is one transaction, so one that a deadlock with a process at work has ended left nothing,
+    and runs again. Raises DatabaseError."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            call_command("migrate", verbosity=1, interactive=False, stdout=out)
+            return
+        except OperationalError as problem:
+            if not tries_left or getattr(problem.__cause__, "sqlstate", "") != DEADLOCK:
+                raise
+        out.write("\nA process at work held what this migration needs: nothing of it was done, and it runs again\n")
+        time.sleep(PAUSE_S)
 
 
 def _database(executor: MigrationExecutor, newer: list[tuple[str, str]]) -> Finding:

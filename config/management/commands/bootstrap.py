@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from orchestration.hosts import problems
@@ -26,4 +25,6 @@ class Command(BaseCommand):
         if not databases.restored()[1]:
             raise CommandError("A restore was interrupted: run the same ./muster restore again, which goes on where it ended")
         if problems.is_newer():  # else `migrate` still costs most of a second
-            call_command("migrate", verbosity=1, interactive=False, stdout=self.stderr)
+            from orchestration.maintenance import upgrade  # costs time, which a usual start does not spend
+
+            upgrade.apply(self.stderr)

@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
@@ -27,7 +26,7 @@ class Command(BaseCommand):
         if any(finding.problem and finding.is_needed for finding in findings):
             raise CommandError("Nothing was changed")
         if not options["check"]:
-            call_command("migrate", verbosity=1, interactive=False, stdout=self.stdout)
+            upgrade.apply(self.stdout)
             self.stdout.write(
                 "Now restart the processes with this version: web, then control, then session workers host by host."
             )

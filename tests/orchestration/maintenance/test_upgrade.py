@@ -1,13 +1,15 @@
 """An upgrade names what is in its way before it changes anything."""
 
 import os
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.maintenance import upgrade
@@ -47,6 +49,36 @@ def test_a_session_that_has_ended_is_not_at_work() -> None:
 def test_migrations_of_other_programs_in_the_database_are_no_newer_version() -> None:
     MigrationRecorder(connection).record_applied("another_program", "9999_of_tomorrow")
     assert "database: as this version needs it" in checked()
+
+
+class Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+@pytest.mark.parametrize(("deadlocks", "passes"), [(1, True), (19, True), (20, False)])
+def test_a_migration_that_a_deadlock_ended_runs_again(monkeypatch: pytest.MonkeyPatch, deadlocks: int, passes: bool) -> None:
+    calls: list[str] = []
+
+    def migrate(command: str, **_: object) -> None:
+        calls.append(command)
+        if len(calls) <= deadlocks:
+            raise OperationalError("deadlock detected") from Deadlock()
+
+    monkeypatch.setattr(upgrade, "call_command", migrate)
+    monkeypatch.setattr(upgrade, "PAUSE_S", 0)
+    out = StringIO()
+    with nullcontext() if passes else pytest.raises(OperationalError):
+        call_command("upgrade", stdout=out)
+    assert calls == ["migrate"] * (deadlocks + 1 if passes else 20)
+    assert out.getvalue().count("it runs again") == len(calls) - 1 and ("Now restart" in out.getvalue()) is passes
+
+
+def test_another_problem_of_a_migration_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse = Mock(side_effect=OperationalError("disk full"))
+    monkeypatch.setattr(upgrade, "call_command", refuse)
+    with pytest.raises(OperationalError, match="disk full"):
+        call_command("upgrade", stdout=StringIO())
+    assert refuse.call_count == 1
 
 
 @pytest.mark.parametrize(("free_mb", "is_full"), [(99, True), (101, False)])
