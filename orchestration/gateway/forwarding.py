@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import structlog
@@ -109,16 +110,25 @@ class Outgoing:
     credential: str
 
 
+@lru_cache(maxsize=1_000)
+def _proxy_of(scheme: str, host: str) -> str | None:
+    """The server's own proxy for this provider, as `https_proxy` and `no_proxy` say. aiohttp would read these and ~/.netrc in two threads for each request, and
+    a password there would stand against the provider's key."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
+
+
 async def free(request: web.Request, protocol: ProviderProtocol, upstream: Upstream, body: bytes) -> web.StreamResponse:
     """Pass on a request that costs nothing."""
     client = request.app[CLIENT]
     try:
+        target = _target(upstream, request)
         async with client.request(
             request.method,
-            _target(upstream, request),
+            target,
             data=body or None,
             headers=upstream.headers(request),
             allow_redirects=False,
+            proxy=_proxy_of(target.scheme, target.host or ""),
         ) as answer:
             return web.Response(status=answer.status, headers=_returned(answer), body=await answer.read())
     except (aiohttp.ClientError, TimeoutError) as problem:
@@ -131,7 +141,8 @@ async def count_input(request: web.Request, upstream: Upstream, path: str, body:
     headers = [*((name, value) for name, value in sent if name.lower() != "content-type"), ("content-type", "application/json")]
     target = URL(upstream.place(path), encoded=True)
     try:
-        async with request.app[CLIENT].post(target, data=body, headers=headers, timeout=COUNT_TIMEOUT) as answer:
+        proxy = _proxy_of(target.scheme, target.host or "")
+        async with request.app[CLIENT].post(target, data=body, headers=headers, proxy=proxy, timeout=COUNT_TIMEOUT) as answer:
             values = await answer.json(content_type=None) if answer.status == 200 else {}
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return None
@@ -149,12 +160,14 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
     """Send it, pass the answer on and book it. None: its provider takes no more requests now, and it may be sent again before long."""
     client = request.app[CLIENT]
     try:
+        target = _target(upstream, request)
         answer = await client.request(
             request.method,
-            _target(upstream, request),
+            target,
             data=outgoing.body,
             headers=upstream.headers(request),
             allow_redirects=False,
+            proxy=_proxy_of(target.scheme, target.host or ""),
         )
     except NOT_REACHED as problem:
         outgoing.place.give_back()
