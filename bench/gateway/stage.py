@@ -1,15 +1,18 @@
 """A throwaway database, a gateway process and a provider for the measurements of the gateway."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from config.up.children import die_with_parent
 from tests.plugins import throwaway
 
 MODEL = "claude-sonnet-4-5"
@@ -79,6 +82,7 @@ def gateway(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
             pass_fds=(listener.fileno(),),
             stdout=log,
             stderr=log,
+            preexec_fn=partial(die_with_parent, signal.SIGKILL, os.getpid()),
         )
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", psutil.Process(process.pid)
@@ -89,7 +93,9 @@ def gateway(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 @contextmanager
 def provider() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.gateway.provider"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    dies = partial(die_with_parent, signal.SIGKILL, os.getpid())
+    command = [sys.executable, "-m", "bench.gateway.provider"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=dies)
     assert process.stdout
     try:
         yield process.stdout.readline().strip()
