@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -32,13 +33,19 @@ def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
     def middleware(request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex[:16]
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, **_stated(request))
         response = get_response(request)
         response["X-Request-Id"] = request_id
         return response
 
     middleware.process_view = _bind_subjects  # type: ignore[attr-defined]
     return middleware
+
+
+def _stated(request: HttpRequest) -> dict[str, str]:
+    """The caller's reason for a call of the API, percent-encoded in `Muster-Reason`: the activity log keeps it."""
+    reason = request.headers.get("Muster-Reason") if request.path.startswith(API) else None
+    return {"reason": "".join(filter(str.isprintable, unquote(reason)))[:500]} if reason else {}
 
 
 def _bind_subjects(request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from ninja import Path, Router, Status
 
 from budget import amounts
 from orchestration import schemas, sessions
+from orchestration.api.keys import Key, once
 from orchestration.api.sessions import LogPlace, log_response
 from orchestration.edge import queries
 from orchestration.models import Proposal, Run
@@ -22,10 +23,11 @@ router = Router(tags=["runs"])
 
 
 @router.post("/plan-runs", response=responses(schemas.RunOut, status=201), operation_id="agent.orchestration.planRunsCreate")
-def create_plan_run(request: Request, workspaceID: Path[str], body: schemas.PlanIn) -> Any:
-    """Ask the planner to turn a goal into proposed entries. Its reservation must fit under the cap and the limits."""
+def create_plan_run(request: Request, workspaceID: Path[str], body: schemas.PlanIn, idempotency_key: Key = None) -> Any:
+    """Ask the planner to turn a goal into proposed entries. Its reservation must fit under the cap and the limits. The same `Idempotency-Key`
+    counts once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return Status(201, _shown([run_requests.plan(workspace, body.goal, by=request.auth)])[0])
+    return Status(201, _shown([run_requests.plan(workspace, body.goal, by=request.auth, key=once(request, idempotency_key))])[0])
 
 
 @router.post(
@@ -59,10 +61,11 @@ def get_run(request: Request, workspaceID: Path[str], runID: str) -> Any:
     response=responses(schemas.RunOut, status=201, conflict=True),
     operation_id="agent.orchestration.expandRunsCreate",
 )
-def create_expand_run(request: Request, workspaceID: Path[str], entryID: str) -> Any:
-    """Ask the expander to split an entry, or to describe it better. It only proposes."""
+def create_expand_run(request: Request, workspaceID: Path[str], entryID: str, idempotency_key: Key = None) -> Any:
+    """Ask the expander to split an entry, or to describe it better. It only proposes. The same `Idempotency-Key` counts once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    run = expanding.expand(workspace, queries.entry_for(workspace.pk, entryID), by=request.auth)
+    entry = queries.entry_for(workspace.pk, entryID)
+    run = expanding.expand(workspace, entry, by=request.auth, key=once(request, idempotency_key, entry.pk))
     return Status(201, _shown([run])[0])
 
 

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from ninja import Path, Query, Router, Status
 
 from orchestration import schemas, sessions
+from orchestration.api.keys import Key, once
 from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
 from orchestration.edge import entry_diff, queries
 from orchestration.executor import stopping
@@ -51,10 +52,11 @@ def get_todo(
 @router.post(
     "/todo/entries", response=responses(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
 )
-def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
-    """Add entries, all or none. `depends_on` names entries, or refs of this call."""
+def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn, idempotency_key: Key = None) -> Any:
+    """Add entries, all or none. `depends_on` names entries, or refs of this call. The same `Idempotency-Key` counts once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    created = entries.add(workspace.pk, [drafts.from_request(item) for item in body.entries], by=request.auth)
+    chosen = [drafts.from_request(item) for item in body.entries]
+    created = entries.add(workspace.pk, chosen, by=request.auth, idempotency_key=once(request, idempotency_key))
     rows = Entry.objects.filter(pk__in=[entry.pk for entry in created]).select_related("account").order_by("seq")
     return Status(201, {"entries": queries.shown_entries(workspace.pk, list(rows))})
 

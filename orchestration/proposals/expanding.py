@@ -18,11 +18,13 @@ from workspaces.models import Event, Workspace
 AT_ONCE = 5  # entries of a workspace that one tick asks about
 
 
-def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON) -> Run:
-    """Ask the expander about an entry. Raises Invalid for one that cannot be split, and as `run_requests.start`; Conflict while a run about it is
+def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON, key: str = "") -> Run:
+    """Ask the expander about an entry. The same `key` counts once. Raises Invalid for one that cannot be split, and as `run_requests.start`; Conflict while a run about it is
     open."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
+        if started := run_requests.find_started(workspace, key):
+            return started
         row = Entry.objects.get(pk=entry.pk)
         if row.deleted_at or row.is_container or row.depth >= MAX_DEPTH or row.status == Entry.Status.DONE:
             raise Invalid(f"#{row.seq} cannot be split: it is done, split already, or {MAX_DEPTH} deep", "entryID")
@@ -31,7 +33,7 @@ def expand(workspace: Workspace, entry: Entry, *, by: Caller, trigger: Run.Trigg
         if Run.objects.filter(subject=row, session__role=Session.Role.EXPAND, session__status__in=Session.OPEN).exists():
             raise Conflict(f"An agent is asked about #{row.seq} already: wait for its proposal")
         goal = f"Split #{row.seq} {row.title}"
-        return run_requests.start(workspace, roles.EXPANDER, by=by, goal=goal, subject=row, trigger=trigger)
+        return run_requests.start(workspace, roles.EXPANDER, by=by, goal=goal, subject=row, trigger=trigger, key=key)
 
 
 def start_due(workspace_id: str) -> list[Run]:

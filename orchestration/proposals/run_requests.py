@@ -22,12 +22,12 @@ from workspaces.models import Workspace
 from workspaces.values import ids
 
 
-def plan(workspace: Workspace, goal: str, *, by: Caller) -> Run:
+def plan(workspace: Workspace, goal: str, *, by: Caller, key: str = "") -> Run:
     """Ask the planner for entries that reach the goal. It needs no running executor: a person asked, and it starts no work. Raises Invalid
-    as `start`."""
+    as `start`. The same `key` counts once."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
-        return start(workspace, roles.PLANNER, by=by, goal=goal)
+        return find_started(workspace, key) or start(workspace, roles.PLANNER, by=by, goal=goal, key=key)
 
 
 def orchestrate(workspace: Workspace, note: str = "", *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON) -> Run:
@@ -48,9 +48,10 @@ def start(
     goal: str = "",
     subject: Entry | None = None,
     trigger: Run.Trigger = Run.Trigger.PERSON,
+    key: str = "",
 ) -> Run:
     """Reserve money for a run and enqueue it. `goal`: what it is asked, for people and the agent. The caller's transaction holds the
-    executor's row. Raises Invalid where the config has no agent for the role, or where the cap or a limit refuses its reservation.
+    executor's row. `key`: for `find_started`. Raises Invalid where the config has no agent for the role, or where the cap or a limit refuses its reservation.
     """
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
     proposer = config.proposers[role.name]
@@ -60,7 +61,7 @@ def start(
     if agent.kind == "command" and agent.command is None:
         raise roles.without_command(role)
     _refuse_steering(workspace.pk, config.max_steering_share)
-    run_id = ids.run()
+    run_id = ids.run_for(f"{workspace.pk}:{key}") if key else ids.run()
     reservation = _reserve(workspace.pk, run_id, role.category, configuration.micro(proposer.run_usd))
     session = Session.of_any_role.create(
         id=run_id,
@@ -80,6 +81,12 @@ def start(
     wake_ups.enqueue_sessions([(run_id, session.attempt, session.host_id)])
     wake_ups.publish_change(workspace.pk, "workers", "budget")
     return run_for(workspace.pk, run_id)
+
+
+def find_started(workspace: Workspace, key: str) -> Run | None:
+    """The run that was started with this key."""
+    run_id = ids.run_for(f"{workspace.pk}:{key}")
+    return run_for(workspace.pk, run_id) if key and Run.objects.filter(pk=run_id).exists() else None
 
 
 def _refuse_steering(workspace_id: str, limit: float | None) -> None:

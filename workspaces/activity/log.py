@@ -14,6 +14,7 @@ recorded = Signal()
 
 def row(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> Event:
     """An unsaved line, for callers that write several at once."""
+    of_request = structlog.contextvars.get_contextvars()
     kind = Event.ActorKind.HUMAN if by.is_human else Event.ActorKind.AUTOMATION
     return Event(
         workspace_id=workspace_id,
@@ -21,9 +22,9 @@ def row(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str =
         actor_kind=kind,
         verb=event.verb,
         object_id=object_id,
-        reason=reason[:500],
+        reason=(reason or of_request.get("reason", ""))[:500],
         data=event.data(),
-        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        request_id=of_request.get("request_id", ""),
     )
 
 

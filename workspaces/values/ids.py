@@ -53,6 +53,11 @@ def run() -> str:
     return _new("run")
 
 
+def run_for(key: str) -> str:
+    """The same id for the same key, so that a repeated request starts one run."""
+    return _encode("run", hashlib.sha256(key.encode()).digest()[:13])
+
+
 def permit() -> str:
     return _new("permit")
 
