@@ -1,4 +1,4 @@
-"""The agents' own address: a second listener of the web server that answers sessions' tokens alone, below /api/v1/ alone. A sandbox's proxy lets
+"""The agents' own address: a second listener of the web server that answers sessions' tokens alone, below /api/v1/ and at /mcp. A sandbox's proxy lets
 agents reach this one and not the address of people: there they could try passwords, from an address that people share.
 """
 

@@ -22,6 +22,7 @@ def muster(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     loader = SourceFileLoader("muster_launcher", str(ROOT / "muster"))
     module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
     loader.exec_module(module)
+    monkeypatch.setattr(module, "VENV", str(ROOT / "no-environment"))
     return module
 
 
@@ -34,6 +35,19 @@ def test_traces_are_installed_where_they_are_sent_or_asked_for(muster: ModuleTyp
     assert muster.needed("install", ["telemetry"]) == ["telemetry"]
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     assert muster.needed("worker", []) == ["telemetry"]
+
+
+def test_an_extra_that_was_asked_for_once_stays(muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert muster.needed("install", ["mcp", "telemetry"]) == ["telemetry", "mcp"]
+    monkeypatch.setattr(muster, "VENV", str(tmp_path))
+    monkeypatch.setattr(muster, "run_installers", lambda *_: None)
+    (tmp_path / "pyvenv.cfg").touch()
+    monkeypatch.setattr(muster, "works", lambda python: True)
+    for kind in ("telemetry", "mcp", "base"):
+        muster.install(kind, None)
+    assert muster.needed("web", []) == ["mcp"]
+    written = {kind for kind in ("base", "telemetry", "mcp") if Path(muster.stamp(kind)).read_text() == muster.fingerprint(kind)}
+    assert written == {"base", "telemetry", "mcp"}
 
 
 def test_a_folder_that_is_no_environment_is_left_as_it_is(

@@ -1,0 +1,123 @@
+"""Tools for the agents of people: each is a call of the API, with the token's role."""
+
+from typing import Any
+
+import pytest
+
+from orchestration.models import Entry, Run
+from tests.config.mcp.clients import listed, used
+from tests.factories import a_token, a_workspace, an_entry
+from tests.orchestration.proposals.made import PLANNER
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+READS = {"list_workspaces", "list_entries", "read_entry", "read_log", "read_diff", "read_budget", "read_status"} | {
+    "list_runs",
+    "list_proposals",
+    "list_questions",
+}
+WRITES = {"add_entries", "plan_goal", "expand_entry", "comment", "answer_question", "run_executor", "stop_entry", "approve"}
+
+
+@pytest.fixture
+def workspace(transactional_db: None) -> Workspace:
+    return a_workspace(planner=PLANNER)
+
+
+@pytest.fixture
+def operator(workspace: Workspace) -> str:
+    return a_token(workspace, "operator")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_role_sees_its_tools(workspace: Workspace, operator: str, mode: str) -> None:
+    assert listed(operator, mode).keys() == READS | WRITES
+    assert listed(a_token(workspace, "viewer"), mode).keys() == READS
+    assert {name for name, tool in listed(operator, mode).items() if tool.annotations.read_only_hint} == READS
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_an_entry_is_added_once_with_its_reason_and_read(operator: str, mode: str) -> None:
+    added = [used(operator, "add_entries", mode, entries=[{"content": "Speak ISO"}], reason="Käse?", key="k") for _ in range(2)]
+    assert [result.is_error for result in added] == [False, False]
+    entry = Entry.objects.get()
+    assert Event.objects.get(verb="entries.added").reason == "Käse?"
+    shown = used(operator, "read_entry", mode, entry_id=entry.pk).structured_content
+    assert shown["content"] == "Speak ISO" and shown["reasons"] == added[0].structured_content["entries"][0]["reasons"]
+    assert [row["id"] for row in used(operator, "list_entries", q="iso").structured_content["entries"]] == [entry.pk]
+
+
+def test_a_plan_answers_at_once_with_the_id_of_its_run(operator: str) -> None:
+    runs = {used(operator, "plan_goal", goal="Better", reason="r", key="k").structured_content["id"] for _ in range(2)}
+    assert runs == {Run.objects.get().pk}
+    assert used(operator, "list_runs").structured_content["runs"][0]["id"] in runs
+    assert used(operator, "list_proposals", run_id=runs.pop()).structured_content == {"proposals": []}
+
+
+def test_the_reads_answer_as_the_api_does(workspace: Workspace, operator: str) -> None:
+    an_entry(workspace)
+    assert used(operator, "read_status").structured_content["activeWorkers"] == 0
+    assert used(operator, "list_questions").structured_content["questions"] == []
+    assert used(operator, "read_budget").is_error is False
+    assert used(operator, "list_workspaces").structured_content["workspaces"][0]["id"] == workspace.pk
+
+
+def test_the_executor_is_started_and_paused(workspace: Workspace, operator: str) -> None:
+    for action in ("start", "start", "pause"):
+        assert not used(operator, "run_executor", action=action, reason="Try").is_error
+    assert used(operator, "read_status").structured_content["state"] == "paused"
+
+
+def test_a_refusal_of_the_api_is_one_sentence(workspace: Workspace, operator: str) -> None:
+    entry = an_entry(workspace)
+    refused = used(operator, "approve", entry_id=entry.pk, commit="a" * 40, reason="r")
+    assert refused.is_error and refused.structured_content is None and refused.content[0].text
+    assert used(operator, "read_entry", entry_id="entry_" + "0" * 20).content[0].text == "Entry not found"
+    assert used(operator, "read_diff", entry_id=entry.pk).is_error
+
+
+def test_a_viewer_changes_nothing(workspace: Workspace) -> None:
+    from mcp.shared.exceptions import MCPError
+
+    viewer = a_token(workspace, "viewer")
+    with pytest.raises((MCPError, BaseExceptionGroup)) as refused:
+        used(viewer, "run_executor", action="start", reason="r")
+    assert "no tool" in str(_only(refused.value))
+    assert not Event.objects.filter(verb="executor.start").exists()
+
+
+def test_a_token_of_all_workspaces_names_one(workspace: Workspace) -> None:
+    token = a_token()
+    assert "list_workspaces" in used(token, "list_entries").content[0].text
+    assert used(token, "list_entries", workspace=workspace.pk).structured_content["id"] == workspace.pk
+
+
+@pytest.mark.parametrize("place", ["ws_" + "0" * 20, "../..", "x/y", "%2e%2e", ""])
+def test_a_token_of_another_workspace_reaches_nothing(workspace: Workspace, place: str) -> None:
+    other = a_token(a_workspace(), "admin")
+    assert used(other, "list_entries", workspace=place or workspace.pk).is_error
+    assert used(other, "run_executor", action="start", reason="r", workspace=place or workspace.pk).is_error
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"entry_id": 7},
+        {"entry_id": ["x"]},
+        {"entry_id": "../../executor/start"},
+        {},
+        {"entry_id": "entry_" + "0" * 20, "more": 1},
+        {"entry_id": "x" * 10_000},
+        {"entry_id": "a\u0000b"},
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_sentence(operator: str, given: dict[str, Any]) -> None:
+    refused = used(operator, "read_entry", **given)
+    assert refused.is_error and 0 < len(refused.content[0].text) < 500
+
+
+def _only(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
