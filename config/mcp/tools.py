@@ -47,6 +47,7 @@ class Tool:
     fixed: Mapping[str, str] = field(default_factory=dict)
     answer: Literal["json", "start", "end"] = "json"
     output: Any = None
+    definitions: Mapping[str, Schema] = field(default_factory=dict)
     need: Need = Need.VIEW
     is_destructive: bool = False
     takes_key: bool = False
@@ -63,6 +64,7 @@ class Tool:
             "properties": {**self.takes, **more, **place},
             "required": [*self.required, *more],
             "additionalProperties": False,
+            **({"$defs": self.definitions} if self.definitions else {}),
         }
 
     def output_schema(self) -> dict[str, Any]:
@@ -78,8 +80,8 @@ class Tool:
         return Call(self.method, path.format(**{name: given[name] for name in in_path}), query, body)
 
 
-def _model(model: Any) -> dict[str, Any]:
-    return dict(model.model_json_schema(mode="serialization", by_alias=True))
+def _model(model: Any, *, mode: Literal["serialization", "validation"] = "serialization") -> dict[str, Any]:
+    return dict(model.model_json_schema(mode=mode, by_alias=True))
 
 
 def for_caller(caller: Caller) -> list[Tool]:
@@ -90,6 +92,7 @@ def for_caller(caller: Caller) -> list[Tool]:
 
 ENTRY = {"entry_id": ID}
 RUN = {"run_id": ID}
+ENTRIES = _model(schemas.EntriesIn, mode="validation")
 PAGE = {"limit": LIMIT, "cursor": CURSOR}
 
 READS = [
@@ -191,16 +194,10 @@ WRITES = [
         "Add entries to the backlog, all or none. A running executor starts them when money and locks allow.",
         "POST",
         "/todo/entries",
-        {
-            "entries": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 100,
-                "items": _model(schemas.EntryIn) | {"additionalProperties": True},
-            }
-        },
+        ENTRIES["properties"],
         ("entries",),
         output=_model(schemas.EntriesOut),
+        definitions=ENTRIES["$defs"],
         need=Need.OPERATE,
         takes_key=True,
     ),

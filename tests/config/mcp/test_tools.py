@@ -1,8 +1,12 @@
 """Tools for the agents of people: each is a call of the API, with the token's role."""
 
+import json
+import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from mcp.shared.exceptions import MCPError
 
 from orchestration.models import Entry, Run
 from tests.config.mcp.clients import listed, used
@@ -48,6 +52,29 @@ def test_an_entry_is_added_once_with_its_reason_and_read(operator: str, mode: st
     assert [row["id"] for row in used(operator, "list_entries", q="iso").structured_content["entries"]] == [entry.pk]
 
 
+def test_an_entry_has_a_spec_a_budget_and_dependencies(operator: str) -> None:
+    draft = {"content": "A", "ref": "a", "spec": {"files_to_modify": ["a.py"], "tests": ["t"]}, "budget_usd": 1.5}
+    added = used(operator, "add_entries", entries=[draft, {"content": "B", "depends_on": ["a"]}], reason="r", key="k")
+    first, second = added.structured_content["entries"]
+    assert first["spec"]["tests"] == ["t"] and first["budget_usd"] == 1.5 and second["depends_on"] == [first["id"]]
+
+
+@pytest.mark.parametrize(
+    "draft", [{}, {"content": 7}, {"content": "x", "spec": {"unknown": 1}}, {"content": "x", "budget_usd": "y"}, 7]
+)
+def test_a_bad_entry_is_refused(operator: str, draft: Any) -> None:
+    assert used(operator, "add_entries", entries=[draft], reason="r", key="k").is_error
+    assert not Entry.objects.exists()
+
+
+def test_every_schema_is_one_whole_object(operator: str) -> None:
+    for tool in listed(operator).values():
+        for schema in (tool.input_schema, tool.output_schema):
+            Draft202012Validator.check_schema(schema)
+            references = set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
+            assert schema["type"] == "object" and references <= schema.get("$defs", {}).keys(), tool.name
+
+
 def test_a_plan_answers_at_once_with_the_id_of_its_run(operator: str) -> None:
     runs = {used(operator, "plan_goal", goal="Better", reason="r", key="k").structured_content["id"] for _ in range(2)}
     assert runs == {Run.objects.get().pk}
@@ -78,8 +105,6 @@ def test_a_refusal_of_the_api_is_one_sentence(workspace: Workspace, operator: st
 
 
 def test_a_viewer_changes_nothing(workspace: Workspace) -> None:
-    from mcp.shared.exceptions import MCPError
-
     viewer = a_token(workspace, "viewer")
     with pytest.raises((MCPError, BaseExceptionGroup)) as refused:
         used(viewer, "run_executor", action="start", reason="r")
