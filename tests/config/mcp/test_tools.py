@@ -8,9 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp.shared.exceptions import MCPError
 
-from orchestration.models import Entry, Run
+from config.mcp import calls
+from orchestration.models import Entry, LogChunk, Run
 from tests.config.mcp.clients import listed, used
-from tests.factories import a_token, a_workspace, an_entry
+from tests.factories import a_session, a_token, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER
 from workspaces.models import Event, Workspace
 
@@ -88,6 +89,18 @@ def test_the_reads_answer_as_the_api_does(workspace: Workspace, operator: str) -
     assert used(operator, "list_questions").structured_content["questions"] == []
     assert used(operator, "read_budget").is_error is False
     assert used(operator, "list_workspaces").structured_content["workspaces"][0]["id"] == workspace.pk
+
+
+def test_a_log_is_read_from_its_end(workspace: Workspace, operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = a_session(an_entry(workspace))
+    LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", f"line {n}"] for n in range(1, 4)], size=24)
+    assert used(operator, "read_log", session_id=session.pk).structured_content == {
+        "text": "line 1\nline 2\nline 3\n",
+        "is_cut": False,
+    }
+    assert used(operator, "read_log", session_id=session.pk, after=2).structured_content["text"] == "line 3\n"
+    monkeypatch.setattr(calls, "MAX_TEXT", 7)
+    assert used(operator, "read_log", session_id=session.pk).structured_content == {"text": "line 3\n", "is_cut": True}
 
 
 def test_the_executor_is_started_and_paused(workspace: Workspace, operator: str) -> None:
