@@ -1,5 +1,6 @@
 """The protocol, by the SDK: stateless, one answer of JSON to each request. Imported at the first request, since the SDK takes memory."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -69,8 +70,8 @@ async def _api_call(tool: Tool, caller: Caller, given: Mapping[str, Any], scope:
     if workspace is None and tool.path != tools.PREFIX:
         raise CallRefused("workspace: this token is for all workspaces, so name one: list_workspaces has their ids")
     call = tool.call(quote(str(workspace), safe=""), given)
-    stated = {"muster-reason": quote(given["reason"])} if "reason" in given else {}
-    once = {"idempotency-key": quote(given["key"])[:200]} if "key" in given else {}
+    stated = {"muster-reason": quote(given["reason"], errors="replace")} if "reason" in given else {}
+    once = {"idempotency-key": hashlib.sha256(given["key"].encode("utf-8", "replace")).hexdigest()} if "key" in given else {}
     call = calls.Call(call.method, call.path, call.query, call.body, {**stated, **once})
     if tool.answer == "json":
         return dict(await calls.as_json(scope[SITE], scope, call))

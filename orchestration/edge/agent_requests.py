@@ -1,5 +1,6 @@
 """What the agent of a session may do with its own token, besides reporting: ask people, propose entries, and read its entry."""
 
+import hashlib
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Session
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
+from workspaces.schemas import clean
 from workspaces.secrets import masking
 
 MAX_PROPOSED = 10
@@ -33,7 +35,11 @@ def ask(caller: Caller, text: str, key: str) -> dict[str, Any]:
     """Note a question for people. The same key counts once. Raises Invalid, NotFound."""
     session = session_of(caller)
     try:
-        questions.ask(session, f"mcp:{key}"[:100], _mask(session)(text))
+        text = clean(text)
+    except ValueError as error:
+        raise Invalid(str(error), "text") from None
+    try:
+        questions.ask(session, f"mcp:{_digest(key)}", _mask(session)(text))
     except questions.QuestionRefused as refused:
         raise Invalid(str(refused), "text") from None
     return {"noted": questions.NOTED}
@@ -45,7 +51,7 @@ def propose(caller: Caller, item: schemas.EntryIn, key: str) -> dict[str, Any]:
     session = session_of(caller)
     content, spec = masking.in_all([item.content, item.spec.model_dump(exclude_none=True) if item.spec else {}], _mask(session))
     draft = entries.Draft(content=content, spec=spec, budget=0)
-    own_key = f"agent:{session.pk}:{key}"
+    own_key = f"agent:{session.pk}:{_digest(key)}"
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=session.workspace_id)
         before = entries.find_added(session.workspace_id, own_key)
@@ -68,6 +74,10 @@ def read_entry(caller: Caller) -> dict[str, Any]:
 def _proposed(session: Session, caller: Caller) -> int:
     mine = Entry.objects.filter(workspace_id=session.workspace_id, created_by=caller.name, deleted_at__isnull=True)
     return mine.filter(status=Entry.Status.BLOCKED, reason_code=Reason.HUMAN_HOLD).count()
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _mask(session: Session) -> masking.Mask:

@@ -67,6 +67,11 @@ def test_it_asks_once(token: str, session: Session) -> None:
     assert (question.entry_id, question.session_id, question.text) == (session.entry_id, session.pk, "Which file?")
 
 
+@pytest.mark.parametrize("text", ["a\u0000b", "x" * 90_000, " "])
+def test_what_is_no_question_is_refused(token: str, text: str) -> None:
+    assert used(token, "ask", text=text, key="a\u0000b").is_error and not Question.objects.exists()
+
+
 def test_it_asks_three_questions_and_no_more(token: str) -> None:
     answers = [used(token, "ask", text=f"Which {n}?", key=str(n)) for n in range(4)]
     assert [answer.is_error for answer in answers] == [False] * 3 + [True]

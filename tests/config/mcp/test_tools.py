@@ -53,6 +53,12 @@ def test_an_entry_is_added_once_with_its_reason_and_read(operator: str, mode: st
     assert [row["id"] for row in used(operator, "list_entries", q="iso").structured_content["entries"]] == [entry.pk]
 
 
+def test_long_keys_that_begin_alike_are_two(operator: str) -> None:
+    for end in "ab":
+        used(operator, "add_entries", entries=[{"content": "x"}], reason="r", key="ß" * 99 + end)
+    assert Entry.objects.count() == 2
+
+
 def test_an_entry_has_a_spec_a_budget_and_dependencies(operator: str) -> None:
     draft = {"content": "A", "ref": "a", "spec": {"files_to_modify": ["a.py"], "tests": ["t"]}, "budget_usd": 1.5}
     added = used(operator, "add_entries", entries=[draft, {"content": "B", "depends_on": ["a"]}], reason="r", key="k")
