@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import django
+import uvloop
 
 from config.system import env, sockets, streams
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     gc.collect()
     gc.freeze()  # what the start has loaded stays: no stream waits while it is looked through
-    asyncio.run(_serve(listener))
+    uvloop.run(_serve(listener))
     return 0
 
 

@@ -6,7 +6,7 @@ import celery.app.amqp
 import django.db.models.sql.compiler
 import kombu.transport.redis
 import uvicorn.lifespan.on
-import uvicorn.loops.auto
+import uvicorn.loops.asyncio
 import uvicorn.protocols.http.h11_impl
 from django.urls import get_resolver
 

@@ -94,6 +94,7 @@ def uvicorn_config(app: Any) -> uvicorn.Config:
     default, and agents are such processes; each forged address would have its own login tries."""
     return uvicorn.Config(
         app,
+        loop="asyncio",  # uvloop, which the gateway has, would only take memory here
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=1,  # an open event stream never ends by itself
