@@ -61,7 +61,7 @@ class Link:
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(2**16):
             await self.passage.wait_until_there()
-            self.has_sent |= b'INSERT INTO "budget_gatewayrequest"' in chunk
+            self.has_sent |= b"INSERT INTO budget_gatewayrequest" in chunk
             if self.has_sent and self.passage.loses_commit:  # one statement, which commits itself
                 self.passage.loses_commit, self.loses_next = False, True
             writer.write(chunk)
