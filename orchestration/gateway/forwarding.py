@@ -2,6 +2,7 @@
 books are written, so that no session ends before its last request is settled."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
@@ -91,6 +92,12 @@ class Upstream:
         """The address of a path of this API."""
         base = self.base_url.rstrip("/")
         return base + path.removeprefix(f"/{base.rsplit('/', 1)[-1]}")
+
+    def paced_with(self, workspace_id: str) -> tuple[str, ...]:
+        """What shares a provider's limit with it: one key has one, in however many workspaces it is."""
+        if self.key is None:
+            return self.base_url, workspace_id, self.credential
+        return self.base_url, hashlib.sha256(self.key[1].encode()).hexdigest()
 
     def headers(self, request: web.Request) -> list[tuple[str, str]]:
         kept = [(name, value) for name, value in request.headers.items() if name.lower() not in NOT_SENT]

@@ -211,7 +211,7 @@ _paces: dict[tuple[str, ...], Pace] = {}
 
 
 def pace_of(*credential: str) -> Pace:
-    """The queue of a credential: its workspace, its name, and where it is used."""
+    """The queue of a credential, as `Upstream.paced_with` names it."""
     return _paces.setdefault(credential, Pace())
 
 

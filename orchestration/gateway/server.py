@@ -207,7 +207,7 @@ class Exchange:
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
         item = self._bounded(asked, pricing.output_limit(asked))
         until = self.began + pacing.patience_of(access.agent, self.headers)
-        pace = pacing.pace_of(self.permitted.workspace_id, self.upstream.credential, self.upstream.base_url)
+        pace = pacing.pace_of(*self.upstream.paced_with(self.permitted.workspace_id))
         while True:
             place, key = pacing.Place(pace), ids.request()
             try:

@@ -14,7 +14,7 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from orchestration.gateway import accesses, answers, database, forwarding, server
+from orchestration.gateway import accesses, answers, database, forwarding, pacing, server
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
@@ -161,6 +161,18 @@ def test_a_request_beyond_the_money_is_clamped_and_then_refused_with_402() -> No
     assert (clamped.is_clamped, clamped.state) == (True, "settled")
     assert (refused.status, refused.state) == (402, "refused")
     assert int(clamped.bound) <= usd("0.1")
+
+
+def test_workspaces_with_one_key_share_its_limit() -> None:
+    first, second = an_access(), an_access()
+    assert first.hold.project_id != second.hold.project_id
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(first)))[0] == (await stage.ask(token(second)))[0] == 200
+
+    play(steps)
+    [pace] = pacing._paces.values()
+    assert len(pace.taken) == 2
 
 
 @pytest.mark.parametrize(("agent", "status"), [("codex", 429), ("opencode", 402), ("", 402)])
