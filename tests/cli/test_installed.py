@@ -120,3 +120,19 @@ def test_from_a_login_to_work_that_has_landed(program: Path, start: Callable[...
     assert watching.stdout and watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
     assert watching.communicate(timeout=30)[1] == b"" and watching.returncode == 130
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_server_has_the_commands_itself(start: Callable[..., Running], tmp_path: Path) -> None:
+    up = start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path))
+    Shop(Client(up), tmp_path / "shop")
+    here = (CLI.parent / "muster", "--data-dir", up.data)
+    assert json.loads(checked(*here, "add", "Write it", "--json", "seq")) == [{"seq": 1}]
+    assert "Write it" in checked(*here, "entries")
+    tokens = up.muster(
+        "shell", "-v0", "-c", "from workspaces.models import ApiToken; print(*ApiToken.objects.values_list('name', flat=True))"
+    )
+    assert tokens.count("./muster on this host") == 1
+    done = run(*here, "nonsense")
+    assert done.returncode == 2 and "there is no command 'nonsense'" in done.stderr

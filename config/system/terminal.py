@@ -1,0 +1,70 @@
+"""The commands of the package in `cli/`, on the server itself: `./muster status` and its siblings, with a token that this host has made for itself."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from config.system import env
+
+LOGIN_NEEDED = 4
+"""The exit code of the package where a token is missing or no longer valid."""
+CHOSEN = ("MUSTER_URL", "MUSTER_TOKEN", "MUSTER_PROFILE")
+NAME = "./muster on this host"
+
+
+def main(arguments: list[str]) -> int:
+    """`arguments`: the Python that has the package, and the words after `./muster`."""
+    python, *words = arguments
+    names_a_server = any(os.environ.get(name) for name in CHOSEN) or any(word.startswith("--profile") for word in words)
+    if names_a_server or {"-h", "--help"} & set(words):
+        return _run(python, words, {})
+    code = _run(python, words, _own())
+    if code == LOGIN_NEEDED:  # the token was revoked, or is of another database
+        _file().unlink(missing_ok=True)
+        code = _run(python, words, _own())
+    return code
+
+
+def _run(python: str, words: list[str], own: dict[str, str]) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it too, and ends in its own manner
+    child = subprocess.Popen([python, "-m", "muster_cli", *words], env={**os.environ, **own}, preexec_fn=_usual_signals)
+    code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+def _usual_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _own() -> dict[str, str]:
+    """The address of this server, and the token."""
+    return {"MUSTER_URL": env.base_url(), "MUSTER_TOKEN": _token()}
+
+
+def _file() -> Path:
+    return env.data_dir() / "terminal-token"
+
+
+def _token() -> str:
+    """The token of the file; a new one where there is none. Whoever can read the data directory can do everything in any case."""
+    try:
+        if token := _file().read_text().strip():
+            return token
+    except FileNotFoundError:
+        pass
+    created = subprocess.run(
+        [sys.executable, "-m", "manage", "token", "create", NAME], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if created.returncode != 0:
+        sys.exit(created.stderr or f"muster: no token could be made in {env.data_dir()}")
+    unfinished = _file().with_suffix(f".{os.getpid()}")
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(created.stdout.strip())
+    unfinished.replace(_file())
+    return created.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
