@@ -36,7 +36,7 @@ class Text:
 
 
 async def as_json(site: Site, scope: Mapping[str, Any], call: Call) -> Any:
-    """What the API answers. Raises CallRefused."""
+    """The API's answer. Raises CallRefused."""
     return json.loads(await _answered(site, scope, call))
 
 

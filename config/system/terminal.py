@@ -48,7 +48,7 @@ def _file() -> Path:
 
 
 def _token() -> str:
-    """The token of the file; a new one where there is none. Whoever can read the data directory can do everything in any case."""
+    """The token of the file; a new one where there is none. It opens nothing to those who can read the data directory: its database and its key are there too."""
     try:
         if token := _file().read_text().strip():
             return token

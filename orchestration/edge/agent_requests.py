@@ -1,4 +1,4 @@
-"""What the agent of a session may do with its own token, besides reporting: ask people, propose entries, and read its entry."""
+"""The rights of a session's own token besides reporting: ask people, propose entries, and read its entry."""
 
 import hashlib
 from typing import Any

@@ -94,7 +94,7 @@ class Upstream:
         return base + path.removeprefix(f"/{base.rsplit('/', 1)[-1]}")
 
     def paced_with(self, workspace_id: str) -> tuple[str, ...]:
-        """What shares a provider's limit with it: one key has one, in however many workspaces it is."""
+        """The name of the limit that it shares: one key has one, in however many workspaces it is."""
         if self.key is None:
             return self.base_url, workspace_id, self.credential
         return self.base_url, hashlib.sha256(self.key[1].encode()).hexdigest()
