@@ -48,7 +48,7 @@ def test_an_upgrade_changes_nothing_while_something_is_in_its_way(
     monkeypatch: pytest.MonkeyPatch, findings: list[Finding]
 ) -> None:
     monkeypatch.setattr(upgrade, "examine", lambda: iter(findings))
-    monkeypatch.setattr("orchestration.management.commands.upgrade.call_command", lambda *_, **__: pytest.fail("migrated"))
+    monkeypatch.setattr(upgrade, "apply", lambda _: pytest.fail("migrated"))
     out = io.StringIO()
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("upgrade", stdout=out)
