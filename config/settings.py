@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
@@ -59,6 +60,18 @@ INSTALLED_APPS = [
     "config",
 ]
 
+
+# Single sign-on: nothing of it is loaded or migrated elsewhere.
+OIDC_ISSUER = env.value("MUSTER_OIDC_ISSUER")
+SSO = bool(OIDC_ISSUER) and find_spec("joserfc") is not None
+if SSO:
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("budget"), "workspaces.sso")
+elif OIDC_ISSUER:
+    print("muster: MUSTER_OIDC_ISSUER is set, and single sign-on is not installed: ./muster install sso", file=sys.stderr, flush=True)
+OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env.read("MUSTER_OIDC_CLIENT_ID"), env.read("MUSTER_OIDC_CLIENT_SECRET")
+OIDC_NAME, OIDC_SCOPES = env.read("MUSTER_OIDC_NAME"), env.value("MUSTER_OIDC_SCOPES")
+OIDC_GROUPS_CLAIM, OIDC_MAX_AGE_S = env.value("MUSTER_OIDC_GROUPS_CLAIM"), env.value("MUSTER_OIDC_MAX_AGE")
+
 MIDDLEWARE = [
     "config.http.middleware.request_context",
     "config.http.middleware.api_names_release",
@@ -75,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "workspaces.people.use_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
+    *(["workspaces.sso.middleware.renewed"] if SSO else []),
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -14,5 +14,6 @@ class WorkspacesConfig(AppConfig):
                 "of the database": str(settings.DATABASES["default"].get("PASSWORD") or ""),
                 "of the broker": masking.of_url(settings.REDIS_URL).get("password", ""),
                 "MUSTER_SECRET_KEY": settings.SECRET_KEY,
+                "of the provider of single sign-on": settings.OIDC_CLIENT_SECRET,
             }
         )

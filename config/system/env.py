@@ -105,6 +105,14 @@ def _url(takes: str, *schemes: str, empty: bool = True, host: bool = True) -> Ki
     return Kind(takes, read)
 
 
+def _issuer(text: str) -> str:
+    if text:
+        parts = urlsplit(_url("", "http", "https").read(text))
+        if parts.query or parts.fragment or (parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1")):
+            raise ValueError(text)
+    return text
+
+
 def _folder(text: str) -> Path:
     try:
         folder = Path(text).expanduser().resolve()
@@ -354,6 +362,28 @@ VARIABLES = {
             "The sender of Muster's e-mails.",
         ),
         Variable(
+            "MUSTER_OIDC_ISSUER",
+            Kind("an `https://` address, or `http://` on loopback", _issuer),
+            "",
+            "The provider of single sign-on (OpenID Connect), as it names itself. Empty: people log in with a password or a link alone.",
+        ),
+        Variable("MUSTER_OIDC_CLIENT_ID", TEXT, "", "Muster's name at the provider."),
+        Variable("MUSTER_OIDC_CLIENT_SECRET", TEXT, "", "Its secret there."),
+        Variable("MUSTER_OIDC_NAME", TEXT, "single sign-on", "The provider's name on the login page."),
+        Variable(
+            "MUSTER_OIDC_SCOPES",
+            _matching("words, `openid` among them", r"(\S+ )*openid( \S+)*"),
+            "openid profile email",
+            "What is requested. Many providers give a refresh token for `offline_access`, and groups for a scope of their own.",
+        ),
+        Variable("MUSTER_OIDC_GROUPS_CLAIM", _matching("a name", r"\S+"), "groups", "The claim that lists a person's groups."),
+        Variable(
+            "MUSTER_OIDC_MAX_AGE",
+            _seconds(60, 2592000),
+            "43200",
+            "Seconds that a login by the provider lasts. Then it is renewed by its refresh token, or ends.",
+        ),
+        Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             _url("an `http://` or `https://` address", "http", "https"),
             "",
@@ -389,6 +419,7 @@ SECRET = (
     "MUSTER_SECRET_KEY",
     "MUSTER_EMAIL_URL",
     "MUSTER_EMAIL_PASSWORD",
+    "MUSTER_OIDC_CLIENT_SECRET",
 )
 """Each can be in a file that `NAME_FILE` names, as containers get their secrets. No message shows their values."""
 PARTS = {"DATABASE_HOST": "DATABASE_URL", "REDIS_HOST": "REDIS_URL"}

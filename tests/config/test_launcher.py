@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def muster(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "MUSTER_OIDC_ISSUER"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     loader = SourceFileLoader("muster_launcher", str(ROOT / "muster"))
     module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
@@ -35,6 +36,12 @@ def test_traces_are_installed_where_they_are_sent_or_asked_for(muster: ModuleTyp
     assert muster.needed("install", ["telemetry"]) == ["telemetry"]
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     assert muster.needed("worker", []) == ["telemetry"]
+
+
+def test_single_sign_on_is_installed_where_it_is_set_up(muster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert muster.needed("install", ["sso", "telemetry"]) == ["telemetry", "sso"]
+    monkeypatch.setenv("MUSTER_OIDC_ISSUER", "https://login.example.com")
+    assert muster.needed("web", []) == ["sso"]
 
 
 def test_an_extra_that_was_asked_for_once_stays(muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
