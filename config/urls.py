@@ -1,5 +1,6 @@
 """All addresses of the site."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
@@ -25,6 +26,14 @@ urlpatterns = [
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
     path("metrics", metrics, name="metrics"),
 ]
+
+if settings.SSO:
+    from workspaces.sso import pages
+
+    urlpatterns += [
+        path("login/provider", pages.start, name="provider-login"),
+        path("login/provider/callback", pages.callback, name="provider-callback"),
+    ]
 
 handler400 = "config.http.errors.bad_request"
 handler403 = "config.http.errors.forbidden"

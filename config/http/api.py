@@ -36,7 +36,7 @@ class Token(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> access.Caller:
         api_token = tokens.find(token)
         if api_token is None:
-            raise Unauthorized("The token is unknown, expired or revoked")
+            raise Unauthorized(tokens.why_void(token))
         tokens.mark_used(api_token)
         return access.of_token(api_token)
 

@@ -116,7 +116,7 @@ def _kept(suffix: str, make: Callable[[Path], None]) -> Path:
 
 def _fingerprint() -> str:
     """Changes with the migrations, our modules that they import, the SQL that they install, and the pinned packages."""
-    migrations = sorted(ROOT.glob("*/migrations/*.py"))
+    migrations = sorted([*ROOT.glob("*/migrations/*.py"), *(ROOT.glob("workspaces/sso/migrations/*.py") if settings.SSO else [])])
     imported = {module for file in migrations for module in OURS.findall(file.read_text())}
     modules = [ROOT / module.replace(".", "/") for module in sorted(imported)]
     helpers = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists()]

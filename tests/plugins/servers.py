@@ -55,6 +55,8 @@ def _start(*, is_worker: bool) -> None:
         raise pytest.UsageError("the servers for the tests did not start (see above)")
     for name in [name for name in os.environ if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_")]:
         del os.environ[name]  # what the developer has set for `up` is not for the tests
+    if os.environ.get("MUSTER_TEST_SSO"):  # tests/sso, which change the address
+        os.environ["MUSTER_OIDC_ISSUER"] = "http://127.0.0.1:1"
     if not is_worker:
         os.environ.pop("DATABASE_URL", None)
     os.environ.update(json.loads(answer))

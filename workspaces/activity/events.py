@@ -256,6 +256,28 @@ class PersonRenamed(PersonEvent, verb="person.renamed", sentence="changed the na
     pass
 
 
+class PersonLoggedIn(PersonEvent, verb="person.logged_in", sentence="logged in by single sign-on"):
+    pass
+
+
+class PersonLoginRefused(PersonEvent, verb="person.login_refused", sentence="was refused by single sign-on"):
+    pass
+
+
+class PersonLoginOver(PersonEvent, verb="person.login_over", sentence="ended the login of {user}"):
+    pass
+
+
+class GroupRoleSet(ActivityEvent, verb="group.role", sentence="gave the group {group} the role {role}"):
+    group: str
+    role: str
+
+
+class GroupRoleRemoved(ActivityEvent, verb="group.removed", sentence="took the role {role} from the group {group}"):
+    group: str
+    role: str
+
+
 class MemberAdded(PersonEvent, verb="member.added", sentence="added {user} to this workspace with the role {role}"):
     role: str
 

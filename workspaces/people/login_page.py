@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 
@@ -12,6 +13,17 @@ class Page(LoginView):
     """With a limit of tries: beyond it no password is compared, whether the name exists or not."""
 
     template_name = "account/login.html"
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**more), "provider": self._provider()}
+
+    def _provider(self) -> dict[str, Any] | None:
+        """The button of single sign-on, where that is installed and set up."""
+        if not settings.SSO:
+            return None
+        from workspaces.sso import pages
+
+        return pages.button()
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")

@@ -17,6 +17,7 @@ from workspaces.activity import events
 from workspaces.activity.events import TokenEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import AS_OWNER, ApiToken, Event, Role, Workspace
+from workspaces.people import standing
 
 MARK = "muster_"
 MAX_OWN = 50
@@ -58,9 +59,16 @@ def find(secret: str) -> ApiToken | None:
 
     A person's own token is live only while its owner could create it: the same statement checks that they may log in and are an admin
     of the whole server, or a member of its workspace with a role that covers the token's. One that stands for its owner is live while they may
-    log in; in each workspace it may do what they may there.
+    log in; in each workspace it may do what they may there. None while the owner has to log in again (`standing`).
     """
-    return lookup.find_row(ApiToken, _LIVE, _digest(secret), owner_is_superuser=_OF_SUPERUSER)
+    token = lookup.find_row(ApiToken, _LIVE, _digest(secret), owner_is_superuser=_OF_SUPERUSER)
+    return None if token and token.owner_id and standing.why_over(token.owner_id) else token
+
+
+def why_void(secret: str) -> str:
+    """A sentence for the owner of a token that `find` does not return."""
+    token = ApiToken.objects.filter(digest=_digest(secret)).only("owner_id").first() if standing.checks else None
+    return (standing.why_over(token.owner_id) if token and token.owner_id else "") or "The token is unknown, expired or revoked"
 
 
 _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)

@@ -1,0 +1,34 @@
+"""Single sign-on is an app of its own: where it is not set up nothing of it is there, and its tests run in a process where it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+
+import pytest
+
+from workspaces.people import standing
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_a_provider_nothing_of_it_is_installed_or_loaded() -> None:
+    assert not settings.SSO and not apps.is_installed("workspaces.sso") and standing.checks == []
+    with pytest.raises(NoReverseMatch):
+        reverse("provider-login")
+    loaded = "import sys, django; django.setup(); import config.urls; print([n for n in sys.modules if 'joserfc' in n or '.sso' in n])"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, env=env, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.timeout(600)
+def test_its_own_tests_pass_where_it_is_set_up() -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"MUSTER_TEST_SSO": "1"}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/sso"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]

@@ -1,0 +1,166 @@
+"""People log in by a provider, with the roles of their groups, for as long as the provider confirms it."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests.sso.conftest import Browser, a_browser, let_age
+from tests.sso.provider import Provider
+from workspaces.access import MUSTER
+from workspaces.models import Event, Membership, Role, Workspace
+from workspaces.people import members, tokens
+from workspaces.sso import groups
+from workspaces.sso.models import ProviderLogin
+
+pytestmark = pytest.mark.django_db
+
+
+def roles(name: str = "bea") -> dict[str, str]:
+    rows = Membership.objects.filter(user__username=name).values_list("workspace__name", "role")
+    return dict(rows)
+
+
+def api(browser: Browser | None, secret: str = "") -> tuple[int, bytes]:
+    header = {"HTTP_AUTHORIZATION": f"Bearer {secret}"} if secret else {}
+    response = (browser or Browser()).get("/api/v1/workspaces/", **header)  # type: ignore[arg-type]
+    return response.status_code, response.content
+
+
+def test_the_login_page_has_a_button_for_it(browser: Browser) -> None:
+    assert b"Log in with Acme" in browser.get("/login/").content
+
+
+def test_a_new_person_gets_an_account_and_their_page(browser: Browser) -> None:
+    response = browser.log_in(next="/account/")
+    assert (response.status_code, response["Location"], browser.user) == (302, "/account/", "bea")
+    person = User.objects.get()
+    assert person.email == "bea@example.com" and not person.has_usable_password()
+
+
+def test_a_verified_address_links_the_account_that_is_there(browser: Browser) -> None:
+    User.objects.create_user("beatrix", email="Bea@Example.com")
+    browser.log_in()
+    assert browser.user == "beatrix" and User.objects.count() == 1
+
+
+def test_a_person_keeps_their_account_when_their_address_changes(browser: Browser, provider: Provider) -> None:
+    browser.log_in()
+    provider.person |= {"email": "new@example.com", "preferred_username": "other"}
+    browser.log_in()
+    assert browser.user == "bea" and User.objects.count() == 1
+
+
+def test_groups_give_roles_and_the_strongest_counts(browser: Browser, provider: Provider, shop: Workspace) -> None:
+    groups.set_role(shop, "readers", Role.VIEWER, by=MUSTER)
+    groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
+    provider.person["groups"] = ["readers", "payments-dev", "unknown"]
+    browser.log_in()
+    assert roles() == {"shop": "operator"}
+    assert Event.objects.filter(verb="member.added").get().actor == "single sign-on"
+    assert Event.objects.filter(verb="person.logged_in").get().actor == "bea"
+
+
+def test_a_role_goes_with_its_group_at_the_next_renewal(browser: Browser, provider: Provider, shop: Workspace) -> None:
+    groups.set_role(shop, "payments-dev", Role.ADMIN, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    browser.log_in()
+    provider.person["groups"] = []
+    let_age("bea")
+    assert browser.get("/account/").status_code == 200 and roles() == {}
+
+
+def test_a_membership_by_hand_stays(browser: Browser, provider: Provider, shop: Workspace) -> None:
+    members.add(shop, User.objects.create_user("bea", email="bea@example.com"), Role.BUDGET, by=MUSTER)
+    groups.set_role(shop, "payments-dev", Role.ADMIN, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    browser.log_in()
+    provider.person["groups"] = []
+    browser.log_in()
+    assert roles() == {"shop": "budget"}
+
+
+def test_groups_and_address_may_come_by_userinfo_alone(browser: Browser, provider: Provider, shop: Workspace) -> None:
+    groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    provider.id_token_lacks = {"groups", "email", "email_verified"}
+    browser.log_in()
+    assert roles() == {"shop": "operator"} and User.objects.get().email == "bea@example.com"
+
+
+def test_a_login_is_renewed_after_its_time_and_once(browser: Browser, provider: Provider) -> None:
+    browser.log_in()
+    before = provider.requests.count("/token")
+    let_age("bea")
+    assert [browser.get("/account/").status_code for _ in range(3)] == [200, 200, 200]
+    assert provider.requests.count("/token") == before + 1
+
+
+def test_where_the_provider_refuses_sessions_and_tokens_stop_and_say_why(
+    browser: Browser, provider: Provider, shop: Workspace
+) -> None:
+    groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    browser.log_in()
+    secret = tokens.log_in(User.objects.get(), "laptop")[1]
+    assert api(None, secret)[0] == api(browser)[0] == 200
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    status, said = api(None, secret)
+    assert status == 401 and b"Acme no longer confirms your login. Log in by Acme again" in said
+    assert b"no longer confirms" in browser.get("/account/", follow=True).content and browser.user == ""
+    assert Event.objects.filter(verb="person.login_over").count() == 1
+    browser.log_in()
+    assert browser.user == "bea" and api(None, secret)[0] == 200
+
+
+def test_a_browser_is_told_why_by_the_api(browser: Browser, provider: Provider) -> None:
+    browser.log_in()
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    status, body = api(browser)
+    assert status == 401 and b"no longer confirms" in body
+
+
+def test_without_a_refresh_token_a_login_ends_with_its_time(browser: Browser, provider: Provider) -> None:
+    provider.gives_refresh = False
+    browser.log_in()
+    let_age("bea")
+    assert b"Your login is over. Log in by Acme again" in browser.get("/account/", follow=True).content
+
+
+def test_a_password_does_not_go_around_the_provider(browser: Browser, provider: Provider) -> None:
+    User.objects.create_user("bea", email="bea@example.com", password="a good password")
+    browser.log_in()
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    other = a_browser(provider)
+    other.login(username="bea", password="a good password")
+    assert other.get("/account/").status_code == 302 and other.user == ""
+
+
+def test_an_admin_of_the_server_can_break_the_glass(browser: Browser, provider: Provider) -> None:
+    User.objects.create_superuser("bea", email="bea@example.com", password="a good password")
+    browser.log_in()
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    other = a_browser(provider)
+    other.login(username="bea", password="a good password")
+    assert browser.get("/account/").status_code == 302 and other.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_while_the_provider_is_away_sessions_go_on_and_nobody_logs_in(browser: Browser, provider: Provider, status: int) -> None:
+    from workspaces.sso import provider as client
+
+    browser.log_in()
+    provider.down = status
+    client.forget()
+    let_age("bea")
+    assert browser.get("/account/").status_code == 200 and ProviderLogin.objects.get().over_because == ""
+    page = a_browser(provider).get("/login/").content
+    assert b"Acme does not answer" in page
+    assert a_browser(provider).post("/login/provider").status_code == 503
+
+
+def test_a_refresh_token_is_sealed_in_the_database(browser: Browser, provider: Provider) -> None:
+    browser.log_in()
+    assert next(iter(provider.refresh_tokens)).encode() not in bytes(ProviderLogin.objects.get().refresh_token)

@@ -1,0 +1,120 @@
+"""The two addresses of a login by the provider. What belongs to a login lies in the browser's session, is used once, and ends after ten minutes."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from workspaces.errors import Refused
+from workspaces.people import throttle
+from workspaces.sso import people, provider
+from workspaces.sso.middleware import MARK
+
+log = structlog.get_logger(__name__)
+KEY = "provider_logins"
+LASTS_S = 600
+MAX_OPEN = 5
+"""Of one browser, in as many tabs."""
+MAX_STARTS = 300
+"""From one address, in the throttle's window: an office has one."""
+MAX_REFUSED = 60
+
+
+def button() -> dict[str, Any]:
+    """Of the login page. `away`: why nobody can log in by the provider now."""
+    away = ""
+    try:
+        provider.endpoint("authorization_endpoint")
+    except provider.Away:
+        away = f"{settings.OIDC_NAME} does not answer. Who is logged in stays so; new logins wait until it is back."
+    except Refused as refused:
+        away = refused.message
+    return {"name": settings.OIDC_NAME, "away": away}
+
+
+@require_POST
+@never_cache
+def start(request: HttpRequest) -> HttpResponse:
+    """A page that leads on to the provider. A redirect would fail: the policy of Muster's pages lets the answer to a form lead nowhere else,
+    and which hosts a provider goes through is its own affair."""
+    if (wait := throttle.count("provider login", request.META.get("REMOTE_ADDR", ""), MAX_STARTS)) is not None:
+        return _refused(request, "Too many logins from your address. Try again in some minutes.", status=429, wait=wait)
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    try:
+        address = provider.authorization_url(state=state, nonce=nonce, verifier=verifier)
+    except provider.Away as away:
+        return _away(request, away)
+    except Refused as refused:
+        return _refused(request, refused.message)
+    pending = sorted(request.session.get(KEY, {}).items(), key=lambda item: item[1]["at"])[1 - MAX_OPEN :]
+    mine = {"nonce": nonce, "verifier": verifier, "next": request.POST.get("next", "")[:2000], "at": time.time()}
+    request.session[KEY] = {**dict(pending), state: mine}
+    return render(request, "account/provider_next.html", {"address": address, "name": settings.OIDC_NAME})
+
+
+@require_GET
+@never_cache
+def callback(request: HttpRequest) -> HttpResponse:
+    address = request.META.get("REMOTE_ADDR", "")
+    if (wait := throttle.count("provider answer", address, MAX_REFUSED)) is not None:
+        return _refused(request, "Too many answers that were refused. Try again in some minutes.", status=429, wait=wait)
+    try:
+        pending = _take(request)
+        user = people.log_in(_identity(request, pending))
+    except provider.Away as away:
+        return _away(request, away)
+    except Refused as refused:
+        return _refused(request, refused.message)
+    throttle.take_back("provider answer", address)
+    auth.login(request, user, backend="workspaces.people.Backend")
+    request.session[MARK] = True
+    request.session.pop(KEY, None)
+    safe = url_has_allowed_host_and_scheme(pending["next"], allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(pending["next"] if safe else "/")
+
+
+def _take(request: HttpRequest) -> dict[str, Any]:
+    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused."""
+    pending = dict(request.session.get(KEY, {}))
+    mine = pending.pop(request.GET.get("state", ""), None)
+    if mine is None or time.time() - mine["at"] > LASTS_S:
+        raise Refused("This answer belongs to no login that began in this browser")
+    request.session[KEY] = pending
+    request.session.save()  # before the provider is asked: whatever happens then, the answer was used
+    return dict(mine)
+
+
+def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identity:
+    if any(len(request.GET.getlist(name)) > 1 for name in ("state", "code", "iss", "error")):
+        raise Refused("The answer names something twice")
+    provider.check_sender(request.GET.get("iss"))
+    if error := request.GET.get("error"):
+        known = error if re.fullmatch(r"[a-z_]{1,40}", error) else "an error"
+        raise Refused(f"{settings.OIDC_NAME} refused: {known}")
+    code = request.GET.get("code", "")
+    if not 0 < len(code) <= 4096:
+        raise Refused("The answer has no code")
+    return provider.redeem(code, verifier=pending["verifier"], nonce=pending["nonce"])
+
+
+def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:
+    log.warning("sso.away", problem=str(away))
+    sentence = f"{settings.OIDC_NAME} does not answer. Try again later, or log in with a password."
+    return render(request, "account/provider_refused.html", {"sentence": sentence}, status=503)
+
+
+def _refused(request: HttpRequest, sentence: str, *, status: int = 403, wait: float = 0) -> HttpResponse:
+    log.warning("sso.refused", problem=sentence, address=request.META.get("REMOTE_ADDR", ""))
+    response = render(request, "account/provider_refused.html", {"sentence": sentence}, status=status)
+    if wait:
+        response["Retry-After"] = str(int(wait))
+    return response

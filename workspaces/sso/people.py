@@ -1,0 +1,96 @@
+"""The person of an identity at the provider."""
+
+import re
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from workspaces import activity
+from workspaces.access import Caller, of_user
+from workspaces.activity import events
+from workspaces.activity.events import PersonEvent
+from workspaces.errors import Refused
+from workspaces.models import Event, Workspace
+from workspaces.secrets import sealing
+from workspaces.sso import groups
+from workspaces.sso.models import ProviderLogin
+from workspaces.sso.provider import Identity
+
+PURPOSE = "refresh token"
+TRIES = 3
+
+
+class NotLetIn(Refused):
+    """A person whose login was deactivated on this server."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__("Your login was taken away on this server: ask an admin of it")
+        self.user = user
+
+
+def log_in(identity: Identity) -> User:
+    """The identity's person, with the roles of their groups. One that nobody has here is linked to the account of its verified e-mail, else
+    a new account is created. Raises Refused."""
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                return _log_in(identity)
+        except NotLetIn as refusal:
+            record(refusal.user, events.PersonLoginRefused, reason=refusal.message)
+            raise
+        except IntegrityError:  # another login of the same person, or one with the same name, was first
+            continue
+    raise Refused("Somebody logs in with the same account in this moment: try again")
+
+
+def _log_in(identity: Identity) -> User:
+    known = ProviderLogin.objects.select_for_update(of=("self",)).select_related("user")
+    row = known.filter(issuer=settings.OIDC_ISSUER, subject=identity.subject).first()
+    user = row.user if row else _by_email(identity) or _create(identity)
+    if not user.is_active:
+        raise NotLetIn(user)
+    if row is None:
+        row = ProviderLogin(user=user, issuer=settings.OIDC_ISSUER, subject=identity.subject)
+    confirm(row, identity)
+    record(user, events.PersonLoggedIn)
+    return user
+
+
+def confirm(row: ProviderLogin, identity: Identity) -> None:
+    """The provider has confirmed the login now. A provider that rotates refresh tokens sends a new one, another none."""
+    if identity.refresh_token:
+        row.refresh_token = sealing.seal(identity.refresh_token, purpose=PURPOSE)
+    row.checked_at, row.tried_at, row.over_because = now(), None, ""
+    row.save()
+    groups.apply(row.user, identity.groups)
+
+
+def _by_email(identity: Identity) -> User | None:
+    if not identity.email:
+        return None
+    same = list(User.objects.filter(email__iexact=identity.email).order_by("pk")[:2])
+    if len(same) > 1:
+        raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
+    if same and ProviderLogin.objects.filter(user=same[0]).exists():
+        raise Refused(f"The account with the address {identity.email} belongs to another login at the provider")
+    return same[0] if same else None
+
+
+def _create(identity: Identity) -> User:
+    """With a free name. An address that the provider has not verified is not kept: it could be anybody's."""
+    base = re.sub(r"[^\w.@+-]", "-", identity.name)[:100].strip("-") or "person"
+    name, number = base, 1
+    while User.objects.filter(username__iexact=name).exists():
+        number += 1
+        name = f"{base}-{number}"
+    return User.objects.create_user(name, email=identity.email)
+
+
+def record(user: User, event: type[PersonEvent], *, by: Caller | None = None, reason: str = "") -> None:
+    """In each of the person's workspaces; nowhere if they have none."""
+    filled = event(user=user.get_username())
+    mine = Workspace.objects.filter(deleted_at__isnull=True, memberships__user=user).values_list("pk", flat=True)
+    lines = (activity.row(pk, filled, by=by or of_user(user), object_id=str(user.pk), reason=reason) for pk in mine)
+    Event.objects.bulk_create(lines)
