@@ -67,7 +67,11 @@ SSO = bool(OIDC_ISSUER) and find_spec("joserfc") is not None
 if SSO:
     INSTALLED_APPS.insert(INSTALLED_APPS.index("budget"), "workspaces.sso")
 elif OIDC_ISSUER:
-    print("muster: MUSTER_OIDC_ISSUER is set, and single sign-on is not installed: ./muster install sso", file=sys.stderr, flush=True)
+    print(
+        "muster: MUSTER_OIDC_ISSUER is set, and single sign-on is not installed: ./muster install sso",
+        file=sys.stderr,
+        flush=True,
+    )
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env.read("MUSTER_OIDC_CLIENT_ID"), env.read("MUSTER_OIDC_CLIENT_SECRET")
 OIDC_NAME, OIDC_SCOPES = env.read("MUSTER_OIDC_NAME"), env.value("MUSTER_OIDC_SCOPES")
 OIDC_GROUPS_CLAIM, OIDC_MAX_AGE_S = env.value("MUSTER_OIDC_GROUPS_CLAIM"), env.value("MUSTER_OIDC_MAX_AGE")

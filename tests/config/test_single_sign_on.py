@@ -5,11 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.apps import apps
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-
-import pytest
 
 from workspaces.people import standing
 
@@ -20,7 +19,9 @@ def test_without_a_provider_nothing_of_it_is_installed_or_loaded() -> None:
     assert not settings.SSO and not apps.is_installed("workspaces.sso") and standing.checks == []
     with pytest.raises(NoReverseMatch):
         reverse("provider-login")
-    loaded = "import sys, django; django.setup(); import config.urls; print([n for n in sys.modules if 'joserfc' in n or '.sso' in n])"
+    loaded = (
+        "import sys, django; django.setup(); import config.urls; print([n for n in sys.modules if 'joserfc' in n or '.sso' in n])"
+    )
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
     assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, env=env, capture_output=True, text=True).stdout == "[]\n"
 

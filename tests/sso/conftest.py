@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.timezone import now
 
+from tests.factories import a_workspace
 from tests.sso.provider import CLIENT, SECRET, Provider
 from workspaces.models import Workspace
 
@@ -70,7 +71,7 @@ def a_browser(provider: Provider) -> Browser:
 
 @pytest.fixture
 def shop(db: None) -> Workspace:
-    return Workspace.objects.create(name="shop", repo="/tmp/shop", base_branch="main")
+    return a_workspace(name="shop")
 
 
 def let_age(person: str) -> None:

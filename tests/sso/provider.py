@@ -89,7 +89,11 @@ class Provider:
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, **self.person}
         claims = {name: value for name, value in claims.items() if name not in self.id_token_lacks}
-        answer = {"access_token": "access", "token_type": "Bearer", "id_token": self.forge(claims | ({"nonce": nonce} if nonce else {}))}
+        answer = {
+            "access_token": "access",
+            "token_type": "Bearer",
+            "id_token": self.forge(claims | ({"nonce": nonce} if nonce else {})),
+        }
         if self.gives_refresh:
             answer["refresh_token"] = secrets.token_urlsafe()
             self.refresh_tokens.add(answer["refresh_token"])

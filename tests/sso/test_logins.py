@@ -21,7 +21,7 @@ def roles(name: str = "bea") -> dict[str, str]:
 
 def api(browser: Browser | None, secret: str = "") -> tuple[int, bytes]:
     header = {"HTTP_AUTHORIZATION": f"Bearer {secret}"} if secret else {}
-    response = (browser or Browser()).get("/api/v1/workspaces/", **header)  # type: ignore[arg-type]
+    response = (browser or Browser()).get("/api/v1/workspaces", **header)  # type: ignore[arg-type]
     return response.status_code, response.content
 
 

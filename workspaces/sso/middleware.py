@@ -30,4 +30,4 @@ def renewed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 def _breaks_glass(request: HttpRequest) -> bool:
     """True for an admin of the whole server who logged in without the provider."""
-    return bool(request.user.is_superuser) and MARK not in request.session  # type: ignore[union-attr]
+    return bool(request.user.is_superuser) and MARK not in request.session
