@@ -50,7 +50,7 @@ from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
 from dashboard.sessions import message as session_message
 from dashboard.sessions import views as session_list
-from dashboard.settings import agents, credentials, members, new_workspace, notices
+from dashboard.settings import agents, credentials, groups, members, new_workspace, notices
 from dashboard.settings import config as config_settings
 from dashboard.settings import general as general_settings
 from dashboard.shared import moved
@@ -222,6 +222,12 @@ urlpatterns = [
     path("w/<str:workspace_id>/settings/config/", config_settings.page, name="settings-config"),
     path("w/<str:workspace_id>/settings/members/", members.page, name="members"),
     path("w/<str:workspace_id>/settings/members/new/", members.add, name="member-new"),
+    path("w/<str:workspace_id>/settings/members/groups/new/", groups.add, name="group-new"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/settings/members/groups/(?P<group_id>[0-9]{1,18})/remove/$",
+        groups.remove,
+        name="group-remove",
+    ),
     re_path(
         r"^w/(?P<workspace_id>[^/]+)/settings/members/(?P<member_id>[0-9]{1,18})/(?P<verb>role|remove|link)/$",
         members.change_member,

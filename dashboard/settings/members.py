@@ -9,6 +9,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from dashboard.settings import groups
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
@@ -129,6 +130,7 @@ def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> Ht
         grants=[(words, [(role.label, need in GRANTS[role]) for role in Role]) for need, words in MAY.items()],
         created=created,
         link=link,
+        sso=groups.shown(page_request.workspace),
         page_url=reverse("members", args=[page_request.workspace.pk]),
     )
     if link:

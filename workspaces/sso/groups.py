@@ -63,6 +63,11 @@ def list_of(workspace: Workspace) -> list[GroupRole]:
     return list(GroupRole.objects.filter(workspace=workspace).order_by("group"))
 
 
+def memberships(workspace: Workspace) -> set[int]:
+    """Those that came by a group."""
+    return set(GroupMembership.objects.filter(membership__workspace=workspace).values_list("membership_id", flat=True))
+
+
 def set_role(workspace: Workspace, group: str, role: Role, *, by: Caller) -> None:
     """From the next login or renewal of each person on. Raises Invalid."""
     if not GroupRole.objects.filter(workspace=workspace, group=group).exists() and len(list_of(workspace)) >= MAX_PER_WORKSPACE:
