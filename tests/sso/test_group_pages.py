@@ -39,7 +39,7 @@ def test_an_admin_sets_changes_and_removes_the_role_of_a_group(provider: Provide
     assert rows() == [] and list(verbs) == ["group.role", "group.role", "group.removed"]
 
 
-def test_nobody_else_does(provider: Provider, shop: Workspace) -> None:
+def test_other_roles_may_not(provider: Provider, shop: Workspace) -> None:
     olga = client_of("olga", Role.OPERATOR, shop)
     assert olga.post(at(shop, "groups/new/"), {"group": "x", "role": "admin"}).status_code == 403 and rows() == []
     assert client_of("adam", Role.ADMIN, shop).post(at(shop, "groups/99/remove/")).status_code == 404

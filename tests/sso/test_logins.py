@@ -94,7 +94,7 @@ def test_a_login_is_renewed_after_its_time_and_once(browser: Browser, provider: 
     assert provider.requests.count("/token") == before + 1
 
 
-def test_where_the_provider_refuses_sessions_and_tokens_stop_and_say_why(
+def test_where_the_provider_refuses_sessions_and_tokens_stop_with_a_reason(
     browser: Browser, provider: Provider, shop: Workspace
 ) -> None:
     groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
@@ -104,15 +104,15 @@ def test_where_the_provider_refuses_sessions_and_tokens_stop_and_say_why(
     assert api(None, secret)[0] == api(browser)[0] == 200
     provider.refresh_tokens.clear()
     let_age("bea")
-    status, said = api(None, secret)
-    assert status == 401 and b"Acme no longer confirms your login. Log in by Acme again" in said
+    status, body = api(None, secret)
+    assert status == 401 and b"Acme no longer confirms your login. Log in by Acme again" in body
     assert b"no longer confirms" in browser.get("/account/", follow=True).content and browser.user == ""
     assert Event.objects.filter(verb="person.login_over").count() == 1
     browser.log_in()
     assert browser.user == "bea" and api(None, secret)[0] == 200
 
 
-def test_a_browser_is_told_why_by_the_api(browser: Browser, provider: Provider) -> None:
+def test_the_api_gives_a_browser_the_reason(browser: Browser, provider: Provider) -> None:
     browser.log_in()
     provider.refresh_tokens.clear()
     let_age("bea")
@@ -148,7 +148,7 @@ def test_an_admin_of_the_server_can_break_the_glass(browser: Browser, provider: 
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_while_the_provider_is_away_sessions_go_on_and_nobody_logs_in(browser: Browser, provider: Provider, status: int) -> None:
+def test_while_the_provider_is_away_sessions_go_on_without_new_logins(browser: Browser, provider: Provider, status: int) -> None:
     from workspaces.sso import provider as client
 
     browser.log_in()

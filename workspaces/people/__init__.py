@@ -3,7 +3,7 @@
 - `logins`: who may log in, and who is admin of the whole server
 - `login_page`, `login_links`, `throttle`: logging in
 - `devices`, `device_endpoints`: logins of command lines
-- `standing`: whether a login still counts, which single sign-on (`workspaces/sso/`) decides
+- `standing`: what single sign-on (`workspaces/sso/`) adds: whether its logins still count, and a button
 - `tokens`: of programs, and of sessions; `saved_views`: lists that a person named
 - `members`: who belongs to a workspace
 - `queue_marks`: what a person has read and put aside in the queue of their home page

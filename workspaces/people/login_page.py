@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 
-from workspaces.people import throttle
+from workspaces.people import standing, throttle
 
 
 class Page(LoginView):
@@ -15,15 +14,7 @@ class Page(LoginView):
     template_name = "account/login.html"
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**more), "provider": self._provider()}
-
-    def _provider(self) -> dict[str, Any] | None:
-        """The button of single sign-on, where that is installed and set up."""
-        if not settings.SSO:
-            return None
-        from workspaces.sso import pages
-
-        return pages.button()
+        return {**super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")

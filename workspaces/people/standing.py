@@ -1,9 +1,12 @@
-"""Whether a person may go on with the login that they have: asked before a session or a token of theirs is used."""
+"""What another way to log in adds to Muster's own: whether its logins still count, and a button. Single sign-on does, in `workspaces/sso/apps.py`."""
 
 from collections.abc import Callable
+from typing import Any
 
 checks: list[Callable[[int], str]] = []
-"""Each returns a sentence where the person must log in again, else an empty text. Single sign-on adds one (`workspaces/sso/apps.py`)."""
+"""Each returns a sentence where the person must log in again, else an empty text."""
+buttons: list[Callable[[], dict[str, Any]]] = []
+"""Each returns what the login page shows of it."""
 
 
 def why_over(person_id: int) -> str:

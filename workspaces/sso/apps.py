@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -13,3 +15,10 @@ class SsoConfig(AppConfig):
 
         if renewal.why_over not in standing.checks:
             standing.checks.append(renewal.why_over)
+            standing.buttons.append(_button)
+
+
+def _button() -> dict[str, Any]:
+    from workspaces.sso import pages
+
+    return pages.button()
