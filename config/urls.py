@@ -28,11 +28,13 @@ urlpatterns = [
 ]
 
 if settings.SSO:
-    from workspaces.sso import pages
+    from workspaces.sso import pages, second_pages
 
     urlpatterns += [
         path("login/provider", pages.start, name="provider-login"),
         path("login/provider/callback", pages.callback, name="provider-callback"),
+        path("login/code/", second_pages.page, name="second-step"),
+        path("account/second-factor/", second_pages.account, name="second-factor"),
     ]
 
 handler400 = "config.http.errors.bad_request"

@@ -268,6 +268,14 @@ class PersonLoginOver(PersonEvent, verb="person.login_over", sentence="ended the
     pass
 
 
+class SecondFactorOn(PersonEvent, verb="person.second_factor_on", sentence="set up a second factor"):
+    pass
+
+
+class SecondFactorOff(PersonEvent, verb="person.second_factor_off", sentence="removed the second factor"):
+    pass
+
+
 class GroupRoleSet(ActivityEvent, verb="group.role", sentence="gave the group {group} the role {role}"):
     group: str
     role: str

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 
@@ -16,6 +17,11 @@ class Page(LoginView):
     def get_context_data(self, **more: Any) -> dict[str, Any]:
         return {**super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Log in, unless a second step comes before."""
+        steps = (step(self.request, form.get_user(), self.get_success_url()) for step in standing.second_steps)
+        return next((response for response in steps if response), None) or super().form_valid(form)
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")
         if (wait := throttle.count_try(name, address)) is not None:
@@ -24,6 +30,6 @@ class Page(LoginView):
             context = self.get_context_data(form=self.form_class(request), refused=sentence)
             return self.render_to_response(context, status=429, headers={"Retry-After": str(int(wait))})
         response: HttpResponse = super().post(request, *args, **kwargs)
-        if request.user.is_authenticated and response.status_code == 302:
+        if response.status_code == 302:  # the password was right
             throttle.forget(name, address)
         return response
