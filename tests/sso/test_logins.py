@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
@@ -76,6 +77,30 @@ def test_a_membership_by_hand_stays(browser: Browser, provider: Provider, shop: 
     provider.person["groups"] = []
     browser.log_in()
     assert roles() == {"shop": "budget"}
+
+
+def test_a_membership_by_group_can_be_removed_where_single_sign_on_was_switched_off(
+    browser: Browser, provider: Provider, shop: Workspace
+) -> None:
+    groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    browser.log_in()
+    with connection.cursor() as cursor:  # as Django deletes what it knows no other table of
+        cursor.execute("DELETE FROM workspaces_membership")
+    connection.check_constraints()
+    browser.log_in()
+    assert roles() == {"shop": "operator"}
+
+
+@pytest.mark.parametrize("answer", [{"x": "y" * 600_000}, [], "text"], ids=["large", "list", "text"])
+def test_an_answer_that_cannot_be_read_is_as_if_the_provider_were_away(
+    browser: Browser, provider: Provider, answer: object
+) -> None:
+    provider.metadata = lambda: answer  # type: ignore[method-assign,assignment,return-value]
+    try:
+        assert browser.post("/login/provider").status_code == 503 and b"does not answer" in browser.get("/login/").content
+    finally:
+        del provider.metadata  # type: ignore[method-assign]
 
 
 def test_groups_and_address_may_come_by_userinfo_alone(browser: Browser, provider: Provider, shop: Workspace) -> None:

@@ -41,9 +41,12 @@ class GroupRole(models.Model):
 
 
 class GroupMembership(models.Model):
-    """A membership that came by a group, and goes with it."""
+    """A membership that came by a group, and goes with it. Without a constraint: where single sign-on was switched off, nobody deletes this row
+    before a membership."""
 
-    membership = models.OneToOneField(Membership, primary_key=True, on_delete=models.CASCADE, related_name="by_group")
+    membership = models.OneToOneField(
+        Membership, primary_key=True, on_delete=models.CASCADE, related_name="by_group", db_constraint=False
+    )
 
     def __str__(self) -> str:
         return f"{self.membership} by a group"

@@ -108,6 +108,7 @@ def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identit
 
 def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:
     log.warning("sso.away", problem=str(away))
+    provider.forget()  # the login page finds out whether it is back
     sentence = f"{settings.OIDC_NAME} does not answer. Try again later, or log in with a password."
     return render(request, "account/provider_refused.html", {"sentence": sentence}, status=503)
 

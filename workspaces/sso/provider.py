@@ -5,6 +5,7 @@ An ID token counts only with the provider's own signature, for this client, with
 
 import base64
 import hashlib
+import http.client
 import json
 import threading
 import time
@@ -231,10 +232,11 @@ def _document(address: str) -> dict[str, Any]:
 
 def _request(address: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """A JSON object. Raises Refused for 4xx, Away for everything else that went wrong."""
+    until = time.monotonic() + 2 * TIMEOUT_S
     request = urllib.request.Request(address, body, {"Accept": "application/json", **(headers or {})})
     try:
         with _opener.open(request, timeout=TIMEOUT_S) as response:
-            answer = json.loads(response.read(MAX_BYTES))
+            answer = json.loads(_content(response, until))
     except urllib.error.HTTPError as problem:
         problem.close()
         if 400 <= problem.code < 500 and problem.code not in (404, 408, 425, 429):
@@ -245,6 +247,18 @@ def _request(address: str, body: bytes | None = None, headers: dict[str, str] | 
     except Exception as problem:  # http.client has errors of its own kind
         _away(type(problem).__name__)
     return answer if isinstance(answer, dict) else _away("no object")
+
+
+def _content(response: http.client.HTTPResponse, until: float) -> bytes:
+    """Raises TimeoutError for one that comes by the drop, ValueError for one that is too large."""
+    content = b""
+    while part := response.read1(65536):
+        content += part
+        if time.monotonic() > until:
+            raise TimeoutError
+        if len(content) > MAX_BYTES:
+            raise ValueError("too large")
+    return content
 
 
 def _away(why: str) -> NoReturn:

@@ -49,6 +49,7 @@ def _renew(row: ProviderLogin) -> str:
                 people.confirm(locked, identity)
     except provider.Away as away:
         log.warning("sso.away", person=row.user_id, problem=str(away))
+        provider.forget()
         return ""
     except (Refused, sealing.Sealed) as refused:
         log.warning("sso.over", person=row.user_id, problem=str(refused))

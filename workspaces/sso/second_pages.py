@@ -35,10 +35,9 @@ def ask(request: HttpRequest, user: Any, next_url: str) -> HttpResponse | None:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    waiting = request.session.get(KEY)
-    user = User.objects.filter(pk=waiting["user"], is_active=True).first() if waiting else None
-    late = waiting is None or time.time() - waiting["at"] > LASTS_S
-    if user is None or late or user.get_session_auth_hash() != waiting["hash"]:
+    waiting = request.session.get(KEY) or {"user": None, "at": 0}
+    user = User.objects.filter(pk=waiting["user"], is_active=True).first()
+    if user is None or time.time() - waiting["at"] > LASTS_S or user.get_session_auth_hash() != waiting["hash"]:
         request.session.pop(KEY, None)
         return HttpResponseRedirect(reverse("login"))
     if request.method == "GET":

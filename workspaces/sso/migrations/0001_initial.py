@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='GroupMembership',
             fields=[
-                ('membership', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='by_group', serialize=False, to='workspaces.membership')),
+                ('membership', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='by_group', serialize=False, to='workspaces.membership')),
             ],
         ),
         migrations.CreateModel(
