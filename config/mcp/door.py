@@ -88,7 +88,7 @@ def _caller(headers: dict[str, str]) -> Caller:
     try:
         token = tokens.find(secret.strip())
         if token is None:
-            raise Refused(401, "UnauthorizedError", "The token is unknown, expired or revoked", challenge)
+            raise Refused(401, "UnauthorizedError", tokens.why_void(secret.strip()), challenge)
         if agent_door.HEADER.lower() in headers and not token.session_ref:
             raise Refused(401, "UnauthorizedError", "Only the token of a session is answered here", challenge)
         tokens.mark_used(token)

@@ -23,7 +23,7 @@ from dashboard.live.subscriptions import hub
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
-from workspaces.people import tokens
+from workspaces.people import standing, tokens
 
 TOPICS = ("executor", "workers", "entries", "locks", "landing", "budget")
 ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
@@ -122,6 +122,8 @@ def _person(request: HttpRequest) -> Caller:
     user = get_user(request)
     if not user.is_authenticated:
         raise Unauthorized("Log in, or send `Authorization: Bearer <token>`")
+    if not user.is_superuser and (why := standing.why_over(user.pk)):  # the login may have ended since the stream began
+        raise Unauthorized(why)
     return access.of_user(user)
 
 
@@ -132,7 +134,7 @@ def _program(request: HttpRequest) -> Caller:
         return _person(request)
     token = tokens.find(secret.strip())
     if token is None:
-        raise Unauthorized("The token is unknown, expired or revoked")
+        raise Unauthorized(tokens.why_void(secret.strip()))
     return access.of_token(token)
 
 

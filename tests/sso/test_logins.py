@@ -3,10 +3,14 @@
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import RequestFactory
 
+from config.mcp import door
+from dashboard.live import streams
 from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
 from workspaces.access import MUSTER
+from workspaces.errors import Unauthorized
 from workspaces.models import Event, Membership, Role, Workspace
 from workspaces.people import members, tokens
 from workspaces.sso import groups
@@ -135,6 +139,24 @@ def test_where_the_provider_refuses_sessions_and_tokens_stop_with_a_reason(
     assert Event.objects.filter(verb="person.login_over").count() == 1
     browser.log_in()
     assert browser.user == "bea" and api(None, secret)[0] == 200
+
+
+def test_streams_and_the_model_context_protocol_stop_with_the_same_reason(
+    browser: Browser, provider: Provider, shop: Workspace, rf: RequestFactory
+) -> None:
+    groups.set_role(shop, "payments-dev", Role.OPERATOR, by=MUSTER)
+    provider.person["groups"] = ["payments-dev"]
+    browser.log_in()
+    secret = tokens.log_in(User.objects.get(), "laptop")[1]
+    open_stream, program = rf.get("/"), rf.get("/", headers={"authorization": f"Bearer {secret}"})
+    open_stream.session = browser.session
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    for refused in (lambda: streams._person(open_stream), lambda: streams._program(program)):
+        with pytest.raises(Unauthorized, match="no longer confirms"):
+            refused()
+    with pytest.raises(door.Refused, match="no longer confirms"):
+        door._caller({"authorization": f"Bearer {secret}"})
 
 
 def test_the_api_gives_a_browser_the_reason(browser: Browser, provider: Provider) -> None:
