@@ -1,5 +1,7 @@
 """People log in by a provider, with the roles of their groups, for as long as the provider confirms it."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -206,6 +208,14 @@ def test_while_the_provider_is_away_sessions_go_on_without_new_logins(browser: B
     page = a_browser(provider).get("/login/").content
     assert b"Acme does not answer" in page
     assert a_browser(provider).post("/login/provider").status_code == 503
+
+
+def test_a_wrong_secret_of_this_server_ends_no_login(browser: Browser, provider: Provider, settings: Any) -> None:
+    browser.log_in()
+    let_age("bea")
+    settings.OIDC_CLIENT_SECRET = "mistyped"
+    assert browser.get("/account/").status_code == 200 and browser.user == "bea"
+    assert b"does not answer" in a_browser(provider).log_in().content
 
 
 def test_a_refresh_token_is_sealed_in_the_database(browser: Browser, provider: Provider) -> None:

@@ -32,6 +32,8 @@ AWAY_S = 15.0
 LEEWAY_S = 60
 MAX_GROUPS = 500
 MAX_NAME = 200
+OF_THIS_SERVER = ("invalid_client", "unauthorized_client")
+"""Errors that say nothing of the person: this server's id or secret is wrong, which ends nobody's login."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -231,14 +233,15 @@ def _document(address: str) -> dict[str, Any]:
 
 
 def _request(address: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """A JSON object. Raises Refused for 4xx, Away for everything else that went wrong."""
+    """A JSON object. Raises Refused for 4xx that are about the person, Away for everything else that went wrong."""
     until = time.monotonic() + 2 * TIMEOUT_S
     request = urllib.request.Request(address, body, {"Accept": "application/json", **(headers or {})})
     try:
         with _opener.open(request, timeout=TIMEOUT_S) as response:
             answer = json.loads(_content(response, until))
     except urllib.error.HTTPError as problem:
-        problem.close()
+        if (error := _error(problem)) in OF_THIS_SERVER:
+            _away(error)
         if 400 <= problem.code < 500 and problem.code not in (404, 408, 425, 429):
             raise Refused("The provider refused") from None
         _away(f"HTTP {problem.code}")
@@ -247,6 +250,16 @@ def _request(address: str, body: bytes | None = None, headers: dict[str, str] | 
     except Exception as problem:  # http.client has errors of its own kind
         _away(type(problem).__name__)
     return answer if isinstance(answer, dict) else _away("no object")
+
+
+def _error(problem: urllib.error.HTTPError) -> str:
+    """The name of an OAuth error; empty where there is none."""
+    try:
+        with problem:
+            answer = json.loads(problem.read(MAX_BYTES))
+    except (OSError, ValueError):
+        return ""
+    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
 
 
 def _content(response: http.client.HTTPResponse, until: float) -> bytes:
