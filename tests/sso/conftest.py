@@ -53,7 +53,7 @@ class Browser(Client):
 
     @property
     def user(self) -> str:
-        """Whose session it has; empty without one."""
+        """The name of the person whose session it has; empty without one."""
         key = self.session.get("_auth_user_id")
         return User.objects.get(pk=key).username if key else ""
 

@@ -1,4 +1,4 @@
-"""What a command line asks while it logs in (RFC 8628), and when it logs out (RFC 7009): forms in, JSON out, by no cookie and no token of a caller.
+"""The addresses that a command line needs to log in (RFC 8628) and out (RFC 7009): forms in, JSON out, by no cookie and no token of a caller.
 
 A program keeps these addresses, so they are promises as the API is; they are no part of it, since its callers have a token.
 """

@@ -1,4 +1,4 @@
-"""What another way to log in adds to Muster's own: whether its logins still count, a button, a second step. Single sign-on does, in `workspaces/sso/apps.py`."""
+"""Additions of another login to Muster's own: whether its logins still count, a button, a second step. Single sign-on does, in `workspaces/sso/apps.py`."""
 
 from collections.abc import Callable
 from typing import Any

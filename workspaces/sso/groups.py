@@ -1,4 +1,4 @@
-"""Roles by the provider's groups. A membership by hand stays as it is; one that came by a group goes when the group goes."""
+"""Roles by the provider's groups. A membership that an admin added stays as it is; one that came by a group goes when the group goes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ MAX_PER_WORKSPACE = 200
 
 @dataclass(frozen=True)
 class Provider(Caller):
-    """Who applies groups: may take the last admin of a workspace, as an admin of the server may."""
+    """The caller that applies groups. It may take the last admin of a workspace, as an admin of the server may."""
 
     @property
     def everywhere(self) -> bool:
@@ -46,7 +46,7 @@ def apply(user: Any, groups: list[str]) -> None:
     for workspace in Workspace.objects.filter(pk__in=roles):
         try:
             membership = members.add(workspace, user, roles[workspace.pk], by=BY_PROVIDER, reason=REASON)
-        except Invalid:  # somebody added them by hand in this moment
+        except Invalid:  # somebody added them in this moment
             continue
         GroupMembership.objects.create(membership=membership)
 

@@ -30,7 +30,7 @@ MAX_REFUSED = 60
 
 
 def button() -> dict[str, Any]:
-    """Of the login page. `away`: why nobody can log in by the provider now."""
+    """The button of the login page. `away`: why nobody can log in by the provider now."""
     away = ""
     try:
         provider.endpoint("authorization_endpoint")

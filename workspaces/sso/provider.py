@@ -97,7 +97,7 @@ def redirect_uri() -> str:
 
 
 def check_sender(issuer: str | None) -> None:
-    """Of a callback (RFC 9207), against answers of another provider. Raises Refused."""
+    """Refuse a callback of another provider (RFC 9207). Raises Refused."""
     promised = discovery().get("authorization_response_iss_parameter_supported") is True
     if issuer != settings.OIDC_ISSUER and (issuer is not None or promised):
         raise Refused("The answer came from another provider")

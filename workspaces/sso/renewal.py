@@ -1,4 +1,4 @@
-"""A login by the provider goes on by its refresh token, or ends with a reason. Whoever uses it first after its time renews it."""
+"""A login by the provider goes on by its refresh token, or ends with a reason. The first use after its time renews it."""
 
 from datetime import timedelta
 

@@ -133,7 +133,7 @@ def test_large_bodies_of_one_token_are_read_in_turn_and_others_pass(monkeypatch:
 
 
 def test_a_token_with_too_many_large_bodies_waits_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What its first request keeps is free once that has ended."""
+    """The memory of its first request is free once that has ended."""
     monkeypatch.setattr(bodies, "LARGE", len(BODY) - 1)
     monkeypatch.setattr(bodies, "MOST_OF_ACCESS", len(BODY))
     access, began, goes_on = an_access(), asyncio.Event(), asyncio.Event()
