@@ -29,6 +29,7 @@ from orchestration.models import (
     Dependency,
     Entry,
     FileLock,
+    Firing,
     ForgeDelivery,
     Integration,
     IntegrationCommit,
@@ -44,6 +45,7 @@ from orchestration.models import (
     Secret,
     Session,
     TreeVerdict,
+    Trigger,
 )
 from orchestration.models import Proposal as Suggested
 from orchestration.proposals.kinds.schema import AnsweredEntry
@@ -93,6 +95,10 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         Approval.objects.create(entry=entry, commit=f"commit{n}", by=text[:200])
         ReviewComment.objects.create(entry=entry, commit=f"commit{n}", path=text, text=text, by=text[:200])
         ForgeDelivery.objects.create(workspace=workspace, key=f"{n:064}", event=text[:100])
+        trigger = Trigger.objects.create(
+            workspace=workspace, name=text[:100], schedule="0 3 * * *", template={"content": text}, firing_budget=usd(1)
+        )
+        Firing.objects.create(trigger=trigger, key=text[:200], month="2026-12", entry=entry, fired_by=text[:200])
         Backup.objects.create(host=text[:200], is_whole=bool(n % 2))
         PullRequest.objects.create(
             workspace=workspace,

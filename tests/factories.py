@@ -1,7 +1,7 @@
 """Factories with good defaults, for every test that needs a database."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models.functions import Now
@@ -18,9 +18,10 @@ from orchestration.backlog.rules import ways
 from orchestration.configuration import model_access
 from orchestration.executor import dispatch
 from orchestration.facts.events import EntryBlocked
-from orchestration.models import Entry, Executor, ProviderBreaker, Session, Worker
+from orchestration.models import Entry, Executor, ProviderBreaker, Session, Trigger, Worker
 from orchestration.sessions import rounds
 from orchestration.sessions.ending import Verdict
+from orchestration.triggers import changes
 from workspaces.access import Caller
 from workspaces.models import Channel, Role, Workspace
 from workspaces.notices import channels
@@ -66,6 +67,12 @@ def an_entry(workspace: Workspace, *, budget: str = "1", files: Sequence[str] = 
     """One entry with a budget of $1."""
     draft = entries.Draft(content, budget=usd(budget), spec={"files_to_modify": list(files)} if files else {}, **more)
     return entries.add(workspace.pk, [draft], by=ANA)[0]
+
+
+def a_trigger(workspace: Workspace, *, now: datetime | None = None, **more: Any) -> Trigger:
+    """A nightly one at 03:00 in Berlin, with $1 for each entry."""
+    values = {"name": "Nightly", "schedule": "0 3 * * *", "time_zone": "Europe/Berlin", "firing_budget": usd(1)}
+    return changes.create(workspace, values | {"template": {"content": "Update all", "priority": "low"}} | more, by=ANA, now=now)
 
 
 def project(workspace: Workspace) -> Project:

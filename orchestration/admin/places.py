@@ -40,6 +40,7 @@ from orchestration.models import (
     Entry,
     Executor,
     FileLock,
+    Firing,
     ForgeDelivery,
     Integration,
     IntegrationCommit,
@@ -57,6 +58,7 @@ from orchestration.models import (
     Secret,
     Session,
     TreeVerdict,
+    Trigger,
 )
 from workspaces.admin.base import places
 from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Digest, Event, Membership, SavedView, Workspace
@@ -193,6 +195,8 @@ places.update(
         Message: lambda row: _entry(row.entry, "talk"),
         PullRequest: lambda row: _entry(row.entry),
         ForgeDelivery: lambda row: _page("landing", row.workspace_id),
+        Trigger: lambda row: _page("activity", row.workspace_id),
+        Firing: lambda row: _entry(row.entry) if row.entry else _page("activity", row.trigger.workspace_id),
         Question: lambda row: _entry(row.entry, "talk"),
         Approval: _work,
         ReviewComment: _work,

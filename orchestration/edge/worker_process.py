@@ -21,6 +21,7 @@ from orchestration.maintenance import retention
 from orchestration.messaging import broker_keys, publishing
 from orchestration.pull_requests import sync
 from orchestration.sessions import connections
+from orchestration.triggers import due as triggers_due
 from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
@@ -91,7 +92,7 @@ def _tick_loop() -> None:
 
 def tick() -> None:
     """Reap, then reconcile."""
-    _run(reaper.reap, gateway_process.take_over, reconcile.run, forecasts.refresh_due, digests.send_due)
+    _run(triggers_due.run_due, reaper.reap, gateway_process.take_over, reconcile.run, forecasts.refresh_due, digests.send_due)
     _run(housekeeping.run_hourly, retention.run_hourly, heartbeat.record_tick)
 
 

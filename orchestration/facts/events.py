@@ -530,6 +530,39 @@ class PlanImported(
         return super().words() | {"plan": f"the plan {self.plan}" if self.plan else "a plan"}
 
 
+class TriggerEvent(ActivityEvent):
+    name: str
+
+
+class TriggerCreated(TriggerEvent, verb="trigger.created", sentence="added the trigger {name}"):
+    pass
+
+
+class TriggerChanged(TriggerEvent, verb="trigger.changed", sentence="changed the trigger {name}: {fields}"):
+    """`fields`: the names of the changed values."""
+
+    fields: Sequence[str]
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"fields": ", ".join(name.removeprefix("is_").replace("_", " ") for name in self.fields)}
+
+
+class TriggerDeleted(TriggerEvent, verb="trigger.deleted", sentence="deleted the trigger {name}"):
+    pass
+
+
+class TriggerFired(TriggerEvent, verb="trigger.fired", sentence="added an entry by the trigger {name}"):
+    """`entry`: its id."""
+
+    entry: str
+
+
+class TriggerSkipped(TriggerEvent, verb="trigger.skipped", sentence="skipped a firing of the trigger {name}"):
+    """`code`: why it added no entry: disabled, overlap, month_budget, downtime, invalid."""
+
+    code: str
+
+
 class EntryEvent(ActivityEvent, page="entry"):
     pass
 

@@ -1,7 +1,7 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`approvals`: approvals of commits and comments on lines. `backups`: when the last backups were written. `dialogue`: messages to agents, and their questions. `outcome_counts`: how many rounds, sessions and landings ended in which way. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work, and circuit breakers. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables, credentials. `sql_dialect`: SQL that differs between the databases.
+`approvals`: approvals of commits and comments on lines. `backups`: when the last backups were written. `dialogue`: messages to agents, and their questions. `outcome_counts`: how many rounds, sessions and landings ended in which way. `runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work, and circuit breakers. `landing`: verdicts on trees, the integration branch and the landing queue. `forges`: pull requests. `secrets`: sealed variables, credentials. `triggers`: what adds entries without a person. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck, ProviderBreaker
@@ -17,6 +17,7 @@ from orchestration.models.outcome_counts import OutcomeCount
 from orchestration.models.runs import Proposal, Run
 from orchestration.models.secrets import Credential, Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
+from orchestration.models.triggers import Firing, Trigger
 from workspaces.models import known_words
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Entry",
     "Executor",
     "FileLock",
+    "Firing",
     "ForgeDelivery",
     "Integration",
     "IntegrationCommit",
@@ -46,9 +48,22 @@ __all__ = [
     "Secret",
     "Session",
     "TreeVerdict",
+    "Trigger",
     "Worker",
 ]
 
 known_words.keep(
-    Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Proposal, PullRequest, Round, Session, TreeVerdict
+    Conversation,
+    Entry,
+    Executor,
+    Firing,
+    Integration,
+    IntegrationCommit,
+    Landing,
+    Proposal,
+    PullRequest,
+    Round,
+    Session,
+    TreeVerdict,
+    Trigger,
 )

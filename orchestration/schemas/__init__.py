@@ -1,6 +1,6 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `dialogue`, `landing`, `approvals`, `forges`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `dialogue`, `landing`, `approvals`, `forges`, `rounds`, `sessions`, `events`, `triggers`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import (
@@ -113,6 +113,7 @@ from orchestration.schemas.sessions import (
     UsageIn,
     UsageOut,
 )
+from orchestration.schemas.triggers import FiringOut, FiringsOut, TriggerChange, TriggerEntry, TriggerIn, TriggerOut, TriggersOut
 from orchestration.schemas.workspaces import Deleted, WorkspaceChange, WorkspaceIn, WorkspaceOut, WorkspacesOut
 
 __all__ = [
@@ -144,6 +145,8 @@ __all__ = [
     "ExecutorStatus",
     "Explained",
     "ExplainedEntry",
+    "FiringOut",
+    "FiringsOut",
     "GatewayRequestOut",
     "GatewayRequestsOut",
     "HistoryOut",
@@ -205,6 +208,11 @@ __all__ = [
     "TipIn",
     "Todo",
     "TokensOut",
+    "TriggerChange",
+    "TriggerEntry",
+    "TriggerIn",
+    "TriggerOut",
+    "TriggersOut",
     "UnansweredListOut",
     "UsageIn",
     "UsageOut",

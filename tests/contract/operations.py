@@ -57,6 +57,8 @@ BODIES: dict[str, Any] = {
     "todoEntrySpecPut": {"requirements": "all"},
     "todoEntryStatus": {"status": "blocked"},
     "todoQuestionAnswer": {"answer": "The second"},
+    "triggersCreate": {"name": "Weekly", "schedule": "0 3 * * 1", "entry": {"content": "Update all"}, "firing_budget_usd": 1},
+    "triggersUpdate": {"schedule": "0 4 * * *"},
     "workspaceUpdate": {"name": "Store"},
     "workspacesCreate": {"name": "New", "repo": "/nowhere", "total_budget_usd": 1, "max_project_spend_usd": 1},
 }

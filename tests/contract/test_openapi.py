@@ -109,6 +109,7 @@ def test_path_parameters_are_spelled_as_in_the_contract() -> None:
                     "permitID",
                     "ledgerID",
                     "channelID",
+                    "triggerID",
                     "deliveryID",
                     "reviewID",
                 }
@@ -221,7 +222,9 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "reviewsLines",
                     "runsGet",
                     "runsProposals",
-                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets, 100 credentials and 50 channels, limits, a review's lines
+                    "triggersGet",
+                    "triggersList",
+                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets, 100 credentials, 50 channels and 50 triggers, limits, a review's lines
                 assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
                 assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
                 for parameter in operation.details["parameters"]:

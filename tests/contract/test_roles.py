@@ -12,7 +12,7 @@ from orchestration.backlog.entries import Draft
 from orchestration.configuration import credentials, secrets
 from orchestration.dialogue import questions
 from orchestration.executor import control
-from orchestration.models import ProviderBreaker, Question, Run, Session
+from orchestration.models import ProviderBreaker, Question, Run, Session, Trigger
 from orchestration.proposals import applying, run_requests
 from tests.cases import all_cases
 from tests.contract.api import Api, Response, not_found
@@ -24,6 +24,7 @@ from tests.factories import (
     a_review,
     a_session,
     a_token,
+    a_trigger,
     a_workspace,
     an_entry,
     blocked_event,
@@ -81,6 +82,9 @@ READ = [
     "todoEvents",
     "todoGet",
     "todoQuestionsUnanswered",
+    "triggersFirings",
+    "triggersGet",
+    "triggersList",
     "workspaceGet",
     "workspacesList",
 ]
@@ -130,6 +134,7 @@ RUN = [
     "todoEntryStatus",
     "todoEntryStop",
     "todoQuestionAnswer",
+    "triggersFire",
 ]
 SPEND = [
     "adjustmentsCreate",
@@ -159,6 +164,9 @@ ADMINISTER = [
     "deliveriesRetry",
     "secretsDelete",
     "secretsSet",
+    "triggersCreate",
+    "triggersDelete",
+    "triggersUpdate",
     "workspaceDelete",
     "workspaceUpdate",
 ]
@@ -181,7 +189,7 @@ NEED_A_STATE = (*DECIDE_ABOUT_WORK, "landingAccept", "landingMerge", "landingPus
 CREATES = {
     "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate",
     "reconciliationsCreate", "reviewsCommentCreate", "reviewsCreate", "sessionMessagesCreate", "todoEntriesCreate", "todoEntryInstructionsCreate",
-    "todoEntrySplit",
+    "todoEntrySplit", "triggersCreate",
 }  # fmt: skip
 
 
@@ -191,6 +199,7 @@ def one_of_each() -> Session:
     a_channel(workspace)
     a_run(workspace, "Parse dates")
     a_review(workspace)
+    a_trigger(workspace)
     keys = a_session(an_entry(workspace))
     activity.record(workspace.pk, blocked_event(), by=ANA, object_id=keys.entry_id)
     return keys
@@ -230,6 +239,7 @@ def send(api: Api, operation: Operation, session: Session, body: Any, **other: s
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
+    ids["triggerID"] = Trigger.objects.filter(workspace_id=session.workspace_id).earliest("created_at").pk
     run = Run.objects.filter(session__workspace_id=session.workspace_id).earliest("session__claimed_at")
     ids |= {"runID": run.pk, "proposalID": str(run.proposals.get().pk), **other}
     return api.call(operation.method, operation.url(**ids), body)

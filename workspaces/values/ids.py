@@ -1,4 +1,4 @@
-"""Opaque ids with a prefix: `ws_`, `entry_`, `sess_`, `run_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
+"""Opaque ids with a prefix: `ws_`, `entry_`, `sess_`, `run_`, `trig_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
 
 import hashlib
 import re
@@ -60,6 +60,10 @@ def run_for(key: str) -> str:
 
 def permit() -> str:
     return _new("permit")
+
+
+def trigger() -> str:
+    return _new("trig")
 
 
 def channel() -> str:

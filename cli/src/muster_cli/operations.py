@@ -69,10 +69,12 @@ WITHOUT_COMMAND = {
         *("secretsDelete", "secretsList", "secretsSet", "limitsGet", "limitsUpdate"),
         *("channelsCreate", "channelsDelete", "channelsList", "channelsTest", "channelsUpdate"),
         *("deliveriesList", "deliveriesRetry"),
+        *("triggersCreate", "triggersDelete", "triggersGet", "triggersList", "triggersUpdate"),
     },
     RARE: {
         *("agentGet", "agentRetry", "executorForceDispatch", "executorGetLocks", "executorReverifyEntry"),
         *("expandRunsCreate", "orchestratorRunsCreate", "todoEntryDelete", "todoEntryPriority", "todoEntryQuestions"),
         *("todoEntryRounds", "todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
+        *("triggersFire", "triggersFirings"),
     },
 }

@@ -1,0 +1,126 @@
+"""Triggers: admins make them, operators fire them by hand."""
+
+from typing import Annotated, Any
+
+from django.utils import timezone
+from ninja import Header, Path, Router, Status
+
+from budget import amounts
+from orchestration import schemas
+from orchestration.models import Firing, Trigger
+from orchestration.triggers import changes, firing, schedules
+from orchestration.triggers.changes import trigger_for
+from workspaces import access, paging
+from workspaces.access import Need, Request
+from workspaces.schemas import Cursor, Limit, responses
+from workspaces.values import ids
+
+router = Router(tags=["triggers"])
+
+NEXT = 5
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+@router.get("/triggers", response=responses(schemas.TriggersOut), operation_id="agent.orchestration.triggersList")
+def list_triggers(request: Request, workspaceID: Path[str]) -> Any:
+    """The workspace's triggers, the oldest first."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows = Trigger.objects.filter(workspace=workspace, deleted_at__isnull=True).order_by("created_at", "pk")
+    return {"triggers": [_shown(row) for row in rows]}
+
+
+@router.post("/triggers", response=responses(schemas.TriggerOut, status=201), operation_id="agent.orchestration.triggersCreate")
+def create_trigger(request: Request, workspaceID: Path[str], body: schemas.TriggerIn) -> Any:
+    """Add a trigger. Its first time is the next one of its schedule."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
+    return Status(201, _shown(changes.create(workspace, _values(body), by=request.auth)))
+
+
+@router.get("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersGet")
+def get_trigger(request: Request, workspaceID: Path[str], triggerID: str) -> Any:
+    """A trigger with its next times."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _shown(trigger_for(workspace.pk, triggerID))
+
+
+@router.patch("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersUpdate")
+def update_trigger(request: Request, workspaceID: Path[str], triggerID: str, body: schemas.TriggerChange) -> Any:
+    """Change a trigger. What it has added stays as it is."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
+    return _shown(changes.change(trigger_for(workspace.pk, triggerID), _values(body), by=request.auth))
+
+
+@router.delete("/triggers/{triggerID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.triggersDelete")
+def delete_trigger(request: Request, workspaceID: Path[str], triggerID: str) -> Any:
+    """Delete a trigger. Its entries and its firings stay."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
+    changes.delete(trigger_for(workspace.pk, triggerID), by=request.auth)
+    return {"deleted": True}
+
+
+@router.post("/triggers/{triggerID}/fire", response=responses(schemas.FiringOut), operation_id="agent.orchestration.triggersFire")
+def fire_trigger(request: Request, workspaceID: Path[str], triggerID: str, idempotency_key: Key = None) -> Any:
+    """Fire a trigger now, within its budgets. The same `Idempotency-Key` counts once."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    trigger = trigger_for(workspace.pk, triggerID)
+    key = firing.key_by_hand(idempotency_key or ids.request())
+    return _fired(firing.fire(trigger, key, now=timezone.now(), by=request.auth))
+
+
+@router.get(
+    "/triggers/{triggerID}/firings", response=responses(schemas.FiringsOut), operation_id="agent.orchestration.triggersFirings"
+)
+def list_firings(request: Request, workspaceID: Path[str], triggerID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """What came of a trigger's events, the newest first."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows, following = paging.page(trigger_for(workspace.pk, triggerID).firings.all(), "-pk", limit=limit, cursor=cursor)
+    return {"firings": [_fired(row) for row in rows], "next_cursor": following}
+
+
+def _values(body: schemas.TriggerIn | schemas.TriggerChange) -> dict[str, Any]:
+    """The columns that the body names. In a change, null means nothing but for the month's budget, where it is no limit."""
+    given = body.model_dump(exclude_unset=isinstance(body, schemas.TriggerChange))
+    values = {name: value for name, value in given.items() if value is not None or name == "month_budget_usd"}
+    if body.entry is not None and "entry" in values:
+        values["entry"] = body.entry.model_dump(mode="json", exclude_none=True)
+    columns = {
+        "entry": "template",
+        "firing_budget_usd": "firing_budget",
+        "month_budget_usd": "month_budget",
+        "enabled": "is_enabled",
+    }
+    return {columns.get(name, name): value for name, value in values.items()}
+
+
+def _shown(row: Trigger) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "kind": row.kind,
+        "schedule": row.schedule,
+        "sentence": schedules.sentence(row.schedule, row.time_zone),
+        "time_zone": row.time_zone,
+        "next_times": schedules.upcoming(row.schedule, row.time_zone, now, NEXT) if row.is_enabled else [],
+        "entry": row.template,
+        "firing_budget_usd": amounts.number(row.firing_budget),
+        "month_budget_usd": None if row.month_budget is None else amounts.number(row.month_budget),
+        "month_committed_usd": amounts.number(firing.committed(row, schedules.month(now, row.time_zone))),
+        "overlap": row.overlap,
+        "catch_up": row.catch_up,
+        "enabled": row.is_enabled,
+        "created_by": row.created_by,
+        "created_at": row.created_at,
+    }
+
+
+def _fired(row: Firing) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "key": row.key,
+        "at": row.at,
+        "entry_id": row.entry_id,
+        "skipped": row.skipped or None,
+        "message": row.message or None,
+        "fired_by": row.fired_by or None,
+    }
