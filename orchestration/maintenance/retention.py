@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from budget.models import GatewayRequest
 from orchestration.metrics import outcome_counts
-from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
+from orchestration.models import Entry, Firing, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
 from workspaces.models import Delivery, Event
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ BATCH = 1000
 MOST_S = 20.0
 """Seconds that one pass may take: the rest goes an hour later."""
 
-BY_ITSELF = ("entry.", "session.", "executor.", "locks.", "run.")
+BY_ITSELF = ("entry.", "session.", "executor.", "locks.", "run.", "trigger.fired", "trigger.skipped")
 """Verbs of what happens by the hundred. What is set, paid, landed or allowed stays, whoever did it."""
 
 _done_at: float | None = None
@@ -51,6 +51,7 @@ def remove_old(until: float = float("inf")) -> Iterator[tuple[str, int]]:
     yield "verdicts", _in_batches(_verdicts, _delete, until)
     yield "events", _in_batches(_events, _delete, until)
     yield "forge_deliveries", _in_batches(_forge_deliveries, _delete, until)
+    yield "firings", _in_batches(_firings, _delete, until)
     yield "outcome_counts", outcome_counts.add_up(until)
 
 
@@ -104,6 +105,11 @@ def _events() -> QuerySet[Event]:
 def _forge_deliveries() -> QuerySet[ForgeDelivery]:
     """A webhook that is repeated later only makes a pull request be looked at."""
     return ForgeDelivery.objects.filter(at__lt=_days_ago(30)).order_by()
+
+
+def _firings() -> QuerySet[Firing]:
+    """Those without an entry: a schedule whose month is used up may have one each minute."""
+    return Firing.objects.filter(entry__isnull=True, at__lt=_days_ago(30)).order_by()
 
 
 def _days_ago(days: float) -> models.Expression:

@@ -13,8 +13,8 @@ from budget.ledger import requests
 from budget.models import Category, GatewayRequest
 from orchestration import sessions
 from orchestration.maintenance import retention
-from orchestration.models import Entry, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
-from tests.factories import CLOSED, a_channel, a_session, a_workspace, an_entry, ended
+from orchestration.models import Entry, Firing, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
+from tests.factories import CLOSED, a_channel, a_session, a_trigger, a_workspace, an_entry, ended
 from tests.orchestration.proposals import made
 from workspaces.models import Event
 
@@ -130,6 +130,17 @@ def test_what_people_did_and_what_was_paid_stays_in_the_activity_log() -> None:
 def test_what_happens_by_the_hundred_goes(verb: str) -> None:
     an_event(an_entry(a_workspace()), verb)
     assert removed() == {"events": 1}
+
+
+def test_firings_without_an_entry_are_kept_for_thirty_days() -> None:
+    workspace = a_workspace()
+    trigger = a_trigger(workspace)
+    for days in (29, 31):
+        at = now() - timedelta(days=days)
+        Firing.objects.create(trigger=trigger, key=f"skipped {days}", month="2026-12", skipped="overlap", at=at)
+        Firing.objects.create(trigger=trigger, key=f"added {days}", month="2026-12", entry=an_entry(workspace), at=at)
+    assert removed() == {"firings": 1}
+    assert not Firing.objects.filter(key="skipped 31").exists()
 
 
 def test_webhooks_of_a_forge_are_known_for_thirty_days() -> None:

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from budget.amounts import usd
 from budget.models import Account
 from orchestration.backlog import entries
+from orchestration.edge import worker_process
 from orchestration.models import Entry, Executor, Firing, Trigger
 from orchestration.triggers import changes, due, firing
 from tests import factories
@@ -160,3 +161,12 @@ def test_a_deleted_workspace_or_trigger_fires_no_more() -> None:
     changes.delete(other, by=ANA)
     due.run_due()
     assert not Firing.objects.exists() and not trigger.firings.exists()
+
+
+def test_the_tick_of_a_control_worker_fires_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger, steps = a_trigger(), []
+    Trigger.objects.update(next_due=START)
+    monkeypatch.setattr(worker_process, "_run", lambda *run: steps.extend(run))
+    worker_process.tick()
+    next(step for step in steps if step.__module__ == due.__name__)()
+    assert trigger.firings.count() == 1
