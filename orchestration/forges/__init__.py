@@ -1,4 +1,4 @@
-"""The forges where work can land as pull requests: one package each, with `adapter` (its API), `webhook` (what it posts) and `config` (its address).
+"""The forges where work can land as pull requests: one package each, with `adapter` (its API), `issues` (the part of it about issues), `webhook` (what it posts) and `config` (its address).
 
 To add one: a package of the shape in shared/interface.py, and a row here (CONTRIBUTING.md).
 """

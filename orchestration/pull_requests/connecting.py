@@ -1,9 +1,11 @@
-"""The forge of a workspace, with its credentials, which leave this module for nothing but the forge."""
+"""The forge of a workspace, and its issues, with its credentials, which leave this module for nothing but the forge."""
 
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
+from orchestration.configuration.config.forge import Forge as ForgeRules
 from orchestration.forges import KINDS
 from orchestration.forges.shared.interface import Forge, ForgeError, Problem
+from orchestration.forges.shared.issues import Tracker
 from orchestration.models import Executor
 from workspaces.secrets.sealing import Sealed
 
@@ -16,6 +18,17 @@ def config_of(workspace_id: str) -> Config:
 
 def forge_of(workspace_id: str, config: Config) -> Forge:
     """Raises ForgeError where the config names none, or its token is missing."""
+    rules, token = _access(workspace_id, config)
+    return KINDS[rules.kind].connect(rules.url, rules.repository, token)
+
+
+def tracker_of(workspace_id: str, config: Config) -> Tracker:
+    """Raises ForgeError as `forge_of`."""
+    rules, token = _access(workspace_id, config)
+    return KINDS[rules.kind].tracker(rules.url, rules.repository, token)
+
+
+def _access(workspace_id: str, config: Config) -> tuple[ForgeRules, str]:
     if config.forge is None:
         raise ForgeError(Problem.NOT_FOUND, "The config names no forge")
     try:
@@ -24,7 +37,7 @@ def forge_of(workspace_id: str, config: Config) -> Forge:
         raise ForgeError(Problem.AUTH, str(problem)) from None
     if not token:
         raise ForgeError(Problem.AUTH, f"The secret {TOKEN} is not set")
-    return KINDS[config.forge.kind].connect(config.forge.url, config.forge.repository, token)
+    return config.forge, token
 
 
 def trial(workspace_id: str, base: str) -> str:

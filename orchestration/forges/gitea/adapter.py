@@ -10,6 +10,8 @@ from orchestration.forges.shared.interface import Check, Comment, Draft, ForgeEr
 from orchestration.forges.shared.transport import Client
 from orchestration.forges.shared.values import asks_muster, at, moment, number, pull_request, required, text
 
+PAGE = 50
+"""Gitea gives no more, unless its MAX_RESPONSE_ITEMS was changed."""
 WRITERS = ("write", "admin", "owner")
 DECIDING = ("APPROVED", "REQUEST_CHANGES")
 _OUTCOMES: dict[str, Outcome] = {
@@ -64,7 +66,7 @@ class Gitea:
             if at(review, "comments_count"):
                 path = f"/pulls/{number}/reviews/{required(review, 'id')}/comments"
                 rows += [_line_comment(row) for row in self.client.get(path) or [] if not at(row, "resolver")]
-        writers = {author: self._may_write(author) for author in {row.by for row in rows} if author}
+        writers = {author: self.may_write(author) for author in {row.by for row in rows} if author}
         return sorted((replace(row, is_trusted=writers.get(row.by, False)) for row in rows), key=lambda each: each.at)
 
     def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
@@ -82,7 +84,7 @@ class Gitea:
         except ForgeError as error:
             raise error.by_status({409: Problem.MOVED}) from None
 
-    def _may_write(self, login: str) -> bool:
+    def may_write(self, login: str) -> bool:
         try:
             answer = self.client.get(f"/collaborators/{quote(login, safe='')}/permission")
         except ForgeError as error:
@@ -94,7 +96,7 @@ class Gitea:
 
 def connect(url: str, repository: str, token: str) -> Gitea:
     root = f"{url.rstrip('/')}/api/v1/repos/{repository}"
-    return Gitea(Client(root, {"Authorization": f"token {token}"}, page_size_name="limit"))
+    return Gitea(Client(root, {"Authorization": f"token {token}"}, page_size_name="limit", page_size=PAGE))
 
 
 def _pull_request(row: Any) -> PullRequest:

@@ -7,11 +7,12 @@ from orchestration.forges.shared.webhooks import Subject, Webhook, branch, hmac_
 
 def subject(payload: dict[str, Any]) -> Subject:
     numbers, commits = {number(payload, "pull_request", "number")}, {text(payload, "sha")}
-    if isinstance(payload.get("issue"), dict) and payload["issue"].get("pull_request"):
-        numbers.add(number(payload, "issue", "number"))
+    issues: set[int] = set()
+    if isinstance(payload.get("issue"), dict):
+        (numbers if payload["issue"].get("pull_request") else issues).add(number(payload, "issue", "number"))
     for name in ("check_run", "check_suite", "workflow_run", "workflow_job"):
         commits.add(text(payload, name, "head_sha"))
-    return Subject(numbers, commits, {branch(payload)})
+    return Subject(numbers, commits, {branch(payload)}, issues)
 
 
 WEBHOOK = Webhook("x-github-event", hmac_in("x-hub-signature-256", "sha256="), subject)

@@ -2,6 +2,7 @@
 
 from orchestration.forges.gitlab.adapter import connect
 from orchestration.forges.gitlab.config import CONFIG
+from orchestration.forges.gitlab.issues import tracker
 from orchestration.forges.gitlab.webhook import WEBHOOK
 
-__all__ = ["CONFIG", "WEBHOOK", "connect"]
+__all__ = ["CONFIG", "WEBHOOK", "connect", "tracker"]

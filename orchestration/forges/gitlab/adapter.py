@@ -65,7 +65,7 @@ class GitLab:
     def comments(self, number: int) -> Sequence[Comment]:
         notes = self.client.pages(f"/merge_requests/{number}/notes", sort="asc", order_by="created_at")
         by_people = [row for row in notes if not at(row, "system") and not at(row, "resolved")]
-        writers = {author: self._may_write(author) for author in {_author(row) for row in by_people} if author}
+        writers = {author: self.may_write(author) for author in {_author(row) for row in by_people} if author}
         return [replace(_comment(row), is_trusted=writers.get(_author(row), False)) for row in by_people]
 
     def is_approved(self, number: int, *, head: str, since: datetime) -> bool:
@@ -83,7 +83,7 @@ class GitLab:
         except ForgeError as error:
             raise error.by_status(_REFUSED_MERGES) from None
 
-    def _may_write(self, user_id: int) -> bool:
+    def may_write(self, user_id: int) -> bool:
         try:
             member = self.client.get(f"/members/all/{user_id}")
         except ForgeError as error:

@@ -13,7 +13,8 @@ def _subject(payload: dict[str, Any]) -> Subject:
     commits = {text(payload, "commit", "id"), text(payload, "sha")}
     if kind == "pipeline":
         commits.add(text(payload, "object_attributes", "sha"))
-    return Subject(numbers, commits, {branch(payload)} if kind == "push" else set())
+    issues = {number(payload, "issue", "iid"), number(payload, "object_attributes", "iid") if kind == "issue" else 0}
+    return Subject(numbers, commits, {branch(payload)} if kind == "push" else set(), issues)
 
 
 WEBHOOK = Webhook("x-gitlab-event", secret_in("x-gitlab-token"), _subject)

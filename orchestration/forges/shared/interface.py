@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from orchestration.forges.shared.issues import Tracker
 from orchestration.forges.shared.webhooks import Webhook
 from workspaces.secrets.masking import foreign
 
@@ -168,6 +169,8 @@ class Kind(Protocol):
     WEBHOOK: Webhook
 
     def connect(self, url: str, repository: str, token: str) -> Forge: ...
+
+    def tracker(self, url: str, repository: str, token: str) -> Tracker: ...
 
 
 def find_or_create(forge: Forge, draft: Draft, marker: str, *, earlier: Collection[str] = ()) -> PullRequest:

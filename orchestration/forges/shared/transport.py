@@ -38,11 +38,12 @@ _cache_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Client:
-    """`root`: the API's address. `headers`: with the token."""
+    """`root`: the API's address. `headers`: with the token. `page_size`: as many as the forge gives at most: fewer are the last page."""
 
     root: str
     headers: Mapping[str, str] = field(repr=False)
     page_size_name: str = "per_page"
+    page_size: int = PER_PAGE
 
     @cached_property
     def _mask(self) -> Mask:
@@ -70,12 +71,12 @@ class Client:
     def pages(self, path: str, name: str = "", **query: Any) -> Iterator[Any]:
         """The items of at most MAX_PAGES pages. `name`: the key of the list, where the answer is an object."""
         for page in range(1, MAX_PAGES + 1):
-            answer = self.get(path, **query, **{self.page_size_name: PER_PAGE}, page=page)
+            answer = self.get(path, **query, **{self.page_size_name: self.page_size}, page=page)
             items = answer.get(name) if name and isinstance(answer, dict) else answer
             if not isinstance(items, list):
                 raise ForgeError(Problem.INVALID, f"The forge's answer for {path} is no list")
             yield from items
-            if len(items) < PER_PAGE:
+            if len(items) < self.page_size:
                 return
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 
 from orchestration.forges.shared.interface import ForgeError, Problem, PullRequest, State
+from orchestration.forges.shared.issues import Issue
 
 
 def at(value: Any, *keys: str) -> Any:
@@ -56,6 +57,22 @@ def pull_request(row: Any, *, is_merged: bool) -> PullRequest:
         body=text(row, "body"),
         merge_commit=text(row, "merge_commit_sha") if is_merged else "",
         ended_by=text(row, "merged_by", "login"),
+    )
+
+
+def issue(row: Any) -> Issue:
+    """An issue in the names of GitHub, which other forges have too."""
+    labels = at(row, "labels")
+    return Issue(
+        id=str(required(row, "id")),
+        number=required(row, "number"),
+        url=text(row, "html_url"),
+        title=text(row, "title"),
+        body=text(row, "body"),
+        by=text(row, "user", "login"),
+        is_open=text(row, "state") == "open",
+        updated=text(row, "updated_at"),
+        labels=frozenset(text(label, "name") for label in labels) if isinstance(labels, list) else frozenset(),
     )
 
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -19,11 +19,12 @@ class BadPayload(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`numbers`: of pull requests; `commits`: whose checks changed; `branches`: that were pushed. 0 and empty names do not count."""
+    """`numbers`: of pull requests; `commits`: whose checks changed; `branches`: that were pushed; `issues`: their numbers. 0 and empty names do not count."""
 
     numbers: set[int]
     commits: set[str]
     branches: set[str]
+    issues: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Delivery:
     numbers: frozenset[int] = frozenset()
     commits: frozenset[str] = frozenset()
     branches: frozenset[str] = frozenset()
+    issues: frozenset[int] = frozenset()
 
 
 def read(webhook: Webhook, headers: Mapping[str, str], body: bytes, secret: str) -> Delivery:
@@ -64,6 +66,7 @@ def read(webhook: Webhook, headers: Mapping[str, str], body: bytes, secret: str)
         frozenset(filter(None, subject.numbers)),
         frozenset(filter(None, subject.commits)),
         frozenset(filter(None, subject.branches)),
+        frozenset(filter(None, subject.issues)),
     )
 
 

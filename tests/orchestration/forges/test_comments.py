@@ -72,5 +72,5 @@ def test_checks_are_asked_for_as_they_ended_last(recorded: Recorded) -> None:
         "/check-runs?filter=latest&per_page=100&page=1",
         "/status?per_page=100",
         "/statuses?per_page=100&page=1",
-        "/statuses?sort=recentupdate&limit=100&page=1",
+        "/statuses?sort=recentupdate&limit=50&page=1",
     ]

@@ -128,3 +128,9 @@ def test_a_signed_text_that_no_database_takes_names_nothing(kind: str, text: str
     body = json.dumps(payload).encode()
     headers = signed(kind, body) | {KINDS[kind].WEBHOOK.event_header: f"push{text}"}
     assert webhooks.read(KINDS[kind].WEBHOOK, headers, body, SECRET).event.isprintable()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_issue_is_named_and_is_no_pull_request(kind: str) -> None:
+    delivery = read(kind, {"object_kind": "issue", "object_attributes": {"iid": 4}, "issue": {"number": 4, "pull_request": None}})
+    assert (delivery.issues, delivery.numbers) == ({4}, frozenset())
