@@ -25,6 +25,15 @@ class Conflict(Refused):
     """The state that the caller saw has changed meanwhile: 409. Nothing was overwritten."""
 
 
+class TooMany(Refused):
+    """More tries than a window allows: 429. `wait`: seconds."""
+
+    def __init__(self, wait: float, what: str = "tries") -> None:
+        minutes = max(-(-int(wait) // 60), 1)
+        super().__init__(f"Too many {what}. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again.")
+        self.wait = int(wait)
+
+
 class Invalid(Refused):
     """Bad input: 400. `names` are the offending path, query or body properties."""
 

@@ -22,7 +22,7 @@ from config.http import access_first, errors
 from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
 from workspaces import access
-from workspaces.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from workspaces.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized
 from workspaces.notices.api import router as notices
 from workspaces.people import tokens
 from workspaces.schemas import property_path
@@ -235,6 +235,13 @@ def _forbidden(request: HttpRequest, error: Forbidden) -> HttpResponse:
 @api.exception_handler(Conflict)
 def _conflict(request: HttpRequest, error: Conflict) -> HttpResponse:
     return _reply(request, errors.named("ConflictError", error.message), 409)
+
+
+@api.exception_handler(TooMany)
+def _too_many(request: HttpRequest, error: TooMany) -> HttpResponse:
+    response = _reply(request, errors.named("TooManyRequestsError", error.message), 429)
+    response["Retry-After"] = str(error.wait)
+    return response
 
 
 @api.exception_handler(NotFound)

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.shared.decorators import logged_in
 from workspaces.access import Caller
-from workspaces.errors import Invalid
+from workspaces.errors import Invalid, TooMany
 from workspaces.models import DeviceLogin
 from workspaces.people import devices
 from workspaces.people.tokens import LOGIN_LASTS
@@ -23,7 +23,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
         if decision not in ("confirm", "refuse"):
             return _page(request, code=code, login=devices.find(code, by=caller))
         login = devices.decide(code, confirm=decision == "confirm", by=caller)
-    except devices.TooMany as problem:
+    except TooMany as problem:
         response = _page(request, code=code, problem=problem.message, status=429)
         response["Retry-After"] = str(problem.wait)
         return response

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from workspaces.errors import TooMany
 from workspaces.people import devices
 from workspaces.people.tokens import LOGIN_LASTS
 
@@ -37,7 +38,7 @@ def form_endpoint(view: View) -> View:
             response = view(request)
         except Malformed as problem:
             response = _error("invalid_request", str(problem))
-        except devices.TooMany as problem:
+        except TooMany as problem:
             response = _error("slow_down", problem.message, status=429)
             response["Retry-After"] = str(problem.wait)
         response["Cache-Control"] = "no-store"

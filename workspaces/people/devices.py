@@ -16,7 +16,7 @@ from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from workspaces.access import Caller, of_token
-from workspaces.errors import Forbidden, Invalid, Refused
+from workspaces.errors import Forbidden, Invalid, TooMany
 from workspaces.models import ApiToken, DeviceLogin
 from workspaces.people import throttle, tokens
 
@@ -33,13 +33,6 @@ MAX_TRIES = 10
 """Of a person to type a code, in the throttle's window. Right ones do not count."""
 MAX_OPEN = 10_000
 State = DeviceLogin.State
-
-
-class TooMany(Refused):
-    def __init__(self, wait: float) -> None:
-        minutes = max(-(-int(wait) // 60), 1)
-        super().__init__(f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again.")
-        self.wait = int(wait)
 
 
 class Pending(Exception):
