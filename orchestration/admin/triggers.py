@@ -1,14 +1,15 @@
-"""Triggers and their firings on the admin site."""
+"""Triggers and their firings on the admin site, and the issues of entries."""
 
 from django.contrib import admin
 
-from orchestration.models import Firing, Trigger
+from orchestration.models import Firing, IssueEntry, Trigger
 from workspaces.admin.base import ReadOnly
 
 
 @admin.register(Trigger)
 class TriggerAdmin(ReadOnly):
-    list_display = ["name", "workspace", "kind", "schedule", "time_zone", "is_enabled", "next_due", "deleted_at"]
+    exclude = ["sealed"]
+    list_display = ["name", "workspace", "kind", "schedule", "label", "time_zone", "is_enabled", "next_due", "deleted_at"]
     list_filter = ["kind", "is_enabled", "workspace"]
     list_select_related = ["workspace"]
     search_fields = ["=id", "name"]
@@ -25,3 +26,14 @@ class FiringAdmin(ReadOnly):
     search_fields = ["=trigger__id", "=entry__id", "=key"]
     search_help_text = "A trigger's or an entry's id, or a key."
     ordering = ["-id"]
+
+
+@admin.register(IssueEntry)
+class IssueEntryAdmin(ReadOnly):
+    list_display = ["__str__", "entry", "workspace", "commented_at", "closed_at", "problem", "retry_at"]
+    list_filter = ["problem", "workspace"]
+    list_select_related = ["entry", "workspace"]
+    list_defer = ["entry__spec", "entry__paths"]
+    search_fields = ["=entry__id", "=number"]
+    search_help_text = "An entry's id, or an issue's number."
+    ordering = ["-at", "pk"]

@@ -11,6 +11,7 @@ from orchestration.forges.shared import webhooks
 from orchestration.forges.shared.interface import Kind
 from orchestration.models import Executor, PullRequest
 from orchestration.pull_requests import connecting, sync
+from orchestration.triggers.issues import looking
 from workspaces import access, paging
 from workspaces.access import Request
 from workspaces.errors import Invalid, Unauthorized
@@ -45,7 +46,8 @@ def receive(request: HttpRequest, workspaceID: Path[str]) -> Any:
         raise Unauthorized(REFUSED) from None
     except webhooks.BadPayload as problem:
         raise Invalid(str(problem)) from None
-    sync.received(workspaceID, delivery)
+    if sync.received(workspaceID, delivery) and delivery.issues:
+        looking.wake(workspaceID)
     return {"ok": True}
 
 

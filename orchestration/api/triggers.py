@@ -1,14 +1,17 @@
-"""Triggers: admins make them, operators fire them by hand."""
+"""Triggers: admins make them, operators fire them by hand, and others call their webhooks."""
 
 from typing import Annotated, Any
 
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Header, Path, Router, Status
 
 from budget import amounts
 from orchestration import schemas
 from orchestration.models import Firing, Trigger
-from orchestration.triggers import changes, firing, schedules
+from orchestration.triggers import changes, firing, hooks, schedules
 from orchestration.triggers.changes import trigger_for
 from workspaces import access, paging
 from workspaces.access import Need, Request
@@ -31,9 +34,12 @@ def list_triggers(request: Request, workspaceID: Path[str]) -> Any:
 
 @router.post("/triggers", response=responses(schemas.TriggerOut, status=201), operation_id="agent.orchestration.triggersCreate")
 def create_trigger(request: Request, workspaceID: Path[str], body: schemas.TriggerIn) -> Any:
-    """Add a trigger. Its first time is the next one of its schedule."""
+    """Add a trigger. A webhook's secret is in this answer and nowhere else."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    return Status(201, _shown(changes.create(workspace, _values(body), by=request.auth)))
+    with transaction.atomic():
+        row = changes.create(workspace, _values(body), by=request.auth)
+        secret = changes.new_secret(row, by=request.auth) if row.kind == Trigger.Kind.WEBHOOK else None
+    return Status(201, _shown(row, secret))
 
 
 @router.get("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersGet")
@@ -45,9 +51,12 @@ def get_trigger(request: Request, workspaceID: Path[str], triggerID: str) -> Any
 
 @router.patch("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersUpdate")
 def update_trigger(request: Request, workspaceID: Path[str], triggerID: str, body: schemas.TriggerChange) -> Any:
-    """Change a trigger. What it has added stays as it is."""
+    """Change a trigger. What it has added stays as it is. `secret` is null unless a new one was asked for."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    return _shown(changes.change(trigger_for(workspace.pk, triggerID), _values(body), by=request.auth))
+    with transaction.atomic():
+        row = changes.change(trigger_for(workspace.pk, triggerID), _values(body), by=request.auth)
+        secret = changes.new_secret(row, by=request.auth) if body.new_secret else None
+    return _shown(row, secret)
 
 
 @router.delete("/triggers/{triggerID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.triggersDelete")
@@ -73,13 +82,28 @@ def fire_trigger(request: Request, workspaceID: Path[str], triggerID: str, idemp
 def list_firings(request: Request, workspaceID: Path[str], triggerID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """What came of a trigger's events, the newest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows, following = paging.page(trigger_for(workspace.pk, triggerID).firings.all(), "-pk", limit=limit, cursor=cursor)
+    rows, following = paging.page(
+        trigger_for(workspace.pk, triggerID).firings.select_related("entry__issue").defer("entry__content", "entry__spec"),
+        "-pk",
+        limit=limit,
+        cursor=cursor,
+    )
     return {"firings": [_fired(row) for row in rows], "next_cursor": following}
+
+
+@router.post("/triggers/{triggerID}/hook", response=responses(schemas.FiringOut), auth=None, include_in_schema=False)
+def receive(request: HttpRequest, workspaceID: Path[str], triggerID: str) -> Any:
+    """What is posted to a webhook. Its secret is the credential: there is no token."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    delivery = hooks.Delivery(headers, request.body, request.META.get("REMOTE_ADDR", ""))
+    return _fired(hooks.receive(workspaceID, triggerID, delivery, now=timezone.now()))
 
 
 def _values(body: schemas.TriggerIn | schemas.TriggerChange) -> dict[str, Any]:
     """The columns that the body names. In a change, null means nothing but for the month's budget, where it is no limit."""
-    given = body.model_dump(exclude_unset=isinstance(body, schemas.TriggerChange))
+    given = body.model_dump(exclude_unset=isinstance(body, schemas.TriggerChange), exclude={"new_secret"})
+    if isinstance(body, schemas.TriggerIn) and body.overlap is None:
+        given["overlap"] = Trigger.Overlap.SKIP if body.kind == "schedule" else Trigger.Overlap.QUEUE
     values = {name: value for name, value in given.items() if value is not None or name == "month_budget_usd"}
     if body.entry is not None and "entry" in values:
         values["entry"] = body.entry.model_dump(mode="json", exclude_none=True)
@@ -92,16 +116,21 @@ def _values(body: schemas.TriggerIn | schemas.TriggerChange) -> dict[str, Any]:
     return {columns.get(name, name): value for name, value in values.items()}
 
 
-def _shown(row: Trigger) -> dict[str, Any]:
-    now = timezone.now()
+def _shown(row: Trigger, secret: str | None = None) -> dict[str, Any]:
+    now, is_scheduled = timezone.now(), row.kind == Trigger.Kind.SCHEDULE
     return {
         "id": row.pk,
         "name": row.name,
         "kind": row.kind,
         "schedule": row.schedule,
-        "sentence": schedules.sentence(row.schedule, row.time_zone),
+        "label": row.label,
+        "ignored_accounts": row.ignored_accounts,
+        "url": _url(row) if row.kind == Trigger.Kind.WEBHOOK else None,
+        "secret": secret,
+        "message": row.message or None,
+        "sentence": _sentence(row),
         "time_zone": row.time_zone,
-        "next_times": schedules.upcoming(row.schedule, row.time_zone, now, NEXT) if row.is_enabled else [],
+        "next_times": schedules.upcoming(row.schedule, row.time_zone, now, NEXT) if is_scheduled and row.is_enabled else [],
         "entry": row.template,
         "firing_budget_usd": amounts.number(row.firing_budget),
         "month_budget_usd": None if row.month_budget is None else amounts.number(row.month_budget),
@@ -114,12 +143,23 @@ def _shown(row: Trigger) -> dict[str, Any]:
     }
 
 
+def _sentence(row: Trigger) -> str:
+    if row.kind == Trigger.Kind.ISSUE:
+        return f"When a person adds the label {row.label} to an issue"
+    return "When its webhook is called" if row.kind == Trigger.Kind.WEBHOOK else schedules.sentence(row.schedule, row.time_zone)
+
+
+def _url(row: Trigger) -> str:
+    return f"{settings.BASE_URL}/api/v1/workspaces/{row.workspace_id}/orchestration/triggers/{row.pk}/hook"
+
+
 def _fired(row: Firing) -> dict[str, Any]:
     return {
         "id": row.pk,
         "key": row.key,
         "at": row.at,
         "entry_id": row.entry_id,
+        "issue_url": (row.entry.issue.url or None) if row.entry and hasattr(row.entry, "issue") else None,
         "skipped": row.skipped or None,
         "message": row.message or None,
         "fired_by": row.fired_by or None,

@@ -22,6 +22,7 @@ from orchestration.messaging import broker_keys, publishing
 from orchestration.pull_requests import sync
 from orchestration.sessions import connections
 from orchestration.triggers import due as triggers_due
+from orchestration.triggers.issues import looking, writing
 from orchestration.worker import heartbeat, housekeeping, new_version, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
@@ -100,7 +101,7 @@ def _forges_loop() -> None:
     """Apart from the tick: a forge may take long to answer."""
     while True:
         time.sleep(settings.TICK_S)
-        _run(sync.run_due)
+        _run(sync.run_due, looking.run_due, writing.run_due)
 
 
 def _upkeep_loop() -> None:

@@ -558,7 +558,7 @@ class TriggerFired(TriggerEvent, verb="trigger.fired", sentence="added an entry 
 
 
 class TriggerSkipped(TriggerEvent, verb="trigger.skipped", sentence="skipped a firing of the trigger {name}"):
-    """`code`: why it added no entry: disabled, overlap, month_budget, downtime, invalid."""
+    """`code`: why it added no entry: disabled, overlap, month_budget, downtime, invalid, open, stranger, agent."""
 
     code: str
 

@@ -17,7 +17,7 @@ from orchestration.models.outcome_counts import OutcomeCount
 from orchestration.models.runs import Proposal, Run
 from orchestration.models.secrets import Credential, Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
-from orchestration.models.triggers import Firing, Trigger
+from orchestration.models.triggers import Firing, IssueEntry, Trigger
 from workspaces.models import known_words
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ForgeDelivery",
     "Integration",
     "IntegrationCommit",
+    "IssueEntry",
     "Landing",
     "LogChunk",
     "Message",

@@ -13,6 +13,8 @@ from workspaces.schemas import Line, Name, NonBlank, Number, Strict, not_blank
 
 TriggerName = Annotated[Name, Field(max_length=100)]
 Cron = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(not_blank)]
+Label = Annotated[Name, Field(max_length=100, pattern="^[^,]*$")]
+Accounts = Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=50)]
 Zone = Annotated[Line, Field(min_length=1, max_length=64)]
 
 
@@ -41,26 +43,31 @@ class TriggerEntry(Strict):
 
 
 class TriggerIn(Strict):
-    """`schedule`: five fields of cron, in `time_zone`. `firing_budget_usd`: the budget of each entry; `month_budget_usd`: what the entries of
-    one month may cost, null: no limit. `overlap`: while an entry of it is open. `catch_up`: after times that passed while Muster was down."""
+    """`kind` schedule: `schedule` has five fields of cron, in `time_zone`. issue: a person who may write to the repository of the config's forge adds `label` to an issue;
+    `ignored_accounts`: of agents, whose labels do not count. webhook: its `url` is called. `firing_budget_usd`: the budget of each entry; `month_budget_usd`: what the entries of
+    one month may cost, null: no limit. `overlap`: while an entry of it is open; null: skip for a schedule, else queue. `catch_up`: after times that passed while Muster was down."""
 
     name: TriggerName
-    kind: Literal["schedule"] = "schedule"
-    schedule: Cron
+    kind: Literal["schedule", "issue", "webhook"] = "schedule"
+    schedule: Cron | None = None
+    label: Label | None = None
+    ignored_accounts: Accounts = []
     time_zone: Zone = "UTC"
     entry: TriggerEntry
     firing_budget_usd: Budget
     month_budget_usd: Usd | None = None
-    overlap: Literal["skip", "queue"] = "skip"
+    overlap: Literal["skip", "queue"] | None = None
     catch_up: Literal["none", "one"] = "none"
     enabled: bool = True
 
 
 class TriggerChange(Strict):
-    """A missing value stays; `entry` replaces the whole entry."""
+    """A missing value stays; `entry` replaces the whole entry. `new_secret`: of its webhook; the old one is refused from then on."""
 
     name: TriggerName | None = None
     schedule: Cron | None = None
+    label: Label | None = None
+    ignored_accounts: Accounts | None = None
     time_zone: Zone | None = None
     entry: TriggerEntry | None = None
     firing_budget_usd: Budget | None = None
@@ -68,16 +75,22 @@ class TriggerChange(Strict):
     overlap: Literal["skip", "queue"] | None = None
     catch_up: Literal["none", "one"] | None = None
     enabled: bool | None = None
+    new_secret: bool = False
 
 
 class TriggerOut(Schema):
-    """`sentence`: its schedule in English. `next_times`: the next five. `month_committed_usd`: what its entries of this month have cost, and
+    """`sentence`: its event in English. `url`: of its webhook; `secret`: null unless it is new. `message`: why its forge could not be asked. `next_times`: the next five. `month_committed_usd`: what its entries of this month have cost, and
     may still cost."""
 
     id: str
     name: str
     kind: str
     schedule: str
+    label: str
+    ignored_accounts: list[str]
+    url: str | None
+    secret: str | None
+    message: str | None
     sentence: str
     time_zone: str
     next_times: list[datetime]
@@ -103,6 +116,7 @@ class FiringOut(Schema):
     key: str
     at: datetime
     entry_id: str | None
+    issue_url: str | None
     skipped: str | None
     message: str | None
     fired_by: str | None

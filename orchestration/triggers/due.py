@@ -47,7 +47,7 @@ def fire_due(trigger: Trigger, now: datetime) -> Firing | None:
 
 
 def _due() -> QuerySet[Trigger]:
-    return Trigger.objects.filter(next_due__lte=Now(), workspace__deleted_at__isnull=True)
+    return Trigger.objects.filter(kind=Trigger.Kind.SCHEDULE, next_due__lte=Now(), workspace__deleted_at__isnull=True)
 
 
 _any_due = StandingQuery(_due)

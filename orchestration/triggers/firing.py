@@ -1,7 +1,7 @@
 """An event of a trigger becomes an entry, or a reason for none: once, in one transaction."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -13,28 +13,38 @@ from budget.amounts.money import MoneyField
 from orchestration import schemas
 from orchestration.backlog import drafts, entries
 from orchestration.facts import events
-from orchestration.models import Entry, Executor, Firing, Trigger
+from orchestration.models import Entry, Executor, Firing, IssueEntry, Trigger
 from orchestration.triggers import deciding, schedules
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
+ENDED = [Entry.Status.DONE, Entry.Status.FAILED]
 COUNTED_DEPTH = 3
 """Children of its entries, and theirs, are paid from the month as well."""
 
 
-def fire(trigger: Trigger, key: str, *, now: datetime, by: Caller | None = None) -> Firing:
+@dataclass(frozen=True, slots=True)
+class FromOutside:
+    """An event's part of its entry. `title`: added to the template's first line. `text`: what others wrote, quoted. `issue`: the issue that is its own, as yet unsaved."""
+
+    text: str
+    title: str = ""
+    issue: IssueEntry | None = None
+
+
+def fire(trigger: Trigger, key: str, *, now: datetime, by: Caller | None = None, outside: FromOutside | None = None) -> Firing:
     """Add the entry of this event, or record why there is none. A repeated call returns the first one's firing. `by`: the person who asked for it."""
     with transaction.atomic():
         row = locked(trigger)
         if before := row.firings.filter(key=key).first():
             return before
-        refusal = deciding.refusal(_facts(row, now))
+        refusal = deciding.refusal(_facts(row, now, outside.issue if outside else None))
         if refusal is not None:
             return skip(row, key, *refusal, now=now, by=by)
         try:
             with transaction.atomic():
-                entry = _add(row, by or itself(row))
+                entry = _add(row, by or itself(row), outside)
         except (Invalid, ValidationError) as problem:
             message = problem.message if isinstance(problem, Invalid) else "Its template is not valid in this version"
             return skip(row, key, Firing.Skipped.INVALID, message, now=now, by=by)
@@ -86,10 +96,8 @@ def _entries(row: Trigger, month: str) -> QuerySet[Entry]:
     return Entry.objects.filter(within)
 
 
-def _facts(row: Trigger, now: datetime) -> deciding.Facts:
-    unfinished = Entry.objects.filter(firing__trigger=row, deleted_at__isnull=True).exclude(
-        status__in=[Entry.Status.DONE, Entry.Status.FAILED]
-    )
+def _facts(row: Trigger, now: datetime, issue: IssueEntry | None) -> deciding.Facts:
+    unfinished = Entry.objects.filter(firing__trigger=row, deleted_at__isnull=True).exclude(status__in=ENDED)
     return deciding.Facts(
         is_enabled=row.is_enabled and row.deleted_at is None,
         skips_overlap=row.overlap == Trigger.Overlap.SKIP,
@@ -97,12 +105,27 @@ def _facts(row: Trigger, now: datetime) -> deciding.Facts:
         firing_budget=row.firing_budget,
         month_budget=row.month_budget,
         committed=committed(row, schedules.month(now, row.time_zone)),
+        issue_entry=_open_entry(row.workspace_id, issue.issue) if issue else None,
     )
 
 
-def _add(row: Trigger, by: Caller) -> Entry:
+def _open_entry(workspace_id: str, issue: str) -> int | None:
+    """The number of the entry of this issue that has not ended. Those that have are noted, so that the next one may be open."""
+    mine = IssueEntry.objects.filter(workspace_id=workspace_id, issue=issue, is_open=True)
+    mine.filter(Q(entry__status__in=ENDED) | Q(entry__deleted_at__isnull=False)).update(is_open=False)
+    return mine.values_list("entry__seq", flat=True).first()
+
+
+def _add(row: Trigger, by: Caller, outside: FromOutside | None) -> Entry:
     draft = drafts.from_request(schemas.EntryIn.model_validate(row.template))
-    return entries.add(row.workspace_id, [replace(draft, budget=row.firing_budget)], by=by)[0]
+    if outside is not None:
+        first, _, more = draft.content.strip().partition("\n")
+        draft = replace(draft, content=f"{first}{outside.title}\n{more}".rstrip() + f"\n\n{outside.text}")
+    entry = entries.add(row.workspace_id, [replace(draft, budget=row.firing_budget)], by=by)[0]
+    if outside is not None and outside.issue is not None:
+        outside.issue.entry = entry
+        outside.issue.save(force_insert=True)
+    return entry
 
 
 def _record(

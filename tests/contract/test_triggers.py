@@ -68,7 +68,17 @@ def test_a_change_keeps_what_it_does_not_name(shop: Api) -> None:
         ({"entry": {"content": "Do it", "agent": "nowhere"}}, "agent"),
         ({"entry": {"content": "Do it", "spec": {"files_to_modify": ["../a"]}}}, "files_to_modify"),
         ({"entry": {"content": "Do it", "budget_usd": 9}}, "entry.budget_usd"),
-        ({"kind": "webhook"}, "kind"),
+        ({"kind": "mail"}, "kind"),
+        ({"kind": "webhook"}, "schedule"),
+        ({"kind": "issue"}, "schedule"),
+        ({"kind": "issue", "schedule": None}, "label"),
+        ({"label": "muster"}, "label"),
+        ({"schedule": None}, "schedule"),
+        ({"kind": "issue", "schedule": None, "label": "a,b"}, "label"),
+        ({"kind": "issue", "schedule": None, "label": " "}, "label"),
+        ({"kind": "webhook", "schedule": None, "label": "a"}, "label"),
+        ({"ignored_accounts": ["bot"]}, "ignored_accounts"),
+        ({"kind": "issue", "schedule": None, "label": "a", "ignored_accounts": [""]}, "ignored_accounts.0"),
     ],
 )
 def test_bad_values_are_refused_by_name(shop: Api, change: dict[str, Any], name: str) -> None:
@@ -91,3 +101,25 @@ def test_a_deleted_trigger_and_anothers_do_not_exist(shop: Api, workspace: Works
     assert shop.get("/triggers/nothing").status == 404
     viewer = Api(workspace, a_token(workspace, "viewer"))
     assert viewer.get("/triggers").json == {"triggers": []}
+
+
+def test_a_trigger_by_issues_is_shown_and_changed(shop: Api) -> None:
+    body = BODY | {"kind": "issue", "schedule": None, "label": "muster", "ignored_accounts": ["bot"]}
+    created = shop.post("/triggers", body)
+    assert created.status == 201 and created.json["sentence"] == "When a person adds the label muster to an issue"
+    assert (created.json["overlap"], created.json["next_times"], created.json["secret"]) == ("queue", [], None)
+    path = f"/triggers/{created.json['id']}"
+    changed = shop.patch(path, {"label": "agents", "ignored_accounts": []}).json
+    assert (changed["label"], changed["ignored_accounts"]) == ("agents", [])
+    assert shop.patch(path, {"schedule": "0 3 * * *"}).status == shop.patch(path, {"new_secret": True}).status == 400
+    shop.patch(path, {"enabled": False})
+    assert Trigger.objects.get().next_due is None
+
+
+def test_a_webhooks_secret_is_shown_once(shop: Api) -> None:
+    created = shop.post("/triggers", BODY | {"kind": "webhook", "schedule": None}).json
+    path = f"/triggers/{created['id']}"
+    assert created["secret"].startswith("whsec_") and created["url"].endswith(f"{path}/hook")
+    assert shop.get(path).json == created | {"secret": None}
+    assert shop.patch(path, {"new_secret": True}).json["secret"] not in (None, created["secret"])
+    assert shop.patch(path, {"name": "Alerts"}).json["secret"] is None

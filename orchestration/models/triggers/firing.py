@@ -12,16 +12,22 @@ class Firing(models.Model):
     """One event of a trigger. Its key is unique there, so that the event counts once; it is written in the transaction of its entry."""
 
     class Skipped(models.TextChoices):
-        """The reason why it added no entry. downtime: its time had passed while Muster was down. invalid: the template fits the config no more."""
+        """The reason why it added no entry. downtime: its time had passed while Muster was down. invalid: the template fits the config no more.
+        Of an issue: open: its entry is not finished. stranger: its label was added by an account that may not write there; agent: by an agent's, or Muster's own."""
 
         DISABLED = "disabled"
         OVERLAP = "overlap"
         MONTH_BUDGET = "month_budget"
         DOWNTIME = "downtime"
         INVALID = "invalid"
+        OPEN = "open"
+        STRANGER = "stranger"
+        AGENT = "agent"
 
     trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="firings", db_index=False)
-    key = models.CharField(max_length=200, help_text="Of a schedule: the time in UTC.")
+    key = models.CharField(
+        max_length=200, help_text="Of a schedule: the time in UTC. Of an issue: the forge's id of the label's event."
+    )
     at = models.DateTimeField(db_default=Now())
     month = models.CharField(max_length=7, help_text="In the trigger's time zone, as 2026-12.")
     fired_by = models.CharField(max_length=200, blank=True, help_text="The person. Empty: the trigger itself.")

@@ -1,0 +1,166 @@
+"""Looks at the issues of triggers. The control worker calls it at every tick; a webhook of the forge only makes a trigger due."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from datetime import timedelta
+
+import structlog
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from orchestration import configuration
+from orchestration.configuration import Config, secrets
+from orchestration.forges.shared.interface import ForgeError, Problem
+from orchestration.forges.shared.issues import Issue, LabelEvent, Tracker
+from orchestration.models import Executor, Firing, IssueEntry, Trigger
+from orchestration.pull_requests import connecting
+from orchestration.triggers import deciding, firing, quoting
+from orchestration.triggers.firing import FromOutside
+from workspaces.secrets import masking
+from workspaces.values.standing_query import StandingQuery
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 60
+"""The safety net behind webhooks. A process that is killed while it looks leaves it to the next look."""
+SETTLED_S, MAX_QUIET_S = 150, 3600
+"""An issue that has not changed is looked at until no later change can have the same time, and then once an hour."""
+MAX_KNOWN = 10_000
+FIRST_PAUSE_S, MAX_PAUSE_S = 15, 900
+CLOCKS_DIFFER = timedelta(minutes=1)
+OF_ALL = (Problem.RATE_LIMITED, Problem.UNREACHABLE)
+
+_seen: OrderedDict[tuple[str, str, int], tuple[str, float]] = OrderedDict()
+_seen_lock = threading.Lock()
+"""By trigger, label and issue: its time of change, and since when this process knows it. Another process asks once more."""
+
+
+def run_due() -> None:
+    """Look at the issues of each trigger that is due. Two workers may do so at the same time."""
+    for row in list(_due().order_by("next_due", "pk")) if _any_due.any() else ():
+        look(row.pk)
+
+
+def wake(workspace_id: str) -> None:
+    """A webhook was posted. One that waits for the forge goes on waiting."""
+    Trigger.objects.filter(
+        workspace_id=workspace_id, kind=Trigger.Kind.ISSUE, next_due__isnull=False, problem="", deleted_at__isnull=True
+    ).update(next_due=Now())
+
+
+def look(trigger_id: str) -> bool:
+    """Look once. False: it is not due. Never raises for errors of the forge: they are shown, and it is tried again."""
+    if not _due().filter(pk=trigger_id).update(next_due=Now() + timedelta(seconds=EVERY_S)):
+        return False
+    row = Trigger.objects.get(pk=trigger_id)
+    try:
+        config = connecting.config_of(row.workspace_id)
+        with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
+            _look(row, config, connecting.tracker_of(row.workspace_id, config))
+        Trigger.objects.filter(pk=row.pk).exclude(problem="", failures=0).update(problem="", message="", failures=0)
+    except ForgeError as error:
+        _note_failure(row, error)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:  # one that cannot be understood keeps no other waiting
+        log.exception("trigger.crashed", trigger=row.pk)
+        _note_failure(row, ForgeError(Problem.INVALID, "Muster could not make use of the forge's answer"))
+    return True
+
+
+def _due() -> QuerySet[Trigger]:
+    """A restored copy of the database leaves its issues to the Muster that looks at them: it is stopped."""
+    started = ~Q(workspace__executor__state=Executor.State.STOPPED)
+    return Trigger.objects.filter(started, kind=Trigger.Kind.ISSUE, next_due__lte=Now(), workspace__deleted_at__isnull=True)
+
+
+_any_due = StandingQuery(_due)
+
+
+def _look(row: Trigger, config: Config, tracker: Tracker) -> None:
+    """An issue whose labeller's rights are unknown keeps no other waiting."""
+    problem: ForgeError | None = None
+    for issue in tracker.labelled(row.label):
+        if _is_quiet(row, issue):
+            continue
+        try:
+            _look_at(row, config, tracker, issue)
+            _note_seen(row, issue)
+        except ForgeError as error:
+            if error.problem in OF_ALL:
+                raise
+            problem = error
+    if problem is not None:
+        raise problem
+
+
+def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue) -> None:
+    event = tracker.label_event(issue.number, row.label)
+    if event is None or row.watched_since is None or event.at < row.watched_since - CLOCKS_DIFFER:
+        return
+    source = _source(config)
+    key = f"{event.id}@{source}"
+    if row.firings.filter(key=key).exists():
+        return
+    if refused := _refused(row, tracker, event):
+        _skip(row, key, refused)
+        return
+    entry = IssueEntry(workspace_id=row.workspace_id, issue=f"{issue.id}@{source}", number=issue.number, url=_link(issue.url))
+    text = quoting.of_issue(number=issue.number, title=issue.title, body=issue.body, by=issue.by, url=issue.url)
+    firing.fire(row, key, now=now(), outside=FromOutside(text, f" (#{issue.number})", entry))
+
+
+def _refused(row: Trigger, tracker: Tracker, event: LabelEvent) -> tuple[str, str] | None:
+    if not event.by.login:
+        return deciding.refused_account("", "stranger", own="", ignored=())
+    standing = tracker.standing(event.by)
+    return deciding.refused_account(event.by.login, standing, own=tracker.own_login(), ignored=row.ignored_accounts)
+
+
+def _skip(row: Trigger, key: str, refused: tuple[str, str]) -> Firing:
+    with transaction.atomic():
+        trigger = firing.locked(row)
+        before = trigger.firings.filter(key=key).first()
+        return before or firing.skip(trigger, key, *refused, now=now())
+
+
+def _source(config: Config) -> str:
+    """The forge's part of a key: another one may give the same ids."""
+    assert config.forge is not None
+    parts = "\n".join([config.forge.kind, config.forge.url.rstrip("/"), config.forge.repository])
+    return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
+def _link(url: str) -> str:
+    """Pages link to it: nothing but an address of the web."""
+    return url[:500] if url.startswith(("https://", "http://")) else ""
+
+
+def _is_quiet(row: Trigger, issue: Issue) -> bool:
+    with _seen_lock:
+        updated, since = _seen.get((row.pk, row.label, issue.number), ("", 0.0))
+    return updated == issue.updated and SETTLED_S < time.monotonic() - since < MAX_QUIET_S
+
+
+def _note_seen(row: Trigger, issue: Issue) -> None:
+    key, at = (row.pk, row.label, issue.number), time.monotonic()
+    with _seen_lock:
+        updated, since = _seen.get(key, ("", 0.0))
+        if updated != issue.updated or at - since >= MAX_QUIET_S:
+            _seen[key] = (issue.updated, at)
+            _seen.move_to_end(key)
+        while len(_seen) > MAX_KNOWN:
+            _seen.popitem(last=False)
+
+
+def _note_failure(row: Trigger, error: ForgeError) -> None:
+    """Show it, and try again: when the forge allows it, else after a pause that grows."""
+    pause = min(FIRST_PAUSE_S * 2 ** min(row.failures, 10), MAX_PAUSE_S)
+    watched = Trigger.objects.filter(pk=row.pk, next_due__isnull=False)
+    watched.update(next_due=error.until or now() + timedelta(seconds=pause))
+    Trigger.objects.filter(pk=row.pk).update(problem=error.problem, message=str(error)[:500], failures=F("failures") + 1)
+    log.warning("trigger.forge_failed", trigger=row.pk, problem=str(error.problem), error=error.detail[:200])
