@@ -16,6 +16,7 @@ from orchestration import configuration
 from orchestration.configuration import Config, secrets
 from orchestration.forges.shared.interface import ForgeError, Problem
 from orchestration.forges.shared.issues import Issue, LabelEvent, Tracker
+from orchestration.forges.shared.values import moment
 from orchestration.models import Executor, Firing, IssueEntry, Trigger
 from orchestration.pull_requests import connecting
 from orchestration.triggers import deciding, firing, quoting
@@ -85,7 +86,7 @@ def _look(row: Trigger, config: Config, tracker: Tracker) -> None:
     """An issue whose labeller's rights are unknown keeps no other waiting."""
     problem: ForgeError | None = None
     for issue in tracker.labelled(row.label):
-        if _is_quiet(row, issue):
+        if _is_old(row, issue) or _is_quiet(row, issue):
             continue
         try:
             _look_at(row, config, tracker, issue)
@@ -138,6 +139,11 @@ def _source(config: Config) -> str:
 def _link(url: str) -> str:
     """Pages link to it: nothing but an address of the web."""
     return url[:500] if url.startswith(("https://", "http://")) else ""
+
+
+def _is_old(row: Trigger, issue: Issue) -> bool:
+    """True if nothing has changed there since the trigger exists."""
+    return row.watched_since is None or moment({"at": issue.updated}, "at") < row.watched_since - CLOCKS_DIFFER
 
 
 def _is_quiet(row: Trigger, issue: Issue) -> bool:

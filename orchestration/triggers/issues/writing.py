@@ -38,10 +38,11 @@ def run_due() -> None:
 
 def write(entry_id: str) -> bool:
     """Write to the issue of this entry. False: nothing is due, or another process does it. Never raises for errors of the forge: it is tried again."""
-    if not _due().filter(pk=entry_id).update(look_until=Now() + timedelta(seconds=LOOK_S)):
+    mine = IssueEntry.objects.filter(pk=entry_id)
+    # Of the row alone: PostgreSQL checks such a condition again once another process has written, but none with a join.
+    if not (_due().filter(pk=entry_id).exists() and mine.filter(_free()).update(look_until=Now() + timedelta(seconds=LOOK_S))):
         return False
     row = IssueEntry.objects.select_related("entry").get(pk=entry_id)
-    mine = IssueEntry.objects.filter(pk=entry_id)
     try:
         config = connecting.config_of(row.workspace_id)
         with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
@@ -62,11 +63,14 @@ def write(entry_id: str) -> bool:
 def _due() -> QuerySet[IssueEntry]:
     """A restored copy of the database writes nothing: it is stopped."""
     landed = Q(closed_at__isnull=True, entry__status=Entry.Status.DONE, entry__done_way__in=LANDED)
-    free = Q(look_until__isnull=True) | Q(look_until__lt=Now())
     allowed = Q(retry_at__isnull=True) | Q(retry_at__lt=Now())
     started = ~Q(workspace__executor__state=Executor.State.STOPPED)
     alive = {"workspace__deleted_at__isnull": True, "entry__deleted_at__isnull": True}
-    return IssueEntry.objects.filter(Q(commented_at__isnull=True) | landed, free, allowed, started, **alive)
+    return IssueEntry.objects.filter(Q(commented_at__isnull=True) | landed, _free(), allowed, started, **alive)
+
+
+def _free() -> Q:
+    return Q(look_until__isnull=True) | Q(look_until__lt=Now())
 
 
 _any_due = StandingQuery(_due)

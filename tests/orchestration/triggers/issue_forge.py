@@ -30,7 +30,7 @@ class Issue:
     events: list[dict[str, Any]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     is_open: bool = True
-    changes: int = 0
+    updated: str = ""
 
 
 @dataclass
@@ -55,13 +55,13 @@ class IssueForge:
         issue = self.issues[number]
         (issue.labels.discard if removed else issue.labels.add)(name)
         self.last_event += 1
-        issue.changes += 1
+        issue.updated = more.get("at", datetime.now(UTC).isoformat())
         issue.events.append({"id": self.last_event, "name": name, "by": by, "removed": removed, **more})
 
     def edit(self, number: int, **values: str) -> None:
         for name, value in values.items():
             setattr(self.issues[number], name, value)
-        self.issues[number].changes += 1
+        self.issues[number].updated = datetime.now(UTC).isoformat()
 
     def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes, max_bytes: int) -> Answer:
         """In place of the transport's."""
@@ -140,7 +140,7 @@ class IssueForge:
         return {"id": IDS[login], "login": login, "username": login, "type": "Bot" if login in BOTS else "User"}
 
     def _issue(self, issue: Issue) -> dict[str, Any]:
-        ids = {"id": 9000 + issue.number, "title": issue.title, "updated_at": f"2026-12-01T03:00:{issue.changes:02}Z"}
+        ids = {"id": 9000 + issue.number, "title": issue.title, "updated_at": issue.updated}
         address = f"https://git.example.com/team/shop/issues/{issue.number}"
         if self.kind == "gitlab":
             about = {"iid": issue.number, "web_url": address, "description": issue.body, "author": self._account("eve")}

@@ -208,9 +208,17 @@ def test_two_triggers_make_one_entry_of_an_issue(forge: IssueForge) -> None:
     assert sorted(skipped(trigger) + skipped(other)) == ["", "open"]
 
 
+def test_issues_from_before_the_trigger_are_not_asked_about(forge: IssueForge) -> None:
+    a_trigger(forge)
+    forge.label(forge.add(), at="2026-01-01T00:00:00Z")
+    look()
+    assert forge.asked == ["GET /issues"]
+
+
 def test_labels_from_before_the_trigger_and_removed_ones_do_not_count(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     forge.label(forge.add(), at="2026-01-01T00:00:00Z")
+    forge.edit(1, body="Now it is clear")
     forge.label(forge.add())
     forge.label(2, removed=True)
     look()
