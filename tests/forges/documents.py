@@ -50,7 +50,7 @@ def _document() -> dict[str, Any]:
 
 def example(method: str, path: str) -> Any:
     """The document's own example of an answer. A new copy each time."""
-    operation = _document()["paths"]["/repos/{owner}/{repo}" + path][method]
+    operation = _document()["paths"][path if path == "/user" else "/repos/{owner}/{repo}" + path][method]
     success = next(status for status in operation["responses"] if status.startswith("2"))
     examples = _followed(operation["responses"][success])["content"]["application/json"]["examples"]
     return json.loads(json.dumps(_followed(next(iter(examples.values())))["value"]))

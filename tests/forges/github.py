@@ -36,10 +36,36 @@ class Repository:
     line_comments: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     talk: list[dict[str, Any]] = field(default_factory=list)
+    issues: dict[int, dict[str, Any]] = field(default_factory=dict)
+    issue_events: list[dict[str, Any]] = field(default_factory=list)
+    issue_talk: list[dict[str, Any]] = field(default_factory=list)
+    writers: set[str] = field(default_factory=lambda: {"ana"})
     refusals: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     after_creation: Callable[[], None] | None = None
     asked: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+
+    def issue(self, title: str, text: str) -> int:
+        """A new issue of a stranger."""
+        number = 50 + len(self.issues)
+        issue: dict[str, Any] = documents.example("get", "/issues/{issue_number}")
+        issue.pop("pull_request", None)
+        about = {"number": number, "id": 9000 + number, "title": title, "body": text, "labels": [], "state": "open"}
+        self.issues[number] = (
+            issue | about | {"html_url": f"https://github.com/{self.name}/issues/{number}", "updated_at": _now()}
+        )
+        return number
+
+    def label(self, number: int, label: str, *, by: str = "ana") -> dict[str, Any]:
+        """Add it. Returns the payload that GitHub posts then."""
+        issue = self.issues[number]
+        issue["labels"].append(documents.example("get", "/labels")[0] | {"name": label})
+        issue["updated_at"] = _now()
+        event = documents.example("get", "/issues/{issue_number}/events")[0]
+        event |= {"id": 700 + len(self.issue_events), "event": "labeled", "label": {"name": label, "color": "red"}}
+        event["actor"] |= {"login": by}
+        self.issue_events.append(event | {"created_at": _now(), "number": number})
+        return documents.payload("issues", "labeled") | {"issue": issue}
 
     def count(self, request: str) -> int:
         return self.asked.count(request)
@@ -141,6 +167,8 @@ class Handler(BaseHTTPRequestHandler):
         elif status := re.fullmatch(r"/commits/(\w+)/status", path):
             combined = documents.example("get", "/commits/{ref}/status")
             self._answer(200, combined | {"sha": status[1], "total_count": 0, "statuses": []})
+        elif (of_issues := self._of_issues(path, query)) is not None:
+            self._answer(200, of_issues)
         elif path.endswith("/comments"):
             self._answer(200, here.line_comments if path.startswith("/pulls") else here.talk)
         elif path.endswith("/reviews"):
@@ -148,9 +176,36 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, {"message": "Not Found"})
 
+    def _of_issues(self, path: str, query: dict[str, list[str]]) -> Any:
+        here = self.repository
+        if path == "/user":
+            return documents.example("get", "/user") | {"login": "muster-account"}
+        if person := re.fullmatch(r"/collaborators/([\w-]+)/permission", path):
+            answer = documents.example("get", "/collaborators/{username}/permission")
+            role = "write" if person[1] in here.writers else "read"
+            return answer | {"permission": role, "role_name": role, "user": answer["user"] | {"role_name": role}}
+        if path == "/issues":
+            mine = [issue for issue in here.issues.values() if query["labels"][0] in {each["name"] for each in issue["labels"]}]
+            return [issue for issue in mine if issue["state"] == query["state"][0]]
+        if (of := re.fullmatch(r"/issues/(\d+)(/events|/comments)?", path)) is None or int(of[1]) not in here.issues:
+            return None
+        if of[2] == "/comments":
+            return here.issue_talk
+        events = [
+            {name: value for name, value in event.items() if name != "number"}
+            for event in here.issue_events
+            if event["number"] == int(of[1])
+        ]
+        return events if of[2] else here.issues[int(of[1])]
+
     def do_POST(self) -> None:
-        self._path()
+        path, _ = self._path()
         draft = self._body()
+        if path.startswith("/issues/"):
+            comment = documents.example("get", "/issues/{issue_number}/comments")[0]
+            self.repository.issue_talk.append(comment | {"body": draft["body"], "updated_at": _now(), "minimized": None})
+            self._answer(201, self.repository.issue_talk[-1])
+            return
         if self._is_refused():
             return
         pull = self.repository.create(draft)
@@ -163,7 +218,8 @@ class Handler(BaseHTTPRequestHandler):
         path, _ = self._path()
         changes = self._body()
         if not self._is_refused():
-            pull = self.repository.shown(int(path.rpartition("/")[2]))
+            number = int(path.rpartition("/")[2])
+            pull = self.repository.issues[number] if path.startswith("/issues") else self.repository.shown(number)
             pull |= changes
             self._answer(200, pull)
 
@@ -183,6 +239,9 @@ class Handler(BaseHTTPRequestHandler):
     def _path(self) -> tuple[str, dict[str, list[str]]]:
         """Note the request. Returns its path below the repository, and its query."""
         address = urlsplit(self.path)
+        if address.path == "/user":
+            self.repository = Repository("", Path())
+            return "/user", {}
         _, _, owner, name, below = address.path.split("/", 4)
         self.repository, path = self.server.repositories[f"{owner}/{name}"], f"/{below}"
         self.repository.asked.append(f"{self.command} {path}")
@@ -213,6 +272,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _listed(pull: dict[str, Any]) -> dict[str, Any]:

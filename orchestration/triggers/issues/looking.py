@@ -33,7 +33,6 @@ SETTLED_S, MAX_QUIET_S = 150, 3600
 MAX_KNOWN = 10_000
 FIRST_PAUSE_S, MAX_PAUSE_S = 15, 900
 CLOCKS_DIFFER = timedelta(minutes=1)
-OF_ALL = (Problem.RATE_LIMITED, Problem.UNREACHABLE)
 
 _seen: OrderedDict[tuple[str, str, int], tuple[str, float]] = OrderedDict()
 _seen_lock = threading.Lock()
@@ -92,7 +91,7 @@ def _look(row: Trigger, config: Config, tracker: Tracker) -> None:
             _look_at(row, config, tracker, issue)
             _note_seen(row, issue)
         except ForgeError as error:
-            if error.problem in OF_ALL:
+            if error.problem == Problem.RATE_LIMITED or not error.status:  # it answers nothing else either
                 raise
             problem = error
     if problem is not None:
