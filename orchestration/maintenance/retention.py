@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from budget.models import GatewayRequest
 from orchestration.metrics import outcome_counts
-from orchestration.models import Entry, Firing, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict
+from orchestration.models import Entry, Firing, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict, Trigger
 from workspaces.models import Delivery, Event
 
 log = structlog.get_logger(__name__)
@@ -108,8 +108,8 @@ def _forge_deliveries() -> QuerySet[ForgeDelivery]:
 
 
 def _firings() -> QuerySet[Firing]:
-    """Those without an entry: a schedule whose month is used up may have one each minute."""
-    return Firing.objects.filter(entry__isnull=True, at__lt=_days_ago(30)).order_by()
+    """Those without an entry: a schedule whose month is used up may have one each minute. Those of issues stay: their labels would count again."""
+    return Firing.objects.filter(entry__isnull=True, at__lt=_days_ago(30)).exclude(trigger__kind=Trigger.Kind.ISSUE).order_by()
 
 
 def _days_ago(days: float) -> models.Expression:

@@ -143,6 +143,12 @@ def test_firings_without_an_entry_are_kept_for_thirty_days() -> None:
     assert not Firing.objects.filter(key="skipped 31").exists()
 
 
+def test_firings_of_issues_are_kept_while_their_labels_may_stand() -> None:
+    trigger = a_trigger(a_workspace(), kind="issue", label="muster", schedule="")
+    Firing.objects.create(trigger=trigger, key="1", month="2026-01", skipped="open", at=now() - timedelta(days=99))
+    assert removed() == {}
+
+
 def test_webhooks_of_a_forge_are_known_for_thirty_days() -> None:
     workspace = a_workspace()
     for days in (29, 31):
