@@ -54,6 +54,8 @@ from dashboard.settings import agents, credentials, groups, members, new_workspa
 from dashboard.settings import config as config_settings
 from dashboard.settings import general as general_settings
 from dashboard.shared import moved
+from dashboard.triggers import edit as trigger_edit
+from dashboard.triggers import views as triggers
 
 urlpatterns = [
     # Workspaces and help
@@ -107,6 +109,18 @@ urlpatterns = [
         name="run-decide",
     ),
     path("w/<str:workspace_id>/backlog/plans/<str:run_id>/proposals/<str:proposal_id>/", proposal_edit.page, name="run-proposal"),
+    # Backlog: triggers
+    path("w/<str:workspace_id>/backlog/triggers/", triggers.page, name="triggers"),
+    path("w/<str:workspace_id>/backlog/triggers/new/", trigger_edit.create, name="trigger-new"),
+    path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/", triggers.detail, name="trigger"),
+    path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/edit/", trigger_edit.edit, name="trigger-edit"),
+    path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/fire/", triggers.fire, name="trigger-fire"),
+    path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/delete/", triggers.delete, name="trigger-delete"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/backlog/triggers/(?P<trigger_id>[^/]+)/(?P<verb>on|off)/$",
+        triggers.switch,
+        name="trigger-switch",
+    ),
     # Backlog: one entry
     path("w/<str:workspace_id>/backlog/<str:entry_id>/", entry_page.page, name="entry"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),

@@ -14,6 +14,7 @@ PAGES = (
     ("workspace", "Overview", "progress attention"),
     ("entries", "Entries", "backlog tasks"),
     ("goal", "Plans", "backlog goal proposals runs"),
+    ("triggers", "Triggers", "backlog schedule cron nightly"),
     ("locks", "Locks", "files"),
     ("workers", "Sessions", "workers fleet agents at work grid timeline"),
     ("hosts", "Hosts", "sessions machines drain"),

@@ -40,6 +40,7 @@ PLACES = (
         (
             Page("Entries", "entries", "e", "open_entries", "not done"),
             Page("Plans", "goal", "p", need=Need.OPERATE),
+            Page("Triggers", "triggers"),
             Page("Locks", "locks", "l", "locked_paths", "locked paths"),
         ),
     ),

@@ -80,11 +80,15 @@ def itself(row: Trigger) -> Caller:
 
 
 def committed(row: Trigger, month: str) -> int:
-    """Micro-USD that the trigger's entries of a month have cost, and may still cost: one that is not done may spend its whole budget."""
+    """Micro-USD that the trigger's entries of a month have cost, and may still cost."""
+    return int(_entries(row, month).aggregate(sum=Sum(most_of_entry()))["sum"] or 0)
+
+
+def most_of_entry() -> Case:
+    """Of an entry in a query: its cost if it is over, else its whole budget."""
     used = ExpressionWrapper(F("account__spent") + F("account__held"), MoneyField())
     is_over = Q(status=Entry.Status.DONE) | Q(deleted_at__isnull=False) | Q(is_container=True)
-    most = Case(When(is_over, then=used), default=Greatest(F("account__budget"), used), output_field=MoneyField())
-    return int(_entries(row, month).aggregate(sum=Sum(most))["sum"] or 0)
+    return Case(When(is_over, then=used), default=Greatest(F("account__budget"), used), output_field=MoneyField())
 
 
 def _entries(row: Trigger, month: str) -> QuerySet[Entry]:

@@ -52,6 +52,8 @@ class Site:
             "edit": f"backlog/{dear}/edit/",
             "plan": "backlog/plans/import/",
             "goal": "backlog/plans/",
+            "triggers": "backlog/triggers/",
+            "new trigger": "backlog/triggers/new/",
             "locks": "backlog/locks/",
             "landing": "landing/",
             "budget": "money/",

@@ -49,6 +49,7 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "session_id": session.pk,
         "run_id": "run_00000000000000000000",
         "proposal_id": "1",
+        "trigger_id": "trig_00000000000000000000",
         "member_id": member.pk if member else 1,
         "row_id": row.pk if row else 1,
         "token_id": 1,

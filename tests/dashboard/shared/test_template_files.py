@@ -10,7 +10,7 @@ TEMPLATES = {path.relative_to(FOLDER).as_posix(): path for path in sorted(FOLDER
 
 
 def test_each_template_lies_in_the_folder_of_a_section() -> None:
-    sections = "account activity admin approval budget demo entries entry executor find home hosts insight landing locks overview plans proposals reviews sessions settings shared"
+    sections = "account activity admin approval budget demo entries entry executor find home hosts insight landing locks overview plans proposals reviews sessions settings shared triggers"
     assert {name.rpartition("/")[0] for name in TEMPLATES} == set(sections.split())
 
 

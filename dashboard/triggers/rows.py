@@ -1,0 +1,76 @@
+"""Triggers and their firings as pages show them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from dashboard.shared import fragments
+from dashboard.shared.texts.labels import Link
+from orchestration.models import Firing, Trigger
+from orchestration.triggers import reads, schedules
+
+SKIPPED = {
+    "disabled": "It was off",
+    "overlap": "Its last entry was open",
+    "month_budget": "The month's budget was used up",
+    "downtime": "Muster was down",
+    "invalid": "Its entry does not fit the config",
+}
+
+
+@dataclass(frozen=True)
+class FiringRow:
+    """`link`: the entry that it added. `reason`: why it added none."""
+
+    firing: Firing
+    link: Link | None
+
+    @property
+    def reason(self) -> str:
+        code = self.firing.skipped
+        return SKIPPED.get(code, code.replace("_", " ").capitalize())
+
+
+@dataclass(frozen=True)
+class TriggerRow:
+    """`sentence`: when it fires; its kind where it has no schedule. `committed`: what this month's entries have cost and may still cost."""
+
+    trigger: Trigger
+    sentence: str
+    committed: int
+    times: list[datetime] = field(default_factory=list)
+    last: FiringRow | None = None
+
+
+def every(workspace_id: str) -> list[TriggerRow]:
+    """The workspace's triggers, the oldest first. A fixed number of queries."""
+    newest = Firing.objects.filter(trigger=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    live = Trigger.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
+    triggers = list(live.annotate(newest=Subquery(newest)).order_by("created_at", "pk"))
+    now, firings = timezone.now(), reads.newest_firings(triggers)
+    amounts = reads.committed(triggers, now)
+    return [
+        TriggerRow(row, sentence(row), amounts[row.pk], reads.next_times(row, now, 1), _last(firings.get(row.pk)))
+        for row in triggers
+    ]
+
+
+def single(row: Trigger) -> TriggerRow:
+    now = timezone.now()
+    return TriggerRow(row, sentence(row), reads.committed([row], now)[row.pk], reads.next_times(row, now))
+
+
+def sentence(row: Trigger) -> str:
+    return (
+        schedules.sentence(row.schedule, row.time_zone) if row.schedule else f"{row.kind.replace('_', ' ').capitalize()} events"
+    )
+
+
+def fired(firing: Firing) -> FiringRow:
+    return FiringRow(firing, fragments.link_to(firing.entry) if firing.entry else None)
+
+
+def _last(firing: Firing | None) -> FiringRow | None:
+    return fired(firing) if firing else None

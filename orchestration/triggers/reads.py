@@ -1,0 +1,45 @@
+"""Reads of triggers for pages, in a fixed number of queries whatever the number of triggers."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q, Sum
+
+from orchestration.models import Entry, Firing, Trigger
+from orchestration.triggers import firing, schedules
+
+NEXT = 5
+
+
+def committed(rows: Iterable[Trigger], now: datetime) -> dict[str, int]:
+    """What `firing.committed` is for the month of each, by the trigger's id. One query for each depth."""
+    months = defaultdict(list)
+    for row in rows:
+        months[schedules.month(now, row.time_zone)].append(row.pk)
+    amounts: dict[str, int] = defaultdict(int)
+    for depth in range(firing.COUNTED_DEPTH + 1) if months else ():
+        path = "parent__" * depth + "firing__"
+        in_month = Q()
+        for month, ids in months.items():
+            in_month |= Q(**{f"{path}month": month, f"{path}trigger__in": ids})
+        sums = Entry.objects.filter(in_month).order_by().values_list(f"{path}trigger").annotate(sum=Sum(firing.most_of_entry()))
+        for trigger_id, amount in sums:
+            amounts[trigger_id] += int(amount or 0)
+    return amounts
+
+
+def newest_firings(rows: Iterable[Trigger]) -> dict[str, Firing]:
+    """The newest firing of each, with its entry. One query."""
+    newest = [row.newest for row in rows if getattr(row, "newest", None) is not None]
+    return {row.trigger_id: row for row in Firing.objects.filter(pk__in=newest).select_related("entry")}
+
+
+def next_times(row: Trigger, now: datetime, count: int = NEXT) -> list[datetime]:
+    """The next times of its schedule; none where it has no schedule, is off, or its schedule cannot be read."""
+    if not (row.schedule and row.is_enabled):
+        return []
+    try:
+        return schedules.upcoming(row.schedule, row.time_zone, now, count)
+    except schedules.BadSchedule:
+        return []
