@@ -13,7 +13,7 @@ from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import event_text, labels
 from orchestration.edge import queries
 from orchestration.facts.events import SessionPassed
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Session, Trigger
 from workspaces.models import Event
 
 QUIET_AFTER = timedelta(minutes=5)
@@ -64,11 +64,14 @@ def activity(page_request: PageRequest, limit: int = MAX_EVENTS) -> dict[str, An
 
 
 def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
-    """Events annotated with their entry, taken from the data or from the object, in the same query. Deleted entries keep a number
-    but have no page."""
-    about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
+    """Events annotated with their entry, taken from the data or from the object, and their trigger, in the same query. Deleted entries keep
+    a number but have no page."""
+    object_id = Cast("object_id", TextField())
+    about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), object_id), object=object_id)
     entries = Entry.objects.filter(pk=OuterRef("about"))
+    triggers = Trigger.objects.filter(pk=OuterRef("object"), deleted_at__isnull=True)
     return about.annotate(
+        about_trigger=Subquery(triggers.values("pk")[:1]),
         about_seq=Subquery(entries.values("seq")[:1]),
         about_deleted=Subquery(entries.values("deleted_at")[:1]),
     )
@@ -82,6 +85,7 @@ def event_row(event: Event) -> dict[str, Any]:
         "sentence": event_text.sentence(event.verb, event.data, _about(event)),
         "why": "" if event.verb == SessionPassed.verb else event.reason,
         "session": _session(event),
+        "trigger": _trigger(event),
     }
 
 
@@ -101,6 +105,12 @@ def _session(event: Event) -> str:
     """The URL of the event's session; empty if its object is no session."""
     is_session = event.object_id.startswith("sess_")
     return reverse("session", args=[event.workspace_id, event.object_id]) if is_session else ""
+
+
+def _trigger(event: Event) -> str:
+    """The URL of the event's trigger; empty if its object is none, or a deleted one."""
+    trigger_id = event.about_trigger  # type: ignore[attr-defined]
+    return reverse("trigger", args=[event.workspace_id, trigger_id]) if trigger_id else ""
 
 
 def entry_links(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from dashboard.shared import fragments
@@ -46,9 +45,8 @@ class TriggerRow:
 
 def every(workspace_id: str) -> list[TriggerRow]:
     """The workspace's triggers, the oldest first. A fixed number of queries."""
-    newest = Firing.objects.filter(trigger=OuterRef("pk")).order_by("-id").values("pk")[:1]
     live = Trigger.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
-    triggers = list(live.annotate(newest=Subquery(newest)).order_by("created_at", "pk"))
+    triggers = list(live.order_by("created_at", "pk"))
     now, firings = timezone.now(), reads.newest_firings(triggers)
     amounts = reads.committed(triggers, now)
     return [

@@ -551,7 +551,7 @@ class TriggerDeleted(TriggerEvent, verb="trigger.deleted", sentence="deleted the
     pass
 
 
-class TriggerFired(TriggerEvent, verb="trigger.fired", sentence="added an entry by the trigger {name}"):
+class TriggerFired(TriggerEvent, verb="trigger.fired", sentence="added {subject} by the trigger {name}"):
     """`entry`: its id."""
 
     entry: str

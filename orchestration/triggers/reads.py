@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
 
 from orchestration.models import Entry, Firing, Trigger
 from orchestration.triggers import firing, schedules
@@ -31,8 +31,9 @@ def committed(rows: Iterable[Trigger], now: datetime) -> dict[str, int]:
 
 def newest_firings(rows: Iterable[Trigger]) -> dict[str, Firing]:
     """The newest firing of each, with its entry. One query."""
-    newest = [row.newest for row in rows if getattr(row, "newest", None) is not None]
-    return {row.trigger_id: row for row in Firing.objects.filter(pk__in=newest).select_related("entry")}
+    newest = Firing.objects.filter(trigger=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    of_each = Trigger.objects.filter(pk__in=[row.pk for row in rows]).annotate(newest=Subquery(newest)).values("newest")
+    return {row.trigger_id: row for row in Firing.objects.filter(pk__in=of_each).select_related("entry")}
 
 
 def next_times(row: Trigger, now: datetime, count: int = NEXT) -> list[datetime]:

@@ -7,14 +7,15 @@ from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.configuration import entry_routes
 from orchestration.configuration.config import routes
-from orchestration.models import Entry
+from orchestration.models import Entry, Firing
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     route = entry_routes.place_of(entry, configuration.load(page_request.executor.config))
     priorities = [(p.name.lower(), p.label) for p in Entry.Priority]
     shown = {"route": route, "route_text": routes.written(route.steps)}
-    return {"entry": entry, "spec": _spec(entry), "priorities": priorities} | shown
+    firing = Firing.objects.filter(entry=entry).select_related("trigger").first()
+    return {"entry": entry, "spec": _spec(entry), "priorities": priorities, "firing": firing} | shown
 
 
 def _spec(entry: Entry) -> list[tuple[str, str, Any]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from budget.amounts import usd
 from dashboard.triggers import rows
 from orchestration.models import Entry, Firing, Trigger
-from orchestration.triggers import firing, reads
+from orchestration.triggers import changes, firing, reads
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA, a_trigger
 from workspaces.models import Event, Workspace
@@ -40,7 +40,7 @@ def a_firing(trigger: Trigger, key: str = "k", **more: Any) -> Firing:
     return firing.fire(trigger, key, now=timezone.now(), **more)
 
 
-def test_an_empty_list_says_what_a_trigger_is_and_who_makes_one(ana: Client, vera: Client, workspace: Workspace) -> None:
+def test_an_empty_list_explains_what_a_trigger_is_and_who_makes_one(ana: Client, vera: Client, workspace: Workspace) -> None:
     text = seen(ana, "triggers", workspace.pk)
     assert "A trigger adds an entry each time its schedule comes" in text and "Make the first trigger" in text
     assert "Make the first trigger" not in seen(vera, "triggers", workspace.pk)
@@ -111,7 +111,7 @@ def test_an_operator_fires_by_hand_and_a_form_sent_twice_fires_once(otto: Client
     assert fired.entry and fired.fired_by == "otto"
 
 
-def test_a_firing_that_adds_nothing_says_why(otto: Client, workspace: Workspace) -> None:
+def test_a_firing_that_adds_nothing_gives_its_reason(otto: Client, workspace: Workspace) -> None:
     trigger = a_trigger(workspace, month_budget=0)
     there = address("trigger", workspace.pk, trigger.pk)
     text = page_text(otto.post(address("trigger-fire", workspace.pk, trigger.pk), {"next": there}, follow=True))
@@ -180,3 +180,17 @@ def test_the_month_of_many_triggers_is_what_each_has_by_itself(workspace: Worksp
     amounts = reads.committed(triggers, now)
     assert [amounts[row.pk] for row in triggers] == [usd(1), usd(4), usd(3)]
     assert amounts[triggers[1].pk] == firing.committed(triggers[1], "2026-12")
+
+
+def test_an_entry_and_the_activity_link_to_their_trigger_while_it_is_there(ana: Client, workspace: Workspace) -> None:
+    trigger = a_trigger(workspace)
+    entry = a_firing(trigger, by=ANA).entry
+    assert entry is not None
+    there = address("trigger", workspace.pk, trigger.pk)
+    pages = [f"{address('entry', workspace.pk, entry.pk)}?tab=brief", address("activity", workspace.pk)]
+    assert all(f'href="{there}"' in ana.get(page).content.decode() for page in pages)
+    assert "by the trigger Nightly, fired by ana" in page_text(ana.get(pages[0]))
+    assert f"added #{entry.seq} by the trigger Nightly" in page_text(ana.get(pages[1]))
+    changes.delete(trigger, by=ANA)
+    assert not any(f'href="{there}"' in ana.get(page).content.decode() for page in pages)
+    assert "by the trigger Nightly" in page_text(ana.get(pages[0]))
