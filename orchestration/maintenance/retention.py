@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from budget.models import GatewayRequest
+from orchestration.facts import events
 from orchestration.metrics import outcome_counts
 from orchestration.models import Entry, Firing, ForgeDelivery, IntegrationCommit, LogChunk, Round, Session, TreeVerdict, Trigger
 from workspaces.models import Delivery, Event
@@ -27,7 +28,7 @@ BATCH = 1000
 MOST_S = 20.0
 """Seconds that one pass may take: the rest goes an hour later."""
 
-BY_ITSELF = ("entry.", "session.", "executor.", "locks.", "run.", "trigger.fired", "trigger.skipped")
+BY_ITSELF = ("entry.", "session.", "executor.", "locks.", "run.", events.TriggerFired.verb, events.TriggerSkipped.verb)
 """Verbs of what happens by the hundred. What is set, paid, landed or allowed stays, whoever did it."""
 
 _done_at: float | None = None
