@@ -22,8 +22,11 @@ AT_REST = (
     "UPDATE workspaces_delivery SET state = 'failed', answer = '{of_a_copy}' WHERE state = 'pending'; "
     "UPDATE workspaces_channel SET enabled = FALSE, off_because = '{of_a_copy}' WHERE enabled;"
 )
-"""In the transaction that loads the database: no process may find executors that run, or notices to send. The site that the backup is of may
-live, and send its own."""
+"""In the transaction that loads the database: no process may find executors that run, triggers to fire or notices to send. The site that the
+backup is of may live, and send its own."""
+TRIGGERS = "orchestration_trigger"
+TRIGGERS_OFF = f"UPDATE {TRIGGERS} SET is_enabled = FALSE, next_due = NULL WHERE is_enabled;"
+"""A part of that where the backup has the table: those of earlier releases have none."""
 OF_A_COPY = "A backup was restored: what it had still to send was not sent"
 
 LOCK = 20261128
@@ -54,7 +57,7 @@ def refuse_if_used() -> None:
 
 
 def load(source: Path, backup: str) -> None:
-    """Into a database that has no tables, in one transaction, with every executor stopped. Raises Impossible: nothing was changed.
+    """Into a database that has no tables, in one transaction, with every executor stopped and every trigger off. Raises Impossible: nothing was changed.
     `backup`: the name under which `restored` knows it."""
     at_rest = AT_REST.format(backup=backup, of_a_copy=OF_A_COPY)
     if connection.vendor == "sqlite":
@@ -64,7 +67,8 @@ def load(source: Path, backup: str) -> None:
     beginning, script, ending = (source.with_name(f"{name}.sql") for name in ("beginning", "load", "ending"))
     _run(["pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(source)])
     beginning.write_text(f"SELECT pg_advisory_xact_lock({LOCK});\n")
-    ending.write_text(f"RESET search_path; {at_rest}\n")  # pg_restore empties it
+    no_triggers = f"DO $$ BEGIN IF to_regclass('{TRIGGERS}') IS NOT NULL THEN {TRIGGERS_OFF} END IF; END $$;"
+    ending.write_text(f"RESET search_path; {at_rest} {no_triggers}\n")  # pg_restore empties it
     quiet = ["psql", "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--single-transaction"]
     _run([*quiet, f"--dbname={_name()}", *_connection(), *(f"--file={file}" for file in (beginning, script, ending))])
 
@@ -112,7 +116,8 @@ def _load_file(source: Path, at_rest: str) -> None:
     new = target.with_name(f".{target.name}.restored")
     shutil.copyfile(source, new)
     with closing(sqlite3.connect(new)) as database:
-        database.executescript(f"BEGIN; {at_rest} COMMIT;")
+        has_triggers = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [TRIGGERS]).fetchone()
+        database.executescript(f"BEGIN; {at_rest} {TRIGGERS_OFF if has_triggers else ''} COMMIT;")
     with open(new, "rb") as written:
         os.fsync(written.fileno())
     for log in ("-wal", "-shm"):  # SQLite would replay the log of the empty database into this one

@@ -16,7 +16,7 @@ from orchestration.maintenance import lost_hosts
 from orchestration.maintenance.backup import archive, databases, placing
 from orchestration.maintenance.backup.archive import BUNDLES, DATABASE
 from orchestration.maintenance.backup.databases import Impossible
-from orchestration.models import Executor
+from orchestration.models import Executor, Trigger
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.activity.events import counted
@@ -54,6 +54,9 @@ def restore(source: Path, *, in_place: bool = False) -> Iterator[str]:
         if off := Channel.objects.filter(off_because=databases.OF_A_COPY, enabled=False).count():
             is_off = counted(off, "channel of notices is switched off", "channels of notices are switched off")
             yield f"{is_off}, and what waited in the backup is not sent: switch on what this Muster is to send (Settings, Notices)"
+        if off := Trigger.objects.filter(is_enabled=False, deleted_at__isnull=True).count():
+            is_off = counted(off, "trigger is off", "triggers are off")
+            yield f"{is_off}: switch on those that are to add entries here (Backlog, Triggers)"
         yield from (f"Not in the backup: {sentence}" for missing in manifest.get("lacks", {}).values() for sentence in missing)
 
 

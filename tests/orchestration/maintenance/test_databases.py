@@ -59,6 +59,13 @@ def test_a_database_that_is_not_there_is_not_made_by_saving_it(live: Path, tmp_p
     assert not live.exists()
 
 
+def test_no_trigger_of_a_copy_fires_by_itself(live: Path, tmp_path: Path) -> None:
+    of_triggers = """CREATE TABLE orchestration_trigger (name varchar, is_enabled bool, next_due varchar);
+        INSERT INTO orchestration_trigger VALUES ('on', TRUE, '2026-12-01'), ('off', FALSE, NULL);"""
+    databases.load(created(tmp_path / "saved", TABLES + of_triggers), "a")
+    assert rows(live, "SELECT * FROM orchestration_trigger") == [("on", 0, None), ("off", 0, None)]
+
+
 def test_a_database_that_is_put_back_is_at_rest_and_has_no_log_of_another(live: Path, tmp_path: Path) -> None:
     for log in ("-wal", "-shm"):
         live.with_name(live.name + log).write_bytes(b"of an empty one")

@@ -1,6 +1,7 @@
 """A restore: the copy is at rest, what came is put into place, and a second try goes on where the first one ended."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from orchestration.git.command import GitError
 from orchestration.maintenance.backup import databases, placing, refs, restoring, saving
 from orchestration.maintenance.backup.databases import Impossible
 from orchestration.models import Entry, Executor, Round, Worker
-from tests.factories import CLOSED, a_channel, a_session, a_workspace, an_entry
+from orchestration.triggers import changes, due, firing
+from tests.factories import ANA, CLOSED, a_channel, a_session, a_trigger, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository
 from tests.orchestration.maintenance.test_backup_refs import a_commit
 from workspaces.machine import hosts
@@ -38,7 +40,8 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert source.name == "database"
         names.append(backup)
         with connection.cursor() as cursor:
-            for statement in databases.AT_REST.format(backup=backup, of_a_copy=databases.OF_A_COPY).split(";")[:-1]:
+            at_rest = databases.AT_REST.format(backup=backup, of_a_copy=databases.OF_A_COPY) + databases.TRIGGERS_OFF
+            for statement in at_rest.split(";")[:-1]:
                 cursor.execute(statement)
 
     monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
@@ -80,6 +83,20 @@ def test_every_executor_is_stopped_and_its_activity_names_the_moment_of_the_back
     [event] = Event.objects.filter(verb="workspace.restored")
     assert (event.workspace_id, event.data["at"]) == (shop.pk, moment)
     assert len(loaded) == 1 and databases.restored() == (loaded[0], True)
+
+
+def test_triggers_and_firings_come_back_and_fire_when_a_person_switches_them_on(
+    shop: Workspace, backup: Callable[[], Backup]
+) -> None:
+    trigger = a_trigger(shop, now=now() - timedelta(days=9), catch_up="one")
+    fired = firing.fire(trigger, "k", now=now())
+    Entry.objects.update(**CLOSED)
+    sentences = list(restoring.restore(backup()[0]))
+    assert "1 trigger is off: switch on those that are to add entries here (Backlog, Triggers)" in sentences
+    due.run_due()
+    assert list(trigger.firings.all()) == [fired] and fired.entry
+    trigger = changes.change(trigger, {"is_enabled": True}, by=ANA)
+    assert trigger.next_due is not None and due.fire_due(trigger, trigger.next_due)
 
 
 def test_its_refs_come_into_a_repository_of_its_own_or_with_in_place_into_the_old_one(
