@@ -41,6 +41,10 @@ COMMANDS = {
     "todoGet": "entries",
     "todoQuestionAnswer": "answer",
     "todoQuestionsUnanswered": "answer",
+    "triggersFire": "triggers",
+    "triggersFirings": "triggers",
+    "triggersGet": "triggers",
+    "triggersList": "triggers",
     "workspacesList": "workspaces",
 }
 
@@ -69,12 +73,11 @@ WITHOUT_COMMAND = {
         *("secretsDelete", "secretsList", "secretsSet", "limitsGet", "limitsUpdate"),
         *("channelsCreate", "channelsDelete", "channelsList", "channelsTest", "channelsUpdate"),
         *("deliveriesList", "deliveriesRetry"),
-        *("triggersCreate", "triggersDelete", "triggersGet", "triggersList", "triggersUpdate"),
+        *("triggersCreate", "triggersDelete", "triggersUpdate"),
     },
     RARE: {
         *("agentGet", "agentRetry", "executorForceDispatch", "executorGetLocks", "executorReverifyEntry"),
         *("expandRunsCreate", "orchestratorRunsCreate", "todoEntryDelete", "todoEntryPriority", "todoEntryQuestions"),
         *("todoEntryRounds", "todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
-        *("triggersFire", "triggersFirings"),
     },
 }

@@ -101,7 +101,7 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
 
 def _entry_lines(row: dict[str, Any]) -> list[str]:
     return [
-        f"Entry {row['seq']} ({row['id']}): {row['status']}",
+        f"Entry {row['seq']} ({row['id']}): {row['status']}.{_origin(row)}",
         f"Spent {usd(row['spent_usd'])} of {usd(row['budget_usd'])}, priority {row['priority']}",
         f"{row['rounds_completed']} of {row['budget_rounds']} rounds",
         *(f"{reason['code']}: {reason['message']}" for reason in row["reasons"]),
@@ -121,4 +121,11 @@ def _why_lines(row: dict[str, Any], document: dict[str, Any]) -> list[str]:
     head = f"Entry {row['seq']} is {row['status']}."
     if document["why"]:
         head += f" {document['why']}"
+    head += _origin(row)
     return [head, *(table(document["checks"], columns, empty="") if document["checks"] else [])]
+
+
+def _origin(row: dict[str, Any]) -> str:
+    """A sentence about the trigger that added the entry by itself; empty: a person or a program did."""
+    name = (row["created_by"] or "").partition("trigger:")[2]
+    return f" The trigger {name} added it: muster triggers." if name else ""
