@@ -4,7 +4,7 @@ A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a wo
 `MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments;
 as many workers as the file `<name>.times` says, else one.
 `freeze` stops the process before that call instead, until there is a file `<name>.thaw`. Each plan is carried out once: it is renamed to
-`<name>.done` first.
+`<name>.done` first. The plan `triggers` is for the control worker, which fires them.
 
 The plan `runs` is one for every run of an agent that proposes: `MODULE FUNCTION N` keeps the run's thread before that call for ever, and
 touches a file with the run's id. So a test kills one worker with all of its runs at the same step.
@@ -56,6 +56,7 @@ MODULES = {
     "orchestration.git.clones.gitdirs",
     "orchestration.git.clones.store.stores",
 }
+OF_CONTROL = {"orchestration.triggers.due", "orchestration.triggers.firing"}
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
 KNOWN = Path(os.environ.get("CRASH_KNOWN", PLANS))
 VERSIONS = "orchestration.worker.agents.shared.cli_versions"
@@ -67,7 +68,7 @@ class Finder(importlib.abc.MetaPathFinder):
     """Finds modules as usual, and wraps the functions that a plan may name once they are loaded."""
 
     def find_spec(self, name, path=None, target=None):
-        if name not in MODULES and name not in (VERSIONS, CHECKS):
+        if name not in MODULES | OF_CONTROL and name not in (VERSIONS, CHECKS):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
@@ -134,13 +135,20 @@ def wrapped(module, name, function):
 
 
 def is_session_worker():
-    return "sessions@%h" in sys.orig_argv or Path("/proc/self/comm").read_text().strip() == "muster-sessions"
+    return "sessions@%h" in sys.orig_argv or comm() == "muster-sessions"
+
+
+def comm():
+    return Path("/proc/self/comm").read_text().strip()
 
 
 def strike(module, name, when, args):
-    if not is_session_worker():
+    if module in OF_CONTROL:
+        if comm() != "muster-control":
+            return
+    elif not is_session_worker():
         return
-    plan = PLANS / subject_of(name, args)
+    plan = PLANS / ("triggers" if module in OF_CONTROL else subject_of(name, args))
     try:
         planned, function, moment, left, *word = plan.read_text().split()
     except (OSError, ValueError):
