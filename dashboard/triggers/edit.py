@@ -35,7 +35,10 @@ def create(page_request: PageRequest) -> HttpResponse:
 def edit(page_request: PageRequest, trigger_id: str) -> HttpResponse:
     trigger = trigger_for(page_request.workspace.pk, trigger_id)
     if page_request.request.method != "POST":
-        return _render(page_request, trigger, form.from_trigger(trigger), {})
+        form_data = form.from_trigger(trigger)
+        if form_data["agent"] not in dict(agent_choices.of(page_request.executor.config)):
+            form_data["agent"] = ""
+        return _render(page_request, trigger, form_data, {})
     return _save(page_request, trigger)
 
 

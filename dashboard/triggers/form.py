@@ -15,12 +15,13 @@ from orchestration.configuration.config import routes
 from orchestration.models import Trigger
 from orchestration.plans import importing
 from orchestration.plans.readers.shared.items import Item, Plan
+from orchestration.triggers import schedules
 
 OWN = ("name", "schedule", "time_zone", "firing_budget", "month_budget", "overlap", "catch_up")
 FIELD_OF = {"template": "content", "entry": "content", "spec": "modifies", "is_enabled": "name", "trigger": "name"}
 """Names of refusals that no field has."""
 MONTHLY = "The month's budget is less than that of one entry"
-OVERLAP = (("skip", "Add none"), ("queue", "Add one nevertheless"))
+OVERLAP = (("skip", "Add none"), ("queue", "Add another"))
 CATCH_UP = (("none", "Add none"), ("one", "Add one for all of them"))
 DEFAULTS = {"schedule": "0 3 * * 1", "overlap": "skip", "catch_up": "none", "priority": "medium"}
 
@@ -99,9 +100,21 @@ def read(workspace_id: str, form_data: dict[str, str], *, kind: str, before: Tri
     budgets = [form.cleaned_data.get(name) for name in ("firing_budget", "month_budget")]
     if budgets[0] is not None and budgets[1] is not None and budgets[1] < budgets[0]:
         result.wrong.setdefault("month_budget", MONTHLY)
+    _check_times(form.cleaned_data, result.wrong)
     template = _entry(workspace_id, form_data, before.template if before else {}, result.wrong)
     result.values = form.cleaned_data | {"template": template}
     return result
+
+
+def _check_times(values: dict[str, Any], wrong: dict[str, str]) -> None:
+    name = "time_zone"
+    try:
+        schedules.zone(values.get("time_zone", "UTC"))
+        if "schedule" in values:
+            name = "schedule"
+            schedules.check(values["schedule"], values.get("time_zone", "UTC"), timezone.now())
+    except schedules.BadSchedule as problem:
+        wrong.setdefault(name, str(problem))
 
 
 def _entry(workspace_id: str, form_data: dict[str, str], before: dict[str, Any], wrong: dict[str, str]) -> dict[str, Any]:

@@ -67,7 +67,16 @@ def test_a_wrong_value_is_named_at_its_field(ana: Client, workspace: Workspace, 
     response = sent(ana, workspace, **{field: value})
     assert response.status_code == 422 and not Trigger.objects.exists()
     assert list(response.context["wrong"]) == [field] and words in response.context["wrong"][field]
-    assert f'href="#f-{field}"' in response.content.decode()
+    page = response.content.decode()
+    assert f'href="#f-{field}"' in page
+    assert 'class="wrong"' in page or f'id="f-{field}"' not in page  # agents and routes have a field where there are several
+
+
+def test_all_wrong_values_are_named_at_once_each_beside_its_field(ana: Client, workspace: Workspace) -> None:
+    response = sent(ana, workspace, schedule="0 3", firing_budget="0", content="")
+    assert set(response.context["wrong"]) == {"schedule", "firing_budget", "content"}
+    page = response.content.decode()
+    assert 'id="e-schedule">A schedule has five fields' in page and page.count("A schedule has five fields") == 2
 
 
 def test_what_was_typed_stays_in_a_refused_form(ana: Client, workspace: Workspace) -> None:
@@ -90,6 +99,13 @@ def test_an_edit_keeps_what_the_form_does_not_have(ana: Client, workspace: Works
     assert sent(ana, workspace, trigger, tests="test_b", modifies="").status_code == 303
     trigger.refresh_from_db()
     assert trigger.template["spec"] == {"patterns": "Like a.py", "tests": ["test_b"]}
+
+
+def test_an_edit_offers_the_usual_agent_where_the_config_has_its_own_no_more(ana: Client, workspace: Workspace) -> None:
+    trigger = a_trigger(workspace)
+    Trigger.objects.update(template={"content": "Do it", "agent": "gone"})
+    typed = ana.get(reverse("trigger-edit", args=[workspace.pk, trigger.pk])).context["form_data"]
+    assert typed["agent"] == "" and sent(ana, workspace, trigger, **typed).status_code == 303
 
 
 def test_an_edit_of_a_trigger_that_is_off_leaves_it_off(ana: Client, workspace: Workspace) -> None:

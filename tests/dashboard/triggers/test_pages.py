@@ -51,7 +51,13 @@ def test_the_list_shows_when_each_fires_its_month_and_its_last_firing(vera: Clie
     a_firing(trigger)
     a_firing(trigger, "again")
     text = seen(vera, "triggers", workspace.pk)
-    for words in ("Nightly", "At 03:00 every day (Europe/Berlin)", "$1.00 of $5.00", "No entry: Its last entry was open"):
+    for words in (
+        "Nightly",
+        "At 03:00 every day (Europe/Berlin)",
+        "$1.00 of $5.00",
+        "03:00 CE",
+        "No entry: Its last entry was open",
+    ):
         assert words in text, words
 
 
