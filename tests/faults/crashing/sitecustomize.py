@@ -134,19 +134,15 @@ def wrapped(module, name, function):
     return call
 
 
-def is_session_worker():
-    return "sessions@%h" in sys.orig_argv or comm() == "muster-sessions"
-
-
-def comm():
-    return Path("/proc/self/comm").read_text().strip()
+def is_worker(queue):
+    return f"{queue}@%h" in sys.orig_argv or Path("/proc/self/comm").read_text().strip() == f"muster-{queue}"
 
 
 def strike(module, name, when, args):
     if module in OF_CONTROL:
-        if comm() != "muster-control":
+        if not is_worker("control"):
             return
-    elif not is_session_worker():
+    elif not is_worker("sessions"):
         return
     plan = PLANS / ("triggers" if module in OF_CONTROL else subject_of(name, args))
     try:
@@ -187,7 +183,7 @@ def is_due(plan):
 def keep_run(module, name):
     import structlog
 
-    if not is_session_worker():
+    if not is_worker("sessions"):
         return
     run = str(structlog.contextvars.get_contextvars().get("session"))
     try:
@@ -214,5 +210,5 @@ def subject_of(name, args):
     return str(bound.get("entry" if bound.get("session") else "workspace") or "nothing")
 
 
-if {"config.up", "tests.faults.more_workers", "sessions@%h"} & set(sys.orig_argv):  # the first two load what their workers run
+if {"config.up", "tests.faults.more_workers", "sessions@%h", "control@%h"} & set(sys.orig_argv):  # the first two load what their workers run
     sys.meta_path.insert(0, Finder())
