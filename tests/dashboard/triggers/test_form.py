@@ -72,7 +72,7 @@ def test_a_wrong_value_is_named_at_its_field(ana: Client, workspace: Workspace, 
     assert 'class="wrong"' in page or f'id="f-{field}"' not in page  # agents and routes have a field where there are several
 
 
-def test_all_wrong_values_are_named_at_once_each_beside_its_field(ana: Client, workspace: Workspace) -> None:
+def test_all_wrong_values_are_named_at_once_each_at_its_field(ana: Client, workspace: Workspace) -> None:
     response = sent(ana, workspace, schedule="0 3", firing_budget="0", content="")
     assert set(response.context["wrong"]) == {"schedule", "firing_budget", "content"}
     page = response.content.decode()

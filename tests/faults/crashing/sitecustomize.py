@@ -210,5 +210,7 @@ def subject_of(name, args):
     return str(bound.get("entry" if bound.get("session") else "workspace") or "nothing")
 
 
-if {"config.up", "tests.faults.more_workers", "sessions@%h", "control@%h"} & set(sys.orig_argv):  # the first two load what their workers run
+if {"config.up", "tests.faults.more_workers", "sessions@%h", "control@%h"} & set(
+    sys.orig_argv
+):  # the first two load what their workers run
     sys.meta_path.insert(0, Finder())
