@@ -1,4 +1,4 @@
-"""The pages of triggers: their list and one with its firings; fired by hand, switched on and off, deleted."""
+"""The pages of triggers: their list and one with its firings; fire one, switch it on and off, delete it."""
 
 from functools import partial
 from typing import Any

@@ -85,7 +85,7 @@ def committed(row: Trigger, month: str) -> int:
 
 
 def most_of_entry() -> Case:
-    """Of an entry in a query: its cost if it is over, else its whole budget."""
+    """An entry's part of the budget, in a query: its cost if it is over, else its whole budget."""
     used = ExpressionWrapper(F("account__spent") + F("account__held"), MoneyField())
     is_over = Q(status=Entry.Status.DONE) | Q(deleted_at__isnull=False) | Q(is_container=True)
     return Case(When(is_over, then=used), default=Greatest(F("account__budget"), used), output_field=MoneyField())

@@ -13,7 +13,7 @@ NEXT = 5
 
 
 def committed(rows: Iterable[Trigger], now: datetime) -> dict[str, int]:
-    """What `firing.committed` is for the month of each, by the trigger's id. One query for each depth."""
+    """The money of `firing.committed` for the month of each, by the trigger's id. One query for each depth."""
     months = defaultdict(list)
     for row in rows:
         months[schedules.month(now, row.time_zone)].append(row.pk)

@@ -56,7 +56,7 @@ def test_each_time_adds_one_entry_wherever_the_control_worker_is_killed(up: Runn
 
 
 def is_due_now(up: Running, trigger: str) -> None:
-    """As if the time of its schedule were a minute ago."""
+    """Set the time of its schedule to a minute ago."""
     before = datetime.now(UTC) - timedelta(minutes=1)
     with closing(sqlite3.connect(up.data / "muster.sqlite3", timeout=20)) as database, database:
         database.execute("UPDATE orchestration_trigger SET next_due = ? WHERE id = ?", (f"{before:%Y-%m-%d %H:%M:%S}", trigger))

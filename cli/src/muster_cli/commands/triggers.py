@@ -1,4 +1,4 @@
-"""`triggers`: what adds entries by itself, what came of it, and firing it by hand."""
+"""`triggers`: list what adds entries by itself, show what came of it, and fire it."""
 
 from typing import Annotated, Any
 
