@@ -115,6 +115,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/", triggers.detail, name="trigger"),
     path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/edit/", trigger_edit.edit, name="trigger-edit"),
     path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/fire/", triggers.fire, name="trigger-fire"),
+    path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/secret/", triggers.new_secret, name="trigger-secret"),
     path("w/<str:workspace_id>/backlog/triggers/<str:trigger_id>/delete/", triggers.delete, name="trigger-delete"),
     re_path(
         r"^w/(?P<workspace_id>[^/]+)/backlog/triggers/(?P<trigger_id>[^/]+)/(?P<verb>on|off)/$",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -26,7 +26,8 @@ from workspaces.errors import Invalid
 @in_workspace(Need.ADMIN)
 def create(page_request: PageRequest) -> HttpResponse:
     if page_request.request.method != "POST":
-        return _render(page_request, None, form.first_values(), {})
+        kind = _kind(page_request.request.GET)
+        return _render(page_request, None, form.first_values(kind), {}, kind=kind)
     return _save(page_request, None)
 
 
@@ -38,29 +39,37 @@ def edit(page_request: PageRequest, trigger_id: str) -> HttpResponse:
         form_data = form.from_trigger(trigger)
         if form_data["agent"] not in dict(agent_choices.of(page_request.executor.config)):
             form_data["agent"] = ""
-        return _render(page_request, trigger, form_data, {})
+        return _render(page_request, trigger, form_data, {}, kind=trigger.kind)
     return _save(page_request, trigger)
+
+
+def _kind(sent: QueryDict) -> str:
+    """The kind of a new trigger; one that Muster does not know is a schedule."""
+    kind = sent.get("kind", "")
+    return kind if kind in form.KINDS else str(Trigger.Kind.SCHEDULE)
 
 
 def _save(page_request: PageRequest, trigger: Trigger | None) -> HttpResponse:
     form_data = form.submitted(page_request.request.POST)
-    kind = trigger.kind if trigger else Trigger.Kind.SCHEDULE
+    kind = trigger.kind if trigger else _kind(page_request.request.POST)
     read = form.read(page_request.workspace.pk, form_data, kind=kind, before=trigger)
     if read.wrong:
-        return _render(page_request, trigger, form_data, read.wrong)
+        return _render(page_request, trigger, form_data, read.wrong, kind=kind)
     try:
         if trigger is None:
-            saved = changes.create(page_request.workspace, read.values, by=page_request.caller)
+            saved = changes.create(page_request.workspace, read.values | {"kind": kind}, by=page_request.caller)
         else:
             saved = changes.change(trigger, read.values, by=page_request.caller)
     except Invalid as refused:
         name = refused.names[0] if refused.names else "content"
-        return _render(page_request, trigger, form_data, {form.FIELD_OF.get(name, name): refused.message})
+        return _render(page_request, trigger, form_data, {form.FIELD_OF.get(name, name): refused.message}, kind=kind)
     messages.success(page_request.request, f"{saved.name} is saved", extra_tags="good")
     return HttpResponseRedirect(reverse("trigger", args=[page_request.workspace.pk, saved.pk]), status=SEE_OTHER)
 
 
-def _render(page_request: PageRequest, trigger: Trigger | None, form_data: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
+def _render(
+    page_request: PageRequest, trigger: Trigger | None, form_data: dict[str, str], wrong: dict[str, str], *, kind: str
+) -> HttpResponse:
     page_request.memo["form"] = form_data
     regions = HEADER | {"times": Region("triggers/times.html", _times)}
     response = render_page(
@@ -68,7 +77,8 @@ def _render(page_request: PageRequest, trigger: Trigger | None, form_data: dict[
         "triggers/edit.html",
         regions,
         trigger=trigger,
-        has_schedule=trigger is None or trigger.kind == Trigger.Kind.SCHEDULE,
+        kind=kind,
+        kinds=form.KINDS,
         form_data=form_data,
         wrong=wrong,
         priorities=search_language.PRIORITIES,

@@ -17,18 +17,24 @@ from orchestration.plans import importing
 from orchestration.plans.readers.shared.items import Item, Plan
 from orchestration.triggers import schedules
 
-OWN = ("name", "schedule", "time_zone", "firing_budget", "month_budget", "overlap", "catch_up")
+OWN = ("name", "schedule", "label", "ignored_accounts", "time_zone", "firing_budget", "month_budget", "overlap", "catch_up")
 FIELD_OF = {"template": "content", "entry": "content", "spec": "modifies", "is_enabled": "name", "trigger": "name"}
 """Names of refusals that no field has."""
 MONTHLY = "The month's budget is less than that of one entry"
 OVERLAP = (("skip", "Add none"), ("queue", "Add another"))
 CATCH_UP = (("none", "Add none"), ("one", "Add one for all of them"))
-DEFAULTS = {"schedule": "0 3 * * 1", "overlap": "skip", "catch_up": "none", "priority": "medium"}
+DEFAULTS = {"schedule": "0 3 * * 1", "label": "muster", "catch_up": "none", "priority": "medium"}
+KINDS = {"schedule": "Schedule", "issue": "Label of an issue", "webhook": "Webhook"}
+OF_KIND = {"schedule": ("schedule", "catch_up"), "issue": ("label", "ignored_accounts"), "webhook": ()}
+"""The fields that the other kinds do not have."""
+MAX_ACCOUNTS = 50
 
 
 class TriggerForm(forms.Form):
     name = forms.CharField(max_length=100, error_messages={"required": "Name the trigger"})
     schedule = forms.CharField(max_length=100, error_messages={"required": "Write five fields of cron, such as 0 3 * * 1"})
+    label = forms.CharField(max_length=100, error_messages={"required": "Name the label that people add to an issue"})
+    ignored_accounts = forms.CharField(max_length=5_000, required=False)
     time_zone = forms.CharField(max_length=64, error_messages={"required": "Write a time zone, such as Europe/Berlin"})
     firing_budget = AmountField(max_length=40, error_messages={"required": "Each entry needs a budget"})
     month_budget = AmountField(max_length=40, required=False)
@@ -37,14 +43,20 @@ class TriggerForm(forms.Form):
 
     def __init__(self, data: Any, kind: str) -> None:
         super().__init__(data)
-        if kind != Trigger.Kind.SCHEDULE:
-            del self.fields["schedule"], self.fields["catch_up"]
+        for name in {name for names in OF_KIND.values() for name in names} - set(OF_KIND[kind]):
+            del self.fields[name]
 
     def clean_firing_budget(self) -> int:
         amount: int = self.cleaned_data["firing_budget"]
         if amount <= 0:
             raise forms.ValidationError("The budget of an entry must be more than nothing")
         return amount
+
+    def clean_ignored_accounts(self) -> list[str]:
+        names = [name for name in (part.strip() for part in self.cleaned_data["ignored_accounts"].split(",")) if name]
+        if len(names) > MAX_ACCOUNTS or any(len(name) > 100 for name in names):
+            raise forms.ValidationError(f"Name at most {MAX_ACCOUNTS} accounts, each with at most 100 characters")
+        return names
 
 
 @dataclass
@@ -59,15 +71,18 @@ def submitted(post: Any) -> dict[str, str]:
     return {name: post.get(name, "") for name in OWN} | entry_form.submitted(post)
 
 
-def first_values() -> dict[str, str]:
+def first_values(kind: str) -> dict[str, str]:
+    """Events of others are many at once: none of them is lost where its entry is added beside the last one."""
     empty = dict.fromkeys((*OWN, *entry_form.FIELDS), "")
-    return empty | DEFAULTS | {"time_zone": str(timezone.get_current_timezone())}
+    overlap = Trigger.Overlap.SKIP if kind == Trigger.Kind.SCHEDULE else Trigger.Overlap.QUEUE
+    return empty | DEFAULTS | {"time_zone": str(timezone.get_current_timezone()), "overlap": str(overlap)}
 
 
 def from_trigger(row: Trigger) -> dict[str, str]:
     template = row.template
     spec = template.get("spec") or {}
-    own = {name: str(getattr(row, name)) for name in ("name", "schedule", "time_zone", "overlap", "catch_up")}
+    own = {name: str(getattr(row, name)) for name in ("name", "schedule", "label", "time_zone", "overlap", "catch_up")}
+    own["ignored_accounts"] = ", ".join(row.ignored_accounts)
     budgets = {
         "firing_budget": amounts.plain_usd(row.firing_budget),
         "month_budget": "" if row.month_budget is None else amounts.plain_usd(row.month_budget),
@@ -84,14 +99,14 @@ def from_trigger(row: Trigger) -> dict[str, str]:
         "route": routes.written([routes.Step.model_validate(step) for step in template.get("route") or []]),
         "rounds": str(template.get("budget_rounds") or ""),
     }
-    return first_values() | own | budgets | of_spec | of_entry
+    return first_values(row.kind) | own | budgets | of_spec | of_entry
 
 
 def read(workspace_id: str, form_data: dict[str, str], *, kind: str, before: Trigger | None = None) -> Read:
     """`before`: the trigger that is changed. What its entry has and the form does not stays."""
     form, result = TriggerForm(form_data, kind), Read()
     result.wrong = {} if form.is_valid() else {name: str(problems[0]) for name, problems in form.errors.items()}
-    lines = {name: form.cleaned_data[name] for name in ("name", "schedule", "time_zone") if name in form.cleaned_data}
+    lines = {name: form.cleaned_data[name] for name in ("name", "schedule", "label", "time_zone") if name in form.cleaned_data}
     try:
         schemas.TriggerChange.model_validate(lines)
     except ValidationError as error:

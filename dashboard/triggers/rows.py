@@ -8,7 +8,7 @@ from django.utils import timezone
 from dashboard.shared import fragments
 from dashboard.shared.texts.labels import Link
 from orchestration.models import Firing, Trigger
-from orchestration.triggers import reads, schedules
+from orchestration.triggers import reads
 
 SKIPPED = {
     "disabled": "It was off",
@@ -16,6 +16,9 @@ SKIPPED = {
     "month_budget": "The month's budget was used up",
     "downtime": "Muster was down",
     "invalid": "Its entry does not fit the config",
+    "open": "The issue has an open entry",
+    "stranger": "Who added the label may not write there",
+    "agent": "An agent's account added the label",
 }
 
 
@@ -34,13 +37,14 @@ class FiringRow:
 
 @dataclass(frozen=True)
 class TriggerRow:
-    """`sentence`: when it fires; its kind where it has no schedule. `committed`: what this month's entries have cost and may still cost."""
+    """`sentence`: when it fires. `url`: of its webhook. `committed`: what this month's entries have cost and may still cost."""
 
     trigger: Trigger
     sentence: str
     committed: int
     times: list[datetime] = field(default_factory=list)
     last: FiringRow | None = None
+    url: str = ""
 
 
 def every(workspace_id: str) -> list[TriggerRow]:
@@ -50,19 +54,15 @@ def every(workspace_id: str) -> list[TriggerRow]:
     now, firings = timezone.now(), reads.newest_firings(triggers)
     amounts = reads.committed(triggers, now)
     return [
-        TriggerRow(row, sentence(row), amounts[row.pk], reads.next_times(row, now, 1), _last(firings.get(row.pk)))
+        TriggerRow(row, reads.sentence(row), amounts[row.pk], reads.next_times(row, now, 1), _last(firings.get(row.pk)))
         for row in triggers
     ]
 
 
 def single(row: Trigger) -> TriggerRow:
     now = timezone.now()
-    return TriggerRow(row, sentence(row), reads.committed([row], now)[row.pk], reads.next_times(row, now))
-
-
-def sentence(row: Trigger) -> str:
-    return (
-        schedules.sentence(row.schedule, row.time_zone) if row.schedule else f"{row.kind.replace('_', ' ').capitalize()} events"
+    return TriggerRow(
+        row, reads.sentence(row), reads.committed([row], now)[row.pk], reads.next_times(row, now), url=reads.webhook_url(row)
     )
 
 

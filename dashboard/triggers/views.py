@@ -17,7 +17,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
 from dashboard.triggers import rows
 from orchestration.models import Trigger
-from orchestration.triggers import changes, firing
+from orchestration.triggers import changes, firing, reads
 from orchestration.triggers.changes import trigger_for
 from workspaces.access import Need
 
@@ -38,6 +38,17 @@ def detail(page_request: PageRequest, trigger_id: str) -> HttpResponse:
         "firings": Region("triggers/trigger.html#firings", partial(_firings, trigger=trigger)),
     }
     return render_page(page_request, "triggers/trigger.html", regions, trigger=trigger, key=form_key(page_request))
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def new_secret(page_request: PageRequest, trigger_id: str) -> HttpResponse:
+    """The secret of its webhook stands in this answer and nowhere else."""
+    trigger = trigger_for(page_request.workspace.pk, trigger_id)
+    secret = changes.new_secret(trigger, by=page_request.caller)
+    return render_page(
+        page_request, "triggers/secret.html", HEADER, trigger=trigger, secret=secret, url=reads.webhook_url(trigger)
+    )
 
 
 @require_POST

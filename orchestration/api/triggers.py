@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,7 +10,7 @@ from ninja import Header, Path, Router, Status
 from budget import amounts
 from orchestration import schemas
 from orchestration.models import Firing, Trigger
-from orchestration.triggers import changes, firing, hooks, schedules
+from orchestration.triggers import changes, firing, hooks, reads, schedules
 from orchestration.triggers.changes import trigger_for
 from workspaces import access, paging
 from workspaces.access import Need, Request
@@ -125,10 +124,10 @@ def _shown(row: Trigger, secret: str | None = None) -> dict[str, Any]:
         "schedule": row.schedule,
         "label": row.label,
         "ignored_accounts": row.ignored_accounts,
-        "url": _url(row) if row.kind == Trigger.Kind.WEBHOOK else None,
+        "url": reads.webhook_url(row) or None,
         "secret": secret,
         "message": row.message or None,
-        "sentence": _sentence(row),
+        "sentence": reads.sentence(row),
         "time_zone": row.time_zone,
         "next_times": schedules.upcoming(row.schedule, row.time_zone, now, NEXT) if is_scheduled and row.is_enabled else [],
         "entry": row.template,
@@ -141,16 +140,6 @@ def _shown(row: Trigger, secret: str | None = None) -> dict[str, Any]:
         "created_by": row.created_by,
         "created_at": row.created_at,
     }
-
-
-def _sentence(row: Trigger) -> str:
-    if row.kind == Trigger.Kind.ISSUE:
-        return f"When a person adds the label {row.label} to an issue"
-    return "When its webhook is called" if row.kind == Trigger.Kind.WEBHOOK else schedules.sentence(row.schedule, row.time_zone)
-
-
-def _url(row: Trigger) -> str:
-    return f"{settings.BASE_URL}/api/v1/workspaces/{row.workspace_id}/orchestration/triggers/{row.pk}/hook"
 
 
 def _fired(row: Firing) -> dict[str, Any]:

@@ -1,15 +1,30 @@
-"""Reads of triggers for pages, in a fixed number of queries whatever the number of triggers."""
+"""Reads of triggers, in a fixed number of queries whatever the number of triggers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery, Sum
 
 from orchestration.models import Entry, Firing, Trigger
 from orchestration.triggers import firing, schedules
 
 NEXT = 5
+
+
+def sentence(row: Trigger) -> str:
+    """Its event in English."""
+    if row.kind == Trigger.Kind.ISSUE:
+        return f"When a person adds the label {row.label} to an issue"
+    return "When its webhook is called" if row.kind == Trigger.Kind.WEBHOOK else schedules.sentence(row.schedule, row.time_zone)
+
+
+def webhook_url(row: Trigger) -> str:
+    """Where its webhook is called; empty where it has none."""
+    if row.kind != Trigger.Kind.WEBHOOK:
+        return ""
+    return f"{settings.BASE_URL}/api/v1/workspaces/{row.workspace_id}/orchestration/triggers/{row.pk}/hook"
 
 
 def committed(rows: Iterable[Trigger], now: datetime) -> dict[str, int]:

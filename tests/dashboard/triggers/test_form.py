@@ -1,5 +1,6 @@
 """The form of a trigger: what it makes, what it refuses beside its field, and what an edit keeps."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from budget.amounts import usd
+from dashboard.triggers import form
 from orchestration.models import Trigger
 from orchestration.triggers import changes
 from tests.factories import ANA, a_trigger
@@ -77,6 +79,50 @@ def test_all_wrong_values_are_named_at_once_each_at_its_field(ana: Client, works
     assert set(response.context["wrong"]) == {"schedule", "firing_budget", "content"}
     page = response.content.decode()
     assert 'id="e-schedule">A schedule has five fields' in page and page.count("A schedule has five fields") == 2
+
+
+def test_an_issue_trigger_is_made_and_changed_in_the_form(ana: Client, workspace: Workspace) -> None:
+    response = sent(ana, workspace, kind="issue", label="muster", ignored_accounts="robot, agent-1 ,", schedule="ignored")
+    row = Trigger.objects.get()
+    assert response.status_code == 303 and (row.kind, row.label, row.schedule) == ("issue", "muster", "")
+    assert row.ignored_accounts == ["robot", "agent-1"] and row.next_due
+    page = ana.get(reverse("trigger-edit", args=[workspace.pk, row.pk])).content.decode()
+    assert 'value="robot, agent-1"' in page and 'name="schedule"' not in page
+    assert sent(ana, workspace, row, kind="webhook", label="do it").status_code == 303, "an edit never changes the kind"
+    row.refresh_from_db()
+    assert (row.kind, row.label, row.ignored_accounts) == ("issue", "do it", [])
+
+
+@pytest.mark.parametrize(("field", "value"), [("label", ""), ("label", "a,b"), ("ignored_accounts", "x" * 101)])
+def test_a_wrong_value_of_an_issue_trigger_is_named_at_its_field(
+    ana: Client, workspace: Workspace, field: str, value: str
+) -> None:
+    response = sent(ana, workspace, kind="issue", **({"label": "muster"} | {field: value}))
+    assert response.status_code == 422 and list(response.context["wrong"]) == [field]
+    assert f'id="e-{field}"' in response.content.decode()
+
+
+def test_a_webhook_gets_its_secret_on_a_page_of_its_own_once(ana: Client, otto: Client, workspace: Workspace) -> None:
+    sent(ana, workspace, kind="webhook")
+    row = Trigger.objects.get()
+    address = reverse("trigger-secret", args=[workspace.pk, row.pk])
+    assert "it refuses all calls" in ana.get(reverse("trigger", args=[workspace.pk, row.pk])).content.decode()
+    assert otto.post(address).status_code == 403 and ana.get(address).status_code == 405
+    page = ana.post(address).content.decode()
+    [secret] = re.findall(r'id="secret-text">([^<]+)<', page)
+    headers = {"Authorization": f"Bearer {secret}", "webhook-id": "1"}
+    called = otto.post(
+        f"/api/v1/workspaces/{workspace.pk}/orchestration/triggers/{row.pk}/hook", "{}", "application/json", headers=headers
+    )
+    assert called.status_code == 200 and called.json()["entry_id"]
+    assert secret not in ana.get(reverse("trigger", args=[workspace.pk, row.pk])).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["schedule", "issue", "webhook", "nonsense"])
+def test_the_form_of_each_kind_has_its_own_fields(ana: Client, workspace: Workspace, kind: str) -> None:
+    page = ana.get(reverse("trigger-new", args=[workspace.pk]), {"kind": kind}).content.decode()
+    fields = {name for name in ("schedule", "catch_up", "label", "ignored_accounts") if f'name="{name}"' in page}
+    assert fields == set(form.OF_KIND.get(kind, form.OF_KIND["schedule"]))
 
 
 def test_what_was_typed_stays_in_a_refused_form(ana: Client, workspace: Workspace) -> None:

@@ -89,15 +89,13 @@ def test_firings_come_in_pages(vera: Client, workspace: Workspace) -> None:
     assert page_text(following).count("No entry:") == 10
 
 
-def test_a_kind_and_a_reason_that_pages_do_not_know_are_shown_by_their_names() -> None:
-    assert rows.sentence(Trigger(kind="carrier_pigeon")) == "Carrier pigeon events"
+def test_a_reason_that_pages_do_not_know_is_shown_by_its_name() -> None:
     assert rows.FiringRow(Firing(skipped="lost_feather"), None).reason == "Lost feather"
 
 
 def test_a_trigger_without_a_schedule_has_its_pages(ana: Client, workspace: Workspace) -> None:
-    trigger = a_trigger(workspace)
-    Trigger.objects.update(schedule="", next_due=None)
-    assert "events" in seen(ana, "triggers", workspace.pk)
+    trigger = a_trigger(workspace, kind="issue", schedule="", label="muster")
+    assert "When a person adds the label muster to an issue" in seen(ana, "triggers", workspace.pk)
     assert "Next times" not in seen(ana, "trigger", workspace.pk, trigger.pk)
 
 
