@@ -33,6 +33,7 @@ from orchestration.models import (
     ForgeDelivery,
     Integration,
     IntegrationCommit,
+    IssueEntry,
     Landing,
     LogChunk,
     Message,
@@ -99,6 +100,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
             workspace=workspace, name=text[:100], schedule="0 3 * * *", template={"content": text}, firing_budget=usd(1)
         )
         Firing.objects.create(trigger=trigger, key=text[:200], month="2026-12", entry=entry, fired_by=text[:200])
+        IssueEntry.objects.create(workspace=workspace, entry=entry, issue=f"{n}{text}"[:100], number=n, url=text[:500])
         Backup.objects.create(host=text[:200], is_whole=bool(n % 2))
         PullRequest.objects.create(
             workspace=workspace,

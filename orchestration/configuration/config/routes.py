@@ -47,9 +47,17 @@ def parsed(value: Any) -> Any:
     return steps
 
 
-Steps = Annotated[list[Step], BeforeValidator(parsed), Field(max_length=MAX_STEPS)]
-"""A route that may be empty: then there is none."""
-Route = Annotated[list[Step], BeforeValidator(parsed), Field(min_length=1, max_length=MAX_STEPS)]
+Steps = Annotated[
+    list[Step],
+    Field(max_length=MAX_STEPS),
+    BeforeValidator(parsed, json_schema_input_type=Annotated[list[Step], Field(max_length=MAX_STEPS)] | str),
+]
+"""A route that may be empty: then there is none. Steps, or the text that people write."""
+Route = Annotated[
+    list[Step],
+    Field(min_length=1, max_length=MAX_STEPS),
+    BeforeValidator(parsed, json_schema_input_type=Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)] | str),
+]
 
 
 class RouteFor(Part):

@@ -65,9 +65,7 @@ def test_a_git_of_a_dead_worker_is_left_to_finish_unless_it_hangs(marker: str):
 
 
 def test_it_sends_term_before_kill_when_there_is_grace(marker: str, tmp_path: Path):
-    with a_process(
-        marker, script=f"trap 'touch {tmp_path}/asked; exit' TERM; touch {tmp_path}/ready; while :; do sleep 0.05; done"
-    ):
+    with a_process(marker, script=f"trap ': > {tmp_path}/asked; exit' TERM; : > {tmp_path}/ready; while :; do sleep 0.05; done"):
         while not (tmp_path / "ready").exists():
             time.sleep(0.01)
         assert leftovers.end_marked(marker, grace_s=5) == 0
