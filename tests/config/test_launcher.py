@@ -126,3 +126,13 @@ def test_what_is_installed_is_compiled_where_python_may_not_keep_what_it_compile
     monkeypatch.setattr(muster.sys, "flags", SimpleNamespace(dont_write_bytecode=0))
     monkeypatch.setattr(muster, "bundled_pips", lambda: ["pip.whl"])
     assert muster.installers()[-1][-1] == expected
+
+
+def test_requirements_contain_what_the_launcher_takes_for_installed_with_them(muster: ModuleType) -> None:
+    def pins(kind: str) -> set[str]:
+        lines = (ROOT / "requirements" / f"{kind}.txt").read_text().splitlines()
+        return {line.split(" ")[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}
+
+    for kind, contents in muster.CONTENTS.items():
+        for contained in contents:
+            assert pins(contained) <= pins(kind), (kind, contained, pins(contained) - pins(kind))
