@@ -30,10 +30,6 @@ def pins(name: str) -> set[str]:
     return set(re.findall(r"^([a-zA-Z0-9._-]+==[^ ]+)", (ROOT / f"requirements/{name}.txt").read_text(), re.M))
 
 
-def test_each_file_of_requirements_contains_the_one_before() -> None:
-    assert pins("base") <= pins("telemetry") <= pins("dev")
-
-
 def test_what_the_checks_of_deploy_install_changes_nothing_that_the_tests_use() -> None:
     versions = dict(pin.split("==") for pin in pins("dev"))
     assert not [pin for pin in pins("deploy") if versions.get(pin.split("==")[0], pin.split("==")[1]) != pin.split("==")[1]]
