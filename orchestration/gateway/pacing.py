@@ -18,8 +18,7 @@ from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
 STEP_S = 0.1
-"""Between two requests, while nothing is known; less where more than SLOW_A_MINUTE were taken in a minute, and never more than twice what the quickest answer took: a
-refusal comes no later than that, so that hardly another request is on its way."""
+"""Between two requests, while nothing is known; less where more than SLOW_A_MINUTE were taken in a minute."""
 SLOW_A_MINUTE = 20
 SHORTEST_S = 0.01
 """A shorter step would only make requests wait for each other."""
@@ -75,14 +74,13 @@ class Waiter:
 @dataclass
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
-    each request without an answer yet was sent; `most`: the most that were taken in any minute; `quickest`: seconds until the quickest answer; `claimed_until`:
-    when the next step begins; `pause`: seconds between two requests, as a refusal has them; `is_trial`: the first one after it was set."""
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds between two requests, as a
+    refusal has them; `is_trial`: the first one after it was set."""
 
     clock: Callable[[], float] = time.monotonic
     taken: deque[float] = field(default_factory=deque)
     asked: list[float] = field(default_factory=list)
     most: int = 0
-    quickest: float = 2**31
     claimed_until: float = 0.0
     pause: float = 0.0
     is_trial: bool = False
@@ -108,7 +106,7 @@ class Pace:
         return bool(self.pause) or now >= self.sent_at + 0.8 * self._step()
 
     def _step(self) -> float:
-        step = min(STEP_S * min(SLOW_A_MINUTE / max(self.most, 1), 1), 2 * self.quickest)
+        step = STEP_S * min(SLOW_A_MINUTE / max(self.most, 1), 1)
         return step if step > SHORTEST_S else 0.0
 
     def claim(self) -> float | None:
@@ -151,7 +149,7 @@ class Pace:
             self._refused(at, now, headers)
         elif status:
             self.taken.append(min(now, at + ARRIVES_WITHIN_S))
-            self.most, self.quickest = max(self.most, self._taken(now)), min(self.quickest, now - at)
+            self.most = max(self.most, self._taken(now))
             self.is_trial = False
             self._raise(now)
         self.release()
