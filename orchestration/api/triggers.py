@@ -79,7 +79,7 @@ def fire_trigger(request: Request, workspaceID: Path[str], triggerID: str, idemp
     "/triggers/{triggerID}/firings", response=responses(schemas.FiringsOut), operation_id="agent.orchestration.triggersFirings"
 )
 def list_firings(request: Request, workspaceID: Path[str], triggerID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """What came of a trigger's events, the newest first."""
+    """The events of a trigger and their results, the newest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
     rows, following = paging.page(
         trigger_for(workspace.pk, triggerID).firings.select_related("entry__issue").defer("entry__content", "entry__spec"),
@@ -92,7 +92,7 @@ def list_firings(request: Request, workspaceID: Path[str], triggerID: str, limit
 
 @router.post("/triggers/{triggerID}/hook", response=responses(schemas.FiringOut), auth=None, include_in_schema=False)
 def receive(request: HttpRequest, workspaceID: Path[str], triggerID: str) -> Any:
-    """What is posted to a webhook. Its secret is the credential: there is no token."""
+    """Take a call of a webhook. Its secret is the credential: there is no token."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     delivery = hooks.Delivery(headers, request.body, request.META.get("REMOTE_ADDR", ""))
     return _fired(hooks.receive(workspaceID, triggerID, delivery, now=timezone.now()))

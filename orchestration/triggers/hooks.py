@@ -22,9 +22,9 @@ from workspaces.values import ids
 PURPOSE = "muster triggers 1"
 MAX_BYTES = 64 * 1024
 MAX_CALLS = 300
-"""Of one trigger, in the throttle's window."""
+"""The calls of one trigger in the throttle's window."""
 MAX_BAD = 30
-"""With a wrong secret, from one address."""
+"""The calls with a wrong secret from one address, in the same window."""
 REFUSED = "The secret or the signature is wrong: send `Authorization: Bearer SECRET`, or the headers of Standard Webhooks"
 ID, SIGNATURE = "webhook-id", "webhook-signature"
 

@@ -21,7 +21,7 @@ def sentence(row: Trigger) -> str:
 
 
 def webhook_url(row: Trigger) -> str:
-    """Where its webhook is called; empty where it has none."""
+    """The address of its webhook; empty where it has none."""
     if row.kind != Trigger.Kind.WEBHOOK:
         return ""
     return f"{settings.BASE_URL}/api/v1/workspaces/{row.workspace_id}/orchestration/triggers/{row.pk}/hook"

@@ -47,7 +47,7 @@ class Provider:
         self.forge: Callable[[dict[str, Any]], str] = self.signed
         """Makes the ID token of its claims."""
         self.document: dict[str, Any] = {}
-        """What its description has beside, or in place of, the usual."""
+        """Additions to its usual description, and replacements in it."""
         self.id_token_lacks: set[str] = set()
 
     def signed(self, claims: dict[str, Any], **header: Any) -> str:

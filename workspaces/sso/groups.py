@@ -14,7 +14,7 @@ from workspaces.people import members
 from workspaces.sso.models import GroupMembership, GroupRole
 
 STRONGEST = [Role.ADMIN, Role.OPERATOR, Role.BUDGET, Role.VIEWER]
-"""Of several groups, the first of these counts."""
+"""The order of roles: of a person's groups the one with the first of these counts."""
 MAX_PER_WORKSPACE = 200
 
 

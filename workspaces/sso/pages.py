@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 KEY = "provider_logins"
 LASTS_S = 600
 MAX_OPEN = 5
-"""Of one browser, in as many tabs."""
+"""The logins that one browser may have begun, in as many tabs."""
 MAX_STARTS = 300
 """From one address, in the throttle's window: an office has one."""
 MAX_REFUSED = 60

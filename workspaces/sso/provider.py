@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from workspaces.errors import Refused
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Of public keys alone: a token that is not signed, or signed with a key that others know, counts for nothing."""
+"""The algorithms of public keys alone: a token that is not signed, or signed with a key that others know, counts for nothing."""
 TIMEOUT_S = 5.0
 MAX_BYTES = 512 * 1024
 KEPT_S = 300.0
