@@ -136,3 +136,13 @@ def test_requirements_contain_what_the_launcher_takes_for_installed_with_them(mu
     for kind, contents in muster.CONTENTS.items():
         for contained in contents:
             assert pins(contained) <= pins(kind), (kind, contained, pins(contained) - pins(kind))
+
+
+def test_the_command_line_is_not_installed_again_under_a_process_that_runs_from_it(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = [False, True]  # another ./muster installs it while this one waits for the lock
+    monkeypatch.setattr(muster, "is_cli_ready", lambda: ready.pop(0))
+    monkeypatch.setattr(muster, "install_cli", lambda _: pytest.fail("installed twice"))
+    muster.ensure_cli()
+    assert ready == []
