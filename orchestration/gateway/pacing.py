@@ -33,8 +33,8 @@ RAISE_EVERY_S = 600.0
 SHORT_S = 2.0
 """Pauses up to this end after a minute without a refusal."""
 LOOK_EVERY_S = 1.0
-URGENT = 0.25
-"""The last part of a request's patience, in which it goes before the plan's order: its client would only ask again."""
+RESERVE, RESERVE_S = 1.1, 5.0
+"""A request is taken to wait so much longer than what is known of its provider says."""
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 _LIMITS = tuple(
     tuple(name.format(part) for part in ("limit", "remaining", "reset"))
@@ -65,7 +65,6 @@ class Waiter:
     """A request that waits. Times are of the monotonic clock. `at`: when it was sent."""
 
     order: Order
-    began: float
     until: float
     at: float = 0.0
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,8 +73,9 @@ class Waiter:
 @dataclass
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
-    each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds between two requests, as a
-    refusal has them; `is_trial`: the first one after it was set."""
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds
+    between two requests, as a refusal has them; `is_trial`: the first one after it was set; `refused_at`: when the request was sent whose refusal set
+    `per_minute`."""
 
     clock: Callable[[], float] = time.monotonic
     taken: deque[float] = field(default_factory=deque)
@@ -87,6 +87,7 @@ class Pace:
     sent_at: float = 0.0
     per_minute: int | None = None
     raised_at: float = 0.0
+    refused_at: float = 0.0
     limit: int | None = None
     remaining: int | None = None
     reset_at: float = 0.0
@@ -100,10 +101,13 @@ class Pace:
         used = self._taken(now) + len(self.asked)
         if self.remaining is not None and now < self.reset_at:
             return self.remaining > 0 and used < (self.per_minute or self.remaining + used)
-        permitted = [limit for limit in (self.per_minute, self.limit) if limit is not None]
-        if permitted:
+        if permitted := self._permitted():
             return used < min(permitted)
         return bool(self.pause) or now >= self.sent_at + 0.8 * self._step()
+
+    def _permitted(self) -> list[int]:
+        """The requests of a minute, as a refusal and as the headers say."""
+        return [limit for limit in (self.per_minute, self.limit) if limit is not None]
 
     def _step(self) -> float:
         step = STEP_S * min(SLOW_A_MINUTE / max(self.most, 1), 1)
@@ -173,19 +177,24 @@ class Pace:
             self.per_minute, self.raised_at = self.per_minute + max(self.per_minute // 10, 1), now
 
     def _refused(self, at: float, now: float, headers: Mapping[str, str]) -> None:
-        """Take no more in a minute than was taken now; or one at a time, where the provider takes the next one sooner than a minute would allow."""
-        seconds, taken = retry_after(headers, WAIT_S), self._taken(now)
+        """Take no more in a minute than was taken now; or one at a time, where the provider takes the next one sooner than a minute would allow. Requests that
+        were sent before this one and wait for their answer are at work: a refusal comes at once."""
+        seconds = retry_after(headers, WAIT_S)
         self.closed_until = max(self.closed_until, now + seconds)
-        if at <= self.raised_at:
-            return  # it was sent before the last refusal came
+        if at <= self.raised_at:  # it was sent before the last refusal came
+            if at < self.refused_at and self.per_minute:
+                self.per_minute = max(self.per_minute - 1, 1)  # and was counted as taken
+            return
         self.raised_at = now
-        if not taken:
+        known = self._taken(now) or "retry-after" in headers
+        before = [*self.taken, *(each for each in self.asked if each < at and known)]
+        if not before:
             return  # others use this key: nothing is known of what it permits
-        if self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / taken:
-            since = max(at - self.taken[-1], 0.0) if taken == 1 else 0.0
+        if self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / len(before):
+            since = max(at - before[0], 0.0) if len(before) == 1 else 0.0
             self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * (since + seconds)), True
         else:
-            self.per_minute, self.pause, self.is_trial = taken, 0.0, False
+            self.per_minute, self.refused_at, self.pause, self.is_trial = len(before), at, 0.0, False
 
     def _read_limits(self, headers: Mapping[str, str]) -> None:
         for limit, remaining, reset in _LIMITS:
@@ -196,13 +205,36 @@ class Pace:
                 self.reset_at = self.clock() + seconds
 
     def release(self) -> None:
-        """Let those go that may: in the plan's order, but who has little patience left goes first."""
+        """Let those go that may."""
         while self.waiters and self.may_send():
-            now = self.clock()
-            first = min(self.waiters, key=lambda each: (each.until - now > URGENT * (each.until - each.began), each.order))
+            first = self._first()
             self.waiters.remove(first)
             first.at = self.sending()
             first.go.set()
+
+    def _first(self) -> Waiter:
+        """The plan's first; or who has the least patience left, where one that would be served in time behind it would not be served in time behind both: its
+        client would only ask again."""
+        now, slots = self.clock(), self._slots(len(self.waiters) + 1)
+        reserved = [now + RESERVE * (slot - now) + RESERVE_S for slot in slots[1:]]
+        of_plan = min(self.waiters, key=lambda each: each.order)
+        if all(each.until >= reserved[-1] for each in self.waiters):
+            return of_plan
+        in_time: list[Waiter] = []
+        for each in sorted(self.waiters, key=lambda each: each.until):
+            if each.until >= slots[len(in_time)]:
+                in_time.append(each)
+        others = (each for each in in_time if each is not of_plan)
+        return of_plan if all(each.until >= slot for each, slot in zip(others, reserved, strict=False)) else in_time[0]
+
+    def _slots(self, count: int) -> list[float]:
+        """The moments when so many more requests may be sent, as far as it is known."""
+        start, permitted = max(self.clock(), self.closed_until), min(self._permitted(), default=0)
+        if permitted:
+            free = [max(at + MINUTE, start) for at in sorted([*self.taken, *self.asked])[-permitted:]]
+            free = [start] * (permitted - len(free)) + free
+            return [free[n % permitted] + MINUTE * (n // permitted) for n in range(count)]
+        return [start + n * self.pause for n in range(count)]
 
 
 _paces: dict[tuple[str, ...], Pace] = {}
@@ -251,7 +283,7 @@ class Place:
 
 async def turn(pace: Pace, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> float | None:
     """Wait until a request may be sent, and count it as sent. Returns when, which `answered` is given. None: not before `until`, or its client has left."""
-    waiter = Waiter(order, pace.clock(), until)
+    waiter = Waiter(order, until)
     pace.waiters.append(waiter)
     is_passed_on = False
     try:

@@ -131,7 +131,7 @@ def test_a_refusal_that_passes_at_once_holds_up_little(clock: Clock) -> None:
 
 
 def waiting(pace: Pace, *orders: pacing.Order, patience: float = 1000) -> list[pacing.Waiter]:
-    pace.waiters += [pacing.Waiter(order, pace.clock(), pace.clock() + patience) for order in orders]
+    pace.waiters += [pacing.Waiter(order, pace.clock() + patience) for order in orders]
     return list(pace.waiters)
 
 
@@ -156,6 +156,67 @@ def test_a_request_with_little_patience_left_goes_first(clock: Clock) -> None:
     waiting(pace, FIRST)
     pace.release()
     assert last.go.is_set()
+
+
+def limited(clock: Clock, per_minute: int) -> Pace:
+    """Its provider has taken so many and refused one, a minute ago."""
+    pace = Pace(clock)
+    for _ in range(per_minute):
+        send(pace)
+    send(pace, 429)
+    clock.now += 61
+    return pace
+
+
+def test_the_plans_order_holds_as_long_as_all_are_served_in_time(clock: Clock) -> None:
+    pace = limited(clock, 1)
+    (second,) = waiting(pace, SECOND, patience=100)
+    (_, first) = waiting(pace, FIRST, patience=1000)
+    pace.release()
+    assert first.go.is_set() and not second.go.is_set()
+
+
+def test_many_that_wait_are_served_in_time_one_after_the_other(clock: Clock) -> None:
+    """However long each of them could wait behind one of a higher priority, together they could not."""
+    pace = limited(clock, 1)
+    last = waiting(pace, *[SECOND] * 5, patience=370)
+    waiting(pace, FIRST)
+    for _ in range(6):
+        pace.release()
+        send_answers(pace)
+        clock.now += 60.1
+    assert all(each.go.is_set() and each.at <= each.until for each in last)
+
+
+def test_a_request_that_no_turn_would_serve_in_time_takes_none_from_the_plan(clock: Clock) -> None:
+    pace = limited(clock, 1)
+    pace.release()
+    send(pace)
+    late, first = waiting(pace, SECOND, patience=30)[0], waiting(pace, FIRST)[1]
+    clock.now += 61
+    pace.release()
+    assert first.go.is_set() and not late.go.is_set()
+
+
+def send_answers(pace: Pace) -> None:
+    for at in list(pace.asked):
+        pace.answered(at, 200, {})
+
+
+def test_requests_at_work_count_as_taken_when_a_later_one_is_refused(clock: Clock) -> None:
+    pace = Pace(clock)
+    sent = []
+    for _ in range(11):
+        sent.append(pace.sending())
+        clock.now += pacing.STEP_S
+    for at in sent[:7]:
+        pace.answered(at, 200, {})
+    pace.answered(sent[10], 429, {"retry-after": "59"})
+    assert pace.per_minute == 10
+    for at in sent[7:9]:
+        pace.answered(at, 200, {})
+    pace.answered(sent[9], 429, {"retry-after": "59"})
+    assert pace.per_minute == 9, "it was sent before, and refused, too"
 
 
 def test_who_waits_without_a_change_looks_again(clock: Clock) -> None:
@@ -281,14 +342,14 @@ def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
     events = [(clock.now, n, "ask", 0.0) for n in range(50)]
     sent: dict[pacing.Waiter, int] = {}
     answers: dict[tuple[int, float], tuple[int, dict[str, str]]] = {}
-    began, requests = clock.now, 300
+    began, requests, late = clock.now, 300, 0
     ticks = itertools.count()
     while len(served) < requests and clock.now < began + 3_600:
         events.sort()
         moment, session, event, at = events.pop(0) if events else (clock.now + 1, next(ticks), "look", 0.0)
         clock.now = max(clock.now, min(moment, clock.now + 1) if event == "look" else moment)
         if event == "ask":
-            waiter = pacing.Waiter((1, False, 2, session), clock.now, clock.now + 400)
+            waiter = pacing.Waiter((1, False, 2, session), clock.now + 400)
             sent[waiter] = session
             pace.waiters.append(waiter)
         elif event == "answer":
@@ -300,6 +361,7 @@ def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
         pace.release()
         for gone in [each for each in sent if each.go.is_set()]:
             session = sent.pop(gone)
+            late += gone.at > gone.until
             answers[session, gone.at] = provider.answer(gone.at + 0.01)
             events.append((gone.at + provider.seconds_to(answers[session, gone.at][0]), session, "answer", gone.at))
         if not any(each[2] != "look" for each in events):
@@ -307,7 +369,8 @@ def test_fifty_sessions_on_a_key_of_ten_a_minute_meet_hardly_a_refusal(
     assert len(served) == requests
     assert provider.refused <= 0.02 * requests
     assert clock.now - began <= 60 * requests / 10 * 1.25
-    assert set(served) == set(range(50)), "each is served in time"
+    assert set(served) == set(range(50))
+    assert not late, "each is served before its client would ask again"
 
 
 @pytest.mark.parametrize(
