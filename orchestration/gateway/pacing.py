@@ -213,19 +213,16 @@ class Pace:
             first.go.set()
 
     def _first(self) -> Waiter:
-        """The plan's first; or who has the least patience left, where one that would be served in time behind it would not be served in time behind both: its
-        client would only ask again."""
+        """The plan's first of those after whom every one is served in time that can be: whose patience ends would only ask again."""
         now, slots = self.clock(), self._slots(len(self.waiters) + 1)
-        reserved = [now + RESERVE * (slot - now) + RESERVE_S for slot in slots[1:]]
-        of_plan = min(self.waiters, key=lambda each: each.order)
-        if all(each.until >= reserved[-1] for each in self.waiters):
-            return of_plan
+        one_later = [now + RESERVE * (slot - now) + RESERVE_S for slot in slots[1:]]
         in_time: list[Waiter] = []
         for each in sorted(self.waiters, key=lambda each: each.until):
             if each.until >= slots[len(in_time)]:
                 in_time.append(each)
-        others = (each for each in in_time if each is not of_plan)
-        return of_plan if all(each.until >= slot for each, slot in zip(others, reserved, strict=False)) else in_time[0]
+        cannot_wait = (n for n, (each, slot) in enumerate(zip(in_time, one_later, strict=False)) if each.until < slot)
+        last = next(cannot_wait, None)
+        return min(self.waiters if last is None else in_time[: last + 1], key=lambda each: each.order)
 
     def _slots(self, count: int) -> list[float]:
         """The moments when so many more requests may be sent, as far as it is known."""

@@ -188,6 +188,14 @@ def test_many_that_wait_are_served_in_time_one_after_the_other(clock: Clock) -> 
     assert all(each.go.is_set() and each.at <= each.until for each in last)
 
 
+def test_those_that_cannot_wait_longer_keep_the_plans_order_among_them(clock: Clock) -> None:
+    pace = limited(clock, 1)
+    *_, third = waiting(pace, *[(1, False, 3, n) for n in (3, 2, 1)], patience=150)
+    waiting(pace, FIRST)
+    pace.release()
+    assert third.go.is_set()
+
+
 def test_a_request_that_no_turn_would_serve_in_time_takes_none_from_the_plan(clock: Clock) -> None:
     pace = limited(clock, 1)
     pace.release()
