@@ -168,6 +168,7 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
     client = request.app[CLIENT]
     try:
         target = _target(upstream, request)
+        outgoing.place.leaves()
         answer = await client.request(
             request.method,
             target,

@@ -142,8 +142,9 @@ class Pace:
             self.remaining -= 1
         return at
 
-    def answered(self, at: float, status: int, headers: Mapping[str, str]) -> None:
-        """A status line has come for the request that was sent then, or its connection has ended with none (status 0)."""
+    def answered(self, at: float, status: int, headers: Mapping[str, str], *, left: float = 0.0) -> None:
+        """A status line has come for the request that was sent then, or its connection has ended with none (status 0). `left`: when it was on its way, its
+        money reserved; its provider's minute begins then."""
         now = self.clock()
         self.asked.remove(at)
         if not status:
@@ -152,7 +153,7 @@ class Pace:
         if status == 429:
             self._refused(at, now, headers)
         elif status:
-            self.taken.append(min(now, at + ARRIVES_WITHIN_S))
+            self.taken.append(min(now, max(at, left) + ARRIVES_WITHIN_S))
             self.most = max(self.most, self._taken(now))
             self.is_trial = False
             self._raise(now)
@@ -185,11 +186,13 @@ class Pace:
             if at < self.refused_at and self.per_minute:
                 self.per_minute = max(self.per_minute - 1, 1)  # and was counted as taken
             return
-        self.raised_at = now
+        is_first, self.raised_at = now - self.raised_at > MINUTE, now
         known = self._taken(now) or "retry-after" in headers
         before = [*self.taken, *(each for each in self.asked if each < at and known)]
         if not before:
             return  # others use this key: nothing is known of what it permits
+        if self.per_minute and is_first and seconds <= SHORT_S and len(before) >= self.per_minute - 1:
+            return  # it came a moment too early
         if self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / len(before):
             since = max(at - before[0], 0.0) if len(before) == 1 else 0.0
             self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * (since + seconds)), True
@@ -250,6 +253,7 @@ class Place:
     pace: Pace
     at: float | None = None
     had_turn: bool = False
+    left: float = 0.0
 
     def take(self, *, by_force: bool = False) -> bool:
         """False: the provider takes no more now, or others wait for it."""
@@ -271,11 +275,15 @@ class Place:
         self.had_turn = self.at is not None
         return self.had_turn
 
+    def leaves(self) -> None:
+        """It is on its way now."""
+        self.left = self.pace.clock()
+
     def give_back(self, status: int = 0, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         """Its status line has come, or it was not sent (status 0)."""
         if self.at is not None:
             at, self.at = self.at, None
-            self.pace.answered(at, status, headers)
+            self.pace.answered(at, status, headers, left=self.left)
 
 
 async def turn(pace: Pace, order: Order, *, until: float, is_wanted: Callable[[], bool]) -> float | None:

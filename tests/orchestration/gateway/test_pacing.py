@@ -188,6 +188,32 @@ def test_many_that_wait_are_served_in_time_one_after_the_other(clock: Clock) -> 
     assert all(each.go.is_set() and each.at <= each.until for each in last)
 
 
+def test_a_request_that_left_late_counts_from_then(clock: Clock) -> None:
+    """Its money is reserved between its turn and its way."""
+    pace = limited(clock, 1)
+    place = pacing.Place(pace)
+    assert place.take()
+    clock.now += 5
+    place.leaves()
+    clock.now += 3
+    place.give_back(200)
+    clock.now += 57
+    assert not pace.may_send()
+    clock.now += 1
+    assert pace.may_send()
+
+
+def test_a_refusal_for_a_moment_lowers_no_known_limit_but_the_next_one_does(clock: Clock) -> None:
+    pace = limited(clock, 3)
+    for _ in range(2):
+        send(pace)
+    send(pace, 429, retry_after="1")
+    assert pace.per_minute == 3 and not pace.may_send()
+    clock.now += 2
+    send(pace, 429, retry_after="1")
+    assert pace.per_minute == 2
+
+
 def test_those_that_cannot_wait_longer_keep_the_plans_order_among_them(clock: Clock) -> None:
     pace = limited(clock, 1)
     *_, third = waiting(pace, *[(1, False, 3, n) for n in (3, 2, 1)], patience=150)
