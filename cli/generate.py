@@ -39,6 +39,7 @@ def write_client(document: Path, folder: Path) -> None:
             stdout=sys.stderr,
         )
         polish(output)
+        (output / "schemas.json").write_text(schemas(json.loads(document.read_text())))
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(output, folder)
 
@@ -71,6 +72,12 @@ def _refer(value: Any) -> None:
     if isinstance(value, dict) and isinstance(value.get("$ref"), str):
         path, _, name = value["$ref"].rpartition("/")
         value["$ref"] = f"{path}/{RENAMED.get(name, name)}"
+
+
+def schemas(document: dict[str, Any]) -> str:
+    """The API's schemas, for `muster schema`: with references that stand in a document of their own."""
+    kept = json.dumps(document["components"]["schemas"], separators=(",", ":"))
+    return kept.replace("#/components/schemas/", "#/$defs/")
 
 
 def polish(package: Path) -> None:

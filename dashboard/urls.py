@@ -22,6 +22,7 @@ from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import diff as entry_diff
 from dashboard.entry import edit as entry_edit
+from dashboard.entry import issue as entry_issue
 from dashboard.entry import more_rounds, preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import split as entry_split
@@ -134,6 +135,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/backlog/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),
+    path("w/<str:workspace_id>/backlog/<str:entry_id>/issue/", entry_issue.decide, name="entry-issue"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/reverify/", entry_actions.reverify, name="entry-reverify"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/rounds/", entry_actions.set_rounds, name="entry-rounds"),
     path("w/<str:workspace_id>/backlog/<str:entry_id>/rounds/<int:number>/", round_page.page, name="round"),

@@ -48,6 +48,8 @@ def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
     base, commit, merged = entry_diff.span(entry, branch)
     if not commit:
         return "", "", ""
+    if base == commit:
+        return base, commit, f"It changes nothing against {branch}."
     if merged:
-        return base, commit, f"It is merged into {branch}: from where its first round began to its newest commit."
+        return base, commit, f"It is merged into {branch}: from where its own changes begin to its newest commit."
     return base, commit, f"Against {branch}, from where this entry's branch left it."

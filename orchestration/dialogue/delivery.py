@@ -58,6 +58,16 @@ def waiting(entry_id: str, begun: Round | None = None) -> Mail:
     )
 
 
+def with_earlier(mail: Mail, entry_id: str, round_id: int) -> Mail:
+    """The mail, the earlier answers to its entry, and the earlier messages of its round: for an agent without memory, which would ask again."""
+    new = [message.pk for message in mail.messages]
+    of_round = Q(round_id=round_id, delivered_at__isnull=False)
+    return Mail(
+        list(Message.objects.filter(Q(pk__in=new) | of_round, entry_id=entry_id)),
+        list(Question.objects.filter(entry_id=entry_id, answered_at__isnull=False)),
+    )
+
+
 def messages_of(entry_id: str) -> Mail:
     """The messages that people wrote since the entry's agent got its prompt."""
     return Mail(list(Message.objects.filter(entry_id=entry_id, delivered_at__isnull=True)))

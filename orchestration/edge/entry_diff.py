@@ -8,14 +8,14 @@ from workspaces.errors import NotFound
 
 
 def span(entry: Entry, branch: str) -> tuple[str, str, bool]:
-    """(base, commit, merged): from the merge base with the integration branch to the newest commit; after the merge, from the base of the first
-    round. Empty where no round has a commit."""
-    rounds = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
-    if not rounds:
+    """(base, commit, merged): from the merge base with the integration branch to the newest commit. Once that is in the branch: from where the newest round
+    saw the entry's own changes begin, which is its commit where there are none. Empty where no round has a commit."""
+    newest = Round.objects.filter(entry=entry).exclude(commit="").order_by("number").last()
+    if newest is None:
         return "", "", False
-    first, newest = rounds[0][0], rounds[-1][1]
-    left = patches.merge_base(str(local_repository.to_show(entry.workspace, newest)), branch, newest)
-    return (left, newest, False) if left and left != newest else (first, newest, True)
+    left = patches.merge_base(str(local_repository.to_show(entry.workspace, newest.commit)), branch, newest.commit)
+    is_merged = left in ("", newest.commit)
+    return (newest.base_commit if is_merged else left), newest.commit, is_merged
 
 
 def patch(entry: Entry) -> bytes:

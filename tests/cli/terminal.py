@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import jsonschema
 import pytest
 from django.test import Client
 
@@ -66,6 +67,8 @@ class Terminal:
         self.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         code = main.run(list(arguments), self.transport)
         captured = self.capsys.readouterr()
+        if code == 0:
+            _check_document(arguments, captured.out)
         return Outcome(code, captured.out, captured.err)
 
     def json(self, *arguments: str) -> Any:
@@ -76,3 +79,13 @@ class Terminal:
             self.monkeypatch.delenv(name, raising=False)
         else:
             self.monkeypatch.setenv(name, value)
+
+
+def _check_document(arguments: tuple[str, ...], out: str) -> None:
+    """Whatever a command prints as JSON, unpicked and unfiltered, is as its schema has it."""
+    from muster_cli.documents import DOCUMENTS, schema
+
+    words = [word for word in arguments if word in DOCUMENTS]
+    if "-o" not in arguments or "json" not in arguments or {"--json", "--jq"} & set(arguments) or not words:
+        return
+    jsonschema.validate(json.loads(out), schema(words[0]), format_checker=jsonschema.FormatChecker())

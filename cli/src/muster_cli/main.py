@@ -6,7 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli import __version__
-from muster_cli.commands import adding, budget, dialogue, executor, login, logs, opening, overview, raw, review, runs, triggers
+from muster_cli.commands import (
+    adding,
+    budget,
+    dialogue,
+    executor,
+    login,
+    logs,
+    opening,
+    overview,
+    raw,
+    review,
+    runs,
+    schemas,
+    triggers,
+)
 from muster_cli.run import ProfileOption, Setup, WorkspaceOption, flush
 
 app = typer.Typer(
@@ -16,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Work with a Muster that runs anywhere. Exit codes: 0 done, 1 failed, 2 usage, 4 login needed.",
 )
-for group in (login, overview, adding, runs, triggers, logs, review, dialogue, budget, executor, opening, raw):
+for group in (login, overview, adding, runs, triggers, logs, review, dialogue, budget, executor, opening, raw, schemas):
     group.register(app)
 
 

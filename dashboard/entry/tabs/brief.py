@@ -7,7 +7,8 @@ from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.configuration import entry_routes
 from orchestration.configuration.config import routes
-from orchestration.models import Entry, Firing
+from orchestration.models import Entry, Firing, IssueEntry
+from orchestration.triggers.issues import edits
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -15,6 +16,9 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     priorities = [(p.name.lower(), p.label) for p in Entry.Priority]
     shown = {"route": route, "route_text": routes.written(route.steps)}
     firing = Firing.objects.filter(entry=entry).select_related("trigger").first()
+    issue = IssueEntry.objects.filter(entry=entry).first() if firing else None
+    if issue and issue.edited_text:
+        shown |= {"issue": issue, "issue_changes": edits.changes(issue), "issue_version": edits.version(issue)}
     return {"entry": entry, "spec": _spec(entry), "priorities": priorities, "firing": firing} | shown
 
 

@@ -1,30 +1,23 @@
 """The API of GitHub about issues."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from orchestration.forges.github import adapter
 from orchestration.forges.github.config import CONFIG
 from orchestration.forges.shared import values
+from orchestration.forges.shared.github_issues import GitHubIssues
 from orchestration.forges.shared.interface import ForgeError, Problem
 from orchestration.forges.shared.issues import Account, Issue, LabelEvent, Standing, newest
-from orchestration.forges.shared.transport import Client
 from orchestration.forges.shared.values import at, moment, number, required, text
 
 WRITERS = ("admin", "write")
 """In this answer the role maintain is write, and triage is read."""
 
 
-@dataclass(frozen=True)
-class Issues:
-    """`api`: of the server, above the repository."""
-
-    client: Client
-    api: Client
-
+class Issues(GitHubIssues):
     def labelled(self, label: str) -> Sequence[Issue]:
         """A list of issues has pull requests too."""
         rows = self.client.pages("/issues", labels=label, state="open", sort="updated", direction="desc")
@@ -56,19 +49,6 @@ class Issues:
             if error.status == 403 and error.problem == Problem.AUTH:
                 return ""
             raise
-
-    def get(self, number: int) -> Issue:
-        return values.issue(self.client.get(f"/issues/{number}"))
-
-    def has_comment(self, number: int, marker: str, since: datetime) -> bool:
-        rows = self.client.pages(f"/issues/{number}/comments", since=f"{since:%Y-%m-%dT%H:%M:%SZ}")
-        return any(marker in text(row, "body") for row in rows)
-
-    def comment(self, number: int, text: str) -> None:
-        self.client.send("POST", f"/issues/{number}/comments", {"body": text})
-
-    def close(self, number: int) -> None:
-        self.client.send("PATCH", f"/issues/{number}", {"state": "closed"})
 
 
 def tracker(url: str, repository: str, token: str) -> Issues:

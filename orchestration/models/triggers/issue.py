@@ -17,6 +17,15 @@ class IssueEntry(models.Model):
     issue = models.CharField(max_length=100, help_text="The forge and its own id of the issue.")
     number = models.PositiveIntegerField()
     url = ForeignChar(max_length=500, blank=True, default="", db_default="")
+    text = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its quotation, as a person saw it last. Empty: from before this was kept.",
+    )
+    edited_text = models.TextField(
+        blank=True, default="", db_default="", help_text="Its quotation as it is now, where it was edited since."
+    )
     is_open = models.BooleanField(
         default=True, db_default=True, help_text="Its entry has not ended, as far as a firing has seen."
     )

@@ -1,1 +1,1 @@
-"""Triggers by issues: `looking` asks the forge for labels that were added; `writing` comments on issues, and closes them. A webhook only makes Muster look at once."""
+"""Triggers by issues: `looking` asks the forge for labels that were added; `writing` comments on issues, and closes them; `edits` shows what changed since, and a person takes it over. A webhook only makes Muster look at once."""

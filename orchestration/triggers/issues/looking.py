@@ -19,8 +19,9 @@ from orchestration.forges.shared.issues import Issue, LabelEvent, Tracker
 from orchestration.forges.shared.values import moment
 from orchestration.models import Executor, Firing, IssueEntry, Trigger
 from orchestration.pull_requests import connecting
-from orchestration.triggers import deciding, firing, quoting
+from orchestration.triggers import deciding, firing
 from orchestration.triggers.firing import FromOutside
+from orchestration.triggers.issues import edits
 from workspaces.secrets import masking
 from workspaces.values.standing_query import StandingQuery
 
@@ -105,12 +106,13 @@ def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue) -> No
     source = _source(config)
     key = f"{event.id}@{source}"
     if row.firings.filter(key=key).exists():
+        edits.note(row.workspace_id, f"{issue.id}@{source}", issue)
         return
     if refused := _refused(row, tracker, event):
         _skip(row, key, refused)
         return
-    entry = IssueEntry(workspace_id=row.workspace_id, issue=f"{issue.id}@{source}", number=issue.number, url=_link(issue.url))
-    text = quoting.of_issue(number=issue.number, title=issue.title, body=issue.body, by=issue.by, url=issue.url)
+    text, link = edits.text_of(issue), _link(issue.url)
+    entry = IssueEntry(workspace_id=row.workspace_id, issue=f"{issue.id}@{source}", number=issue.number, url=link, text=text)
     firing.fire(row, key, now=now(), outside=FromOutside(text, f" (#{issue.number})", entry))
 
 

@@ -28,21 +28,31 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
     it goes on after an answer."""
     session, task = context.session, task + HOW_TO_ASK
     mail = delivery.waiting(context.entry.pk, context.round) if session.has_mail else Mail()
-    text = GO_ON if mail.answers and not starts_anew and _goes_on(context) else task
-    Round.of_any_candidate.filter(pk=context.round.pk).update(prompt=mail.before(text))
+    goes_on = _goes_on(context)
+    text = GO_ON if mail.answers and not starts_anew and goes_on else task
+    prompt = _prompt(context, text, mail, knows=goes_on)
+    Round.of_any_candidate.filter(pk=context.round.pk).update(prompt=prompt)
     context.progress_watch = _watched(context)
-    agent_run = _run_agent(context, text, mail)
+    agent_run = _run_agent(context, prompt, mail)
     failure = agent_run.failure
     if failure is not None and failure.code in LOST and agent_run.reason in ("", "failed"):
-        agent_run = _run_agent(context, task, mail)  # a new conversation, once: its process has forgotten the other
+        # a new conversation, once: its process has forgotten the other
+        agent_run = _run_agent(context, _prompt(context, task, mail, knows=False), mail)
     while agent_run.reason == "out_of_money" and not agent_run.asked and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT, Mail())
     for turn in range(2, MAX_TURNS + 1):
         mail = delivery.messages_of(context.entry.pk) if agent_run.ok and agent_run.has_mail and not agent_run.asked else Mail()
         if not mail or not reservations.pays_round(context.session, context.bench.config):
             break
-        agent_run = _run_agent(context, GO_ON if _goes_on(context) else task, mail, turn=turn)
+        goes_on = _goes_on(context)
+        prompt = _prompt(context, GO_ON if goes_on else task, mail, knows=goes_on)
+        agent_run = _run_agent(context, prompt, mail, turn=turn)
     return agent_run
+
+
+def _prompt(context: RoundContext, text: str, mail: Mail, *, knows: bool) -> str:
+    """The text with the mail first. `knows`: the agent has its conversation; else it is also given what it was given before."""
+    return (mail if knows else delivery.with_earlier(mail, context.entry.pk, context.round.pk)).before(text)
 
 
 def _watched(context: RoundContext) -> ProgressWatch | None:
@@ -59,8 +69,8 @@ def _goes_on(context: RoundContext) -> bool:
     return bench.traits.resumes and conversations.find(context.session.work_id, "implement", bench.config.agent.kind) is not None
 
 
-def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -> AgentRun:
-    """`text`: the prompt, which the mail comes before."""
+def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1) -> AgentRun:
+    """`mail`: of the prompt, as far as it is new."""
     session, bench = context.session, context.bench
     delivery.give(mail, context.round.pk)
     agent_run = process.run(
@@ -70,7 +80,7 @@ def _run_agent(context: RoundContext, text: str, mail: Mail, *, turn: int = 1) -
         bench.config.agent,
         "implement",
         bench.directory,
-        prompt=mail.before(text),
+        prompt=prompt,
         cwd=context.worktree.path,
         sandboxes=bench.sandboxes,
         scratch=bench.private_home,

@@ -16,7 +16,7 @@ from tests.factories import a_workspace, an_entry
 from workspaces.models import Workspace
 
 A, B, C, D, LEFT = (letter * 40 for letter in "abcde")
-MERGED = "It is merged into work: from where its first round began to its newest commit."
+MERGED = "It is merged into work: from where its own changes begin to its newest commit."
 
 
 @pytest.fixture
@@ -49,9 +49,16 @@ def test_it_is_from_where_the_branch_left_to_the_newest_commit(entry: Entry, ask
 
 
 @pytest.mark.parametrize("left", ["", C])
-def test_after_the_merge_it_is_from_where_the_first_round_began(entry: Entry, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+def test_after_the_merge_it_is_from_where_its_own_changes_begin(entry: Entry, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
     monkeypatch.setattr(patches, "merge_base", lambda repo, branch, commit: left)
-    assert span(entry) == (A, C, MERGED)
+    assert span(entry) == (B, C, MERGED), "what landed between its rounds is not its own"
+
+
+def test_an_entry_that_changed_nothing_has_an_empty_diff(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its branch is at the newest commit of the integration branch, which is of others."""
+    Round.objects.filter(entry=entry, number=2).update(base_commit=C)
+    monkeypatch.setattr(patches, "merge_base", lambda repo, branch, commit: C)
+    assert span(entry) == (C, C, "It changes nothing against work.")
 
 
 def test_without_a_commit_there_is_no_diff(entry: Entry) -> None:

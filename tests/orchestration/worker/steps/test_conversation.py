@@ -1,5 +1,6 @@
 """The processes of one round: a new conversation where the old one is lost, and further prompts for money and for people's words."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,8 +9,8 @@ import pytest
 from budget.amounts import usd
 from budget.models import Hold
 from orchestration.configuration import Config
-from orchestration.dialogue import messages, questions
-from orchestration.dialogue.delivery import GO_ON
+from orchestration.dialogue import delivery, messages, questions
+from orchestration.dialogue.delivery import GO_ON, Mail
 from orchestration.models import Question, Round, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations, metering
@@ -49,7 +50,7 @@ class Talk:
         monkeypatch.setattr(conversation, "_run_agent", self._run_agent)
 
     def _run_agent(self, context: Any, text: str, mail: Any, *, turn: int = 1) -> AgentRun:
-        self.prompts.append((mail.before(text), turn))
+        self.prompts.append((text, turn))
         following = self.results.pop(0)
         return cast(AgentRun, following(mail) if callable(following) else following)
 
@@ -107,6 +108,31 @@ def test_an_answer_comes_first_and_a_conversation_that_goes_on_knows_its_task(
     talk.run(result(), starts_anew=starts_anew)
     [(text, _)] = talk.prompts
     assert "> This one" in text and text.endswith(end) and (end == TASK) is ("Task" in text)
+
+
+@pytest.mark.parametrize("kind", ["command", "claude_code"])
+def test_an_agent_without_memory_is_given_earlier_answers_and_the_messages_of_its_round_again(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    talk = Talk(monkeypatch, kind=kind)
+    answered(talk)
+
+    def is_told(words: str) -> Callable[[Mail], AgentRun]:
+        def answer(mail: Mail) -> AgentRun:
+            delivery.give(mail, talk.context.round.pk)
+            delivery.confirm(mail, talk.session.workspace_id)
+            talk.keep()
+            messages.instruct(talk.session.entry, words, by=ANA)
+            return result(has_mail=True)
+
+        return answer
+
+    talk.run(is_told("Keep it short"), is_told("Mind the sign"), result())
+    _, second, third = (text for text, _ in talk.prompts)
+    assert "> Keep it short" in second and "> Mind the sign" in third
+    is_whole = kind == "command"
+    assert ("> This one" in second) is ("> This one" in third) is ("> Keep it short" in third) is is_whole
+    assert second.endswith(TASK if is_whole else GO_ON)
 
 
 def test_what_people_wrote_between_two_rounds_comes_before_the_task_of_the_next_which_has_the_findings(talk: Talk) -> None:
