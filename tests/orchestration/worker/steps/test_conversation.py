@@ -117,7 +117,7 @@ def test_an_agent_without_memory_is_given_earlier_answers_and_the_messages_of_it
     talk = Talk(monkeypatch, kind=kind)
     answered(talk)
 
-    def is_told(words: str) -> Callable[[Mail], AgentRun]:
+    def given(words: str) -> Callable[[Mail], AgentRun]:
         def answer(mail: Mail) -> AgentRun:
             delivery.give(mail, talk.context.round.pk)
             delivery.confirm(mail, talk.session.workspace_id)
@@ -127,7 +127,7 @@ def test_an_agent_without_memory_is_given_earlier_answers_and_the_messages_of_it
 
         return answer
 
-    talk.run(is_told("Keep it short"), is_told("Mind the sign"), result())
+    talk.run(given("Keep it short"), given("Mind the sign"), result())
     _, second, third = (text for text, _ in talk.prompts)
     assert "> Keep it short" in second and "> Mind the sign" in third
     is_whole = kind == "command"
