@@ -125,6 +125,12 @@ def test_a_login_is_renewed_after_its_time_and_once(browser: Browser, provider: 
     assert provider.requests.count("/token") == before + 1
 
 
+def test_a_time_that_the_database_wrote_counts(browser: Browser, provider: Provider, settings: Any) -> None:
+    browser.log_in()
+    settings.OIDC_MAX_AGE_S = 0
+    assert browser.get("/account/").status_code == 200 and provider.requests.count("/token") == 2
+
+
 def test_where_the_provider_refuses_sessions_and_tokens_stop_with_a_reason(
     browser: Browser, provider: Provider, shop: Workspace
 ) -> None:

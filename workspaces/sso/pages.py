@@ -8,6 +8,9 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -83,11 +86,20 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 def _take(request: HttpRequest) -> dict[str, Any]:
-    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused."""
-    pending = dict(request.session.get(KEY, {}))
-    mine = pending.pop(request.GET.get("state", ""), None)
-    if mine is None or time.time() - mine["at"] > LASTS_S:
-        raise Refused("This answer belongs to no login that began in this browser")
+    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused.
+
+    Of two that come at once, one is first: the provider would void everything that a code gave when it sees the code again. Saved before the
+    provider is asked: whatever happens then, the answer was used.
+    """
+    with transaction.atomic():
+        list(Session.objects.select_for_update().filter(pk=request.session.session_key))
+        stored = SessionStore(request.session.session_key)
+        pending = dict(stored.get(KEY, {}))
+        mine = pending.pop(request.GET.get("state", ""), None)
+        if mine is None or time.time() - mine["at"] > LASTS_S:
+            raise Refused("This answer belongs to no login that began in this browser")
+        stored[KEY] = pending
+        stored.save()
     request.session[KEY] = pending
     request.session.save()  # before the provider is asked: whatever happens then, the answer was used
     return dict(mine)
@@ -108,7 +120,7 @@ def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identit
 
 def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:
     log.warning("sso.away", problem=str(away))
-    provider.forget()  # the login page finds out whether it is back
+    provider.is_away(away)
     sentence = f"{settings.OIDC_NAME} does not answer. Try again later, or log in with a password."
     return render(request, "account/provider_refused.html", {"sentence": sentence}, status=503)
 

@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
 from workspaces import activity
 from workspaces.access import Caller, of_user
@@ -62,7 +62,7 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
     """The provider has confirmed the login now. A provider that rotates refresh tokens sends a new one, another none."""
     if identity.refresh_token:
         row.refresh_token = sealing.seal(identity.refresh_token, purpose=PURPOSE)
-    row.checked_at, row.tried_at, row.over_because = now(), None, ""
+    row.checked_at, row.tried_at, row.over_because = Now(), None, ""
     row.save()
     groups.apply(row.user, identity.groups)
 
