@@ -144,6 +144,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
     "workspaces.people.Backend",
     "django.contrib.auth.backends.ModelBackend",  # for sessions that older versions created
+    *(["workspaces.sso.backend.Backend"] if SSO else []),
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,8 @@ class Page(LoginView):
     template_name = "account/login.html"
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
+        ended = standing.SWITCHED_OFF if standing.is_by_provider(self.request) and not settings.SSO else ""
+        return {"refused": ended, **super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in, unless a second step comes before."""

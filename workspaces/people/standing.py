@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.http import HttpRequest, HttpResponse
+
+BY_PROVIDER = "workspaces.sso.backend.Backend"
+"""In sessions that began by the provider. Where single sign-on is not set up, Django knows no such backend, and they count for nothing."""
+SWITCHED_OFF = "Single sign-on was switched off on this server: log in with a password or a login link"
 
 checks: list[Callable[[int], str]] = []
 """Each returns a sentence where the person must log in again, else an empty text."""
@@ -12,7 +17,20 @@ buttons: list[Callable[[], dict[str, Any]]] = []
 second_steps: list[Callable[[HttpRequest, Any, str], HttpResponse | None]] = []
 """Each takes a person whose password was right, and where the login leads: a response where that is not enough."""
 
+persons: list[Callable[[int], bool]] = []
+"""Each returns true for a person who logs in by the provider."""
+
 
 def why_over(person_id: int) -> str:
     """The reason why the person must log in again; empty when they need not."""
     return next((why for check in checks if (why := check(person_id))), "")
+
+
+def has_provider(person_id: int) -> bool:
+    """Whether the person logs in by the provider."""
+    return any(check(person_id) for check in persons)
+
+
+def is_by_provider(request: HttpRequest) -> bool:
+    """Whether the browser's session began by the provider."""
+    return request.session.get(BACKEND_SESSION_KEY) == BY_PROVIDER

@@ -18,6 +18,7 @@ class SsoConfig(AppConfig):
             standing.checks.append(renewal.why_over)
             standing.buttons.append(_button)
             standing.second_steps.append(_second_step)
+            standing.persons.append(renewal.has_login)
 
 
 def _button() -> dict[str, Any]:

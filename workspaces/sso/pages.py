@@ -18,9 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from workspaces.errors import Refused
-from workspaces.people import throttle
+from workspaces.people import standing, throttle
 from workspaces.sso import people, provider
-from workspaces.sso.middleware import MARK
 
 log = structlog.get_logger(__name__)
 KEY = "provider_logins"
@@ -78,8 +77,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return _refused(request, refused.message)
     throttle.take_back("provider answer", address)
-    auth.login(request, user, backend="workspaces.people.Backend")
-    request.session[MARK] = True
+    auth.login(request, user, backend=standing.BY_PROVIDER)
     request.session.pop(KEY, None)
     safe = url_has_allowed_host_and_scheme(pending["next"], allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(pending["next"] if safe else "/")

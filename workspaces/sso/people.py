@@ -51,8 +51,9 @@ def _log_in(identity: Identity) -> User:
     user = row.user if row else _by_email(identity) or _create(identity)
     if not user.is_active:
         raise NotLetIn(user)
-    if row is None:
-        row = ProviderLogin(user=user, issuer=settings.OIDC_ISSUER, subject=identity.subject)
+    if row is None:  # new, or of the provider before
+        row = ProviderLogin.objects.filter(user=user).first() or ProviderLogin(user=user)
+        row.issuer, row.subject, row.refresh_token = settings.OIDC_ISSUER, identity.subject, b""
     confirm(row, identity)
     record(user, events.PersonLoggedIn)
     return user
@@ -73,7 +74,7 @@ def _by_email(identity: Identity) -> User | None:
     same = list(User.objects.filter(email__iexact=identity.email).order_by("pk")[:2])
     if len(same) > 1:
         raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
-    if same and ProviderLogin.objects.filter(user=same[0]).exists():
+    if same and ProviderLogin.objects.filter(user=same[0], issuer=settings.OIDC_ISSUER).exists():
         raise Refused(f"The account with the address {identity.email} belongs to another login at the provider")
     return same[0] if same else None
 
