@@ -30,6 +30,7 @@ urlpatterns = [
 if settings.SSO:
     from workspaces.sso import pages, second_pages
 
+    urlpatterns.insert(0, path("logout/", pages.log_out, name="logout"))
     urlpatterns += [
         path("login/provider", pages.start, name="provider-login"),
         path("login/provider/callback", pages.callback, name="provider-callback"),

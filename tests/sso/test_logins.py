@@ -227,3 +227,16 @@ def test_a_wrong_secret_of_this_server_ends_no_login(browser: Browser, provider:
 def test_a_refresh_token_is_sealed_in_the_database(browser: Browser, provider: Provider) -> None:
     browser.log_in()
     assert next(iter(provider.refresh_tokens)).encode() not in bytes(ProviderLogin.objects.get().refresh_token)
+
+
+def test_the_logout_page_leads_to_the_providers(browser: Browser, provider: Provider) -> None:
+    provider.document = {"end_session_endpoint": f"{provider.issuer}/end?x=1"}
+    browser.log_in()
+    page = browser.post("/logout/")
+    assert page.context["address"] == f"{provider.issuer}/end?x=1&client_id=muster" and not browser.user
+
+
+def test_without_an_address_there_a_logout_leads_to_the_login(browser: Browser) -> None:
+    browser.log_in()
+    assert browser.get("/logout/").status_code == 405
+    assert browser.post("/logout/")["Location"] == "/login/" and not browser.user

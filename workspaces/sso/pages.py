@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -83,6 +84,17 @@ def callback(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(pending["next"] if safe else "/")
 
 
+@require_POST
+@never_cache
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Out of Muster. The provider still knows the browser: the page leads to where that ends too."""
+    address = provider.logout_url() if standing.is_by_provider(request) else ""
+    auth.logout(request)
+    if not address:
+        return HttpResponseRedirect(reverse("login"))
+    return render(request, "account/provider_out.html", {"address": address, "name": settings.OIDC_NAME})
+
+
 def _take(request: HttpRequest) -> dict[str, Any]:
     """The login that an answer belongs to, which then no other answer belongs to. Raises Refused.
 
@@ -99,7 +111,6 @@ def _take(request: HttpRequest) -> dict[str, Any]:
         stored[KEY] = pending
         stored.save()
     request.session[KEY] = pending
-    request.session.save()  # before the provider is asked: whatever happens then, the answer was used
     return dict(mine)
 
 
