@@ -52,7 +52,7 @@ def _log_in(identity: Identity) -> User:
     if not user.is_active:
         raise NotLetIn(user)
     if row is None:  # new, or of the provider before
-        row = ProviderLogin.objects.filter(user=user).first() or ProviderLogin(user=user)
+        row = known.filter(user=user).first() or ProviderLogin(user=user)
         row.issuer, row.subject, row.refresh_token = settings.OIDC_ISSUER, identity.subject, b""
     confirm(row, identity)
     record(user, events.PersonLoggedIn)
@@ -74,8 +74,14 @@ def _by_email(identity: Identity) -> User | None:
     same = list(User.objects.filter(email__iexact=identity.email).order_by("pk")[:2])
     if len(same) > 1:
         raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
-    if same and ProviderLogin.objects.filter(user=same[0], issuer=settings.OIDC_ISSUER).exists():
+    if same and _is_of_another(same[0], identity):
         raise Refused(f"The account with the address {identity.email} belongs to another login at the provider")
+def _is_of_another(user: User, identity: Identity) -> bool:
+    """False also where another first login of the same person was quicker."""
+    theirs = ProviderLogin.objects.filter(user=user, issuer=settings.OIDC_ISSUER)
+    return theirs.exclude(subject=identity.subject).exists()
+
+
     return same[0] if same else None
 
 
