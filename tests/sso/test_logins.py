@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import RequestFactory
+from django.utils.timezone import now
 
 from config.mcp import door
 from dashboard.live import streams
@@ -13,7 +14,7 @@ from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
 from workspaces.access import MUSTER
 from workspaces.errors import Unauthorized
-from workspaces.models import Event, Membership, Role, Workspace
+from workspaces.models import Event, Membership, Role, SecondFactor, Workspace
 from workspaces.people import members, tokens
 from workspaces.sso import groups
 from workspaces.sso.models import ProviderLogin
@@ -240,3 +241,10 @@ def test_without_an_address_there_a_logout_leads_to_the_login(browser: Browser) 
     browser.log_in()
     assert browser.get("/logout/").status_code == 405
     assert browser.post("/logout/")["Location"] == "/login/" and not browser.user
+
+
+def test_a_login_by_the_provider_needs_no_code(browser: Browser) -> None:
+    person = User.objects.create_user("bea", email="bea@example.com")
+    SecondFactor.objects.create(user=person, sealed_key=b"x", confirmed_at=now())
+    browser.log_in()
+    assert browser.user == "bea"

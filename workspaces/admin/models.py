@@ -29,6 +29,7 @@ from workspaces.models import (
     QueueMark,
     Role,
     SavedView,
+    SecondFactor,
     Workspace,
 )
 from workspaces.people import members, tokens
@@ -219,6 +220,15 @@ class DeviceLoginAdmin(ReadOnly):
     search_fields = ["=address", "=user__username"]
     ordering = ["-id"]
     exclude = ["digest", "user_code"]
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(ReadOnly):
+    list_display = ["user", "confirmed_at"]
+    list_select_related = ["user"]
+    search_fields = ["=user__username"]
+    ordering = ["user__username"]
+    exclude = ["sealed_key"]
 
 
 @admin.register(Preferences)

@@ -1,10 +1,10 @@
-"""Additions of another login to Muster's own: whether its logins still count, a button, a second step. Single sign-on does, in `workspaces/sso/apps.py`."""
+"""Additions of another login to Muster's own: whether its logins still count, and a button. Single sign-on does, in `workspaces/sso/apps.py`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 BY_PROVIDER = "workspaces.sso.backend.Backend"
 """In sessions that began by the provider. Where single sign-on is not set up, Django knows no such backend, and they count for nothing."""
@@ -14,8 +14,6 @@ checks: list[Callable[[int], str]] = []
 """Each returns a sentence where the person must log in again, else an empty text."""
 buttons: list[Callable[[], dict[str, Any]]] = []
 """Each returns what the login page shows of it."""
-second_steps: list[Callable[[HttpRequest, Any, str], HttpResponse | None]] = []
-"""Each takes a person whose password was right, and where the login leads: a response where that is not enough."""
 
 persons: list[Callable[[int], bool]] = []
 """Each returns true for a person who logs in by the provider."""

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from workspaces.activity import events
 from workspaces.errors import Refused
+from workspaces.people import logins
 from workspaces.secrets import sealing
 from workspaces.sso import people, provider
 from workspaces.sso.groups import BY_PROVIDER
@@ -66,7 +67,7 @@ def _keep(row: ProviderLogin, refresh_token: str) -> None:
 def _end(row: ProviderLogin, why: str) -> str:
     with transaction.atomic():
         if _not_renewed(row).update(over_because=why[:300], refresh_token=b""):
-            people.record(row.user, events.PersonLoginOver, by=BY_PROVIDER, reason=why)
+            logins.record_own(row.user, events.PersonLoginOver, by=BY_PROVIDER, reason=why)
             return why
     return ProviderLogin.objects.get(pk=row.pk).over_because  # they have logged in meanwhile, or another request was first
 

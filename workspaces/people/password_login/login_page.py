@@ -1,4 +1,4 @@
-"""Logging in with a password, in a limited number of tries. A module of its own, since the command of login links need not load it."""
+"""Logging in with a password, in a limited number of tries."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 
 from workspaces.people import standing, throttle
+from workspaces.people.password_login import second_step
 
 
 class Page(LoginView):
@@ -21,8 +22,7 @@ class Page(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in, unless a second step comes before."""
-        steps = (step(self.request, form.get_user(), self.get_success_url()) for step in standing.second_steps)
-        return next((response for response in steps if response), None) or super().form_valid(form)
+        return second_step.ask(self.request, form.get_user(), self.get_success_url()) or super().form_valid(form)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")

@@ -12,10 +12,9 @@ from django.utils.timezone import now
 
 from workspaces.activity import events
 from workspaces.errors import Invalid
-from workspaces.people import throttle
+from workspaces.models import RecoveryCode, SecondFactor
+from workspaces.people import logins, throttle
 from workspaces.secrets import sealing
-from workspaces.sso import people
-from workspaces.sso.models import RecoveryCode, SecondFactor
 
 STEP_S = 30
 DRIFT = 1
@@ -48,7 +47,7 @@ def confirm(user: Any, code: str) -> list[str]:
         SecondFactor.objects.filter(pk=row.pk).update(confirmed_at=now())
         codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
         RecoveryCode.objects.bulk_create(RecoveryCode(factor=row, digest=_digest(code)) for code in codes)
-        people.record(user, events.SecondFactorOn)
+        logins.record_own(user, events.SecondFactorOn)
     return codes
 
 
@@ -57,7 +56,7 @@ def remove(user: Any, code: str) -> None:
     with transaction.atomic():
         check(user, code)
         SecondFactor.objects.filter(user=user).delete()
-        people.record(user, events.SecondFactorOff)
+        logins.record_own(user, events.SecondFactorOff)
 
 
 def check(user: Any, code: str) -> None:
