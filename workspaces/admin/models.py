@@ -27,6 +27,7 @@ from workspaces.models import (
     Membership,
     Preferences,
     QueueMark,
+    RecoveryCode,
     Role,
     SavedView,
     SecondFactor,
@@ -229,6 +230,15 @@ class SecondFactorAdmin(ReadOnly):
     search_fields = ["=user__username"]
     ordering = ["user__username"]
     exclude = ["sealed_key"]
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeAdmin(ReadOnly):
+    list_display = ["id", "factor"]
+    list_select_related = ["factor__user"]
+    search_fields = ["=factor__user__username"]
+    ordering = ["-id"]
+    exclude = ["digest"]
 
 
 @admin.register(Preferences)
