@@ -6,6 +6,8 @@ import time
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 
 from tests.factories import a_workspace
@@ -118,6 +120,15 @@ def test_it_is_removed_with_a_code_alone(browser: Browser, bea: User) -> None:
     assert browser.post("/account/second-factor/", {"act": "remove", "code": "1"}).status_code == 400 and second_factor.is_on(bea)
     browser.post("/account/second-factor/", {"act": "remove", "code": codes[0]})
     assert not second_factor.is_on(bea)
+
+
+def test_who_runs_the_server_removes_a_lost_one(bea: User) -> None:
+    set_up(bea)
+    call_command("remove_second_factor", "bea")
+    assert not second_factor.is_on(bea)
+    for name in ("bea", "zoe"):
+        with pytest.raises(CommandError, match="no second factor" if name == "bea" else "no user"):
+            call_command("remove_second_factor", name)
 
 
 def test_a_login_link_needs_no_code(browser: Browser, bea: User) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 
+from workspaces.access import MUSTER
 from workspaces.activity import events
-from workspaces.errors import Invalid
+from workspaces.errors import Invalid, NotFound
 from workspaces.models import RecoveryCode, SecondFactor
 from workspaces.people import logins, throttle
 from workspaces.secrets import sealing
@@ -57,6 +58,14 @@ def remove(user: Any, code: str) -> None:
         check(user, code)
         SecondFactor.objects.filter(user=user).delete()
         logins.record_own(user, events.SecondFactorOff)
+
+
+def remove_lost(user: Any) -> None:
+    """Without a code, by who may run commands on the server. Raises NotFound."""
+    with transaction.atomic():
+        if not SecondFactor.objects.filter(user=user).delete()[0]:
+            raise NotFound(f"{user.get_username()} has no second factor")
+        logins.record_own(user, events.SecondFactorOff, by=MUSTER, reason="lost")
 
 
 def check(user: Any, code: str) -> None:
