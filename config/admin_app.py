@@ -28,7 +28,7 @@ class MusterAdminSite(AdminSite):
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Redirect to the one login page, which limits tries (workspaces/people/login_page.py). A logged-in person who is not a superuser
+        """Redirect to the one login page, which limits tries (workspaces/people/password_login/login_page.py). A logged-in person who is not a superuser
         gets 403."""
         next_page = request.GET.get(REDIRECT_FIELD_NAME, "")
         address = next_page if url_has_allowed_host_and_scheme(next_page, allowed_hosts=None) else reverse("admin:index")

@@ -74,6 +74,7 @@ elif OIDC_ISSUER:
     )
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env.read("MUSTER_OIDC_CLIENT_ID"), env.read("MUSTER_OIDC_CLIENT_SECRET")
 OIDC_NAME, OIDC_SCOPES = env.read("MUSTER_OIDC_NAME"), env.value("MUSTER_OIDC_SCOPES")
+OIDC_PROMPT = env.value("MUSTER_OIDC_PROMPT")
 OIDC_GROUPS_CLAIM, OIDC_MAX_AGE_S = env.value("MUSTER_OIDC_GROUPS_CLAIM"), env.value("MUSTER_OIDC_MAX_AGE")
 
 MIDDLEWARE = [
@@ -143,6 +144,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
     "workspaces.people.Backend",
     "django.contrib.auth.backends.ModelBackend",  # for sessions that older versions created
+    *(["workspaces.sso.backend.Backend"] if SSO else []),
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

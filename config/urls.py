@@ -8,7 +8,8 @@ from django.urls import include, path, re_path
 from config.http import api_docs, health, static_files
 from config.http.metrics import metrics
 from config.http.when_asked import WhenAsked
-from workspaces.people import device_endpoints, login_links, login_page
+from workspaces.people import device_endpoints, login_links
+from workspaces.people.password_login import login_page, second_step
 
 admin.autodiscover()
 urlpatterns = [
@@ -22,19 +23,20 @@ urlpatterns = [
     path("login/device/token", device_endpoints.token, name="device-token"),
     path("login/device/revoke", device_endpoints.revoke, name="device-revoke"),
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
+    path("login/code/", second_step.page, name="second-step"),
+    path("account/second-factor/", second_step.account, name="second-factor"),
     path("logout/", LogoutView.as_view(), name="logout"),
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
     path("metrics", metrics, name="metrics"),
 ]
 
 if settings.SSO:
-    from workspaces.sso import pages, second_pages
+    from workspaces.sso import pages
 
+    urlpatterns.insert(0, path("logout/", pages.log_out, name="logout"))
     urlpatterns += [
         path("login/provider", pages.start, name="provider-login"),
         path("login/provider/callback", pages.callback, name="provider-callback"),
-        path("login/code/", second_pages.page, name="second-step"),
-        path("account/second-factor/", second_pages.account, name="second-factor"),
     ]
 
 handler400 = "config.http.errors.bad_request"

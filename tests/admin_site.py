@@ -52,7 +52,7 @@ from orchestration.models import Proposal as Suggested
 from orchestration.proposals.kinds.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people
-from workspaces.models import Delivery, Digest, Role, Workspace
+from workspaces.models import Delivery, Digest, RecoveryCode, Role, SecondFactor, Workspace
 from workspaces.people import devices, members, queue_marks, saved_views, throttle, tokens
 
 BOSS = "boss"
@@ -159,6 +159,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         caps.edit(entry.account, usd(6), by=ANA, reason=text)
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
+        factor = SecondFactor.objects.create(user=user, sealed_key=b"sealed", confirmed_at=now())
+        RecoveryCode.objects.create(factor=factor, digest="digest")
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
         people.save_preferences(user, time_zone="Europe/Berlin")
         queue_marks.read(user, [f"{text} {n}"[:200]])

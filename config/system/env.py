@@ -376,7 +376,18 @@ VARIABLES = {
             "openid profile email",
             "What is requested. Many providers give a refresh token for `offline_access`, and groups for a scope of their own.",
         ),
-        Variable("MUSTER_OIDC_GROUPS_CLAIM", _matching("a name", r"\S+"), "groups", "The claim that lists a person's groups."),
+        Variable(
+            "MUSTER_OIDC_PROMPT",
+            _matching("words of login, consent and select_account", r"((login|consent|select_account)( (?!$)|$))*"),
+            "",
+            "What the provider shows at each login. Some give a refresh token for `offline_access` with `consent` alone.",
+        ),
+        Variable(
+            "MUSTER_OIDC_GROUPS_CLAIM",
+            _matching("a name", r"\S+"),
+            "groups",
+            "The claim that lists a person's groups, or names one. A path reads one inside another: `realm_access.roles`.",
+        ),
         Variable(
             "MUSTER_OIDC_MAX_AGE",
             _seconds(60, 2592000),

@@ -27,6 +27,8 @@ SDKS = {
     "node": ("@anthropic-ai/sdk@1.14.0", "openai@7.59.0", "@google/genai@3.3.0"),
 }
 """The providers' own libraries, by language: those of one are in one folder."""
+OIDC = "oidc-provider@9.13.3"
+"""A certified provider of OpenID Connect."""
 NEWEST = os.environ.get("MUSTER_TEST_NEWEST", "0") not in ("", "0")
 # The path of the program in the platform packages; without an install script it is not linked.
 NATIVE = {"claude": "@anthropic-ai/claude-code-*/claude", "opencode": "opencode-*/bin/opencode"}
@@ -54,6 +56,20 @@ def sdks(language: str) -> Path:
     with _one_at_a_time():
         if not (home / "installed").exists():
             _put(home, SDKS[language], by_npm=language == "node")
+            (home / "installed").touch()
+    return home
+
+
+def provider() -> Path:
+    """The folder with a provider of OpenID Connect. Skips the test if it is neither there nor installable."""
+    name = OIDC.split("@")[0]
+    if "MUSTER_TEST_CLIS" in os.environ:
+        home = Path(os.environ["MUSTER_TEST_CLIS"]) / name
+        return home if home.is_dir() else pytest.skip(f"MUSTER_TEST_CLIS has no {name}")
+    home = _root() / f"{name}-{'newest' if NEWEST else _version(OIDC)}"
+    with _one_at_a_time():
+        if not (home / "installed").exists():
+            _put(home, [OIDC], by_npm=True)
             (home / "installed").touch()
     return home
 

@@ -31,6 +31,6 @@ def test_its_own_tests_pass_where_it_is_set_up() -> None:
     of_this_run = ("MUSTER_TEST_COUNTS", "MUSTER_TEST_TURN")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name not in of_this_run}
     measured = ["-p", "tests.plugins.covered"] if "MUSTER_TEST_COVERAGE" in env else []
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *measured, "tests/sso"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "not slow", *measured, "tests/sso"]
     run = subprocess.run(command, cwd=ROOT, env=env | {"MUSTER_TEST_SSO": "1"}, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]

@@ -16,6 +16,13 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 CLIENT, SECRET = "muster", "s3cret:&"
+STRANGE_KEYS = [
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "x"},
+    {"kty": "EC", "crv": "P-999", "x": "x", "y": "y", "kid": "odd"},
+    {"kty": "RSA"},
+    7,
+]
+"""Keys of kinds to come, and broken ones: the others count."""
 
 
 def key(kid: str = "one") -> RSAKey:
@@ -43,6 +50,8 @@ class Provider:
         self.gives_refresh = True
         self.down = 0
         """An HTTP status that everything answers, or 0."""
+        self.broken: set[str] = set()
+        """Paths that answer 503."""
         self.requests: list[str] = []
         self.forge: Callable[[dict[str, Any]], str] = self.signed
         """Makes the ID token of its claims."""
@@ -105,7 +114,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             answers: dict[str, Callable[[], Any]] = {
                 "/.well-known/openid-configuration": provider.metadata,
-                "/keys": lambda: {"keys": [provider.key.as_dict(private=False)]},
+                "/keys": lambda: {"keys": [*STRANGE_KEYS, provider.key.as_dict(private=False)]},
                 "/userinfo": lambda: provider.person,
             }
             answer = answers.get(urlsplit(self.path).path)
@@ -119,7 +128,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
         def answer(self, status: int, body: Any) -> None:
             provider.requests.append(urlsplit(self.path).path)
             content = json.dumps(body).encode()
-            self.send_response(provider.down or status)
+            self.send_response(provider.down or (503 if urlsplit(self.path).path in provider.broken else status))
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

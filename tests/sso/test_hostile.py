@@ -246,10 +246,16 @@ def test_a_person_who_was_shut_out_stays_out(browser: Browser, provider: Provide
     assert b"was taken away" in other.log_in().content and not other.user and not browser.get("/account/").content
 
 
-@pytest.mark.parametrize("claim", ["payments-dev", {"a": 1}, [1], [["x"]], [f"g{n}" for n in range(501)], 7])
+@pytest.mark.parametrize("claim", [{"a": 1}, [1], [["x"]], [f"g{n}" for n in range(501)], 7, True])
 def test_groups_that_are_no_list_of_a_sane_length(browser: Browser, provider: Provider, claim: Any) -> None:
     provider.person["groups"] = claim
     assert refused(browser.log_in(), browser, "The claim groups")
+
+
+def test_groups_that_were_too_many_for_a_token(browser: Browser, provider: Provider) -> None:
+    provider.person |= {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://example.com"}}}
+    del provider.person["groups"]
+    assert refused(browser.log_in(), browser, "too many groups for a token")
 
 
 def test_userinfo_of_another_person(browser: Browser, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

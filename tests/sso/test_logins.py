@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import RequestFactory
+from django.utils.timezone import now
 
 from config.mcp import door
 from dashboard.live import streams
@@ -13,7 +14,7 @@ from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
 from workspaces.access import MUSTER
 from workspaces.errors import Unauthorized
-from workspaces.models import Event, Membership, Role, Workspace
+from workspaces.models import Event, Membership, Role, SecondFactor, Workspace
 from workspaces.people import members, tokens
 from workspaces.sso import groups
 from workspaces.sso.models import ProviderLogin
@@ -125,6 +126,12 @@ def test_a_login_is_renewed_after_its_time_and_once(browser: Browser, provider: 
     assert provider.requests.count("/token") == before + 1
 
 
+def test_a_time_that_the_database_wrote_counts(browser: Browser, provider: Provider, settings: Any) -> None:
+    browser.log_in()
+    settings.OIDC_MAX_AGE_S = 0
+    assert browser.get("/account/").status_code == 200 and provider.requests.count("/token") == 2
+
+
 def test_where_the_provider_refuses_sessions_and_tokens_stop_with_a_reason(
     browser: Browser, provider: Provider, shop: Workspace
 ) -> None:
@@ -221,3 +228,23 @@ def test_a_wrong_secret_of_this_server_ends_no_login(browser: Browser, provider:
 def test_a_refresh_token_is_sealed_in_the_database(browser: Browser, provider: Provider) -> None:
     browser.log_in()
     assert next(iter(provider.refresh_tokens)).encode() not in bytes(ProviderLogin.objects.get().refresh_token)
+
+
+def test_the_logout_page_leads_to_the_providers(browser: Browser, provider: Provider) -> None:
+    provider.document = {"end_session_endpoint": f"{provider.issuer}/end?x=1"}
+    browser.log_in()
+    page = browser.post("/logout/")
+    assert page.context["address"] == f"{provider.issuer}/end?x=1&client_id=muster" and not browser.user
+
+
+def test_without_an_address_there_a_logout_leads_to_the_login(browser: Browser) -> None:
+    browser.log_in()
+    assert browser.get("/logout/").status_code == 405
+    assert browser.post("/logout/")["Location"] == "/login/" and not browser.user
+
+
+def test_a_login_by_the_provider_needs_no_code(browser: Browser) -> None:
+    person = User.objects.create_user("bea", email="bea@example.com")
+    SecondFactor.objects.create(user=person, sealed_key=b"x", confirmed_at=now())
+    browser.log_in()
+    assert browser.user == "bea"

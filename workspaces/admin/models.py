@@ -27,8 +27,10 @@ from workspaces.models import (
     Membership,
     Preferences,
     QueueMark,
+    RecoveryCode,
     Role,
     SavedView,
+    SecondFactor,
     Workspace,
 )
 from workspaces.people import members, tokens
@@ -219,6 +221,24 @@ class DeviceLoginAdmin(ReadOnly):
     search_fields = ["=address", "=user__username"]
     ordering = ["-id"]
     exclude = ["digest", "user_code"]
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(ReadOnly):
+    list_display = ["user", "confirmed_at"]
+    list_select_related = ["user"]
+    search_fields = ["=user__username"]
+    ordering = ["user__username"]
+    exclude = ["sealed_key"]
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeAdmin(ReadOnly):
+    list_display = ["id", "factor"]
+    list_select_related = ["factor__user"]
+    search_fields = ["=factor__user__username"]
+    ordering = ["-id"]
+    exclude = ["digest"]
 
 
 @admin.register(Preferences)

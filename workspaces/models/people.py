@@ -78,6 +78,12 @@ class ApiToken(models.Model):
     owner = models.ForeignKey(  # never SET_NULL: a token without an owner is not bound to anyone's permissions
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.CASCADE, related_name="api_tokens"
     )
+    by_provider = models.BooleanField(
+        db_default=False,
+        default=False,
+        editable=False,
+        help_text="Its owner logs in by single sign-on: void where that is switched off.",
+    )
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=200, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To within an hour.")

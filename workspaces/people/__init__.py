@@ -1,7 +1,7 @@
 """People: logins, preferences, memberships.
 
 - `logins`: who may log in, and who is admin of the whole server
-- `login_page`, `login_links`, `throttle`: logging in
+- `password_login`, `login_links`, `throttle`: logging in
 - `devices`, `device_endpoints`: logins of command lines
 - `standing`: what single sign-on (`workspaces/sso/`) adds: whether its logins still count, and a button
 - `tokens`: of programs, and of sessions; `saved_views`: lists that a person named

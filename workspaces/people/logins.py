@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from workspaces import activity
-from workspaces.access import Caller
+from workspaces.access import Caller, of_user
 from workspaces.activity import events
 from workspaces.activity.events import PersonEvent
 from workspaces.errors import Invalid, NotFound
@@ -70,3 +70,15 @@ def _record(person: User, event: type[PersonEvent], *, by: Caller, reason: str, 
         activity.row(pk, event(user=person.get_username()), by=by, object_id=str(person.pk), reason=reason)
         for pk in (mine or list(alive.values_list("pk", flat=True)))
     )
+
+
+def record_own(person: User, event: type[PersonEvent], *, by: Caller | None = None, reason: str = "") -> None:
+    """Record a person's own doing in each of their workspaces: in all for an admin of the whole server, nowhere if they have none."""
+    mine = Workspace.objects.filter(deleted_at__isnull=True)
+    mine = mine if person.is_superuser else mine.filter(memberships__user=person)
+    filled = event(user=person.get_username())
+    lines = (
+        activity.row(pk, filled, by=by or of_user(person), object_id=str(person.pk), reason=reason)
+        for pk in mine.values_list("pk", flat=True)
+    )
+    Event.objects.bulk_create(lines)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -48,6 +49,7 @@ def create(
         workspace=workspace,
         session_ref=session_ref,
         owner=owner,
+        by_provider=bool(owner) and standing.has_provider(owner.pk),
         expires_at=expires_at,
         created_by=by,
     )
@@ -62,13 +64,19 @@ def find(secret: str) -> ApiToken | None:
     log in; in each workspace it may do what they may there. None while the owner has to log in again (`standing`).
     """
     token = lookup.find_row(ApiToken, _LIVE, _digest(secret), owner_is_superuser=_OF_SUPERUSER)
-    return None if token and token.owner_id and standing.why_over(token.owner_id) else token
+    return None if token and _why_over(token) else token
 
 
 def why_void(secret: str) -> str:
     """A sentence for the owner of a token that `find` does not return."""
-    token = ApiToken.objects.filter(digest=_digest(secret)).only("owner_id").first() if standing.checks else None
-    return (standing.why_over(token.owner_id) if token and token.owner_id else "") or "The token is unknown, expired or revoked"
+    token = ApiToken.objects.filter(digest=_digest(secret)).only("owner_id", "by_provider").first()
+    return (_why_over(token) if token else "") or "The token is unknown, expired or revoked"
+
+
+def _why_over(token: ApiToken) -> str:
+    if token.by_provider and not settings.SSO:
+        return standing.SWITCHED_OFF
+    return standing.why_over(token.owner_id) if token.owner_id else ""
 
 
 _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)

@@ -4,5 +4,4 @@
 - `people`: the person of an identity; `groups`: their roles by the provider's groups
 - `renewal`: a login goes on, or ends; `middleware` for browsers, `workspaces/people/standing.py` for tokens
 - `pages`: the two addresses of a login
-- `second_factor`, `second_pages`: codes of an app, for logins by password
 """

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.http import HttpRequest, HttpResponse
 
 
 class SsoConfig(AppConfig):
@@ -17,16 +16,10 @@ class SsoConfig(AppConfig):
         if renewal.why_over not in standing.checks:
             standing.checks.append(renewal.why_over)
             standing.buttons.append(_button)
-            standing.second_steps.append(_second_step)
+            standing.persons.append(renewal.has_login)
 
 
 def _button() -> dict[str, Any]:
     from workspaces.sso import pages
 
     return pages.button()
-
-
-def _second_step(request: HttpRequest, user: Any, next_url: str) -> HttpResponse | None:
-    from workspaces.sso import second_pages
-
-    return second_pages.ask(request, user, next_url)

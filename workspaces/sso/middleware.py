@@ -7,9 +7,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from workspaces.people import standing
 
-MARK = "by_provider"
-"""In sessions that began by the provider."""
-
 
 def renewed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -30,4 +27,4 @@ def renewed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 def _breaks_glass(request: HttpRequest) -> bool:
     """True for an admin of the whole server who logged in without the provider."""
-    return bool(request.user.is_superuser) and MARK not in request.session
+    return bool(request.user.is_superuser) and not standing.is_by_provider(request)

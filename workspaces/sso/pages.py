@@ -8,16 +8,19 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from workspaces.errors import Refused
-from workspaces.people import throttle
+from workspaces.people import standing, throttle
 from workspaces.sso import people, provider
-from workspaces.sso.middleware import MARK
 
 log = structlog.get_logger(__name__)
 KEY = "provider_logins"
@@ -75,21 +78,39 @@ def callback(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return _refused(request, refused.message)
     throttle.take_back("provider answer", address)
-    auth.login(request, user, backend="workspaces.people.Backend")
-    request.session[MARK] = True
+    auth.login(request, user, backend=standing.BY_PROVIDER)
     request.session.pop(KEY, None)
     safe = url_has_allowed_host_and_scheme(pending["next"], allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(pending["next"] if safe else "/")
 
 
+@require_POST
+@never_cache
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Out of Muster. The provider still knows the browser: the page leads to where that ends too."""
+    address = provider.logout_url() if standing.is_by_provider(request) else ""
+    auth.logout(request)
+    if not address:
+        return HttpResponseRedirect(reverse("login"))
+    return render(request, "account/provider_out.html", {"address": address, "name": settings.OIDC_NAME})
+
+
 def _take(request: HttpRequest) -> dict[str, Any]:
-    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused."""
-    pending = dict(request.session.get(KEY, {}))
-    mine = pending.pop(request.GET.get("state", ""), None)
-    if mine is None or time.time() - mine["at"] > LASTS_S:
-        raise Refused("This answer belongs to no login that began in this browser")
+    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused.
+
+    Of two that come at once, one is first: the provider would void everything that a code gave when it sees the code again. Saved before the
+    provider is asked: whatever happens then, the answer was used.
+    """
+    with transaction.atomic():
+        list(Session.objects.select_for_update().filter(pk=request.session.session_key))
+        stored = SessionStore(request.session.session_key)
+        pending = dict(stored.get(KEY, {}))
+        mine = pending.pop(request.GET.get("state", ""), None)
+        if mine is None or time.time() - mine["at"] > LASTS_S:
+            raise Refused("This answer belongs to no login that began in this browser")
+        stored[KEY] = pending
+        stored.save()
     request.session[KEY] = pending
-    request.session.save()  # before the provider is asked: whatever happens then, the answer was used
     return dict(mine)
 
 
@@ -108,7 +129,7 @@ def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identit
 
 def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:
     log.warning("sso.away", problem=str(away))
-    provider.forget()  # the login page finds out whether it is back
+    provider.is_away(away)
     sentence = f"{settings.OIDC_NAME} does not answer. Try again later, or log in with a password."
     return render(request, "account/provider_refused.html", {"sentence": sentence}, status=503)
 

@@ -5,14 +5,11 @@ import re
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
-from workspaces import activity
-from workspaces.access import Caller, of_user
 from workspaces.activity import events
-from workspaces.activity.events import PersonEvent
 from workspaces.errors import Refused
-from workspaces.models import Event, Workspace
+from workspaces.people import logins
 from workspaces.secrets import sealing
 from workspaces.sso import groups
 from workspaces.sso.models import ProviderLogin
@@ -38,7 +35,7 @@ def log_in(identity: Identity) -> User:
             with transaction.atomic():
                 return _log_in(identity)
         except NotLetIn as refusal:
-            record(refusal.user, events.PersonLoginRefused, reason=refusal.message)
+            logins.record_own(refusal.user, events.PersonLoginRefused, reason=refusal.message)
             raise
         except IntegrityError:  # another login of the same person, or one with the same name, was first
             continue
@@ -51,10 +48,11 @@ def _log_in(identity: Identity) -> User:
     user = row.user if row else _by_email(identity) or _create(identity)
     if not user.is_active:
         raise NotLetIn(user)
-    if row is None:
-        row = ProviderLogin(user=user, issuer=settings.OIDC_ISSUER, subject=identity.subject)
+    if row is None:  # new, or of the provider before
+        row = known.filter(user=user).first() or ProviderLogin(user=user)
+        row.issuer, row.subject, row.refresh_token = settings.OIDC_ISSUER, identity.subject, b""
     confirm(row, identity)
-    record(user, events.PersonLoggedIn)
+    logins.record_own(user, events.PersonLoggedIn)
     return user
 
 
@@ -62,7 +60,7 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
     """The provider has confirmed the login now. A provider that rotates refresh tokens sends a new one, another none."""
     if identity.refresh_token:
         row.refresh_token = sealing.seal(identity.refresh_token, purpose=PURPOSE)
-    row.checked_at, row.tried_at, row.over_because = now(), None, ""
+    row.checked_at, row.tried_at, row.over_because = Now(), None, ""
     row.save()
     groups.apply(row.user, identity.groups)
 
@@ -73,9 +71,15 @@ def _by_email(identity: Identity) -> User | None:
     same = list(User.objects.filter(email__iexact=identity.email).order_by("pk")[:2])
     if len(same) > 1:
         raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
-    if same and ProviderLogin.objects.filter(user=same[0]).exists():
+    if same and _is_of_another(same[0], identity):
         raise Refused(f"The account with the address {identity.email} belongs to another login at the provider")
     return same[0] if same else None
+
+
+def _is_of_another(user: User, identity: Identity) -> bool:
+    """False also where another first login of the same person was quicker."""
+    theirs = ProviderLogin.objects.filter(user=user, issuer=settings.OIDC_ISSUER)
+    return theirs.exclude(subject=identity.subject).exists()
 
 
 def _create(identity: Identity) -> User:
@@ -86,11 +90,3 @@ def _create(identity: Identity) -> User:
         number += 1
         name = f"{base}-{number}"
     return User.objects.create_user(name, email=identity.email)
-
-
-def record(user: User, event: type[PersonEvent], *, by: Caller | None = None, reason: str = "") -> None:
-    """In each of the person's workspaces; nowhere if they have none."""
-    filled = event(user=user.get_username())
-    mine = Workspace.objects.filter(deleted_at__isnull=True, memberships__user=user).values_list("pk", flat=True)
-    lines = (activity.row(pk, filled, by=by or of_user(user), object_id=str(user.pk), reason=reason) for pk in mine)
-    Event.objects.bulk_create(lines)

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -18,27 +19,33 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from django.conf import settings
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from workspaces.errors import Refused
 
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 """The algorithms of public keys alone: a token that is not signed, or signed with a key that others know, counts for nothing."""
 TIMEOUT_S = 5.0
 MAX_BYTES = 512 * 1024
 KEPT_S = 300.0
 AWAY_S = 15.0
 """After a failure, the provider's document is not requested for so long."""
-LEEWAY_S = 60
+LEEWAY_S = 180
+"""The clocks of the provider and of this server may differ by so much."""
 MAX_GROUPS = 500
 MAX_NAME = 200
-OF_THIS_SERVER = ("invalid_client", "unauthorized_client")
+OF_THIS_SERVER = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 """Errors that say nothing of the person: this server's id or secret is wrong, which ends nobody's login."""
+OF_THE_PROVIDER = ("server_error", "temporarily_unavailable")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Away(Exception):
     """The provider does not answer, or not in its right mind."""
+
+
+class Unknown(Away):
+    """The provider does not know this server by its id and secret."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_NoRedirect)
 _lock = threading.Lock()
 _documents: dict[str, tuple[float, dict[str, Any] | None]] = {}
+_methods: dict[tuple[str, str], str] = {}
+"""The method by which the provider has taken this client's secret, by issuer and client."""
 
 
 def forget() -> None:
@@ -66,11 +75,18 @@ def forget() -> None:
     _documents.clear()
 
 
+def is_away(problem: Away) -> None:
+    """For a moment nobody requests anything of it: each request would wait for its time limit. Then the login page finds out whether it is back."""
+    until, document = _documents.get(_description(), (0.0, None))
+    is_known = document is None and time.monotonic() < until
+    if not isinstance(problem, Unknown) and not is_known:
+        _documents[_description()] = (time.monotonic() + AWAY_S, None)
+
+
 def discovery() -> dict[str, Any]:
     """The provider's own description. Raises Away; Refused where it describes another issuer."""
-    issuer = settings.OIDC_ISSUER
-    document = _document(issuer.rstrip("/") + "/.well-known/openid-configuration")
-    if document.get("issuer") != issuer:
+    document = _document(_description())
+    if document.get("issuer") != settings.OIDC_ISSUER:
         raise Refused("The provider's description names another issuer than MUSTER_OIDC_ISSUER")
     return document
 
@@ -86,9 +102,19 @@ def authorization_url(*, state: str, nonce: str, verifier: str) -> str:
         "nonce": nonce,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
+        **({"prompt": settings.OIDC_PROMPT} if settings.OIDC_PROMPT else {}),
     }
     address = endpoint("authorization_endpoint")
     return address + ("&" if urlsplit(address).query else "?") + urlencode(query)
+
+
+def logout_url() -> str:
+    """The address where a browser logs out of the provider too; empty where it has none."""
+    try:
+        address = endpoint("end_session_endpoint")
+    except (Away, Refused):
+        return ""
+    return address + ("&" if urlsplit(address).query else "?") + urlencode({"client_id": settings.OIDC_CLIENT_ID})
 
 
 def redirect_uri() -> str:
@@ -112,24 +138,51 @@ def redeem(code: str, *, verifier: str, nonce: str) -> Identity:
     return _identity(tokens, nonce=nonce)
 
 
-def renew(refresh_token: str, subject: str) -> Identity:
-    """The identity as the provider has it now. Raises Refused where the provider refuses, or it is not the same person; Away."""
-    identity = _identity(_tokens({"grant_type": "refresh_token", "refresh_token": refresh_token}), nonce=None)
+def renew(refresh_token: str, subject: str, *, keep: Callable[[str], None]) -> Identity:
+    """The identity as the provider has it now. A new refresh token is kept before anything else is requested: the old one is void. Raises Refused
+    where the provider refuses, or it is not the same person; Away."""
+    tokens = _tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
+    if fresh := _refresh_token(tokens):
+        keep(fresh)
+    identity = _identity(tokens, nonce=None)
     if identity.subject != subject:
         raise Refused("The provider answered for another person")
     return identity
 
 
 def _tokens(form: dict[str, str]) -> dict[str, Any]:
-    methods = discovery().get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-    headers = {}
-    if "client_secret_post" in methods or not settings.OIDC_CLIENT_SECRET:
-        secret = {"client_secret": settings.OIDC_CLIENT_SECRET} if settings.OIDC_CLIENT_SECRET else {}
-        form = {**form, "client_id": settings.OIDC_CLIENT_ID, **secret}
-    else:
-        pair = f"{quote_plus(settings.OIDC_CLIENT_ID)}:{quote_plus(settings.OIDC_CLIENT_SECRET)}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    return _request(endpoint("token_endpoint"), urlencode(form).encode(), headers)
+    """By the method that this client was registered with, which a provider does not tell: it lists all that it knows."""
+    client = (settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID)
+    address, methods = endpoint("token_endpoint"), _possible_methods()
+    methods.sort(key=lambda method: method != _methods.get(client))
+    for method in methods:
+        fields, headers = _proof(method)
+        try:
+            answer = _request(address, urlencode({**form, **fields}).encode(), headers)
+        except Unknown:
+            if method == methods[-1]:
+                raise
+            continue
+        _methods[client] = method
+        return answer
+    raise Unknown("no method")
+
+
+def _possible_methods() -> list[str]:
+    if not settings.OIDC_CLIENT_SECRET:
+        return ["none"]
+    usual = ["client_secret_basic", "client_secret_post"]
+    listed = discovery().get("token_endpoint_auth_methods_supported")
+    return [method for method in usual if isinstance(listed, list) and method in listed] or usual[:1]
+
+
+def _proof(method: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The fields and headers that prove who this client is."""
+    name, secret = settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET
+    if method == "client_secret_basic":
+        pair = f"{quote_plus(name)}:{quote_plus(secret)}"
+        return {}, {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+    return {"client_id": name, **({"client_secret": secret} if secret else {})}, {}
 
 
 def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
@@ -137,7 +190,7 @@ def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
     claims: dict[str, Any] = {}
     if isinstance(tokens.get("id_token"), str):
         claims = _checked(tokens["id_token"], nonce)
-    lacks = not claims or settings.OIDC_GROUPS_CLAIM not in claims or "email" not in claims
+    lacks = not claims or _claim_of_groups(claims) is None or "email" not in claims
     if lacks and "userinfo_endpoint" in discovery() and isinstance(tokens.get("access_token"), str):
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
         answer = _request(endpoint("userinfo_endpoint"), None, bearer)
@@ -147,24 +200,48 @@ def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:
         raise Refused("The provider named no person")
-    email, refresh = claims.get("email"), tokens.get("refresh_token")
+    email = claims.get("email")
     is_verified = claims.get("email_verified") is True and isinstance(email, str) and 2 < len(email) <= 254 and "@" in email
     name = claims.get("preferred_username") or (email if is_verified else "") or subject
     return Identity(
         subject=subject,
         email=str(email) if is_verified else "",
         name=str(name),
-        groups=_groups(claims.get(settings.OIDC_GROUPS_CLAIM, [])),
-        refresh_token=refresh if isinstance(refresh, str) and len(refresh) <= 8192 else "",
+        groups=_groups(claims),
+        refresh_token=_refresh_token(tokens),
     )
 
 
-def _groups(claim: Any) -> list[str]:
-    if not isinstance(claim, list) or not all(isinstance(name, str) for name in claim):
-        raise Refused(f"The claim {settings.OIDC_GROUPS_CLAIM} is not a list of names")
-    if len(claim) > MAX_GROUPS:
-        raise Refused(f"The claim {settings.OIDC_GROUPS_CLAIM} lists {len(claim)} groups: send at most {MAX_GROUPS}")
-    return sorted({name for name in claim if 0 < len(name) <= MAX_NAME})
+def _refresh_token(tokens: dict[str, Any]) -> str:
+    token = tokens.get("refresh_token")
+    return token if isinstance(token, str) and len(token) <= 8192 else ""
+
+
+def _claim_of_groups(claims: dict[str, Any]) -> Any:
+    """By its whole name, else by a path of names, as `realm_access.roles`. None where there is none."""
+    path = settings.OIDC_GROUPS_CLAIM
+    if path in claims:
+        return claims[path]
+    value: Any = claims
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _groups(claims: dict[str, Any]) -> list[str]:
+    """Some providers send one group as a text. Raises Refused where the claim cannot be read: it must not cost a person their roles."""
+    name, claim = settings.OIDC_GROUPS_CLAIM, _claim_of_groups(claims)
+    if claim is None:
+        elsewhere = claims.get("_claim_names")  # a provider's reference to groups that were too many for a token
+        if isinstance(elsewhere, dict) and name in elsewhere:
+            raise Refused(f"The claim {name} has too many groups for a token: let the provider send those that Muster uses")
+        return []
+    listed = [claim] if isinstance(claim, str) else claim
+    if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
+        raise Refused(f"The claim {name} is not a list of names")
+    if len(listed) > MAX_GROUPS:
+        raise Refused(f"The claim {name} lists {len(listed)} groups: send at most {MAX_GROUPS}")
+    return sorted({group for group in listed if 0 < len(group) <= MAX_NAME})
 
 
 def _checked(token: str, nonce: str | None) -> dict[str, Any]:
@@ -187,8 +264,18 @@ def _checked(token: str, nonce: str | None) -> dict[str, Any]:
 
 
 def _decoded(token: str, keys: dict[str, Any]) -> dict[str, Any]:
-    public = [key for key in keys["keys"] if key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"]
-    return dict(jwt.decode(token, KeySet.import_key_set({"keys": public}), algorithms=ALGORITHMS).claims)
+    public = [key for data in keys["keys"] if (key := _public_key(data))]
+    return dict(jwt.decode(token, KeySet(public), algorithms=ALGORITHMS).claims)
+
+
+def _public_key(key: Any) -> Key | None:
+    """None for a key that is for something else, or of a kind that nobody here knows: the others count."""
+    if not isinstance(key, dict) or key.get("kty") not in ("RSA", "EC", "OKP") or key.get("use", "sig") != "sig":
+        return None
+    try:
+        return JWKRegistry.import_key(key)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _check_claims(claims: dict[str, Any]) -> None:
@@ -217,6 +304,10 @@ def endpoint(name: str) -> str:
     return str(address)
 
 
+def _description() -> str:
+    return str(settings.OIDC_ISSUER).rstrip("/") + "/.well-known/openid-configuration"
+
+
 def _document(address: str) -> dict[str, Any]:
     """A document of the provider, which is kept for a while. Raises Away."""
     with _lock:  # of many who log in at once, one requests it
@@ -233,7 +324,8 @@ def _document(address: str) -> dict[str, Any]:
 
 
 def _request(address: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """A JSON object. Raises Refused for 4xx that are about the person, Away for everything else that went wrong."""
+    """A JSON object. Raises Refused for 4xx of the provider about the person, Away for everything else that went wrong, such as a 403 of a proxy
+    before the provider."""
     until = time.monotonic() + 2 * TIMEOUT_S
     request = urllib.request.Request(address, body, {"Accept": "application/json", **(headers or {})})
     try:
@@ -241,8 +333,9 @@ def _request(address: str, body: bytes | None = None, headers: dict[str, str] | 
             answer = json.loads(_content(response, until))
     except urllib.error.HTTPError as problem:
         if (error := _error(problem)) in OF_THIS_SERVER:
-            _away(error)
-        if 400 <= problem.code < 500 and problem.code not in (404, 408, 425, 429):
+            raise Unknown(error) from None
+        is_temporary = problem.code in (404, 408, 425, 429) or error in OF_THE_PROVIDER
+        if error and 400 <= problem.code < 500 and not is_temporary:
             raise Refused("The provider refused") from None
         _away(f"HTTP {problem.code}")
     except (OSError, ValueError) as problem:  # also a broken answer of HTTP or JSON
@@ -253,13 +346,14 @@ def _request(address: str, body: bytes | None = None, headers: dict[str, str] | 
 
 
 def _error(problem: urllib.error.HTTPError) -> str:
-    """The name of an OAuth error; empty where there is none."""
+    """The name of an OAuth error, in the body or (of a bearer token) in the header; empty where there is none."""
+    in_header = "invalid_token" if problem.headers.get("WWW-Authenticate", "").lower().startswith("bearer") else ""
     try:
         with problem:
             answer = json.loads(problem.read(MAX_BYTES))
-    except (OSError, ValueError):
-        return ""
-    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
+    except (OSError, ValueError, http.client.HTTPException):
+        return in_header
+    return str(answer.get("error") or in_header) if isinstance(answer, dict) else in_header
 
 
 def _content(response: http.client.HTTPResponse, until: float) -> bytes:

@@ -1,65 +1,89 @@
 """A login by the provider goes on by its refresh token, or ends with a reason. The first use after its time renews it."""
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
-from django.utils.timezone import now
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.functions import Now
 
 from workspaces.activity import events
 from workspaces.errors import Refused
+from workspaces.people import logins
 from workspaces.secrets import sealing
 from workspaces.sso import people, provider
 from workspaces.sso.groups import BY_PROVIDER
 from workspaces.sso.models import ProviderLogin
 
 log = structlog.get_logger(__name__)
-RETRY = timedelta(seconds=60)
-"""While the provider is away, or another request renews."""
+RETRY = timedelta(seconds=120)
+"""While the provider is away, or another request renews: longer than a renewal can take. All times are the database's, since the clocks of hosts
+differ, and two who send one refresh token lose the login where the provider rotates it."""
 
 
 def why_over(person_id: int) -> str:
     """The reason why a person must log in again by the provider; empty while their login counts, and for people who never did."""
-    row = ProviderLogin.objects.filter(user_id=person_id).first()
-    if row is None or row.over_because:
-        return row.over_because if row else ""
-    if row.checked_at > now() - timedelta(seconds=settings.OIDC_MAX_AGE_S):
+    of_person = ProviderLogin.objects.filter(user_id=person_id)
+    row = of_person.annotate(is_old=ExpressionWrapper(_is_old(), BooleanField())).first()
+    if row is None:
         return ""
-    due = Q(tried_at__isnull=True) | Q(tried_at__lt=now() - RETRY)
-    mine = ProviderLogin.objects.filter(due, pk=row.pk, checked_at=row.checked_at, over_because="")
-    if not mine.update(tried_at=now()):
+    if row.issuer != settings.OIDC_ISSUER:
+        return f"Your login was by another provider. {_again()}"
+    if row.over_because or not row.is_old:
+        return row.over_because
+    due = Q(tried_at__isnull=True) | Q(tried_at__lt=Now() - RETRY)
+    if not _not_renewed(row).filter(due).update(tried_at=Now()):
         return ""  # another request renews it, or the provider was away a moment ago
     return _renew(row)
 
 
 def _renew(row: ProviderLogin) -> str:
-    again = f"Log in by {settings.OIDC_NAME} again"
-    if row.issuer != settings.OIDC_ISSUER:
-        return _end(row, f"Your login was by another provider. {again}")
     if not row.refresh_token:
-        return _end(row, f"Your login is over. {again}")
+        return _end(row, f"Your login is over. {_again()}")
     try:
         secret = sealing.unseal(row.refresh_token, purpose=people.PURPOSE)
-        identity = provider.renew(secret, row.subject)
+        identity = provider.renew(secret, row.subject, keep=partial(_keep, row))
         with transaction.atomic():
             locked = ProviderLogin.objects.select_for_update(of=("self",)).select_related("user").get(pk=row.pk)
             if locked.checked_at == row.checked_at:  # else they have logged in meanwhile
                 people.confirm(locked, identity)
     except provider.Away as away:
         log.warning("sso.away", person=row.user_id, problem=str(away))
-        provider.forget()
+        provider.is_away(away)
         return ""
     except (Refused, sealing.Sealed) as refused:
         log.warning("sso.over", person=row.user_id, problem=str(refused))
-        return _end(row, f"{settings.OIDC_NAME} no longer confirms your login. {again}")
+        return _end(row, f"{settings.OIDC_NAME} no longer confirms your login. {_again()}")
     return ""
+
+
+def _keep(row: ProviderLogin, refresh_token: str) -> None:
+    sealed = sealing.seal(refresh_token, purpose=people.PURPOSE)
+    _not_renewed(row).update(refresh_token=sealed)
 
 
 def _end(row: ProviderLogin, why: str) -> str:
     with transaction.atomic():
-        mine = ProviderLogin.objects.filter(pk=row.pk, checked_at=row.checked_at, over_because="")
-        if mine.update(over_because=why[:300], refresh_token=b""):
-            people.record(row.user, events.PersonLoginOver, by=BY_PROVIDER, reason=why)
-    return why
+        if _not_renewed(row).update(over_because=why[:300], refresh_token=b""):
+            logins.record_own(row.user, events.PersonLoginOver, by=BY_PROVIDER, reason=why)
+            return why
+    return ProviderLogin.objects.get(pk=row.pk).over_because  # they have logged in meanwhile, or another request was first
+
+
+def _is_old() -> Q:
+    return Q(checked_at__lte=Now() - timedelta(seconds=settings.OIDC_MAX_AGE_S))
+
+
+def _not_renewed(row: ProviderLogin) -> QuerySet[ProviderLogin]:
+    """The row, unless it was renewed or ended since it was read. Not by an equal `checked_at`: SQLite writes that with three digits, Django with six."""
+    return ProviderLogin.objects.filter(_is_old(), pk=row.pk, over_because="")
+
+
+def _again() -> str:
+    return f"Log in by {settings.OIDC_NAME} again"
+
+
+def has_login(person_id: int) -> bool:
+    return ProviderLogin.objects.filter(user_id=person_id).exists()

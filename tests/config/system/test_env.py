@@ -51,6 +51,7 @@ BAD = {
     "MUSTER_OIDC_ISSUER": ["login.example.com", "http://login.example.com", "https://login.example.com/?a=b"],
     **{name: [] for name in ("MUSTER_OIDC_CLIENT_ID", "MUSTER_OIDC_CLIENT_SECRET", "MUSTER_OIDC_NAME")},
     "MUSTER_OIDC_SCOPES": ["", "profile", "openidx"],
+    "MUSTER_OIDC_PROMPT": ["none", "consent ", "consentlogin"],
     "MUSTER_OIDC_GROUPS_CLAIM": ["", "my groups"],
     "MUSTER_OIDC_MAX_AGE": ["", "59", "12h"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318", "grpc://collector:4317", "http://"],

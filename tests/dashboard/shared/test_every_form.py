@@ -18,7 +18,7 @@ from tests.dashboard.seeds.addresses import Address
 from workspaces.models import Workspace
 
 OWN = (  # their own things
-    "account", "account-prefer", "account-password", "tokens", "theme", "login", "logout", "login-link",
+    "account", "account-prefer", "account-password", "second-factor", "second-step", "tokens", "theme", "login", "logout", "login-link",
     "device", "device-code", "device-token", "device-revoke",  # programs that log in have no cookie (tests/workspaces/test_devices.py)
 )  # fmt: skip
 FORM = {

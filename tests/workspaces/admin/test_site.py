@@ -27,7 +27,19 @@ from tests.plugins import stages
 from tests.sampling import sample
 from workspaces import access
 from workspaces.admin.base import Editable, ReadOnly
-from workspaces.models import ApiToken, DeviceLogin, Event, FailedLogin, Membership, Preferences, QueueMark, Role, Workspace
+from workspaces.models import (
+    ApiToken,
+    DeviceLogin,
+    Event,
+    FailedLogin,
+    Membership,
+    Preferences,
+    QueueMark,
+    RecoveryCode,
+    Role,
+    SecondFactor,
+    Workspace,
+)
 from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +157,8 @@ def test_what_has_a_page_leads_to_it_and_the_page_is_there(client: Client) -> No
             FailedLogin,
             Preferences,
             QueueMark,
+            RecoveryCode,
+            SecondFactor,
             Worker,
         ):  # of the server, or of one person
             assert matches is None, model

@@ -10,12 +10,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 
+from workspaces.access import MUSTER
 from workspaces.activity import events
-from workspaces.errors import Invalid
-from workspaces.people import throttle
+from workspaces.errors import Invalid, NotFound
+from workspaces.models import RecoveryCode, SecondFactor
+from workspaces.people import logins, throttle
 from workspaces.secrets import sealing
-from workspaces.sso import people
-from workspaces.sso.models import RecoveryCode, SecondFactor
 
 STEP_S = 30
 DRIFT = 1
@@ -48,7 +48,7 @@ def confirm(user: Any, code: str) -> list[str]:
         SecondFactor.objects.filter(pk=row.pk).update(confirmed_at=now())
         codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
         RecoveryCode.objects.bulk_create(RecoveryCode(factor=row, digest=_digest(code)) for code in codes)
-        people.record(user, events.SecondFactorOn)
+        logins.record_own(user, events.SecondFactorOn)
     return codes
 
 
@@ -57,7 +57,15 @@ def remove(user: Any, code: str) -> None:
     with transaction.atomic():
         check(user, code)
         SecondFactor.objects.filter(user=user).delete()
-        people.record(user, events.SecondFactorOff)
+        logins.record_own(user, events.SecondFactorOff)
+
+
+def remove_lost(user: Any) -> None:
+    """Without a code, by who may run commands on the server. Raises NotFound."""
+    with transaction.atomic():
+        if not SecondFactor.objects.filter(user=user).delete()[0]:
+            raise NotFound(f"{user.get_username()} has no second factor")
+        logins.record_own(user, events.SecondFactorOff, by=MUSTER, reason="lost")
 
 
 def check(user: Any, code: str) -> None:

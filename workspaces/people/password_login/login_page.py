@@ -1,12 +1,14 @@
-"""Logging in with a password, in a limited number of tries. A module of its own, since the command of login links need not load it."""
+"""Logging in with a password, in a limited number of tries."""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 
 from workspaces.people import standing, throttle
+from workspaces.people.password_login import second_step
 
 
 class Page(LoginView):
@@ -15,12 +17,12 @@ class Page(LoginView):
     template_name = "account/login.html"
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
+        ended = standing.SWITCHED_OFF if standing.is_by_provider(self.request) and not settings.SSO else ""
+        return {"refused": ended, **super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in, unless a second step comes before."""
-        steps = (step(self.request, form.get_user(), self.get_success_url()) for step in standing.second_steps)
-        return next((response for response in steps if response), None) or super().form_valid(form)
+        return second_step.ask(self.request, form.get_user(), self.get_success_url()) or super().form_valid(form)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")

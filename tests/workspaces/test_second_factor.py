@@ -4,15 +4,33 @@ import base64
 import time
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
 
-from tests.sso.conftest import Browser, a_browser
-from tests.sso.provider import Provider
-from workspaces.sso import second_factor
-from workspaces.sso.models import RecoveryCode, SecondFactor
+from tests.factories import a_workspace
+from workspaces.access import MUSTER
+from workspaces.models import Event, RecoveryCode, Role, SecondFactor
+from workspaces.people import login_links, members
+from workspaces.people.password_login import codes as second_factor
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a good password"
+
+
+class Browser(Client):
+    @property
+    def user(self) -> str:
+        """The name of the person whose session it has; empty without one."""
+        key = self.session.get("_auth_user_id")
+        return User.objects.get(pk=key).username if key else ""
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return Browser()
 
 
 @pytest.fixture
@@ -57,21 +75,21 @@ def test_a_password_alone_logs_no_one_in(browser: Browser, bea: User) -> None:
     assert browser.post("/login/code/", {"code": code(key)})["Location"] == "/account/" and browser.user == "bea"
 
 
-def test_a_code_counts_once(browser: Browser, provider: Provider, bea: User) -> None:
+def test_a_code_counts_once(browser: Browser, bea: User) -> None:
     key, _ = set_up(bea)
     used = code(key, 1)
     type_password(browser)
     assert browser.post("/login/code/", {"code": used}).status_code == 302
-    other = a_browser(provider)
+    other = Browser()
     type_password(other)
     assert other.post("/login/code/", {"code": used}).status_code == 400 and not other.user
 
 
-def test_a_recovery_code_counts_once(browser: Browser, provider: Provider, bea: User) -> None:
+def test_a_recovery_code_counts_once(browser: Browser, bea: User) -> None:
     _, codes = set_up(bea)
     type_password(browser)
     assert browser.post("/login/code/", {"code": codes[3].upper()}).status_code == 302 and browser.user == "bea"
-    other = a_browser(provider)
+    other = Browser()
     type_password(other)
     assert other.post("/login/code/", {"code": codes[3]}).status_code == 400 and RecoveryCode.objects.count() == 9
 
@@ -104,7 +122,32 @@ def test_it_is_removed_with_a_code_alone(browser: Browser, bea: User) -> None:
     assert not second_factor.is_on(bea)
 
 
-def test_a_login_by_the_provider_needs_no_code(browser: Browser, bea: User) -> None:
+def test_who_runs_the_server_removes_a_lost_one(bea: User) -> None:
     set_up(bea)
-    browser.log_in()
+    call_command("remove_second_factor", "bea")
+    assert not second_factor.is_on(bea)
+    for name in ("bea", "zoe"):
+        with pytest.raises(CommandError, match="no second factor" if name == "bea" else "no user"):
+            call_command("remove_second_factor", name)
+
+
+def test_a_login_link_needs_no_code(browser: Browser, bea: User) -> None:
+    set_up(bea)
+    browser.get(login_links.link_for(bea).removeprefix(settings.BASE_URL))
     assert browser.user == "bea"
+
+
+def test_the_activity_of_their_workspaces_has_it(bea: User) -> None:
+    shop = a_workspace()
+    members.add(shop, bea, Role.VIEWER, by=MUSTER)
+    _, codes = set_up(bea)
+    second_factor.remove(bea, codes[0])
+    verbs = Event.objects.filter(verb__startswith="person.", workspace=shop).order_by("id").values_list("verb", flat=True)
+    assert list(verbs) == ["person.second_factor_on", "person.second_factor_off"]
+
+
+def test_a_person_without_a_password_is_led_to_one(browser: Browser) -> None:
+    person = User.objects.create_user("zoe")
+    browser.force_login(person)
+    assert "You have no password" in browser.get("/account/second-factor/").content.decode()
+    assert browser.post("/account/second-factor/", {"code": "000000"}).status_code == 400 and not SecondFactor.objects.exists()
