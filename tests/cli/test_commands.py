@@ -5,7 +5,7 @@ from budget.models import Account
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, Message, Question
 from tests.cli.terminal import Terminal
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, a_worker, a_workspace, an_entry
 from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
 
@@ -44,11 +44,27 @@ def test_the_list_has_all_pages(muster: Terminal, workspace: Workspace) -> None:
     assert muster("entries", "600").code == 0
 
 
-def test_why_names_the_check_that_an_entry_waits_for(muster: Terminal, workspace: Workspace) -> None:
+def test_why_begins_with_the_sentence_and_lists_what_waits(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
-    outcome = muster("why", "1")
-    assert "waits  no_worker_online" in outcome.out
-    assert muster.json("why", "1")["why"] == "no_worker_online"
+    Executor.objects.update(state="stopped")
+    lines = muster("why", "1").out.splitlines()
+    assert lines[0] == "Entry 1 waits: The executor was never started: press Start. Next: muster start"
+    assert lines[1] == "It waits for this too: No session worker is online: start one with ./muster worker"
+    rows = lines[lines.index("") + 2 :]
+    assert [line.split()[:2] for line in rows[:2]] == [["waits", "executor_stopped"], ["waits", "no_worker_online"]]
+    assert not any(line.startswith("ok") for line in lines)
+    assert muster.json("why", "1")["why"] == "executor_stopped"
+
+
+def test_a_check_that_is_ok_has_a_name_that_is_true(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    a_worker()
+    lines = muster("why", "1", "--all").out.splitlines()
+    checks = muster.json("why", "1")["checks"]
+    assert len(lines) == len(checks) + 3
+    assert lines[0] == "Entry 1 is pending: nothing keeps it."
+    assert not [check["code"] for check in checks if check["code"] in " ".join(lines).replace("pending", "")]
+    assert any(line.split()[:3] == ["ok", "session", "workers"] for line in lines)
 
 
 def test_the_executor_is_paused_and_started(muster: Terminal, workspace: Workspace) -> None:

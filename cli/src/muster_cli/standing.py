@@ -32,7 +32,7 @@ def standing(run: Run, row: dict[str, Any]) -> str:
     if row["status"] == "done":
         return f"{subject} {landed(run, row) or 'is done'}."
     if not row["reasons"]:
-        return f"{subject} is {words(row['status'])}."
+        return f"{subject} is {words(row['status'])}" + (": nothing keeps it." if row["status"] == "pending" else ".")
     message = row["reasons"][0]["message"] or words(reason_code(row))
     verb = {"failed": "failed: ", "blocked": "is blocked: "}.get(row["status"], "waits: ")
     if message.startswith("Waiting "):

@@ -7,6 +7,7 @@ import typer
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
+from muster_cli.standing import standing, words
 from muster_client.api.budget import budget_get_status
 from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
 from muster_client.api.landing import approvals_get, landing_get
@@ -21,6 +22,7 @@ OptionalEntry = Annotated[
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]
 SearchOption = Annotated[str | None, typer.Option("--search", "-q", metavar="WORDS", help="Only those with these words.")]
+AllOption = Annotated[bool, typer.Option("--all", help="The checks that let it pass too.")]
 
 ENTRY_COLUMNS: list[Column] = [
     ("#", lambda row: row["seq"]),
@@ -31,6 +33,24 @@ ENTRY_COLUMNS: list[Column] = [
     ("WAITS FOR", lambda row: ", ".join(reason["code"] for reason in row["reasons"])),
     ("ENTRY", title),
 ]
+PASSED = {
+    "pending": "status",
+    "dependencies_pending": "dependencies",
+    "split_asked": "no run that splits it",
+    "waiting_for_answer": "no open question",
+    "rounds_exhausted": "rounds",
+    "budget_exceeded": "its budget",
+    "executor_running": "executor",
+    "no_worker_online": "session workers",
+    "no_host_fits": "host",
+    "repository_unavailable": "repository",
+    "agent_unavailable": "agent's provider",
+    "integration_red": "integration branch",
+    "project_budget_exceeded": "the workspace's money",
+    "files_locked": "files",
+    "concurrency_limit": "room to work",
+}
+"""The name of a check that lets an entry pass, by the code that it has when it does not."""
 
 
 def status(run: Run) -> None:
@@ -62,13 +82,13 @@ def list_entries(
     run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty="No entries."))
 
 
-def why(run: Run, name: EntryArgument) -> None:
-    """Explain why an entry waits: every check of the scheduler, with what it saw and what it needs."""
+def why(run: Run, name: EntryArgument, all_: AllOption = False) -> None:
+    """Explain why an entry waits: what to do, and each check of the scheduler that keeps it, with what it saw and what it needs."""
     row = entry(run, name)
     explained = run.server.pages(executor_explain.request(run.workspace), "entries")
     document = next((each for each in explained if each["entry_id"] == row["id"]), None)
     document = document or {"entry_id": row["id"], "why": None, "checks": []}
-    run.output.show(document, None, lambda: _why_lines(row, document))
+    run.output.show(document, None, lambda: _why_lines(run, row, document, with_all=all_))
 
 
 def register(app: typer.Typer) -> None:
@@ -110,19 +130,17 @@ def _entry_lines(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _why_lines(row: dict[str, Any], document: dict[str, Any]) -> list[str]:
+def _why_lines(run: Run, row: dict[str, Any], document: dict[str, Any], *, with_all: bool) -> list[str]:
     columns: list[Column] = [
         ("", lambda check: "ok" if check["passed"] else "waits"),
-        ("CHECK", lambda check: check["code"]),
+        ("CHECK", lambda check: PASSED.get(check["code"], words(check["code"])) if check["passed"] else check["code"]),
         ("OBSERVED", lambda check: check["observed"]),
         ("NEEDED", lambda check: check["needed"]),
-        ("", lambda check: check["message"]),
     ]
-    head = f"Entry {row['seq']} is {row['status']}."
-    if document["why"]:
-        head += f" {document['why']}"
-    head += _origin(row)
-    return [head, *(table(document["checks"], columns, empty="") if document["checks"] else [])]
+    failed = [check for check in document["checks"] if not check["passed"]]
+    rows = document["checks"] if with_all else failed
+    also = [f"It waits for this too: {check['message']}" for check in failed[1:] if check["message"]]
+    return [standing(run, row) + _origin(row), *also, *(["", *table(rows, columns, empty="")] if rows else [])]
 
 
 def _origin(row: dict[str, Any]) -> str:
