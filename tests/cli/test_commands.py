@@ -5,7 +5,7 @@ from budget.models import Account
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, Message, Question
 from tests.cli.terminal import Terminal
-from tests.factories import a_session, a_worker, a_workspace, an_entry
+from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
 
@@ -156,6 +156,27 @@ def test_the_status_names_what_there_is(muster: Terminal, workspace: Workspace) 
     document = muster.json("status")
     assert document["executor"]["state"] == "running" and document["workspace"] == workspace.pk
     assert muster("status").out.startswith("Executor: running, 0 sessions at work\nBudget: $0.00 spent of $100.00\n")
+
+
+def test_the_status_counts_what_is_stuck(muster: Terminal, workspace: Workspace) -> None:
+    for _ in range(2):
+        ended(a_session(an_entry(workspace, budget_rounds=1)))
+    entry = an_entry(workspace)
+    muster("pause", entry.pk)
+    an_entry(workspace)
+    assert muster("status").out.splitlines()[3:] == [
+        "1 blocked (human hold): muster entries --status blocked",
+        "2 failed (rounds exhausted): muster entries --status failed",
+        "1 pending: muster entries --status pending",
+    ]
+    muster("pause")
+    assert muster("status").out.endswith("1 pending: muster start\n")
+
+
+def test_the_status_names_entries_at_work_by_number_and_title(muster: Terminal, workspace: Workspace) -> None:
+    session = a_session(an_entry(workspace, content="Slow job"))
+    row = muster("status").out.splitlines()[-1]
+    assert row.startswith(session.pk) and row.endswith("#1 Slow job")
 
 
 def test_the_address_of_a_page_is_printed(muster: Terminal, workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """`status`, `entries` and `why`: how things are."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
-from muster_cli.standing import standing, words
+from muster_cli.standing import reason_code, standing, words
 from muster_client.api.budget import budget_get_status
 from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
 from muster_client.api.landing import approvals_get, landing_get
@@ -30,7 +31,7 @@ ENTRY_COLUMNS: list[Column] = [
     ("PRIORITY", lambda row: row["priority"]),
     ("SPENT", lambda row: usd(row["spent_usd"])),
     ("BUDGET", lambda row: usd(row["budget_usd"])),
-    ("WAITS FOR", lambda row: ", ".join(reason["code"] for reason in row["reasons"])),
+    ("WAITS FOR", lambda row: ", ".join(dict.fromkeys(reason["code"] for reason in row["reasons"]))),
     ("ENTRY", title),
 ]
 PASSED = {
@@ -65,7 +66,7 @@ def status(run: Run) -> None:
         "landing": server.call(landing_get.request(workspace)),
         "budget": server.call(budget_get_status.request(workspace))["global"],
     }
-    run.output.show(document, None, lambda: _status_lines(document))
+    run.output.show(document, None, lambda: _status_lines(run, document))
 
 
 def list_entries(
@@ -97,26 +98,42 @@ def register(app: typer.Typer) -> None:
     command(app, "why", refreshes=True)(why)
 
 
-def _status_lines(document: dict[str, Any]) -> list[str]:
+def _status_lines(run: Run, document: dict[str, Any]) -> list[str]:
     money, landing = document["budget"], document["landing"]
     lines = [
         f"Executor: {document['executor']['state']}, {document['executor']['activeWorkers']} sessions at work",
         f"Budget: {usd(money['total_spent_usd'])} spent of {usd(money['max_project_spend_usd'])}",
         f"Landing: {landing['branch']} is {landing['state']}" + (f": {landing['message']}" if landing["message"] else ""),
-    ]
-    columns: list[Column] = [
-        ("SESSION", lambda row: row["sessionID"]),
-        ("ENTRY", lambda row: row["entryID"]),
-        ("PHASE", lambda row: row["phase"]),
-        ("STATUS", lambda row: row["status"]),
+        *_stuck_lines(run, document["executor"]["state"]),
     ]
     if document["workers"]:
+        rows = run.server.pages(todo_get.request(run.workspace, status=TodoGetStatusType0.IN_PROGRESS), "entries")
+        names = {row["id"]: f"#{row['seq']} {title(row)}" for row in rows}
+        columns: list[Column] = [
+            ("SESSION", lambda row: row["sessionID"]),
+            ("PHASE", lambda row: row["phase"]),
+            ("STATUS", lambda row: row["status"]),
+            ("ENTRY", lambda row: names.get(row["entryID"], row["entryID"])),
+        ]
         lines += ["", *table(document["workers"], columns, empty="")]
     for row in document["approvals"]:
         lines.append(f"Entry {row['seq']} waits for approval: muster approve {row['seq']}")
     for row in document["questions"]:
         lines.append(f"Entry {row['seq']} asks: muster answer {row['id']}")
     return lines
+
+
+def _stuck_lines(run: Run, state: str) -> Iterator[str]:
+    """A line for the entries of each status that a person may have to move."""
+    for status in (TodoGetStatusType0.BLOCKED, TodoGetStatusType0.FAILED):
+        rows = list(run.server.pages(todo_get.request(run.workspace, status=status), "entries"))
+        reasons = ", ".join(dict.fromkeys(words(reason_code(row)) for row in rows if row["reasons"]))
+        if rows:
+            yield f"{len(rows)} {status}{f' ({reasons})' if reasons else ''}: muster entries --status {status}"
+    pending = run.server.call(todo_get.request(run.workspace, status=TodoGetStatusType0.PENDING))
+    if number := len(pending["entries"]):
+        command = "entries --status pending" if state == "running" else "start"
+        yield f"{number}{' or more' if pending['next_cursor'] else ''} pending: muster {command}"
 
 
 def _entry_lines(row: dict[str, Any]) -> list[str]:
