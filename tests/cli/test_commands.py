@@ -1,11 +1,13 @@
 """Commands against the real API: each does what its name promises."""
 
+from datetime import UTC, datetime
+
 from budget.amounts import usd
 from budget.models import Account
 from orchestration.dialogue import questions
-from orchestration.models import Entry, Executor, Message, Question
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question
 from tests.cli.terminal import Terminal
-from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
 
@@ -177,6 +179,32 @@ def test_the_status_names_entries_at_work_by_number_and_title(muster: Terminal, 
     session = a_session(an_entry(workspace, content="Slow job"))
     row = muster("status").out.splitlines()[-1]
     assert row.startswith(session.pk) and row.endswith("#1 Slow job")
+
+
+def test_an_entry_names_the_commit_that_it_landed_as(muster: Terminal, workspace: Workspace) -> None:
+    landed, closed = an_entry(workspace), an_entry(workspace)
+    at = datetime.now(UTC).replace(hour=13, minute=52)
+    commit = IntegrationCommit.objects.create(
+        workspace=workspace, old="a" * 40, new="b" * 40, tree="c" * 40, subject="Do it", state="done", done_at=at
+    )
+    Landing.objects.create(workspace=workspace, entry=landed, commit="d" * 40, state="landed", ended_at=at, intent=commit)
+    Entry.objects.update(**CLOSED)
+    sentence = f"Entry 1 landed on muster/integration as bbbbbbbbbbbb, {at:%Y-%m-%d} 13:52 UTC."
+    assert sentence in muster("entries", "1").out.splitlines()
+    assert "Entry 2 is done." in muster("entries", closed.pk).out.splitlines()
+
+
+def test_a_failed_entry_shows_its_last_verdict_with_its_first_finding(muster: Terminal, workspace: Workspace) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    lines = muster("entries", "1").out.splitlines()
+    assert "Round 1: failed: a finding" in lines and "Next: muster start 1" in lines
+
+
+def test_an_entry_that_asks_names_the_number_of_its_question(muster: Terminal, workspace: Workspace) -> None:
+    session = a_session(an_entry(workspace))
+    questions.ask(session, "1", "Tabs or spaces?")
+    ended(session)
+    assert f"Next: muster answer {Question.objects.get().pk} TEXT" in muster("entries", "1").out.splitlines()
 
 
 def test_the_address_of_a_page_is_printed(muster: Terminal, workspace: Workspace) -> None:

@@ -8,11 +8,11 @@ import typer
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
-from muster_cli.standing import reason_code, standing, words
+from muster_cli.standing import next_command, reason_code, standing, words
 from muster_client.api.budget import budget_get_status
 from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
 from muster_client.api.landing import approvals_get, landing_get
-from muster_client.api.todo import todo_get, todo_questions_unanswered
+from muster_client.api.todo import todo_entry_rounds_get, todo_get, todo_questions_unanswered
 from muster_client.models import TodoGetStatusType0
 from muster_client.types import UNSET
 
@@ -75,7 +75,7 @@ def list_entries(
     """List the backlog, or show one entry."""
     if name is not None:
         row = entry(run, name)
-        run.output.show(row, None, lambda: _entry_lines(row))
+        run.output.show(row, None, lambda: _entry_lines(run, row))
         return
     chosen = TodoGetStatusType0(status) if status else UNSET
     request = todo_get.request(run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET)
@@ -136,15 +136,32 @@ def _stuck_lines(run: Run, state: str) -> Iterator[str]:
         yield f"{number}{' or more' if pending['next_cursor'] else ''} pending: muster {command}"
 
 
-def _entry_lines(row: dict[str, Any]) -> list[str]:
+def _entry_lines(run: Run, row: dict[str, Any]) -> list[str]:
+    command = next_command(run, row)
+    reasons = dict.fromkeys(f"{reason['code']}: {reason['message']}" for reason in row["reasons"])
     return [
         f"Entry {row['seq']} ({row['id']}): {row['status']}.{_origin(row)}",
+        *([standing(run, row)] if row["status"] == "done" else []),
         f"Spent {usd(row['spent_usd'])} of {usd(row['budget_usd'])}, priority {row['priority']}",
         f"{row['rounds_completed']} of {row['budget_rounds']} rounds",
-        *(f"{reason['code']}: {reason['message']}" for reason in row["reasons"]),
+        *(_verdict_lines(run, row) if row["status"] in ("blocked", "failed") else []),
+        *reasons,
+        *([f"Next: {command}"] if command else []),
         "",
         *str(row["content"]).splitlines(),
     ]
+
+
+def _verdict_lines(run: Run, row: dict[str, Any]) -> list[str]:
+    """The verdict of its last round, with its first finding."""
+    rounds = [
+        each for each in run.server.pages(todo_entry_rounds_get.request(run.workspace, row["id"]), "rounds") if each["verdict"]
+    ]
+    if not rounds:
+        return []
+    last = rounds[-1]
+    finding = next(iter(last["findings"]), "")
+    return [f"Round {last['number']}: {words(last['verdict'])}" + (f": {finding}" if finding else "")]
 
 
 def _why_lines(run: Run, row: dict[str, Any], document: dict[str, Any], *, with_all: bool) -> list[str]:
