@@ -123,7 +123,7 @@ def test_work_that_waits_is_approved_by_its_commit(muster: Terminal, workspace: 
     assert "c" * 12 in muster("approve").out and "muster approve 1" in muster("status").out
     assert muster("approve", "1").code == 2, "without a terminal it needs --yes"
     assert muster("approve", "1", "--commit", "d" * 40).code == 1, "another commit waits"
-    assert muster("approve", "1", "--yes").out == "Approved cccccccccccc.\n"
+    assert muster("approve", "1", "--yes").out == "Approved cccccccccccc. It lands next: muster entries 1\n"
     assert muster("approve").out == "Nothing waits for approval.\n"
 
 

@@ -22,7 +22,7 @@ from muster_client.models import RunsLogFormat, SessionLogFormat
 NameArgument = Annotated[
     str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)
 ]
-FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it ends or Ctrl-C.")]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
 
 POLL_S = 0.5
