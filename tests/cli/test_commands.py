@@ -58,6 +58,28 @@ def test_why_begins_with_the_sentence_and_lists_what_waits(muster: Terminal, wor
     assert muster.json("why", "1")["why"] == "executor_stopped"
 
 
+def test_why_names_no_more_than_the_end_of_what_has_ended(muster: Terminal, workspace: Workspace) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    muster("pause")
+    first, blank = muster("why", "1").out.splitlines()[:2]
+    assert first.startswith("Entry 1 failed: Its one round is used up") and not blank
+
+
+def test_the_list_has_the_reason_that_counts(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace, budget="0.01")
+    muster("pause")
+    assert muster("entries").out.splitlines()[1].split() == [
+        "1",
+        "pending",
+        "medium",
+        "$0.00",
+        "$0.01",
+        "budget_exceeded",
+        "Do",
+        "it",
+    ]
+
+
 def test_a_check_that_is_ok_has_a_name_that_is_true(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
     a_worker()

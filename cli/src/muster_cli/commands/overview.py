@@ -31,14 +31,14 @@ ENTRY_COLUMNS: list[Column] = [
     ("PRIORITY", lambda row: row["priority"]),
     ("SPENT", lambda row: usd(row["spent_usd"])),
     ("BUDGET", lambda row: usd(row["budget_usd"])),
-    ("WAITS FOR", lambda row: ", ".join(dict.fromkeys(reason["code"] for reason in row["reasons"]))),
+    ("WAITS FOR", reason_code),
     ("ENTRY", title),
 ]
 PASSED = {
     "pending": "status",
     "dependencies_pending": "dependencies",
-    "split_asked": "no run that splits it",
-    "waiting_for_answer": "no open question",
+    "split_asked": "splitting",
+    "waiting_for_answer": "questions",
     "rounds_exhausted": "rounds",
     "budget_exceeded": "its budget",
     "executor_running": "executor",
@@ -47,7 +47,7 @@ PASSED = {
     "repository_unavailable": "repository",
     "agent_unavailable": "agent's provider",
     "integration_red": "integration branch",
-    "project_budget_exceeded": "the workspace's money",
+    "project_budget_exceeded": "workspace's money",
     "files_locked": "files",
     "concurrency_limit": "room to work",
 }
@@ -173,7 +173,8 @@ def _why_lines(run: Run, row: dict[str, Any], document: dict[str, Any], *, with_
     ]
     failed = [check for check in document["checks"] if not check["passed"]]
     rows = document["checks"] if with_all else failed
-    also = [f"It waits for this too: {check['message']}" for check in failed[1:] if check["message"]]
+    messages = dict.fromkeys(check["message"] for check in failed if check["message"])
+    also = [f"It waits for this too: {message}" for message in list(messages)[1:]] if row["status"] == "pending" else []
     return [standing(run, row) + _origin(row), *also, *(["", *table(rows, columns, empty="")] if rows else [])]
 
 
