@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.entries.log_parts import heading, part_of
+from muster_cli.entries.standing import ends_a_follow, reason_code, standing
 from muster_cli.entry_names import entry
 from muster_cli.errors import Problem, Unreachable
-from muster_cli.log_parts import heading, part_of
 from muster_cli.output import note, printable
 from muster_cli.run import Run, command
 from muster_cli.server import Request
-from muster_cli.standing import ends_a_follow, reason_code, standing
 from muster_client.api.runs import runs_get, runs_log
 from muster_client.api.sessions import session_get, session_log
 from muster_client.models import RunsLogFormat, SessionLogFormat

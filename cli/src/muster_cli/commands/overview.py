@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from muster_cli.entries.standing import next_command, reason_code, standing, words
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
-from muster_cli.standing import next_command, reason_code, standing, words
 from muster_client.api.budget import budget_get_status
 from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
 from muster_client.api.landing import approvals_get, landing_get
