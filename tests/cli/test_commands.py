@@ -1,11 +1,13 @@
 """Commands against the real API: each does what its name promises."""
 
+from datetime import UTC, datetime
+
 from budget.amounts import usd
 from budget.models import Account
 from orchestration.dialogue import questions
-from orchestration.models import Entry, Executor, Message, Question
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question
 from tests.cli.terminal import Terminal
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
 
@@ -44,11 +46,49 @@ def test_the_list_has_all_pages(muster: Terminal, workspace: Workspace) -> None:
     assert muster("entries", "600").code == 0
 
 
-def test_why_names_the_check_that_an_entry_waits_for(muster: Terminal, workspace: Workspace) -> None:
+def test_why_begins_with_the_sentence_and_lists_what_waits(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
-    outcome = muster("why", "1")
-    assert "waits  no_worker_online" in outcome.out
-    assert muster.json("why", "1")["why"] == "no_worker_online"
+    Executor.objects.update(state="stopped")
+    lines = muster("why", "1").out.splitlines()
+    assert lines[0] == "Entry 1 waits: The executor was never started: press Start. Next: muster start"
+    assert lines[1] == "It waits for this too: No session worker is online: start one with ./muster worker"
+    rows = lines[lines.index("") + 2 :]
+    assert [line.split()[:2] for line in rows[:2]] == [["waits", "executor_stopped"], ["waits", "no_worker_online"]]
+    assert not any(line.startswith("ok") for line in lines)
+    assert muster.json("why", "1")["why"] == "executor_stopped"
+
+
+def test_why_names_no_more_than_the_end_of_what_has_ended(muster: Terminal, workspace: Workspace) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    muster("pause")
+    first, blank = muster("why", "1").out.splitlines()[:2]
+    assert first.startswith("Entry 1 failed: Its one round is used up") and not blank
+
+
+def test_the_list_has_the_reason_that_counts(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace, budget="0.01")
+    muster("pause")
+    assert muster("entries").out.splitlines()[1].split() == [
+        "1",
+        "pending",
+        "medium",
+        "$0.00",
+        "$0.01",
+        "budget_exceeded",
+        "Do",
+        "it",
+    ]
+
+
+def test_a_check_that_is_ok_has_a_name_that_is_true(muster: Terminal, workspace: Workspace) -> None:
+    an_entry(workspace)
+    a_worker()
+    lines = muster("why", "1", "--all").out.splitlines()
+    checks = muster.json("why", "1")["checks"]
+    assert len(lines) == len(checks) + 3
+    assert lines[0] == "Entry 1 is pending: nothing keeps it."
+    assert not [check["code"] for check in checks if check["code"] in " ".join(lines).replace("pending", "")]
+    assert any(line.split()[:3] == ["ok", "session", "workers"] for line in lines)
 
 
 def test_the_executor_is_paused_and_started(muster: Terminal, workspace: Workspace) -> None:
@@ -105,7 +145,7 @@ def test_work_that_waits_is_approved_by_its_commit(muster: Terminal, workspace: 
     assert "c" * 12 in muster("approve").out and "muster approve 1" in muster("status").out
     assert muster("approve", "1").code == 2, "without a terminal it needs --yes"
     assert muster("approve", "1", "--commit", "d" * 40).code == 1, "another commit waits"
-    assert muster("approve", "1", "--yes").out == "Approved cccccccccccc.\n"
+    assert muster("approve", "1", "--yes").out == "Approved cccccccccccc. It lands next: muster entries 1\n"
     assert muster("approve").out == "Nothing waits for approval.\n"
 
 
@@ -140,6 +180,53 @@ def test_the_status_names_what_there_is(muster: Terminal, workspace: Workspace) 
     document = muster.json("status")
     assert document["executor"]["state"] == "running" and document["workspace"] == workspace.pk
     assert muster("status").out.startswith("Executor: running, 0 sessions at work\nBudget: $0.00 spent of $100.00\n")
+
+
+def test_the_status_counts_what_is_stuck(muster: Terminal, workspace: Workspace) -> None:
+    for _ in range(2):
+        ended(a_session(an_entry(workspace, budget_rounds=1)))
+    entry = an_entry(workspace)
+    muster("pause", entry.pk)
+    an_entry(workspace)
+    assert muster("status").out.splitlines()[3:] == [
+        "1 blocked (human hold): muster entries --status blocked",
+        "2 failed (rounds exhausted): muster entries --status failed",
+        "1 pending: muster entries --status pending",
+    ]
+    muster("pause")
+    assert muster("status").out.endswith("1 pending: muster start\n")
+
+
+def test_the_status_names_entries_at_work_by_number_and_title(muster: Terminal, workspace: Workspace) -> None:
+    session = a_session(an_entry(workspace, content="Slow job"))
+    row = muster("status").out.splitlines()[-1]
+    assert row.startswith(session.pk) and row.endswith("#1 Slow job")
+
+
+def test_an_entry_names_the_commit_that_it_landed_as(muster: Terminal, workspace: Workspace) -> None:
+    landed, closed = an_entry(workspace), an_entry(workspace)
+    at = datetime.now(UTC).replace(hour=13, minute=52)
+    commit = IntegrationCommit.objects.create(
+        workspace=workspace, old="a" * 40, new="b" * 40, tree="c" * 40, subject="Do it", state="done", done_at=at
+    )
+    Landing.objects.create(workspace=workspace, entry=landed, commit="d" * 40, state="landed", ended_at=at, intent=commit)
+    Entry.objects.update(**CLOSED)
+    sentence = f"Entry 1 landed on muster/integration as bbbbbbbbbbbb, {at:%Y-%m-%d} 13:52 UTC."
+    assert sentence in muster("entries", "1").out.splitlines()
+    assert "Entry 2 is done." in muster("entries", closed.pk).out.splitlines()
+
+
+def test_a_failed_entry_shows_its_last_verdict_with_its_first_finding(muster: Terminal, workspace: Workspace) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    lines = muster("entries", "1").out.splitlines()
+    assert "Round 1: failed: a finding" in lines and "Next: muster start 1" in lines
+
+
+def test_an_entry_that_asks_names_the_number_of_its_question(muster: Terminal, workspace: Workspace) -> None:
+    session = a_session(an_entry(workspace))
+    questions.ask(session, "1", "Tabs or spaces?")
+    ended(session)
+    assert f"Next: muster answer {Question.objects.get().pk} TEXT" in muster("entries", "1").out.splitlines()
 
 
 def test_the_address_of_a_page_is_printed(muster: Terminal, workspace: Workspace) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from orchestration.models import Entry, Session
+from orchestration.dialogue import questions
+from orchestration.models import Entry, Executor, Question, Session
 from orchestration.sessions.logs import chunks
 from tests.cli.terminal import InProcess, Terminal
 from tests.factories import CLOSED, a_session, an_entry, ended
+from tests.orchestration.approval.asked import WHY, asked_again
 from workspaces.models import Workspace
 
 MANY = 100_000
@@ -93,6 +95,71 @@ def test_an_entry_is_followed_into_its_next_session(
     while_it_waits(lambda: ended(session), next_session, lambda: Entry.objects.update(**CLOSED))
     outcome = muster("logs", "1", "-f")
     assert (outcome.code, outcome.out) == (0, "one\ntwo\n")
+    first, second = session.entry.sessions.order_by("attempt").values_list("pk", flat=True)
+    assert outcome.err.splitlines() == [f"-- Entry 1, session {first}", f"-- Entry 1, session {second}", "Entry 1 is done."]
+
+
+def test_a_follow_ends_where_a_person_must_act_and_names_the_command(
+    muster: Terminal, session: Session, while_it_waits: Callable[..., None]
+) -> None:
+    while_it_waits(lambda: asked_again(ended(session).entry, "c" * 40))
+    outcome = muster("logs", "1", "-f")
+    assert outcome.code == 0
+    assert outcome.err.endswith(f"Entry 1 waits for approval: {WHY}. Next: muster approve 1\n")
+
+
+def test_a_follow_ends_with_the_question_of_the_agent(
+    muster: Terminal, session: Session, while_it_waits: Callable[..., None]
+) -> None:
+    questions.ask(session, "1", "Tabs or spaces?")
+    while_it_waits(lambda: ended(session))
+    number = Question.objects.get().pk
+    sentence = f"Entry 1 waits: Its agent asks: Tabs or spaces? Next: muster answer {number} TEXT\n"
+    assert muster("logs", "1", "-f").err.endswith(sentence)
+
+
+def test_a_follow_names_what_the_entry_waits_for_once(
+    muster: Terminal, workspace: Workspace, while_it_waits: Callable[..., None]
+) -> None:
+    an_entry(workspace)
+    Executor.objects.update(state="paused")
+    while_it_waits(lambda: None, lambda: None)
+    outcome = muster("logs", "1", "-f")
+    assert (outcome.code, outcome.err) == (130, "Entry 1 waits: The executor is paused. Next: muster start\n")
+
+
+def test_the_end_of_a_failed_entry_is_named(muster: Terminal, workspace: Workspace) -> None:
+    session = a_session(an_entry(workspace, budget_rounds=1))
+    write(chunks.Writer(session, limit=1000), "one")
+    ended(session)
+    sentence = "Entry 1 failed: Its one round is used up: raise its rounds to continue. Next: muster start 1\n"
+    for arguments in (("logs", "1"), ("logs", "1", "-f")):
+        outcome = muster(*arguments)
+        assert (outcome.code, outcome.out) == (0, "one\n") and outcome.err.endswith(sentence)
+
+
+def test_a_check_and_the_same_check_on_the_base_have_headings_of_their_own(
+    muster: Terminal, session: Session, writer: chunks.Writer
+) -> None:
+    for stream in (
+        "muster",
+        "stdout",
+        "setup-1:stdout",
+        "stderr",
+        "tests:stdout",
+        "tests:muster",
+        "tests:stderr",
+        "base-tests:stdout",
+    ):
+        writer.add(stream, "line")
+    writer.flush()
+    assert muster("logs", session.pk).err.splitlines() == [
+        "-- Setup command 1",
+        "-- Agent",
+        "-- Check tests",
+        "-- Check tests on the base, without the entry's changes",
+    ]
+    assert muster("logs", session.pk, "-o", "jsonl").err == ""
 
 
 def test_ctrl_c_ends_a_follow_without_a_word(

@@ -8,8 +8,10 @@ import sys
 import httpx2
 import pytest
 
+from orchestration.models import Entry
 from tests.cli.terminal import Terminal
 from tests.factories import an_entry
+from tests.orchestration.approval.asked import asked
 from workspaces.machine import release
 from workspaces.models import Workspace
 
@@ -66,7 +68,7 @@ class Screen(io.StringIO):
         return 1
 
 
-@pytest.mark.parametrize(("columns", "end"), [(0, "Count the days"), (70, "…"), (200, "Count the days")])
+@pytest.mark.parametrize(("columns", "end"), [(0, "Count the days"), (20, "…"), (200, "Count the days")])
 def test_a_table_fits_the_terminal(
     muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, columns: int, end: str
 ) -> None:
@@ -77,6 +79,47 @@ def test_a_table_fits_the_terminal(
     assert main.run(["entries"], muster.transport) == 0
     head, row = screen.getvalue().splitlines()
     assert head.startswith("\x1b[1m#") and row.endswith(end)
+
+
+TASK = "Note the retry header in the docs of the client"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_narrow_terminal_shows_the_task(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    from muster_cli import main
+
+    asked(workspace)
+    Entry.objects.update(content=TASK)
+    for arguments in (["entries"], ["budget"], ["approve"]):
+        screen = Screen(columns, monkeypatch)
+        assert main.run(arguments, muster.transport) == 0
+        lines = screen.getvalue().splitlines()
+        assert TASK[:19] in lines[-1] and len(lines[-1]) <= columns + len("\x1b[32m\x1b[0m"), lines
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_narrow_terminal_shows_a_message_rather_than_its_sender(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    from muster_cli.commands.dialogue import MESSAGES
+    from muster_cli.output import table
+
+    Screen(columns, monkeypatch)
+    sender = "token:dev, muster-cli/0.2.0 at 127.0.0.1"
+    row = {"sent_at": "2026-12-01T13:50:00Z", "sent_by": sender, "state": "delivered", "text": TASK}
+    head, line = table([row], MESSAGES, empty="")
+    assert "STATE" in head and "delivered" in line and TASK[:19] in line and len(line) <= columns
+    assert sender not in line
+
+
+def test_a_reason_gives_way_before_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    from muster_cli.widths import fitting
+
+    titles = ["#", "STATUS", "PRIORITY", "WAITS FOR", "ENTRY"]
+    cells = [["1", "pending", "medium", "dependencies_pending, project_budget_exceeded", TASK]]
+    assert fitting(titles, cells, 100) == {0: 1, 1: 7, 2: 8, 3: 29, 4: 47}
+    assert fitting(titles, cells, 70) == {0: 1, 1: 7, 2: 8, 3: 20, 4: 26}
+    assert fitting(titles, cells, 60) == {0: 1, 1: 7, 3: 20, 4: 26}
 
 
 def test_no_color_is_kept_to(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "executorStopAll": "stop",
     "executorStopWorker": "stop",
     "landingGet": "status",
+    "landingHistory": "entries",
     "planRunsCreate": "plan",
     "runsApply": "plan",
     "runsGet": "plan",
@@ -62,7 +63,7 @@ WITHOUT_COMMAND = {
     },
     SEEN_BEFORE_DECIDED: {
         *("approvalsChoose", "approvalsComments", "approvalsNameTests", "approvalsReleaseLocks", "sessionSpendAnswer"),
-        *("landingAccept", "landingCheck", "landingHistory", "landingMerge", "landingPush", "landingPutBack", "landingRevert"),
+        *("landingAccept", "landingCheck", "landingMerge", "landingPush", "landingPutBack", "landingRevert"),
         *("pullRequestsGet", "runsProposalPatch", "runsProposalPut", "runsReopen", "todoEntrySplit", "todoEntrySplitUndo"),
         *("reviewsCommentCreate", "reviewsCreate", "reviewsDecide", "reviewsGet", "reviewsLines", "reviewsList", "reviewsOpen"),
         *("reviewsUpdate", "budgetReallocate", "budgetForecast"),

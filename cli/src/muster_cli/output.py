@@ -6,10 +6,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from muster_cli.errors import Problem, Usage
+from muster_cli.widths import cut, fitting
 
+UNLIMITED = 10**9
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Any], object]]
 """A title, and the cell of a row."""
@@ -54,16 +57,18 @@ class Output:
             print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def table(rows: Iterable[Any], columns: Sequence[Column], *, empty: str) -> list[str]:
-    """The lines of a table. On a terminal its head is bold and the last column is cut at the edge."""
+def table(rows: Iterable[Any], columns: Sequence[Column], *, empty: str, keeps: Sequence[str] = ()) -> list[str]:
+    """The lines of a table. On a terminal its head is bold, and columns give way where it is narrow, but those in `keeps`."""
     cells = [[one_line(cell(row)) for _, cell in columns] for row in rows]
     if not cells:
         return [empty]
     titles = [title for title, _ in columns]
-    widths = [max(len(line[place]) for line in [titles, *cells]) for place in range(len(columns))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in [titles, *cells]]
-    if (width := _terminal_width()) is not None:
-        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+    width = _terminal_width()
+    widths = fitting(titles, cells, width or UNLIMITED, keeps=keeps)
+    lines = [
+        "  ".join(cut(line[place], limit).ljust(limit) for place, limit in widths.items()).rstrip() for line in [titles, *cells]
+    ]
+    lines = [cut(line, width or UNLIMITED) for line in lines]
     return [bold(lines[0]), *(_tinted(line) for line in lines[1:])]
 
 
@@ -73,7 +78,8 @@ def write(line: str) -> None:
 
 
 def note(sentence: str) -> None:
-    """A sentence that is no result: to the other stream."""
+    """A sentence that is no result: to the other stream, after the lines so far."""
+    sys.stdout.flush()
     print(printable(sentence), file=sys.stderr)
 
 
@@ -89,6 +95,16 @@ def one_line(value: object) -> str:
 
 def usd(amount: float | None) -> str:
     return "" if amount is None else f"${amount:,.2f}"
+
+
+def moment(text: str) -> datetime:
+    """A time of the API."""
+    return datetime.fromisoformat(text)
+
+
+def time_of(text: str) -> str:
+    """A time of the API, for people: `2026-12-01 13:52 UTC`."""
+    return f"{moment(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def bold(text: str) -> str:

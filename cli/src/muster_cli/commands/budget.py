@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from muster_cli.entry_names import entry
+from muster_cli.entry_names import entry, title
 from muster_cli.errors import Usage
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
@@ -49,15 +49,17 @@ def _show_all(run: Run) -> None:
     if run.output.is_for_programs:
         run.output.show(document, rows if run.output.fields is not None or run.output.kind == "jsonl" else None, list)
         return
-    numbers = {row["id"]: row["seq"] for row in run.server.pages(todo_get.request(run.workspace), "entries")}
+    entries = {row["id"]: row for row in run.server.pages(todo_get.request(run.workspace), "entries")}
     columns: list[Column] = [
-        ("#", lambda row: numbers.get(row["entryID"], row["entryID"])),
+        ("#", lambda row: entries[row["entryID"]]["seq"] if row["entryID"] in entries else row["entryID"]),
         ("SPENT", lambda row: usd(row["spent_usd"])),
         ("BUDGET", lambda row: usd(row["budget_usd"])),
         ("", lambda row: "locked" if row["budget_human_locked"] else ""),
         ("ROUNDS", lambda row: ", ".join(usd(each["cost"]) for each in row["rounds"])),
+        ("ENTRY", lambda row: title(entries[row["entryID"]]) if row["entryID"] in entries else ""),
     ]
-    run.output.show(document, rows, lambda: [*_global_lines(document["global"]), "", *table(rows, columns, empty="No entries.")])
+    lines = table(rows, columns, empty="No entries.", keeps=("SPENT", "BUDGET"))
+    run.output.show(document, rows, lambda: [*_global_lines(document["global"]), "", *lines])
 
 
 def _one_entry(run: Run, name: str, amount: float | None, lock: bool | None) -> None:

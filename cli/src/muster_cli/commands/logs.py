@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.entries.log_parts import heading, part_of
+from muster_cli.entries.standing import ends_a_follow, reason_code, standing
 from muster_cli.entry_names import entry
 from muster_cli.errors import Problem, Unreachable
 from muster_cli.output import note, printable
@@ -20,7 +22,7 @@ from muster_client.models import RunsLogFormat, SessionLogFormat
 NameArgument = Annotated[
     str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)
 ]
-FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it ends or Ctrl-C.")]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
 
 POLL_S = 0.5
@@ -29,10 +31,14 @@ PATIENCE_S = 60.0
 
 
 def logs(run: Run, name: NameArgument, follow: FollowOption = False, after: AfterOption = 0) -> None:
-    """Print what an agent wrote. With -f an entry is followed from session to session."""
-    sources = _sources(run, name, follow=follow)
+    """Print what an agent wrote. With -f an entry is followed from session to session, until it has ended or a person must act."""
+    sources = iter([name]) if name.startswith(("sess_", "run_")) else _sessions(run, name, follow=follow)
     for source in sources:
+        part = ""
         for line in _followed(run, source, after) if follow else _lines(run, source, after):
+            if (following := part_of(line["stream"], part)) != part and not source.startswith("run_"):
+                _head(run, heading(following))
+            part = following
             _print(run, line)
         after = 0
     sys.stdout.flush()
@@ -42,24 +48,28 @@ def register(app: typer.Typer) -> None:
     command(app, "logs")(logs)
 
 
-def _sources(run: Run, name: str, *, follow: bool) -> Iterator[str]:
-    """The ids of sessions or the run to print."""
-    if name.startswith(("sess_", "run_")):
-        yield name
-        return
+def _sessions(run: Run, name: str, *, follow: bool) -> Iterator[str]:
+    """The ids of the entry's sessions to print. At its end a sentence about the entry; a follow has one for each thing that it waits for."""
     row = entry(run, name)
-    seen = ""
+    if not follow and not row["session_ids"]:
+        raise Problem(f"Entry {row['seq']} has had no session yet.")
+    seen = noted = ""
     while True:
         newest = row["session_ids"][-1] if row["session_ids"] else ""
         if newest and newest != seen:
-            seen = newest
+            seen, noted = newest, ""
+            _head(run, f"Entry {row['seq']}, session {newest}")
             yield newest
-        elif not follow and not newest:
-            raise Problem(f"Entry {row['seq']} has had no session yet.")
-        elif row["status"] in ("done", "failed", "blocked"):
+            row = entry(run, row["id"])
+            continue
+        if ends_a_follow(row) or (not follow and row["status"] == "pending"):
+            note(standing(run, row))
             return
         if not follow:
             return
+        if (code := reason_code(row)) and code != noted:
+            noted = code
+            note(standing(run, row))
         sys.stdout.flush()
         time.sleep(POLL_S)
         row = entry(run, row["id"])
@@ -102,6 +112,12 @@ def _request(run: Run, source: str, after: int) -> Request:
 
 def _state(run: Run, source: str) -> Request:
     return runs_get.request(run.workspace, source) if source.startswith("run_") else session_get.request(run.workspace, source)
+
+
+def _head(run: Run, title: str) -> None:
+    """The beginning of a part, for people."""
+    if not run.output.is_for_programs:
+        note(f"-- {title}")
 
 
 def _print(run: Run, line: dict[str, Any]) -> None:

@@ -1,16 +1,18 @@
 """`status`, `entries` and `why`: how things are."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
 
+from muster_cli.entries.standing import next_command, reason_code, standing, words
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
 from muster_client.api.budget import budget_get_status
 from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
 from muster_client.api.landing import approvals_get, landing_get
-from muster_client.api.todo import todo_get, todo_questions_unanswered
+from muster_client.api.todo import todo_entry_rounds_get, todo_get, todo_questions_unanswered
 from muster_client.models import TodoGetStatusType0
 from muster_client.types import UNSET
 
@@ -21,6 +23,7 @@ OptionalEntry = Annotated[
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]
 SearchOption = Annotated[str | None, typer.Option("--search", "-q", metavar="WORDS", help="Only those with these words.")]
+AllOption = Annotated[bool, typer.Option("--all", help="The checks that let it pass too.")]
 
 ENTRY_COLUMNS: list[Column] = [
     ("#", lambda row: row["seq"]),
@@ -28,9 +31,27 @@ ENTRY_COLUMNS: list[Column] = [
     ("PRIORITY", lambda row: row["priority"]),
     ("SPENT", lambda row: usd(row["spent_usd"])),
     ("BUDGET", lambda row: usd(row["budget_usd"])),
-    ("WAITS FOR", lambda row: ", ".join(reason["code"] for reason in row["reasons"])),
+    ("WAITS FOR", reason_code),
     ("ENTRY", title),
 ]
+PASSED = {
+    "pending": "status",
+    "dependencies_pending": "dependencies",
+    "split_asked": "splitting",
+    "waiting_for_answer": "questions",
+    "rounds_exhausted": "rounds",
+    "budget_exceeded": "its budget",
+    "executor_running": "executor",
+    "no_worker_online": "session workers",
+    "no_host_fits": "host",
+    "repository_unavailable": "repository",
+    "agent_unavailable": "agent's provider",
+    "integration_red": "integration branch",
+    "project_budget_exceeded": "workspace's money",
+    "files_locked": "files",
+    "concurrency_limit": "room to work",
+}
+"""The name of a check that lets an entry pass, by the code that it has when it does not."""
 
 
 def status(run: Run) -> None:
@@ -45,7 +66,7 @@ def status(run: Run) -> None:
         "landing": server.call(landing_get.request(workspace)),
         "budget": server.call(budget_get_status.request(workspace))["global"],
     }
-    run.output.show(document, None, lambda: _status_lines(document))
+    run.output.show(document, None, lambda: _status_lines(run, document))
 
 
 def list_entries(
@@ -54,7 +75,7 @@ def list_entries(
     """List the backlog, or show one entry."""
     if name is not None:
         row = entry(run, name)
-        run.output.show(row, None, lambda: _entry_lines(row))
+        run.output.show(row, None, lambda: _entry_lines(run, row))
         return
     chosen = TodoGetStatusType0(status) if status else UNSET
     request = todo_get.request(run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET)
@@ -62,13 +83,13 @@ def list_entries(
     run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty="No entries."))
 
 
-def why(run: Run, name: EntryArgument) -> None:
-    """Explain why an entry waits: every check of the scheduler, with what it saw and what it needs."""
+def why(run: Run, name: EntryArgument, all_: AllOption = False) -> None:
+    """Explain why an entry waits: what to do, and each check of the scheduler that keeps it, with what it saw and what it needs."""
     row = entry(run, name)
     explained = run.server.pages(executor_explain.request(run.workspace), "entries")
     document = next((each for each in explained if each["entry_id"] == row["id"]), None)
     document = document or {"entry_id": row["id"], "why": None, "checks": []}
-    run.output.show(document, None, lambda: _why_lines(row, document))
+    run.output.show(document, None, lambda: _why_lines(run, row, document, with_all=all_))
 
 
 def register(app: typer.Typer) -> None:
@@ -77,20 +98,23 @@ def register(app: typer.Typer) -> None:
     command(app, "why", refreshes=True)(why)
 
 
-def _status_lines(document: dict[str, Any]) -> list[str]:
+def _status_lines(run: Run, document: dict[str, Any]) -> list[str]:
     money, landing = document["budget"], document["landing"]
     lines = [
         f"Executor: {document['executor']['state']}, {document['executor']['activeWorkers']} sessions at work",
         f"Budget: {usd(money['total_spent_usd'])} spent of {usd(money['max_project_spend_usd'])}",
         f"Landing: {landing['branch']} is {landing['state']}" + (f": {landing['message']}" if landing["message"] else ""),
-    ]
-    columns: list[Column] = [
-        ("SESSION", lambda row: row["sessionID"]),
-        ("ENTRY", lambda row: row["entryID"]),
-        ("PHASE", lambda row: row["phase"]),
-        ("STATUS", lambda row: row["status"]),
+        *_stuck_lines(run, document["executor"]["state"]),
     ]
     if document["workers"]:
+        rows = run.server.pages(todo_get.request(run.workspace, status=TodoGetStatusType0.IN_PROGRESS), "entries")
+        names = {row["id"]: f"#{row['seq']} {title(row)}" for row in rows}
+        columns: list[Column] = [
+            ("SESSION", lambda row: row["sessionID"]),
+            ("PHASE", lambda row: row["phase"]),
+            ("STATUS", lambda row: row["status"]),
+            ("ENTRY", lambda row: names.get(row["entryID"], row["entryID"])),
+        ]
         lines += ["", *table(document["workers"], columns, empty="")]
     for row in document["approvals"]:
         lines.append(f"Entry {row['seq']} waits for approval: muster approve {row['seq']}")
@@ -99,30 +123,59 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _entry_lines(row: dict[str, Any]) -> list[str]:
+def _stuck_lines(run: Run, state: str) -> Iterator[str]:
+    """A line for the entries of each status that a person may have to move."""
+    for status in (TodoGetStatusType0.BLOCKED, TodoGetStatusType0.FAILED):
+        rows = list(run.server.pages(todo_get.request(run.workspace, status=status), "entries"))
+        reasons = ", ".join(dict.fromkeys(words(reason_code(row)) for row in rows if row["reasons"]))
+        if rows:
+            yield f"{len(rows)} {status}{f' ({reasons})' if reasons else ''}: muster entries --status {status}"
+    pending = run.server.call(todo_get.request(run.workspace, status=TodoGetStatusType0.PENDING))
+    if number := len(pending["entries"]):
+        command = "entries --status pending" if state == "running" else "start"
+        yield f"{number}{' or more' if pending['next_cursor'] else ''} pending: muster {command}"
+
+
+def _entry_lines(run: Run, row: dict[str, Any]) -> list[str]:
+    command = next_command(run, row)
+    reasons = dict.fromkeys(f"{reason['code']}: {reason['message']}" for reason in row["reasons"])
     return [
         f"Entry {row['seq']} ({row['id']}): {row['status']}.{_origin(row)}",
+        *([standing(run, row)] if row["status"] == "done" else []),
         f"Spent {usd(row['spent_usd'])} of {usd(row['budget_usd'])}, priority {row['priority']}",
         f"{row['rounds_completed']} of {row['budget_rounds']} rounds",
-        *(f"{reason['code']}: {reason['message']}" for reason in row["reasons"]),
+        *(_verdict_lines(run, row) if row["status"] in ("blocked", "failed") else []),
+        *reasons,
+        *([f"Next: {command}"] if command else []),
         "",
         *str(row["content"]).splitlines(),
     ]
 
 
-def _why_lines(row: dict[str, Any], document: dict[str, Any]) -> list[str]:
+def _verdict_lines(run: Run, row: dict[str, Any]) -> list[str]:
+    """The verdict of its last round, with its first finding."""
+    rounds = [
+        each for each in run.server.pages(todo_entry_rounds_get.request(run.workspace, row["id"]), "rounds") if each["verdict"]
+    ]
+    if not rounds:
+        return []
+    last = rounds[-1]
+    finding = next(iter(last["findings"]), "")
+    return [f"Round {last['number']}: {words(last['verdict'])}" + (f": {finding}" if finding else "")]
+
+
+def _why_lines(run: Run, row: dict[str, Any], document: dict[str, Any], *, with_all: bool) -> list[str]:
     columns: list[Column] = [
         ("", lambda check: "ok" if check["passed"] else "waits"),
-        ("CHECK", lambda check: check["code"]),
+        ("CHECK", lambda check: PASSED.get(check["code"], words(check["code"])) if check["passed"] else check["code"]),
         ("OBSERVED", lambda check: check["observed"]),
         ("NEEDED", lambda check: check["needed"]),
-        ("", lambda check: check["message"]),
     ]
-    head = f"Entry {row['seq']} is {row['status']}."
-    if document["why"]:
-        head += f" {document['why']}"
-    head += _origin(row)
-    return [head, *(table(document["checks"], columns, empty="") if document["checks"] else [])]
+    failed = [check for check in document["checks"] if not check["passed"]]
+    rows = document["checks"] if with_all else failed
+    messages = dict.fromkeys(check["message"] for check in failed if check["message"])
+    also = [f"It waits for this too: {message}" for message in list(messages)[1:]] if row["status"] == "pending" else []
+    return [standing(run, row) + _origin(row), *also, *(["", *table(rows, columns, empty="")] if rows else [])]
 
 
 def _origin(row: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def approve(run: Run, name: OptionalEntry = None, commit: CommitOption = None, y
         commit = waiting["commit"]
         confirm(f"Entry {waiting['seq']}, {waiting['title']}: {waiting['why']} Let {commit[:12]} land?", yes=yes)
     document = run.server.call(approvals_approve.request(run.workspace, key, body=ApproveIn(commit)))
-    run.output.show(document, None, lambda: [f"Approved {document['commit'][:12]}."])
+    run.output.show(document, None, lambda: [f"Approved {document['commit'][:12]}. It lands next: muster entries {name}"])
 
 
 def send_back(run: Run, name: EntryArgument, text: NoteArgument, commit: CommitOption = None) -> None:
