@@ -1,4 +1,4 @@
-"""What a person does about an issue that was edited after its entry was added."""
+"""The decision of a person about an issue that was edited after its entry was added."""
 
 from django import forms
 from django.http import HttpResponse

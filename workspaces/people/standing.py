@@ -30,5 +30,5 @@ def has_provider(person_id: int) -> bool:
 
 
 def is_by_provider(request: HttpRequest) -> bool:
-    """Whether the browser's session began by the provider."""
+    """True if the browser's session began by the provider."""
     return request.session.get(BACKEND_SESSION_KEY) == BY_PROVIDER
