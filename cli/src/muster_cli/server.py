@@ -15,12 +15,15 @@ from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
 from muster_client import AuthenticatedClient, Client
+from muster_client.api.workspaces import workspaces_list
 
 Request = dict[str, Any]
 """The arguments of an HTTP request, from `request` of a module of muster_client."""
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 VERSION_HEADER = "Muster-Version"
+UNKNOWN_CALL = (404, 405, 501)
+"""The answers of a server that does not know a call. Python's own web server has 501."""
 
 
 class Server:
@@ -47,6 +50,11 @@ class Server:
             return answer.json()
         except ValueError:
             raise Problem(f"{self.url} answers, but not as a Muster does. Is the address right?") from None
+
+    def is_a_muster(self) -> bool:
+        """True where the API answers, with or without a token."""
+        response = self.answer(workspaces_list.request())
+        return response.status_code in (200, 401) and isinstance(_parsed(response), dict)
 
     def answer(self, request: Request) -> httpx.Response:
         """The answer as it is, an error too."""
@@ -120,14 +128,18 @@ def error_sentence(response: httpx.Response) -> str:
     """The server's own sentence about a request that it did not carry out."""
     if response.has_redirect_location:
         return f"The server refers to {response.headers['Location']}: use that address."
-    try:
-        body = json.loads(response.text)
-    except ValueError:
-        body = None
+    body = _parsed(response)
     if isinstance(body, dict) and isinstance(body.get("errors"), list):
         return "; ".join(_complaint(each) for each in body["errors"])
     message = body.get("data", {}).get("message") if isinstance(body, dict) and isinstance(body.get("data"), dict) else None
     return str(message or f"The server answered {response.status_code} to {response.request.method} {response.request.url.path}.")
+
+
+def _parsed(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.text)
+    except ValueError:
+        return None
 
 
 def _complaint(error: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from muster_cli import devices, profiles
-from muster_cli.errors import LoginNeeded, Problem, Usage
+from muster_cli import addresses, devices, profiles
+from muster_cli.errors import LoginNeeded, Problem, Refused, Usage
 from muster_cli.output import note, table, usd
 from muster_cli.run import Run, command
-from muster_cli.server import Server
+from muster_cli.server import UNKNOWN_CALL, Server
 from muster_client.api.workspaces import workspaces_list
 
 UrlArgument = Annotated[str | None, typer.Argument(metavar="[URL]", help="The server's address.", show_default=False)]
@@ -30,6 +30,7 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
     address = profiles.checked_url(url or known.url or _ask("Address of the server: "))
     if urlsplit(address).scheme == "http" and urlsplit(address).hostname not in LOOPBACK:
         note(f"{address} is not encrypted: the network between sees your token.")
+    address = addresses.root(address, lambda url: _without_token(url, run))
     token = devices.Token(sys.stdin.read().strip(), "") if with_token else _token(address, run, with_browser=web)
     if not token.secret.isascii() or not token.secret.isprintable() or not token.secret or " " in token.secret:
         raise Usage("That is no token.")
@@ -80,6 +81,8 @@ def _seen_with(profile: profiles.Profile, run: Run) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = Server(profile, note, run.transport).call(workspaces_list.request())["workspaces"]
     except LoginNeeded:
         raise LoginNeeded(f"{profile.url} does not take this token.") from None
+    except Refused as refusal:
+        raise addresses.no_muster(profile.url) if refusal.status in UNKNOWN_CALL else refusal from None
     return rows
 
 
@@ -98,6 +101,8 @@ def _token(address: str, run: Run, *, with_browser: bool) -> devices.Token:
     server = _without_token(address, run)
     asked = devices.ask(server)
     if asked is None:
+        if not server.is_a_muster():
+            raise addresses.no_muster(address)
         note(f"{address} is older than logins by code.")
         return devices.Token(_ask_for_token(address), "")
     note(f"Open {asked.page} and type the code {asked.user_code}\nOr open {asked.complete_page}\nWaiting; Ctrl-C ends it.")
