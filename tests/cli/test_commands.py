@@ -1,5 +1,7 @@
 """Commands against the real API: each does what its name promises."""
 
+import pytest
+
 from budget.amounts import usd
 from budget.models import Account
 from orchestration.dialogue import questions
@@ -107,6 +109,27 @@ def test_work_that_waits_is_approved_by_its_commit(muster: Terminal, workspace: 
     assert muster("approve", "1", "--commit", "d" * 40).code == 1, "another commit waits"
     assert muster("approve", "1", "--yes").out == "Approved cccccccccccc.\n"
     assert muster("approve").out == "Nothing waits for approval.\n"
+
+
+def test_a_commit_is_named_by_its_beginning(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert muster("approve", "1", "--commit", "c" * 6).code == 2
+    assert muster("approve", "1", "--commit", "--yes").code == 2
+    assert "waits, not ddddddd" in muster("approve", "1", "--commit", "d" * 7).err
+    assert "waits, not ddddddd" in muster("send-back", "1", "Shorter", "--commit", "d" * 7).err
+    assert muster("approve", "1", "--commit", "C" * 12).out == "Approved cccccccccccc.\n"
+
+
+def test_the_question_before_a_landing_is_a_sentence_of_its_own(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from muster_cli.commands import review
+
+    asked(workspace)
+    questions: list[str] = []
+    monkeypatch.setattr(review, "confirm", lambda question, yes: questions.append(question))
+    assert muster("approve", "1").code == 0
+    assert questions[0].endswith(". Let cccccccccccc land?") and ".." not in questions[0]
 
 
 def test_work_is_sent_back_with_a_note(muster: Terminal, workspace: Workspace) -> None:
