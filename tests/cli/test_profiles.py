@@ -36,6 +36,26 @@ def test_a_revoked_token_asks_for_a_login(muster: Terminal) -> None:
     assert outcome.code == 4 and "expired or was revoked" in outcome.err
 
 
+def test_a_refused_token_of_the_environment_is_not_met_with_a_login(muster: Terminal) -> None:
+    muster.set("MUSTER_TOKEN", "muster_wrong")
+    for command in (("status",), ("api", "todo", "-w", "ws_x")):
+        outcome = muster(*command)
+        assert outcome.code == 4 and "MUSTER_TOKEN is set" in outcome.err and "muster login" not in outcome.err
+
+
+def test_a_login_beside_a_token_of_the_environment_names_the_winner(muster: Terminal) -> None:
+    assert "commands use it, and not this login" in muster("login", URL, "--with-token", stdin=a_token()).err
+    named = muster("login", URL, "--with-token", "--profile", "two", stdin=a_token())
+    assert "MUSTER_TOKEN" not in named.err and named.out.endswith("Next: muster status --profile two\n")
+
+
+def test_a_profile_is_renewed_under_its_own_name(stranger: Terminal, workspace: Workspace) -> None:
+    stranger("login", URL, "--with-token", "--profile", "two", stdin=a_token())
+    ApiToken.objects.all().delete()
+    assert f"muster login {URL} --profile two\n" in stranger("status", "--profile", "two").err
+    assert "muster login URL --profile three\n" in stranger("status", "--profile", "three").err
+
+
 def test_each_profile_has_its_own_server(stranger: Terminal, workspace: Workspace) -> None:
     bakery = a_workspace(name="Bakery")
     stranger("login", URL, "--with-token", "-w", workspace.pk, stdin=a_token(workspace))

@@ -76,7 +76,7 @@ def wait(server: Server, asked: Asked, sleep: Callable[[float], None], clock: Ca
             break
         elif error != "authorization_pending" and response.status_code < 500:
             raise Problem(f"The login failed: {_sentence(response, answer)}")
-    raise LoginNeeded(f"The code has expired: muster login {server.url}")
+    raise LoginNeeded(f"The code has expired: {server.profile.login}")
 
 
 def revoke(server: Server, secret: str) -> str:

@@ -30,10 +30,10 @@ class Server:
     """`note`: takes sentences that are no result."""
 
     def __init__(self, profile: Profile, note: Callable[[str], None], transport: httpx.BaseTransport | None = None) -> None:
+        self.profile = profile
         self.url = profile.url
         self.version = ""
         self._note = note
-        self._is_over = profile.is_over
         shared: dict[str, Any] = {
             "base_url": profile.url,
             "timeout": TIMEOUT,
@@ -103,9 +103,7 @@ class Server:
             return
         sentence = error_sentence(response)
         if response.status_code == 401:
-            if self._is_over:
-                raise LoginNeeded(f"Your login to {self.url} has expired: muster login {self.url}")
-            raise LoginNeeded(f"{self.url} does not take this token: it expired or was revoked. muster login {self.url}")
+            raise LoginNeeded(self.profile.refusal)
         if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
             sentence += (
                 f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."

@@ -1,5 +1,6 @@
 """`login`, `logout` and `workspaces`: a server, a token, and what it may see."""
 
+import os
 import sys
 import time
 from typing import Annotated, Any
@@ -42,7 +43,15 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
         devices.revoke(_without_token(address, run), before.token)  # the login before: else each leaves a token for a month
     document = {"profile": name, "url": address, "workspaces": workspaces}
     seen = ", ".join(row["name"] for row in workspaces) or "no workspace yet"
-    run.output.show(document, None, lambda: [f"Logged in to {address}: {seen}.", f"Saved as profile {name} in {path}."])
+    end = f"The token ends on {profile.expires[:10]}. " if profile.expires else ""
+    lines = [
+        f"Logged in to {address}: {seen}.",
+        f"Saved as profile {name} in {path}.",
+        f"{end}Next: muster status{profile.option}",
+    ]
+    run.output.show(document, None, lambda: lines)
+    if run.profile_name is None and os.environ.get("MUSTER_TOKEN"):
+        note("MUSTER_TOKEN is set: commands use it, and not this login, until you unset it.")
 
 
 def logout(run: Run) -> None:
@@ -94,7 +103,7 @@ def _saved_as(name: str) -> profiles.Profile | None:
 
 
 def _without_token(address: str, run: Run) -> Server:
-    return Server(profiles.Profile("", address), note, run.transport)
+    return Server(profiles.Profile(run.profile_name or "default", address), note, run.transport)
 
 
 def _token(address: str, run: Run, *, with_browser: bool) -> devices.Token:
