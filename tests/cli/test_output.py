@@ -44,6 +44,30 @@ def test_wrong_usage_exits_with_2(muster: Terminal, arguments: tuple[str, ...]) 
     assert muster(*arguments).code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("add", ""), "The task: "),
+        (("add", "x", "--budget", "1e12"), "--budget: must be at most"),
+        (("add", "x", "--edits", "/etc/x"), "--edits: '/etc/x'"),
+        (("add", "x", "--edits", ""), "--edits: "),
+        (("add", "x", "--after", "entry_x"), "--after: "),
+        (("budget", "1", "1e13"), "The budget: must be at most"),
+        (("ask", "1", ""), "The text: "),
+        (("-w", "nope", "status"), "There is no workspace nope. There are: Shop"),
+    ],
+)
+def test_a_refusal_names_what_was_typed(
+    muster: Terminal, workspace: Workspace, arguments: tuple[str, ...], sentence: str
+) -> None:
+    an_entry(workspace)
+    assert muster(*arguments).err.startswith(f"muster: {sentence}")
+
+
+def test_a_refused_file_is_named_by_its_properties(muster: Terminal) -> None:
+    assert "entries.1.content: " in muster("add", "--from", "-", stdin='[{"content": "A"}, {"content": ""}]').err
+
+
 def test_nothing_is_coloured_without_a_terminal(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
     assert "\x1b" not in muster("entries").out + muster("--help").out

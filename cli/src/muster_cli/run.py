@@ -65,7 +65,10 @@ class Run:
         listed = ", ".join(f"{name} ({key})" for key, name in known.items())
         if not known:
             raise Problem("This token may see no workspace.")
-        raise Usage(f"Which workspace? Name one with --workspace: {listed}")
+        if not named:
+            raise Usage(f"Which workspace? Name one with --workspace: {listed}")
+        sentence = f"Several workspaces are named {named}: use the id." if chosen else f"There is no workspace {named}."
+        raise Usage(f"{sentence} There are: {listed}")
 
 
 def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:

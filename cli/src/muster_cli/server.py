@@ -14,6 +14,7 @@ import httpx2 as httpx
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
+from muster_cli.typed_names import as_it_is, typed
 from muster_client import AuthenticatedClient, Client
 from muster_client.api.workspaces import workspaces_list
 
@@ -42,10 +43,11 @@ class Server:
         }
         self._client = AuthenticatedClient(token=profile.token, **shared) if profile.token else Client(**shared)
 
-    def call(self, request: Request) -> Any:
-        """The parsed answer, with all its fields: also those that are newer than this command."""
+    def call(self, request: Request, names: Callable[[str], str] = typed) -> Any:
+        """The parsed answer, with all its fields: also those that are newer than this command. `names`: what a sentence about a property of the
+        request calls it."""
         answer = self.answer(request)
-        self._check(answer)
+        self._check(answer, names)
         try:
             return answer.json()
         except ValueError:
@@ -98,10 +100,10 @@ class Server:
                 raise Problem(f"{self.url} has a certificate that this machine does not trust: {error}. {hint}") from None
             raise Unreachable(f"No Muster answers at {self.url}{_by_proxy(self.url)}: {error}") from None
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, response: httpx.Response, names: Callable[[str], str] = typed) -> None:
         if response.is_success:
             return
-        sentence = error_sentence(response)
+        sentence = error_sentence(response, names)
         if response.status_code == 401:
             raise LoginNeeded(self.profile.refusal)
         if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
@@ -122,13 +124,13 @@ def compare(version: str, other: str) -> int:
     return (numbers > others) - (numbers < others) if numbers and others else 0
 
 
-def error_sentence(response: httpx.Response) -> str:
+def error_sentence(response: httpx.Response, names: Callable[[str], str] = as_it_is) -> str:
     """The server's own sentence about a request that it did not carry out."""
     if response.has_redirect_location:
         return f"The server refers to {response.headers['Location']}: use that address."
     body = _parsed(response)
     if isinstance(body, dict) and isinstance(body.get("errors"), list):
-        return "; ".join(_complaint(each) for each in body["errors"])
+        return "; ".join(_complaint(each, names) for each in body["errors"])
     message = body.get("data", {}).get("message") if isinstance(body, dict) and isinstance(body.get("data"), dict) else None
     return str(message or f"The server answered {response.status_code} to {response.request.method} {response.request.url.path}.")
 
@@ -140,9 +142,9 @@ def _parsed(response: httpx.Response) -> Any:
         return None
 
 
-def _complaint(error: dict[str, Any]) -> str:
-    names = ", ".join(map(str, error.get("propertyNames", ())))
-    return f"{names}: {error.get('message', '')}" if names else str(error.get("message", ""))
+def _complaint(error: dict[str, Any], names: Callable[[str], str]) -> str:
+    about = ", ".join(filter(None, (names(str(name)) for name in error.get("propertyNames", ()))))
+    return f"{about}: {error.get('message', '')}" if about else str(error.get("message", ""))
 
 
 def _by_proxy(url: str) -> str:

@@ -12,6 +12,7 @@ from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
 from muster_cli.output import table
 from muster_cli.run import Run, command
+from muster_cli.typed_names import as_it_is, typed_to_add
 from muster_client.api.todo import todo_entries_create
 from muster_client.models import EntriesIn
 
@@ -42,8 +43,9 @@ def add(
     """Add an entry, or with --from several, all or none."""
     if (text is None) == (from_file is None):
         raise Usage("Name either the task, or a file with --from.")
+    names = typed_to_add
     if from_file is not None:
-        body = _from_file(from_file)
+        body, names = _from_file(from_file), as_it_is
     else:
         named = {
             "content": sys.stdin.read().strip() if text == "-" else text,
@@ -56,7 +58,7 @@ def add(
         }
         body = {"entries": [{key: value for key, value in named.items() if value is not None}]}
     request = todo_entries_create.request(run.workspace, body=EntriesIn([]))
-    document = run.server.call({**request, "json": body})  # as it is: the server knows best what is wrong with it
+    document = run.server.call({**request, "json": body}, names)  # as it is: the server knows best what is wrong with it
     rows = document["entries"]
     run.output.show(document, rows, lambda: table(rows, ENTRY_COLUMNS, empty="Nothing to add."))
 
