@@ -57,7 +57,7 @@ def test_the_executor_is_paused_and_started(muster: Terminal, workspace: Workspa
     for name, answer, state in (
         ("pause", "The executor is paused.", "paused"),
         ("start", "The executor runs.", "running"),
-        ("stop", "Stopped.", "paused"),
+        ("stop", "Stopped. The executor is paused until: muster start", "paused"),
     ):
         assert muster(name).out == f"{answer}\n"
         assert Executor.objects.get(pk=workspace.pk).state == state

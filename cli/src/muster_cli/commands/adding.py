@@ -10,6 +10,7 @@ import typer
 from muster_cli.commands.overview import ENTRY_COLUMNS
 from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
+from muster_cli.next_steps import note_next_steps
 from muster_cli.output import table
 from muster_cli.run import Run, command
 from muster_cli.typed_names import as_it_is, typed_to_add
@@ -61,6 +62,7 @@ def add(
     document = run.server.call({**request, "json": body}, names)  # as it is: the server knows best what is wrong with it
     rows = document["entries"]
     run.output.show(document, rows, lambda: table(rows, ENTRY_COLUMNS, empty="Nothing to add."))
+    note_next_steps(run, rows)
 
 
 def register(app: typer.Typer) -> None:

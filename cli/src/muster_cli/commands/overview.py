@@ -59,7 +59,8 @@ def list_entries(
     chosen = TodoGetStatusType0(status) if status else UNSET
     request = todo_get.request(run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET)
     rows = list(run.server.pages(request, "entries"))
-    run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty="No entries."))
+    empty = "No entry is like this." if status or reason or search else 'No entries yet: muster add "The task"'
+    run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty=empty))
 
 
 def why(run: Run, name: EntryArgument) -> None:
