@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from muster_cli import profiles
-from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Usage
+from muster_cli.absence import Absence
+from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
 from muster_cli.output import Output, note
 from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
@@ -126,10 +127,19 @@ def _run_of(setup: Setup, values: dict[str, Any]) -> Run:
 
 
 def _watch(function: Callable[..., None], run: Run, values: dict[str, Any]) -> None:
+    """Do it again and again. A server that has answered once may be away for a while."""
+    absence, has_answered = Absence(), False
     while True:
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not absence.lasts:
             sys.stdout.write("\x1b[2J\x1b[H")
-        function(run, **values)
+        try:
+            function(run, **values)
+            absence.is_over()
+            has_answered = True
+        except Unreachable as problem:
+            if not has_answered:
+                raise
+            absence.goes_on(problem)
         sys.stdout.flush()
         time.sleep(WATCH_S)
 

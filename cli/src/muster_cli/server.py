@@ -23,6 +23,9 @@ Request = dict[str, Any]
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 VERSION_HEADER = "Muster-Version"
+GATEWAY_ERRORS = (502, 503, 504)
+"""The answers of a proxy while the server behind it is away."""
+
 UNKNOWN_CALL = (404, 405, 501)
 """The answers of a server that does not know a call. Python's own web server has 501."""
 
@@ -110,6 +113,8 @@ class Server:
             sentence += (
                 f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
             )
+        if response.status_code in GATEWAY_ERRORS:
+            raise Unreachable(sentence)
         raise Refused(response.status_code, sentence)
 
     def _look_at_version(self, response: httpx.Response) -> None:
