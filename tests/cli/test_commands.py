@@ -2,8 +2,6 @@
 
 import pytest
 
-from budget.amounts import usd
-from budget.models import Account
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, Message, Question
 from tests.cli.terminal import Terminal
@@ -71,16 +69,6 @@ def test_one_entry_is_put_on_hold_and_released(muster: Terminal, workspace: Work
     muster("start", entry.pk)
     entry.refresh_from_db()
     assert entry.status == Entry.Status.PENDING
-
-
-def test_budgets_are_shown_and_set(muster: Terminal, workspace: Workspace) -> None:
-    entry = an_entry(workspace, budget="3")
-    assert "$3.00" in muster("budget").out
-    assert muster("budget", "1", "4.5").out == "Entry 1: $0.00 spent of $4.50, locked\n"
-    assert Account.objects.get(pk=entry.account_id).budget == usd("4.5")
-    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
-    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
-    assert muster.json("budget", "--cap", "80")["max_project_spend_usd"] == 80
 
 
 def test_a_message_to_an_agent_is_sent_once_and_listed(muster: Terminal, workspace: Workspace) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
     "todoEntryGet": "entries",
     "todoEntryInstructionsCreate": "ask",
     "todoEntryMessages": "ask",
+    "todoEntryRounds": "budget",
     "todoEntryRoundsGet": "diff",
     "todoEntryStatus": "start",
     "todoEntryStop": "stop",
@@ -78,6 +79,6 @@ WITHOUT_COMMAND = {
     RARE: {
         *("agentGet", "agentRetry", "executorForceDispatch", "executorGetLocks", "executorReverifyEntry"),
         *("expandRunsCreate", "orchestratorRunsCreate", "todoEntryDelete", "todoEntryPriority", "todoEntryQuestions"),
-        *("todoEntryRounds", "todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
+        *("todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
     },
 }

@@ -14,6 +14,7 @@ import httpx2 as httpx
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
+from muster_cli.roles import with_roles
 from muster_cli.typed_names import as_it_is, typed
 from muster_client import AuthenticatedClient, Client
 from muster_client.api.workspaces import workspaces_list
@@ -113,6 +114,8 @@ class Server:
             sentence += (
                 f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
             )
+        if response.status_code == 403:
+            sentence = with_roles(sentence)
         if response.status_code in GATEWAY_ERRORS:
             raise Unreachable(sentence)
         raise Refused(response.status_code, sentence)
