@@ -29,6 +29,16 @@ def test_an_entry_that_is_out_of_rounds_goes_on_with_more(muster: Terminal, work
     assert muster("budget", "--rounds", "9").code == 2
 
 
+def test_a_budget_above_the_cap_is_accepted_with_a_note(muster: Terminal) -> None:
+    note = "may spend $500.00, but the workspace at most $100.00: muster budget --cap USD\n"
+    outcome = muster("add", "A", "--budget", "500")
+    assert (outcome.code, outcome.err) == (0, f"Entry 1 {note}")
+    assert muster("add", "B").err == "" and muster("add", "C", "--budget", "100").err == ""
+    assert muster("add", "--from", "-", stdin='[{"content": "D", "budget_usd": 500}]').err == f"Entry 4 {note}"
+    assert muster("budget", "2", "500").err == f"Entry 2 {note}"
+    assert muster("budget", "2", "5").err == muster("add", "E", "--budget", "500", "-o", "json").err == ""
+
+
 def test_a_refusal_names_the_roles_that_may(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
     muster.set("MUSTER_TOKEN", a_token(workspace, Role.OPERATOR))

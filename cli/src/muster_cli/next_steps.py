@@ -5,6 +5,7 @@ from typing import Any
 
 from muster_cli.output import note, usd
 from muster_cli.run import Run
+from muster_client.api.budget import budget_get_status
 
 EXECUTOR = {
     "executor_stopped": "The executor is stopped: muster start",
@@ -17,6 +18,18 @@ def note_next_steps(run: Run, rows: Iterable[Mapping[str, Any]]) -> None:
     if not run.output.is_for_programs:
         for sentence in dict.fromkeys(sentence for row in rows for sentence in _sentences(row)):
             note(sentence)
+
+
+def note_cap(run: Run, rows: Iterable[Mapping[str, Any]]) -> None:
+    """For people, after entries were given budgets: those above the cap of the workspace do not get so far."""
+    if run.output.is_for_programs:
+        return
+    cap = run.server.call(budget_get_status.request(run.workspace))["global"]["max_project_spend_usd"]
+    for row in rows:
+        if row["budget_usd"] > cap:
+            note(
+                f"Entry {row['seq']} may spend {usd(row['budget_usd'])}, but the workspace at most {usd(cap)}: muster budget --cap USD"
+            )
 
 
 def executor_sentence(state: str) -> str:

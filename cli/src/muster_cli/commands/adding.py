@@ -10,7 +10,7 @@ import typer
 from muster_cli.commands.overview import ENTRY_COLUMNS
 from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
-from muster_cli.next_steps import note_next_steps
+from muster_cli.next_steps import note_cap, note_next_steps
 from muster_cli.output import table
 from muster_cli.run import Run, command
 from muster_cli.typed_names import as_it_is, typed_to_add
@@ -19,7 +19,12 @@ from muster_client.models import EntriesIn
 
 Priority = Literal["critical", "high", "medium", "low"]
 TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="The task. - reads stdin.", show_default=False)]
-BudgetOption = Annotated[float | None, typer.Option("--budget", metavar="USD", min=0, help="Its budget.")]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", metavar="USD", min=0, help="The most that it may spend. Without: a share of the workspace's budget."
+    ),
+]
 RoundsOption = Annotated[int | None, typer.Option("--rounds", min=1, help="How many rounds it may make.")]
 PriorityOption = Annotated[Priority | None, typer.Option("--priority", help="Its place in line.", show_default=False)]
 AfterOption = Annotated[list[str] | None, typer.Option("--after", metavar="ENTRY", help="It waits for this entry. Repeatable.")]
@@ -63,6 +68,8 @@ def add(
     rows = document["entries"]
     run.output.show(document, rows, lambda: table(rows, ENTRY_COLUMNS, empty="Nothing to add."))
     note_next_steps(run, rows)
+    if any("budget_usd" in each for each in body["entries"]):
+        note_cap(run, rows)
 
 
 def register(app: typer.Typer) -> None:

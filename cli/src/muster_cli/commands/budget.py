@@ -6,6 +6,7 @@ import typer
 
 from muster_cli.entry_names import entry
 from muster_cli.errors import Usage
+from muster_cli.next_steps import note_cap
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
 from muster_client.api.budget import budget_edit, budget_get_status, budget_lock, budget_update_global
@@ -43,7 +44,10 @@ def budget(
         _show_all(run)
     else:
         _change(run, entry(run, name), amount, lock, rounds)
-        _show_entry(run, name)
+        row = entry(run, name)
+        _show_entry(run, row)
+        if amount is not None:
+            note_cap(run, [row])
 
 
 def register(app: typer.Typer) -> None:
@@ -77,8 +81,7 @@ def _change(run: Run, row: dict[str, Any], amount: float | None, lock: bool | No
         run.server.call(todo_entry_rounds.request(run.workspace, row["id"], body=RoundsIn(rounds)))
 
 
-def _show_entry(run: Run, name: str) -> None:
-    row = entry(run, name)
+def _show_entry(run: Run, row: dict[str, Any]) -> None:
     spend = run.server.call(budget_get_status.request(run.workspace))["entries"]
     document = next(each for each in spend if each["entryID"] == row["id"])
     locked = ", locked" if document["budget_human_locked"] else ""
