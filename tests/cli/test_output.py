@@ -143,6 +143,26 @@ def test_help_needs_no_server(stranger: Terminal) -> None:
     assert stranger("logs", "--help").code == 0
 
 
+def test_the_list_of_commands_has_whole_sentences(stranger: Terminal) -> None:
+    commands = stranger("--help").out.partition("Commands:")[2]
+    assert "..." not in commands and "Revoke the token of a login at its server, and forget the profile." in " ".join(
+        commands.split()
+    )
+
+
+def test_the_usage_has_an_optional_argument_in_brackets_once(stranger: Terminal) -> None:
+    from muster_cli.main import app
+
+    for command in app.registered_commands:
+        usage = stranger(command.name or "", "--help").out.splitlines()[0]
+        assert "[[" not in usage and "[]" not in usage
+
+
+def test_json_without_fields_names_where_they_are_listed(muster: Terminal) -> None:
+    outcome = muster("add", "A", "--json")
+    assert outcome.code == 2 and outcome.err.endswith("muster schema add\n") and muster.json("entries") == {"entries": []}
+
+
 def test_a_reader_that_has_gone_ends_it_quietly(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     from muster_cli import run
 

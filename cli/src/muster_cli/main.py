@@ -21,6 +21,9 @@ from muster_cli.commands import (
     schemas,
     triggers,
 )
+from muster_cli.documents import DOCUMENTS
+from muster_cli.errors import Usage
+from muster_cli.output import note
 from muster_cli.run import ProfileOption, Setup, WorkspaceOption, flush
 
 app = typer.Typer(
@@ -53,11 +56,18 @@ def before(
 
 def run(arguments: list[str], transport: Any = None) -> int:
     """Run one command. The exit code."""
+    if arguments[-1:] == ["--json"]:
+        note(f"muster: --json needs names of fields, such as --json id,status. All of them: muster schema {_command(arguments)}")
+        return Usage.code
     try:
         app(arguments, prog_name="muster", obj=Setup(transport=transport))
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
     return 0
+
+
+def _command(arguments: list[str]) -> str:
+    return next((word for word in arguments if word in DOCUMENTS), "COMMAND")
 
 
 def main() -> None:

@@ -22,7 +22,10 @@ Kind = Literal["table", "json", "jsonl"]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile of the config file.", show_default=False)]
 WorkspaceOption = Annotated[str | None, typer.Option("--workspace", "-w", help="Its id or its name.", show_default=False)]
 OutputOption = Annotated[Kind, typer.Option("--output", "-o", help="The form of the answer.")]
-FieldsOption = Annotated[str | None, typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON.")]
+FieldsOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON, with commas between. muster schema lists them."),
+]
 JqOption = Annotated[str | None, typer.Option("--jq", metavar="FILTER", help="Filter the JSON with jq.")]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")]
 
@@ -83,10 +86,15 @@ def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable
             end(lambda: _watch(function, run, values) if with_watch else function(run, **values))
 
         _sign(invoke, function, refreshes=refreshes)
-        app.command(name)(invoke)
+        app.command(name, short_help=_first_sentence(function))(invoke)
         return function
 
     return decorate
+
+
+def _first_sentence(function: Callable[..., None]) -> str:
+    """All of it, for the list of commands: typer would cut it."""
+    return " ".join((function.__doc__ or "").split()).split(". ")[0].rstrip(".") + "."
 
 
 def end(action: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from muster_client.api.todo import todo_entries_create
 from muster_client.models import EntriesIn
 
 Priority = Literal["critical", "high", "medium", "low"]
-TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="The task. - reads stdin.", show_default=False)]
+TextArgument = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="The task. - reads stdin.", show_default=False)]
 BudgetOption = Annotated[
     float | None,
     typer.Option(

@@ -22,8 +22,8 @@ from muster_client.models import AnswerIn, InstructionIn, MessageIn
 TargetArgument = Annotated[
     str, typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False)
 ]
-TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="- reads stdin.", show_default=False)]
-QuestionArgument = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Its number.", show_default=False)]
+TextArgument = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- reads stdin.", show_default=False)]
+QuestionArgument = Annotated[str | None, typer.Argument(metavar="QUESTION", help="Its number.", show_default=False)]
 RetryOption = Annotated[bool, typer.Option("--retry", help="An entry that is blocked or failed goes on with it.")]
 
 MESSAGES: list[Column] = [

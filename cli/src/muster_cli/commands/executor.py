@@ -21,9 +21,9 @@ from muster_client.api.runs import runs_stop
 from muster_client.api.todo import todo_entry_status, todo_entry_stop
 from muster_client.models import StatusIn, StatusInStatus
 
-OptionalEntry = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Only this entry.", show_default=False)]
+OptionalEntry = Annotated[str | None, typer.Argument(metavar="ENTRY", help="Only this entry.", show_default=False)]
 TargetArgument = Annotated[
-    str | None, typer.Argument(metavar="[ENTRY|SESSION|RUN]", help="Only this; else everything.", show_default=False)
+    str | None, typer.Argument(metavar="ENTRY|SESSION|RUN", help="Only this; else everything.", show_default=False)
 ]
 KillOption = Annotated[bool, typer.Option("--kill", help="A session: at once, without the grace.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the entry is put on hold.", show_default=False)]

@@ -15,7 +15,7 @@ from muster_cli.run import Run, command
 from muster_cli.server import UNKNOWN_CALL, Server
 from muster_client.api.workspaces import workspaces_list
 
-UrlArgument = Annotated[str | None, typer.Argument(metavar="[URL]", help="The server's address.", show_default=False)]
+UrlArgument = Annotated[str | None, typer.Argument(metavar="URL", help="The server's address.", show_default=False)]
 WebOption = Annotated[bool, typer.Option("--web", help="Open the page that confirms the code.")]
 StdinOption = Annotated[bool, typer.Option("--with-token", help="Read a token from stdin.")]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -16,7 +16,7 @@ from muster_client.types import UNSET
 
 Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
 OptionalEntry = Annotated[
-    str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id: all of it.", show_default=False)
+    str | None, typer.Argument(metavar="ENTRY", help="Its number or its id: all of it.", show_default=False)
 ]
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]

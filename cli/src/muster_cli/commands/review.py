@@ -15,7 +15,7 @@ from muster_client.api.landing import approvals_approve, approvals_get, approval
 from muster_client.api.todo import todo_entry_diff, todo_entry_rounds_get
 from muster_client.models import ApproveIn, SendBackIn
 
-OptionalEntry = Annotated[str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id.", show_default=False)]
+OptionalEntry = Annotated[str | None, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False)]
 CommitOption = Annotated[
     str | None, typer.Option("--commit", metavar="C", help="Only if exactly this commit waits. Its first 7 digits are enough.")
 ]

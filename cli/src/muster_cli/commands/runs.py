@@ -26,7 +26,7 @@ from muster_client.models import ChoiceIn, PlanIn
 
 GoalArgument = Annotated[str, typer.Argument(metavar="GOAL|FILE|-", help="A text, a file, or stdin.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave the proposals open.")]
-RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its id: its proposals.", show_default=False)]
+RunArgument = Annotated[str | None, typer.Argument(metavar="RUN", help="Its id: its proposals.", show_default=False)]
 ApplyOption = Annotated[bool, typer.Option("--apply", help="Add the entries that it proposes.")]
 RejectOption = Annotated[bool, typer.Option("--reject", help="Refuse them.")]
 UndoOption = Annotated[bool, typer.Option("--undo", help="Take its entries off the backlog again.")]

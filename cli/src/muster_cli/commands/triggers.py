@@ -11,9 +11,10 @@ from muster_client.api.triggers import triggers_fire, triggers_firings, triggers
 
 FIRE = "fire"
 FirstArgument = Annotated[
-    str | None, typer.Argument(metavar="[TRIGGER]", help="Its id or its name: all of it. Or: fire TRIGGER.", show_default=False)
+    str | None,
+    typer.Argument(metavar="TRIGGER|fire", help="Its id or its name: all of it. Or: fire TRIGGER.", show_default=False),
 ]
-SecondArgument = Annotated[str | None, typer.Argument(metavar="", help="", show_default=False, hidden=True)]
+SecondArgument = Annotated[str | None, typer.Argument(metavar="TRIGGER", help="", show_default=False, hidden=True)]
 
 TRIGGERS: list[Column] = [
     ("TRIGGER", lambda row: row["id"]),
