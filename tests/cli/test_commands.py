@@ -122,7 +122,7 @@ def test_the_question_before_a_landing_is_a_sentence_of_its_own(
 
 def test_work_is_sent_back_with_a_note(muster: Terminal, workspace: Workspace) -> None:
     asked(workspace)
-    assert muster("send-back", "1", "Shorter").out == "Sent back with 1 findings.\n"
+    assert muster("send-back", "1", "Shorter").out == "Sent back with 1 finding.\n"
     assert muster("approve").out == "Nothing waits for approval.\n"
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 
 import httpx2
@@ -10,6 +11,7 @@ import pytest
 
 from tests.cli.terminal import Terminal
 from tests.factories import an_entry
+from tests.orchestration.approval.asked import asked
 from workspaces.machine import release
 from workspaces.models import Workspace
 
@@ -109,6 +111,18 @@ def test_no_color_is_kept_to(muster: Terminal, workspace: Workspace, monkeypatch
     screen = Screen(80, monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
     assert main.run(["entries"], muster.transport) == 0 and "\x1b" not in screen.getvalue()
+
+
+def test_times_have_their_zone(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d UTC  ", muster("approve").out)
+
+
+def test_numbers_have_the_noun_that_fits() -> None:
+    from muster_cli.counting import counted
+
+    assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
+    assert counted(2, "finding") == "2 findings"
 
 
 def test_texts_of_agents_steer_no_terminal() -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from muster_cli.errors import Problem, Usage
@@ -89,6 +90,16 @@ def one_line(value: object) -> str:
 
 def usd(amount: float | None) -> str:
     return "" if amount is None else f"${amount:,.2f}"
+
+
+def moment(text: str) -> datetime:
+    """A time of the API."""
+    return datetime.fromisoformat(text)
+
+
+def time_of(text: str) -> str:
+    """A time of the API, for people: `2026-12-01 13:52 UTC`."""
+    return f"{moment(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def bold(text: str) -> str:

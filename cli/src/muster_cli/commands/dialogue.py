@@ -8,7 +8,7 @@ import typer
 
 from muster_cli.entry_names import entry, entry_id
 from muster_cli.errors import Problem, Refused, Usage
-from muster_cli.output import Column, table
+from muster_cli.output import Column, table, time_of
 from muster_cli.run import Run, command
 from muster_client.api.sessions import session_messages_create
 from muster_client.api.todo import (
@@ -27,7 +27,7 @@ QuestionArgument = Annotated[str | None, typer.Argument(metavar="QUESTION", help
 RetryOption = Annotated[bool, typer.Option("--retry", help="An entry that is blocked or failed goes on with it.")]
 
 MESSAGES: list[Column] = [
-    ("SENT", lambda row: row["sent_at"][:16]),
+    ("SENT", lambda row: time_of(row["sent_at"])),
     ("BY", lambda row: row["sent_by"]),
     ("STATE", lambda row: row["state"]),
     ("TEXT", lambda row: row["text"]),
@@ -35,7 +35,7 @@ MESSAGES: list[Column] = [
 QUESTIONS: list[Column] = [
     ("QUESTION", lambda row: row["id"]),
     ("ENTRY", lambda row: row["seq"]),
-    ("SINCE", lambda row: row["asked_at"][:16]),
+    ("SINCE", lambda row: time_of(row["asked_at"])),
     ("TEXT", lambda row: row["text"]),
 ]
 

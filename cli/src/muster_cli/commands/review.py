@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli.confirming import YesOption, confirm
+from muster_cli.counting import counted
 from muster_cli.entry_names import EntryArgument, entry, entry_id
 from muster_cli.errors import Problem, Usage
-from muster_cli.output import Column, table, tinted_diff, usd, write
+from muster_cli.output import Column, table, time_of, tinted_diff, usd, write
 from muster_cli.run import Run, command
 from muster_client.api.landing import approvals_approve, approvals_get, approvals_send_back
 from muster_client.api.todo import todo_entry_diff, todo_entry_rounds_get
@@ -27,7 +28,7 @@ WHOLE_COMMIT = r"[0-9a-f]{40}|[0-9a-f]{64}"
 WAITING: list[Column] = [
     ("#", lambda row: row["seq"]),
     ("COMMIT", lambda row: row["commit"][:12]),
-    ("SINCE", lambda row: row["since"][:16]),
+    ("SINCE", lambda row: time_of(row["since"])),
     ("ENTRY", lambda row: row["title"]),
     ("WHY", lambda row: row["why"]),
 ]
@@ -75,7 +76,7 @@ def send_back(run: Run, name: EntryArgument, text: NoteArgument, commit: CommitO
     words = sys.stdin.read().strip() if text == "-" else text
     body = SendBackIn(_whole(run, key, commit) if commit else _waiting(run, key)["commit"], note=words)
     document = run.server.call(approvals_send_back.request(run.workspace, key, body=body))
-    run.output.show(document, None, lambda: [f"Sent back with {document['findings']} findings."])
+    run.output.show(document, None, lambda: [f"Sent back with {counted(document['findings'], 'finding')}."])
 
 
 def register(app: typer.Typer) -> None:
@@ -109,4 +110,4 @@ def _waiting(run: Run, key: str) -> dict[str, Any]:
 
 def _changes(diffstat: dict[str, Any]) -> str:
     files, added, removed = (diffstat.get(key, 0) for key in ("files", "insertions", "deletions"))
-    return f"{files} {'file' if files == 1 else 'files'}, +{added} -{removed}" if files else ""
+    return f"{counted(files, 'file')}, +{added} -{removed}" if files else ""

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli.confirming import YesOption, confirm
+from muster_cli.counting import counted
 from muster_cli.errors import Problem, Refused, Usage
-from muster_cli.output import Column, note, one_line, table, usd
+from muster_cli.output import Column, note, one_line, table, time_of, usd
 from muster_cli.run import Run, command
 from muster_client.api.runs import (
     plan_runs_create,
@@ -37,7 +38,7 @@ RUNS: list[Column] = [
     ("ROLE", lambda row: row["role"]),
     ("STATUS", lambda row: row["status"]),
     ("COST", lambda row: usd(row["cost_usd"])),
-    ("REQUESTED", lambda row: row["requested_at"][:16]),
+    ("REQUESTED", lambda row: time_of(row["requested_at"])),
     ("GOAL", lambda row: row["goal"]),
 ]
 PROPOSALS: list[Column] = [
@@ -128,9 +129,9 @@ def _proposals(run: Run, key: str) -> list[dict[str, Any]]:
 
 def _apply(run: Run, key: str) -> None:
     document = run.server.call(runs_apply.request(run.workspace, key, body=ChoiceIn()))
-    sentence = f"Added {len(document['applied'])} entries"
+    sentence = f"Added {counted(len(document['applied']), 'entry', 'entries')}"
     if document["outdated"]:
-        sentence += f", {len(document['outdated'])} are outdated"
+        sentence += f", {len(document['outdated'])} outdated"
     run.output.show(document, None, lambda: [f"{sentence}."])
 
 
