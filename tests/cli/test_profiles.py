@@ -68,6 +68,20 @@ def test_each_profile_has_its_own_server(stranger: Terminal, workspace: Workspac
     assert stranger("status", "--profile", "nowhere").code == 2
 
 
+def test_profiles_are_listed_without_their_tokens(stranger: Terminal, workspace: Workspace) -> None:
+    from muster_cli.profiles import Profile, save
+
+    assert stranger("profiles").out == "No profiles yet: muster login URL\n"
+    token = a_token()
+    stranger("login", URL, "--with-token", stdin=token)
+    save(Profile("old", "https://old.example", "secret", "Shop", "2020-01-01T00:00:00+00:00"))
+    save(Profile("new", "https://new.example", "secret", "", "2999-01-01T00:00:00+00:00"))
+    out = stranger("profiles").out
+    assert "expired: muster login https://old.example --profile old" in out and "2999-01-01 00:00 UTC" in out
+    assert token not in out and "secret" not in out + stranger("profiles", "-o", "json").out
+    assert [row["name"] for row in stranger.json("profiles")["profiles"]] == ["default", "old", "new"]
+
+
 def test_a_saved_token_goes_to_no_other_server(stranger: Terminal, workspace: Workspace) -> None:
     stranger("login", URL, "--with-token", stdin=a_token())
     stranger.set("MUSTER_URL", "http://other.example")

@@ -15,6 +15,7 @@ from muster_cli.commands import (
     logs,
     opening,
     overview,
+    profile_list,
     raw,
     review,
     runs,
@@ -33,7 +34,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Work with a Muster that runs anywhere. Exit codes: 0 done, 1 failed, 2 usage, 4 login needed.",
 )
-for group in (login, overview, adding, runs, triggers, logs, review, dialogue, budget, executor, opening, raw, schemas):
+for group in (
+    login,
+    profile_list,
+    overview,
+    adding,
+    runs,
+    triggers,
+    logs,
+    review,
+    dialogue,
+    budget,
+    executor,
+    opening,
+    raw,
+    schemas,
+):
     group.register(app)
 
 

@@ -120,6 +120,10 @@ def saved(name: str | None = None, environ: Mapping[str, str] = os.environ) -> P
     return known[chosen]
 
 
+def every(environ: Mapping[str, str] = os.environ) -> list[Profile]:
+    return list(_saved(environ).values())
+
+
 def forget(name: str, environ: Mapping[str, str] = os.environ) -> None:
     """Write the file without this profile."""
     _write({key: profile for key, profile in _saved(environ).items() if key != name}, file(environ))
