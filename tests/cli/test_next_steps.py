@@ -15,7 +15,7 @@ def stopped(workspace: Workspace) -> None:
     Executor.objects.update(state="stopped")
 
 
-def test_an_entry_that_is_added_beside_a_stopped_executor_names_its_start(muster: Terminal, stopped: None) -> None:
+def test_a_new_entry_names_the_command_that_starts_a_stopped_executor(muster: Terminal, stopped: None) -> None:
     assert muster("add", "A").err == "The executor is stopped: muster start\n"
     assert muster("add", "B", "-o", "json").err == ""
     muster("start")

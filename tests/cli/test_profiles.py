@@ -43,7 +43,7 @@ def test_a_refused_token_of_the_environment_is_not_met_with_a_login(muster: Term
         assert outcome.code == 4 and "MUSTER_TOKEN is set" in outcome.err and "muster login" not in outcome.err
 
 
-def test_a_login_beside_a_token_of_the_environment_names_the_winner(muster: Terminal) -> None:
+def test_a_login_next_to_a_token_of_the_environment_names_the_winner(muster: Terminal) -> None:
     assert "commands use it, and not this login" in muster("login", URL, "--with-token", stdin=a_token()).err
     named = muster("login", URL, "--with-token", "--profile", "two", stdin=a_token())
     assert "MUSTER_TOKEN" not in named.err and named.out.endswith("Next: muster status --profile two\n")
