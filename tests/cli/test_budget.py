@@ -49,7 +49,7 @@ def test_a_refusal_names_the_roles_that_may(muster: Terminal, workspace: Workspa
 
 
 def test_the_roles_are_the_servers() -> None:
-    from muster_cli.roles import ROLES
+    from muster_cli.sentences.roles import ROLES
 
     needs = {need.value: " and ".join(role.value for role in Role if need in GRANTS[role]) for need in Need}
     del needs[Need.VIEW.value]

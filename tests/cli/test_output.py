@@ -119,7 +119,7 @@ def test_times_have_their_zone(muster: Terminal, workspace: Workspace) -> None:
 
 
 def test_numbers_have_the_noun_that_fits() -> None:
-    from muster_cli.counting import counted
+    from muster_cli.sentences.counting import counted
 
     assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
     assert counted(2, "finding") == "2 findings"

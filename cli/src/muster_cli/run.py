@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from muster_cli import profiles
-from muster_cli.absence import Absence
 from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
 from muster_cli.output import Output, note
+from muster_cli.sentences.absence import Absence
 from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
 

@@ -14,8 +14,8 @@ import httpx2 as httpx
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
-from muster_cli.roles import with_roles
-from muster_cli.typed_names import as_it_is, typed
+from muster_cli.sentences.roles import with_roles
+from muster_cli.sentences.typed_names import as_it_is, typed
 from muster_client import AuthenticatedClient, Client
 from muster_client.api.workspaces import workspaces_list
 

@@ -10,10 +10,10 @@ import typer
 from muster_cli.commands.overview import ENTRY_COLUMNS
 from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
-from muster_cli.next_steps import note_cap, note_next_steps
 from muster_cli.output import table
 from muster_cli.run import Run, command
-from muster_cli.typed_names import as_it_is, typed_to_add
+from muster_cli.sentences.next_steps import note_cap, note_next_steps
+from muster_cli.sentences.typed_names import as_it_is, typed_to_add
 from muster_client.api.todo import todo_entries_create
 from muster_client.models import EntriesIn
 

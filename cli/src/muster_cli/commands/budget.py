@@ -6,9 +6,9 @@ import typer
 
 from muster_cli.entry_names import entry
 from muster_cli.errors import Usage
-from muster_cli.next_steps import note_cap
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
+from muster_cli.sentences.next_steps import note_cap
 from muster_client.api.budget import budget_edit, budget_get_status, budget_lock, budget_update_global
 from muster_client.api.todo import todo_entry_rounds, todo_get
 from muster_client.models import EntryBudgetChange, GlobalBudgetChange, RoundsIn

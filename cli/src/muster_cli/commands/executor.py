@@ -6,8 +6,8 @@ import typer
 
 from muster_cli.entry_names import entry, entry_id
 from muster_cli.errors import Problem, Refused, Usage
-from muster_cli.next_steps import executor_sentence, note_next_steps
 from muster_cli.run import Run, command
+from muster_cli.sentences.next_steps import executor_sentence, note_next_steps
 from muster_client.api.executor import (
     executor_get_status,
     executor_kill_worker,

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from muster_cli.absence import Absence
 from muster_cli.entry_names import entry
 from muster_cli.errors import Problem, Unreachable
 from muster_cli.output import printable
 from muster_cli.run import Run, command
+from muster_cli.sentences.absence import Absence
 from muster_cli.server import Request
 from muster_client.api.runs import runs_get, runs_log
 from muster_client.api.sessions import session_get, session_log

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli.confirming import YesOption, confirm
-from muster_cli.counting import counted
 from muster_cli.entry_names import EntryArgument, entry, entry_id
 from muster_cli.errors import Problem, Usage
 from muster_cli.output import Column, table, time_of, tinted_diff, usd, write
 from muster_cli.run import Run, command
+from muster_cli.sentences.counting import counted
 from muster_client.api.landing import approvals_approve, approvals_get, approvals_send_back
 from muster_client.api.todo import todo_entry_diff, todo_entry_rounds_get
 from muster_client.models import ApproveIn, SendBackIn

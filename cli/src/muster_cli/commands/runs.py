@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli.confirming import YesOption, confirm
-from muster_cli.counting import counted
 from muster_cli.errors import Problem, Refused, Usage
 from muster_cli.output import Column, note, one_line, table, time_of, usd
 from muster_cli.run import Run, command
+from muster_cli.sentences.counting import counted
 from muster_client.api.runs import (
     plan_runs_create,
     runs_apply,
