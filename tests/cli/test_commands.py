@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from budget.amounts import usd
-from budget.models import Account
+import pytest
+
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question
 from tests.cli.terminal import Terminal
@@ -95,7 +95,7 @@ def test_the_executor_is_paused_and_started(muster: Terminal, workspace: Workspa
     for name, answer, state in (
         ("pause", "The executor is paused.", "paused"),
         ("start", "The executor runs.", "running"),
-        ("stop", "Stopped.", "paused"),
+        ("stop", "Stopped. The executor is paused until: muster start", "paused"),
     ):
         assert muster(name).out == f"{answer}\n"
         assert Executor.objects.get(pk=workspace.pk).state == state
@@ -109,16 +109,6 @@ def test_one_entry_is_put_on_hold_and_released(muster: Terminal, workspace: Work
     muster("start", entry.pk)
     entry.refresh_from_db()
     assert entry.status == Entry.Status.PENDING
-
-
-def test_budgets_are_shown_and_set(muster: Terminal, workspace: Workspace) -> None:
-    entry = an_entry(workspace, budget="3")
-    assert "$3.00" in muster("budget").out
-    assert muster("budget", "1", "4.5").out == "Entry 1: $0.00 spent of $4.50, locked\n"
-    assert Account.objects.get(pk=entry.account_id).budget == usd("4.5")
-    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
-    assert muster("budget", "1", "--unlock").out == "Entry 1: $0.00 spent of $4.50\n"
-    assert muster.json("budget", "--cap", "80")["max_project_spend_usd"] == 80
 
 
 def test_a_message_to_an_agent_is_sent_once_and_listed(muster: Terminal, workspace: Workspace) -> None:
@@ -149,9 +139,30 @@ def test_work_that_waits_is_approved_by_its_commit(muster: Terminal, workspace: 
     assert muster("approve").out == "Nothing waits for approval.\n"
 
 
+def test_a_commit_is_named_by_its_beginning(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert muster("approve", "1", "--commit", "c" * 6).code == 2
+    assert muster("approve", "1", "--commit", "--yes").code == 2
+    assert "waits, not ddddddd" in muster("approve", "1", "--commit", "d" * 7).err
+    assert "waits, not ddddddd" in muster("send-back", "1", "Shorter", "--commit", "d" * 7).err
+    assert muster("approve", "1", "--commit", "C" * 12).out == "Approved cccccccccccc. It lands next: muster entries 1\n"
+
+
+def test_the_question_before_a_landing_is_a_sentence_of_its_own(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from muster_cli.commands import review
+
+    asked(workspace)
+    questions: list[str] = []
+    monkeypatch.setattr(review, "confirm", lambda question, yes: questions.append(question))
+    assert muster("approve", "1").code == 0
+    assert questions[0].endswith(". Let cccccccccccc land?") and ".." not in questions[0]
+
+
 def test_work_is_sent_back_with_a_note(muster: Terminal, workspace: Workspace) -> None:
     asked(workspace)
-    assert muster("send-back", "1", "Shorter").out == "Sent back with 1 findings.\n"
+    assert muster("send-back", "1", "Shorter").out == "Sent back with 1 finding.\n"
     assert muster("approve").out == "Nothing waits for approval.\n"
 
 

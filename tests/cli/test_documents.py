@@ -86,6 +86,7 @@ def test_logins_are_as_their_schemas(stranger: Terminal, workspace: Workspace) -
     from muster_cli.documents import schema
 
     login = stranger("login", URL, "--with-token", "-o", "json", stdin=a_token())
+    assert shape(stranger, "profiles") == 0
     for name, outcome in (("login", login), ("logout", stranger("logout", "-o", "json"))):
         jsonschema.validate(json.loads(outcome.out), schema(name))
 

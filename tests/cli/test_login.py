@@ -64,6 +64,7 @@ def test_a_login_by_a_code_is_kept_with_its_end(stranger: Terminal, waiting: Wai
     assert f"{URL}{PAGE} and type the code {code[:4]}-{code[4:]}" in outcome.err
     text = stranger.config.read_text()
     assert f'expires = "{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}' in text
+    assert f"The token ends on {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}. Next: muster status\n" in outcome.out
     assert stranger("status").code == 0
     assert stranger("budget", "--cap", "40").code == 1  # an operator
 

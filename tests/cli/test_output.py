@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 
 import httpx2
@@ -44,6 +45,30 @@ def test_jq_filters_where_it_is_installed(muster: Terminal, workspace: Workspace
 )
 def test_wrong_usage_exits_with_2(muster: Terminal, arguments: tuple[str, ...]) -> None:
     assert muster(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("add", ""), "The task: "),
+        (("add", "x", "--budget", "1e12"), "--budget: must be at most"),
+        (("add", "x", "--edits", "/etc/x"), "--edits: '/etc/x'"),
+        (("add", "x", "--edits", ""), "--edits: "),
+        (("add", "x", "--after", "entry_x"), "--after: "),
+        (("budget", "1", "1e13"), "The budget: must be at most"),
+        (("ask", "1", ""), "The text: "),
+        (("-w", "nope", "status"), "There is no workspace nope. There are: Shop"),
+    ],
+)
+def test_a_refusal_names_what_was_typed(
+    muster: Terminal, workspace: Workspace, arguments: tuple[str, ...], sentence: str
+) -> None:
+    an_entry(workspace)
+    assert muster(*arguments).err.startswith(f"muster: {sentence}")
+
+
+def test_a_refused_file_is_named_by_its_properties(muster: Terminal) -> None:
+    assert "entries.1.content: " in muster("add", "--from", "-", stdin='[{"content": "A"}, {"content": ""}]').err
 
 
 def test_nothing_is_coloured_without_a_terminal(muster: Terminal, workspace: Workspace) -> None:
@@ -130,6 +155,18 @@ def test_no_color_is_kept_to(muster: Terminal, workspace: Workspace, monkeypatch
     assert main.run(["entries"], muster.transport) == 0 and "\x1b" not in screen.getvalue()
 
 
+def test_times_have_their_zone(muster: Terminal, workspace: Workspace) -> None:
+    asked(workspace)
+    assert re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d UTC  ", muster("approve").out)
+
+
+def test_numbers_have_the_noun_that_fits() -> None:
+    from muster_cli.sentences.counting import counted
+
+    assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
+    assert counted(2, "finding") == "2 findings"
+
+
 def test_texts_of_agents_steer_no_terminal() -> None:
     from muster_cli.output import one_line, printable
 
@@ -160,6 +197,26 @@ def test_help_needs_no_server(stranger: Terminal) -> None:
     assert outcome.code == 0 and "send-back" in outcome.out
     assert stranger("--version").out.startswith("muster-cli ")
     assert stranger("logs", "--help").code == 0
+
+
+def test_the_list_of_commands_has_whole_sentences(stranger: Terminal) -> None:
+    commands = stranger("--help").out.partition("Commands:")[2]
+    assert "..." not in commands and "Revoke the token of a login at its server, and forget the profile." in " ".join(
+        commands.split()
+    )
+
+
+def test_the_usage_has_an_optional_argument_in_brackets_once(stranger: Terminal) -> None:
+    from muster_cli.main import app
+
+    for command in app.registered_commands:
+        usage = stranger(command.name or "", "--help").out.splitlines()[0]
+        assert "[[" not in usage and "[]" not in usage
+
+
+def test_json_without_fields_names_where_they_are_listed(muster: Terminal) -> None:
+    outcome = muster("add", "A", "--json")
+    assert outcome.code == 2 and outcome.err.endswith("muster schema add\n") and muster.json("entries") == {"entries": []}
 
 
 def test_a_reader_that_has_gone_ends_it_quietly(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,26 @@ def test_a_revoked_token_asks_for_a_login(muster: Terminal) -> None:
     assert outcome.code == 4 and "expired or was revoked" in outcome.err
 
 
+def test_a_refused_token_of_the_environment_is_not_met_with_a_login(muster: Terminal) -> None:
+    muster.set("MUSTER_TOKEN", "muster_wrong")
+    for command in (("status",), ("api", "todo", "-w", "ws_x")):
+        outcome = muster(*command)
+        assert outcome.code == 4 and "MUSTER_TOKEN is set" in outcome.err and "muster login" not in outcome.err
+
+
+def test_a_login_next_to_a_token_of_the_environment_names_the_winner(muster: Terminal) -> None:
+    assert "commands use it, and not this login" in muster("login", URL, "--with-token", stdin=a_token()).err
+    named = muster("login", URL, "--with-token", "--profile", "two", stdin=a_token())
+    assert "MUSTER_TOKEN" not in named.err and named.out.endswith("Next: muster status --profile two\n")
+
+
+def test_a_profile_is_renewed_under_its_own_name(stranger: Terminal, workspace: Workspace) -> None:
+    stranger("login", URL, "--with-token", "--profile", "two", stdin=a_token())
+    ApiToken.objects.all().delete()
+    assert f"muster login {URL} --profile two\n" in stranger("status", "--profile", "two").err
+    assert "muster login URL --profile three\n" in stranger("status", "--profile", "three").err
+
+
 def test_each_profile_has_its_own_server(stranger: Terminal, workspace: Workspace) -> None:
     bakery = a_workspace(name="Bakery")
     stranger("login", URL, "--with-token", "-w", workspace.pk, stdin=a_token(workspace))
@@ -46,6 +66,20 @@ def test_each_profile_has_its_own_server(stranger: Terminal, workspace: Workspac
     stranger.set("MUSTER_PROFILE", "bakery")
     assert stranger.json("status")["workspace"] == bakery.pk
     assert stranger("status", "--profile", "nowhere").code == 2
+
+
+def test_profiles_are_listed_without_their_tokens(stranger: Terminal, workspace: Workspace) -> None:
+    from muster_cli.profiles import Profile, save
+
+    assert stranger("profiles").out == "No profiles yet: muster login URL\n"
+    token = a_token()
+    stranger("login", URL, "--with-token", stdin=token)
+    save(Profile("old", "https://old.example", "secret", "Shop", "2020-01-01T00:00:00+00:00"))
+    save(Profile("new", "https://new.example", "secret", "", "2999-01-01T00:00:00+00:00"))
+    out = stranger("profiles").out
+    assert "expired: muster login https://old.example --profile old" in out and "2999-01-01 00:00 UTC" in out
+    assert token not in out and "secret" not in out + stranger("profiles", "-o", "json").out
+    assert [row["name"] for row in stranger.json("profiles")["profiles"]] == ["default", "old", "new"]
 
 
 def test_a_saved_token_goes_to_no_other_server(stranger: Terminal, workspace: Workspace) -> None:

@@ -25,7 +25,7 @@ def why_over(person_id: int) -> str:
 
 
 def has_provider(person_id: int) -> bool:
-    """Whether the person logs in by the provider."""
+    """True if the person logs in by the provider."""
     return any(check(person_id) for check in persons)
 
 

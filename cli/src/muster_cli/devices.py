@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
-from muster_cli.server import Server, error_sentence
+from muster_cli.server import UNKNOWN_CALL, Server, error_sentence
 
 CLIENT = "muster-cli"
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -35,11 +35,11 @@ class Token:
 
 
 def ask(server: Server) -> Asked | None:
-    """Begin a login. None: the server does not know how, as older ones do not."""
+    """Begin a login. None: the server does not know how. It is older, or no Muster."""
     response = server.answer(_form("code", client_id=CLIENT))
-    if response.status_code in (404, 405):
-        return None
     answer = _json(response)
+    if response.status_code in UNKNOWN_CALL or (response.is_success and not answer):
+        return None
     if response.is_error or not {"device_code", "user_code"} <= answer.keys():
         raise Refused(response.status_code, _sentence(response, answer))
     page = f"{server.url}{PAGE}"  # this address reaches the server: what it calls itself behind a proxy may not
@@ -76,7 +76,7 @@ def wait(server: Server, asked: Asked, sleep: Callable[[float], None], clock: Ca
             break
         elif error != "authorization_pending" and response.status_code < 500:
             raise Problem(f"The login failed: {_sentence(response, answer)}")
-    raise LoginNeeded(f"The code has expired: muster login {server.url}")
+    raise LoginNeeded(f"The code has expired: {server.profile.login}")
 
 
 def revoke(server: Server, secret: str) -> str:

@@ -34,6 +34,7 @@ DOCUMENTS: dict[str, tuple[Shape, ...]] = {
     "open": ({"url": "string"},),
     "pause": ("Paused", "EntryOut"),
     "plan": ("RunAppliedOut", {"run": "RunOut", "proposals": ["RunProposalOut"]}),
+    "profiles": ({"profiles": [{"name": "string", "url": "string", "workspace": "string", "expires": "string"}]},),
     "runs": ({"runs": ["RunOut"]}, PROPOSALS, "RunAppliedOut"),
     "send-back": ("SentBackOut",),
     "start": ("Started", "Resumed", "EntryOut"),

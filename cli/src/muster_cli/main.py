@@ -15,12 +15,16 @@ from muster_cli.commands import (
     logs,
     opening,
     overview,
+    profile_list,
     raw,
     review,
     runs,
     schemas,
     triggers,
 )
+from muster_cli.documents import DOCUMENTS
+from muster_cli.errors import Usage
+from muster_cli.output import note
 from muster_cli.run import ProfileOption, Setup, WorkspaceOption, flush
 
 app = typer.Typer(
@@ -30,7 +34,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Work with a Muster that runs anywhere. Exit codes: 0 done, 1 failed, 2 usage, 4 login needed.",
 )
-for group in (login, overview, adding, runs, triggers, logs, review, dialogue, budget, executor, opening, raw, schemas):
+for group in (
+    login,
+    profile_list,
+    overview,
+    adding,
+    runs,
+    triggers,
+    logs,
+    review,
+    dialogue,
+    budget,
+    executor,
+    opening,
+    raw,
+    schemas,
+):
     group.register(app)
 
 
@@ -53,11 +72,18 @@ def before(
 
 def run(arguments: list[str], transport: Any = None) -> int:
     """Run one command. The exit code."""
+    if arguments[-1:] == ["--json"]:
+        note(f"muster: --json needs names of fields, such as --json id,status. All of them: muster schema {_command(arguments)}")
+        return Usage.code
     try:
         app(arguments, prog_name="muster", obj=Setup(transport=transport))
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
     return 0
+
+
+def _command(arguments: list[str]) -> str:
+    return next((word for word in arguments if word in DOCUMENTS), "COMMAND")
 
 
 def main() -> None:

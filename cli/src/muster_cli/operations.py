@@ -36,6 +36,7 @@ COMMANDS = {
     "todoEntryGet": "entries",
     "todoEntryInstructionsCreate": "ask",
     "todoEntryMessages": "ask",
+    "todoEntryRounds": "budget",
     "todoEntryRoundsGet": "diff",
     "todoEntryStatus": "start",
     "todoEntryStop": "stop",
@@ -79,6 +80,6 @@ WITHOUT_COMMAND = {
     RARE: {
         *("agentGet", "agentRetry", "executorForceDispatch", "executorGetLocks", "executorReverifyEntry"),
         *("expandRunsCreate", "orchestratorRunsCreate", "todoEntryDelete", "todoEntryPriority", "todoEntryQuestions"),
-        *("todoEntryRounds", "todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
+        *("todoEntrySpecFreeze", "todoEntrySpecGet", "todoEntrySpecPut", "todoEntryUpdate"),
     },
 }

@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +22,28 @@ class Profile:
     workspace: str = ""
     expires: str = ""
     """The end of a token that a login has made, as ISO 8601. Empty for one that was pasted."""
+
+    is_of_environment: bool = field(default=False, kw_only=True)
+    """The token is that of MUSTER_TOKEN: a login does not replace it."""
+
+    @property
+    def option(self) -> str:
+        """The option that names it on a command line, after a space. The default needs none."""
+        return "" if self.name == "default" else f" --profile {self.name}"
+
+    @property
+    def login(self) -> str:
+        """The command that makes its next token."""
+        return f"muster login {self.url or 'URL'}{self.option}"
+
+    @property
+    def refusal(self) -> str:
+        """The sentence for a token that its server does not take."""
+        if self.is_of_environment:
+            return f"MUSTER_TOKEN is set, and {self.url} does not take it: it expired or was revoked. Unset it, or set another."
+        if self.is_over:
+            return f"Your login to {self.url} has expired: {self.login}"
+        return f"{self.url} does not take this token: it expired or was revoked. {self.login}"
 
     @property
     def is_over(self) -> bool:
@@ -45,7 +67,7 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     if not NAME.fullmatch(chosen or "default"):
         raise Usage("The name of a profile has letters, digits, - and _ only.")
     if name and name not in saved:
-        raise Usage(f"There is no profile {name}: muster login --profile {name}")
+        raise Usage(f"There is no profile {name}: {Profile(name).login}")
     profile = saved.get(chosen or "default", Profile(chosen or "default"))
     if name:
         return profile
@@ -53,16 +75,16 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     if url and checked_url(url) != profile.url:
         profile = Profile(profile.name, checked_url(url))
     if token:
-        profile = replace(profile, token=token, expires="")
+        profile = replace(profile, token=token, expires="", is_of_environment=True)
     return replace(profile, workspace=workspace or profile.workspace)
 
 
 def ready(profile: Profile) -> Profile:
     """The profile, if it names a server and a token."""
     if not profile.url:
-        raise LoginNeeded("No server yet: muster login URL, or set MUSTER_URL and MUSTER_TOKEN.")
+        raise LoginNeeded(f"No server yet: {profile.login}, or set MUSTER_URL and MUSTER_TOKEN.")
     if not profile.token:
-        raise LoginNeeded(f"No token for {profile.url} yet: muster login {profile.url}")
+        raise LoginNeeded(f"No token for {profile.url} yet: {profile.login}")
     return profile
 
 
@@ -96,6 +118,10 @@ def saved(name: str | None = None, environ: Mapping[str, str] = os.environ) -> P
     if chosen not in (known := _saved(environ)):
         raise Usage(f"There is no profile {chosen}.")
     return known[chosen]
+
+
+def every(environ: Mapping[str, str] = os.environ) -> list[Profile]:
+    return list(_saved(environ).values())
 
 
 def forget(name: str, environ: Mapping[str, str] = os.environ) -> None:

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from muster_cli import profiles
-from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Usage
+from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
 from muster_cli.output import Output, note
+from muster_cli.sentences.absence import Absence
 from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
 
@@ -21,7 +22,10 @@ Kind = Literal["table", "json", "jsonl"]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile of the config file.", show_default=False)]
 WorkspaceOption = Annotated[str | None, typer.Option("--workspace", "-w", help="Its id or its name.", show_default=False)]
 OutputOption = Annotated[Kind, typer.Option("--output", "-o", help="The form of the answer.")]
-FieldsOption = Annotated[str | None, typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON.")]
+FieldsOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON, with commas between. muster schema lists them."),
+]
 JqOption = Annotated[str | None, typer.Option("--jq", metavar="FILTER", help="Filter the JSON with jq.")]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")]
 
@@ -65,7 +69,10 @@ class Run:
         listed = ", ".join(f"{name} ({key})" for key, name in known.items())
         if not known:
             raise Problem("This token may see no workspace.")
-        raise Usage(f"Which workspace? Name one with --workspace: {listed}")
+        if not named:
+            raise Usage(f"Which workspace? Name one with --workspace: {listed}")
+        sentence = f"Several workspaces are named {named}: use the id." if chosen else f"There is no workspace {named}."
+        raise Usage(f"{sentence} There are: {listed}")
 
 
 def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -79,10 +86,15 @@ def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable
             end(lambda: _watch(function, run, values) if with_watch else function(run, **values))
 
         _sign(invoke, function, refreshes=refreshes)
-        app.command(name)(invoke)
+        app.command(name, short_help=_first_sentence(function))(invoke)
         return function
 
     return decorate
+
+
+def _first_sentence(function: Callable[..., None]) -> str:
+    """All of it, for the list of commands: typer would cut it."""
+    return " ".join((function.__doc__ or "").split()).split(". ")[0].rstrip(".") + "."
 
 
 def end(action: Callable[[], None]) -> None:
@@ -123,10 +135,19 @@ def _run_of(setup: Setup, values: dict[str, Any]) -> Run:
 
 
 def _watch(function: Callable[..., None], run: Run, values: dict[str, Any]) -> None:
+    """Do it again and again. A server that has answered once may be away for a while."""
+    absence, has_answered = Absence(), False
     while True:
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not absence.lasts:
             sys.stdout.write("\x1b[2J\x1b[H")
-        function(run, **values)
+        try:
+            function(run, **values)
+            absence.is_over()
+            has_answered = True
+        except Unreachable as problem:
+            if not has_answered:
+                raise
+            absence.goes_on(problem)
         sys.stdout.flush()
         time.sleep(WATCH_S)
 

@@ -14,23 +14,31 @@ import httpx2 as httpx
 from muster_cli import __version__
 from muster_cli.errors import LoginNeeded, Problem, Refused, Unreachable
 from muster_cli.profiles import Profile
+from muster_cli.sentences.roles import with_roles
+from muster_cli.sentences.typed_names import as_it_is, typed
 from muster_client import AuthenticatedClient, Client
+from muster_client.api.workspaces import workspaces_list
 
 Request = dict[str, Any]
 """The arguments of an HTTP request, from `request` of a module of muster_client."""
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 VERSION_HEADER = "Muster-Version"
+GATEWAY_ERRORS = (502, 503, 504)
+"""The answers of a proxy while the server behind it is away."""
+
+UNKNOWN_CALL = (404, 405, 501)
+"""The answers of a server that does not know a call. Python's own web server has 501."""
 
 
 class Server:
     """`note`: takes sentences that are no result."""
 
     def __init__(self, profile: Profile, note: Callable[[str], None], transport: httpx.BaseTransport | None = None) -> None:
+        self.profile = profile
         self.url = profile.url
         self.version = ""
         self._note = note
-        self._is_over = profile.is_over
         shared: dict[str, Any] = {
             "base_url": profile.url,
             "timeout": TIMEOUT,
@@ -39,14 +47,20 @@ class Server:
         }
         self._client = AuthenticatedClient(token=profile.token, **shared) if profile.token else Client(**shared)
 
-    def call(self, request: Request) -> Any:
-        """The parsed answer, with all its fields: also those that are newer than this command."""
+    def call(self, request: Request, names: Callable[[str], str] = typed) -> Any:
+        """The parsed answer, with all its fields: also those that are newer than this command. `names`: what a sentence about a property of the
+        request calls it."""
         answer = self.answer(request)
-        self._check(answer)
+        self._check(answer, names)
         try:
             return answer.json()
         except ValueError:
             raise Problem(f"{self.url} answers, but not as a Muster does. Is the address right?") from None
+
+    def is_a_muster(self) -> bool:
+        """True where the API answers, with or without a token."""
+        response = self.answer(workspaces_list.request())
+        return response.status_code in (200, 401) and isinstance(_parsed(response), dict)
 
     def answer(self, request: Request) -> httpx.Response:
         """The answer as it is, an error too."""
@@ -90,18 +104,20 @@ class Server:
                 raise Problem(f"{self.url} has a certificate that this machine does not trust: {error}. {hint}") from None
             raise Unreachable(f"No Muster answers at {self.url}{_by_proxy(self.url)}: {error}") from None
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, response: httpx.Response, names: Callable[[str], str] = typed) -> None:
         if response.is_success:
             return
-        sentence = error_sentence(response)
+        sentence = error_sentence(response, names)
         if response.status_code == 401:
-            if self._is_over:
-                raise LoginNeeded(f"Your login to {self.url} has expired: muster login {self.url}")
-            raise LoginNeeded(f"{self.url} does not take this token: it expired or was revoked. muster login {self.url}")
+            raise LoginNeeded(self.profile.refusal)
         if response.status_code in (404, 405) and compare(self.version, __version__) < 0:
             sentence += (
                 f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
             )
+        if response.status_code == 403:
+            sentence = with_roles(sentence)
+        if response.status_code in GATEWAY_ERRORS:
+            raise Unreachable(sentence)
         raise Refused(response.status_code, sentence)
 
     def _look_at_version(self, response: httpx.Response) -> None:
@@ -116,23 +132,27 @@ def compare(version: str, other: str) -> int:
     return (numbers > others) - (numbers < others) if numbers and others else 0
 
 
-def error_sentence(response: httpx.Response) -> str:
+def error_sentence(response: httpx.Response, names: Callable[[str], str] = as_it_is) -> str:
     """The server's own sentence about a request that it did not carry out."""
     if response.has_redirect_location:
         return f"The server refers to {response.headers['Location']}: use that address."
-    try:
-        body = json.loads(response.text)
-    except ValueError:
-        body = None
+    body = _parsed(response)
     if isinstance(body, dict) and isinstance(body.get("errors"), list):
-        return "; ".join(_complaint(each) for each in body["errors"])
+        return "; ".join(_complaint(each, names) for each in body["errors"])
     message = body.get("data", {}).get("message") if isinstance(body, dict) and isinstance(body.get("data"), dict) else None
     return str(message or f"The server answered {response.status_code} to {response.request.method} {response.request.url.path}.")
 
 
-def _complaint(error: dict[str, Any]) -> str:
-    names = ", ".join(map(str, error.get("propertyNames", ())))
-    return f"{names}: {error.get('message', '')}" if names else str(error.get("message", ""))
+def _parsed(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.text)
+    except ValueError:
+        return None
+
+
+def _complaint(error: dict[str, Any], names: Callable[[str], str]) -> str:
+    about = ", ".join(filter(None, (names(str(name)) for name in error.get("propertyNames", ()))))
+    return f"{about}: {error.get('message', '')}" if about else str(error.get("message", ""))
 
 
 def _by_proxy(url: str) -> str:

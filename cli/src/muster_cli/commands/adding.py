@@ -12,12 +12,19 @@ from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
 from muster_cli.output import table
 from muster_cli.run import Run, command
+from muster_cli.sentences.next_steps import note_cap, note_next_steps
+from muster_cli.sentences.typed_names import as_it_is, typed_to_add
 from muster_client.api.todo import todo_entries_create
 from muster_client.models import EntriesIn
 
 Priority = Literal["critical", "high", "medium", "low"]
-TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT|-]", help="The task. - reads stdin.", show_default=False)]
-BudgetOption = Annotated[float | None, typer.Option("--budget", metavar="USD", min=0, help="Its budget.")]
+TextArgument = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="The task. - reads stdin.", show_default=False)]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", metavar="USD", min=0, help="The most that it may spend. Without: a share of the workspace's budget."
+    ),
+]
 RoundsOption = Annotated[int | None, typer.Option("--rounds", min=1, help="How many rounds it may make.")]
 PriorityOption = Annotated[Priority | None, typer.Option("--priority", help="Its place in line.", show_default=False)]
 AfterOption = Annotated[list[str] | None, typer.Option("--after", metavar="ENTRY", help="It waits for this entry. Repeatable.")]
@@ -42,8 +49,9 @@ def add(
     """Add an entry, or with --from several, all or none."""
     if (text is None) == (from_file is None):
         raise Usage("Name either the task, or a file with --from.")
+    names = typed_to_add
     if from_file is not None:
-        body = _from_file(from_file)
+        body, names = _from_file(from_file), as_it_is
     else:
         named = {
             "content": sys.stdin.read().strip() if text == "-" else text,
@@ -56,9 +64,12 @@ def add(
         }
         body = {"entries": [{key: value for key, value in named.items() if value is not None}]}
     request = todo_entries_create.request(run.workspace, body=EntriesIn([]))
-    document = run.server.call({**request, "json": body})  # as it is: the server knows best what is wrong with it
+    document = run.server.call({**request, "json": body}, names)  # as it is: the server knows best what is wrong with it
     rows = document["entries"]
     run.output.show(document, rows, lambda: table(rows, ENTRY_COLUMNS, empty="Nothing to add."))
+    note_next_steps(run, rows)
+    if any("budget_usd" in each for each in body["entries"]):
+        note_cap(run, rows)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,5 +1,6 @@
 """`login`, `logout` and `workspaces`: a server, a token, and what it may see."""
 
+import os
 import sys
 import time
 from typing import Annotated, Any
@@ -7,14 +8,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from muster_cli import devices, profiles
-from muster_cli.errors import LoginNeeded, Problem, Usage
+from muster_cli import addresses, devices, profiles
+from muster_cli.errors import LoginNeeded, Problem, Refused, Usage
 from muster_cli.output import note, table, usd
 from muster_cli.run import Run, command
-from muster_cli.server import Server
+from muster_cli.server import UNKNOWN_CALL, Server
 from muster_client.api.workspaces import workspaces_list
 
-UrlArgument = Annotated[str | None, typer.Argument(metavar="[URL]", help="The server's address.", show_default=False)]
+UrlArgument = Annotated[str | None, typer.Argument(metavar="URL", help="The server's address.", show_default=False)]
 WebOption = Annotated[bool, typer.Option("--web", help="Open the page that confirms the code.")]
 StdinOption = Annotated[bool, typer.Option("--with-token", help="Read a token from stdin.")]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -30,6 +31,7 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
     address = profiles.checked_url(url or known.url or _ask("Address of the server: "))
     if urlsplit(address).scheme == "http" and urlsplit(address).hostname not in LOOPBACK:
         note(f"{address} is not encrypted: the network between sees your token.")
+    address = addresses.root(address, lambda url: _without_token(url, run))
     token = devices.Token(sys.stdin.read().strip(), "") if with_token else _token(address, run, with_browser=web)
     if not token.secret.isascii() or not token.secret.isprintable() or not token.secret or " " in token.secret:
         raise Usage("That is no token.")
@@ -41,7 +43,15 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
         devices.revoke(_without_token(address, run), before.token)  # the login before: else each leaves a token for a month
     document = {"profile": name, "url": address, "workspaces": workspaces}
     seen = ", ".join(row["name"] for row in workspaces) or "no workspace yet"
-    run.output.show(document, None, lambda: [f"Logged in to {address}: {seen}.", f"Saved as profile {name} in {path}."])
+    end = f"The token ends on {profile.expires[:10]}. " if profile.expires else ""
+    lines = [
+        f"Logged in to {address}: {seen}.",
+        f"Saved as profile {name} in {path}.",
+        f"{end}Next: muster status{profile.option}",
+    ]
+    run.output.show(document, None, lambda: lines)
+    if run.profile_name is None and os.environ.get("MUSTER_TOKEN"):
+        note("MUSTER_TOKEN is set: commands use it, and not this login, until you unset it.")
 
 
 def logout(run: Run) -> None:
@@ -80,6 +90,8 @@ def _seen_with(profile: profiles.Profile, run: Run) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = Server(profile, note, run.transport).call(workspaces_list.request())["workspaces"]
     except LoginNeeded:
         raise LoginNeeded(f"{profile.url} does not take this token.") from None
+    except Refused as refusal:
+        raise addresses.no_muster(profile.url) if refusal.status in UNKNOWN_CALL else refusal from None
     return rows
 
 
@@ -91,13 +103,15 @@ def _saved_as(name: str) -> profiles.Profile | None:
 
 
 def _without_token(address: str, run: Run) -> Server:
-    return Server(profiles.Profile("", address), note, run.transport)
+    return Server(profiles.Profile(run.profile_name or "default", address), note, run.transport)
 
 
 def _token(address: str, run: Run, *, with_browser: bool) -> devices.Token:
     server = _without_token(address, run)
     asked = devices.ask(server)
     if asked is None:
+        if not server.is_a_muster():
+            raise addresses.no_muster(address)
         note(f"{address} is older than logins by code.")
         return devices.Token(_ask_for_token(address), "")
     note(f"Open {asked.page} and type the code {asked.user_code}\nOr open {asked.complete_page}\nWaiting; Ctrl-C ends it.")

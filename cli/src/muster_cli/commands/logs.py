@@ -14,6 +14,7 @@ from muster_cli.entry_names import entry
 from muster_cli.errors import Problem, Unreachable
 from muster_cli.output import note, printable
 from muster_cli.run import Run, command
+from muster_cli.sentences.absence import Absence
 from muster_cli.server import Request
 from muster_client.api.runs import runs_get, runs_log
 from muster_client.api.sessions import session_get, session_log
@@ -84,19 +85,16 @@ def _lines(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
 
 def _followed(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
     """Its lines until it has ended. The state is read before the lines: none comes after the last."""
-    silent_since = None
+    absence = Absence(PATIENCE_S)
     while True:
         try:
             has_ended = bool(run.server.call(_state(run, source)).get("ended_at"))
             for line in _lines(run, source, after):
                 after = line["seq"]
                 yield line
-            silent_since = None
+            absence.is_over()
         except Unreachable as problem:
-            silent_since = silent_since or time.monotonic()
-            if time.monotonic() - silent_since > PATIENCE_S:
-                raise
-            note(f"muster: {problem} Trying again.")
+            absence.goes_on(problem)
             has_ended = False
         if has_ended:
             return

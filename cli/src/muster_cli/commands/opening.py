@@ -10,7 +10,7 @@ import typer
 from muster_cli.entry_names import entry_id
 from muster_cli.run import Run, command
 
-TargetArgument = Annotated[str | None, typer.Argument(metavar="[ENTRY|RUN]", help="Else the workspace.", show_default=False)]
+TargetArgument = Annotated[str | None, typer.Argument(metavar="ENTRY|RUN", help="Else the workspace.", show_default=False)]
 PrintOption = Annotated[bool, typer.Option("--print", help="Only print the address.")]
 
 

@@ -18,7 +18,7 @@ from muster_client.types import UNSET
 
 Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
 OptionalEntry = Annotated[
-    str | None, typer.Argument(metavar="[ENTRY]", help="Its number or its id: all of it.", show_default=False)
+    str | None, typer.Argument(metavar="ENTRY", help="Its number or its id: all of it.", show_default=False)
 ]
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]
@@ -80,7 +80,8 @@ def list_entries(
     chosen = TodoGetStatusType0(status) if status else UNSET
     request = todo_get.request(run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET)
     rows = list(run.server.pages(request, "entries"))
-    run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty="No entries."))
+    empty = "No entry is like this." if status or reason or search else 'No entries yet: muster add "The task"'
+    run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty=empty))
 
 
 def why(run: Run, name: EntryArgument, all_: AllOption = False) -> None:

@@ -47,7 +47,7 @@ def api(
     response = run.server.answer(request)
     _print(run, response.text)
     if response.status_code == 401:
-        raise LoginNeeded(f"{run.profile.url} does not take this token. muster login {run.profile.url}")
+        raise LoginNeeded(run.profile.refusal)
     if not response.is_success:
         raise Problem(error_sentence(response))
 

@@ -10,8 +10,9 @@ import typer
 
 from muster_cli.confirming import YesOption, confirm
 from muster_cli.errors import Problem, Refused, Usage
-from muster_cli.output import Column, note, one_line, table, usd
+from muster_cli.output import Column, note, one_line, table, time_of, usd
 from muster_cli.run import Run, command
+from muster_cli.sentences.counting import counted
 from muster_client.api.runs import (
     plan_runs_create,
     runs_apply,
@@ -26,7 +27,7 @@ from muster_client.models import ChoiceIn, PlanIn
 
 GoalArgument = Annotated[str, typer.Argument(metavar="GOAL|FILE|-", help="A text, a file, or stdin.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave the proposals open.")]
-RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its id: its proposals.", show_default=False)]
+RunArgument = Annotated[str | None, typer.Argument(metavar="RUN", help="Its id: its proposals.", show_default=False)]
 ApplyOption = Annotated[bool, typer.Option("--apply", help="Add the entries that it proposes.")]
 RejectOption = Annotated[bool, typer.Option("--reject", help="Refuse them.")]
 UndoOption = Annotated[bool, typer.Option("--undo", help="Take its entries off the backlog again.")]
@@ -37,7 +38,7 @@ RUNS: list[Column] = [
     ("ROLE", lambda row: row["role"]),
     ("STATUS", lambda row: row["status"]),
     ("COST", lambda row: usd(row["cost_usd"])),
-    ("REQUESTED", lambda row: row["requested_at"][:16]),
+    ("REQUESTED", lambda row: time_of(row["requested_at"])),
     ("GOAL", lambda row: row["goal"]),
 ]
 PROPOSALS: list[Column] = [
@@ -128,9 +129,9 @@ def _proposals(run: Run, key: str) -> list[dict[str, Any]]:
 
 def _apply(run: Run, key: str) -> None:
     document = run.server.call(runs_apply.request(run.workspace, key, body=ChoiceIn()))
-    sentence = f"Added {len(document['applied'])} entries"
+    sentence = f"Added {counted(len(document['applied']), 'entry', 'entries')}"
     if document["outdated"]:
-        sentence += f", {len(document['outdated'])} are outdated"
+        sentence += f", {len(document['outdated'])} outdated"
     run.output.show(document, None, lambda: [f"{sentence}."])
 
 

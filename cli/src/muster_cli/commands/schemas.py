@@ -9,7 +9,7 @@ from muster_cli.documents import DOCUMENTS, schema
 from muster_cli.errors import Usage
 from muster_cli.run import end
 
-NameArgument = Annotated[str | None, typer.Argument(metavar="[COMMAND]", help="One of them.", show_default=False)]
+NameArgument = Annotated[str | None, typer.Argument(metavar="COMMAND", help="One of them.", show_default=False)]
 
 
 def print_schema(name: NameArgument = None) -> None:

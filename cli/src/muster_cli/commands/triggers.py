@@ -5,26 +5,27 @@ from typing import Annotated, Any
 import typer
 
 from muster_cli.errors import Problem, Usage
-from muster_cli.output import Column, table, usd
+from muster_cli.output import Column, table, time_of, usd
 from muster_cli.run import Run, command
 from muster_client.api.triggers import triggers_fire, triggers_firings, triggers_get, triggers_list
 
 FIRE = "fire"
 FirstArgument = Annotated[
-    str | None, typer.Argument(metavar="[TRIGGER]", help="Its id or its name: all of it. Or: fire TRIGGER.", show_default=False)
+    str | None,
+    typer.Argument(metavar="TRIGGER|fire", help="Its id or its name: all of it. Or: fire TRIGGER.", show_default=False),
 ]
-SecondArgument = Annotated[str | None, typer.Argument(metavar="", help="", show_default=False, hidden=True)]
+SecondArgument = Annotated[str | None, typer.Argument(metavar="TRIGGER", help="", show_default=False, hidden=True)]
 
 TRIGGERS: list[Column] = [
     ("TRIGGER", lambda row: row["id"]),
     ("STATE", lambda row: "on" if row["enabled"] else "off"),
-    ("NEXT", lambda row: _minute(next(iter(row["next_times"]), ""))),
+    ("NEXT", lambda row: next((time_of(each) for each in row["next_times"]), "")),
     ("MONTH", lambda row: _month(row)),
     ("NAME", lambda row: row["name"]),
     ("FIRES", lambda row: row["sentence"]),
 ]
 FIRINGS: list[Column] = [
-    ("AT", lambda row: _minute(row["at"])),
+    ("AT", lambda row: time_of(row["at"])),
     ("BY", lambda row: row["fired_by"] or ""),
     ("ENTRY", lambda row: row["entry_id"] or ""),
     ("SKIPPED", lambda row: row["skipped"] or ""),
@@ -77,7 +78,7 @@ def _lines(row: dict[str, Any], firings: list[dict[str, Any]]) -> list[str]:
     return [
         f"{row['name']} ({row['id']}) is {'on' if row['enabled'] else 'off'}: {row['sentence']}",
         f"{_month(row)} this month, {usd(row['firing_budget_usd'])} for each entry",
-        *(f"Next {_minute(time)}" for time in row["next_times"]),
+        *(f"Next {time_of(time)}" for time in row["next_times"]),
         "",
         *table(firings, FIRINGS, empty="It has not fired yet."),
     ]
@@ -86,7 +87,3 @@ def _lines(row: dict[str, Any], firings: list[dict[str, Any]]) -> list[str]:
 def _month(row: dict[str, Any]) -> str:
     most = row["month_budget_usd"]
     return usd(row["month_committed_usd"]) + ("" if most is None else f" of {usd(most)}")
-
-
-def _minute(time: str) -> str:
-    return time[:16].replace("T", " ") + " UTC" if time else ""
