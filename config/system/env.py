@@ -395,6 +395,12 @@ VARIABLES = {
             "Seconds that a login by the provider lasts. Then it is renewed by its refresh token, or ends.",
         ),
         Variable(
+            "MUSTER_MCP_REGISTRATION",
+            _matching("0 or 1", "[01]"),
+            "0",
+            "1 lets MCP clients register themselves, without a person, where they have no document about themselves.",
+        ),
+        Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             _url("an `http://` or `https://` address", "http", "https"),
             "",

@@ -1,0 +1,45 @@
+"""A client that knows the address of /mcp alone, against the whole application."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from config.http import agent_door
+from tests.config.mcp.clients import PING, posted
+from tests.config.mcp.oauth_client import Person, Store, tools
+from tests.factories import a_workspace
+from tests.workspaces.oauth import program
+from workspaces.models import ApiToken, Workspace
+from workspaces.oauth import clients
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    clients.forget()
+    monkeypatch.setattr(clients, "_fetched", lambda address: program.document())
+    return a_workspace()
+
+
+def test_it_gets_a_token_by_itself_and_lists_the_tools(shop: Workspace) -> None:
+    person, store = Person(program.member("bea", shop)), Store()
+    assert "add_entries" in tools(person, store)
+    assert store.tokens and ApiToken.objects.get().name == "bea, Any Editor"
+    assert "add_entries" in tools(Person(Client()), store)
+
+
+def test_it_registers_itself_where_it_has_no_document(shop: Workspace, settings: Any) -> None:
+    settings.MCP_REGISTRATION = True
+    store = Store()
+    assert "add_entries" in tools(Person(program.member("bea", shop)), store, document=None)
+    assert store.client and store.client.client_id.startswith("mcp_")
+
+
+def test_an_answer_401_names_the_document_and_that_of_agents_does_not(shop: Workspace) -> None:
+    named = 'Bearer realm="muster", resource_metadata="http://localhost/.well-known/oauth-protected-resource/mcp"'
+    assert posted(PING).headers["www-authenticate"] == named
+    assert posted(PING, "wrong").headers["www-authenticate"] == named
+    marked = {agent_door.HEADER.replace("-", "_"): "1"}
+    assert posted(PING, **marked).headers["www-authenticate"] == 'Bearer realm="muster"'
