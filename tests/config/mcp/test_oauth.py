@@ -1,5 +1,9 @@
 """A client that knows the address of /mcp alone, against the whole application."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from tests.workspaces.oauth import program
 from workspaces.models import ApiToken, Workspace
 from workspaces.oauth import clients
 
+ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -35,6 +40,16 @@ def test_it_registers_itself_where_it_has_no_document(shop: Workspace, settings:
     store = Store()
     assert "add_entries" in tools(Person(program.member("bea", shop)), store, document=None)
     assert store.client and store.client.client_id.startswith("mcp_")
+
+
+def test_without_the_extra_nothing_of_it_is_installed_or_loaded() -> None:
+    """In a process of its own, which does not see the SDK."""
+    hidden = "import importlib.util as util; find = util.find_spec; util.find_spec = lambda name, *more: find(name, *more) if name != 'mcp' else None"
+    loaded = "import sys, django; django.setup(); import config.urls, config.mcp.door; from django.conf import settings"
+    shown = "print(settings.MCP, [name for name in sys.modules if name.startswith('workspaces.oauth')])"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    command = [sys.executable, "-c", f"{hidden}\n{loaded}; {shown}"]
+    assert subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True).stdout == "False []\n"
 
 
 def test_an_answer_401_names_the_document_and_that_of_agents_does_not(shop: Workspace) -> None:

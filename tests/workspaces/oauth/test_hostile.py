@@ -12,6 +12,7 @@ from tests.workspaces.oauth.program import BACK, ID, ORIGIN, WEB, code, decide, 
 from tests.workspaces.oauth.test_logins import PAGE, at_mcp
 from workspaces.models import ApiToken, Workspace
 from workspaces.oauth.models import Grant
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 NOT_NAMED = [
@@ -141,6 +142,20 @@ def test_a_code_that_comes_again_ends_what_it_gave(bea: Client) -> None:
     for _ in range(2):
         assert redeem(given, code_verifier="stolen" * 8).json()["error"] == "invalid_grant"
     assert at_mcp(secret) is None
+
+
+def test_a_process_that_dies_with_a_code_in_its_hand_loses_nothing(bea: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, log_in = code(bea), tokens.log_in
+
+    def die(*args: Any, **more: Any) -> Any:
+        log_in(*args, **more)
+        raise SystemExit
+
+    with monkeypatch.context() as dying, pytest.raises(SystemExit):
+        dying.setattr(tokens, "log_in", die)
+        redeem(given)
+    assert not ApiToken.objects.exists()
+    assert redeem(given).status_code == 200
 
 
 def test_a_code_of_another_person_gives_their_token_and_not_more(bea: Client, shop: Workspace) -> None:
