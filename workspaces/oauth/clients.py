@@ -10,14 +10,14 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
 
 from workspaces.errors import Invalid, TooMany
-from workspaces.oauth.models import Grant, RegisteredClient
+from workspaces.oauth.models import RegisteredClient
 from workspaces.outgoing import addresses, posting
 from workspaces.outgoing.addresses import NotAllowed
 from workspaces.people import throttle
@@ -35,7 +35,8 @@ MAX_READ = 30
 MAX_REGISTERED = 1000
 MAX_OF_ADDRESS = 20
 """Registrations from one address, in the throttle's window."""
-UNUSED = timedelta(days=1)
+UNUSED, FORGOTTEN = timedelta(days=1), timedelta(days=180)
+"""After these a registered program goes: one that no person has let in, and one that was let in and came no more."""
 REGISTERED = re.compile(r"mcp_[A-Za-z0-9_-]{20,36}")
 _PATH = r"/(?:[!\"$-\[\]-~]*)"  # visible ASCII but # and \
 _WEB = re.compile(rf"https://[A-Za-z0-9.-]+(?::[0-9]{{1,5}})?(?:{_PATH})?")
@@ -74,18 +75,22 @@ def register(given: Any, address: str) -> RegisteredClient:
     """Keep what a program says of itself. Raises Invalid, whose name is the RFC's word, and TooMany."""
     if (wait := throttle.count("registrations of programs", address, MAX_OF_ADDRESS)) is not None:
         raise TooMany(wait, "registrations")
-    redirects = given.get("redirect_uris") if isinstance(given, dict) else None
-    if not _are_redirects(redirects):
+    redirects = _redirects(given)
+    if not redirects:
         raise Invalid("Give redirect_uris: https, or http on loopback", "invalid_redirect_uri")
-    if given.get("token_endpoint_auth_method") not in (None, "none"):
-        raise Invalid("Programs have no secret here: token_endpoint_auth_method is none", "invalid_client_metadata")
-    used = Grant.objects.values("client_id")
-    RegisteredClient.objects.filter(created_at__lt=timezone.now() - UNUSED).exclude(pk__in=used).delete()
-    if RegisteredClient.objects.count() >= MAX_REGISTERED:
+    unused = RegisteredClient.objects.filter(approved_at__isnull=True)
+    unused.filter(created_at__lt=timezone.now() - UNUSED).delete()
+    RegisteredClient.objects.filter(approved_at__lt=timezone.now() - FORGOTTEN).delete()
+    if unused.count() >= MAX_REGISTERED:
         raise TooMany(3600, "registrations")
     name = _name(given.get("client_name")) or "An MCP client"
     new = {"name": name, "redirect_uris": redirects, "address": address[:45]}
     return RegisteredClient.objects.create(id="mcp_" + secrets.token_urlsafe(18), **new)
+
+
+def mark_approved(client: Client) -> None:
+    """Keep a registered program."""
+    RegisteredClient.objects.filter(pk=client.id).update(approved_at=timezone.now())
 
 
 def host_of(address: str) -> str:
@@ -99,10 +104,10 @@ def forget() -> None:
 
 
 def _described(client_id: str, document: dict[str, Any]) -> Client:
-    redirects = document.get("redirect_uris")
+    redirects = _redirects(document)
     if document.get("client_id") != client_id:
         raise Invalid("The program's document is about another program", "client_id")
-    if not _are_redirects(redirects):
+    if not redirects:
         raise Invalid("The program's document lacks usable redirect_uris: https, or http on loopback", "client_id")
     if document.get("token_endpoint_auth_method", "none") != "none" or "client_secret" in document:
         raise Invalid("The program's document asks for a secret, and programs have none here", "client_id")
@@ -157,8 +162,10 @@ def _is_document(address: str) -> bool:
     )
 
 
-def _are_redirects(given: Any) -> TypeGuard[list[str]]:
-    return isinstance(given, list) and 0 < len(given) <= MAX_REDIRECTS and all(_is_redirect(item) for item in given)
+def _redirects(described: Any) -> list[str]:
+    """The addresses that a program names, without those that take no code: schemes of programs, which any program may claim, and plain http."""
+    named = described.get("redirect_uris") if isinstance(described, dict) else None
+    return [item for item in named if _is_redirect(item)] if isinstance(named, list) and len(named) <= MAX_REDIRECTS else []
 
 
 def _is_redirect(given: Any) -> bool:
@@ -169,7 +176,7 @@ def _is_redirect(given: Any) -> bool:
 
 def _is_same_but_port(address: str, mine: str) -> bool:
     first, second = _LOOPBACK.fullmatch(address), _LOOPBACK.fullmatch(mine)
-    return bool(first and second and first.groups() == second.groups())
+    return bool(first and second and first[1] == second[1] and (first[2] or "/") == (second[2] or "/"))
 
 
 def _name(given: Any) -> str:

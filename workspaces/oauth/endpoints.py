@@ -5,7 +5,7 @@ import json
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from workspaces.errors import Invalid, TooMany
 from workspaces.oauth import clients, grants, metadata
@@ -14,12 +14,12 @@ from workspaces.people.device_endpoints import error, form_endpoint, given
 from workspaces.people.tokens import LOGIN_LASTS
 
 
-@require_GET
+@require_safe
 def resource(request: HttpRequest) -> HttpResponse:
     return JsonResponse(metadata.of_resource(request))
 
 
-@require_GET
+@require_safe
 def server(request: HttpRequest) -> HttpResponse:
     return JsonResponse(metadata.of_server(request))
 

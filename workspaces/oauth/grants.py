@@ -17,6 +17,7 @@ from django.utils import timezone
 from workspaces.access import MUSTER, of_token
 from workspaces.errors import Invalid
 from workspaces.models import ApiToken
+from workspaces.oauth import clients
 from workspaces.oauth.clients import Client
 from workspaces.oauth.models import Grant
 from workspaces.people import tokens
@@ -47,6 +48,7 @@ def approve(request: Request, *, user: Any) -> str:
         raise Invalid(why)
     over = Grant.objects.filter(expires_at__lt=timezone.now() - KEPT)
     over.exclude(state=State.USED, token__revoked_at__isnull=True, token__expires_at__gt=timezone.now()).delete()
+    clients.mark_approved(request.client)
     code = secrets.token_urlsafe(32)
     Grant.objects.create(
         user=user,

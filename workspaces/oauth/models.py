@@ -9,13 +9,14 @@ from workspaces.models import ApiToken, known_words
 
 
 class RegisteredClient(models.Model):
-    """A program that registered itself (RFC 7591). Deleted after a day in which no person approved it."""
+    """A program that registered itself (RFC 7591). Deleted after a day in which no person approved it, or long after the last approval."""
 
     id = models.CharField(primary_key=True, max_length=40, editable=False)
     name = models.CharField(max_length=80, help_text="In its own words.")
     redirect_uris = models.JSONField()
     address = models.CharField(max_length=45, blank=True, help_text="The address that the server saw.")
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
+    approved_at = models.DateTimeField(null=True, blank=True, help_text="The last time that a person let it in.")
 
     def __str__(self) -> str:
         return self.name
@@ -30,7 +31,7 @@ class Grant(models.Model):
         ENDED = "ended"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="grants")
-    client_id = models.CharField(max_length=500, db_index=True)
+    client_id = models.CharField(max_length=500)
     client_name = models.CharField(max_length=80)
     redirect_uri = models.CharField(max_length=500)
     resource = models.CharField(max_length=500, help_text="The address that the token is for (RFC 8707).")

@@ -52,6 +52,14 @@ def test_no_address_that_the_program_does_not_name_gets_a_code(bea: Client) -> N
     assert not Grant.objects.exists()
 
 
+def test_the_port_of_loopback_may_be_another(bea: Client, documents: dict[str, Any]) -> None:
+    documents[ID]["redirect_uris"] = ["http://localhost", "http://127.0.0.1:33418/", "http://[::1]/back?x=1", "editor://callback"]
+    taken = ["http://localhost:1/", "http://localhost", "http://127.0.0.1:65535", "http://[::1]:7/back?x=1"]
+    assert [led_to(decide(bea, redirect_uri=address))[0] for address in taken[:3]] == taken[:3]
+    assert decide(bea, redirect_uri=taken[3]).status_code == 200
+    assert decide(bea, redirect_uri="editor://callback").status_code == 400
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -10,7 +10,7 @@ from django.test import Client
 from tests.workspaces.oauth.program import code, redeem
 from workspaces.models import FailedLogin
 from workspaces.oauth import clients
-from workspaces.oauth.models import RegisteredClient
+from workspaces.oauth.models import Grant, RegisteredClient
 
 pytestmark = pytest.mark.django_db
 BACK = "http://localhost:1234/callback"
@@ -51,7 +51,9 @@ def test_where_it_is_no_longer_allowed_its_programs_get_nothing(bea: Client, set
         ([], "invalid_redirect_uri"),
         ({}, "invalid_redirect_uri"),
         ({"redirect_uris": ["http://evil.example/"]}, "invalid_redirect_uri"),
-        ({"redirect_uris": [BACK], "token_endpoint_auth_method": "client_secret_basic"}, "invalid_client_metadata"),
+        ({"redirect_uris": "https://client.example/"}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["editor://callback", "javascript:alert(1)", 7]}, "invalid_redirect_uri"),
+        ({"redirect_uris": [BACK] * 21}, "invalid_redirect_uri"),
     ],
     ids=str,
 )
@@ -68,9 +70,19 @@ def test_registrations_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert register({"redirect_uris": [BACK]}).status_code == 429
 
 
+def test_a_program_gets_what_the_server_has_in_place_of_what_it_asks_for() -> None:
+    asked = {"redirect_uris": [BACK, "editor://callback"], "token_endpoint_auth_method": "client_secret_basic"}
+    given = register(asked).json()
+    assert (given["redirect_uris"], given["token_endpoint_auth_method"]) == ([BACK], "none")
+
+
 def test_a_program_that_no_person_approved_goes_after_a_day(bea: Client) -> None:
     used, unused = (register({"redirect_uris": [BACK]}).json()["client_id"] for _ in range(2))
     code(bea, client_id=used, redirect_uri=BACK)
+    Grant.objects.all().delete()
     RegisteredClient.objects.update(created_at=F("created_at") - clients.UNUSED)
     new = register({"redirect_uris": [BACK]}).json()["client_id"]
     assert set(RegisteredClient.objects.values_list("pk", flat=True)) == {used, new} and unused != new
+    RegisteredClient.objects.update(approved_at=F("approved_at") - clients.FORGOTTEN)
+    register({"redirect_uris": [BACK]})
+    assert not RegisteredClient.objects.filter(pk=used).exists()

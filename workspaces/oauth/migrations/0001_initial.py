@@ -24,13 +24,14 @@ class Migration(migrations.Migration):
                 ('redirect_uris', models.JSONField()),
                 ('address', models.CharField(blank=True, help_text='The address that the server saw.', max_length=45)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
+                ('approved_at', models.DateTimeField(blank=True, help_text='The last time that a person let it in.', null=True)),
             ],
         ),
         migrations.CreateModel(
             name='Grant',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(db_index=True, max_length=500)),
+                ('client_id', models.CharField(max_length=500)),
                 ('client_name', models.CharField(max_length=80)),
                 ('redirect_uri', models.CharField(max_length=500)),
                 ('resource', models.CharField(help_text='The address that the token is for (RFC 8707).', max_length=500)),
