@@ -81,7 +81,7 @@ OIDC_GROUPS_CLAIM, OIDC_MAX_AGE_S = env.value("MUSTER_OIDC_GROUPS_CLAIM"), env.v
 MCP = find_spec("mcp") is not None
 if MCP:
     INSTALLED_APPS.insert(INSTALLED_APPS.index("budget"), "workspaces.oauth")
-MCP_REGISTRATION = env.read("MUSTER_MCP_REGISTRATION") == "1"
+MCP_CLIENTS = env.value("MUSTER_MCP_CLIENTS").split(",")
 
 MIDDLEWARE = [
     "config.http.middleware.request_context",

@@ -395,10 +395,12 @@ VARIABLES = {
             "Seconds that a login by the provider lasts. Then it is renewed by its refresh token, or ends.",
         ),
         Variable(
-            "MUSTER_MCP_REGISTRATION",
-            _matching("0 or 1", "[01]"),
-            "0",
-            "1 lets MCP clients register themselves, without a person, where they have no document about themselves.",
+            "MUSTER_MCP_CLIENTS",
+            _matching(
+                "`documents`, `registration`, or both with a comma", "(documents|registration)(,(documents|registration))?"
+            ),
+            "documents",
+            "How MCP clients make themselves known: by documents at public addresses, which the web server must reach, or by registration without a person.",
         ),
         Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -62,10 +62,12 @@ class Client:
 def find(client_id: str, *, reader: Any) -> Client:
     """The program with this id. Raises Invalid with a sentence for the reader, and TooMany."""
     if REGISTERED.fullmatch(client_id):
-        row = RegisteredClient.objects.filter(pk=client_id).first() if settings.MCP_REGISTRATION else None
+        row = RegisteredClient.objects.filter(pk=client_id).first() if "registration" in settings.MCP_CLIENTS else None
         if row is None:
             raise Invalid("This program is not registered here, or no longer: let it register again", "client_id")
         return Client(row.pk, row.name, row.redirect_uris)
+    if "documents" not in settings.MCP_CLIENTS:
+        raise Invalid("This server reads no documents of programs: let it register", "client_id")
     if not _is_document(client_id):
         raise Invalid("The program's id is not the https address of a document about it", "client_id")
     return _described(client_id, _document(client_id, reader))

@@ -49,8 +49,8 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def register(request: HttpRequest) -> HttpResponse:
-    """Registration of programs, where MUSTER_MCP_REGISTRATION allows it."""
-    if not settings.MCP_REGISTRATION:
+    """Registration of programs, where MUSTER_MCP_CLIENTS allows it."""
+    if "registration" not in settings.MCP_CLIENTS:
         raise Http404
     try:
         client = clients.register(json.loads(request.body), request.META.get("REMOTE_ADDR", ""))

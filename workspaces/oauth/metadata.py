@@ -36,7 +36,7 @@ def of_resource(request: HttpRequest) -> dict[str, Any]:
 
 def of_server(request: HttpRequest) -> dict[str, Any]:
     mine = origin(request)
-    registration = {"registration_endpoint": f"{mine}/oauth/register"} if settings.MCP_REGISTRATION else {}
+    registration = {"registration_endpoint": f"{mine}/oauth/register"} if "registration" in settings.MCP_CLIENTS else {}
     return {
         "issuer": mine,
         "authorization_endpoint": f"{mine}/oauth/authorize",
@@ -48,6 +48,6 @@ def of_server(request: HttpRequest) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
-        "client_id_metadata_document_supported": True,
+        "client_id_metadata_document_supported": "documents" in settings.MCP_CLIENTS,
         "authorization_response_iss_parameter_supported": True,
     }

@@ -62,15 +62,15 @@ class Person:
         self.answer = AuthorizationCodeResult(**query)
 
 
-def client(person: Person, store: Store, document: str | None = program.ID) -> httpx2.AsyncClient:
+def client(person: Person, store: Store) -> httpx2.AsyncClient:
     metadata = OAuthClientMetadata(client_name="Any Editor", redirect_uris=[AnyUrl(program.BACK)])
-    auth = OAuthClientProvider(URL, metadata, store, person.follow, person.answered, client_metadata_url=document)
+    auth = OAuthClientProvider(URL, metadata, store, person.follow, person.answered, client_metadata_url=program.ID)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=asgi.application), auth=auth)
 
 
-def tools(person: Person, store: Store, document: str | None = program.ID) -> list[str]:
+def tools(person: Person, store: Store) -> list[str]:
     async def ask() -> list[str]:
-        http = client(person, store, document)
+        http = client(person, store)
         async with http, Connection(streamable_http_client(URL, http_client=http), mode="auto") as connection:
             await connection.call_tool("list_workspaces", {})
             return [tool.name for tool in (await connection.list_tools()).tools]

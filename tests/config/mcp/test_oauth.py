@@ -35,10 +35,10 @@ def test_it_gets_a_token_by_itself_and_lists_the_tools(shop: Workspace) -> None:
     assert "add_entries" in tools(Person(Client()), store)
 
 
-def test_it_registers_itself_where_it_has_no_document(shop: Workspace, settings: Any) -> None:
-    settings.MCP_REGISTRATION = True
+def test_it_registers_itself_where_the_server_reads_no_documents(shop: Workspace, settings: Any) -> None:
+    settings.MCP_CLIENTS = ["registration"]
     store = Store()
-    assert "add_entries" in tools(Person(program.member("bea", shop)), store, document=None)
+    assert "add_entries" in tools(Person(program.member("bea", shop)), store)
     assert store.client and store.client.client_id.startswith("mcp_")
 
 

@@ -69,6 +69,13 @@ def test_a_document_that_does_not_count(pia: User, documents: dict[str, Any], ch
         clients.find(ID, reader=pia)
 
 
+def test_a_server_that_reaches_no_public_address_reads_no_documents(pia: User, settings: Any) -> None:
+    settings.MCP_CLIENTS = ["registration"]
+    with pytest.raises(Invalid):
+        clients.find(ID, reader=pia)
+    assert not Client().get("/.well-known/oauth-authorization-server").json()["client_id_metadata_document_supported"]
+
+
 def test_a_program_without_a_name_is_called_by_its_host(pia: User, documents: dict[str, Any]) -> None:
     documents[ID] = document(client_name=["x"])
     assert clients.find(ID, reader=pia).name == "client.example"

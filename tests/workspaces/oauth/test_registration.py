@@ -18,7 +18,7 @@ BACK = "http://localhost:1234/callback"
 
 @pytest.fixture(autouse=True)
 def allowed(settings: Any) -> None:
-    settings.MCP_REGISTRATION = True
+    settings.MCP_CLIENTS = ["documents", "registration"]
 
 
 def register(body: Any) -> Any:
@@ -36,7 +36,7 @@ def test_a_registered_program_gets_a_token_as_others_do(bea: Client) -> None:
 
 def test_where_it_is_no_longer_allowed_its_programs_get_nothing(bea: Client, settings: Any) -> None:
     client = register({"redirect_uris": [BACK]}).json()["client_id"]
-    settings.MCP_REGISTRATION = False
+    settings.MCP_CLIENTS = ["documents"]
     asked = {"client_id": client, "redirect_uri": BACK}
     assert register({"redirect_uris": [BACK]}).status_code == 404
     assert bea.get("/oauth/authorize", asked).status_code == 400
