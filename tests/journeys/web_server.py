@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address of uvicorn on a free loopback port. `folder`: of its log."""
+def serving(folder: Path, **settings: str) -> Iterator[str]:
+    """The address of uvicorn on a free loopback port. `folder`: of its log. `settings`: more variables."""
     name = str(connection.settings_dict["NAME"])
     address = f"sqlite:///{name}" if connection.vendor == "sqlite" else f"{os.environ['DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
     listener = sockets.listen("127.0.0.1", 0)
@@ -27,7 +27,7 @@ def serving(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "config.web", "--fd", str(listener.fileno())],
             cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": address},
+            env=os.environ | settings | {"DATABASE_URL": address},
             stdout=out,
             stderr=out,
             pass_fds=[listener.fileno()],
