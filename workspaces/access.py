@@ -160,7 +160,7 @@ def _load(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | N
 
 
 def needs_anywhere(caller: Caller) -> set[Need]:
-    """What the caller may do in at least one workspace. At most one query."""
+    """The needs that the caller meets in at least one workspace. At most one query."""
     if caller.session_ref:
         return set()
     if caller.person_id is None:
