@@ -77,6 +77,12 @@ OIDC_NAME, OIDC_SCOPES = env.read("MUSTER_OIDC_NAME"), env.value("MUSTER_OIDC_SC
 OIDC_PROMPT = env.value("MUSTER_OIDC_PROMPT")
 OIDC_GROUPS_CLAIM, OIDC_MAX_AGE_S = env.value("MUSTER_OIDC_GROUPS_CLAIM"), env.value("MUSTER_OIDC_MAX_AGE")
 
+# Logins of MCP clients: nothing of it is loaded or migrated where the extra is not installed.
+MCP = find_spec("mcp") is not None
+if MCP:
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("budget"), "workspaces.oauth")
+MCP_CLIENTS = env.value("MUSTER_MCP_CLIENTS").split(",")
+
 MIDDLEWARE = [
     "config.http.middleware.request_context",
     "config.http.middleware.api_names_release",

@@ -39,6 +39,19 @@ if settings.SSO:
         path("login/provider/callback", pages.callback, name="provider-callback"),
     ]
 
+if settings.MCP:
+    from workspaces.oauth import endpoints, metadata
+    from workspaces.oauth import pages as oauth_pages
+
+    urlpatterns += [
+        path(metadata.RESOURCE.lstrip("/"), endpoints.resource, name="oauth-resource"),
+        path(metadata.SERVER.lstrip("/"), endpoints.server, name="oauth-server"),
+        path("oauth/authorize", oauth_pages.authorize, name="oauth-authorize"),
+        path("oauth/token", endpoints.token, name="oauth-token"),
+        path("oauth/revoke", endpoints.revoke, name="oauth-revoke"),
+        path("oauth/register", endpoints.register, name="oauth-register"),
+    ]
+
 handler400 = "config.http.errors.bad_request"
 handler403 = "config.http.errors.forbidden"
 handler404 = "config.http.errors.not_found"

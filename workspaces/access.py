@@ -159,6 +159,18 @@ def _load(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | N
     return (membership.workspace, Role(membership.role)) if membership else (None, None)
 
 
+def needs_anywhere(caller: Caller) -> set[Need]:
+    """The needs that the caller meets in at least one workspace. At most one query."""
+    if caller.session_ref:
+        return set()
+    if caller.person_id is None:
+        return GRANTS[Role(caller.token.role)] if caller.token else set()
+    if caller.everywhere:
+        return set(Need)
+    mine = Membership.objects.filter(user=caller.person_id, workspace__deleted_at__isnull=True)
+    return set[Need]().union(*(GRANTS[Role(role)] for role in mine.values_list("role", flat=True).distinct()))
+
+
 def check_may_create(caller: Caller) -> None:
     """Only admins of the whole server create workspaces. Raises Forbidden."""
     if not caller.everywhere or (caller.token and caller.token.role not in (Role.ADMIN, AS_OWNER)):

@@ -22,11 +22,15 @@ from workspaces.access import Caller
 from workspaces.machine import release
 from workspaces.people import tokens
 
+if settings.MCP:
+    from workspaces.oauth import metadata
+
 log = structlog.get_logger(__name__)
 
 PATH = "/mcp"
 EXTRA = "This Muster serves no MCP: install the extra `mcp` with `./muster install mcp`, and start it again"
 CALLER = "muster.caller"
+PLAIN = (b"www-authenticate", b'Bearer realm="muster"')
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -49,9 +53,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send, site:
     structlog.contextvars.bind_contextvars(request_id=request_id)
     named = _naming(send, request_id)
     try:
-        body = await _checked(scope, receive)
-        server = await asyncio.to_thread(import_module, "config.mcp.server")
-        await server.handle(scope, _given(body, receive), named, site)
+        with tokens.at_mcp():
+            body = await _checked(scope, receive)
+            server = await asyncio.to_thread(import_module, "config.mcp.server")
+            await server.handle(scope, _given(body, receive), named, site)
     except Refused as refused:
         await _answer(named, refused)
     except Exception:
@@ -69,7 +74,7 @@ async def _checked(scope: dict[str, Any], receive: Receive) -> bytes:
         raise Refused(404, "NotFoundError", EXTRA)
     if scope["method"] != "POST":
         raise Refused(405, "MethodNotAllowedError", f"{scope['method']} is not allowed here: POST", (b"allow", b"POST"))
-    scope[CALLER] = await sync_to_async(_caller, thread_sensitive=False)(headers)
+    scope[CALLER] = await sync_to_async(_caller, thread_sensitive=False)(headers, _challenge(scope, headers))
     return await _read(receive)
 
 
@@ -80,9 +85,15 @@ def _host(scope: dict[str, Any]) -> str:
         raise Refused(400, "", "This host name is not in MUSTER_ALLOWED_HOSTS") from None
 
 
-def _caller(headers: dict[str, str]) -> Caller:
+def _challenge(scope: dict[str, Any], headers: dict[str, str]) -> tuple[bytes, bytes]:
+    """With the address at which a client learns how a person lets it in; agents get their tokens otherwise."""
+    if not settings.MCP or agent_door.HEADER.lower() in headers:
+        return PLAIN
+    return PLAIN[0], metadata.challenge(ASGIRequest(scope, io.BytesIO())).encode("latin1")
+
+
+def _caller(headers: dict[str, str], challenge: tuple[bytes, bytes] = PLAIN) -> Caller:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
-    challenge = (b"www-authenticate", b'Bearer realm="muster"')
     if scheme.lower() != "bearer":
         raise Refused(401, "UnauthorizedError", "Send `Authorization: Bearer <token>`", challenge)
     try:

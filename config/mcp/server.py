@@ -45,12 +45,12 @@ async def handle(scope: dict[str, Any], receive: Any, send: Any, site: Site) -> 
 
 
 async def _list_tools(ctx: Any, params: Any) -> types.ListToolsResult:
-    return types.ListToolsResult(tools=[_described(tool) for tool in _tools_of(_caller(ctx)).values()])
+    return types.ListToolsResult(tools=[_described(tool) for tool in (await _tools_of(_caller(ctx))).values()])
 
 
 async def _call_tool(ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
     caller, scope = _caller(ctx), ctx.request.scope
-    tool = _tools_of(caller).get(params.name)
+    tool = (await _tools_of(caller)).get(params.name)
     if tool is None:
         raise MCPError(types.INVALID_PARAMS, f"Your token has no tool {params.name[:100]!r}")
     given = params.arguments or {}
@@ -102,8 +102,19 @@ def _check(tool: Tool | AgentTool, given: Mapping[str, Any]) -> None:
         raise CallRefused(f"{place}: {sentence}" if place else sentence)
 
 
-def _tools_of(caller: Caller) -> dict[str, Tool | AgentTool]:
-    return dict(agent_tools.BY_NAME) if caller.session_ref else {tool.name: tool for tool in tools.for_caller(caller)}
+async def _tools_of(caller: Caller) -> dict[str, Tool | AgentTool]:
+    if caller.session_ref:
+        return dict(agent_tools.BY_NAME)
+    return {tool.name: tool for tool in await sync_to_async(_for_people, thread_sensitive=False)(caller)}
+
+
+def _for_people(caller: Caller) -> list[Tool]:
+    try:
+        return tools.for_caller(caller)
+    except Error:
+        raise MCPError(types.INTERNAL_ERROR, errors.AWAY) from None
+    finally:
+        close_old_connections()
 
 
 def _described(tool: Tool | AgentTool) -> types.Tool:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from budget.schemas import StatusOut
 from config.mcp.calls import Call
 from orchestration import schemas
-from workspaces.access import GRANTS, Caller, Need
-from workspaces.models import Role
+from workspaces import access
+from workspaces.access import Caller, Need
 
 Schema = Mapping[str, Any]
 PREFIX = "/api/v1/workspaces"
@@ -85,8 +85,8 @@ def _model(model: Any, *, mode: Literal["serialization", "validation"] = "serial
 
 
 def for_caller(caller: Caller) -> list[Tool]:
-    """The tools that the role of a token may use somewhere; the API checks each call."""
-    granted = GRANTS[Role(caller.token.role)] if caller.token else set()
+    """The tools that a token may use somewhere; the API checks each call."""
+    granted = access.needs_anywhere(caller)
     return [tool for tool in TOOLS if tool.need in granted]
 
 

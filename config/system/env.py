@@ -395,6 +395,14 @@ VARIABLES = {
             "Seconds that a login by the provider lasts. Then it is renewed by its refresh token, or ends.",
         ),
         Variable(
+            "MUSTER_MCP_CLIENTS",
+            _matching(
+                "`documents`, `registration`, or both with a comma", "(documents|registration)(,(documents|registration))?"
+            ),
+            "documents",
+            "How MCP clients make themselves known: by documents at public addresses, which the web server must reach, or by registration without a person.",
+        ),
+        Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             _url("an `http://` or `https://` address", "http", "https"),
             "",

@@ -8,18 +8,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
-from config.system import sockets
 from tests.factories import a_session, a_token, a_workspace, an_entry, ended
+from tests.journeys.web_server import serving
 from workspaces.machine import release
 from workspaces.models import Workspace
 
@@ -36,34 +32,8 @@ INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--
 
 @pytest.fixture
 def server(tmp_path: Path, transactional_db: None) -> Iterator[str]:
-    """uvicorn on a free loopback port, on this test's database."""
-    name = str(connection.settings_dict["NAME"])
-    address = f"sqlite:///{name}" if connection.vendor == "sqlite" else f"{os.environ['DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
-    listener = sockets.listen("127.0.0.1", 0)
-    log = tmp_path / "server.out"
-    with listener, open(log, "wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "config.web", "--fd", str(listener.fileno())],
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": address},
-            stdout=out,
-            stderr=out,
-            pass_fds=[listener.fileno()],
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    urllib.request.urlopen(f"{url}/healthz", timeout=10).close()
-                    break
-                except OSError:
-                    assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                    time.sleep(0.2)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(20)
+    with serving(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -116,7 +116,10 @@ def _kept(suffix: str, make: Callable[[Path], None]) -> Path:
 
 def _fingerprint() -> str:
     """Changes with the migrations, our modules that they import, the SQL that they install, and the pinned packages."""
-    migrations = sorted([*ROOT.glob("*/migrations/*.py"), *(ROOT.glob("workspaces/sso/migrations/*.py") if settings.SSO else [])])
+    parts = [name for name, is_there in {"sso": settings.SSO, "oauth": settings.MCP}.items() if is_there]
+    migrations = sorted(ROOT.glob("*/migrations/*.py")) + [
+        file for name in parts for file in sorted(ROOT.glob(f"workspaces/{name}/migrations/*.py"))
+    ]
     imported = {module for file in migrations for module in OURS.findall(file.read_text())}
     modules = [ROOT / module.replace(".", "/") for module in sorted(imported)]
     helpers = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists()]

@@ -37,9 +37,9 @@ def form_endpoint(view: View) -> View:
                 raise Malformed("Send a form: application/x-www-form-urlencoded")
             response = view(request)
         except Malformed as problem:
-            response = _error("invalid_request", str(problem))
+            response = error("invalid_request", str(problem))
         except TooMany as problem:
-            response = _error("slow_down", problem.message, status=429)
+            response = error("slow_down", problem.message, status=429)
             response["Retry-After"] = str(problem.wait)
         response["Cache-Control"] = "no-store"
         return response
@@ -50,8 +50,8 @@ def form_endpoint(view: View) -> View:
 @form_endpoint
 def code(request: HttpRequest) -> HttpResponse:
     """Begin a login."""
-    if _given(request, "client_id") != CLIENT:
-        return _error("invalid_client", f"The client_id is {CLIENT}", status=401)
+    if given(request, "client_id") != CLIENT:
+        return error("invalid_client", f"The client_id is {CLIENT}", status=401)
     begun = devices.begin(_program(request), request.META.get("REMOTE_ADDR", ""))
     page, shown = request.build_absolute_uri(reverse("device")), devices.spelled(begun.user_code)
     return JsonResponse(
@@ -69,14 +69,14 @@ def code(request: HttpRequest) -> HttpResponse:
 @form_endpoint
 def token(request: HttpRequest) -> HttpResponse:
     """The token, once a person has confirmed the code."""
-    if _given(request, "grant_type") != GRANT:
-        return _error("unsupported_grant_type", f"The grant_type is {GRANT}")
-    if _given(request, "client_id") != CLIENT:
-        return _error("invalid_client", f"The client_id is {CLIENT}", status=401)
+    if given(request, "grant_type") != GRANT:
+        return error("unsupported_grant_type", f"The grant_type is {GRANT}")
+    if given(request, "client_id") != CLIENT:
+        return error("invalid_client", f"The client_id is {CLIENT}", status=401)
     try:
-        _, secret = devices.redeem(_given(request, "device_code"))
+        _, secret = devices.redeem(given(request, "device_code"))
     except devices.Pending as pending:
-        return _error(str(pending))
+        return error(str(pending))
     lasts = int(LOGIN_LASTS.total_seconds())
     return JsonResponse({"access_token": secret, "token_type": "Bearer", "expires_in": lasts})
 
@@ -84,12 +84,12 @@ def token(request: HttpRequest) -> HttpResponse:
 @form_endpoint
 def revoke(request: HttpRequest) -> HttpResponse:
     """Log out: the holder of a token may end it."""
-    if not devices.log_out(_given(request, "token")):
-        return _error("unsupported_token_type", "This token is not from a login: revoke it on the account's page")
+    if not devices.log_out(given(request, "token")):
+        return error("unsupported_token_type", "This token is not from a login: revoke it on the account's page")
     return JsonResponse({})
 
 
-def _given(request: HttpRequest, name: str) -> str:
+def given(request: HttpRequest, name: str) -> str:
     values = request.POST.getlist(name)
     if len(values) != 1 or not values[0]:
         raise Malformed(f"Give {name} once")
@@ -101,5 +101,5 @@ def _program(request: HttpRequest) -> str:
     return re.sub(r"[^A-Za-z0-9._/ -]", "", request.headers.get("User-Agent", ""))[:60].strip() or CLIENT
 
 
-def _error(word: str, sentence: str = "", status: int = 400) -> JsonResponse:
+def error(word: str, sentence: str = "", status: int = 400) -> JsonResponse:
     return JsonResponse({"error": word, **({"error_description": sentence} if sentence else {})}, status=status)

@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,8 +23,21 @@ from workspaces.models import AS_OWNER, ApiToken, Event, Role, Workspace
 from workspaces.people import standing
 
 MARK = "muster_"
+MCP_MARK = MARK + "mcp_"
+"""Tokens that count at /mcp alone begin so. It is a part of what is hashed: their holder cannot take it away."""
 MAX_OWN = 50
 LOGIN_LASTS = timedelta(days=30)
+_is_at_mcp: ContextVar[bool] = ContextVar("is_at_mcp", default=False)
+
+
+@contextmanager
+def at_mcp() -> Iterator[None]:
+    """Within it, tokens for /mcp count: in a request that came there, and in the calls of the API that its tools make."""
+    before = _is_at_mcp.set(True)
+    try:
+        yield
+    finally:
+        _is_at_mcp.reset(before)
 
 
 def _digest(secret: str) -> str:
@@ -38,13 +53,14 @@ def create(
     expires_at: datetime | None = None,
     by: str = "",
     owner: Any = None,
+    mark: str = MARK,
 ) -> str:
     """Create a token and return its secret, which cannot be read again."""
-    secret = MARK + secrets.token_urlsafe(32)
+    secret = mark + secrets.token_urlsafe(32)
     ApiToken.objects.create(
         name=name,
         digest=_digest(secret),
-        prefix=secret[:12],
+        prefix=secret[: len(mark) + 5],
         role=role,
         workspace=workspace,
         session_ref=session_ref,
@@ -61,14 +77,19 @@ def find(secret: str) -> ApiToken | None:
 
     A person's own token is live only while its owner could create it: the same statement checks that they may log in and are an admin
     of the whole server, or a member of its workspace with a role that covers the token's. One that stands for its owner is live while they may
-    log in; in each workspace it may do what they may there. None while the owner has to log in again (`standing`).
+    log in; in each workspace it may do what they may there. None while the owner has to log in again (`standing`), and for a token for /mcp
+    elsewhere.
     """
+    if secret.startswith(MCP_MARK) and not _is_at_mcp.get():
+        return None
     token = lookup.find_row(ApiToken, _LIVE, _digest(secret), owner_is_superuser=_OF_SUPERUSER)
     return None if token and _why_over(token) else token
 
 
 def why_void(secret: str) -> str:
     """A sentence for the owner of a token that `find` does not return."""
+    if secret.startswith(MCP_MARK) and not _is_at_mcp.get():
+        return "This token counts at /mcp alone"
     token = ApiToken.objects.filter(digest=_digest(secret)).only("owner_id", "by_provider").first()
     return (_why_over(token) if token else "") or "The token is unknown, expired or revoked"
 
@@ -131,13 +152,14 @@ def why_no_login(user: Any) -> str:
     return f"You have {MAX_OWN} tokens: revoke one first" if live.count() >= MAX_OWN else ""
 
 
-def log_in(user: Any, program: str) -> tuple[ApiToken, str]:
-    """A token that stands for a person, for the program that they have confirmed. Raises Invalid."""
+def log_in(user: Any, program: str, mark: str = MARK) -> tuple[ApiToken, str]:
+    """A token that stands for a person, for the program that they have confirmed. `mark`: where it counts. Raises Invalid."""
     if why := why_no_login(user):
         raise Invalid(why)
     name = f"{user.get_username()}, {program}"[:200]  # unlike another person's: activity and reviews know a token by its name
     ends = timezone.now() + LOGIN_LASTS
-    return issue(name, role=AS_OWNER, workspace=None, expires_at=ends, by=of_user(user), reason="login confirmed", owner=user)
+    reason = "login confirmed"
+    return issue(name, role=AS_OWNER, workspace=None, expires_at=ends, by=of_user(user), reason=reason, owner=user, mark=mark)
 
 
 def end_session(session_ref: str) -> None:
@@ -154,10 +176,11 @@ def issue(
     by: Caller,
     reason: str,
     owner: Any = None,
+    mark: str = MARK,
 ) -> tuple[ApiToken, str]:
     """Create a token for a person, with a line of activity. Returns it and its secret."""
     with transaction.atomic():
-        secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name, owner=owner)
+        secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name, owner=owner, mark=mark)
         token = ApiToken.objects.get(digest=_digest(secret))
         _record(token, events.TokenCreated, by=by, reason=reason)
     return token, secret

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from jsonschema import Draft202012Validator
 from mcp.shared.exceptions import MCPError
 
@@ -13,7 +14,8 @@ from orchestration.models import Entry, LogChunk, Run
 from tests.config.mcp.clients import listed, used
 from tests.factories import a_session, a_token, a_workspace, an_entry
 from tests.orchestration.proposals.made import PLANNER
-from workspaces.models import Event, Workspace
+from workspaces.models import Event, Membership, Workspace
+from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +42,17 @@ def test_a_role_sees_its_tools(workspace: Workspace, operator: str, mode: str) -
     assert listed(operator, mode).keys() == READS | WRITES
     assert listed(a_token(workspace, "viewer"), mode).keys() == READS
     assert {name for name, tool in listed(operator, mode).items() if tool.annotations.read_only_hint} == READS
+
+
+def test_the_token_of_a_login_has_the_tools_of_its_person(workspace: Workspace) -> None:
+    for name, role in {"vera": "viewer", "olga": "operator"}.items():
+        person = User.objects.create_user(name)
+        Membership.objects.create(user=person, workspace=workspace, role=role)
+        _, token = tokens.log_in(person, "a program")
+        assert listed(token).keys() == (READS if role == "viewer" else READS | WRITES)
+        assert not used(token, "read_budget", workspace=workspace.pk).is_error
+    User.objects.update(is_superuser=True)
+    assert listed(token).keys() == READS | WRITES
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

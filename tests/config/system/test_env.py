@@ -54,6 +54,7 @@ BAD = {
     "MUSTER_OIDC_PROMPT": ["none", "consent ", "consentlogin"],
     "MUSTER_OIDC_GROUPS_CLAIM": ["", "my groups"],
     "MUSTER_OIDC_MAX_AGE": ["", "59", "12h"],
+    "MUSTER_MCP_CLIENTS": ["", "yes", "documents,"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318", "grpc://collector:4317", "http://"],
     "MUSTER_TRACE_URL": ["https://traces.example.com", "javascript:alert('{trace_id}')", "/trace/{trace_id}"],
     "MUSTER_LOG_FORMAT": ["", "xml"],

@@ -20,6 +20,7 @@ from workspaces.models import Workspace
 OWN = (  # their own things
     "account", "account-prefer", "account-password", "second-factor", "second-step", "tokens", "theme", "login", "logout", "login-link",
     "device", "device-code", "device-token", "device-revoke",  # programs that log in have no cookie (tests/workspaces/test_devices.py)
+    "oauth-token", "oauth-revoke", "oauth-register",  # nor have MCP clients (tests/workspaces/oauth)
 )  # fmt: skip
 FORM = {
     "confirm": "remove", "role": "admin", "name": "vera", "amount": "1", "reason": "x", "workers": "9", "rounds": "9", "locked": "1",
