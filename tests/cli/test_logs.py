@@ -198,6 +198,23 @@ def test_a_follow_survives_a_server_that_restarts(
     ]
 
 
+def test_a_follow_survives_a_server_that_restarts_between_two_sessions(
+    muster: Terminal, workspace: Workspace, while_it_waits: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, answer = an_entry(workspace), InProcess.handle_request
+
+    def away(*_: object) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
+
+    def back() -> None:
+        monkeypatch.setattr(InProcess, "handle_request", answer)
+        Entry.objects.filter(pk=entry.pk).update(**CLOSED)
+
+    while_it_waits(lambda: monkeypatch.setattr(InProcess, "handle_request", away), lambda: None, back)
+    outcome = muster("logs", "1", "-f")
+    assert outcome.code == 0 and outcome.err.count("Trying again") == outcome.err.count("answers again") == 1
+
+
 def test_a_server_that_is_not_there_is_named(muster: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> httpx2.Response:
         raise httpx2.ConnectError("refused")

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from orchestration.models import Entry
+from orchestration.models import Entry
 from tests.cli.terminal import Terminal
 from tests.factories import an_entry
 from tests.orchestration.approval.asked import asked
@@ -23,6 +24,12 @@ def test_fields_are_picked(muster: Terminal, workspace: Workspace) -> None:
     assert muster("entries", "1", "--json", "seq").json == {"seq": 1}
     unknown = muster("entries", "--json", "seq,nope")
     assert unknown.code == 2 and "no field nope" in unknown.err and "budget_usd" in unknown.err
+
+
+def test_an_unknown_field_is_refused_before_anything_is_changed(muster: Terminal, workspace: Workspace) -> None:
+    refused = muster("add", "Once", "--json", "seq,nope")
+    assert refused.code == 2 and "no field nope. There are: " in refused.err and not Entry.objects.exists()
+    assert muster("add", "Once", "--json", "seq").json == [{"seq": 1}]
 
 
 def test_json_lines_have_a_row_each(muster: Terminal, workspace: Workspace) -> None:

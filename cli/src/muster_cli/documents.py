@@ -57,6 +57,19 @@ def schema(command: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "$defs": used}
 
 
+def fields(command: str) -> set[str]:
+    """The names that the command's document, or a row of it, may have."""
+    described = schema(command)
+    documents = [_resolved(each, described) for each in described.get("anyOf", [described])]
+    properties = [each for document in documents for each in document.get("properties", {}).values()]
+    rows = [_resolved(each["items"], described) for each in properties if "items" in each]
+    return {name for each in [*documents, *rows] for name in each.get("properties", {})}
+
+
+def _resolved(value: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    return described["$defs"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+
+
 def _schema(shape: Shape) -> dict[str, Any]:
     if isinstance(shape, list):
         return {"type": "array", "items": _schema(shape[0])}

@@ -45,7 +45,9 @@ class Output:
             return
         items = list(rows) if rows is not None else [document]
         if self.fields is not None:
-            items = _picked(items, [name.strip() for name in self.fields.split(",")])
+            if items:
+                check_fields(self.fields, {name for item in items for name in item})
+            items = [{name: item.get(name) for name in _names(self.fields)} for item in items]
             document = items if rows is not None else items[0]
         if self.jq is not None:
             for result in filtered(self.jq, document):
@@ -136,11 +138,14 @@ def filtered(program: str, document: Any) -> list[Any]:
         raise Usage(f"--jq: {problem}") from None
 
 
-def _picked(items: list[Row], names: list[str]) -> list[Row]:
-    known = {name for item in items for name in item}
-    if items and (unknown := [name for name in names if name not in known]):
+def check_fields(fields: str, known: set[str]) -> None:
+    """Raises Usage for a field that is not there."""
+    if unknown := [name for name in _names(fields) if name not in known]:
         raise Usage(f"--json: no field {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
-    return [{name: item.get(name) for name in names} for item in items]
+
+
+def _names(fields: str) -> list[str]:
+    return [name.strip() for name in fields.split(",")]
 
 
 def _compact(value: Any) -> str:

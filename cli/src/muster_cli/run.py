@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from muster_cli import profiles
+from muster_cli import documents, profiles
+from muster_cli.documents import DOCUMENTS
 from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
-from muster_cli.output import Output, note
+from muster_cli.output import Output, check_fields, note
 from muster_cli.sentences.absence import Absence
 from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
@@ -83,13 +84,22 @@ def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable
         def invoke(context: typer.Context, **values: Any) -> None:
             with_watch = values.pop("watch", False)
             run = _run_of(context.obj or Setup(), values)
-            end(lambda: _watch(function, run, values) if with_watch else function(run, **values))
+            end(lambda: _act(name, function, run, values, with_watch=with_watch))
 
         _sign(invoke, function, refreshes=refreshes)
         app.command(name, short_help=_first_sentence(function))(invoke)
         return function
 
     return decorate
+
+
+def _act(name: str, function: Callable[..., None], run: Run, values: dict[str, Any], *, with_watch: bool) -> None:
+    if run.output.fields is not None and name in DOCUMENTS:
+        check_fields(run.output.fields, documents.fields(name))  # before anything is changed
+    if with_watch:
+        _watch(function, run, values)
+    else:
+        function(run, **values)
 
 
 def _first_sentence(function: Callable[..., None]) -> str:

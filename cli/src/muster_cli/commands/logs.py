@@ -61,7 +61,7 @@ def _sessions(run: Run, name: str, *, follow: bool) -> Iterator[str]:
             seen, noted = newest, ""
             _head(run, f"Entry {row['seq']}, session {newest}")
             yield newest
-            row = entry(run, row["id"])
+            row = _as_it_is_now(run, row) if follow else entry(run, row["id"])
             continue
         if ends_a_follow(row) or (not follow and row["status"] == "pending"):
             note(standing(run, row))
@@ -73,7 +73,20 @@ def _sessions(run: Run, name: str, *, follow: bool) -> Iterator[str]:
             note(standing(run, row))
         sys.stdout.flush()
         time.sleep(POLL_S)
-        row = entry(run, row["id"])
+        row = _as_it_is_now(run, row)
+
+
+def _as_it_is_now(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+    """The entry, once the server answers."""
+    absence = Absence(PATIENCE_S)
+    while True:
+        try:
+            row = entry(run, row["id"])
+            absence.is_over()
+            return row
+        except Unreachable as problem:
+            absence.goes_on(problem)
+            time.sleep(POLL_S)
 
 
 def _lines(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
