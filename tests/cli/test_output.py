@@ -10,7 +10,6 @@ import httpx2
 import pytest
 
 from orchestration.models import Entry
-from orchestration.models import Entry
 from tests.cli.terminal import Terminal
 from tests.factories import an_entry
 from tests.orchestration.approval.asked import asked
