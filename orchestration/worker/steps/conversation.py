@@ -52,7 +52,8 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
 
 def _prompt(context: RoundContext, text: str, mail: Mail, *, knows: bool) -> str:
     """The text with the mail first. `knows`: the agent has its conversation; else it is also given what it was given before."""
-    return (mail if knows else delivery.with_earlier(mail, context.entry.pk, context.round.pk)).before(text)
+    is_first = context.round.number == 1 and not mail
+    return (mail if knows or is_first else delivery.with_earlier(mail, context.entry.pk, context.round.pk)).before(text)
 
 
 def _watched(context: RoundContext) -> ProgressWatch | None:
