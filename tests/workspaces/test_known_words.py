@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from workspaces.models.known_words import columns
 
 Field = models.Field  # type: ignore[type-arg]
-OURS = [model for app in ("workspaces", "budget", "orchestration") for model in apps.get_app_config(app).get_models()]
+OURS = [model for app in ("workspaces", "oauth", "budget", "orchestration") for model in apps.get_app_config(app).get_models()]
 STATUS = [(model, field) for model in OURS for field in columns(model)]
 pytestmark = pytest.mark.django_db
 
