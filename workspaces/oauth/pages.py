@@ -17,7 +17,7 @@ from workspaces.people.tokens import LOGIN_LASTS
 
 NAMES = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method", "resource")
 MAX_LENGTH = 2000
-"""Of the page's address: a login leads back to one that is no longer."""
+"""The characters of the page's address: a login leads back to one of this length at most."""
 MAX_STATE = 1000
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 STATE = re.compile(r"[ -~]*")

@@ -21,7 +21,7 @@ BEA = Caller("bea")
 
 @pytest.fixture
 def entry(forge: IssueForge) -> Entry:
-    """Of an issue whose text was edited since."""
+    """The entry of an issue that was edited since."""
     a_trigger(forge)
     forge.label(forge.add(body="They miss the tax.\nAlways."))
     look()
