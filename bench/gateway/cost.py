@@ -1,7 +1,8 @@
 """The gateway's cost: 100 streams at once with and without it; CPU and memory of a request; a flood of requests without a token.
 
 `python -m bench gateway cost [--streams 100] [--seconds 20] [--database postgresql|sqlite]`. Client, provider, gateway and database share the machine.
-Blocks with and without the gateway alternate. One run on a quiet machine.
+Blocks with and without the gateway alternate. One run on a quiet machine. Every request is committed before it leaves, so that a stall of the storage is a stall
+of its requests: with TMPDIR in memory the run shows the gateway without it.
 """
 
 import argparse

@@ -20,7 +20,7 @@ MINUTE = 60.0
 STEP_S = 0.1
 """Between two requests, while nothing is known; less where more than SLOW_A_MINUTE were taken in a minute."""
 SLOW_A_MINUTE = 20
-SHORTEST_S = 0.01
+SHORTEST_S = 0.02
 """A shorter step would only make requests wait for each other."""
 SOON_S = 1.0
 """A request whose step comes so soon needs no row that says why it waits."""
