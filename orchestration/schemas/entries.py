@@ -44,7 +44,7 @@ class Spec(Strict):
     test_files: TestFiles | None = None
     patterns: Text | list[Text] | None = None
     api_contract: Text | dict[Text, Json] | list[Json] | None = None
-    examples: Text | list[Json] | dict[Text, Json] | None = None
+    examples: Text | dict[Text, Json] | list[Json] | None = None
     integration_points: Text | list[Text] | None = None
 
 
