@@ -375,7 +375,7 @@ async def _play_run(gate: asyncio.Semaphore, stage: Trial, provider: Provider, f
 def _an_entry(cap: int) -> Entry:
     usd = f"{cap / amounts.MICRO:.6f}"
     entry = an_entry(a_workspace(cap=usd), budget=usd)
-    secrets.put(entry.workspace_id, "ANTHROPIC_API_KEY", "sk-of-the-trial", by=ANA)
+    secrets.put(entry.workspace_id, "ANTHROPIC_API_KEY", f"sk-of-{entry.pk}", by=ANA)
     return entry
 
 
