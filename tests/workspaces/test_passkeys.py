@@ -1,6 +1,10 @@
 """A passkey logs a person in without a password, or comes after it. Each challenge counts once, in the browser that began."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from tests.factories import a_workspace
-from tests.workspaces.authenticator import Authenticator, encode
+from tests.races.crowd import at_once
+from tests.workspaces.authenticator import Authenticator, decode, encode
 from tests.workspaces.test_second_factor import PASSWORD, Browser, code, set_up
 from workspaces.access import MUSTER
 from workspaces.models import Event, FailedLogin, Passkey, RecoveryCode, Role, SecondFactor
@@ -94,10 +99,6 @@ def test_a_passkey_logs_in_without_a_password(browser: Browser, device: Authenti
     assert passkey.last_used_at and passkey.sign_count == 1 and browser.session.session_key != before
 
 
-def test_the_login_page_offers_none_on_a_server_without_any(browser: Browser) -> None:
-    assert b"passkey" not in browser.get("/login/").content
-
-
 def test_a_password_alone_logs_no_one_in_who_has_a_passkey(browser: Browser, device: Authenticator) -> None:
     assert type_password(browser) == "/login/code/" and not browser.user
     assert b"Use a passkey" in browser.get("/login/code/").content
@@ -179,6 +180,13 @@ def test_an_answer_for_one_purpose_is_none_for_another(browser: Browser, bea: Us
 def test_another_origin_is_refused(browser: Browser, device: Authenticator, origin: str) -> None:
     device.origin = origin
     assert log_in(browser, device).status_code == 400 and not browser.user
+
+
+def test_a_page_within_another_site_is_refused(browser: Browser, device: Authenticator) -> None:
+    answer = device.get(options_to_log_in(browser))
+    client = json.loads(decode(json.loads(answer)["response"]["clientDataJSON"])) | {"crossOrigin": True}
+    framed = changed(answer, clientDataJSON=encode(json.dumps(client).encode()))
+    assert browser.post("/login/", {"answer": framed}).status_code == 400 and not browser.user
 
 
 def test_a_passkey_of_another_host_name_is_refused_with_both_names(browser: Browser, device: Authenticator) -> None:
@@ -342,6 +350,16 @@ def test_app_and_passkey_share_the_recovery_codes(browser: Browser, bea: User) -
     assert codes.is_on(bea) and RecoveryCode.objects.count() == 9
 
 
+def test_a_passkey_removes_the_app(browser: Browser, bea: User, device: Authenticator) -> None:
+    codes.confirm(bea, code(codes.begin(bea)))
+    browser.force_login(bea)
+    assert b"Use a passkey to remove the app" in browser.get("/account/second-factor/").content
+    assert browser.post("/account/second-factor/", {"act": "remove", "answer": "{}"}).status_code == 400 and codes.has_app(bea)
+    answer = device.get(browser.post("/account/passkeys/options", {"act": "remove"}).json())
+    assert browser.post("/account/second-factor/", {"act": "remove", "answer": answer}).status_code == 303
+    assert not codes.has_app(bea) and codes.is_on(bea)
+
+
 def test_a_factor_that_was_removed_meanwhile_takes_no_passkey(browser: Browser, bea: User) -> None:
     browser.force_login(bea)
     answer = Authenticator().create(options_to_add(browser).json())
@@ -402,3 +420,27 @@ def test_the_activity_of_their_workspaces_has_it(browser: Browser, bea: User) ->
     passkeys.remove(bea, Passkey.objects.get().pk)
     rows = Event.objects.filter(verb__startswith="person.", workspace=shop).order_by("id").values_list("verb", "data__name")
     assert list(rows) == [("person.passkey_added", "Laptop"), ("person.passkey_removed", "Laptop")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_logins_with_one_answer_one_counts(browser: Browser, device: Authenticator) -> None:
+    answer = device.get(options_to_log_in(browser))
+    same = a_browser()
+    same.cookies.update(browser.cookies)
+    statuses = at_once([lambda tab=tab: tab.post("/login/", {"answer": answer}).status_code for tab in (browser, same)])
+    assert sorted(statuses) == [302, 400] and Passkey.objects.get().sign_count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_passkeys_at_once_bring_recovery_codes_once(browser: Browser, bea: User) -> None:
+    browser.force_login(bea)
+    answers = [Authenticator().create(options_to_add(browser, name).json()) for name in ("Laptop", "Phone")]
+    statuses = at_once([lambda a=a: browser.post("/account/passkeys/", {"answer": a}).status_code for a in answers])
+    assert sorted(statuses) == [200, 303] and RecoveryCode.objects.count() == 10 and Passkey.objects.count() == 2
+
+
+def test_a_server_without_passkeys_does_not_load_the_library() -> None:
+    loaded = "import sys, django; django.setup(); import config.urls; print([n for n in sys.modules if 'fido2' in n])"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, "-c", loaded], cwd=root, env=env, capture_output=True, text=True).stdout == "[]\n"

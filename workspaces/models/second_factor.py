@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class SecondFactor(models.Model):
-    """What a login by password needs too: a code of an app, once its person has confirmed it, or a passkey. The key of the app is kept sealed."""
+    """A code of an app, once its person has confirmed it, or a passkey: a login by password needs it too. The key of the app is kept sealed."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="second_factor"

@@ -1,4 +1,4 @@
-"""What a browser has begun and not ended lies in its session: it is used once, and ends after ten minutes."""
+"""Logins and the like that a browser has begun. Each lies in its session, is used once, and ends after ten minutes."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ def begin(request: HttpRequest, kind: str, name: str, details: dict[str, Any]) -
 
 
 def take(request: HttpRequest, kind: str, name: str) -> dict[str, Any] | None:
-    """What was begun under the name, which no other request gets then; None if there is nothing. Of two requests at once, one is first."""
+    """Get what was begun under the name, which no other request gets then; None if there is nothing. Of two requests at once, one is first."""
     with transaction.atomic():
         list(Session.objects.select_for_update().filter(pk=request.session.session_key))
         stored = SessionStore(request.session.session_key)

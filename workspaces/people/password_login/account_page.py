@@ -30,13 +30,15 @@ def page(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("code", "")[:100]
     try:
         if request.POST.get("act") == "remove":
-            codes.remove(user, code)
+            if answer := request.POST.get("answer"):
+                passkeys.use(request, answer, "remove", user)
+            codes.remove(user, None if answer else code)
         else:
             _check_has_password(user)
             recovery = codes.confirm(user, code)
             codes.take_back(user)
             return _page(request, recovery=recovery, done="The app is set up: a login by password needs a code of it")
-    except Invalid as problem:
+    except Refused as problem:
         return _page(request, problem=problem.message, status=400)
     codes.take_back(user)
     left = "" if codes.is_on(user) else "Logins by password need no code any more"
@@ -48,7 +50,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def options(request: HttpRequest) -> JsonResponse:
-    """What the browser is asked for: a new passkey for who knows the password, or one of the person before another is removed."""
+    """The request to the browser: for a new passkey of who knows the password, or for one of the person before something is removed."""
     user: Any = request.user
     if request.POST.get("act") != "add":
         return JsonResponse(passkeys.begin_use(request, "remove", user))

@@ -1,4 +1,4 @@
-"""What a browser is asked to do with a passkey, and the check of its answer (WebAuthn). Without the database.
+"""Requests to browsers for a passkey, and the check of their answers (WebAuthn). Without the database.
 
 The library is imported with the first answer: who has no passkey pays nothing for it.
 """
@@ -54,7 +54,7 @@ class Fresh:
 
 
 def site_of(request: HttpRequest) -> Site:
-    return Site(request.get_host())
+    return Site(request.get_host().lower())
 
 
 def new_challenge() -> str:
@@ -67,8 +67,11 @@ def read(text: str) -> Answer:
         if len(text) > MAX_ANSWER:
             raise ValueError("too long")
         parsed = json.loads(text)
-        return Answer(parsed, str(json.loads(decode(parsed["response"]["clientDataJSON"]))["challenge"]))
-    except (ValueError, TypeError, LookupError, RecursionError):
+        client = json.loads(decode(parsed["response"]["clientDataJSON"]))
+        if client.get("crossOrigin"):
+            raise ValueError("Within a page of another site")
+        return Answer(parsed, str(client["challenge"]))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise Refused(REFUSED) from None
 
 

@@ -72,11 +72,12 @@ def confirm(user: Any, code: str) -> list[str]:
     return codes
 
 
-def remove(user: Any, code: str) -> None:
-    """Remove the app. Raises Invalid."""
+def remove(user: Any, code: str | None) -> None:
+    """Remove the app. `code`: None where the person has used a passkey. Raises Invalid."""
     with transaction.atomic():
         row = row_of(user)
-        check(user, code)
+        if code is not None:
+            check(user, code)
         if row.confirmed_at is None:
             raise Invalid("No app is set up", "code")
         if row.passkeys.exists():

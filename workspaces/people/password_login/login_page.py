@@ -15,14 +15,14 @@ from workspaces.people import standing, throttle
 from workspaces.people.password_login import passkeys, second_step
 
 MAX_STARTS = 300
-"""Passkeys that are asked for from one address, in the throttle's window: an office has one."""
+"""Logins by passkey that begin at one address, in the throttle's window: an office has one."""
 MAX_REFUSED = 60
 
 
 @require_POST
 @never_cache
 def passkey_options(request: HttpRequest) -> JsonResponse:
-    """What the browser is asked for, to log in without a password."""
+    """The request to the browser, to log in without a password."""
     if (wait := throttle.count("passkey login", request.META.get("REMOTE_ADDR", ""), MAX_STARTS)) is not None:
         return JsonResponse({"message": TooMany(wait).message}, status=429, headers={"Retry-After": str(int(wait))})
     return JsonResponse(passkeys.begin_use(request, "login"))
@@ -35,8 +35,7 @@ class Page(LoginView):
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
         ended = standing.SWITCHED_OFF if standing.is_by_provider(self.request) and not settings.SSO else ""
-        context = {"refused": ended, **super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
-        return {**context, "has_passkeys": passkeys.are_used()}
+        return {"refused": ended, **super().get_context_data(**more), "providers": [button() for button in standing.buttons]}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in, unless a second step comes before."""

@@ -29,11 +29,6 @@ def list_of(user: Any) -> QuerySet[Passkey]:
     return Passkey.objects.filter(factor=user.pk).order_by("pk")
 
 
-def are_used() -> bool:
-    """True if anybody has one on this server."""
-    return Passkey.objects.exists()
-
-
 def places(request: HttpRequest, user: Any) -> dict[str, Any]:
     """For pages: the person's passkeys, whether any works at this address, and the other host names that the rest belongs to."""
     mine, site = list(list_of(user)), ceremonies.site_of(request)
@@ -46,7 +41,7 @@ def places(request: HttpRequest, user: Any) -> dict[str, Any]:
 
 
 def begin_add(request: HttpRequest, name: str) -> dict[str, Any]:
-    """What the browser is asked to create. The caller has checked the person's password. Raises Invalid."""
+    """A request to create one. The caller has checked the person's password. Raises Invalid."""
     user: Any = request.user
     name = "".join(filter(str.isprintable, " ".join(name.split())))[:60].strip()
     if not name:
@@ -83,7 +78,7 @@ def add(request: HttpRequest, answer: str) -> list[str]:
 
 
 def begin_use(request: HttpRequest, purpose: Purpose, user: Any = None) -> dict[str, Any]:
-    """What the browser is asked for: any passkey of this site for a login, else one of the person."""
+    """A request to use one: any of this site for a login, else one of the person."""
     site = ceremonies.site_of(request)
     mine = [] if user is None else list_of(user).filter(host=site.name).values_list("credential_id", flat=True)
     challenge = _begin(request, purpose, user)

@@ -53,7 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 def options(request: HttpRequest) -> JsonResponse:
-    """What the browser is asked for, after the right password."""
+    """The request to the browser, after the right password."""
     user = _waiting(request)
     if user is None:
         return JsonResponse({"message": "Log in with the password again"}, status=400)
