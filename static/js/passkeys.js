@@ -6,7 +6,7 @@
   const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   const named = (list) => (list || []).map((item) => ({ ...item, id: bytes(item.id) }));
   const REASONS = {
-    NotAllowedError: "No passkey was used: the browser was told to cancel, has none for this address, or waited too long. Try again.",
+    NotAllowedError: "No passkey was used: it was cancelled, there is none for this address, or time ran out. Try again.",
     InvalidStateError: "This device has a passkey of yours for this address already.",
     SecurityError: "The browser gives no passkeys to this address.",
     NotSupportedError: "This device cannot keep a passkey of this kind.",
