@@ -9,7 +9,7 @@ from config.http import api_docs, health, static_files
 from config.http.metrics import metrics
 from config.http.when_asked import WhenAsked
 from workspaces.people import device_endpoints, login_links
-from workspaces.people.password_login import login_page, second_step
+from workspaces.people.password_login import account_page, login_page, second_step
 
 admin.autodiscover()
 urlpatterns = [
@@ -19,12 +19,17 @@ urlpatterns = [
     path("api/v1/docs", api_docs.page, name="api-docs"),
     WhenAsked("api/v1/", "config.http.api", namespace="api-1"),
     path("login/", login_page.Page.as_view(), name="login"),
+    path("login/passkey", login_page.passkey_options, name="login-passkey"),
     path("login/device/code", device_endpoints.code, name="device-code"),
     path("login/device/token", device_endpoints.token, name="device-token"),
     path("login/device/revoke", device_endpoints.revoke, name="device-revoke"),
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("login/code/", second_step.page, name="second-step"),
-    path("account/second-factor/", second_step.account, name="second-factor"),
+    path("login/code/passkey", second_step.options, name="second-step-passkey"),
+    path("account/second-factor/", account_page.page, name="second-factor"),
+    path("account/passkeys/", account_page.add, name="passkey-add"),
+    path("account/passkeys/options", account_page.options, name="passkey-options"),
+    re_path(r"^account/passkeys/(?P<passkey_id>[0-9]{1,18})/remove/$", account_page.remove, name="passkey-remove"),
     path("logout/", LogoutView.as_view(), name="logout"),
     re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
     path("metrics", metrics, name="metrics"),

@@ -52,7 +52,7 @@ from orchestration.models import Proposal as Suggested
 from orchestration.proposals.kinds.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people
-from workspaces.models import Delivery, Digest, RecoveryCode, Role, SecondFactor, Workspace
+from workspaces.models import Delivery, Digest, Passkey, RecoveryCode, Role, SecondFactor, Workspace
 from workspaces.people import devices, members, queue_marks, saved_views, throttle, tokens
 
 BOSS = "boss"
@@ -161,6 +161,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         factor = SecondFactor.objects.create(user=user, sealed_key=b"sealed", confirmed_at=now())
         RecoveryCode.objects.create(factor=factor, digest="digest")
+        key = f"{user.pk}".encode()
+        Passkey.objects.create(factor=factor, name=text[:60], credential_id=key, public_key=b"key", host=text[:253])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
         people.save_preferences(user, time_zone="Europe/Berlin")
         queue_marks.read(user, [f"{text} {n}"[:200]])

@@ -41,6 +41,7 @@ SITE = (
     ("workspaces", "Home", "all workspaces queue"),
     ("account", "Account", "time zone theme password preferences"),
     ("tokens", "API tokens", "account"),
+    ("second-factor", "Second factor", "passkeys codes totp account login"),
     ("keys", "Keyboard shortcuts", "help keys"),
     ("api-docs", "API documentation", "openapi reference"),
 )

@@ -145,7 +145,7 @@ def test_a_code_of_another_login_fails_by_its_verifier(browser: Browser, provide
 def test_an_answer_that_comes_too_late(browser: Browser, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     address = provider.authorize(browser.begin())
     late = time.time() + 601
-    monkeypatch.setattr("workspaces.sso.pages.time.time", lambda: late)
+    monkeypatch.setattr("workspaces.people.pending.time.time", lambda: late)
     assert refused(browser.get(address), browser, "belongs to no login")
 
 

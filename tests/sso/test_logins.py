@@ -12,6 +12,7 @@ from config.mcp import door
 from dashboard.live import streams
 from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
+from tests.workspaces.authenticator import Authenticator
 from workspaces.access import MUSTER
 from workspaces.errors import Unauthorized
 from workspaces.models import Event, Membership, Role, SecondFactor, Workspace
@@ -191,6 +192,22 @@ def test_a_password_does_not_go_around_the_provider(browser: Browser, provider: 
     other = a_browser(provider)
     other.login(username="bea", password="a good password")
     assert other.get("/account/").status_code == 302 and other.user == ""
+
+
+@pytest.mark.parametrize(("admin", "status"), [(False, 302), (True, 200)], ids=["person", "admin of the server"])
+def test_a_passkey_goes_around_the_provider_as_a_password_does(
+    browser: Browser, provider: Provider, admin: bool, status: int
+) -> None:
+    User.objects.create_user("bea", email="bea@example.com", password="a good password", is_superuser=admin)
+    browser.log_in()
+    device = Authenticator(origin="https://testserver")
+    options = browser.post("/account/passkeys/options", {"act": "add", "name": "x", "password": "a good password"}).json()
+    browser.post("/account/passkeys/", {"answer": device.create(options)})
+    provider.refresh_tokens.clear()
+    let_age("bea")
+    other = a_browser(provider)
+    assert other.post("/login/", {"answer": device.get(other.post("/login/passkey").json())}).status_code == 302
+    assert other.get("/account/").status_code == status
 
 
 def test_an_admin_of_the_server_can_break_the_glass(browser: Browser, provider: Provider) -> None:

@@ -276,6 +276,18 @@ class SecondFactorOff(PersonEvent, verb="person.second_factor_off", sentence="re
     pass
 
 
+class PasskeyEvent(PersonEvent):
+    name: str
+
+
+class PasskeyAdded(PasskeyEvent, verb="person.passkey_added", sentence="added the passkey {name}"):
+    pass
+
+
+class PasskeyRemoved(PasskeyEvent, verb="person.passkey_removed", sentence="removed the passkey {name}"):
+    pass
+
+
 class GroupRoleSet(ActivityEvent, verb="group.role", sentence="gave the group {group} the role {role}"):
     group: str
     role: str

@@ -25,6 +25,7 @@ from workspaces.models import (
     Event,
     FailedLogin,
     Membership,
+    Passkey,
     Preferences,
     QueueMark,
     RecoveryCode,
@@ -229,7 +230,16 @@ class SecondFactorAdmin(ReadOnly):
     list_select_related = ["user"]
     search_fields = ["=user__username"]
     ordering = ["user__username"]
-    exclude = ["sealed_key"]
+    exclude = ["sealed_key", "handle"]
+
+
+@admin.register(Passkey)
+class PasskeyAdmin(ReadOnly):
+    list_display = ["name", "factor", "host", "created_at", "last_used_at"]
+    list_select_related = ["factor__user"]
+    search_fields = ["=factor__user__username", "name"]
+    ordering = ["-id"]
+    exclude = ["credential_id", "public_key"]
 
 
 @admin.register(RecoveryCode)

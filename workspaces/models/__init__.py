@@ -4,7 +4,7 @@
 - `preferences`: how a person sees pages, and what they have read; failed logins
 - `events`: the activity log
 - `notices`: channels, their digests, and deliveries
-- `second_factor`: apps that show codes, and recovery codes
+- `second_factor`: apps that show codes, passkeys, and recovery codes
 - `saved_views`: views of the entries that a team has named
 - `known_words`: CHECK constraints on status columns
 """
@@ -15,7 +15,7 @@ from workspaces.models.notices import Channel, ChannelVerb, Delivery, Digest
 from workspaces.models.people import AS_OWNER, ApiToken, DeviceLogin, Membership, Role, Workspace
 from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
 from workspaces.models.saved_views import SavedView
-from workspaces.models.second_factor import RecoveryCode, SecondFactor
+from workspaces.models.second_factor import Passkey, RecoveryCode, SecondFactor
 
 __all__ = [
     "AS_OWNER",
@@ -28,6 +28,7 @@ __all__ = [
     "Event",
     "FailedLogin",
     "Membership",
+    "Passkey",
     "Preferences",
     "QueueMark",
     "RecoveryCode",

@@ -72,11 +72,12 @@ def _record(person: User, event: type[PersonEvent], *, by: Caller, reason: str, 
     )
 
 
-def record_own(person: User, event: type[PersonEvent], *, by: Caller | None = None, reason: str = "") -> None:
-    """Record a person's own doing in each of their workspaces: in all for an admin of the whole server, nowhere if they have none."""
+def record_own(person: User, event: type[PersonEvent], *, by: Caller | None = None, reason: str = "", **details: Any) -> None:
+    """Record a person's own doing in each of their workspaces: in all for an admin of the whole server, nowhere if they have none.
+    `details`: the event's other fields."""
     mine = Workspace.objects.filter(deleted_at__isnull=True)
     mine = mine if person.is_superuser else mine.filter(memberships__user=person)
-    filled = event(user=person.get_username())
+    filled = event(user=person.get_username(), **details)
     lines = (
         activity.row(pk, filled, by=by or of_user(person), object_id=str(person.pk), reason=reason)
         for pk in mine.values_list("pk", flat=True)

@@ -1,16 +1,12 @@
-"""The two addresses of a login by the provider. What belongs to a login lies in the browser's session, is used once, and ends after ten minutes."""
+"""The two addresses of a login by the provider. What belongs to a login lies in the browser's session (`workspaces/people/pending.py`)."""
 
 import re
 import secrets
-import time
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.contrib import auth
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,14 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from workspaces.errors import Refused
-from workspaces.people import standing, throttle
+from workspaces.people import pending, standing, throttle
 from workspaces.sso import people, provider
 
 log = structlog.get_logger(__name__)
 KEY = "provider_logins"
-LASTS_S = 600
-MAX_OPEN = 5
-"""The logins that one browser may have begun, in as many tabs."""
 MAX_STARTS = 300
 """From one address, in the throttle's window: an office has one."""
 MAX_REFUSED = 60
@@ -58,9 +51,8 @@ def start(request: HttpRequest) -> HttpResponse:
         return _away(request, away)
     except Refused as refused:
         return _refused(request, refused.message)
-    pending = sorted(request.session.get(KEY, {}).items(), key=lambda item: item[1]["at"])[1 - MAX_OPEN :]
-    mine = {"nonce": nonce, "verifier": verifier, "next": request.POST.get("next", "")[:2000], "at": time.time()}
-    request.session[KEY] = {**dict(pending), state: mine}
+    mine = {"nonce": nonce, "verifier": verifier, "next": request.POST.get("next", "")[:2000]}
+    pending.begin(request, KEY, state, mine)
     return render(request, "account/provider_next.html", {"address": address, "name": settings.OIDC_NAME})
 
 
@@ -71,8 +63,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     if (wait := throttle.count("provider answer", address, MAX_REFUSED)) is not None:
         return _refused(request, "Too many answers that were refused. Try again in some minutes.", status=429, wait=wait)
     try:
-        pending = _take(request)
-        user = people.log_in(_identity(request, pending))
+        mine = _take(request)
+        user = people.log_in(_identity(request, mine))
     except provider.Away as away:
         return _away(request, away)
     except Refused as refused:
@@ -80,8 +72,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     throttle.take_back("provider answer", address)
     auth.login(request, user, backend=standing.BY_PROVIDER)
     request.session.pop(KEY, None)
-    safe = url_has_allowed_host_and_scheme(pending["next"], allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return HttpResponseRedirect(pending["next"] if safe else "/")
+    safe = url_has_allowed_host_and_scheme(mine["next"], allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(mine["next"] if safe else "/")
 
 
 @require_POST
@@ -98,23 +90,16 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def _take(request: HttpRequest) -> dict[str, Any]:
     """The login that an answer belongs to, which then no other answer belongs to. Raises Refused.
 
-    Of two that come at once, one is first: the provider would void everything that a code gave when it sees the code again. Saved before the
+    Of two that come at once, one is first: the provider would void everything that a code gave when it sees the code again. Taken before the
     provider is asked: whatever happens then, the answer was used.
     """
-    with transaction.atomic():
-        list(Session.objects.select_for_update().filter(pk=request.session.session_key))
-        stored = SessionStore(request.session.session_key)
-        pending = dict(stored.get(KEY, {}))
-        mine = pending.pop(request.GET.get("state", ""), None)
-        if mine is None or time.time() - mine["at"] > LASTS_S:
-            raise Refused("This answer belongs to no login that began in this browser")
-        stored[KEY] = pending
-        stored.save()
-    request.session[KEY] = pending
-    return dict(mine)
+    mine = pending.take(request, KEY, request.GET.get("state", ""))
+    if mine is None:
+        raise Refused("This answer belongs to no login that began in this browser")
+    return mine
 
 
-def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identity:
+def _identity(request: HttpRequest, mine: dict[str, Any]) -> provider.Identity:
     if any(len(request.GET.getlist(name)) > 1 for name in ("state", "code", "iss", "error")):
         raise Refused("The answer names something twice")
     provider.check_sender(request.GET.get("iss"))
@@ -124,7 +109,7 @@ def _identity(request: HttpRequest, pending: dict[str, Any]) -> provider.Identit
     code = request.GET.get("code", "")
     if not 0 < len(code) <= 4096:
         raise Refused("The answer has no code")
-    return provider.redeem(code, verifier=pending["verifier"], nonce=pending["nonce"])
+    return provider.redeem(code, verifier=mine["verifier"], nonce=mine["nonce"])
 
 
 def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:

@@ -9,7 +9,7 @@ from workspaces.people.password_login import codes
 
 
 class Command(BaseCommand):
-    help = "Remove the second factor of a user who has lost both the app and the recovery codes."
+    help = "Remove the second factor of a user who has lost the app, the passkeys and the recovery codes."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

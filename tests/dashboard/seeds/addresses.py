@@ -53,6 +53,7 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "member_id": member.pk if member else 1,
         "row_id": row.pk if row else 1,
         "token_id": 1,
+        "passkey_id": 1,
         "group_id": 1,
         "comment_id": 1,
         "view_id": 1,

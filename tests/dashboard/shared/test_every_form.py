@@ -19,6 +19,7 @@ from workspaces.models import Workspace
 
 OWN = (  # their own things
     "account", "account-prefer", "account-password", "second-factor", "second-step", "tokens", "theme", "login", "logout", "login-link",
+    "login-passkey", "second-step-passkey", "passkey-add", "passkey-options", "passkey-remove",  # tests/workspaces/test_passkeys.py
     "device", "device-code", "device-token", "device-revoke",  # programs that log in have no cookie (tests/workspaces/test_devices.py)
     "oauth-token", "oauth-revoke", "oauth-register",  # nor have MCP clients (tests/workspaces/oauth)
 )  # fmt: skip

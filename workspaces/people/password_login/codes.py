@@ -1,4 +1,5 @@
-"""Codes of an app (TOTP, RFC 6238) as a second step of a login by password. Each code counts once: its use is one conditional update."""
+"""Codes of an app (TOTP, RFC 6238) and recovery codes, as a second step of a login by password. Each code counts once: its use is one conditional
+update. Recovery codes come with the first factor, be it the app or a passkey, and go with the last."""
 
 import base64
 import hashlib
@@ -8,12 +9,13 @@ import time
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 
 from workspaces.access import MUSTER
 from workspaces.activity import events
 from workspaces.errors import Invalid, NotFound
-from workspaces.models import RecoveryCode, SecondFactor
+from workspaces.models import Passkey, RecoveryCode, SecondFactor
 from workspaces.people import logins, throttle
 from workspaces.secrets import sealing
 
@@ -26,42 +28,67 @@ WRONG = "The code is wrong, or was used already"
 
 
 def is_on(user: Any) -> bool:
+    """True if a login by password needs a second step: the person has confirmed an app, or has a passkey."""
+    has_passkey = Exists(Passkey.objects.filter(factor=OuterRef("pk")))
+    return SecondFactor.objects.filter(Q(confirmed_at__isnull=False) | has_passkey, user=user).exists()
+
+
+def has_app(user: Any) -> bool:
     return SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists()
+
+
+def row_of(user: Any) -> SecondFactor:
+    """The person's row, locked. Call it in a transaction."""
+    return SecondFactor.objects.select_for_update().get_or_create(user=user, defaults={"sealed_key": _fresh_key()})[0]
+
+
+def recovery_with_first(row: SecondFactor) -> list[str]:
+    """Codes for a person whose first factor is about to be added, which cannot be read again; none for a person who has them."""
+    if row.confirmed_at or row.passkeys.exists():
+        return []
+    codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
+    RecoveryCode.objects.bulk_create(RecoveryCode(factor=row, digest=_digest(code)) for code in codes)
+    return codes
 
 
 def begin(user: Any) -> str:
     """The key for the app: the same until it is confirmed. Raises Invalid when it is."""
     with transaction.atomic():
-        fresh = sealing.seal(base64.b32encode(secrets.token_bytes(20)).decode(), purpose=PURPOSE)
-        row, _ = SecondFactor.objects.select_for_update().get_or_create(user=user, defaults={"sealed_key": fresh})
+        row = row_of(user)
         if row.confirmed_at:
             raise Invalid("A second factor is set up already", "code")
         return sealing.unseal(row.sealed_key, purpose=PURPOSE)
 
 
 def confirm(user: Any, code: str) -> list[str]:
-    """From now on logins by password need a code. Returns the recovery codes, which cannot be read again. Raises Invalid."""
+    """From now on logins by password need a code. Returns the recovery codes if it is the first factor. Raises Invalid."""
     with transaction.atomic():
         row = SecondFactor.objects.select_for_update().filter(user=user, confirmed_at__isnull=True).first()
         if row is None or not _is_of_app(row, code):
             raise Invalid(WRONG, "code")
+        codes = recovery_with_first(row)
         SecondFactor.objects.filter(pk=row.pk).update(confirmed_at=now())
-        codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
-        RecoveryCode.objects.bulk_create(RecoveryCode(factor=row, digest=_digest(code)) for code in codes)
         logins.record_own(user, events.SecondFactorOn)
     return codes
 
 
-def remove(user: Any, code: str) -> None:
-    """Raises Invalid."""
+def remove(user: Any, code: str | None) -> None:
+    """Remove the app. `code`: None where the person has used a passkey. Raises Invalid."""
     with transaction.atomic():
-        check(user, code)
-        SecondFactor.objects.filter(user=user).delete()
+        row = row_of(user)
+        if code is not None:
+            check(user, code)
+        if row.confirmed_at is None:
+            raise Invalid("No app is set up", "code")
+        if row.passkeys.exists():
+            SecondFactor.objects.filter(pk=row.pk).update(confirmed_at=None, last_step=0, sealed_key=_fresh_key())
+        else:
+            row.delete()
         logins.record_own(user, events.SecondFactorOff)
 
 
 def remove_lost(user: Any) -> None:
-    """Without a code, by who may run commands on the server. Raises NotFound."""
+    """App, passkeys and recovery codes, without a code, by who may run commands on the server. Raises NotFound."""
     with transaction.atomic():
         if not SecondFactor.objects.filter(user=user).delete()[0]:
             raise NotFound(f"{user.get_username()} has no second factor")
@@ -70,8 +97,8 @@ def remove_lost(user: Any) -> None:
 
 def check(user: Any, code: str) -> None:
     """Use a code of the app, or a recovery code. Raises Invalid."""
-    row = SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).first()
-    if row is None or not (_is_of_app(row, code) or _is_recovery(row, code)):
+    row = SecondFactor.objects.filter(user=user).first()
+    if row is None or not ((row.confirmed_at and _is_of_app(row, code)) or _is_recovery(row, code)):
         raise Invalid(WRONG, "code")
 
 
@@ -82,6 +109,10 @@ def count_try(user: Any) -> float | None:
 
 def take_back(user: Any) -> None:
     throttle.take_back(f"second factor of {user.pk}", "")
+
+
+def _fresh_key() -> bytes:
+    return sealing.seal(base64.b32encode(secrets.token_bytes(20)).decode(), purpose=PURPOSE)
 
 
 def _is_of_app(row: SecondFactor, code: str) -> bool:
