@@ -1,7 +1,8 @@
 """Rules that the database enforces by triggers: `<app>/sql/<vendor>/<promise>.sql` holds today's text for each of the two databases.
 
-The newest migration that names an app in `install` creates everything in its files. To change a trigger: edit its files, add a
-migration with `install`, and remove `install` from the earlier one, since today's text may name columns that it does not have yet.
+The newest migration that names an app in `install` creates everything in its files; in an empty database that is the squashed one of
+`orchestration`. To change a trigger: edit its files, add a migration with `install`, and remove `install` from the earlier ones, since today's text may
+name columns that they do not have yet.
 """
 
 import re
@@ -17,6 +18,12 @@ from django.db.migrations import RunPython
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
+LIKE_INDEXES = """DO $$ DECLARE found record; BEGIN
+    FOR found IN SELECT schemaname, indexname FROM pg_indexes
+        WHERE tablename LIKE '{app}\\_%' AND indexname LIKE '%\\_like' AND schemaname = current_schema() LOOP
+        EXECUTE format('DROP INDEX %I.%I', found.schemaname, found.indexname);
+    END LOOP;
+END $$"""
 _PART = re.compile(r"\{\{(\w+)([^}]*)\}\}")
 
 
@@ -115,19 +122,16 @@ def sql(*, postgresql: Sequence[str], sqlite: Sequence[str]) -> RunPython:
 
 def without_like_indexes(app: str) -> RunPython:
     """Drop the second index that Django gives every text key on PostgreSQL, for `LIKE 'prefix%'`: ids are never searched by
-    prefix, and each index slows every write.
+    prefix, and each index slows every write. Those of tables that the same migration makes are not created.
     """
-    return sql(
-        postgresql=[
-            f"""DO $$ DECLARE found record; BEGIN
-                FOR found IN SELECT schemaname, indexname FROM pg_indexes
-                    WHERE tablename LIKE '{app}\\_%%' AND indexname LIKE '%%\\_like' AND schemaname = current_schema() LOOP
-                    EXECUTE format('DROP INDEX %%I.%%I', found.schemaname, found.indexname);
-                END LOOP;
-            END $$"""
-        ],
-        sqlite=[],
-    )
+
+    def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        schema_editor.deferred_sql = [each for each in schema_editor.deferred_sql if "_pattern_ops" not in str(each)]
+        schema_editor.execute(LIKE_INDEXES.format(app=app), None)  # None: a `%` is a `%`
+
+    return RunPython(forwards, RunPython.noop)
 
 
 def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:

@@ -11,6 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.models import Worker, sql_dialect
 from workspaces.machine import disk, release
+from workspaces.replaced_migrations import REPLACED
 from workspaces.values.standing_query import StandingQuery
 
 MAX_SKEW_S = 60.0
@@ -66,8 +67,13 @@ def lacking() -> int:
 
 def is_older() -> bool:
     """True if the database has a migration that this Muster does not have. Muster works on, as far as its code still fits."""
+    return bool(of_newer_versions())
+
+
+def of_newer_versions() -> list[tuple[str, str]]:
+    """App and name of each migration of the database that this Muster does not have."""
     labels = {app for app, _ in known_migrations()}
-    return any(app in labels for app, _ in _applied() - known_migrations())
+    return sorted((app, name) for app, name in _applied() - known_migrations() - REPLACED if app in labels)
 
 
 def _applied() -> set[tuple[str, str]]:

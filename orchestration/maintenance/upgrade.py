@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import OutputWrapper
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.recorder import MigrationRecorder
 
+from orchestration.hosts import problems
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Session
 from workspaces.activity.events import counted
@@ -26,9 +26,7 @@ DEADLOCK = "40P01"
 def examine() -> Iterator[Finding]:
     """Raises DatabaseError where the database does not answer."""
     executor = MigrationExecutor(connection)
-    known = set(executor.loader.disk_migrations)
-    apps = {app for app, _ in known}
-    newer = sorted(name for name in MigrationRecorder(connection).applied_migrations() if name[0] in apps and name not in known)
+    newer = problems.of_newer_versions()
     yield _database(executor, newer)
     if not newer and Session._meta.db_table in connection.introspection.table_names():
         yield _sessions()

@@ -47,7 +47,7 @@ def test_a_broker_that_is_away_only_delays_work(client: Client, monkeypatch: pyt
 
 @pytest.mark.django_db
 def test_a_database_that_lacks_a_migration_is_not_ready(client: Client) -> None:
-    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0023_passkeys").delete()
+    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0024_without_like_indexes").delete()
     assert ready(client) == (503, ["the database has not this version's tables: run ./muster manage migrate"])
 
 

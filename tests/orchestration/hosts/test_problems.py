@@ -15,6 +15,7 @@ from orchestration.repositories import worker_tokens
 from orchestration.worker import new_version
 from tests.factories import a_worker
 from workspaces.machine import hosts, release
+from workspaces.replaced_migrations import REPLACED
 
 pytestmark = pytest.mark.django_db
 WORKSPACE = "ws_00000000000000000001"
@@ -71,6 +72,7 @@ def test_a_database_of_a_later_version_is_named_and_one_of_an_earlier_version_is
     recorder = MigrationRecorder(connection)
     recorder.record_applied("an_app_that_was_removed", "0001_initial")
     assert problems.find() == ""
+    assert set(recorder.applied_migrations()) > REPLACED, "workers of the release before look for them"
     recorder.record_applied("orchestration", "9999_later")
     assert problems.find() == problems.OLDER
     recorder.record_unapplied("orchestration", "9999_later")

@@ -1,4 +1,4 @@
-"""The tables as 0027_usage_totals leaves them, for an empty database. Triggers come with the newest migration."""
+"""The tables as 0035_waits_by_reason leaves them, for an empty database. The squashed migration of `orchestration` creates the triggers."""
 
 import budget.amounts.money
 import budget.models.accounts
@@ -41,12 +41,20 @@ class Migration(migrations.Migration):
         ('budget', '0025_one_hour_cache_writes'),
         ('budget', '0026_one_hour_cache_writes_validated'),
         ('budget', '0027_usage_totals'),
+        ('budget', '0028_triggers'),
+        ('budget', '0029_models_of_rounds'),
+        ('budget', '0030_forecasts_are_scored'),
+        ('budget', '0031_several_holds_of_an_account'),
+        ('budget', '0032_gateway'),
+        ('budget', '0033_access_origin'),
+        ('budget', '0034_requests_have_keys'),
+        ('budget', '0035_waits_by_reason'),
     ]
 
     initial = True
 
     dependencies = [
-        ('workspaces', '0016_digests'),
+        ('workspaces', '0023_passkeys'),
     ]
 
     operations = [
@@ -105,6 +113,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('project', 'day', 'category'), name='one_spend_per_day')],
+                'verbose_name': 'spend of a day',
+                'verbose_name_plural': 'spend by day',
             },
         ),
         migrations.CreateModel(
@@ -191,6 +201,11 @@ class Migration(migrations.Migration):
                 ('end_spend', budget.amounts.money.MoneyField(blank=True, null=True)),
                 ('end_low', budget.amounts.money.MoneyField(blank=True, null=True)),
                 ('end_high', budget.amounts.money.MoneyField(blank=True, null=True)),
+                ('foretold_at', models.DateTimeField(blank=True, help_text='When the cost of the next sessions was foretold.', null=True)),
+                ('foretold_low', budget.amounts.money.MoneyField(blank=True, null=True)),
+                ('foretold_high', budget.amounts.money.MoneyField(blank=True, null=True)),
+                ('compared', models.PositiveIntegerField(db_default=0, default=0, help_text='Costs foretold that were compared with what happened.')),
+                ('held', models.PositiveIntegerField(db_default=0, default=0, help_text='Those that happened as foretold.')),
             ],
         ),
         migrations.CreateModel(
@@ -226,10 +241,12 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, help_text='When a permit ends by itself.', null=True)),
                 ('awaits_host', models.CharField(blank=True, db_default='', default='', help_text='The host that has not said yet what its session spent.', max_length=200)),
                 ('awaits_until', models.DateTimeField(blank=True, help_text='Then the rest is charged as an estimate.', null=True)),
+                ('number', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Its number among several that its account has at once. 0: it is the only one.')),
+                ('in_flight', budget.amounts.money.MoneyField(db_default=0, default=0, help_text='What its requests in the gateway may still cost.')),
             ],
             options={
                 'indexes': [models.Index(fields=['project', 'id'], name='holds_in_order'), models.Index(condition=models.Q(('expires_at__isnull', False), ('state', 'open')), fields=['expires_at'], name='open_permits'), models.Index(fields=['project', 'state'], name='hold_by_state'), models.Index(condition=models.Q(('state', 'awaiting')), fields=['account'], name='holds_awaiting'), models.Index(condition=models.Q(('awaits_host', ''), _negated=True), fields=['awaits_until'], name='holds_of_silent_hosts')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='hold_amount'), models.UniqueConstraint(condition=models.Q(('expires_at__isnull', True), ('state', 'open')), fields=('account',), name='one_open_hold_per_account'), models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('category', 'entry')), models.Q(('account__isnull', True), models.Q(('category', 'entry'), _negated=True)), _connector='OR'), name='a_hold_of_the_category_entry_has_one'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'awaiting', 'settled'])), name='hold_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'awaiting'), _negated=True), models.Q(('awaits_until__isnull', False), models.Q(('awaits_host', ''), _negated=True)), _connector='OR'), name='an_awaiting_hold_names_its_host')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='hold_amount'), models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('category', 'entry')), models.Q(('account__isnull', True), models.Q(('category', 'entry'), _negated=True)), _connector='OR'), name='a_hold_of_the_category_entry_has_one'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'awaiting', 'settled'])), name='hold_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'awaiting'), _negated=True), models.Q(('awaits_until__isnull', False), models.Q(('awaits_host', ''), _negated=True)), _connector='OR'), name='an_awaiting_hold_names_its_host'), models.UniqueConstraint(condition=models.Q(('expires_at__isnull', True), ('state', 'open')), fields=('account', 'number'), name='one_open_hold_per_number')],
             },
         ),
         migrations.CreateModel(
@@ -264,6 +281,8 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['account', 'number'],
                 'constraints': [models.UniqueConstraint(fields=('account', 'number'), name='one_spend_per_round'), models.CheckConstraint(condition=models.Q(('improvement_score__range', (-1, 1))), name='an_improvement_of_money_is_a_share')],
+                'verbose_name': 'spend of a round',
+                'verbose_name_plural': 'spend by round',
             },
         ),
         migrations.CreateModel(
@@ -361,6 +380,82 @@ class Migration(migrations.Migration):
                 ('review', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='budget.review')),
                 ('line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='budget.reviewline')),
             ],
+        ),
+        migrations.CreateModel(
+            name='ModelSpend',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('model', models.CharField(blank=True, max_length=200)),
+                ('cost', budget.amounts.money.MoneyField(default=0)),
+                ('input_tokens', models.BigIntegerField(db_default=0, default=0, help_text='All input, cached or not.')),
+                ('cached_tokens', models.BigIntegerField(db_default=0, default=0, help_text='The part of the input that was read from a cache.')),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='models', to='budget.account')),
+            ],
+            options={
+                'verbose_name': 'spend of a model',
+                'verbose_name_plural': 'spend by model',
+                'constraints': [models.UniqueConstraint(fields=('account', 'number', 'model'), name='one_spend_per_model_of_a_round')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GatewayAccess',
+            fields=[
+                ('id', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('session_ref', models.CharField(help_text='The session, or the permit.', max_length=40)),
+                ('category', models.CharField(max_length=12)),
+                ('role', models.CharField(max_length=12)),
+                ('round', models.PositiveIntegerField(blank=True, null=True)),
+                ('agent', models.CharField(blank=True, help_text='The kind of the program: how long it waits for an answer.', max_length=30)),
+                ('model', models.CharField(blank=True, help_text='It may call this one and cheaper ones. Empty: any with a price.', max_length=200)),
+                ('most', budget.amounts.money.MoneyField(blank=True, help_text='It may spend so much of the reservation. Empty: all of it.', null=True)),
+                ('ceiling', budget.amounts.money.MoneyField(default=0, help_text='Up to here the gateway lets the reservation grow.')),
+                ('upstreams', models.JSONField(default=dict, help_text='By API: where requests go, and whose key they get. No key stands here.')),
+                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('hold', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accesses', to='budget.hold')),
+                ('origin', models.CharField(blank=True, db_default='', default='', help_text='The address that used it first, and alone may use it. A star: any may. Empty: it was not used yet.', max_length=45)),
+            ],
+            options={
+                'verbose_name_plural': 'gateway accesses',
+                'indexes': [models.Index(fields=['session_ref'], name='accesses_by_session')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GatewayRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('session_ref', models.CharField(max_length=40)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('settled', 'Settled'), ('unknown', 'Unknown'), ('refused', 'Refused')], max_length=8)),
+                ('gateway', models.CharField(help_text='The process that handles it.', max_length=60)),
+                ('api', models.CharField(max_length=20)),
+                ('credential', models.CharField(blank=True, max_length=200)),
+                ('model', models.CharField(help_text='As asked for.', max_length=200)),
+                ('answer_model', models.CharField(blank=True, max_length=200)),
+                ('bound', budget.amounts.money.MoneyField(help_text='The most that it can cost.')),
+                ('amount', budget.amounts.money.MoneyField(default=0, help_text='What is booked of it.')),
+                ('output_limit', models.PositiveIntegerField(default=0)),
+                ('is_clamped', models.BooleanField(default=False, help_text='The gateway lowered its output limit.')),
+                ('is_exact', models.BooleanField(default=True, help_text='False: it uses what Muster cannot bound, and the workspace allows that.')),
+                ('input_tokens', models.BigIntegerField(default=0)),
+                ('output_tokens', models.BigIntegerField(default=0)),
+                ('cache_read_tokens', models.BigIntegerField(default=0)),
+                ('cache_write_tokens', models.BigIntegerField(default=0)),
+                ('price_version', models.CharField(blank=True, max_length=40)),
+                ('status', models.PositiveSmallIntegerField(blank=True, help_text="Of the provider's answer, or of the gateway's.", null=True)),
+                ('reason', models.CharField(blank=True, help_text='Why it waits, was refused, or is unknown.', max_length=300)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('sent_at', models.DateTimeField(blank=True, null=True)),
+                ('first_byte_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('access', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='budget.gatewayaccess')),
+                ('hold', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='budget.hold')),
+                ('key', models.CharField(blank=True, db_default='', help_text="Its gateway's own: no request has two rows.", max_length=40)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['session_ref', 'id'], name='requests_by_session'), models.Index(condition=models.Q(('state__in', ['waiting', 'sent'])), fields=['gateway'], name='requests_at_work'), models.Index(condition=models.Q(('state', 'refused'), ('status', 402)), fields=['hold'], name='requests_without_money'), models.Index(fields=['ended_at'], name='requests_by_end'), models.Index(condition=models.Q(('state', 'waiting')), fields=['hold', 'created_at', 'session_ref', 'reason', 'credential'], name='requests_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('bound__gte', 0)), name='a_bound_is_no_refund'), models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', models.F('bound'))), name='no_request_costs_more_than_its_bound'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'sent', 'settled', 'unknown', 'refused'])), name='gatewayrequest_state_known'), models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('key',), name='a_request_has_one_row')],
+            },
         ),
         without_like_indexes('budget'),
     ]

@@ -1,4 +1,4 @@
-"""The tables as 0016_digests leaves them, for an empty database. Triggers come with the newest migration."""
+"""The tables as 0023_passkeys leaves them, for an empty database. The squashed migration of `orchestration` creates the triggers."""
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -29,12 +29,20 @@ class Migration(migrations.Migration):
         ('workspaces', '0014_channel_kinds_validated'),
         ('workspaces', '0015_saved_views'),
         ('workspaces', '0016_digests'),
+        ('workspaces', '0017_triggers'),
+        ('workspaces', '0018_tokens_of_owners'),
+        ('workspaces', '0019_tokens_of_owners_validated'),
+        ('workspaces', '0020_device_logins'),
+        ('workspaces', '0021_tokens_by_provider'),
+        ('workspaces', '0022_second_factors'),
+        ('workspaces', '0023_passkeys'),
     ]
 
     initial = True
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
@@ -123,7 +131,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200)),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('prefix', models.CharField(editable=False, help_text='The first characters, to recognise it by.', max_length=16)),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('budget', 'Budget'), ('admin', 'Admin')], default='viewer', max_length=10)),
+                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('budget', 'Budget'), ('admin', 'Admin'), ('owner', "its owner's")], default='viewer', max_length=10)),
                 ('session_ref', models.CharField(blank=True, editable=False, max_length=40)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('created_by', models.CharField(blank=True, max_length=200)),
@@ -132,10 +140,11 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(blank=True, help_text='Empty: every workspace.', null=True, on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, help_text='To within an hour.', null=True)),
                 ('owner', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                ('by_provider', models.BooleanField(db_default=False, default=False, editable=False, help_text='Its owner logs in by single sign-on: void where that is switched off.')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('session_ref', ''), _negated=True), fields=['session_ref'], name='token_by_session')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'operator', 'budget', 'admin'])), name='apitoken_role_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'operator', 'budget', 'admin', 'owner'])), name='apitoken_role_known'), models.CheckConstraint(condition=models.Q(models.Q(('role', 'owner'), _negated=True), models.Q(('owner__isnull', False), ('session_ref', ''), ('workspace__isnull', True)), _connector='OR'), name='token_stands_for_an_owner')],
             },
         ),
         migrations.CreateModel(
@@ -216,6 +225,63 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('frequency__in', ['daily', 'weekly'])), name='digest_every_day_or_every_week'), models.CheckConstraint(condition=models.Q(('hour__lte', 23)), name='digest_at_an_hour_of_the_day')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DeviceLogin',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(max_length=64, unique=True)),
+                ('user_code', models.CharField(max_length=8, unique=True)),
+                ('client', models.CharField(help_text='The program, in its own words.', max_length=80)),
+                ('address', models.CharField(blank=True, help_text='The address that the server saw.', max_length=45)),
+                ('state', models.CharField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('denied', 'Denied'), ('used', 'Used')], default='pending', max_length=10)),
+                ('interval_s', models.PositiveIntegerField(help_text='Seconds between two questions of the program.')),
+                ('polled_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='device_logins', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['pending', 'denied']), ('user__isnull', True)), models.Q(('state__in', ['approved', 'denied', 'used']), ('user__isnull', False)), _connector='OR'), name='device_login_has_a_person'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'approved', 'denied', 'used'])), name='devicelogin_state_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SecondFactor',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='second_factor', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('sealed_key', models.BinaryField()),
+                ('confirmed_at', models.DateTimeField(blank=True, null=True)),
+                ('last_step', models.BigIntegerField(default=0, help_text='The time of the last code: neither it nor an earlier one counts again.')),
+                ('handle', models.BinaryField(help_text='Random: the name of the person in their passkeys.', max_length=32, null=True, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RecoveryCode',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(editable=False, max_length=64)),
+                ('factor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='recovery_codes', to='workspaces.secondfactor')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('factor', 'digest'), name='recovery_code_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Passkey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=60)),
+                ('credential_id', models.BinaryField(max_length=1023, unique=True)),
+                ('public_key', models.BinaryField(help_text='As COSE.', max_length=2000)),
+                ('sign_count', models.PositiveBigIntegerField(default=0, help_text='Grows with each use; 0 if the device does not count.')),
+                ('host', models.CharField(help_text='The host name it was added at: it works there alone.', max_length=253)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                ('factor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='passkeys', to='workspaces.secondfactor')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('factor', 'name'), name='one_passkey_per_name')],
             },
         ),
         without_like_indexes('workspaces'),

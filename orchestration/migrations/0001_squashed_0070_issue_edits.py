@@ -1,14 +1,16 @@
-"""The tables as 0056_outcome_counts leaves them, for an empty database. Triggers come with the newest migration."""
+"""The tables as 0070_issue_edits leaves them, for an empty database, and the triggers of all apps: they name each other's tables."""
 
+import budget.amounts.money
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.manager
-import workspaces.values.ids
 import workspaces.machine.release
+import workspaces.values.ids
 from django.conf import settings
 from django.db import migrations, models
 
-from workspaces.triggers import sql, without_like_indexes
+from workspaces.replaced_migrations import record
+from workspaces.triggers import install, sql, without_like_indexes
 
 
 class Migration(migrations.Migration):
@@ -72,14 +74,29 @@ class Migration(migrations.Migration):
         ('orchestration', '0055_ended_by_version'),
         ('orchestration', '0055_files_of_others'),
         ('orchestration', '0056_outcome_counts'),
+        ('orchestration', '0057_triggers'),
+        ('orchestration', '0058_names'),
+        ('orchestration', '0059_named_agents'),
+        ('orchestration', '0060_provider_breakers'),
+        ('orchestration', '0062_doomed_rounds'),
+        ('orchestration', '0062_doomed_rounds_validated'),
+        ('orchestration', '0063_routes'),
+        ('orchestration', '0064_credentials'),
+        ('orchestration', '0065_choices'),
+        ('orchestration', '0066_candidates'),
+        ('orchestration', '0066_candidates_validated'),
+        ('orchestration', '0067_gateway'),
+        ('orchestration', '0068_triggers'),
+        ('orchestration', '0069_triggers_by_issues'),
+        ('orchestration', '0070_issue_edits'),
     ]
 
     initial = True
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ('workspaces', '0016_digests'),
-        ('budget', '0027_usage_totals'),
+        ('workspaces', '0023_passkeys'),
+        ('budget', '0035_waits_by_reason'),
     ]
 
     operations = [
@@ -94,7 +111,7 @@ class Migration(migrations.Migration):
                 ('last_seq', models.BigIntegerField(default=0, help_text='The number of the newest entry.')),
                 ('push_error', models.CharField(blank=True, help_text='Why the last push of the integration branch failed.', max_length=500)),
                 ('pushed_commit', models.CharField(blank=True, max_length=64)),
-                ('trouble_code', models.CharField(blank=True, help_text='The circuit breaker: why no agent of this workspace can work now.', max_length=30)),
+                ('trouble_code', models.CharField(blank=True, help_text='Unused since agents have circuit breakers of their own: for the release before.', max_length=30)),
                 ('trouble_count', models.PositiveIntegerField(default=0, help_text='Sessions in a row that found the provider unavailable.')),
                 ('trouble_message', models.CharField(blank=True, max_length=500)),
                 ('trouble_since', models.DateTimeField(blank=True, null=True)),
@@ -173,6 +190,7 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['at'], name='forge_deliveries_by_age')],
                 'constraints': [models.UniqueConstraint(fields=('workspace', 'key'), name='a_delivery_counts_once')],
+                'verbose_name_plural': 'forge deliveries',
             },
         ),
         migrations.CreateModel(
@@ -232,6 +250,74 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ProviderBreaker',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('credential', models.CharField(help_text='A variable, a login, or a program.', max_length=200)),
+                ('family', models.CharField(blank=True, help_text='Of models. Empty: all of them.', max_length=100)),
+                ('count', models.PositiveIntegerField(default=0, help_text='Sessions in a row that found the provider unavailable.')),
+                ('code', models.CharField(blank=True, help_text='Why its agents cannot work. Empty: it is closed.', max_length=30)),
+                ('message', models.CharField(blank=True, max_length=500)),
+                ('since', models.DateTimeField(blank=True, null=True)),
+                ('until', models.DateTimeField(blank=True, help_text='Then one session is tried.', null=True)),
+                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='provider_breakers', to='workspaces.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'credential', 'family'), name='one_breaker_per_credential_and_family')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Credential',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200)),
+                ('variable', models.CharField(blank=True, help_text="Agents get its key under this name. Empty: the program's usual one.", max_length=100)),
+                ('sealed', models.BinaryField(help_text='Its key. Empty: that of a secret, or of a login.', null=True)),
+                ('base_url', models.CharField(blank=True, max_length=500)),
+                ('billing', models.CharField(choices=[('paid', 'Paid'), ('plan', 'Plan')], db_default='paid', default='paid', max_length=4)),
+                ('stop_at', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='By window: nothing starts once so much of it is used.')),
+                ('windows', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='By window: what its provider reported last.')),
+                ('changed_by', models.CharField(blank=True, max_length=200)),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='workspaces.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_credential_per_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Trigger',
+            fields=[
+                ('id', models.CharField(default=workspaces.values.ids.trigger, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=100)),
+                ('kind', models.CharField(choices=[('schedule', 'Schedule'), ('issue', 'Issue'), ('webhook', 'Webhook')], default='schedule', max_length=10)),
+                ('schedule', models.CharField(blank=True, help_text='Five fields of cron.', max_length=100)),
+                ('time_zone', models.CharField(default='UTC', help_text='Of its schedule and of its month.', max_length=64)),
+                ('template', models.JSONField(help_text='The fields of its entries, as the API takes them.')),
+                ('firing_budget', budget.amounts.money.MoneyField(help_text='The budget of each of its entries.')),
+                ('month_budget', budget.amounts.money.MoneyField(blank=True, help_text='What its entries of one month may cost. Empty: no limit.', null=True)),
+                ('overlap', models.CharField(choices=[('skip', 'Skip'), ('queue', 'Queue')], default='skip', max_length=10)),
+                ('catch_up', models.CharField(choices=[('none', 'None'), ('one', 'Once')], default='none', max_length=10)),
+                ('is_enabled', models.BooleanField(default=True)),
+                ('next_due', models.DateTimeField(blank=True, help_text='The next time of its schedule, or when its issues are looked at.', null=True)),
+                ('created_by', models.CharField(blank=True, max_length=200)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('deleted_at', models.DateTimeField(blank=True, null=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='triggers', to='workspaces.workspace')),
+                ('failures', models.PositiveIntegerField(db_default=0, default=0, help_text='In a row.')),
+                ('ignored_accounts', models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list, help_text='Of agents: labels that they add do not count.')),
+                ('label', models.CharField(blank=True, db_default='', default='', help_text='Of an issue.', max_length=100)),
+                ('message', models.CharField(blank=True, db_default='', default='', help_text='That error, as a sentence.', max_length=500)),
+                ('problem', models.CharField(blank=True, db_default='', default='', help_text="The forge's last error, by name.", max_length=20)),
+                ('sealed', models.BinaryField(db_default=b'', default=bytes, help_text='The secret of its webhook.')),
+                ('watched_since', models.DateTimeField(blank=True, help_text='Labels that were added before do not count.', null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_due__isnull', False)), fields=['next_due'], name='triggers_by_next_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('firing_budget__gt', 0), models.Q(('month_budget__isnull', True), ('month_budget__gte', 0), _connector='OR')), name='trigger_amounts'), models.CheckConstraint(condition=models.Q(('next_due__isnull', True), models.Q(('deleted_at__isnull', True), ('is_enabled', True), ('kind__in', ['schedule', 'issue'])), _connector='OR'), name='only_enabled_triggers_are_due'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'issue'), ('label__gt', ''), ('watched_since__isnull', False)), models.Q(models.Q(('kind', 'issue'), _negated=True), ('label', '')), _connector='OR'), name='a_trigger_by_issues_has_a_label'), models.CheckConstraint(condition=models.Q(('kind__in', ['schedule', 'issue', 'webhook'])), name='trigger_kind_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Entry',
             fields=[
                 ('id', models.CharField(default=workspaces.values.ids.entry, editable=False, max_length=40, primary_key=True, serialize=False)),
@@ -287,6 +373,15 @@ class Migration(migrations.Migration):
                 ('done_way', models.CharField(blank=True, choices=[('landed', 'Landed'), ('merged', 'Merged'), ('closed', 'Closed'), ('children', 'Children'), ('nothing_to_do', 'Nothing To Do'), ('unknown', 'Unknown')], db_default='', default='', help_text='How it became done.', max_length=13)),
                 ('host_away_at', models.DateTimeField(blank=True, help_text='Since when the host is away that alone has its newest work, as a tick saw it.', null=True)),
                 ('taken_paths', models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list, help_text='Files of others that its work changes: it locks them too. It does not declare them.')),
+                ('agent', models.CharField(blank=True, db_default='', default='', help_text='The name of its agent in the config. Empty: that of its route.', max_length=63)),
+                ('route', models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list, help_text='Steps of its own. Empty: those of the config.')),
+                ('step', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Its place on its route, from 0.')),
+                ('step_since', models.PositiveIntegerField(db_default=0, default=0, help_text='Its completed rounds when that step began.')),
+                ('next_agent', models.CharField(blank=True, db_default='', default='', help_text='The agent of its step. Empty: the usual one.', max_length=63)),
+                ('next_effort', models.CharField(blank=True, db_default='', default='', help_text='Of its step.', max_length=10)),
+                ('step_reason', models.CharField(blank=True, db_default='', default='', help_text='Why the step before is over, after its number.', max_length=100)),
+                ('next_candidates', models.PositiveSmallIntegerField(db_default=1, default=1, help_text='How many of its agents work on its next round at once. Of its step.')),
+                ('least_request', budget.amounts.money.MoneyField(db_default=0, default=0, help_text='The least money with which the gateway would have sent the request that its last session ended for. 0: it did not.')),
             ],
             options={
                 'verbose_name_plural': 'entries',
@@ -328,10 +423,10 @@ class Migration(migrations.Migration):
                 ('work', models.CharField(choices=[('implement', 'Implement'), ('verify', 'Verify')], default='implement', max_length=10)),
                 ('status', models.CharField(choices=[('claimed', 'Claimed'), ('running', 'Running'), ('ended', 'Ended')], db_default='claimed', default='claimed', max_length=10)),
                 ('phase', models.CharField(choices=[('starting', 'Starting'), ('implementation', 'Implementation'), ('interception', 'Interception'), ('verification', 'Verification'), ('merging', 'Merging'), ('planning', 'Planning'), ('expansion', 'Expansion'), ('orchestration', 'Orchestration')], db_default='starting', default='starting', max_length=15)),
-                ('outcome', models.CharField(blank=True, choices=[('passed', 'Passed'), ('failed', 'Failed'), ('no_change', 'No Change'), ('conflict', 'Conflict'), ('crashed', 'Crashed'), ('timed_out', 'Timed Out'), ('out_of_money', 'Out Of Money'), ('stopped', 'Stopped'), ('interrupted', 'Interrupted'), ('lost', 'Lost'), ('unavailable', 'Unavailable'), ('asked', 'Asked')], db_default='', default='', max_length=15)),
+                ('outcome', models.CharField(blank=True, choices=[('passed', 'Passed'), ('failed', 'Failed'), ('no_change', 'No Change'), ('conflict', 'Conflict'), ('crashed', 'Crashed'), ('timed_out', 'Timed Out'), ('out_of_money', 'Out Of Money'), ('stopped', 'Stopped'), ('interrupted', 'Interrupted'), ('lost', 'Lost'), ('unavailable', 'Unavailable'), ('asked', 'Asked'), ('doomed', 'Doomed'), ('not_chosen', 'Not Chosen')], db_default='', default='', max_length=15)),
                 ('outcome_message', models.CharField(blank=True, db_default='', default='', max_length=500)),
                 ('round_number', models.PositiveIntegerField(db_default=0, default=0)),
-                ('agent', models.CharField(blank=True, db_default='', default='', max_length=30)),
+                ('agent', models.CharField(blank=True, db_default='', default='', help_text='The kind of its agent.', max_length=30)),
                 ('model', models.CharField(blank=True, db_default='', default='', max_length=200)),
                 ('stop_wanted_at', models.DateTimeField(blank=True, null=True)),
                 ('stop_wanted_by', models.CharField(blank=True, db_default='', default='', max_length=200)),
@@ -366,10 +461,18 @@ class Migration(migrations.Migration):
                 ('doubt', models.CharField(blank=True, choices=[('', 'None'), ('open', 'Open'), ('true', 'True'), ('false', 'False')], db_default='', default='', help_text='Whether a person believes that it spent far more than it had reserved.', max_length=5)),
                 ('doubt_by', models.CharField(blank=True, db_default='', default='', help_text='Who answered.', max_length=200)),
                 ('ended_by_version', models.CharField(blank=True, db_default='', default='', help_text='The number of the release that ended it.', max_length=20)),
+                ('agent_name', models.CharField(blank=True, db_default='', default='', help_text='Its agent in the config, from its claim on. Empty: the usual one.', max_length=63)),
+                ('credential', models.CharField(blank=True, db_default='', default='', help_text='Of its agent, from its claim on: a variable or a login.', max_length=200)),
+                ('model_family', models.CharField(blank=True, db_default='', default='', help_text="Of its agent's model.", max_length=100)),
+                ('effort', models.CharField(blank=True, db_default='', default='', help_text='Of its step. Empty: that of its agent.', max_length=10)),
+                ('is_plan', models.BooleanField(db_default=False, default=False, help_text='A plan pays its agent: nothing is booked.')),
+                ('choice', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, help_text='How its claim chose the agent: which were considered, and why this one. Empty: there was no other.')),
+                ('candidate', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Its number among several that work on one round of the entry. 0: it works alone.')),
+                ('meter', models.CharField(blank=True, choices=[('', 'None'), ('gateway', 'Gateway'), ('cli', 'Cli')], db_default='', default='', help_text='Fixed when its agents start.', max_length=7)),
             ],
             options={
                 'indexes': [models.Index(fields=['workspace', '-claimed_at'], name='session_newest_first'), models.Index(fields=['workspace', 'status', 'role'], name='session_by_status'), models.Index(fields=['workspace', 'ended_at', 'outcome', 'role'], name='session_by_end'), models.Index(condition=models.Q(('doubt', 'open')), fields=['workspace'], name='doubted_sessions')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['claimed', 'running'])), fields=('entry',), name='one_open_session_per_entry'), models.UniqueConstraint(fields=('entry', 'attempt'), name='one_session_per_attempt'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'ended'), _negated=True), models.Q(('outcome', ''), _negated=True), _connector='OR'), name='what_ended_has_an_outcome'), models.CheckConstraint(condition=models.Q(('work__in', ['implement', 'verify'])), name='session_work_known'), models.CheckConstraint(condition=models.Q(('status__in', ['claimed', 'running', 'ended'])), name='session_status_known'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('role', 'implement')), models.Q(models.Q(('role', 'implement'), _negated=True), ('entry__isnull', True)), _connector='OR'), name='only_a_run_has_no_entry'), models.UniqueConstraint(condition=models.Q(('role', 'orchestrate'), ('status__in', ['claimed', 'running'])), fields=('workspace',), name='one_open_orchestrator_per_workspace'), models.CheckConstraint(condition=models.Q(('role__in', ['implement', 'plan', 'expand', 'orchestrate'])), name='session_role_known'), models.CheckConstraint(condition=models.Q(('phase__in', ['starting', 'implementation', 'interception', 'verification', 'merging', 'planning', 'expansion', 'orchestration'])), name='session_phase_known'), models.CheckConstraint(condition=models.Q(('outcome__in', ['passed', 'failed', 'no_change', 'conflict', 'crashed', 'timed_out', 'out_of_money', 'stopped', 'interrupted', 'lost', 'unavailable', 'asked', ''])), name='session_outcome_known'), models.CheckConstraint(condition=models.Q(('doubt__in', ['', 'open', 'true', 'false'])), name='session_doubt_is_an_answer')],
+                'constraints': [models.UniqueConstraint(fields=('entry', 'attempt'), name='one_session_per_attempt'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'ended'), _negated=True), models.Q(('outcome', ''), _negated=True), _connector='OR'), name='what_ended_has_an_outcome'), models.CheckConstraint(condition=models.Q(('work__in', ['implement', 'verify'])), name='session_work_known'), models.CheckConstraint(condition=models.Q(('status__in', ['claimed', 'running', 'ended'])), name='session_status_known'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('role', 'implement')), models.Q(models.Q(('role', 'implement'), _negated=True), ('entry__isnull', True)), _connector='OR'), name='only_a_run_has_no_entry'), models.UniqueConstraint(condition=models.Q(('role', 'orchestrate'), ('status__in', ['claimed', 'running'])), fields=('workspace',), name='one_open_orchestrator_per_workspace'), models.CheckConstraint(condition=models.Q(('role__in', ['implement', 'plan', 'expand', 'orchestrate'])), name='session_role_known'), models.CheckConstraint(condition=models.Q(('phase__in', ['starting', 'implementation', 'interception', 'verification', 'merging', 'planning', 'expansion', 'orchestration'])), name='session_phase_known'), models.CheckConstraint(condition=models.Q(('doubt__in', ['', 'open', 'true', 'false'])), name='session_doubt_is_an_answer'), models.UniqueConstraint(condition=models.Q(('status__in', ['claimed', 'running'])), fields=('entry', 'candidate'), name='one_open_session_per_candidate'), models.CheckConstraint(condition=models.Q(('outcome__in', ['passed', 'failed', 'no_change', 'conflict', 'crashed', 'timed_out', 'out_of_money', 'stopped', 'interrupted', 'lost', 'unavailable', 'asked', 'doomed', 'not_chosen', ''])), name='session_outcome_known')],
                 'base_manager_name': 'of_any_role',
             },
             managers=[
@@ -453,7 +556,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
-                ('verdict', models.CharField(choices=[('open', 'Open'), ('passed', 'Passed'), ('failed', 'Failed'), ('no_change', 'No Change'), ('unverified', 'Unverified')], default='open', max_length=10)),
+                ('verdict', models.CharField(choices=[('open', 'Open'), ('passed', 'Passed'), ('failed', 'Failed'), ('no_change', 'No Change'), ('unverified', 'Unverified'), ('doomed', 'Doomed')], default='open', max_length=10)),
                 ('score', models.FloatField(blank=True, null=True)),
                 ('improvement_score', models.FloatField(blank=True, null=True)),
                 ('summary', models.TextField(blank=True)),
@@ -473,11 +576,19 @@ class Migration(migrations.Migration):
                 ('sandbox', models.CharField(blank=True, db_default='', default='', help_text='How its processes were confined, in a sentence.', max_length=300)),
                 ('given_up', models.BooleanField(db_default=False, default=False, help_text='Its commit is gone with its host, or was replaced by others: it is no work.')),
                 ('is_unproven', models.BooleanField(db_default=False, default=False, help_text='It passed, and makes no case pass that failed before.')),
+                ('ended_early', models.CharField(blank=True, db_default='', default='', help_text='What Muster saw when it ended the agent early.', max_length=500)),
+                ('candidate', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='That of its session.')),
+                ('is_set_aside', models.BooleanField(db_default=False, default=False, help_text="A candidate's round that was not chosen, or not yet.")),
             ],
             options={
                 'ordering': ['entry', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('entry', 'number'), name='one_round_per_number'), models.CheckConstraint(condition=models.Q(('improvement_score__range', (-1, 1))), name='an_improvement_is_a_share'), models.CheckConstraint(condition=models.Q(('verdict__in', ['open', 'passed', 'failed', 'no_change', 'unverified'])), name='round_verdict_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('improvement_score__range', (-1, 1))), name='an_improvement_is_a_share'), models.CheckConstraint(condition=models.Q(('verdict__in', ['open', 'passed', 'failed', 'no_change', 'unverified', 'doomed'])), name='round_verdict_known'), models.UniqueConstraint(fields=('entry', 'number', 'candidate'), name='one_round_per_candidate')],
+                'base_manager_name': 'of_any_candidate',
             },
+            managers=[
+                ('objects', django.db.models.manager.Manager()),
+                ('of_any_candidate', django.db.models.manager.Manager()),
+            ],
         ),
         migrations.CreateModel(
             name='LogChunk',
@@ -504,9 +615,10 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('entry', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='orchestration.entry')),
                 ('run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='orchestration.session')),
+                ('candidate', models.PositiveSmallIntegerField(db_default=0, default=0, help_text="Of the entry's round. 0: it has one agent.")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('entry', 'role', 'kind'), name='one_conversation_per_role'), models.UniqueConstraint(fields=('run', 'role', 'kind'), name='one_conversation_per_run'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('run__isnull', True)), models.Q(('entry__isnull', True), ('run__isnull', False)), _connector='OR'), name='a_conversation_has_one_owner'), models.CheckConstraint(condition=models.Q(('role__in', ['implement', 'review', 'verify', 'plan', 'expand', 'orchestrate'])), name='conversation_role_known')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'role', 'kind'), name='one_conversation_per_run'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('run__isnull', True)), models.Q(('entry__isnull', True), ('run__isnull', False)), _connector='OR'), name='a_conversation_has_one_owner'), models.CheckConstraint(condition=models.Q(('role__in', ['implement', 'review', 'verify', 'plan', 'expand', 'orchestrate'])), name='conversation_role_known'), models.UniqueConstraint(fields=('entry', 'candidate', 'role', 'kind'), name='one_conversation_per_candidate')],
             },
         ),
         migrations.CreateModel(
@@ -662,6 +774,49 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'checking'])), fields=('entry',), name='one_open_landing_per_entry'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('kind', 'entry')), models.Q(models.Q(('kind', 'entry'), _negated=True), ('entry__isnull', True)), _connector='OR'), name='only_landings_of_entries_have_one'), models.CheckConstraint(condition=models.Q(('kind__in', ['entry', 'base', 'revert'])), name='landing_kind_known'), models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('entry',), name='one_waiting_landing_per_entry'), models.CheckConstraint(condition=models.Q(('intent__isnull', True), ('approval_needed', ''), ('approval__isnull', False), _connector='OR'), name='what_lands_is_approved'), models.UniqueConstraint(condition=models.Q(('state', 'proposed')), fields=('entry',), name='one_proposed_landing_per_entry'), models.UniqueConstraint(condition=models.Q(('state', 'unproven')), fields=('entry',), name='one_unproven_landing_per_entry'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'checking', 'waiting', 'proposed', 'unproven', 'sent_back', 'landed', 'refused', 'withdrawn'])), name='landing_state_known')],
             },
         ),
+        migrations.CreateModel(
+            name='Firing',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(help_text="Of a schedule: the time in UTC. Of an issue: the forge's id of the label's event.", max_length=200)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('month', models.CharField(help_text="In the trigger's time zone, as 2026-12.", max_length=7)),
+                ('fired_by', models.CharField(blank=True, help_text='The person. Empty: the trigger itself.', max_length=200)),
+                ('skipped', models.CharField(blank=True, choices=[('disabled', 'Disabled'), ('overlap', 'Overlap'), ('month_budget', 'Month Budget'), ('downtime', 'Downtime'), ('invalid', 'Invalid'), ('open', 'Open'), ('stranger', 'Stranger'), ('agent', 'Agent')], db_default='', default='', max_length=12)),
+                ('message', models.CharField(blank=True, db_default='', default='', max_length=500)),
+                ('entry', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='firing', to='orchestration.entry')),
+                ('trigger', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='firings', to='orchestration.trigger')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['trigger', '-id'], name='firings_newest_first'), models.Index(condition=models.Q(('entry__isnull', False)), fields=['trigger', 'month'], name='entries_of_a_triggers_month')],
+                'constraints': [models.UniqueConstraint(fields=('trigger', 'key'), name='an_event_of_a_trigger_counts_once'), models.CheckConstraint(condition=models.Q(models.Q(('entry__isnull', False), ('skipped', '')), models.Q(('entry__isnull', True), ('skipped__gt', '')), _connector='OR'), name='a_firing_has_an_entry_or_a_reason')],
+            },
+        ),
+        migrations.CreateModel(
+            name='IssueEntry',
+            fields=[
+                ('entry', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='issue', serialize=False, to='orchestration.entry')),
+                ('issue', models.CharField(help_text='The forge and its own id of the issue.', max_length=100)),
+                ('number', models.PositiveIntegerField()),
+                ('url', models.CharField(blank=True, db_default='', default='', max_length=500)),
+                ('is_open', models.BooleanField(db_default=True, default=True, help_text='Its entry has not ended, as far as a firing has seen.')),
+                ('commented_at', models.DateTimeField(blank=True, help_text='The issue has the comment with the entry.', null=True)),
+                ('closed_at', models.DateTimeField(blank=True, help_text='The entry has landed, and the issue is closed.', null=True)),
+                ('look_until', models.DateTimeField(blank=True, help_text='A process writes there now.', null=True)),
+                ('retry_at', models.DateTimeField(blank=True, help_text='The forge may not be asked before.', null=True)),
+                ('problem', models.CharField(blank=True, db_default='', default='', help_text="The forge's last error, by name.", max_length=20)),
+                ('failures', models.PositiveIntegerField(db_default=0, default=0, help_text='In a row.')),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='issue_entries', to='workspaces.workspace')),
+                ('edited_text', models.TextField(blank=True, db_default='', default='', help_text='Its quotation as it is now, where it was edited since.')),
+                ('text', models.TextField(blank=True, db_default='', default='', help_text='Its quotation, as a person saw it last. Empty: from before this was kept.')),
+            ],
+            options={
+                'verbose_name_plural': 'issue entries',
+                'indexes': [models.Index(condition=models.Q(('commented_at__isnull', True), ('closed_at__isnull', True), _connector='OR'), fields=['retry_at'], name='issues_to_write_to')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('workspace', 'issue'), name='one_open_entry_for_each_issue')],
+            },
+        ),
         migrations.AddField(
             model_name='Entry',
             name='done_pull_request',
@@ -673,4 +828,8 @@ class Migration(migrations.Migration):
         ),
         sql(postgresql=['ALTER TABLE orchestration_filelock ALTER COLUMN path TYPE varchar(1024) COLLATE "C"'], sqlite=[]),
         without_like_indexes('orchestration'),
+        install('workspaces'),
+        install('budget'),
+        install('orchestration'),
+        record(),
     ]
