@@ -45,6 +45,7 @@ class IssueForge:
     asked: list[str] = field(default_factory=list)
     unchanged: int = 0
     last_event: int = 100
+    first_id: int = 9000
 
     def add(self, title: str = "Totals are wrong", body: str = "They miss the tax.") -> int:
         number = len(self.issues) + 1
@@ -140,7 +141,7 @@ class IssueForge:
         return {"id": IDS[login], "login": login, "username": login, "type": "Bot" if login in BOTS else "User"}
 
     def _issue(self, issue: Issue) -> dict[str, Any]:
-        ids = {"id": 9000 + issue.number, "title": issue.title, "updated_at": issue.updated}
+        ids = {"id": self.first_id + issue.number, "title": issue.title, "updated_at": issue.updated}
         address = f"https://git.example.com/team/shop/issues/{issue.number}"
         if self.kind == "gitlab":
             about = {"iid": issue.number, "web_url": address, "description": issue.body, "author": self._account("eve")}

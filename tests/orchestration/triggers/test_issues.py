@@ -300,6 +300,39 @@ def test_a_kill_after_the_comment_leaves_one_comment(forge: IssueForge) -> None:
     assert len(forge.issues[1].comments) == 1 and IssueEntry.objects.get().commented_at
 
 
+def renamed(trigger: Trigger, repository: str) -> None:
+    """The config's forge is another repository from now on."""
+    executor = Executor.objects.get(pk=trigger.workspace_id)
+    executor.config["forge"]["repository"] = repository
+    executor.save()
+
+
+def test_an_issue_of_another_repository_is_never_written_to(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look_alone()
+    renamed(trigger, "team/other")
+    forge.asked.clear()
+    writing.run_due()
+    row = IssueEntry.objects.get()
+    assert not forge.issues[1].comments and not forge.asked and row.problem == "other_repository"
+    assert "another repository" in writing.problem_of(row) and row.retry_at > now() + timedelta(hours=23)
+    renamed(trigger, "team/shop")
+    look()
+    assert len(forge.issues[1].comments) == 1 and writing.problem_of(IssueEntry.objects.get()) == ""
+
+
+def test_a_repository_that_took_over_the_name_is_not_written_to(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look()
+    end(trigger.firings.get().entry, done_way="landed", done_commit="c" * 40, done_round=1)
+    forge.first_id = 7000
+    look()
+    assert len(forge.issues[1].comments) == 1 and forge.issues[1].is_open
+    assert IssueEntry.objects.get().problem == "other_repository"
+
+
 def test_a_forge_that_is_away_is_asked_again_and_nothing_is_lost(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     forge.label(forge.add())
