@@ -92,11 +92,11 @@ def delete(page_request: PageRequest, trigger_id: str) -> HttpResponse:
 
 
 def _triggers(page_request: PageRequest) -> dict[str, Any]:
-    return {"rows": rows.every(page_request.workspace.pk)}
+    return {"rows": rows.every(page_request.executor)}
 
 
 def _facts(page_request: PageRequest, trigger: Trigger) -> dict[str, Any]:
-    return {"row": rows.single(trigger)}
+    return {"row": rows.single(trigger, page_request.executor)}
 
 
 def _firings(page_request: PageRequest, trigger: Trigger) -> dict[str, Any]:

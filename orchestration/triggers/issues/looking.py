@@ -53,14 +53,16 @@ def wake(workspace_id: str) -> None:
 
 
 def look(trigger_id: str) -> bool:
-    """Look once. False: it is not due. Never raises for errors of the forge: they are shown, and it is tried again."""
+    """Look once. False: it is not due. Never raises for errors of the forge: they are shown, and it is tried again. Where the config lacks something, which
+    pages show by themselves, the next look is not later than usual."""
     if not _due().filter(pk=trigger_id).update(next_due=Now() + timedelta(seconds=EVERY_S)):
         return False
     row = Trigger.objects.get(pk=trigger_id)
     try:
         config = connecting.config_of(row.workspace_id)
-        with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
-            _look(row, config, connecting.tracker_of(row.workspace_id, config))
+        if not connecting.obstacle(row.workspace_id, config):
+            with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
+                _look(row, config, connecting.tracker_of(row.workspace_id, config))
         Trigger.objects.filter(pk=row.pk).exclude(problem="", failures=0).update(problem="", message="", failures=0)
     except ForgeError as error:
         _note_failure(row, error)

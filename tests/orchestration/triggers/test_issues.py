@@ -13,8 +13,9 @@ from django.utils.timezone import now
 
 from budget.amounts import usd
 from orchestration.configuration import secrets
-from orchestration.models import Entry, Executor, Firing, IssueEntry, Trigger
-from orchestration.triggers import changes
+from orchestration.models import Entry, Executor, Firing, IssueEntry, Secret, Trigger
+from orchestration.pull_requests import connecting
+from orchestration.triggers import changes, obstacles, reads
 from orchestration.triggers.issues import looking, writing
 from tests import factories
 from tests.factories import ANA, a_workspace
@@ -352,6 +353,30 @@ def test_a_stopped_workspace_leaves_its_issues_alone(forge: IssueForge) -> None:
     Executor.objects.update(state=Executor.State.STOPPED)
     look()
     assert not forge.asked and not trigger.firings.exists()
+
+
+def test_what_the_config_lacks_is_named_and_the_next_look_is_soon(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    Secret.objects.filter(name="FORGE_TOKEN").delete()
+    forge.label(forge.add())
+    look_alone()
+    row, executor = Trigger.objects.get(), Executor.objects.get()
+    assert "FORGE_TOKEN is not set" in reads.obstacles_of([row], executor)[row.pk] and row.failures == 0 and not forge.asked
+    executor.config.pop("forge")
+    executor.state = "stopped"
+    assert reads.obstacles_of([row], executor)[row.pk] == f"{connecting.NO_FORGE}. {obstacles.STOPPED}"
+    secrets.put(trigger.workspace_id, "FORGE_TOKEN", "t0ken-of-muster", by=ANA)
+    assert reads.obstacles_of([row], Executor.objects.get()) == {row.pk: ""}
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_a_trigger_that_is_off_or_of_another_kind_has_no_obstacle(forge_of: Callable[[str], IssueForge]) -> None:
+    trigger = a_trigger(forge_of("github"))
+    changes.change(trigger, {"is_enabled": False}, by=ANA)
+    other = factories.a_trigger(trigger.workspace)
+    Executor.objects.update(state="stopped")
+    assert reads.obstacles_of(Trigger.objects.all(), Executor.objects.get()) == {} and other.is_enabled
 
 
 def test_what_has_not_changed_costs_nothing_of_the_limit(forge: IssueForge, monkeypatch: pytest.MonkeyPatch) -> None:
