@@ -353,6 +353,53 @@ def test_a_stopped_workspace_leaves_its_issues_alone(forge: IssueForge) -> None:
     Executor.objects.update(state=Executor.State.STOPPED)
     look()
     assert not forge.asked and not trigger.firings.exists()
+    Executor.objects.update(state=Executor.State.RUNNING)
+    look()
+    assert trigger.firings.get().entry
+
+
+def before(minutes: int) -> str:
+    return (now() - timedelta(minutes=minutes)).isoformat()
+
+
+@pytest.mark.parametrize("changed", [{"time_zone": "Asia/Tokyo"}, {"name": "Other"}])
+def test_a_change_that_leaves_the_label_loses_none_that_is_not_seen_yet(forge: IssueForge, changed: dict[str, str]) -> None:
+    trigger = a_trigger(forge, now=now() - timedelta(hours=1))
+    forge.label(forge.add(), at=before(30))
+    changes.change(trigger, changed, by=ANA)
+    look()
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_labels_added_while_it_was_off_or_had_another_label_do_not_count(forge: IssueForge) -> None:
+    trigger = a_trigger(forge, now=now() - timedelta(hours=1))
+    forge.label(forge.add(), at=before(30))
+    forge.label(forge.add(), "bug", at=before(30))
+    look()
+    for values in ({"is_enabled": False}, {"is_enabled": True}, {"label": "bug"}, {"label": "muster"}):
+        changes.change(trigger, values, by=ANA)
+        forge.label(forge.add(), at=before(20))
+        look()
+    assert trigger.firings.get().entry
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_label_removed_and_added_between_looks_fires_once(
+    forge: IssueForge, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    trigger, at = a_trigger(forge), now().isoformat(timespec="seconds")
+    forge.label(forge.add(), at=at)
+    look()
+    end(trigger.firings.get().entry, done_way="closed")
+    for _ in range(3):
+        forge.label(1, removed=True, at=at)
+        forge.label(1, at=at)
+    for _ in range(2):
+        if restarts:
+            monkeypatch.setattr(looking, "_seen", looking.OrderedDict())
+        look()
+    assert skipped(trigger) == ["", ""]
 
 
 def test_what_the_config_lacks_is_named_and_the_next_look_is_soon(forge: IssueForge) -> None:
