@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
@@ -86,24 +86,27 @@ _any_due = StandingQuery(_due)
 def _look(row: Trigger, config: Config, tracker: Tracker) -> None:
     """An issue whose labeller's rights are unknown keeps no other waiting."""
     problem: ForgeError | None = None
-    for issue in tracker.labelled(row.label):
+    assert row.watched_since is not None, "a constraint keeps it"
+    since = row.watched_since - CLOCKS_DIFFER
+    for issue in tracker.labelled(row.label, since):
         known = (row.pk, row.label, keys.key(issue.id, keys.source_of(config)))
-        if _is_old(row, issue) or _is_quiet(known, issue):
+        if moment({"at": issue.updated}, "at") < since or _is_quiet(known, issue):
             continue
         try:
-            _look_at(row, config, tracker, issue)
+            _look_at(row, config, tracker, issue, since)
             _note_seen(known, issue)
         except ForgeError as error:
-            if error.problem == Problem.RATE_LIMITED or not error.status:  # it answers nothing else either
+            is_of_issue = bool(error.status) or error.problem == Problem.TOO_MANY
+            if error.problem == Problem.RATE_LIMITED or not is_of_issue:  # it answers nothing else either
                 raise
             problem = error
     if problem is not None:
         raise problem
 
 
-def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue) -> None:
-    event = tracker.label_event(issue.number, row.label)
-    if event is None or row.watched_since is None or event.at < row.watched_since - CLOCKS_DIFFER:
+def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue, since: datetime) -> None:
+    event = tracker.label_event(issue.number, row.label, since)
+    if event is None or event.at < since:
         return
     source = keys.source_of(config)
     key, issue_key = keys.key(event.id, source), keys.key(issue.id, source)
@@ -135,11 +138,6 @@ def _skip(row: Trigger, key: str, refused: tuple[str, str]) -> Firing:
 def _link(url: str) -> str:
     """Pages link to it: nothing but an address of the web."""
     return url[:500] if url.startswith(("https://", "http://")) else ""
-
-
-def _is_old(row: Trigger, issue: Issue) -> bool:
-    """True if nothing has changed there since the trigger exists."""
-    return row.watched_since is None or moment({"at": issue.updated}, "at") < row.watched_since - CLOCKS_DIFFER
 
 
 def _is_quiet(key: tuple[str, str, str], issue: Issue) -> bool:

@@ -33,6 +33,12 @@ class Issue:
     updated: str = ""
 
 
+def is_since(at: str, query: dict[str, list[str]]) -> bool:
+    """True if the query asks for no later time alone. Empty: now."""
+    asked = query.get("since") or query.get("updated_after")
+    return not (asked and at) or datetime.fromisoformat(at) >= datetime.fromisoformat(asked[0])
+
+
 @dataclass
 class IssueForge:
     """`permissions`: by login; None: the forge does not say. `after_comment`: happens between a comment and its answer. `away`: nothing is answered."""
@@ -104,7 +110,7 @@ class IssueForge:
             now = datetime.now(UTC).isoformat()
             return 200, self._page([{"id": n, "body": text, "created_at": now} for n, text in enumerate(issue.comments)], query)
         if part == {"github": "events", "gitlab": "resource_label_events", "gitea": "timeline"}[self.kind]:
-            return 200, self._page([self._event(event) for event in issue.events], query)
+            return 200, self._page([self._event(event) for event in issue.events if is_since(event.get("at", ""), query)], query)
         return 404, {"message": "Not Found"}
 
     def _write(self, path: str, order: dict[str, Any]) -> tuple[int, Any]:
@@ -130,6 +136,8 @@ class IssueForge:
     def _is_listed(self, issue: Issue, query: dict[str, list[str]]) -> bool:
         """Gitea lists all for a label that is on none."""
         is_known = any(query["labels"][0] in each.labels for each in self.issues.values())
+        if not is_since(issue.updated, query):
+            return False
         return issue.is_open and (query["labels"][0] in issue.labels or (self.kind == "gitea" and not is_known))
 
     def _page(self, rows: list[Any], query: dict[str, list[str]]) -> list[Any]:

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 
 from budget.amounts import usd
 from orchestration.configuration import secrets
+from orchestration.forges.shared import transport
 from orchestration.models import Entry, Executor, Firing, IssueEntry, Secret, Trigger
 from orchestration.pull_requests import connecting
 from orchestration.triggers import changes, obstacles, reads
@@ -437,14 +438,38 @@ def test_what_has_not_changed_costs_nothing_of_the_limit(forge: IssueForge, monk
     assert forge.asked == ["GET /issues"] and forge.unchanged == 1
 
 
-def test_the_51st_event_of_an_issue_counts(forge: IssueForge) -> None:
+def test_the_newest_event_of_a_long_issue_counts(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     number = forge.add()
-    for n in range(60):
+    for n in range(510):
         forge.label(number, f"other-{n}")
     forge.label(number)
     look()
     assert trigger.firings.get().entry
+
+
+def test_hundreds_of_older_labelled_issues_hide_no_new_one(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    for _ in range(510):
+        forge.label(forge.add(), at=before(60))
+    forge.label(forge.add())
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_too_many_issues_or_events_are_named_and_the_first_ones_count(forge: IssueForge, monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = a_trigger(forge)
+    monkeypatch.setattr(transport, "MAX_WHOLE_PAGES", 1)
+    for n in range(120):
+        forge.label(1 if n else forge.add(), f"other-{n}")
+    forge.label(1)
+    forge.label(forge.add())
+    look()
+    assert trigger.firings.get().entry and Trigger.objects.get().problem == "too_many"
+    for _ in range(100):
+        forge.label(forge.add(), by="eve")
+    look()
+    assert "remove their label" in Trigger.objects.get().message and trigger.firings.count() > 40
 
 
 def test_looks_that_find_nothing_ask_the_database_once(django_assert_num_queries: Any) -> None:
