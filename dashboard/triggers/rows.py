@@ -48,6 +48,16 @@ class TriggerRow:
     url: str = ""
     obstacle: str = ""
 
+    @property
+    def left(self) -> int | None:
+        """The money that new entries of this month may still cost; None: there is no limit."""
+        return None if self.trigger.month_budget is None else max(self.trigger.month_budget - self.committed, 0)
+
+    @property
+    def is_used_up(self) -> bool:
+        """True if the month has too little for another entry."""
+        return self.left is not None and self.left < self.trigger.firing_budget
+
 
 def every(executor: Executor) -> list[TriggerRow]:
     """The workspace's triggers, the oldest first. A fixed number of queries."""

@@ -73,6 +73,17 @@ def test_a_trigger_shows_its_next_times_and_what_came_of_each_firing(vera: Clien
     assert "Fire now" not in text and "Switch off" not in text
 
 
+def test_a_trigger_shows_what_is_left_of_the_month(vera: Client, workspace: Workspace) -> None:
+    trigger = a_trigger(workspace, month_budget=usd(2.5), overlap="queue")
+    a_firing(trigger)
+    text = seen(vera, "trigger", workspace.pk, trigger.pk)
+    assert "$1.00 of $2.50, $1.50 left" in text and "Too little" not in text
+    a_firing(trigger, "again")
+    assert "$2.00 of $2.50, $0.50 left" in (text := seen(vera, "trigger", workspace.pk, trigger.pk))
+    assert "Too little is left for another entry" in text
+    assert " left" not in seen(vera, "trigger", workspace.pk, a_trigger(workspace).pk)
+
+
 def test_an_entry_that_was_deleted_has_no_link(vera: Client, workspace: Workspace) -> None:
     trigger = a_trigger(workspace)
     entry = a_firing(trigger).entry
