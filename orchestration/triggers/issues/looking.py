@@ -113,12 +113,20 @@ def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue, since
     if row.firings.filter(key=key).exists():
         edits.note(row.workspace_id, issue_key, issue)
         return
+    if _has_fired_elsewhere(row, event, issue):
+        return
     if refused := _refused(row, tracker, event):
         _skip(row, key, refused)
         return
     text, link = edits.text_of(issue), _link(issue.url)
     entry = IssueEntry(workspace_id=row.workspace_id, issue=issue_key, number=issue.number, url=link, text=text)
     firing.fire(row, key, now=now(), outside=FromOutside(text, f" (#{issue.number})", entry))
+
+
+def _has_fired_elsewhere(row: Trigger, event: LabelEvent, issue: Issue) -> bool:
+    """True if this event added an entry while the config had another name or address for the repository. Another one's event has hardly the same three numbers."""
+    same = row.firings.filter(key__startswith=keys.key(event.id, ""), entry__issue__number=issue.number)
+    return same.filter(entry__issue__issue__startswith=keys.key(issue.id, "")).exists()
 
 
 def _refused(row: Trigger, tracker: Tracker, event: LabelEvent) -> tuple[str, str] | None:

@@ -52,6 +52,7 @@ class IssueForge:
     unchanged: int = 0
     last_event: int = 100
     first_id: int = 9000
+    name: str = "shop"
 
     def add(self, title: str = "Totals are wrong", body: str = "They miss the tax.") -> int:
         number = len(self.issues) + 1
@@ -76,7 +77,7 @@ class IssueForge:
             raise ForgeError(Problem.UNREACHABLE, "The forge does not answer")
         above, root = ROOTS[self.kind]
         address = urlsplit(url.removeprefix(above))
-        path = address.path.removeprefix(root)
+        path = address.path.removeprefix(root.replace("shop", self.name))
         self.asked.append(f"{method} {path}")
         if method == "GET":
             status, content = self._read(unquote(path), parse_qs(address.query))

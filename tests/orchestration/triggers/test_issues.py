@@ -324,6 +324,19 @@ def test_an_issue_of_another_repository_is_never_written_to(forge: IssueForge) -
     assert len(forge.issues[1].comments) == 1 and writing.problem_of(IssueEntry.objects.get()) == ""
 
 
+def test_a_repository_with_a_new_name_has_no_label_twice_and_another_one_has_its_own(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look()
+    renamed(trigger, "team/other")
+    forge.name = "other"
+    look()
+    assert trigger.firings.count() == 1
+    forge.first_id = 7000
+    look()
+    assert trigger.firings.count() == Entry.objects.count() == 2
+
+
 def test_a_repository_that_took_over_the_name_is_not_written_to(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     forge.label(forge.add())
