@@ -1,5 +1,6 @@
 """The pages of triggers: their list and one with its firings; fire one, switch it on and off, delete it."""
 
+import hashlib
 from functools import partial
 from typing import Any
 
@@ -43,8 +44,18 @@ def detail(page_request: PageRequest, trigger_id: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def new_secret(page_request: PageRequest, trigger_id: str) -> HttpResponse:
-    """The secret of its webhook stands in this answer and nowhere else."""
+    """The secret of its webhook stands in this answer and nowhere else. One in use is replaced after a confirmation: its senders are refused at once."""
     trigger = trigger_for(page_request.workspace.pk, trigger_id)
+    seen = hashlib.sha256(trigger.sealed).hexdigest()
+    if trigger.sealed and not confirmation.is_confirmed(page_request, "trigger-secret", f"{trigger.pk} {seen}"):
+        return confirm(
+            page_request,
+            title=f"Replace the secret of {trigger.name}",
+            sentence="The secret in use stops working at once: calls with it are refused until their senders have the new one.",
+            button="Replace it",
+            action=page_request.request.path,
+            fields={"confirm": confirmation.token(page_request, "trigger-secret", f"{trigger.pk} {seen}")},
+        )
     secret = changes.new_secret(trigger, by=page_request.caller)
     return render_page(
         page_request, "triggers/secret.html", HEADER, trigger=trigger, secret=secret, url=reads.webhook_url(trigger)
@@ -92,11 +103,11 @@ def delete(page_request: PageRequest, trigger_id: str) -> HttpResponse:
 
 
 def _triggers(page_request: PageRequest) -> dict[str, Any]:
-    return {"rows": rows.every(page_request.workspace.pk)}
+    return {"rows": rows.every(page_request.executor)}
 
 
 def _facts(page_request: PageRequest, trigger: Trigger) -> dict[str, Any]:
-    return {"row": rows.single(trigger)}
+    return {"row": rows.single(trigger, page_request.executor)}
 
 
 def _firings(page_request: PageRequest, trigger: Trigger) -> dict[str, Any]:

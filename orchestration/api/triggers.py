@@ -1,5 +1,6 @@
 """Triggers: admins make them, operators fire them by hand, and others call their webhooks."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from ninja import Header, Path, Router, Status
 
 from budget import amounts
 from orchestration import schemas
-from orchestration.models import Firing, Trigger
+from orchestration.models import Executor, Firing, Trigger
 from orchestration.triggers import changes, firing, hooks, reads, schedules
 from orchestration.triggers.changes import trigger_for
 from workspaces import access, paging
@@ -27,8 +28,9 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 def list_triggers(request: Request, workspaceID: Path[str]) -> Any:
     """The workspace's triggers, the oldest first."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    rows = Trigger.objects.filter(workspace=workspace, deleted_at__isnull=True).order_by("created_at", "pk")
-    return {"triggers": [_shown(row) for row in rows]}
+    rows = list(Trigger.objects.filter(workspace=workspace, deleted_at__isnull=True).order_by("created_at", "pk"))
+    obstacles = reads.obstacles_of(rows, Executor.objects.get(pk=workspace.pk))
+    return {"triggers": [_shown(row, obstacles) for row in rows]}
 
 
 @router.post("/triggers", response=responses(schemas.TriggerOut, status=201), operation_id="agent.orchestration.triggersCreate")
@@ -38,14 +40,14 @@ def create_trigger(request: Request, workspaceID: Path[str], body: schemas.Trigg
     with transaction.atomic():
         row = changes.create(workspace, _values(body), by=request.auth)
         secret = changes.new_secret(row, by=request.auth) if row.kind == Trigger.Kind.WEBHOOK else None
-    return Status(201, _shown(row, secret))
+    return Status(201, _alone(row, secret))
 
 
 @router.get("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersGet")
 def get_trigger(request: Request, workspaceID: Path[str], triggerID: str) -> Any:
     """A trigger with its next times."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return _shown(trigger_for(workspace.pk, triggerID))
+    return _alone(trigger_for(workspace.pk, triggerID))
 
 
 @router.patch("/triggers/{triggerID}", response=responses(schemas.TriggerOut), operation_id="agent.orchestration.triggersUpdate")
@@ -55,7 +57,7 @@ def update_trigger(request: Request, workspaceID: Path[str], triggerID: str, bod
     with transaction.atomic():
         row = changes.change(trigger_for(workspace.pk, triggerID), _values(body), by=request.auth)
         secret = changes.new_secret(row, by=request.auth) if body.new_secret else None
-    return _shown(row, secret)
+    return _alone(row, secret)
 
 
 @router.delete("/triggers/{triggerID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.triggersDelete")
@@ -115,7 +117,11 @@ def _values(body: schemas.TriggerIn | schemas.TriggerChange) -> dict[str, Any]:
     return {columns.get(name, name): value for name, value in values.items()}
 
 
-def _shown(row: Trigger, secret: str | None = None) -> dict[str, Any]:
+def _alone(row: Trigger, secret: str | None = None) -> dict[str, Any]:
+    return _shown(row, reads.obstacles_of([row], Executor.objects.get(pk=row.workspace_id)), secret)
+
+
+def _shown(row: Trigger, obstacles: Mapping[str, str], secret: str | None = None) -> dict[str, Any]:
     now, is_scheduled = timezone.now(), row.kind == Trigger.Kind.SCHEDULE
     return {
         "id": row.pk,
@@ -126,7 +132,7 @@ def _shown(row: Trigger, secret: str | None = None) -> dict[str, Any]:
         "ignored_accounts": row.ignored_accounts,
         "url": reads.webhook_url(row) or None,
         "secret": secret,
-        "message": row.message or None,
+        "message": obstacles.get(row.pk) or row.message or None,
         "sentence": reads.sentence(row),
         "time_zone": row.time_zone,
         "next_times": schedules.upcoming(row.schedule, row.time_zone, now, NEXT) if is_scheduled and row.is_enabled else [],

@@ -10,6 +10,7 @@ from orchestration.models import Executor
 from workspaces.secrets.sealing import Sealed
 
 TOKEN, WEBHOOK_SECRET = secrets.MUSTERS_OWN
+NO_FORGE = "The config names no forge: name its kind and the repository there, under forge"
 
 
 def config_of(workspace_id: str) -> Config:
@@ -38,6 +39,17 @@ def _access(workspace_id: str, config: Config) -> tuple[ForgeRules, str]:
     if not token:
         raise ForgeError(Problem.AUTH, f"The secret {TOKEN} is not set")
     return config.forge, token
+
+
+def obstacle(workspace_id: str, config: Config) -> str:
+    """The reason why the forge cannot be asked at all, with what to do; empty: it can. Asks nothing."""
+    if config.forge is None:
+        return NO_FORGE
+    try:
+        _access(workspace_id, config)
+    except ForgeError as problem:
+        return str(problem)
+    return ""
 
 
 def trial(workspace_id: str, base: str) -> str:

@@ -79,7 +79,7 @@ class TriggerChange(Strict):
 
 
 class TriggerOut(Schema):
-    """`sentence`: its event in English. `url`: of its webhook; `secret`: null unless it is new. `message`: why its forge could not be asked. `next_times`: the next five. `month_committed_usd`: what its entries of this month have cost, and
+    """`sentence`: its event in English. `url`: of its webhook; `secret`: null unless it is new. `message`: why its issues are not looked at, and what to do. `next_times`: the next five. `month_committed_usd`: what its entries of this month have cost, and
     may still cost."""
 
     id: str

@@ -57,6 +57,7 @@ def change(trigger: Trigger, values: Mapping[str, Any], *, by: Caller, now: date
     with transaction.atomic():
         row = _alive(trigger)
         changed = [name for name, value in values.items() if getattr(row, name) != value]
+        since = row.watched_since
         for name in changed:
             setattr(row, name, values[name])
         if changed:
@@ -64,6 +65,8 @@ def change(trigger: Trigger, values: Mapping[str, Any], *, by: Caller, now: date
             _check_kind(row)
             if not _TIMES.isdisjoint(changed):
                 _plan(row, now or timezone.now())
+            if {"is_enabled", "label"}.isdisjoint(changed):
+                row.watched_since = since
             row.save()
             event = events.TriggerChanged(name=row.name, fields=changed)
             activity.record(row.workspace_id, event, by=by, object_id=row.pk)
@@ -117,7 +120,8 @@ def _check_kind(row: Trigger) -> None:
 
 
 def _plan(row: Trigger, now: datetime) -> None:
-    """Set when it is due next. Issues are looked at now, for labels that are added from now on."""
+    """Set when it is due next. Issues are looked at now, for labels that are added from now on: those that were added while it was off, or had another
+    label, do not count."""
     row.problem, row.message, row.failures = "", "", 0
     try:
         schedules.zone(row.time_zone)

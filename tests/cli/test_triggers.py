@@ -29,6 +29,14 @@ def test_a_trigger_is_fired_and_shown_by_its_id_and_by_its_name(muster: Terminal
     assert [row["entry_id"] for row in shown["firings"]] == [entry.pk]
 
 
+def test_a_trigger_whose_issues_are_not_looked_at_names_the_reason(muster: Terminal, workspace: Workspace) -> None:
+    a_trigger(workspace)
+    a_trigger(workspace, name="Bugs", kind="issue", schedule="", label="bug")
+    lines = muster("triggers").out.splitlines()
+    assert len(lines) == 4 and lines[3].startswith("Bugs: The config names no forge")
+    assert "Problem: The config names no forge" in muster("triggers", "Bugs").out
+
+
 def test_a_firing_without_an_entry_fails_with_its_reason(muster: Terminal, workspace: Workspace) -> None:
     trigger = a_trigger(workspace, month_budget=0)
     outcome = muster("triggers", "fire", trigger.pk)

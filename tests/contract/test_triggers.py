@@ -109,6 +109,8 @@ def test_a_trigger_by_issues_is_shown_and_changed(shop: Api) -> None:
     assert created.status == 201 and created.json["sentence"] == "When a person adds the label muster to an issue"
     assert (created.json["overlap"], created.json["next_times"], created.json["secret"]) == ("queue", [], None)
     path = f"/triggers/{created.json['id']}"
+    messages = {created.json["message"], shop.get(path).json["message"], shop.get("/triggers").json["triggers"][0]["message"]}
+    assert "The config names no forge" in "".join(messages) and len(messages) == 1
     changed = shop.patch(path, {"label": "agents", "ignored_accounts": []}).json
     assert (changed["label"], changed["ignored_accounts"]) == ("agents", [])
     assert shop.patch(path, {"schedule": "0 3 * * *"}).status == shop.patch(path, {"new_secret": True}).status == 400

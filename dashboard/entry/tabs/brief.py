@@ -8,7 +8,7 @@ from orchestration import configuration
 from orchestration.configuration import entry_routes
 from orchestration.configuration.config import routes
 from orchestration.models import Entry, Firing, IssueEntry
-from orchestration.triggers.issues import edits
+from orchestration.triggers.issues import edits, writing
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -17,8 +17,10 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     shown = {"route": route, "route_text": routes.written(route.steps)}
     firing = Firing.objects.filter(entry=entry).select_related("trigger").first()
     issue = IssueEntry.objects.filter(entry=entry).first() if firing else None
+    if issue:
+        shown |= {"issue": issue, "issue_problem": writing.problem_of(issue)}
     if issue and issue.edited_text:
-        shown |= {"issue": issue, "issue_changes": edits.changes(issue), "issue_version": edits.version(issue)}
+        shown |= {"issue_changes": edits.changes(issue), "issue_version": edits.version(issue)}
     return {"entry": entry, "spec": _spec(entry), "priorities": priorities, "firing": firing} | shown
 
 

@@ -1,7 +1,8 @@
 """The API of GitHub about issues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,21 +12,22 @@ from orchestration.forges.shared import values
 from orchestration.forges.shared.github_issues import GitHubIssues
 from orchestration.forges.shared.interface import ForgeError, Problem
 from orchestration.forges.shared.issues import Account, Issue, LabelEvent, Standing, newest
-from orchestration.forges.shared.values import at, moment, number, required, text
+from orchestration.forges.shared.values import at, moment, number, required, text, written
 
 WRITERS = ("admin", "write")
 """In this answer the role maintain is write, and triage is read."""
 
 
 class Issues(GitHubIssues):
-    def labelled(self, label: str) -> Sequence[Issue]:
+    def labelled(self, label: str, since: datetime) -> Iterator[Issue]:
         """A list of issues has pull requests too."""
-        rows = self.client.pages("/issues", labels=label, state="open", sort="updated", direction="desc")
-        issues = [values.issue(row) for row in rows if not at(row, "pull_request")]
-        return [issue for issue in issues if issue.has(label)]
+        rows = self.client.whole("/issues", labels=label, state="open", sort="updated", direction="desc", since=written(since))
+        issues = (values.issue(row) for row in rows if not at(row, "pull_request"))
+        return (issue for issue in issues if issue.has(label))
 
-    def label_event(self, number: int, label: str) -> LabelEvent | None:
-        rows = self.client.pages(f"/issues/{number}/events")
+    def label_event(self, number: int, label: str, since: datetime) -> LabelEvent | None:
+        """The oldest events come first, and no later part can be asked for alone."""
+        rows = self.client.whole(f"/issues/{number}/events")
         mine = [row for row in rows if text(row, "label", "name").casefold() == label.casefold()]
         return newest([(text(row, "event") == "labeled", _event(row)) for row in mine if _is_of_labels(row)])
 

@@ -1,6 +1,6 @@
 """The API of GitLab about issues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from orchestration.forges.gitlab import adapter
 from orchestration.forges.gitlab.config import CONFIG
 from orchestration.forges.shared.issues import Account, Issue, LabelEvent, Standing, newest
 from orchestration.forges.shared.transport import Client
-from orchestration.forges.shared.values import at, moment, number, required, text
+from orchestration.forges.shared.values import at, moment, number, required, text, written
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Issues:
     client: Client
     api: Client
 
-    def labelled(self, label: str) -> Sequence[Issue]:
-        rows = self.client.pages("/issues", labels=label, state="opened", order_by="updated_at", sort="desc")
-        return [issue for issue in map(_issue, rows) if issue.has(label)]
+    def labelled(self, label: str, since: datetime) -> Iterator[Issue]:
+        ordered = {"order_by": "updated_at", "sort": "desc", "updated_after": written(since)}
+        rows = self.client.whole("/issues", labels=label, state="opened", **ordered)
+        return (issue for issue in map(_issue, rows) if issue.has(label))
 
-    def label_event(self, number: int, label: str) -> LabelEvent | None:
-        rows = self.client.pages(f"/issues/{number}/resource_label_events")
+    def label_event(self, number: int, label: str, since: datetime) -> LabelEvent | None:
+        """All of them: no later part can be asked for alone."""
+        rows = self.client.whole(f"/issues/{number}/resource_label_events")
         mine = [row for row in rows if text(row, "label", "name").casefold() == label.casefold()]
         return newest([(text(row, "action") == "add", _event(row)) for row in mine])
 

@@ -19,7 +19,7 @@ class GitHubIssues:
         return values.issue(self.client.get(f"/issues/{number}"))
 
     def has_comment(self, number: int, marker: str, since: datetime) -> bool:
-        rows = self.client.pages(f"/issues/{number}/comments", since=f"{since:%Y-%m-%dT%H:%M:%SZ}")
+        rows = self.client.pages(f"/issues/{number}/comments", since=values.written(since))
         return any(marker in values.text(row, "body") for row in rows)
 
     def comment(self, number: int, text: str) -> None:

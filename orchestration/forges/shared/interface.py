@@ -26,6 +26,7 @@ class Problem(StrEnum):
     INVALID = "invalid"
     MOVED = "moved"
     UNREACHABLE = "unreachable"
+    TOO_MANY = "too_many"
 
 
 ADVICE = {
@@ -37,6 +38,7 @@ ADVICE = {
     Problem.INVALID: "Look at the branch and at the pull request there",
     Problem.MOVED: "Muster looks at the new commits first",
     Problem.UNREACHABLE: "Look at forge.url in the config, and at the network of the host with the control worker",
+    Problem.TOO_MANY: "Muster reads no more of them: close issues that are done, or remove their label",
 }
 
 

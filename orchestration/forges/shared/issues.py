@@ -1,6 +1,6 @@
 """Issues of a repository, and who labelled them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -48,12 +48,12 @@ class LabelEvent:
 class Tracker(Protocol):
     """The issues of one repository. Every method raises ForgeError."""
 
-    def labelled(self, label: str) -> Sequence[Issue]:
-        """Open issues that have it."""
+    def labelled(self, label: str, since: datetime) -> Iterator[Issue]:
+        """Open issues that have it, and changed at that time or later. Raises ForgeError where there are more than it can read, after those."""
         ...
 
-    def label_event(self, number: int, label: str) -> LabelEvent | None:
-        """The newest event that added it. None: there is none, or it was removed since."""
+    def label_event(self, number: int, label: str, since: datetime) -> LabelEvent | None:
+        """The newest event that added it. None: there is none, or it was removed later. `since`: earlier ones need not be read."""
         ...
 
     def standing(self, account: Account) -> Standing: ...

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -27,7 +27,7 @@ MAX_BYTES = 8_000_000
 MAX_LOG_BYTES = 2_000_000
 MAX_CACHED = 1000
 MAX_CACHED_BYTES = 200_000
-MAX_PAGES = 5
+MAX_PAGES, MAX_WHOLE_PAGES = 5, 50
 PER_PAGE = 100
 CREDENTIALS = ("Authorization", "PRIVATE-TOKEN")
 
@@ -70,14 +70,24 @@ class Client:
 
     def pages(self, path: str, name: str = "", **query: Any) -> Iterator[Any]:
         """The items of at most MAX_PAGES pages. `name`: the key of the list, where the answer is an object."""
-        for page in range(1, MAX_PAGES + 1):
+        return self._pages(path, name, query, MAX_PAGES)
+
+    def whole(self, path: str, **query: Any) -> Iterator[Any]:
+        """The items of all pages, where none may be missed. Raises ForgeError after those of MAX_WHOLE_PAGES."""
+        if not (yield from self._pages(path, "", query, MAX_WHOLE_PAGES)):
+            raise ForgeError(Problem.TOO_MANY, f"The forge has {MAX_WHOLE_PAGES * self.page_size} or more for {path}")
+
+    def _pages(self, path: str, name: str, query: Mapping[str, Any], most: int) -> Generator[Any, None, bool]:
+        """Returns whether these were all."""
+        for page in range(1, most + 1):
             answer = self.get(path, **query, **{self.page_size_name: self.page_size}, page=page)
             items = answer.get(name) if name and isinstance(answer, dict) else answer
             if not isinstance(items, list):
                 raise ForgeError(Problem.INVALID, f"The forge's answer for {path} is no list")
             yield from items
             if len(items) < self.page_size:
-                return
+                return True
+        return False
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """Raises ForgeError."""

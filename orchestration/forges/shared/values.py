@@ -1,6 +1,6 @@
 """Values of a forge's answers, which may be of any shape."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -41,6 +41,11 @@ def moment(value: Any, *keys: str) -> datetime:
     except ValueError:
         parsed = None
     return parsed if parsed is not None and parsed.tzinfo is not None else now()
+
+
+def written(time: datetime) -> str:
+    """A time as a forge reads it."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def pull_request(row: Any, *, is_merged: bool) -> PullRequest:

@@ -1,10 +1,9 @@
 """Looks at the issues of triggers. The control worker calls it at every tick; a webhook of the forge only makes a trigger due."""
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
@@ -21,7 +20,7 @@ from orchestration.models import Executor, Firing, IssueEntry, Trigger
 from orchestration.pull_requests import connecting
 from orchestration.triggers import deciding, firing
 from orchestration.triggers.firing import FromOutside
-from orchestration.triggers.issues import edits
+from orchestration.triggers.issues import edits, keys
 from workspaces.secrets import masking
 from workspaces.values.standing_query import StandingQuery
 
@@ -35,7 +34,7 @@ MAX_KNOWN = 10_000
 FIRST_PAUSE_S, MAX_PAUSE_S = 15, 900
 CLOCKS_DIFFER = timedelta(minutes=1)
 
-_seen: OrderedDict[tuple[str, str, int], tuple[str, float]] = OrderedDict()
+_seen: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
 _seen_lock = threading.Lock()
 """By trigger, label and issue: its time of change, and since when this process knows it. Another process asks once more."""
 
@@ -54,14 +53,16 @@ def wake(workspace_id: str) -> None:
 
 
 def look(trigger_id: str) -> bool:
-    """Look once. False: it is not due. Never raises for errors of the forge: they are shown, and it is tried again."""
+    """Look once. False: it is not due. Never raises for errors of the forge: they are shown, and it is tried again. Where the config lacks something, which
+    pages show by themselves, the next look is not later than usual."""
     if not _due().filter(pk=trigger_id).update(next_due=Now() + timedelta(seconds=EVERY_S)):
         return False
     row = Trigger.objects.get(pk=trigger_id)
     try:
         config = connecting.config_of(row.workspace_id)
-        with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
-            _look(row, config, connecting.tracker_of(row.workspace_id, config))
+        if not connecting.obstacle(row.workspace_id, config):
+            with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
+                _look(row, config, connecting.tracker_of(row.workspace_id, config))
         Trigger.objects.filter(pk=row.pk).exclude(problem="", failures=0).update(problem="", message="", failures=0)
     except ForgeError as error:
         _note_failure(row, error)
@@ -85,35 +86,47 @@ _any_due = StandingQuery(_due)
 def _look(row: Trigger, config: Config, tracker: Tracker) -> None:
     """An issue whose labeller's rights are unknown keeps no other waiting."""
     problem: ForgeError | None = None
-    for issue in tracker.labelled(row.label):
-        if _is_old(row, issue) or _is_quiet(row, issue):
+    assert row.watched_since is not None, "a constraint keeps it"
+    since = row.watched_since - CLOCKS_DIFFER
+    for issue in tracker.labelled(row.label, since):
+        known = (row.pk, row.label, keys.key(issue.id, keys.source_of(config)))
+        if moment({"at": issue.updated}, "at") < since or _is_quiet(known, issue):
             continue
         try:
-            _look_at(row, config, tracker, issue)
-            _note_seen(row, issue)
+            _look_at(row, config, tracker, issue, since)
+            _note_seen(known, issue)
         except ForgeError as error:
-            if error.problem == Problem.RATE_LIMITED or not error.status:  # it answers nothing else either
+            is_of_issue = bool(error.status) or error.problem == Problem.TOO_MANY
+            if error.problem == Problem.RATE_LIMITED or not is_of_issue:  # it answers nothing else either
                 raise
             problem = error
     if problem is not None:
         raise problem
 
 
-def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue) -> None:
-    event = tracker.label_event(issue.number, row.label)
-    if event is None or row.watched_since is None or event.at < row.watched_since - CLOCKS_DIFFER:
+def _look_at(row: Trigger, config: Config, tracker: Tracker, issue: Issue, since: datetime) -> None:
+    event = tracker.label_event(issue.number, row.label, since)
+    if event is None or event.at < since:
         return
-    source = _source(config)
-    key = f"{event.id}@{source}"
+    source = keys.source_of(config)
+    key, issue_key = keys.key(event.id, source), keys.key(issue.id, source)
     if row.firings.filter(key=key).exists():
-        edits.note(row.workspace_id, f"{issue.id}@{source}", issue)
+        edits.note(row.workspace_id, issue_key, issue)
+        return
+    if _has_fired_elsewhere(row, event, issue):
         return
     if refused := _refused(row, tracker, event):
         _skip(row, key, refused)
         return
     text, link = edits.text_of(issue), _link(issue.url)
-    entry = IssueEntry(workspace_id=row.workspace_id, issue=f"{issue.id}@{source}", number=issue.number, url=link, text=text)
+    entry = IssueEntry(workspace_id=row.workspace_id, issue=issue_key, number=issue.number, url=link, text=text)
     firing.fire(row, key, now=now(), outside=FromOutside(text, f" (#{issue.number})", entry))
+
+
+def _has_fired_elsewhere(row: Trigger, event: LabelEvent, issue: Issue) -> bool:
+    """True if this event added an entry while the config had another name or address for the repository. Another one's event has hardly the same three numbers."""
+    same = row.firings.filter(key__startswith=keys.key(event.id, ""), entry__issue__number=issue.number)
+    return same.filter(entry__issue__issue__startswith=keys.key(issue.id, "")).exists()
 
 
 def _refused(row: Trigger, tracker: Tracker, event: LabelEvent) -> tuple[str, str] | None:
@@ -130,31 +143,19 @@ def _skip(row: Trigger, key: str, refused: tuple[str, str]) -> Firing:
         return before or firing.skip(trigger, key, *refused, now=now())
 
 
-def _source(config: Config) -> str:
-    """The forge's part of a key: another one may give the same ids."""
-    assert config.forge is not None
-    parts = "\n".join([config.forge.kind, config.forge.url.rstrip("/"), config.forge.repository])
-    return hashlib.sha256(parts.encode()).hexdigest()[:12]
-
-
 def _link(url: str) -> str:
     """Pages link to it: nothing but an address of the web."""
     return url[:500] if url.startswith(("https://", "http://")) else ""
 
 
-def _is_old(row: Trigger, issue: Issue) -> bool:
-    """True if nothing has changed there since the trigger exists."""
-    return row.watched_since is None or moment({"at": issue.updated}, "at") < row.watched_since - CLOCKS_DIFFER
-
-
-def _is_quiet(row: Trigger, issue: Issue) -> bool:
+def _is_quiet(key: tuple[str, str, str], issue: Issue) -> bool:
     with _seen_lock:
-        updated, since = _seen.get((row.pk, row.label, issue.number), ("", 0.0))
+        updated, since = _seen.get(key, ("", 0.0))
     return updated == issue.updated and SETTLED_S < time.monotonic() - since < MAX_QUIET_S
 
 
-def _note_seen(row: Trigger, issue: Issue) -> None:
-    key, at = (row.pk, row.label, issue.number), time.monotonic()
+def _note_seen(key: tuple[str, str, str], issue: Issue) -> None:
+    at = time.monotonic()
     with _seen_lock:
         updated, since = _seen.get(key, ("", 0.0))
         if updated != issue.updated or at - since >= MAX_QUIET_S:

@@ -11,11 +11,12 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.configuration import secrets
-from orchestration.forges.shared.interface import ForgeError, Problem
-from orchestration.forges.shared.issues import Tracker
+from orchestration.configuration import Config, secrets
+from orchestration.forges.shared.interface import ADVICE, ForgeError, Problem
+from orchestration.forges.shared.issues import Issue, Tracker
 from orchestration.models import Entry, Executor, IssueEntry
 from orchestration.pull_requests import connecting
+from orchestration.triggers.issues import keys
 from workspaces.secrets import masking
 from workspaces.values.standing_query import StandingQuery
 
@@ -25,8 +26,14 @@ LOOK_S = 180
 """After that another process may write: the first one was killed."""
 MAX_AT_ONCE = 20
 FIRST_PAUSE_S, MAX_PAUSE_S = 15, 86_400
+OTHER_REPOSITORY = "other_repository"
+OTHER_REPOSITORY_PAUSE = timedelta(days=1)
 LANDED = [Entry.DoneBy.LANDED, Entry.DoneBy.MERGED, Entry.DoneBy.CHILDREN]
 CLOCKS_DIFFER = timedelta(hours=1)
+
+
+class OtherRepository(Exception):
+    """The config's forge has another issue of this number."""
 
 
 def run_due() -> None:
@@ -46,8 +53,11 @@ def write(entry_id: str) -> bool:
     try:
         config = connecting.config_of(row.workspace_id)
         with masking.hiding(secrets.mask_for(row.workspace_id, configuration.envs(config))):
-            _write(row, connecting.tracker_of(row.workspace_id, config))
+            tracker = connecting.tracker_of(row.workspace_id, config)
+            _write(row, tracker, _issue(row, config, tracker))
         mine.update(problem="", failures=0, retry_at=None)
+    except OtherRepository:
+        mine.update(problem=OTHER_REPOSITORY, failures=0, retry_at=Now() + OTHER_REPOSITORY_PAUSE)
     except ForgeError as error:
         _note_failure(row, error)
     except (DatabaseError, InterfaceError):
@@ -58,6 +68,16 @@ def write(entry_id: str) -> bool:
     finally:
         mine.update(look_until=None)
     return True
+
+
+def problem_of(row: IssueEntry) -> str:
+    """The reason why Muster does not write to the issue, as a sentence with what to do; empty: there is none."""
+    if row.problem == OTHER_REPOSITORY:
+        return (
+            "The config's forge names another repository than the issue's, and Muster writes nothing there. "
+            "Name the issue's repository in the config again, or answer the issue yourself."
+        )
+    return f"Muster could not write to the issue, and tries again. {ADVICE[Problem(row.problem)]}." if row.problem else ""
 
 
 def _due() -> QuerySet[IssueEntry]:
@@ -76,7 +96,14 @@ def _free() -> Q:
 _any_due = StandingQuery(_due)
 
 
-def _write(row: IssueEntry, tracker: Tracker) -> None:
+def _issue(row: IssueEntry, config: Config, tracker: Tracker) -> Issue:
+    """The entry's issue. Raises OtherRepository where the one of its number is another."""
+    if not (keys.is_of(row, config) and keys.is_same(row, issue := tracker.get(row.number))):
+        raise OtherRepository
+    return issue
+
+
+def _write(row: IssueEntry, tracker: Tracker, issue: Issue) -> None:
     entry, mine = row.entry, IssueEntry.objects.filter(pk=row.pk)
     if row.commented_at is None:
         _comment(
@@ -86,7 +113,7 @@ def _write(row: IssueEntry, tracker: Tracker) -> None:
     if entry.status == Entry.Status.DONE and entry.done_way in LANDED and row.closed_at is None:
         commit = f" as {entry.done_commit[:12]}" if entry.done_commit else ""
         _comment(row, tracker, "landed", f"Entry #{entry.seq} has landed{commit}{_link(entry)}.")
-        if tracker.get(row.number).is_open:
+        if issue.is_open:
             tracker.close(row.number)
         mine.update(closed_at=Now())
 

@@ -118,6 +118,20 @@ def test_a_webhook_gets_its_secret_on_a_page_of_its_own_once(ana: Client, otto: 
     assert secret not in ana.get(reverse("trigger", args=[workspace.pk, row.pk])).content.decode()
 
 
+def test_a_secret_in_use_is_replaced_after_a_question(ana: Client, workspace: Workspace) -> None:
+    sent(ana, workspace, kind="webhook")
+    row = Trigger.objects.get()
+    address = reverse("trigger-secret", args=[workspace.pk, row.pk])
+    assert ana.post(address).status_code == 200
+    before = bytes(Trigger.objects.get().sealed)
+    question = ana.post(address, {"next": reverse("trigger", args=[workspace.pk, row.pk])})
+    assert question.status_code == 409 and "stops working at once" in question.content.decode()
+    assert bytes(Trigger.objects.get().sealed) == before and question.context["confirmation"]["back"].endswith(f"{row.pk}/")
+    fields = question.context["confirmation"]["fields"]
+    assert 'id="secret-text"' in ana.post(address, fields).content.decode() and bytes(Trigger.objects.get().sealed) != before
+    assert ana.post(address, fields).status_code == 409, "sent again, it asks about the secret that is in use now"
+
+
 @pytest.mark.parametrize("kind", ["schedule", "issue", "webhook", "nonsense"])
 def test_the_form_of_each_kind_has_its_own_fields(ana: Client, workspace: Workspace, kind: str) -> None:
     page = ana.get(reverse("trigger-new", args=[workspace.pk]), {"kind": kind}).content.decode()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from budget.amounts import usd
 from dashboard.triggers import rows
-from orchestration.models import Entry, Firing, Trigger
+from orchestration.models import Entry, Executor, Firing, Trigger
 from orchestration.triggers import changes, firing, reads
 from tests.dashboard.overview.test_page import in_line
 from tests.factories import ANA, a_trigger
@@ -73,6 +73,17 @@ def test_a_trigger_shows_its_next_times_and_what_came_of_each_firing(vera: Clien
     assert "Fire now" not in text and "Switch off" not in text
 
 
+def test_a_trigger_shows_what_is_left_of_the_month(vera: Client, workspace: Workspace) -> None:
+    trigger = a_trigger(workspace, month_budget=usd(2.5), overlap="queue")
+    a_firing(trigger)
+    text = seen(vera, "trigger", workspace.pk, trigger.pk)
+    assert "$1.00 of $2.50, $1.50 left" in text and "Too little" not in text
+    a_firing(trigger, "again")
+    assert "$2.00 of $2.50, $0.50 left" in (text := seen(vera, "trigger", workspace.pk, trigger.pk))
+    assert "Too little is left for another entry" in text
+    assert " left" not in seen(vera, "trigger", workspace.pk, a_trigger(workspace).pk)
+
+
 def test_an_entry_that_was_deleted_has_no_link(vera: Client, workspace: Workspace) -> None:
     trigger = a_trigger(workspace)
     entry = a_firing(trigger).entry
@@ -97,6 +108,15 @@ def test_a_trigger_without_a_schedule_has_its_pages(ana: Client, workspace: Work
     trigger = a_trigger(workspace, kind="issue", schedule="", label="muster")
     assert "When a person adds the label muster to an issue" in seen(ana, "triggers", workspace.pk)
     assert "Next times" not in seen(ana, "trigger", workspace.pk, trigger.pk)
+
+
+def test_a_trigger_by_issues_names_from_the_start_why_they_are_not_looked_at(vera: Client, workspace: Workspace) -> None:
+    trigger = a_trigger(workspace, kind="issue", schedule="", label="muster")
+    Executor.objects.filter(pk=workspace.pk).update(state="stopped")
+    for name, *more in (("triggers",), ("trigger", trigger.pk)):
+        text = seen(vera, name, workspace.pk, *more)
+        assert "The config names no forge: name its kind" in text and "The workspace is stopped: start it" in text
+        assert "names no forge" not in seen(vera, "trigger", workspace.pk, a_trigger(workspace).pk)
 
 
 def test_a_stored_schedule_that_cannot_be_read_breaks_no_page(ana: Client, workspace: Workspace) -> None:

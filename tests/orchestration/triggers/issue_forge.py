@@ -33,6 +33,12 @@ class Issue:
     updated: str = ""
 
 
+def is_since(at: str, query: dict[str, list[str]]) -> bool:
+    """True if the query asks for no later time alone. Empty: now."""
+    asked = query.get("since") or query.get("updated_after")
+    return not (asked and at) or datetime.fromisoformat(at) >= datetime.fromisoformat(asked[0])
+
+
 @dataclass
 class IssueForge:
     """`permissions`: by login; None: the forge does not say. `after_comment`: happens between a comment and its answer. `away`: nothing is answered."""
@@ -45,6 +51,8 @@ class IssueForge:
     asked: list[str] = field(default_factory=list)
     unchanged: int = 0
     last_event: int = 100
+    first_id: int = 9000
+    name: str = "shop"
 
     def add(self, title: str = "Totals are wrong", body: str = "They miss the tax.") -> int:
         number = len(self.issues) + 1
@@ -69,7 +77,7 @@ class IssueForge:
             raise ForgeError(Problem.UNREACHABLE, "The forge does not answer")
         above, root = ROOTS[self.kind]
         address = urlsplit(url.removeprefix(above))
-        path = address.path.removeprefix(root)
+        path = address.path.removeprefix(root.replace("shop", self.name))
         self.asked.append(f"{method} {path}")
         if method == "GET":
             status, content = self._read(unquote(path), parse_qs(address.query))
@@ -103,7 +111,7 @@ class IssueForge:
             now = datetime.now(UTC).isoformat()
             return 200, self._page([{"id": n, "body": text, "created_at": now} for n, text in enumerate(issue.comments)], query)
         if part == {"github": "events", "gitlab": "resource_label_events", "gitea": "timeline"}[self.kind]:
-            return 200, self._page([self._event(event) for event in issue.events], query)
+            return 200, self._page([self._event(event) for event in issue.events if is_since(event.get("at", ""), query)], query)
         return 404, {"message": "Not Found"}
 
     def _write(self, path: str, order: dict[str, Any]) -> tuple[int, Any]:
@@ -129,6 +137,8 @@ class IssueForge:
     def _is_listed(self, issue: Issue, query: dict[str, list[str]]) -> bool:
         """Gitea lists all for a label that is on none."""
         is_known = any(query["labels"][0] in each.labels for each in self.issues.values())
+        if not is_since(issue.updated, query):
+            return False
         return issue.is_open and (query["labels"][0] in issue.labels or (self.kind == "gitea" and not is_known))
 
     def _page(self, rows: list[Any], query: dict[str, list[str]]) -> list[Any]:
@@ -140,7 +150,7 @@ class IssueForge:
         return {"id": IDS[login], "login": login, "username": login, "type": "Bot" if login in BOTS else "User"}
 
     def _issue(self, issue: Issue) -> dict[str, Any]:
-        ids = {"id": 9000 + issue.number, "title": issue.title, "updated_at": issue.updated}
+        ids = {"id": self.first_id + issue.number, "title": issue.title, "updated_at": issue.updated}
         address = f"https://git.example.com/team/shop/issues/{issue.number}"
         if self.kind == "gitlab":
             about = {"iid": issue.number, "web_url": address, "description": issue.body, "author": self._account("eve")}

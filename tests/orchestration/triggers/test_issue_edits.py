@@ -109,3 +109,11 @@ def test_the_page_of_the_entry_shows_it_and_an_operator_decides(entry: Entry, cl
     assert "was edited since" not in client.get(address, {"tab": "brief"}).content.decode()
     entry.refresh_from_db()
     assert "On Mondays" in entry.content
+
+
+def test_the_page_of_the_entry_shows_why_its_issue_gets_no_answer(entry: Entry, client: Client) -> None:
+    client.force_login(user("ana"))
+    address = reverse("entry", args=[entry.workspace_id, entry.pk])
+    for problem, words in (("other_repository", "names another repository"), ("auth", "FORGE_TOKEN")):
+        IssueEntry.objects.update(problem=problem)
+        assert words in client.get(address, {"tab": "brief"}).content.decode()

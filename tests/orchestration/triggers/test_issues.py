@@ -13,8 +13,10 @@ from django.utils.timezone import now
 
 from budget.amounts import usd
 from orchestration.configuration import secrets
-from orchestration.models import Entry, Executor, Firing, IssueEntry, Trigger
-from orchestration.triggers import changes
+from orchestration.forges.shared import transport
+from orchestration.models import Entry, Executor, Firing, IssueEntry, Secret, Trigger
+from orchestration.pull_requests import connecting
+from orchestration.triggers import changes, obstacles, reads
 from orchestration.triggers.issues import looking, writing
 from tests import factories
 from tests.factories import ANA, a_workspace
@@ -300,6 +302,52 @@ def test_a_kill_after_the_comment_leaves_one_comment(forge: IssueForge) -> None:
     assert len(forge.issues[1].comments) == 1 and IssueEntry.objects.get().commented_at
 
 
+def renamed(trigger: Trigger, repository: str) -> None:
+    """The config's forge is another repository from now on."""
+    executor = Executor.objects.get(pk=trigger.workspace_id)
+    executor.config["forge"]["repository"] = repository
+    executor.save()
+
+
+def test_an_issue_of_another_repository_is_never_written_to(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look_alone()
+    renamed(trigger, "team/other")
+    forge.asked.clear()
+    writing.run_due()
+    row = IssueEntry.objects.get()
+    assert not forge.issues[1].comments and not forge.asked and row.problem == "other_repository"
+    assert "another repository" in writing.problem_of(row) and row.retry_at > now() + timedelta(hours=23)
+    renamed(trigger, "team/shop")
+    look()
+    assert len(forge.issues[1].comments) == 1 and writing.problem_of(IssueEntry.objects.get()) == ""
+
+
+def test_a_repository_with_a_new_name_has_no_label_twice_and_another_one_has_its_own(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look()
+    renamed(trigger, "team/other")
+    forge.name = "other"
+    look()
+    assert trigger.firings.count() == 1
+    forge.first_id = 7000
+    look()
+    assert trigger.firings.count() == Entry.objects.count() == 2
+
+
+def test_a_repository_that_took_over_the_name_is_not_written_to(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    forge.label(forge.add())
+    look()
+    end(trigger.firings.get().entry, done_way="landed", done_commit="c" * 40, done_round=1)
+    forge.first_id = 7000
+    look()
+    assert len(forge.issues[1].comments) == 1 and forge.issues[1].is_open
+    assert IssueEntry.objects.get().problem == "other_repository"
+
+
 def test_a_forge_that_is_away_is_asked_again_and_nothing_is_lost(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     forge.label(forge.add())
@@ -319,6 +367,77 @@ def test_a_stopped_workspace_leaves_its_issues_alone(forge: IssueForge) -> None:
     Executor.objects.update(state=Executor.State.STOPPED)
     look()
     assert not forge.asked and not trigger.firings.exists()
+    Executor.objects.update(state=Executor.State.RUNNING)
+    look()
+    assert trigger.firings.get().entry
+
+
+def before(minutes: int) -> str:
+    return (now() - timedelta(minutes=minutes)).isoformat()
+
+
+@pytest.mark.parametrize("changed", [{"time_zone": "Asia/Tokyo"}, {"name": "Other"}])
+def test_a_change_that_leaves_the_label_loses_none_that_is_not_seen_yet(forge: IssueForge, changed: dict[str, str]) -> None:
+    trigger = a_trigger(forge, now=now() - timedelta(hours=1))
+    forge.label(forge.add(), at=before(30))
+    changes.change(trigger, changed, by=ANA)
+    look()
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_labels_added_while_it_was_off_or_had_another_label_do_not_count(forge: IssueForge) -> None:
+    trigger = a_trigger(forge, now=now() - timedelta(hours=1))
+    forge.label(forge.add(), at=before(30))
+    forge.label(forge.add(), "bug", at=before(30))
+    look()
+    for values in ({"is_enabled": False}, {"is_enabled": True}, {"label": "bug"}, {"label": "muster"}):
+        changes.change(trigger, values, by=ANA)
+        forge.label(forge.add(), at=before(20))
+        look()
+    assert trigger.firings.get().entry
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_label_removed_and_added_between_looks_fires_once(
+    forge: IssueForge, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    trigger, at = a_trigger(forge), now().isoformat(timespec="seconds")
+    forge.label(forge.add(), at=at)
+    look()
+    end(trigger.firings.get().entry, done_way="closed")
+    for _ in range(3):
+        forge.label(1, removed=True, at=at)
+        forge.label(1, at=at)
+    for _ in range(2):
+        if restarts:
+            monkeypatch.setattr(looking, "_seen", looking.OrderedDict())
+        look()
+    assert skipped(trigger) == ["", ""]
+
+
+def test_what_the_config_lacks_is_named_and_the_next_look_is_soon(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    Secret.objects.filter(name="FORGE_TOKEN").delete()
+    forge.label(forge.add())
+    look_alone()
+    row, executor = Trigger.objects.get(), Executor.objects.get()
+    assert "FORGE_TOKEN is not set" in reads.obstacles_of([row], executor)[row.pk] and row.failures == 0 and not forge.asked
+    executor.config.pop("forge")
+    executor.state = "stopped"
+    assert reads.obstacles_of([row], executor)[row.pk] == f"{connecting.NO_FORGE}. {obstacles.STOPPED}"
+    secrets.put(trigger.workspace_id, "FORGE_TOKEN", "t0ken-of-muster", by=ANA)
+    assert reads.obstacles_of([row], Executor.objects.get()) == {row.pk: ""}
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_a_trigger_that_is_off_or_of_another_kind_has_no_obstacle(forge_of: Callable[[str], IssueForge]) -> None:
+    trigger = a_trigger(forge_of("github"))
+    changes.change(trigger, {"is_enabled": False}, by=ANA)
+    other = factories.a_trigger(trigger.workspace)
+    Executor.objects.update(state="stopped")
+    assert reads.obstacles_of(Trigger.objects.all(), Executor.objects.get()) == {} and other.is_enabled
 
 
 def test_what_has_not_changed_costs_nothing_of_the_limit(forge: IssueForge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,14 +451,38 @@ def test_what_has_not_changed_costs_nothing_of_the_limit(forge: IssueForge, monk
     assert forge.asked == ["GET /issues"] and forge.unchanged == 1
 
 
-def test_the_51st_event_of_an_issue_counts(forge: IssueForge) -> None:
+def test_the_newest_event_of_a_long_issue_counts(forge: IssueForge) -> None:
     trigger = a_trigger(forge)
     number = forge.add()
-    for n in range(60):
+    for n in range(510):
         forge.label(number, f"other-{n}")
     forge.label(number)
     look()
     assert trigger.firings.get().entry
+
+
+def test_hundreds_of_older_labelled_issues_hide_no_new_one(forge: IssueForge) -> None:
+    trigger = a_trigger(forge)
+    for _ in range(510):
+        forge.label(forge.add(), at=before(60))
+    forge.label(forge.add())
+    look()
+    assert trigger.firings.get().entry
+
+
+def test_too_many_issues_or_events_are_named_and_the_first_ones_count(forge: IssueForge, monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = a_trigger(forge)
+    monkeypatch.setattr(transport, "MAX_WHOLE_PAGES", 1)
+    for n in range(120):
+        forge.label(1 if n else forge.add(), f"other-{n}")
+    forge.label(1)
+    forge.label(forge.add())
+    look()
+    assert trigger.firings.get().entry and Trigger.objects.get().problem == "too_many"
+    for _ in range(100):
+        forge.label(forge.add(), by="eve")
+    look()
+    assert "remove their label" in Trigger.objects.get().message and trigger.firings.count() > 40
 
 
 def test_looks_that_find_nothing_ask_the_database_once(django_assert_num_queries: Any) -> None:

@@ -41,11 +41,19 @@ def triggers(run: Run, name: FirstArgument = None, fired: SecondArgument = None)
         raise Usage(f"{fired}: a single trigger is shown.")
     if name is None:
         rows = run.server.call(triggers_list.request(run.workspace))["triggers"]
-        run.output.show({"triggers": rows}, rows, lambda: table(rows, TRIGGERS, empty="No triggers."))
+        run.output.show({"triggers": rows}, rows, lambda: _table(rows))
     elif fired is not None:
         _fire(run, _trigger(run, fired))
     else:
         _show(run, _trigger(run, name))
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    """With a line for each whose issues are not looked at."""
+    return [
+        *table(rows, TRIGGERS, empty="No triggers."),
+        *(f"{row['name']}: {row['message']}." for row in rows if row["message"]),
+    ]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +85,7 @@ def _fire(run: Run, row: dict[str, Any]) -> None:
 def _lines(row: dict[str, Any], firings: list[dict[str, Any]]) -> list[str]:
     return [
         f"{row['name']} ({row['id']}) is {'on' if row['enabled'] else 'off'}: {row['sentence']}",
+        *([f"Problem: {row['message']}."] if row["message"] else []),
         f"{_month(row)} this month, {usd(row['firing_budget_usd'])} for each entry",
         *(f"Next {time_of(time)}" for time in row["next_times"]),
         "",
