@@ -63,6 +63,36 @@ def test_the_newest_session_of_an_entry_is_printed(muster: Terminal, session: Se
     assert [row["seq"] for row in rows] == [1, 2, 3, 4]
 
 
+AS_JSON = json.dumps({"type": "text", "text": "reading the tests"})
+
+
+def test_lines_of_an_agent_are_sentences_for_people_alone(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
+    write(writer, AS_JSON, '{"unknown": 1}')
+    assert muster("logs", session.pk).out == 'Text: reading the tests\n{"unknown": 1}\n'
+    assert muster("logs", session.pk, "--raw").out.splitlines()[0] == AS_JSON
+    assert json.loads(muster("logs", session.pk, "-o", "jsonl").out.splitlines()[0])["text"] == AS_JSON
+
+
+def test_an_older_server_has_the_lines_as_they_were_written(
+    muster: Terminal, session: Session, writer: chunks.Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(writer, AS_JSON)
+    ended(session)
+    answer, asked = InProcess.handle_request, []
+
+    def older(self: InProcess, request: httpx2.Request) -> httpx2.Response:
+        asked.append("sentences" in request.url.params)
+        if asked[-1]:
+            problem = {"propertyNames": ["sentences"], "message": "Unknown query parameter"}
+            return httpx2.Response(400, json={"data": {}, "errors": [problem], "success": False})
+        return answer(self, request)
+
+    monkeypatch.setattr(InProcess, "handle_request", older)
+    outcome = muster("logs", session.pk, "-f")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{AS_JSON}\n", "")
+    assert asked.count(True) == 1
+
+
 def test_many_lines_arrive_whole(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
     write(writer, *(f"line {number}" for number in range(1, MANY + 1)))
     assert muster("logs", session.pk).out.splitlines() == [f"line {number}" for number in range(1, MANY + 1)]
