@@ -7,7 +7,6 @@ import typer
 
 from muster_cli import __version__
 from muster_cli.commands import (
-    adding,
     budget,
     dialogue,
     executor,
@@ -22,6 +21,7 @@ from muster_cli.commands import (
     schemas,
     triggers,
 )
+from muster_cli.commands.backlog import adding, editing
 from muster_cli.documents import DOCUMENTS
 from muster_cli.errors import Usage
 from muster_cli.output import note
@@ -39,6 +39,7 @@ for group in (
     profile_list,
     overview,
     adding,
+    editing,
     runs,
     triggers,
     logs,
