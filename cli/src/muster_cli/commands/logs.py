@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import with_logs
 from muster_cli.entries.log_lines import Log
 from muster_cli.entries.log_parts import heading, part_of
 from muster_cli.entries.standing import ends_a_follow, reason_code, standing
@@ -18,7 +19,10 @@ from muster_cli.run import Run, command
 from muster_cli.sentences.absence import Absence
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False, autocompletion=with_logs
+    ),
 ]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]

@@ -7,6 +7,7 @@ import typer
 
 from muster_cli.commands.backlog.adding import Priority
 from muster_cli.commands.backlog.editor import edited
+from muster_cli.completion.entries import entries
 from muster_cli.confirming import YesOption, confirm
 from muster_cli.entry_names import EntryArgument, entry, entry_id, title
 from muster_cli.errors import Problem, Usage
@@ -25,7 +26,12 @@ BudgetOption = Annotated[float | None, typer.Option("--budget", metavar="USD", m
 RoundsOption = Annotated[int | None, typer.Option("--rounds", min=1, help="How many rounds it may make in all.")]
 AfterOption = Annotated[
     list[str] | None,
-    typer.Option("--after", metavar="ENTRY", help='It waits for this entry, and no other. Repeatable; "": for none.'),
+    typer.Option(
+        "--after",
+        metavar="ENTRY",
+        help='It waits for this entry, and no other. Repeatable; "": for none.',
+        autocompletion=entries,
+    ),
 ]
 EditsOption = Annotated[
     list[str] | None, typer.Option("--edits", metavar="PATH", help='The file that it locks. Repeatable; "": none.')
