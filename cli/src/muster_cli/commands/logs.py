@@ -13,7 +13,7 @@ from muster_cli.entries.log_lines import Log
 from muster_cli.entries.log_parts import heading, part_of
 from muster_cli.entries.standing import ends_a_follow, reason_code, standing
 from muster_cli.entry_names import entry
-from muster_cli.errors import Problem, Unreachable
+from muster_cli.errors import Problem, Unreachable, Usage
 from muster_cli.output import note, printable
 from muster_cli.run import Run, command
 from muster_cli.sentences.absence import Absence
@@ -27,14 +27,29 @@ NameArgument = Annotated[
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
 RawOption = Annotated[bool, typer.Option("--raw", help="Each line as it was written, not as a sentence; so with JSON.")]
+ExitOption = Annotated[
+    bool,
+    typer.Option(
+        "--exit-status", help="With -f: exit code 1 where the entry failed or is blocked, or the session or run did not pass."
+    ),
+]
 
 POLL_S = 0.5
 PATIENCE_S = 60.0
 """The time that a follow waits for a server that does not answer."""
 
 
-def logs(run: Run, name: NameArgument, follow: FollowOption = False, after: AfterOption = 0, raw: RawOption = False) -> None:
+def logs(
+    run: Run,
+    name: NameArgument,
+    follow: FollowOption = False,
+    after: AfterOption = 0,
+    raw: RawOption = False,
+    exit_status: ExitOption = False,
+) -> None:
     """Print what an agent wrote, in sentences. With -f an entry is followed from session to session, until it has ended or a person must act."""
+    if exit_status and not follow:
+        raise Usage("--exit-status needs -f.")
     sources = iter([name]) if name.startswith(("sess_", "run_")) else _sessions(run, name, follow=follow)
     for source in sources:
         part, log = "", Log(run, source, with_sentences=not (raw or run.output.is_for_programs))
@@ -45,6 +60,8 @@ def logs(run: Run, name: NameArgument, follow: FollowOption = False, after: Afte
             _print(run, line)
         after = 0
     sys.stdout.flush()
+    if exit_status and not _is_well(run, name):
+        raise typer.Exit(Problem.code)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +93,13 @@ def _sessions(run: Run, name: str, *, follow: bool) -> Iterator[str]:
         sys.stdout.flush()
         time.sleep(POLL_S)
         row = _as_it_is_now(run, row)
+
+
+def _is_well(run: Run, name: str) -> bool:
+    """True if it passed, or is an entry that neither failed nor is blocked: a decision of a person may be all that it lacks."""
+    if name.startswith(("sess_", "run_")):
+        return bool(Log(run, name, with_sentences=False).state()["status"] == "passed")
+    return entry(run, name)["status"] not in ("failed", "blocked")
 
 
 def _as_it_is_now(run: Run, row: dict[str, Any]) -> dict[str, Any]:
