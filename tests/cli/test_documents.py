@@ -55,7 +55,7 @@ def test_entries_and_their_money_are_as_their_schemas(muster: Terminal, workspac
 
 def test_the_executor_is_as_its_schemas(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
-    assert shape(muster, "status") == shape(muster, "workspaces") == 0
+    assert shape(muster, "status") == shape(muster, "workspaces") == shape(muster, "whoami") == 0
     assert [shape(muster, "pause"), shape(muster, "start"), shape(muster, "start")] == [0, 1, 0]
     assert [shape(muster, "pause", "1"), shape(muster, "start", "1")] == [1, 2]
 

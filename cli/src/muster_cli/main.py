@@ -20,6 +20,7 @@ from muster_cli.commands import (
     runs,
     schemas,
     triggers,
+    whoami,
 )
 from muster_cli.commands.backlog import adding, editing
 from muster_cli.documents import DOCUMENTS
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for group in (
     login,
+    whoami,
     profile_list,
     overview,
     adding,

@@ -19,6 +19,7 @@ COMMANDS = {
     "executorStopWorker": "stop",
     "landingGet": "status",
     "landingHistory": "entries",
+    "meGet": "whoami",
     "planRunsCreate": "plan",
     "runsApply": "plan",
     "runsGet": "plan",

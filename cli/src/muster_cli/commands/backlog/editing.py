@@ -141,7 +141,7 @@ def _edit_text(run: Run, row: dict[str, Any]) -> None:
 
 
 def _send(run: Run, row: dict[str, Any], change: dict[str, Any]) -> None:
-    """As it is: the server knows best what is wrong with it. What somebody else has changed since is not overwritten."""
+    """Send the change as it is: the server knows best what is wrong with it. A change by another person since is not overwritten."""
     if change:
         body = {**change, **({"version": row["version"]} if "version" in row else {})}  # older servers have none
         request = todo_entry_update.request(run.workspace, row["id"], body=EntryChange())
