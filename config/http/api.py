@@ -25,6 +25,7 @@ from workspaces import access
 from workspaces.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized
 from workspaces.notices.api import router as notices
 from workspaces.people import tokens
+from workspaces.people.me import router as me
 from workspaces.schemas import property_path
 
 log = structlog.get_logger(__name__)
@@ -152,6 +153,7 @@ def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
 api.add_decorator(access_first.remember_operation, mode="view")
 api.add_decorator(only_known_queries)
 api.add_router("/workspaces", workspaces)
+api.add_router("/me", me)
 api.add_router(PREFIX, orchestration)
 api.add_router(PREFIX, budget)
 api.add_router(PREFIX, notices)

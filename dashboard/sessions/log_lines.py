@@ -8,24 +8,13 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone_name
 
-from dashboard.sessions import agent_log_lines, ansi
+from dashboard.sessions import ansi
 from dashboard.templatetags.muster import line_clock
+from orchestration.sessions.logs import sentences
 from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import level
 
 MAX_LENGTH = 2000
-# Labels of the kinds of agent log lines.
-KINDS = {
-    "tool": "Tool",
-    "edit": "Edit",
-    "shell": "Shell",
-    "result": "Result",
-    "says": "Text",
-    "cost": "Cost",
-    "trouble": "Problem",
-    "begins": "Start",
-    "ends": "End",
-}
 _TESTS = re.compile(
     r"^=* ?(?=.*\b\d+ (?:passed|failed)\b).*\bin [\d.]+ ?m?s|^(?:Tests?|test result): .*\b\d+ (?:passed|failed|ok)\b|^Ran \d+ tests? in "
 )
@@ -57,7 +46,7 @@ def gap_row(missing: int) -> str:
 def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bool = False, here: bool = True) -> str:
     words = plain(line.text)
     bad = level(words)
-    known = None if whole else agent_log_lines.read(words)
+    known = None if whole else sentences.read(words)
     classes = " ".join(filter(None, ("line", bad and f"l-{bad}", _stream(line.stream))))
     job, _, _ = line.stream.rpartition(":")
     label = f'<b class="job">{escape(job)}</b> ' if job else ""
@@ -92,13 +81,13 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
     return "".join([*shown, escape(words[at:])])
 
 
-def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: int) -> str:
+def _event(known: sentences.LogSentence, words: str, *, base: str, seq: int) -> str:
     """An agent's line as a summary that opens to the raw text."""
     raw: str = escape(words[:MAX_LENGTH])
     if len(words) > MAX_LENGTH:
         raw += f' … <a class="show-all" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'
     return (
-        f'<details class="text event t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
+        f'<details class="text event t-{known.kind}"><summary><b>{known.label}</b> {escape(known.summary)}</summary>'
         f"<code>{raw}</code></details>"
     )
 

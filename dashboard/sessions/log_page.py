@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.sessions import agent_log_lines, log_lines, requests
+from dashboard.sessions import log_lines, requests
 from dashboard.sessions.filters import LEVELS, LogFilter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -25,6 +25,7 @@ from orchestration.edge import queries
 from orchestration.messaging import wake_ups
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import search as log_search
+from orchestration.sessions.logs import sentences
 from orchestration.sessions.logs import windows as log_windows
 from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import MARKERS
@@ -196,7 +197,7 @@ def _first_error(session: Session) -> tuple[Line, str] | None:
     if line is None:
         return None
     words = plain(line.text)
-    known = agent_log_lines.read(words)
+    known = sentences.read(words)
     return line, known.summary if known else words[:200]
 
 

@@ -18,6 +18,7 @@ from orchestration.models import Session
 from orchestration.sessions import metering
 from orchestration.sessions.doubts import spend_doubts
 from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.logs import sentences as log_sentences
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid, NotFound
@@ -50,17 +51,19 @@ def get_log(
     sessionID: str,
     after: LogPlace = 0,
     format: Literal["text", "jsonl"] = "text",
+    sentences: bool = False,
 ) -> Any:
-    """A session's output after line `after`: as text, or as JSON lines with number, time and stream."""
+    """A session's output after line `after`: as text, or as JSON lines with number, time and stream. `sentences`: an agent's line of JSON as the
+    sentence that its page shows."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return log_response(request, queries.session_for(workspace.pk, sessionID), after, format)
+    return log_response(request, queries.session_for(workspace.pk, sessionID), after, format, sentences=sentences)
 
 
-def log_response(request: Request, session: Session, after: int, format: str) -> StreamingHttpResponse:
+def log_response(request: Request, session: Session, after: int, format: str, *, sentences: bool) -> StreamingHttpResponse:
     """The output of a session or a run, as the caller asks for it."""
     as_json = format == "jsonl" or request.headers.get("Accept", "") in ("application/jsonl", "application/x-ndjson")
     kind = "application/x-ndjson" if as_json else "text/plain; charset=utf-8"
-    response = StreamingHttpResponse(_lines(session, after, as_json=as_json), content_type=kind)
+    response = StreamingHttpResponse(_lines(session, after, as_json=as_json, sentences=sentences), content_type=kind)
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -149,12 +152,13 @@ def _own(request: Request, workspace_id: str, session_id: str) -> Session:
     return queries.session_for(workspace_id, session_id)
 
 
-def _lines(session: Session, after: int, *, as_json: bool) -> Iterator[str]:
+def _lines(session: Session, after: int, *, as_json: bool, sentences: bool) -> Iterator[str]:
     for line in log_chunks.read(session, after=after):
+        text = log_sentences.text(log_chunks.plain(line.text)) or line.text if sentences else line.text
         if as_json:
-            yield json.dumps({"seq": line.seq, "at": line.at, "stream": line.stream, "text": line.text}) + "\n"
+            yield json.dumps({"seq": line.seq, "at": line.at, "stream": line.stream, "text": text}) + "\n"
         else:
-            yield line.text + "\n"
+            yield text + "\n"
 
 
 def _shown(session: Session) -> dict[str, Any]:

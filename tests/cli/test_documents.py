@@ -47,15 +47,15 @@ def test_every_command_has_a_schema_but_those_that_print_what_they_are_given(mus
 def test_entries_and_their_money_are_as_their_schemas(muster: Terminal, workspace: Workspace) -> None:
     assert shape(muster, "add", "More") == 0
     assert [shape(muster, "entries"), shape(muster, "entries", "1")] == [0, 1]
-    assert shape(muster, "why", "1") == 0
+    assert shape(muster, "why", "1") == shape(muster, "edit", "1", "--priority", "high") == 0
     assert [shape(muster, "budget"), shape(muster, "budget", "--cap", "80"), shape(muster, "budget", "1", "2")] == [0, 1, 2]
     assert [shape(muster, "ask", "1"), shape(muster, "ask", "1", "Mind the sign")] == [0, 1]
-    assert shape(muster, "open", "1") == 0
+    assert shape(muster, "open", "1") == shape(muster, "remove", "1", "--yes") == 0
 
 
 def test_the_executor_is_as_its_schemas(muster: Terminal, workspace: Workspace) -> None:
     an_entry(workspace)
-    assert shape(muster, "status") == shape(muster, "workspaces") == 0
+    assert shape(muster, "status") == shape(muster, "workspaces") == shape(muster, "whoami") == 0
     assert [shape(muster, "pause"), shape(muster, "start"), shape(muster, "start")] == [0, 1, 0]
     assert [shape(muster, "pause", "1"), shape(muster, "start", "1")] == [1, 2]
 

@@ -10,8 +10,9 @@ from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, Question, Session
 from orchestration.sessions.logs import chunks
 from tests.cli.terminal import InProcess, Terminal
-from tests.factories import CLOSED, a_session, an_entry, ended
+from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import WHY, asked_again
+from tests.orchestration.proposals.made import PLANNER, a_running_run
 from workspaces.models import Workspace
 
 MANY = 100_000
@@ -61,6 +62,36 @@ def test_the_newest_session_of_an_entry_is_printed(muster: Terminal, session: Se
     assert muster("logs", session.pk, "--after", "3").out == "last\n"
     rows = [json.loads(line) for line in muster("logs", session.pk, "-o", "jsonl").out.splitlines()]
     assert [row["seq"] for row in rows] == [1, 2, 3, 4]
+
+
+AS_JSON = json.dumps({"type": "text", "text": "reading the tests"})
+
+
+def test_lines_of_an_agent_are_sentences_for_people_alone(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
+    write(writer, AS_JSON, '{"unknown": 1}')
+    assert muster("logs", session.pk).out == 'Text: reading the tests\n{"unknown": 1}\n'
+    assert muster("logs", session.pk, "--raw").out.splitlines()[0] == AS_JSON
+    assert json.loads(muster("logs", session.pk, "-o", "jsonl").out.splitlines()[0])["text"] == AS_JSON
+
+
+def test_an_older_server_has_the_lines_as_they_were_written(
+    muster: Terminal, session: Session, writer: chunks.Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(writer, AS_JSON)
+    ended(session)
+    answer, asked = InProcess.handle_request, []
+
+    def older(self: InProcess, request: httpx2.Request) -> httpx2.Response:
+        asked.append("sentences" in request.url.params)
+        if asked[-1]:
+            problem = {"propertyNames": ["sentences"], "message": "Unknown query parameter"}
+            return httpx2.Response(400, json={"data": {}, "errors": [problem], "success": False})
+        return answer(self, request)
+
+    monkeypatch.setattr(InProcess, "handle_request", older)
+    outcome = muster("logs", session.pk, "-f")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{AS_JSON}\n", "")
+    assert asked.count(True) == 1
 
 
 def test_many_lines_arrive_whole(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
@@ -136,6 +167,32 @@ def test_the_end_of_a_failed_entry_is_named(muster: Terminal, workspace: Workspa
     for arguments in (("logs", "1"), ("logs", "1", "-f")):
         outcome = muster(*arguments)
         assert (outcome.code, outcome.out) == (0, "one\n") and outcome.err.endswith(sentence)
+
+
+def test_the_exit_status_is_that_of_the_entry(muster: Terminal, workspace: Workspace) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    an_entry(workspace)
+    muster("pause", "2")
+    for name in ("1", "2"):
+        assert [muster("logs", name, "-f", *words).code for words in ((), ("--exit-status",))] == [0, 1]
+    Entry.objects.update(**CLOSED)
+    assert muster("logs", "1", "-f", "--exit-status").code == 0
+    assert muster("logs", "1", "--exit-status").code == 2, "it has no end without -f"
+
+
+def test_the_exit_status_is_that_of_the_session_or_the_run(muster: Terminal) -> None:
+    workspace = a_workspace(planner=PLANNER)
+    muster.set("MUSTER_WORKSPACE", workspace.pk)
+    for row in (ended(a_session(an_entry(workspace))), ended(a_running_run(workspace))):
+        Session.of_any_role.filter(pk=row.pk).update(outcome="failed")
+        assert muster("logs", row.pk, "-f", "--exit-status").code == 1
+        Session.of_any_role.filter(pk=row.pk).update(outcome="passed")
+        assert muster("logs", row.pk, "-f", "--exit-status").code == 0
+
+
+def test_an_entry_that_waits_for_a_person_has_not_failed(muster: Terminal, session: Session) -> None:
+    asked_again(ended(session).entry, "c" * 40)
+    assert muster("logs", "1", "-f", "--exit-status").code == 0
 
 
 def test_a_check_and_the_same_check_on_the_base_have_headings_of_their_own(

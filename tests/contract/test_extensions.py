@@ -469,6 +469,20 @@ def test_a_log_is_text_or_json_lines_and_continues_after_a_line(workspace: Works
     assert shop.get(f"{url}?after=3").text == ""
 
 
+def test_a_log_has_the_agents_lines_as_the_sentences_of_its_page(workspace: Workspace, shop: Api) -> None:
+    session = a_session(an_entry(workspace))
+    writer = log_chunks.Writer(session, limit=1_000_000)
+    as_json = json.dumps({"type": "text", "text": "reading\nthe tests"})
+    for text in ("\x1b[31mred\x1b[0m", as_json, '{"unknown": 1}', ""):
+        writer.add("stdout", text)
+    writer.flush()
+    url = f"/executor/sessions/{session.pk}/log"
+    assert shop.get(f"{url}?sentences=true").text == '\x1b[31mred\x1b[0m\nText: reading the tests\n{"unknown": 1}\n\n'
+    rows = [json.loads(line) for line in shop.get(f"{url}?sentences=true&format=jsonl&after=1").text.splitlines()]
+    assert [(row["seq"], row["text"]) for row in rows] == [(2, "Text: reading the tests"), (3, '{"unknown": 1}'), (4, "")]
+    assert as_json in shop.get(url).text and shop.get(f"{url}?sentences=7").status == 400
+
+
 def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace)
     for score in (0.4, 0.7):

@@ -61,6 +61,7 @@ READ = [
     "landingHistory",
     "ledgerList",
     "limitsGet",
+    "meGet",
     "pullRequestsGet",
     "reviewsGet",
     "reviewsLines",
@@ -334,6 +335,8 @@ def test_a_sessions_token_may_only_report_for_its_session(workspace: Workspace, 
                     assert status == 200
                 elif operation.name == "workspacesList":
                     assert agent.get("/api/v1/workspaces").json == {"workspaces": [], "next_cursor": None}
+                elif operation.name == "meGet":
+                    assert agent.get("/api/v1/me").json["workspaces"] == []
                 else:
                     named = operation.name in ("workspacesCreate", *DECIDE_ABOUT_WORK)
                     assert (status, count()) == (403 if named else 404, before)

@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import entries
 from muster_cli.errors import Problem, Usage
 from muster_cli.run import Run
 from muster_client.api.todo import todo_entry_get, todo_get
 
-EntryArgument = Annotated[str, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False)]
+EntryArgument = Annotated[
+    str, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False, autocompletion=entries)
+]
 
 
 def entry(run: Run, name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import typer
 
 from muster_cli import __version__
 from muster_cli.commands import (
-    adding,
     budget,
     dialogue,
     executor,
@@ -21,7 +20,9 @@ from muster_cli.commands import (
     runs,
     schemas,
     triggers,
+    whoami,
 )
+from muster_cli.commands.backlog import adding, editing
 from muster_cli.documents import DOCUMENTS
 from muster_cli.errors import Usage
 from muster_cli.output import note
@@ -36,9 +37,11 @@ app = typer.Typer(
 )
 for group in (
     login,
+    whoami,
     profile_list,
     overview,
     adding,
+    editing,
     runs,
     triggers,
     logs,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from muster_cli import documents, profiles
+from muster_cli.completion.names import fields, profile_names, workspaces
 from muster_cli.documents import DOCUMENTS
 from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
 from muster_cli.output import Output, check_fields, note
@@ -20,12 +21,21 @@ from muster_cli.server import Server
 from muster_client.api.workspaces import workspaces_list
 
 Kind = Literal["table", "json", "jsonl"]
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile of the config file.", show_default=False)]
-WorkspaceOption = Annotated[str | None, typer.Option("--workspace", "-w", help="Its id or its name.", show_default=False)]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="A profile of the config file.", show_default=False, autocompletion=profile_names)
+]
+WorkspaceOption = Annotated[
+    str | None, typer.Option("--workspace", "-w", help="Its id or its name.", show_default=False, autocompletion=workspaces)
+]
 OutputOption = Annotated[Kind, typer.Option("--output", "-o", help="The form of the answer.")]
 FieldsOption = Annotated[
     str | None,
-    typer.Option("--json", metavar="FIELDS", help="Only these fields, as JSON, with commas between. muster schema lists them."),
+    typer.Option(
+        "--json",
+        metavar="FIELDS",
+        help="Only these fields, as JSON, with commas between. muster schema lists them.",
+        autocompletion=fields,
+    ),
 ]
 JqOption = Annotated[str | None, typer.Option("--jq", metavar="FILTER", help="Filter the JSON with jq.")]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")]

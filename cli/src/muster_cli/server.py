@@ -22,7 +22,7 @@ from muster_client.api.workspaces import workspaces_list
 Request = dict[str, Any]
 """The arguments of an HTTP request, from `request` of a module of muster_client."""
 
-TIMEOUT = httpx.Timeout(60, connect=10)
+CONNECT_S = 10.0
 VERSION_HEADER = "Muster-Version"
 GATEWAY_ERRORS = (502, 503, 504)
 """The answers of a proxy while the server behind it is away."""
@@ -34,14 +34,21 @@ UNKNOWN_CALL = (404, 405, 501)
 class Server:
     """`note`: takes sentences that are no result."""
 
-    def __init__(self, profile: Profile, note: Callable[[str], None], transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        note: Callable[[str], None],
+        transport: httpx.BaseTransport | None = None,
+        *,
+        timeout_s: float = 60,
+    ) -> None:
         self.profile = profile
         self.url = profile.url
         self.version = ""
         self._note = note
         shared: dict[str, Any] = {
             "base_url": profile.url,
-            "timeout": TIMEOUT,
+            "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
             "headers": {"User-Agent": f"muster-cli/{__version__}", "Accept": "application/json"},
             "httpx_args": {"transport": transport} if transport else {},
         }

@@ -8,8 +8,9 @@ import pytest
 from django.conf import settings
 from django.utils.timezone import now
 
-from dashboard.sessions import agent_log_lines, ansi, log_lines, log_page
+from dashboard.sessions import ansi, log_lines, log_page
 from orchestration.models import LogChunk, Session
+from orchestration.sessions.logs import sentences
 from orchestration.sessions.logs.chunks import Line
 from orchestration.sessions.logs.search import SearchResult
 from tests.dashboard.page_requests import page_request
@@ -222,15 +223,15 @@ ITEM = "item.completed"
         ({"type": "result", "result": "r"}, "ends", "r"),
         ({"type": "result", "status": "error"}, "trouble", "It failed"),
         ({"type": "result"}, "ends", "Done"),
-        ({"type": "text", "text": "x" * 500}, "says", "x" * 300),
+        ({"type": "text", "text": "x" * 500}, "says", "x" * 300 + "…"),
     ],
 )  # fmt: skip
 def test_each_line_of_an_agent_has_a_kind_and_a_sentence(line: dict[str, Any], kind: str, summary: str) -> None:
-    assert agent_log_lines.read(json.dumps(line)) == agent_log_lines.LogSentence(kind, summary)
+    assert sentences.read(json.dumps(line)) == sentences.LogSentence(kind, summary)
 
 
 @pytest.mark.parametrize(
     "line", [{"type": "message", "role": "user", "content": "c"}, {"type": "score", "score": "high"}, {"type": "usage"}]
 )
 def test_what_no_reader_knows_is_no_sentence(line: dict[str, Any]) -> None:
-    assert agent_log_lines.read(json.dumps(line)) is None
+    assert sentences.read(json.dumps(line)) is None

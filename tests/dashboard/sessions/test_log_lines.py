@@ -5,7 +5,8 @@ import json
 import pytest
 from django.utils import timezone
 
-from dashboard.sessions import agent_log_lines, ansi, log_lines
+from dashboard.sessions import ansi, log_lines
+from orchestration.sessions.logs import sentences
 from orchestration.sessions.logs.chunks import Line
 
 
@@ -106,7 +107,7 @@ OPENCODE = {"type": "tool_use", "part": {"tool": "bash", "state": {"status": "co
 )
 def test_an_agents_line_is_a_row_with_its_raw_text_inside(line: dict[str, object], kind: str, summary: str) -> None:
     text = json.dumps(line)
-    assert agent_log_lines.read(text) == agent_log_lines.LogSentence(kind, summary)
+    assert sentences.read(text) == sentences.LogSentence(kind, summary)
     assert f"event t-{kind}" in shown(text) and "&quot;type&quot;" in shown(text)
 
 
@@ -125,7 +126,7 @@ def test_an_agents_line_is_a_row_with_its_raw_text_inside(line: dict[str, object
     ],
 )
 def test_unknown_json_is_shown_as_it_is(text: str) -> None:
-    assert agent_log_lines.read(text) is None and "<details" not in shown(text)
+    assert sentences.read(text) is None and "<details" not in shown(text)
 
 
 def test_agent_lines_are_escaped() -> None:

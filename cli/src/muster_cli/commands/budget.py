@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import entries
 from muster_cli.entry_names import entry, title
 from muster_cli.errors import Usage
 from muster_cli.output import Column, table, usd
@@ -13,7 +14,9 @@ from muster_client.api.budget import budget_edit, budget_get_status, budget_lock
 from muster_client.api.todo import todo_entry_rounds, todo_get
 from muster_client.models import EntryBudgetChange, GlobalBudgetChange, RoundsIn
 
-NameArgument = Annotated[str | None, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False)]
+NameArgument = Annotated[
+    str | None, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False, autocompletion=entries)
+]
 AmountArgument = Annotated[float | None, typer.Argument(metavar="USD", min=0, help="Its budget from now on.", show_default=False)]
 CapOption = Annotated[float | None, typer.Option("--cap", metavar="USD", min=0, help="The workspace's hard cap from now on.")]
 RoundsOption = Annotated[int | None, typer.Option("--rounds", metavar="N", min=1, help="The rounds that it may make in all.")]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from muster_cli.completion.entries import at_work
 from muster_cli.entry_names import entry, entry_id
 from muster_cli.errors import Problem, Refused, Usage
 from muster_cli.output import Column, table, time_of
@@ -20,7 +21,8 @@ from muster_client.api.todo import (
 from muster_client.models import AnswerIn, InstructionIn, MessageIn
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False)
+    str,
+    typer.Argument(metavar="ENTRY|SESSION", help="An entry, or a session at work.", show_default=False, autocompletion=at_work),
 ]
 TextArgument = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- reads stdin.", show_default=False)]
 QuestionArgument = Annotated[str | None, typer.Argument(metavar="QUESTION", help="Its number.", show_default=False)]

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import entries, stoppable
 from muster_cli.entry_names import entry, entry_id
 from muster_cli.errors import Problem, Refused, Usage
 from muster_cli.run import Run, command
@@ -21,9 +22,12 @@ from muster_client.api.runs import runs_stop
 from muster_client.api.todo import todo_entry_status, todo_entry_stop
 from muster_client.models import StatusIn, StatusInStatus
 
-OptionalEntry = Annotated[str | None, typer.Argument(metavar="ENTRY", help="Only this entry.", show_default=False)]
+OptionalEntry = Annotated[
+    str | None, typer.Argument(metavar="ENTRY", help="Only this entry.", show_default=False, autocompletion=entries)
+]
 TargetArgument = Annotated[
-    str | None, typer.Argument(metavar="ENTRY|SESSION|RUN", help="Only this; else everything.", show_default=False)
+    str | None,
+    typer.Argument(metavar="ENTRY|SESSION|RUN", help="Only this; else everything.", show_default=False, autocompletion=stoppable),
 ]
 KillOption = Annotated[bool, typer.Option("--kill", help="A session: at once, without the grace.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the entry is put on hold.", show_default=False)]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from muster_cli import addresses, devices, profiles
+from muster_cli.commands.whoami import called, known_as
 from muster_cli.errors import LoginNeeded, Problem, Refused, Usage
 from muster_cli.output import note, table, usd
 from muster_cli.run import Run, command
@@ -36,7 +37,8 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
     if not token.secret.isascii() or not token.secret.isprintable() or not token.secret or " " in token.secret:
         raise Usage("That is no token.")
     profile = profiles.Profile(name, address, token.secret, run.workspace_name or "", token.expires)
-    workspaces = _seen_with(profile, run)
+    server = Server(profile, note, run.transport)
+    workspaces = _seen_with(server)
     before = _saved_as(name)
     path = profiles.save(profile)
     if before and before.expires and before.url == address and before.token != token.secret:
@@ -45,7 +47,7 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
     seen = ", ".join(row["name"] for row in workspaces) or "no workspace yet"
     end = f"The token ends on {profile.expires[:10]}. " if profile.expires else ""
     lines = [
-        f"Logged in to {address}: {seen}.",
+        f"Logged in to {address}{_person(server)}: {seen}.",
         f"Saved as profile {name} in {path}.",
         f"{end}Next: muster status{profile.option}",
     ]
@@ -84,15 +86,24 @@ def register(app: typer.Typer) -> None:
     command(app, "workspaces", refreshes=True)(list_workspaces)
 
 
-def _seen_with(profile: profiles.Profile, run: Run) -> list[dict[str, Any]]:
+def _seen_with(server: Server) -> list[dict[str, Any]]:
     """The workspaces that the token may see: nothing is saved before the server has taken it."""
     try:
-        rows: list[dict[str, Any]] = Server(profile, note, run.transport).call(workspaces_list.request())["workspaces"]
+        rows: list[dict[str, Any]] = server.call(workspaces_list.request())["workspaces"]
     except LoginNeeded:
-        raise LoginNeeded(f"{profile.url} does not take this token.") from None
+        raise LoginNeeded(f"{server.url} does not take this token.") from None
     except Refused as refusal:
-        raise addresses.no_muster(profile.url) if refusal.status in UNKNOWN_CALL else refusal from None
+        raise addresses.no_muster(server.url) if refusal.status in UNKNOWN_CALL else refusal from None
     return rows
+
+
+def _person(server: Server) -> str:
+    """Empty where the server does not name its caller: the login counts without a name."""
+    try:
+        me = known_as(server)
+    except Problem:
+        return ""
+    return f" as {called(me)}" if me else ""
 
 
 def _saved_as(name: str) -> profiles.Profile | None:

@@ -8,41 +8,60 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import with_logs
+from muster_cli.entries.log_lines import Log
 from muster_cli.entries.log_parts import heading, part_of
 from muster_cli.entries.standing import ends_a_follow, reason_code, standing
 from muster_cli.entry_names import entry
-from muster_cli.errors import Problem, Unreachable
+from muster_cli.errors import Problem, Unreachable, Usage
 from muster_cli.output import note, printable
 from muster_cli.run import Run, command
 from muster_cli.sentences.absence import Absence
-from muster_cli.server import Request
-from muster_client.api.runs import runs_get, runs_log
-from muster_client.api.sessions import session_get, session_log
-from muster_client.models import RunsLogFormat, SessionLogFormat
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="ENTRY|SESSION|RUN", help="An entry: its newest session.", show_default=False, autocompletion=with_logs
+    ),
 ]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
+RawOption = Annotated[bool, typer.Option("--raw", help="Each line as it was written, not as a sentence; so with JSON.")]
+ExitOption = Annotated[
+    bool,
+    typer.Option(
+        "--exit-status", help="With -f: exit code 1 where the entry failed or is blocked, or the session or run did not pass."
+    ),
+]
 
 POLL_S = 0.5
 PATIENCE_S = 60.0
 """The time that a follow waits for a server that does not answer."""
 
 
-def logs(run: Run, name: NameArgument, follow: FollowOption = False, after: AfterOption = 0) -> None:
-    """Print what an agent wrote. With -f an entry is followed from session to session, until it has ended or a person must act."""
+def logs(
+    run: Run,
+    name: NameArgument,
+    follow: FollowOption = False,
+    after: AfterOption = 0,
+    raw: RawOption = False,
+    exit_status: ExitOption = False,
+) -> None:
+    """Print what an agent wrote, in sentences. With -f an entry is followed from session to session, until it has ended or a person must act."""
+    if exit_status and not follow:
+        raise Usage("--exit-status needs -f.")
     sources = iter([name]) if name.startswith(("sess_", "run_")) else _sessions(run, name, follow=follow)
     for source in sources:
-        part = ""
-        for line in _followed(run, source, after) if follow else _lines(run, source, after):
-            if (following := part_of(line["stream"], part)) != part and not source.startswith("run_"):
+        part, log = "", Log(run, source, with_sentences=not (raw or run.output.is_for_programs))
+        for line in _followed(log, after) if follow else log.lines(after):
+            if (following := part_of(line["stream"], part)) != part and not log.is_of_run:
                 _head(run, heading(following))
             part = following
             _print(run, line)
         after = 0
     sys.stdout.flush()
+    if exit_status and not _is_well(run, name):
+        raise typer.Exit(Problem.code)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +95,13 @@ def _sessions(run: Run, name: str, *, follow: bool) -> Iterator[str]:
         row = _as_it_is_now(run, row)
 
 
+def _is_well(run: Run, name: str) -> bool:
+    """True if it passed, or is an entry that neither failed nor is blocked: a decision of a person may be all that it lacks."""
+    if name.startswith(("sess_", "run_")):
+        return bool(Log(run, name, with_sentences=False).state()["status"] == "passed")
+    return entry(run, name)["status"] not in ("failed", "blocked")
+
+
 def _as_it_is_now(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     """The entry, once the server answers."""
     absence = Absence(PATIENCE_S)
@@ -89,20 +115,13 @@ def _as_it_is_now(run: Run, row: dict[str, Any]) -> dict[str, Any]:
             time.sleep(POLL_S)
 
 
-def _lines(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
-    for text in run.server.lines(_request(run, source, after)):
-        if text:
-            line: dict[str, Any] = json.loads(text)
-            yield line
-
-
-def _followed(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
+def _followed(log: Log, after: int) -> Iterator[dict[str, Any]]:
     """Its lines until it has ended. The state is read before the lines: none comes after the last."""
     absence = Absence(PATIENCE_S)
     while True:
         try:
-            has_ended = bool(run.server.call(_state(run, source)).get("ended_at"))
-            for line in _lines(run, source, after):
+            has_ended = bool(log.state().get("ended_at"))
+            for line in log.lines(after):
                 after = line["seq"]
                 yield line
             absence.is_over()
@@ -113,16 +132,6 @@ def _followed(run: Run, source: str, after: int) -> Iterator[dict[str, Any]]:
             return
         sys.stdout.flush()
         time.sleep(POLL_S)
-
-
-def _request(run: Run, source: str, after: int) -> Request:
-    if source.startswith("run_"):
-        return runs_log.request(run.workspace, source, after=after, format_=RunsLogFormat.JSONL)
-    return session_log.request(run.workspace, source, after=after, format_=SessionLogFormat.JSONL)
-
-
-def _state(run: Run, source: str) -> Request:
-    return runs_get.request(run.workspace, source) if source.startswith("run_") else session_get.request(run.workspace, source)
 
 
 def _head(run: Run, title: str) -> None:

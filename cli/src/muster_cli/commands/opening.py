@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 import typer
 
+from muster_cli.completion.entries import entries_and_runs
 from muster_cli.entry_names import entry_id
 from muster_cli.run import Run, command
 
-TargetArgument = Annotated[str | None, typer.Argument(metavar="ENTRY|RUN", help="Else the workspace.", show_default=False)]
+TargetArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="ENTRY|RUN", help="Else the workspace.", show_default=False, autocompletion=entries_and_runs),
+]
 PrintOption = Annotated[bool, typer.Option("--print", help="Only print the address.")]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from muster_cli.completion.entries import entries
 from muster_cli.entries.standing import next_command, reason_code, standing, words
 from muster_cli.entry_names import EntryArgument, entry, title
 from muster_cli.output import Column, table, usd
@@ -18,7 +19,8 @@ from muster_client.types import UNSET
 
 Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
 OptionalEntry = Annotated[
-    str | None, typer.Argument(metavar="ENTRY", help="Its number or its id: all of it.", show_default=False)
+    str | None,
+    typer.Argument(metavar="ENTRY", help="Its number or its id: all of it.", show_default=False, autocompletion=entries),
 ]
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]

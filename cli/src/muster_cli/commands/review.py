@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import entries
 from muster_cli.confirming import YesOption, confirm
 from muster_cli.entry_names import EntryArgument, entry, entry_id
 from muster_cli.errors import Problem, Usage
@@ -16,7 +17,9 @@ from muster_client.api.landing import approvals_approve, approvals_get, approval
 from muster_client.api.todo import todo_entry_diff, todo_entry_rounds_get
 from muster_client.models import ApproveIn, SendBackIn
 
-OptionalEntry = Annotated[str | None, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False)]
+OptionalEntry = Annotated[
+    str | None, typer.Argument(metavar="ENTRY", help="Its number or its id.", show_default=False, autocompletion=entries)
+]
 CommitOption = Annotated[
     str | None, typer.Option("--commit", metavar="C", help="Only if exactly this commit waits. Its first 7 digits are enough.")
 ]

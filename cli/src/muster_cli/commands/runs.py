@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muster_cli.completion.entries import runs
 from muster_cli.confirming import YesOption, confirm
 from muster_cli.errors import Problem, Refused, Usage
 from muster_cli.output import Column, note, one_line, table, time_of, usd
@@ -27,7 +28,9 @@ from muster_client.models import ChoiceIn, PlanIn
 
 GoalArgument = Annotated[str, typer.Argument(metavar="GOAL|FILE|-", help="A text, a file, or stdin.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave the proposals open.")]
-RunArgument = Annotated[str | None, typer.Argument(metavar="RUN", help="Its id: its proposals.", show_default=False)]
+RunArgument = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="Its id: its proposals.", show_default=False, autocompletion=runs)
+]
 ApplyOption = Annotated[bool, typer.Option("--apply", help="Add the entries that it proposes.")]
 RejectOption = Annotated[bool, typer.Option("--reject", help="Refuse them.")]
 UndoOption = Annotated[bool, typer.Option("--undo", help="Take its entries off the backlog again.")]

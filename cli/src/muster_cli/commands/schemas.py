@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from muster_cli.completion.names import documented_commands
 from muster_cli.documents import DOCUMENTS, schema
 from muster_cli.errors import Usage
 from muster_cli.run import end
 
-NameArgument = Annotated[str | None, typer.Argument(metavar="COMMAND", help="One of them.", show_default=False)]
+NameArgument = Annotated[
+    str | None, typer.Argument(metavar="COMMAND", help="One of them.", show_default=False, autocompletion=documented_commands)
+]
 
 
 def print_schema(name: NameArgument = None) -> None:

@@ -18,6 +18,7 @@ OF_ADD = {
     "files_to_modify": "--edits",
     "agent": "--agent",
 }
+OF_EDIT = OF_ADD | {"content": "The task", "group": "--group", "requires": "--requires"}
 
 
 def typed(name: str) -> str:
@@ -29,6 +30,12 @@ def typed_to_add(name: str) -> str:
     """The same for `add` with a text, which sends one entry."""
     short = re.sub(r"^entries\.0\.(spec\.)?|\.\d+$", "", name)
     return OF_ADD.get(short, short)
+
+
+def typed_to_edit(name: str) -> str:
+    """The same for `edit`."""
+    short = re.sub(r"^spec\.|\.\d+$", "", name)
+    return typed(name) and OF_EDIT.get(short, short)
 
 
 def as_it_is(name: str) -> str:

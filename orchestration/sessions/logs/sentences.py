@@ -10,6 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_LENGTH = 300
+LABELS = {
+    "tool": "Tool",
+    "edit": "Edit",
+    "shell": "Shell",
+    "result": "Result",
+    "says": "Text",
+    "cost": "Cost",
+    "trouble": "Problem",
+    "begins": "Start",
+    "ends": "End",
+}
 # Arguments of a tool that describe its use, the most specific first.
 TOOL_FIELDS = ("file_path", "notebook_path", "path", "filePath", "command", "pattern", "query", "url", "description", "prompt")
 EDITS = frozenset({"edit", "write", "multiedit", "notebookedit", "write_file", "replace", "patch", "apply_patch", "file_change"})
@@ -19,10 +30,14 @@ SHELLS = frozenset({"bash", "shell", "run_shell_command", "command_execution"})
 
 @dataclass(frozen=True, slots=True)
 class LogSentence:
-    """`kind`: tool, edit, shell, result, says, cost, trouble, begins, ends."""
+    """`kind`: one of LABELS."""
 
     kind: str
     summary: str
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.kind]
 
 
 def read(line: str) -> LogSentence | None:
@@ -37,8 +52,14 @@ def read(line: str) -> LogSentence | None:
         return None
     for reader in (_acp, _protocol, _blocks, _item, _part, _gemini, _end):
         if result := reader(payload):
-            return LogSentence(result[0], " ".join(result[1].split())[:MAX_LENGTH])
+            return LogSentence(result[0], _cut(" ".join(result[1].split())))
     return None
+
+
+def text(line: str) -> str:
+    """`Edit: Edit a.py`. Empty: the line is to be shown as it is."""
+    known = read(line)
+    return f"{known.label}: {known.summary}" if known else ""
 
 
 Reader = Callable[[Mapping[str, Any]], tuple[str, str] | None]
@@ -192,7 +213,7 @@ def _tool_argument(given: Any) -> str:
 
 def _result(content: Any, *, failed: bool) -> tuple[str, str]:
     text = content if isinstance(content, str) else " ".join(_text(block.get("text")) for block in _objects(content))
-    return ("trouble" if failed else "result"), text[:MAX_LENGTH] or ("It failed" if failed else "No response")
+    return ("trouble" if failed else "result"), text or ("It failed" if failed else "No response")
 
 
 def _dig(holder: Any, *keys: str) -> Any:
@@ -207,6 +228,10 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 def _text(value: Any) -> str:
     return value[:2000] if isinstance(value, str) else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
 
 
 def _whole(value: Any) -> int:

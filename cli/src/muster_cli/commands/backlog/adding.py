@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from muster_cli.commands.overview import ENTRY_COLUMNS
+from muster_cli.completion.entries import entries
 from muster_cli.entry_names import entry_id
 from muster_cli.errors import Usage
 from muster_cli.output import table
@@ -27,7 +28,10 @@ BudgetOption = Annotated[
 ]
 RoundsOption = Annotated[int | None, typer.Option("--rounds", min=1, help="How many rounds it may make.")]
 PriorityOption = Annotated[Priority | None, typer.Option("--priority", help="Its place in line.", show_default=False)]
-AfterOption = Annotated[list[str] | None, typer.Option("--after", metavar="ENTRY", help="It waits for this entry. Repeatable.")]
+AfterOption = Annotated[
+    list[str] | None,
+    typer.Option("--after", metavar="ENTRY", help="It waits for this entry. Repeatable.", autocompletion=entries),
+]
 EditsOption = Annotated[list[str] | None, typer.Option("--edits", metavar="PATH", help="A file that it locks. Repeatable.")]
 AgentOption = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="A named agent.")]
 FromOption = Annotated[

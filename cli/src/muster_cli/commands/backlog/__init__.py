@@ -1,0 +1,1 @@
+"""Commands that write entries: `add`, `edit` and `remove`."""
