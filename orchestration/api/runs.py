@@ -81,13 +81,13 @@ def get_log(
     runID: str,
     after: LogPlace = 0,
     format: Literal["text", "jsonl"] = "text",
-    sentences: bool = False,
+    sentences: bool | None = None,
 ) -> Any:
     """A run's output after line `after`: as text, or as JSON lines with number, time and stream. `sentences`: an agent's line of JSON as the
     sentence that its page shows."""
     workspace = access.workspace_for(request.auth, workspaceID)
     run = run_requests.run_for(workspace.pk, runID)
-    return log_response(request, run.session, after, format, sentences=sentences)
+    return log_response(request, run.session, after, format, sentences=bool(sentences))
 
 
 @router.post("/runs/{runID}/stop", response=responses(schemas.Stopped), operation_id="agent.orchestration.runsStop")

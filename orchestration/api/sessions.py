@@ -51,12 +51,13 @@ def get_log(
     sessionID: str,
     after: LogPlace = 0,
     format: Literal["text", "jsonl"] = "text",
-    sentences: bool = False,
+    sentences: bool | None = None,
 ) -> Any:
     """A session's output after line `after`: as text, or as JSON lines with number, time and stream. `sentences`: an agent's line of JSON as the
     sentence that its page shows."""
+    # No default in the document: a generated client sends it where it is asked for alone, since older servers refuse it.
     workspace = access.workspace_for(request.auth, workspaceID)
-    return log_response(request, queries.session_for(workspace.pk, sessionID), after, format, sentences=sentences)
+    return log_response(request, queries.session_for(workspace.pk, sessionID), after, format, sentences=bool(sentences))
 
 
 def log_response(request: Request, session: Session, after: int, format: str, *, sentences: bool) -> StreamingHttpResponse:
