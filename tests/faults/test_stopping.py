@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,7 @@ def test_stops_that_wait_take_no_thread_from_the_pages(patient: tuple[Client, Pa
     client, folder = patient
     work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=60)
     work.start()
-    frozen = work.up.children()["sessions"]
-    os.kill(frozen, signal.SIGSTOP)
+    frozen = _freeze_session_worker(work)
     try:
         with ThreadPoolExecutor(20) as stops:
             answers = [stops.submit(work.call, "POST", "/executor/stop-all") for _ in range(20)]
@@ -117,8 +117,7 @@ def test_the_reaper_kills_a_session_whose_worker_is_frozen(patient: tuple[Client
     work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=6.0)
     work.start()
     work.call("POST", "/executor/pause")
-    frozen = work.up.children()["sessions"]
-    os.kill(frozen, signal.SIGSTOP)
+    frozen = _freeze_session_worker(work)
     try:
         victim = next(session for session in work.call("GET", "/executor/workers")["workers"])
         marked = [process for process in psutil.process_iter() if _marker(process) == victim["sessionID"]]
@@ -133,6 +132,19 @@ def test_the_reaper_kills_a_session_whose_worker_is_frozen(patient: tuple[Client
     assert _outcome(work, victim) == "lost" and _entry(work, victim)["status"] == "pending"
     work.call("POST", "/executor/resume")
     _finishes(work)
+
+
+def _freeze_session_worker(work: Work) -> int:
+    """Its process id. It is frozen while it writes nothing: within a write it would keep the only lock of SQLite."""
+    worker = work.up.children()["sessions"]
+    while True:
+        os.kill(worker, signal.SIGSTOP)
+        with closing(sqlite3.connect(work.up.data / "muster.sqlite3", timeout=5, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                return worker
+            except sqlite3.OperationalError:
+                os.kill(worker, signal.SIGCONT)
 
 
 def _inside(*folders: Path) -> list[int]:
