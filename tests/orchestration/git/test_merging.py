@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, conflicts, locking, merging, recovery
+from orchestration.git import branches, command, conflicts, locking, merging, recovery
 from orchestration.git.command import GitError
 from orchestration.git.merging import Conflict, Merged
 from tests.orchestration.git import copies
@@ -131,26 +131,29 @@ def test_a_missing_branch_is_an_error_and_not_merged(repo: Path):
     assert not merging.is_merged(repo, "muster/e9", "integration")
 
 
-def test_a_lock_that_stays_is_a_readable_error(repo: Path, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """git itself waits for no lock: the waits are those of the module."""
+    monkeypatch.setattr("orchestration.git.command._GIT", [*command._GIT, "-c", "core.filesRefLockTimeout=10"])
+
+
+def test_a_lock_that_stays_is_a_readable_error(repo: Path, impatient: None, monkeypatch):
     branch = make_branch(repo, "e1", two="22\n")
     monkeypatch.setattr(merging, "TRIES", 2)
-    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
     write(repo / ".git/refs/heads/integration.lock", "")
     with pytest.raises(GitError, match="could not be moved"):
         merging.merge(repo, branch, "integration", "e1")
 
 
-def test_a_lock_that_a_dead_git_left_is_removed(repo: Path, monkeypatch):
+def test_a_lock_that_a_dead_git_left_is_removed(repo: Path, impatient: None):
     branch = make_branch(repo, "e1", two="22\n")
-    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
     lock = write(repo / ".git/refs/heads/integration.lock", "")
     os.utime(lock, (0, 0))
     assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
 
 
-def test_a_lock_that_ends_in_a_moment_is_waited_for_and_stays_its_owners(repo: Path, monkeypatch):
+def test_a_lock_that_ends_in_a_moment_is_waited_for_and_stays_its_owners(repo: Path, impatient: None, monkeypatch):
     branch = make_branch(repo, "e1", two="22\n")
-    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
     lock = write(repo / ".git/refs/heads/integration.lock", "")
     seen = []
 
