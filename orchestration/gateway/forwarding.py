@@ -2,13 +2,14 @@
 books are written, so that no session ends before its last request is settled."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from typing import Any
+from urllib.parse import parse_qsl
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -21,8 +22,9 @@ from budget.ledger.prices import Tokens
 from budget.ledger.requests import Counted
 from orchestration.gateway import admission, answers, books, conversations, database, pacing, pricing
 from orchestration.gateway.accesses import Permitted
+from orchestration.gateway.keys import HOP_BY_HOP, Upstream
 from orchestration.gateway.pacing import Place
-from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request
+from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
 
 log = structlog.get_logger(__name__)
 
@@ -44,64 +46,9 @@ NOT_REACHED = (
     UnicodeError,
 )
 """Nothing was sent: no connection, no name, no certificate, or no address at all."""
-OF_THE_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-NOT_SENT = OF_THE_HOP | {
-    "host",
-    "content-length",
-    "content-encoding",
-    "authorization",
-    "x-api-key",
-    "x-goog-api-key",
-    "api-key",
-    "cookie",
-    "accept-encoding",
-    "expect",
-}
-NOT_RETURNED = OF_THE_HOP | {"content-length", "set-cookie", "server", "date"}
+NOT_RETURNED = HOP_BY_HOP | {"content-length", "set-cookie", "server", "date"}
 PERHAPS_BILLED = (502, 504, 520, 524)
 """Answers of what stands before a provider: it may be at work on the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """The place where requests of one API go, and the header with the key."""
-
-    api: str
-    base_url: str
-    key: tuple[str, str] | None
-    credential: str
-
-    def url(self, request: web.Request) -> str:
-        """The base URL of OpenAI's clients ends with the version, which is in the path already."""
-        kept = [part for part in request.query_string.split("&") if part and not part.startswith("key=")]
-        return f"{self.place(request.raw_path.partition('?')[0])}{'?' if kept else ''}{'&'.join(kept)}"
-
-    def place(self, path: str) -> str:
-        """The address of a path of this API."""
-        base = self.base_url.rstrip("/")
-        return base + path.removeprefix(f"/{base.rsplit('/', 1)[-1]}")
-
-    def paced_with(self, workspace_id: str) -> tuple[str, ...]:
-        """The name of the limit that it shares: one key has one, in however many workspaces it is."""
-        if self.key is None:
-            return self.base_url, workspace_id, self.credential
-        return self.base_url, hashlib.sha256(self.key[1].encode()).hexdigest()
-
-    def headers(self, request: web.Request) -> list[tuple[str, str]]:
-        kept = [(name, value) for name, value in request.headers.items() if name.lower() not in NOT_SENT]
-        return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +61,12 @@ class Outgoing:
     permitted: Permitted
     protocol: ProviderProtocol
     place: Place
-    credential: str
+    upstream: Upstream
+    route: Route
+
+    @property
+    def credential(self) -> str:
+        return self.upstream.credential
 
 
 @lru_cache(maxsize=1_000)
@@ -124,37 +76,51 @@ def _proxy_of(scheme: str, host: str) -> str | None:
     return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
-async def free(request: web.Request, protocol: ProviderProtocol, upstream: Upstream, body: bytes) -> web.StreamResponse:
+async def free(
+    request: web.Request, protocol: ProviderProtocol, route: Route, upstream: Upstream, body: bytes
+) -> web.StreamResponse:
     """Pass on a request that costs nothing."""
-    client = request.app[CLIENT]
     try:
-        target = _target(upstream, request)
-        async with client.request(
-            request.method,
-            target,
-            data=body or None,
-            headers=upstream.headers(request),
-            allow_redirects=False,
-            proxy=_proxy_of(target.scheme, target.host or ""),
-        ) as answer:
+        async with _ask(request, upstream, _target(request, protocol, route, upstream), body or None) as answer:
             return web.Response(status=answer.status, headers=_returned(answer), body=await answer.read())
     except (aiohttp.ClientError, TimeoutError) as problem:
         return answers.error(protocol, 502, "api_error", _unreachable(upstream, problem))
 
 
-async def count_input(request: web.Request, upstream: Upstream, path: str, body: bytes) -> int | None:
+async def count_input(
+    request: web.Request, protocol: ProviderProtocol, route: Route, upstream: Upstream, body: bytes
+) -> int | None:
     """The provider's count of the tokens of an input, before it is sent; None: it does not say."""
-    sent = upstream.headers(request)
-    headers = [*((name, value) for name, value in sent if name.lower() != "content-type"), ("content-type", "application/json")]
-    target = URL(upstream.place(path), encoded=True)
+    target = upstream.address(route.version or protocol.version, route.endpoint)
+    headers = [(name, value) for name, value in upstream.headers(request, target) if name.lower() != "content-type"]
     try:
         proxy = _proxy_of(target.scheme, target.host or "")
-        async with request.app[CLIENT].post(target, data=body, headers=headers, proxy=proxy, timeout=COUNT_TIMEOUT) as answer:
+        sent = [*headers, ("content-type", "application/json")]
+        async with request.app[CLIENT].post(
+            target, data=body, headers=sent, allow_redirects=False, proxy=proxy, timeout=COUNT_TIMEOUT
+        ) as answer:
             values = await answer.json(content_type=None) if answer.status == 200 else {}
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return None
     counted = values.get("input_tokens", values.get("totalTokens")) if isinstance(values, dict) else None
     return counted if type(counted) is int and counted >= 0 else None
+
+
+def _target(request: web.Request, protocol: ProviderProtocol, route: Route, upstream: Upstream) -> URL:
+    query = {name: value for name, value in parse_qsl(request.query_string) if name in protocol.query}
+    return upstream.address(route.version or protocol.version, route.endpoint, query)
+
+
+def _ask(request: web.Request, upstream: Upstream, target: URL, body: bytes | None) -> Any:
+    """A request to the provider, as aiohttp's context manager of its answer. A redirect would take the key along."""
+    return request.app[CLIENT].request(
+        request.method,
+        target,
+        data=body,
+        headers=upstream.headers(request, target),
+        allow_redirects=False,
+        proxy=_proxy_of(target.scheme, target.host or ""),
+    )
 
 
 async def give_up(outgoing: Outgoing) -> None:
@@ -163,20 +129,13 @@ async def give_up(outgoing: Outgoing) -> None:
     await _release(outgoing, "the gateway could not send it", None)
 
 
-async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, may_wait_s: float) -> web.StreamResponse | None:
+async def send(request: web.Request, outgoing: Outgoing, *, may_wait_s: float) -> web.StreamResponse | None:
     """Send it, pass the answer on and book it. None: its provider takes no more requests now, and it may be sent again before long."""
-    client = request.app[CLIENT]
+    upstream = outgoing.upstream
     try:
-        target = _target(upstream, request)
+        target = _target(request, outgoing.protocol, outgoing.route, upstream)
         outgoing.place.leaves()
-        answer = await client.request(
-            request.method,
-            target,
-            data=outgoing.body,
-            headers=upstream.headers(request),
-            allow_redirects=False,
-            proxy=_proxy_of(target.scheme, target.host or ""),
-        )
+        answer = await _ask(request, upstream, target, outgoing.body)
     except NOT_REACHED as problem:
         outgoing.place.give_back()
         await _release(outgoing, _unreachable(upstream, problem), None)
@@ -197,13 +156,6 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
         return await _pass_on(request, outgoing, answer)
     finally:
         answer.close()
-
-
-def _target(upstream: Upstream, request: web.Request) -> URL:
-    try:
-        return URL(upstream.url(request), encoded=True)
-    except ValueError:
-        raise aiohttp.InvalidURL(upstream.base_url) from None
 
 
 async def _refused(
@@ -368,5 +320,8 @@ def _returned(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
 
 
 def _unreachable(upstream: Upstream, problem: BaseException) -> str:
-    host = upstream.base_url.split("//")[-1].split("/")[0].rpartition("@")[2]
-    return f"The provider at {host} could not be reached: {str(problem) or type(problem).__name__}"[:300]
+    return (
+        f"The provider at {upstream.base.host_port_subcomponent} could not be reached: {str(problem) or type(problem).__name__}"[
+            :300
+        ]
+    )

@@ -1,11 +1,20 @@
-"""The providers' keys. The gateway unseals them when it sends a request, and keeps them for seconds."""
+"""The providers' keys, and the only addresses where they go. The gateway unseals a key when it sends a request, and keeps it for seconds."""
 
+import hashlib
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+from aiohttp import web
+from yarl import URL
 
 from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets
 from orchestration.gateway.database import Kept
+from orchestration.gateway.protocols.interface import Refused
 from orchestration.models import Credential, Executor, Secret
 from workspaces.secrets.sealing import Sealed, unseal
 
@@ -16,10 +25,91 @@ HEADERS = {
     "gemini": ("x-goog-api-key", ""),
 }
 """The header in which a provider expects its key, and what stands before it."""
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+_NOT_SENT = HOP_BY_HOP | {
+    "host",
+    "content-length",
+    "content-encoding",
+    "authorization",
+    "x-api-key",
+    "x-goog-api-key",
+    "api-key",
+    "cookie",
+    "accept-encoding",
+    "expect",
+    "forwarded",
+}
+_ROUTES = re.compile(r"x[-_](?:forwarded|original|rewrite|http[-_]method|real[-_]ip|host)", re.I)
+"""Headers by which a proxy before the provider may take another address, or another method, than the request line's."""
+_VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
 class NoKey(Exception):
     """The key is gone, or sealed with another MUSTER_SECRET_KEY. The text is a sentence."""
+
+
+class WrongAddress(Exception):
+    """A key was about to be sent to another host or port than its base URL's."""
+
+
+@lru_cache(maxsize=1_000)
+def base_of(address: str) -> URL:
+    """A base URL, parsed as the requests to it are. Raises Refused where it is no address."""
+    try:
+        url = URL(address)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Refused(502, "api_error", f"The base URL {address[:100]!r} is no http:// or https:// address")
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The place where requests of one API go, and the header with the key."""
+
+    api: str
+    base: URL
+    key: tuple[str, str] | None
+    credential: str
+
+    def address(self, version: str, endpoint: str, query: Mapping[str, str] | None = None) -> URL:
+        """The address of an endpoint: scheme, host and port are the base URL's. As in the providers' own clients, a base URL that ends with a version
+        gets no other, and OpenAI's has a version wherever it has a path (`/openai/deployments/x` has none)."""
+        parts = [part for part in self.base.raw_path.split("/") if part]
+        is_whole = bool(parts) and (self.api.startswith("openai") or _VERSION.fullmatch(parts[-1]) is not None)
+        path = "/".join(["", *parts, *([] if is_whole else [version]), endpoint])
+        return self.base.with_path(path, encoded=True).with_query(query)
+
+    def headers(self, request: web.Request, target: URL) -> list[tuple[str, str]]:
+        """The headers of a request to the provider, with the key. Every way out passes here. Raises WrongAddress."""
+        if target.origin() != self.base.origin():
+            raise WrongAddress(f"{target.origin()} is not {self.base.origin()}")
+        named = {name.strip().lower() for value in request.headers.getall("Connection", []) for name in value.split(",")}
+        kept = [
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower() not in _NOT_SENT and name.lower() not in named and not _ROUTES.match(name)
+        ]
+        return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
+
+    def paced_with(self, workspace_id: str) -> tuple[str, ...]:
+        """The name of the limit that it shares: one key has one, in however many workspaces it is."""
+        if self.key is None:
+            return str(self.base), workspace_id, self.credential
+        return str(self.base), hashlib.sha256(self.key[1].encode()).hexdigest()
 
 
 async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple[str, str] | None:

@@ -1,16 +1,16 @@
 """The web application of the gateway: one request from its arrival to its books."""
 
 import asyncio
-import re
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import structlog
 from aiohttp import web
+from django.conf import settings
 
 from budget.ledger import requests
 from budget.ledger.requests import Bounded
@@ -29,7 +29,8 @@ from orchestration.gateway import (
 )
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.admission import Unpaid
-from orchestration.gateway.forwarding import Outgoing, Upstream
+from orchestration.gateway.forwarding import Outgoing
+from orchestration.gateway.keys import Upstream
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
 from workspaces.values import ids
@@ -37,8 +38,6 @@ from workspaces.values import ids
 log = structlog.get_logger(__name__)
 
 NAME = web.AppKey("name", str)
-_LEADS_ELSEWHERE = re.compile(r"\.\.|//|\\|%2e|%2f|%5c|%25", re.I)
-"""A provider could read such a path as another one, at which the key opens more."""
 MAX_LINE = 64 * 1024
 IDLE_S = 660.0
 """So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
@@ -53,6 +52,7 @@ def application(gateway: str) -> web.Application:
     app[NAME] = gateway
     app.cleanup_ctx.append(_client)
     app.router.add_get("/healthz", _alive)
+    app.router.add_route("HEAD", "/", _alive)  # Claude Code asks so whether its base URL answers
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
 
@@ -95,7 +95,7 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         protocol = next((each for each in routes if permitted.upstream(each.name)), protocol)
         route, upstream = routes[protocol], await _upstream(permitted, protocol)
         if route.kind == "free":
-            return await forwarding.free(request, protocol, upstream, await bodies.read(request))
+            return await forwarding.free(request, protocol, route, upstream, await bodies.read(request))
         exchange = Exchange(request, protocol, route, permitted, upstream, time.monotonic())
         async with bodies.in_turn(permitted.access.pk, request):
             await exchange.read()
@@ -124,8 +124,8 @@ def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
         raise Refused(
             403, "permission_error", "The gateway is no proxy: it sends requests to the providers of its workspace alone"
         )
-    path = request.raw_path.partition("?")[0]
-    routes = {} if _LEADS_ELSEWHERE.search(path) else {each: each.match(request.method, path) for each in PROTOCOLS.values()}
+    path = request.raw_path.partition("?")[0].removeprefix(urlsplit(settings.GATEWAY_URL).path.rstrip("/"))
+    routes = {each: each.match(request.method, path) for each in PROTOCOLS.values()}
     if matched := {protocol: route for protocol, route in routes.items() if route is not None}:
         return matched
     raise Refused(404, "not_found_error", f"The gateway knows no {request.method} {path[:200]}")
@@ -152,10 +152,11 @@ async def _upstream(permitted: Permitted, protocol: ProviderProtocol) -> Upstrea
     if place is None:
         raise Refused(403, "permission_error", f"This token is not for the API of {protocol.name}: its agent has no key for it")
     try:
+        base = keys.base_of(str(place["base_url"]))
         key = await keys.header(permitted.workspace_id, protocol.name, place)
     except keys.NoKey as problem:
         raise Refused(403, "permission_error", str(problem)) from None
-    return Upstream(protocol.name, place["base_url"], key, str(place.get("credential", "")))
+    return Upstream(protocol.name, base, key, str(place.get("credential", "")))
 
 
 def _token(request: web.Request) -> str:
@@ -232,13 +233,13 @@ class Exchange:
             except BaseException:
                 place.give_back()
                 raise
-            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream.credential)
+            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route)
             try:
                 outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
             except BaseException:
                 await forwarding.give_up(outgoing)
                 raise
-            answer = await forwarding.send(self.request, self.upstream, outgoing, may_wait_s=until - time.monotonic())
+            answer = await forwarding.send(self.request, outgoing, may_wait_s=until - time.monotonic())
             if answer is not None:
                 return answer
 
@@ -286,7 +287,8 @@ class Exchange:
         counting = self.protocol.counting(self.route, self.body)
         if conversations.is_known(self.permitted.owner, asked) or counting is None or asked.searches:
             return item
-        counted = await forwarding.count_input(self.request, self.upstream, *counting)
+        route, body = counting
+        counted = await forwarding.count_input(self.request, self.protocol, route, self.upstream, body)
         if counted is not None:
             self.tokens_in = min(self.tokens_in, counted + counted // 50 + conversations.SLACK_TOKENS)
         return self._bounded(asked, item.output_limit)

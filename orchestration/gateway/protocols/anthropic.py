@@ -11,7 +11,7 @@ from orchestration.gateway.protocols.interface import Meter, Request, Route
 from orchestration.gateway.protocols.media import Media
 from orchestration.gateway.protocols.metering import BodyMeter
 from orchestration.gateway.protocols.reading import Values, unbounded
-from orchestration.gateway.protocols.routes import tail
+from orchestration.gateway.protocols.routes import Endpoints
 
 _PARAMETERS = reading.names(
     "cache_control container context_management diagnostics fallback_credit_token inference_geo max_tokens messages metadata model",
@@ -50,15 +50,15 @@ _ERRORS = {
 class Anthropic:
     name = "anthropic"
 
+    version = "v1"
+    query = frozenset(("beta", "limit", "before_id", "after_id"))
+    _endpoints = Endpoints(
+        {"messages": "generate", "messages/count_tokens": "free"},
+        {"messages/batches": ("batches", "a batch is billed long after it is sent")},
+    )
+
     def match(self, method: str, path: str) -> Route | None:
-        end = tail(path, "messages", "messages/count_tokens", "models", "messages/batches")
-        if method in ("HEAD", "GET"):
-            return Route("free") if method == "HEAD" or end.startswith("models") else None
-        if method != "POST":
-            return None
-        if end.startswith("messages/batches"):
-            raise unbounded("batches", "a batch is billed long after it is sent")
-        return {"messages": Route("generate"), "messages/count_tokens": Route("free")}.get(end)
+        return self._endpoints.match(method, path)
 
     @reading.shallow
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
@@ -95,9 +95,9 @@ class Anthropic:
     def with_usage(self, body: bytes) -> bytes:
         return body
 
-    def counting(self, route: Route, body: bytes) -> tuple[str, bytes] | None:
+    def counting(self, route: Route, body: bytes) -> tuple[Route, bytes] | None:
         values = {name: value for name, value in json.loads(body).items() if name in _COUNTED}
-        return "/v1/messages/count_tokens", json.dumps(values).encode()
+        return Route("free", endpoint="messages/count_tokens"), json.dumps(values).encode()
 
     def meter(self, request: Request, content_type: str, encoding: str) -> Meter:
         return BodyMeter(Messages(request), content_type, encoding)

@@ -11,7 +11,7 @@ from orchestration.gateway.protocols.media import Media
 from orchestration.gateway.protocols.metering import BodyMeter
 from orchestration.gateway.protocols.openai_answers import Chunks
 from orchestration.gateway.protocols.reading import Values, invalid, unbounded
-from orchestration.gateway.protocols.routes import tail
+from orchestration.gateway.protocols.routes import OPENAI_QUERY, Endpoints
 
 _PARAMETERS = reading.names(
     "audio cache_control chat_template_kwargs enable_thinking extra_body frequency_penalty function_call functions include_reasoning",
@@ -38,6 +38,7 @@ _REFUSED = {
     "prediction": ("unbounded_output", "tokens of a prediction that is not used are billed too"),
     "best_of": ("unbounded_output", "its provider would write more answers than it sends"),
 }
+_ENDPOINTS = Endpoints({"chat/completions": "generate"}, {"batches": ("batches", "a batch is billed long after it is sent")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,11 @@ class Chat:
 
     limit_name: str = "max_completion_tokens"
     name: str = "openai_chat"
+    version: str = "v1"
+    query: frozenset[str] = OPENAI_QUERY
 
     def match(self, method: str, path: str) -> Route | None:
-        end = tail(path, "chat/completions", "models", "batches")
-        if method in ("HEAD", "GET"):
-            return Route("free") if method == "HEAD" or end.startswith("models") else None
-        if method == "POST" and end.startswith("batches"):
-            raise unbounded("batches", "a batch is billed long after it is sent")
-        return Route("generate") if method == "POST" and end == "chat/completions" else None
+        return _ENDPOINTS.match(method, path)
 
     @reading.shallow
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:

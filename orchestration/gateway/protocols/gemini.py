@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from orchestration.gateway.protocols import json_edits, media, reading
 from orchestration.gateway.protocols.gemini_answers import Contents
@@ -12,9 +11,10 @@ from orchestration.gateway.protocols.interface import Meter, Refused, Request, R
 from orchestration.gateway.protocols.media import Media
 from orchestration.gateway.protocols.metering import BodyMeter
 from orchestration.gateway.protocols.reading import Values, unbounded
+from orchestration.gateway.protocols.routes import parts_of
 
-_PATH = re.compile(r"(?:^|/)(?:models|tunedModels)/([A-Za-z0-9._@-]{1,120}):([A-Za-z]+)$")
-_MODELS = re.compile(r"(?:^|/)models(/[A-Za-z0-9._@-]{1,120})?$")
+_VERB = re.compile(r"(?:models|tunedModels)/([A-Za-z0-9._@-]{1,120}):([A-Za-z]+)")
+_MODELS = re.compile(r"models(/[A-Za-z0-9._@-]{1,120})?")
 _PARAMETERS = reading.names(
     "cachedContent contents generationConfig labels model safetySettings serviceTier store systemInstruction toolConfig tools"
 )
@@ -36,20 +36,23 @@ _STATUSES = {
 class Gemini:
     name = "gemini"
 
+    version = "v1beta"
+    query = frozenset(("alt", "pageSize", "pageToken"))
+
     def match(self, method: str, path: str) -> Route | None:
-        plain = unquote(path.partition("?")[0])
-        if method == "HEAD" or (method == "GET" and _MODELS.search(plain)):
-            return Route("free")
-        match = _PATH.search(plain)
-        if method != "POST" or match is None or ".." in plain:
+        version, endpoint = parts_of(re.sub("%3A", ":", path, flags=re.I))  # some of its clients encode the colon
+        if method in ("GET", "HEAD"):
+            return Route("free", version, endpoint) if _MODELS.fullmatch(endpoint) else None
+        match = _VERB.fullmatch(endpoint)
+        if method != "POST" or match is None:
             return None
         model, verb = match.groups()
         if verb.startswith("batch"):
             raise unbounded("batches", "a batch is billed long after it is sent")
         streams = {"generateContent": False, "streamGenerateContent": True}.get(verb)
         if streams is None:
-            return Route("free", model) if verb == "countTokens" else None
-        return Route("generate", model, streams)
+            return Route("free", version, endpoint, model) if verb == "countTokens" else None
+        return Route("generate", version, endpoint, model, streams)
 
     @reading.shallow
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
@@ -88,9 +91,10 @@ class Gemini:
     def with_usage(self, body: bytes) -> bytes:
         return body
 
-    def counting(self, route: Route, body: bytes) -> tuple[str, bytes] | None:
+    def counting(self, route: Route, body: bytes) -> tuple[Route, bytes] | None:
         name = f"models/{route.model}"
-        return f"/v1beta/{name}:countTokens", json.dumps({"generateContentRequest": {"model": name, **json.loads(body)}}).encode()
+        counted = json.dumps({"generateContentRequest": {"model": name, **json.loads(body)}}).encode()
+        return Route("free", endpoint=f"{name}:countTokens"), counted
 
     def meter(self, request: Request, content_type: str, encoding: str) -> Meter:
         return BodyMeter(Contents(), content_type, encoding)

@@ -20,9 +20,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint of a provider. `free`: it costs nothing, so nothing is reserved. `model` and `streams`: only where the path states them."""
+    """An endpoint of a provider. `free`: it costs nothing, so nothing is reserved. `version` is that of the client's path, or empty; `endpoint` is the
+    path below it. `model` and `streams`: only where the path states them."""
 
     kind: Literal["generate", "free"]
+    version: str = ""
+    endpoint: str = ""
     model: str = ""
     streams: bool = False
 
@@ -133,6 +136,16 @@ class ProviderProtocol(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def version(self) -> str:
+        """The version in its paths, where neither the base URL nor the client names one."""
+        ...
+
+    @property
+    def query(self) -> frozenset[str]:
+        """The parameters of a query that it takes. Others are not passed on."""
+        ...
+
     def match(self, method: str, path: str) -> Route | None:
         """The endpoint at this path; None: not one of this API. Raises Refused for endpoints that cannot be bounded."""
         ...
@@ -149,8 +162,8 @@ class ProviderProtocol(Protocol):
         """The body that makes the provider count its stream; every other byte stays."""
         ...
 
-    def counting(self, route: Route, body: bytes) -> tuple[str, bytes] | None:
-        """The path and the body by which the provider counts the input of a request, for nothing; None: it does not."""
+    def counting(self, route: Route, body: bytes) -> tuple[Route, bytes] | None:
+        """The endpoint and the body by which the provider counts the input of a request, for nothing; None: it does not."""
         ...
 
     def meter(self, request: Request, content_type: str, encoding: str) -> Meter: ...

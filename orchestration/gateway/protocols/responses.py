@@ -10,7 +10,7 @@ from orchestration.gateway.protocols.media import Media
 from orchestration.gateway.protocols.metering import BodyMeter
 from orchestration.gateway.protocols.openai_answers import ResponseEvents
 from orchestration.gateway.protocols.reading import Values, unbounded
-from orchestration.gateway.protocols.routes import tail
+from orchestration.gateway.protocols.routes import OPENAI_QUERY, Endpoints
 
 _PARAMETERS = reading.names(
     "background client_metadata context_management conversation include input instructions max_output_tokens max_tool_calls metadata model",
@@ -31,17 +31,18 @@ _TYPED_TOOLS = ("local_shell", "apply_patch", "computer", "computer_use_preview"
 class Responses:
     name = "openai_responses"
 
+    version = "v1"
+    query = OPENAI_QUERY
+    _endpoints = Endpoints(
+        {"responses": "generate", "responses/input_tokens": "free"},
+        {
+            "batches": ("batches", "a batch is billed long after it is sent"),
+            "responses/compact": ("unbounded_compaction", "this endpoint takes no output limit"),
+        },
+    )
+
     def match(self, method: str, path: str) -> Route | None:
-        end = tail(path, "responses", "responses/input_tokens", "responses/compact", "models", "batches")
-        if method in ("HEAD", "GET"):
-            return Route("free") if method == "HEAD" or end.startswith("models") else None
-        if method != "POST":
-            return None
-        if end.startswith("batches"):
-            raise unbounded("batches", "a batch is billed long after it is sent")
-        if end == "responses/compact":
-            raise unbounded("unbounded_compaction", "this endpoint takes no output limit")
-        return {"responses": Route("generate"), "responses/input_tokens": Route("free")}.get(end)
+        return self._endpoints.match(method, path)
 
     @reading.shallow
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:

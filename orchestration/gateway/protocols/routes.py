@@ -1,15 +1,50 @@
-"""Paths of providers' APIs. The gateway's own prefix and the API's version may stand before them."""
+"""The paths of the providers' APIs. A client's path is taken apart here, and nothing but its parts goes on."""
 
-from urllib.parse import unquote
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestration.gateway.protocols.interface import Route
+from orchestration.gateway.protocols.reading import unbounded
+
+_PATH = re.compile(r"(?:/(v1(?:alpha|beta)?))?/([A-Za-z0-9._:@/-]{1,240}?)/?")
+_NO_NAME = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
+"""A segment that is empty, `.` or `..`: a server may read the path as another one."""
+
+OPENAI_QUERY = frozenset(("api-version", "limit", "after", "before", "order"))
 
 
-def tail(path: str, *ends: str) -> str:
-    """The part of the path from the longest of these ends that it has; empty: it has none, or is no plain path."""
-    plain = unquote(path.partition("?")[0]).rstrip("/")
-    if ".." in plain or "//" in plain or "\\" in plain or "%" in plain:
-        return ""
-    for end in sorted(ends, key=len, reverse=True):
-        _, separator, after = plain.rpartition(f"/{end}")
-        if separator and (not after or after.startswith("/")):
-            return end + after
-    return ""
+def parts_of(path: str) -> tuple[str, str]:
+    """The API's version and the endpoint below it. Both are empty where the path has other characters than endpoints need: nothing is
+    percent-decoded, since two servers may do that differently."""
+    match = _PATH.fullmatch(path)
+    if match is None or _NO_NAME.search(match[2]):
+        return "", ""
+    return match[1] or "", match[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The endpoints of one API. `posts`: those for a POST, by their kind; `refused`: those that have no bound, with all below them, by code and
+    reason. Its models may be read."""
+
+    posts: Mapping[str, Literal["generate", "free"]]
+    refused: Mapping[str, tuple[str, str]]
+
+    def match(self, method: str, path: str) -> Route | None:
+        """Raises Refused for an endpoint that has no bound."""
+        version, endpoint = parts_of(path)
+        if method in ("GET", "HEAD"):
+            return Route("free", version, endpoint) if _is_below(endpoint, "models") else None
+        if method != "POST":
+            return None
+        for first, (code, reason) in self.refused.items():
+            if _is_below(endpoint, first):
+                raise unbounded(code, reason)
+        kind = self.posts.get(endpoint)
+        return Route(kind, version, endpoint) if kind else None
+
+
+def _is_below(endpoint: str, first: str) -> bool:
+    return endpoint == first or endpoint.startswith(f"{first}/")

@@ -28,11 +28,13 @@ def read(headers: dict[str, str] | None = None, **members: Any) -> Request:
     ("method", "path", "kind"),
     [
         ("POST", "/v1/messages", "generate"),
-        ("POST", "/v1/messages?beta=true", "generate"),
-        ("POST", "/api/anthropic/v1/messages/", "generate"),
-        ("POST", "/v1/messages/count_tokens?beta=true", "free"),
+        ("POST", "/messages/", "generate"),
+        ("POST", "/v1/messages/count_tokens", "free"),
         ("GET", "/v1/models/claude-sonnet-4-5", "free"),
-        ("HEAD", "/", "free"),
+        ("HEAD", "/v1/messages", None),
+        ("POST", "/api.anthropic.com@evil.example/v1/messages", None),
+        ("POST", "/api/anthropic/v1/messages", None),
+        ("POST", "/v1/messages?", None),
         ("GET", "/v1/messages", None),
         ("DELETE", "/v1/models/x", None),
         ("POST", "/v1/messages/other", None),
@@ -55,7 +57,7 @@ def test_a_request_of_more_parts_than_a_provider_takes_is_refused_before_they_ar
     assert read(messages=BASE["messages"] * 10).items
     for api, member in ((API, "messages"), (Chat(), "messages"), (Responses(), "input"), (Gemini(), "contents")):
         parts = [{"role": "user", "content": "hi", "parts": [{"text": "hi"}]}] * 30
-        route = Route("generate", "gemini-2.5-pro") if member == "contents" else Route("generate")
+        route = Route("generate", model="gemini-2.5-pro") if member == "contents" else Route("generate")
         with pytest.raises(Refused, match="at most 20 parts"):
             api.read(route, json.dumps({"model": "gpt-5", member: parts}).encode(), {})
 

@@ -21,8 +21,8 @@ def read(**members: Any) -> Request:
     ("method", "path", "kind"),
     [
         ("POST", "/v1/chat/completions", "generate"),
-        ("POST", "/openai/deployments/x/chat/completions?api-version=1", "generate"),
-        ("GET", "/api/v1/models", "free"),
+        ("POST", "/openai/deployments/x/chat/completions", None),
+        ("GET", "/v1/models/org/name", "free"),
         ("POST", "/v1/completions", None),
         ("POST", "/v1/embeddings", None),
         ("GET", "/v1/chat/completions", None),

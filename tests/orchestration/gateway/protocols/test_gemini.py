@@ -10,7 +10,8 @@ from orchestration.gateway.protocols.interface import Refused, Request, Route
 from tests.orchestration.gateway.protocols import answers
 
 API = Gemini()
-ROUTE = Route("generate", "gemini-2.5-pro", streams=True)
+STREAM = "models/gemini-2.5-pro:streamGenerateContent"
+ROUTE = Route("generate", "v1beta", STREAM, "gemini-2.5-pro", streams=True)
 BASE = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
 
 
@@ -21,11 +22,11 @@ def read(**members: Any) -> Request:
 @pytest.mark.parametrize(
     ("method", "path", "route"),
     [
-        ("POST", "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", ROUTE),
-        ("POST", "/v1/models/gemini-2.5-pro%3AgenerateContent", Route("generate", "gemini-2.5-pro")),
-        ("POST", "/v1beta/models/gemini-2.5-pro:countTokens", Route("free", "gemini-2.5-pro")),
-        ("GET", "/v1beta/models", Route("free")),
-        ("GET", "/v1beta/models/gemini-2.5-pro", Route("free")),
+        ("POST", f"/v1beta/{STREAM}", ROUTE),
+        ("POST", "/models/x%3AgenerateContent", Route("generate", "", "models/x:generateContent", "x")),
+        ("POST", "/v1beta/models/x:countTokens", Route("free", "v1beta", "models/x:countTokens", "x")),
+        ("GET", "/v1beta/models", Route("free", "v1beta", "models")),
+        ("GET", "/v1beta/models/x", Route("free", "v1beta", "models/x")),
         ("POST", "/v1beta/models/gemini-2.5-pro:embedContent", None),
         ("POST", "/v1beta/models/a/../b:generateContent", None),
         ("POST", "/v1beta/cachedContents", None),

@@ -23,7 +23,7 @@ def read(**members: Any) -> Request:
         ("POST", "/v1/responses", "generate"),
         ("POST", "/v1/responses/input_tokens", "free"),
         ("GET", "/v1/models", "free"),
-        ("HEAD", "/v1/responses", "free"),
+        ("HEAD", "/v1/models/gpt-5", "free"),
         ("GET", "/v1/responses", None),
         ("POST", "/v1/responses/resp_1/cancel", None),
         ("POST", "/v1/embeddings", None),
