@@ -13,10 +13,12 @@ from pathlib import Path
 from tests import sampling
 
 ROOT = Path(__file__).resolve().parent.parent
+BEGAN = time.time()
 SLOW = ("faults", "agents", "hosts", "forges", "journeys")
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what is no SQL of ours was tested with the first
 FILES_AT_A_TIME = (os.cpu_count() or 2) + 1  # of the slow suites, which wait for half of their time
+QUICK_S, QUICK_POSTGRESQL_S = 200.0, 55.0  # with the installation within the README's 4 minutes
 MOST_REPEATED = 6  # more failures than that are no matter of a loaded machine
 INSTALLERS = {
     "tests/agents": "tests.agents.clis",
@@ -32,6 +34,7 @@ class Suite:
     arguments: list[str]
     may_be_empty: bool = False  # another suite of the run has its tests
     sampled: bool = False  # unless MUSTER_TEST_WHOLE is set, also in CI: another suite takes them whole
+    until_s: float = 0.0  # it stops so many seconds after the run's begin; 0: when it is done
 
 
 @dataclass
@@ -111,7 +114,10 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     """The slow suites run on SQLite unless asked, all that are asked for in one pool, several files at a time (plugins/pool.py)."""
     plain = any(word in PLAIN for word in extra)
-    if slow := [name for name in SLOW if getattr(options, name)]:
+    slow = [name for name in SLOW if getattr(options, name)]
+    if not (slow or extra or options.db or options.coverage or sampling.WHOLE or os.environ.get("CI") == "true"):
+        return _quick()
+    if slow:
         database = options.db or "sqlite"
         pool = [] if plain else ["-n", str(FILES_AT_A_TIME), "--dist", "loadfile"]
         title = f"{', '.join(slow).capitalize()} on {database}"
@@ -123,6 +129,28 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0, n > 0)
         for n, database in enumerate(databases)
     ]
+
+
+def _quick() -> list[Suite]:
+    """The README's command: a sample, for a bounded time. The clock includes the collection."""
+    workers = [
+        "-m",
+        "not slow and not alone",
+        "-n",
+        str(min(4, os.cpu_count() or 2)),
+        "--dist",
+        "worksteal",
+        "-p",
+        "tests.plugins.quick",
+    ]
+    sqlite = Suite("A sample of the tests, on SQLite", "sqlite", workers, until_s=QUICK_S - QUICK_POSTGRESQL_S)
+    postgresql = Suite(
+        "A sample of the tests with SQL of our own, on PostgreSQL", "postgresql", [*workers, *ONCE], until_s=QUICK_S
+    )
+    print(
+        f"A sample of the tests, for {QUICK_S / 60:.0f} minutes at most; all of them, in some 40 minutes: MUSTER_TEST_WHOLE=1 ./muster test"
+    )
+    return [sqlite, postgresql]
 
 
 def _slow_elsewhere() -> list[str]:
@@ -153,6 +181,7 @@ def run_pytest(suite: Suite, arguments: list[str]) -> Result:
             cwd=ROOT,
             env=os.environ
             | {"MUSTER_TEST_DATABASE": suite.database, "MUSTER_TEST_COUNTS": counts.name}
+            | ({"MUSTER_TEST_UNTIL": str(BEGAN + suite.until_s)} if suite.until_s else {})
             | ({"MUSTER_TEST_WHOLE": os.environ.get("MUSTER_TEST_WHOLE", "0")} if suite.sampled else {}),
         )
         numbers, *failing = counts.read().split("\n")

@@ -63,7 +63,7 @@ EVERY_POINT = [
     Point("budget.ledger.booking.settle", "after", 2, name="conclude-settled-and-not-committed"),
     Point("orchestration.backlog.entry_state.move", "after", 2, name="conclude-moved-and-not-committed"),
 ]
-POINTS = part(EVERY_POINT, 24)
+POINTS = part(EVERY_POINT, 8)
 
 
 @dataclass
