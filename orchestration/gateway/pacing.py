@@ -1,7 +1,8 @@
 """One queue per credential: while its provider takes no more, requests wait here in the plan's order, and do not meet a refusal each.
 
-What a provider permits is learned: from its headers, where it has them; else from its first refusal. Until something is known, each request is sent a little
-after the one before: providers refuse at once, so that hardly another has been sent by then.
+A provider's headers say what it permits. Where it has none, a refusal teaches a time: when that is over, one request goes, then twice as many as were
+taken, as in TCP's slow start. Only a second refusal, soon after requests were taken again, teaches a rate. Until something is known, each request is
+sent a little after the one before: providers refuse at once, so that hardly another has been sent by then.
 """
 
 import asyncio
@@ -26,10 +27,15 @@ SOON_S = 1.0
 """A request whose step comes so soon needs no row that says why it waits."""
 ARRIVES_WITHIN_S = 0.5
 """A request reaches its provider at most so long after it was sent; the provider's minute begins there."""
-WAIT_S = 5.0
-"""After a refusal that does not say for how long."""
-RAISE_EVERY_S = 600.0
-"""So often a tenth more, or one request a minute more, is tried than was permitted last."""
+WAIT_S, MOST_WAIT_S = 10.0, 40.0
+"""After a refusal that does not say for how long: six requests a minute at most ask. Twice as long each time where a limit of the minute may be the
+reason, as MANY were taken in it."""
+MANY = 5
+PASSED_S = 2.0
+"""A request that is not refused by then is taken: providers refuse at once, and answer later."""
+RAISE_S, SURE_RAISE_S, MOST_RAISE_S = 10.0, 300.0, 1200.0
+"""A tenth more, or one request a minute more, than the learned rate is tried so soon after the refusal; SURE where two refusals came at the same count.
+Twice as long after each one that is refused. With 50 sessions on a key of ten a minute, 10 s alone gave 5 % refusals, these 2 %."""
 SHORT_S = 2.0
 """Pauses up to this end after a minute without a refusal."""
 LOOK_EVERY_S = 1.0
@@ -74,8 +80,9 @@ class Waiter:
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
     each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds
-    between two requests, as a refusal has them; `is_trial`: the first one after it was set; `refused_at`: when the request was sent whose refusal set
-    `per_minute`."""
+    between two requests, as a refusal has them; `is_trial`: the first one after it was set; `refusal_at`: of the newest refusal; `refused_at`: when the request was sent whose refusal set
+    `refused_count`. `reopened_at`: when the time of the last refusal is over; `passed`: answers since; `is_starting`: requests begin slowly there;
+    `refused_count`: the requests of the minute in which it refused; `in_a_row`: refusals without an answer between; `raises`: since the rate was set."""
 
     clock: Callable[[], float] = time.monotonic
     taken: deque[float] = field(default_factory=deque)
@@ -85,8 +92,16 @@ class Pace:
     pause: float = 0.0
     is_trial: bool = False
     sent_at: float = 0.0
+    reopened_at: float = 0.0
+    passed: int = 0
+    is_starting: bool = False
+    refused_count: int | None = None
+    in_a_row: int = 0
     per_minute: int | None = None
+    raise_s: float = RAISE_S
+    raises: int = 0
     raised_at: float = 0.0
+    refusal_at: float = 0.0
     refused_at: float = 0.0
     limit: int | None = None
     remaining: int | None = None
@@ -99,11 +114,21 @@ class Pace:
         if now < self.closed_until or now < self.sent_at + self.pause:
             return False
         used = self._taken(now) + len(self.asked)
+        if self.is_starting and not self._may_start(now, used):
+            return False
         if self.remaining is not None and now < self.reset_at:
             return self.remaining > 0 and used < (self.per_minute or self.remaining + used)
         if permitted := self._permitted():
             return used < min(permitted)
         return bool(self.pause) or now >= self.sent_at + 0.8 * self._step()
+
+    def _may_start(self, now: float, used: int) -> bool:
+        """Twice as many as have passed; and one at a time beyond the count at which it refused before."""
+        since = [at for at in self.asked if at >= self.reopened_at]
+        young = sum(now - at < PASSED_S for at in since)
+        if self.refused_count is not None and self.refused_count <= used < self.refused_count + 2:
+            return young == 0
+        return young < 1 + self.passed + len(since) - young and now >= self.sent_at + 0.8 * self._step()
 
     def _permitted(self) -> list[int]:
         """The requests of a minute, as a refusal and as the headers say."""
@@ -156,6 +181,10 @@ class Pace:
             self.taken.append(min(now, max(at, left) + ARRIVES_WITHIN_S))
             self.most = max(self.most, self._taken(now))
             self.is_trial = False
+            if at >= self.reopened_at:
+                self.passed, self.in_a_row = self.passed + 1, 0
+                is_below = self.per_minute is None and self._taken(now) <= (self.refused_count or 0)
+                self.is_starting = self.is_starting and is_below
             self._raise(now)
         self.release()
 
@@ -168,36 +197,50 @@ class Pace:
     def _raise(self, now: float) -> None:
         """Try a little more than was permitted last; sooner where it was much less than before."""
         since = now - self.raised_at
-        if self.pause and since > (RAISE_EVERY_S if self.pause > SHORT_S else MINUTE):
+        if self.pause and since > (MOST_RAISE_S / 2 if self.pause > SHORT_S else MINUTE):
             self.pause, self.raised_at = 0.9 * self.pause if self.pause > SHORT_S else 0.0, now
-        if self.per_minute is None:
+        if self.per_minute is None or since <= self.raise_s or self._taken(now) + len(self.asked) < self.per_minute:
             return
-        if 2 * self.per_minute <= self.most and since > MINUTE:
-            self.per_minute, self.raised_at = 2 * self.per_minute, now
-        elif since > RAISE_EVERY_S:
-            self.per_minute, self.raised_at = self.per_minute + max(self.per_minute // 10, 1), now
+        self.per_minute, self.raised_at, self.raises = self.per_minute + max(self.per_minute // 10, 1), now, self.raises + 1
+        if self.raises >= 3:
+            self.raise_s = RAISE_S
 
     def _refused(self, at: float, now: float, headers: Mapping[str, str]) -> None:
         """Take no more in a minute than was taken now; or one at a time, where the provider takes the next one sooner than a minute would allow. Requests that
         were sent before this one and wait for their answer are at work: a refusal comes at once."""
-        seconds = retry_after(headers, WAIT_S)
+        seconds = wait_s(headers)
+        if seconds is None:
+            seconds = min(WAIT_S * 2 ** min(self.in_a_row, 9), MOST_WAIT_S) if self._taken(now) >= MANY else WAIT_S
         self.closed_until = max(self.closed_until, now + seconds)
-        if at <= self.raised_at:  # it was sent before the last refusal came
-            if at < self.refused_at and self.per_minute:
-                self.per_minute = max(self.per_minute - 1, 1)  # and was counted as taken
+        if at <= self.refusal_at:  # it was sent before the last refusal came
+            if at < self.refused_at and self.refused_count:  # and was counted as taken
+                self.refused_count -= 1
+                self.per_minute = self.per_minute and max(self.per_minute - 1, 1)
+            self.reopened_at = self.closed_until
             return
-        is_first, self.raised_at = now - self.raised_at > MINUTE, now
+        is_first, self.raised_at, self.refusal_at = now - self.refusal_at > MINUTE, now, now
+        is_again = bool(self.passed) and at - self.reopened_at <= MINUTE
         known = self._taken(now) or "retry-after" in headers
         before = [*self.taken, *(each for each in self.asked if each < at and known)]
+        last_count, since_then = self.refused_count, self.passed + sum(self.reopened_at <= each < at for each in self.asked)
+        self.reopened_at, self.passed, self.is_starting, self.in_a_row = self.closed_until, 0, True, self.in_a_row + 1
         if not before:
             return  # others use this key: nothing is known of what it permits
-        if self.per_minute and is_first and seconds <= SHORT_S and len(before) >= self.per_minute - 1:
+        self.refused_count, self.refused_at = len(before), at
+        if self.per_minute is None and not self.pause and not is_again:
+            return  # it teaches a time
+        if self.per_minute and is_first and not self.raises and seconds <= SHORT_S and len(before) >= self.per_minute - 1:
             return  # it came a moment too early
         if self.per_minute is None and not self.is_trial and "retry-after" in headers and seconds <= MINUTE / len(before):
-            since = max(at - before[0], 0.0) if len(before) == 1 else 0.0
+            since = max(at - max(before), 0.0)
             self.pause, self.is_trial = max(self.pause / 0.9, 1.05 * (since + seconds)), True
         else:
-            self.per_minute, self.refused_at, self.pause, self.is_trial = len(before), at, 0.0, False
+            rate = max(since_then, min(len(before), last_count or len(before)))
+            if self.per_minute is not None:
+                rate = min(len(before), self.per_minute - (self.raises > 0))
+            least = SURE_RAISE_S if last_count is not None and abs(last_count - rate) <= 1 else RAISE_S
+            self.raise_s = min(max(2 * self.raise_s if self.raises else self.raise_s, least), MOST_RAISE_S)
+            self.per_minute, self.pause, self.is_trial, self.raises = max(rate, 1), 0.0, False, 0
 
     def _read_limits(self, headers: Mapping[str, str]) -> None:
         for limit, remaining, reset in _LIMITS:
@@ -229,7 +272,9 @@ class Pace:
 
     def _slots(self, count: int) -> list[float]:
         """The moments when so many more requests may be sent, as far as it is known."""
-        start, permitted = max(self.clock(), self.closed_until), min(self._permitted(), default=0)
+        guess = 0 if self.pause else self.refused_count or 0
+        start, permitted = max(self.clock(), self.closed_until), min(self._permitted(), default=guess)
+        permitted -= bool(self.raises and permitted > 1)  # one more is tried: nobody's last chance may be that one
         if permitted:
             free = [max(at + MINUTE, start) for at in sorted([*self.taken, *self.asked])[-permitted:]]
             free = [start] * (permitted - len(free)) + free
@@ -329,6 +374,18 @@ def retry_after(headers: Mapping[str, str], default: float) -> float:
         if 0 <= seconds < 10**7:
             return seconds
     return default
+
+
+def wait_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the provider takes requests again, as a refusal says: its own time, or the reset of a limit that is used up. None: it does not."""
+    if (seconds := retry_after(headers, -1)) >= 0:
+        return seconds
+    resets = [
+        seconds_until(headers.get(name.replace("remaining", "reset"), ""))
+        for name, count in headers.items()
+        if count == "0" and "ratelimit" in name and "remaining" in name
+    ]
+    return max((seconds for seconds in resets if seconds is not None), default=None)
 
 
 def seconds_until(moment: str) -> float | None:

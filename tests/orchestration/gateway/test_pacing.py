@@ -66,8 +66,7 @@ def test_a_request_that_its_providers_limit_keeps_has_no_step(clock: Clock) -> N
     send(pace)
     send(pace, 429, retry_after="7")
     assert pace.claim() is None
-    clock.now += 7
-    assert pace.claim() is None, "its limit is known now"
+    assert limited(clock, 3).claim() is None, "its limit is known"
 
 
 def test_a_refusal_closes_the_queue_for_the_time_that_it_names(clock: Clock) -> None:
@@ -78,31 +77,84 @@ def test_a_refusal_closes_the_queue_for_the_time_that_it_names(clock: Clock) -> 
     assert pace.may_send()
 
 
-def test_after_a_refusal_no_more_go_in_a_minute_than_were_taken(clock: Clock) -> None:
-    pace = Pace(clock)
+def test_after_a_second_refusal_no_more_go_in_a_minute_than_were_taken(clock: Clock) -> None:
+    pace = limited(clock, 10)
     for _ in range(10):
-        send(pace)
-    send(pace, 429)
-    assert not pace.may_send()
-    clock.now += 60.1
-    for _ in range(10):
+        clock.now += pacing.STEP_S
         assert pace.may_send()
         send(pace)
+    clock.now += 1
     assert not pace.may_send()
 
 
-def test_what_is_much_less_than_before_is_raised_soon(clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("count", "headers", "seconds"), [(2, {"retry_after": "90"}, 90), (30, {"retry_after": "5"}, 5), (3, {}, 10)]
+)
+@pytest.mark.parametrize("latency", [0.05, 3.0])
+def test_a_refusal_teaches_a_time_after_which_the_full_rate_is_back_within_ten_seconds(
+    clock: Clock, count: int, headers: dict[str, str], seconds: int, latency: float
+) -> None:
     pace = Pace(clock)
-    for _ in range(40):
+    for _ in range(count):
         send(pace)
+    clock.now += 0.2
+    send(pace, 429, **headers)
+    clock.now += seconds - 0.1
+    assert not pace.may_send()
+    reset, sent, answers = clock.now + 0.1, 0, list[tuple[float, float]]()
+    while clock.now < reset + 20:
+        clock.now += 0.05
+        while answers and answers[0][0] <= clock.now:
+            pace.answered(answers.pop(0)[1], 200, {})
+        if pace.may_send():
+            at = pace.sending()
+            answers.append((at + latency, at))
+            sent += clock.now > reset + 10
+    assert sent > 0.9 * 10 / (pacing.STEP_S + 0.05), "one each step, as before the refusal"
+
+
+def test_a_provider_that_names_no_time_is_asked_six_times_a_minute_at_most_while_it_refuses(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(3):
+        send(pace)
+    asked = 0
+    for _ in range(3000):
+        clock.now += 0.1
+        if pace.may_send():
+            asked += 1
+            send(pace, 429)
+    assert 25 <= asked <= 30
+
+
+def test_a_rate_that_was_learned_too_low_is_raised_soon(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(10):
+        send(pace)
+    send(pace, 429, retry_after="1")
     clock.now += 61
     for _ in range(2):
         send(pace)
-    send(pace, 429)
-    assert pace.per_minute == 2
-    clock.now += 61
-    send(pace)
-    assert pace.per_minute == 4
+    clock.now += 0.1
+    send(pace, 429, retry_after="1")
+    clock.now += 2
+    for _ in range(1200):
+        clock.now += 0.1
+        if pace.may_send():
+            send(pace)
+    assert pace.per_minute is None or pace.per_minute > 5
+
+
+def test_a_refusal_names_the_reset_of_the_limit_that_is_used_up() -> None:
+    headers = {
+        "anthropic-ratelimit-input-tokens-remaining": "0",
+        "anthropic-ratelimit-input-tokens-reset": "40s",
+        "x-ratelimit-remaining-requests": "3",
+        "x-ratelimit-reset-requests": "2h",
+    }
+    assert pacing.wait_s(headers) == 40
+    assert pacing.wait_s({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s"}) == 360
+    assert pacing.wait_s({"retry-after": "7", **headers}) == 7
+    assert pacing.wait_s({}) is None
 
 
 def test_the_rest_in_its_headers_counts(clock: Clock) -> None:
@@ -159,12 +211,14 @@ def test_a_request_with_little_patience_left_goes_first(clock: Clock) -> None:
 
 
 def limited(clock: Clock, per_minute: int) -> Pace:
-    """Its provider has taken so many and refused one, a minute ago."""
+    """Its provider has taken so many a minute and refused the next, twice: the last time a minute ago."""
     pace = Pace(clock)
-    for _ in range(per_minute):
-        send(pace)
-    send(pace, 429)
-    clock.now += 61
+    for _ in range(2):
+        for _ in range(per_minute):
+            send(pace)
+        clock.now += 0.1
+        send(pace, 429)
+        clock.now += 61
     return pace
 
 
@@ -246,11 +300,11 @@ def test_requests_at_work_count_as_taken_when_a_later_one_is_refused(clock: Cloc
     for at in sent[:7]:
         pace.answered(at, 200, {})
     pace.answered(sent[10], 429, {"retry-after": "59"})
-    assert pace.per_minute == 10
+    assert pace.refused_count == 10
     for at in sent[7:9]:
         pace.answered(at, 200, {})
     pace.answered(sent[9], 429, {"retry-after": "59"})
-    assert pace.per_minute == 9, "it was sent before, and refused, too"
+    assert pace.refused_count == 9, "it was sent before, and refused, too"
 
 
 def test_who_waits_without_a_change_looks_again(clock: Clock) -> None:
