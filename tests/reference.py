@@ -59,7 +59,7 @@ def _metrics() -> Iterator[Row]:
 
 
 def _failures() -> Iterator[Row]:
-    from orchestration.worker.agents.shared import failures
+    from orchestration.facts import failures
 
     for code, kind in failures.KINDS.items():
         yield code, kind.title, kind.cause, kind.next_step

@@ -35,6 +35,9 @@ RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 FOR_MONEY, FOR_PROVIDER = GatewayRequest.FOR_MONEY, GatewayRequest.FOR_PROVIDER
 """The reasons for which a request waits."""
 UNPAID = "unpaid"
+REFUSED = "refused"
+"""The state of an access whose newest request its provider, or the gateway for it, has refused."""
+_REFUSALS = (401, 402, 403, 429)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +253,20 @@ def lacked_money(access_id: str) -> bool:
 
 
 def standing(access_id: str) -> str:
-    """The state of its newest matter: UNPAID where a request was refused because there was no money, the reason of one that waits, or empty."""
+    """The state of its newest matter: UNPAID where a request was refused because there was no money, the reason of one that waits, REFUSED by its
+    provider, or empty."""
     of_it = GatewayRequest.objects.filter(access_id=access_id)
     rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.WAITING)).values_list("state", "reason")
     reasons = [UNPAID if state == State.REFUSED else reason for state, reason in rows.order_by("pk")]
-    return UNPAID if UNPAID in reasons else reasons[0] if reasons else ""
+    if reasons:
+        return UNPAID if UNPAID in reasons else reasons[0]
+    return REFUSED if of_it.order_by("-pk").values_list("status", flat=True).first() in _REFUSALS else ""
+
+
+def waiting_credentials(project_id: str) -> set[str]:
+    """The credentials for whose provider requests of a workspace wait in the gateway."""
+    rows = GatewayRequest.objects.filter(hold__project_id=project_id, state=State.WAITING, reason=FOR_PROVIDER)
+    return set(rows.values_list("credential", flat=True))
 
 
 def least_refused(session_ref: str) -> int:

@@ -1,7 +1,8 @@
 """While an agent's provider is unavailable its work waits: the entry first, and after several refusals in a row all agents with that credential
 and family of models. The others go on.
 
-The circuit breakers are rows. After its wait one is half-open and lets one session try; the first response closes it.
+The circuit breakers are rows. After its wait one is half-open and lets one session try; the first response closes it. A row without a code counts
+refusals, or says since when a person wants its credential tried (`since`): gateways are other processes, and let one request through then.
 """
 
 from collections.abc import Iterable
@@ -11,11 +12,12 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from budget.ledger import requests
 from orchestration import configuration
 from orchestration.configuration import model_access
 from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.workspace import Config
-from orchestration.configuration.provider_trouble import ModelAccess, Reviewer, Trouble
+from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess, Reviewer, Trouble, reviewer
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, ProviderBreaker, Secret, Session
@@ -27,6 +29,10 @@ from workspaces.errors import NotFound
 OPEN_AFTER = 3
 FIRST_WAIT_S = 5.0
 MAX_WAIT_S = 300.0
+LEAST_WAIT_S = {"auth": 600.0, "quota": 3600.0}
+"""A refused key and an empty account are mended by a person, who says so: until then they are hardly asked."""
+OF_GATEWAY = ("auth", "quota", "rate_limited")
+"""Codes by which the gateway opens one, and sends nothing while it is open."""
 MAX_REQUESTED_WAIT_S = 8 * 24 * 3600.0
 """The longest limit of a plan is a week's; a day more, as its reset drifts."""
 
@@ -86,6 +92,65 @@ def provider_unavailable(executor: Executor, session: Session, trouble: Trouble)
         activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
+def process_access(workspace_id: str, session_ref: str, role: str, credential: str, model: str) -> ModelAccess:
+    """The access of a process behind the gateway: that of its session's agent, or of a permit's credential and this model."""
+    session = Session.objects.filter(pk=session_ref).first()
+    if session is None:
+        return ModelAccess(credential, model_access.family(model))
+    executor = Executor.objects.get(pk=workspace_id)
+    return access_of(session, configuration.of_session(executor.config, session.agent_name), reviewer(role))[1]
+
+
+def refused_at_gateway(workspace_id: str, access: ModelAccess, code: str, message: str, retry_at: float | None) -> None:
+    """Open the breaker of what a provider refused to the gateway, before a session ends for it. `retry_at`: as the provider says, epoch seconds."""
+    trouble = Trouble(code, message, "provider", retry_at)
+    closed = ModelAccess(access.credential, ALL_MODELS) if code in model_access.OF_CREDENTIAL else access
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        row, _ = ProviderBreaker.objects.get_or_create(
+            workspace_id=workspace_id, credential=closed.credential, family=closed.family
+        )
+        until = datetime.now(UTC) + _pause(trouble, 1)
+        if row.code and row.until and row.until > until - timedelta(seconds=1):
+            return  # it is known: all sessions with this key meet one refusal
+        values = {"code": code, "message": message[:500], "since": row.since if row.code and row.since else Now(), "until": until}
+        ProviderBreaker.objects.filter(pk=row.pk).update(**values)
+        if not row.code:
+            event = events.AgentUnavailable(code=code, credential=closed.credential, family=closed.family)
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=message[:500])
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "executor", "entries")
+
+
+def closed_to(session: Session, of: Reviewer) -> ProviderBreaker | None:
+    """The breaker that the gateway keeps shut for a session's agent now. None: its requests may be sent."""
+    rows = [row for row in breakers(session.workspace_id) if row.code in OF_GATEWAY and _is_waiting(row)]
+    if not rows:
+        return None
+    agent, access = access_of(session, configuration.of_session(session.workspace.executor.config, session.agent_name), of)
+    needed = model_access.needed([(agent, access)])
+    return next((row for row in rows if ModelAccess(row.credential, row.family) in needed), None)
+
+
+def has_free_fallback(session: Session) -> bool:
+    """True if another agent of the chain could take the work of an implementing session now."""
+    if session.role != Session.Role.IMPLEMENT:
+        return False
+    config = configuration.load(session.workspace.executor.config)
+    secrets, shut = (
+        secret_names(session.workspace_id),
+        {(row.credential, row.family) for row in breakers(session.workspace_id) if row.code},
+    )
+    for name in config.chain(session.agent_name):
+        agent = config.by_name.get(name)
+        if name == session.agent_name or agent is None:
+            continue
+        access = model_access.of_agent(agent, name, config, secrets)
+        if not shut & {tuple(each) for each in model_access.needed([(agent, access)])}:
+            return True
+    return False
+
+
 def _began_before(session: Session, row: ProviderBreaker) -> bool:
     """The session was at work when the breaker opened: sessions at work together meet one refusal together, and make nothing wait longer."""
     return bool(row.code and row.since) and Session.objects.filter(pk=session.pk, claimed_at__lt=row.since).exists()
@@ -119,14 +184,20 @@ def recovered(workspace_id: str) -> None:
 
 
 def try_again(workspace_id: str, *, by: Caller, credential: str = "") -> None:
-    """A person closes the breakers, or those of one credential: all entries that wait for the provider may start now. Raises NotFound for a
-    credential without an open one."""
+    """A person closes the breakers, or those of one credential: all entries that wait for the provider may start now, and the gateway lets one of the
+    requests through that wait. Raises NotFound for a credential for which nothing waits."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
         rows = [row for row in breakers(workspace_id) if credential in ("", row.credential)]
-        if credential and not any(row.code for row in rows):
+        held_up = {row.credential for row in rows if row.code} | {
+            name for name in requests.waiting_credentials(workspace_id) if credential in ("", name)
+        }
+        if credential and not held_up:
             raise NotFound(f"No agent waits for {credential}")
         _close(rows)
+        ProviderBreaker.objects.bulk_create(
+            [ProviderBreaker(workspace_id=workspace_id, credential=name, since=datetime.now(UTC)) for name in sorted(held_up)]
+        )
         Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
         code = next((row.code for row in rows if row.code), "")
         activity.record(workspace_id, events.AgentRetried(code=code, credential=credential), by=by, object_id=workspace_id)
@@ -154,4 +225,5 @@ def _requested_s(trouble: Trouble) -> float:
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    return timedelta(seconds=max(wait_s(times), min(_requested_s(trouble), MAX_REQUESTED_WAIT_S)))
+    least = max(wait_s(times), LEAST_WAIT_S.get(trouble.code, 0.0))
+    return timedelta(seconds=max(least, min(_requested_s(trouble), MAX_REQUESTED_WAIT_S)))

@@ -3,23 +3,36 @@ refuses that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from budget.ledger import requests
 from budget.ledger.prices import Rates
 from budget.models import GatewayAccess, Hold
 from orchestration import configuration
+from orchestration.configuration import circuit_breaker
 from orchestration.gateway import database
 from orchestration.gateway.database import Kept
-from orchestration.models import Executor
+from orchestration.models import Executor, ProviderBreaker
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
+    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure. `breakers`: of its providers."""
 
     prices: Mapping[str, Rates]
     allows_inexact: bool = False
+    breakers: tuple[ProviderBreaker, ...] = ()
+
+    def shut(self, credential: str) -> list[ProviderBreaker]:
+        """The breakers of a credential by which the gateway sends nothing now."""
+        at = datetime.now(UTC)
+        mine = (row for row in self.breakers if row.credential == credential and row.code in circuit_breaker.OF_GATEWAY)
+        return [row for row in mine if row.until is not None and row.until > at]
+
+    def retried_at(self, credential: str) -> datetime | None:
+        """The moment at which a person wanted it tried again; None: nobody did."""
+        return next((row.since for row in self.breakers if row.credential == credential and not row.code), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ def _access(access_id: str) -> GatewayAccess | None:
 
 def _read_rules(workspace_id: str) -> Rules:
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
-    return Rules(config.rates, config.gateway == "inexact")
+    return Rules(config.rates, config.gateway == "inexact", tuple(circuit_breaker.breakers(workspace_id)))
 
 
 kept = Kept(_access, fresh_s=30, stale_s=120)

@@ -15,16 +15,19 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import structlog
 from aiohttp import web
+from django.db import transaction
 from yarl import URL
 
 from budget.ledger import requests
 from budget.ledger.prices import Tokens
 from budget.ledger.requests import Counted
-from orchestration.gateway import admission, answers, books, conversations, database, pacing, pricing
+from orchestration.configuration.windows import months
+from orchestration.gateway import admission, answers, conversations, database, pricing, refusals
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import HOP_BY_HOP, Upstream
 from orchestration.gateway.pacing import Place
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
+from orchestration.messaging import wake_ups
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +170,9 @@ async def _refused(
         await _settle(outgoing, Reading(problem=f"the provider answered {answer.status}"), answer.status, None)
     else:
         await _release(outgoing, f"the provider answered {answer.status}", answer.status)
-    if answer.status == 429 and pacing.retry_after(headers, pacing.WAIT_S) < may_wait_s:
+    if await refusals.read(
+        outgoing.permitted, outgoing.upstream, outgoing.place.pace, outgoing.asked.model, answer.status, body, may_wait_s
+    ):
         return None
     return web.Response(status=answer.status, headers=_returned(answer), body=body)
 
@@ -277,12 +282,22 @@ async def _settle(outgoing: Outgoing, reading: Reading, status: int | None, firs
     """Book what the provider counted; while the database is away, later."""
     counted = count(outgoing, reading, status, first_byte_at)
     conversations.note(outgoing.permitted.owner, outgoing.asked, reading)
-    settle = partial(books.settle, outgoing.permitted.workspace_id, outgoing.credential, outgoing.row)
+    settle = partial(_book, outgoing.permitted.workspace_id, outgoing.credential, outgoing.row)
     try:
         await _insist(outgoing, partial(settle, counted))
     except Exception:
         log.exception("gateway.not_settled", request=outgoing.row)
         await _insist(outgoing, partial(settle, Counted(0, Tokens(outgoing.asked.model), "", unknown="it could not be booked")))
+
+
+def _book(workspace_id: str, credential: str, request_id: int, counted: Counted) -> None:
+    """Book what a request cost, once, and what follows: the month of its credential, and the pages that show its workspace."""
+    with transaction.atomic():
+        is_fresh = requests.settle(request_id, counted)
+        if is_fresh and counted.amount and months.are_counted(workspace_id):
+            months.spent(workspace_id, credential, counted.amount)
+    if is_fresh:
+        wake_ups.publish_change(workspace_id, "budget", "workers")
 
 
 async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:

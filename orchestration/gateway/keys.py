@@ -84,6 +84,8 @@ class Upstream:
     base: URL
     key: tuple[str, str] | None
     credential: str
+    patience_s: float | None = None
+    """So long may its agent wait for the provider; None: as long as its program does."""
 
     def address(self, version: str, endpoint: str, query: Mapping[str, str] | None = None) -> URL:
         """The address of an endpoint: scheme, host and port are the base URL's. As in the providers' own clients, a base URL that ends with a version

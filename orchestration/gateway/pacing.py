@@ -108,6 +108,7 @@ class Pace:
     reset_at: float = 0.0
     closed_until: float = 0.0
     waiters: list[Waiter] = field(default_factory=list)
+    retried_at: datetime | None = None
 
     def may_send(self) -> bool:
         now = self.clock()
@@ -249,6 +250,17 @@ class Pace:
                 self.limit = int(headers[limit]) if headers.get(limit, "").isdecimal() else None
                 self.remaining = int(count) - len(self.asked)
                 self.reset_at = self.clock() + seconds
+
+    def reopen(self) -> None:
+        """Forget what its provider refused: a person wants one request tried."""
+        self.closed_until = self.reopened_at = self.clock()
+        self.passed, self.is_starting, self.in_a_row = 0, True, 0
+        self.per_minute, self.pause, self.remaining = None, 0.0, None
+        self.release()
+
+    def closed_for(self) -> float:
+        """Seconds for which its provider takes nothing."""
+        return max(self.closed_until - self.clock(), 0.0)
 
     def release(self) -> None:
         """Let those go that may."""

@@ -25,6 +25,7 @@ from orchestration.gateway import (
     keys,
     pacing,
     pricing,
+    refusals,
     tokens,
 )
 from orchestration.gateway.accesses import Permitted
@@ -156,7 +157,8 @@ async def _upstream(permitted: Permitted, protocol: ProviderProtocol) -> Upstrea
         key = await keys.header(permitted.workspace_id, protocol.name, place)
     except keys.NoKey as problem:
         raise Refused(403, "permission_error", str(problem)) from None
-    return Upstream(protocol.name, base, key, str(place.get("credential", "")))
+    patience_s = float(place["patience_s"]) if "patience_s" in place else None
+    return Upstream(protocol.name, base, key, str(place.get("credential", "")), patience_s)
 
 
 def _token(request: web.Request) -> str:
@@ -212,6 +214,7 @@ class Exchange:
         while True:
             place, key = pacing.Place(pace), ids.request()
             try:
+                await refusals.check(self.permitted, self.upstream, self.protocol, pace, asked.model)
                 row = None if await place.take_soon() else await self._queue(place, item, key, until)
                 row, sent = await admission.admit(
                     access,
@@ -250,8 +253,9 @@ class Exchange:
             wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_PROVIDER, key=key)
             row = await database.run(wait)
             order = await database.run(lambda: admission.order_of(access))
-            if await place.wait(order, until=until, is_wanted=self.is_wanted):
-                return row
+            async with refusals.watching(self.permitted, self.upstream, place.pace, item.model):
+                if await place.wait(order, until=until, is_wanted=self.is_wanted):
+                    return row
             reason, status = ("its provider takes no more now", 429) if self.is_wanted() else ("its client has left", 499)
             refuse = partial(requests.refuse, access, item, gateway=gateway, reason=reason, status=status, waiting=row)
             await database.run(refuse)

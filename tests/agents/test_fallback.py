@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.agents.harness import Bench, command_turn, text_turn
 from tests.agents.llm import ScriptedLLM
 from tests.agents.test_claude_code import claude
@@ -20,7 +22,8 @@ def refuses(status: int, type_: str, message: str) -> dict[str, Any]:
     return {"turns": [text_turn(error={"status": status, "type": type_, "message": message, "times": 1000})]}
 
 
-def test_fallbacks_take_the_work_of_refused_agents_and_the_others_never_pause(llm: Server, bench: Make) -> None:
+@pytest.mark.parametrize("gateway", ["off", "auto"])
+def test_fallbacks_take_the_work_of_refused_agents_and_the_others_never_pause(gateway: str, llm: Server, bench: Make) -> None:
     """Claude Code is limited and falls back on Codex, which has no credit, and then on opencode. After its time each is tried once."""
     good = {"turns": [command_turn("echo yes > ok-$MUSTER_ENTRY_ID", usage=USAGE), text_turn(usage=USAGE)]}
     limit, poor = (
@@ -30,7 +33,7 @@ def test_fallbacks_take_the_work_of_refused_agents_and_the_others_never_pause(ll
     provider = llm(limited=limit, poor=poor, good=good)
     usual = claude(provider, "limited", provider_patience_s=2, fallback=["poor", "good"])
     others = {"poor": codex(provider, "poor", provider_patience_s=2), "good": opencode(provider.url("good"))}
-    work = bench(usual, agents=others, verify=OK, max_workers=1)
+    work = bench(usual, agents=others, verify=OK, max_workers=1, gateway=gateway)
     alone = work.add("write ok", agent="good")
     ids = [work.add("write ok") for _ in range(3)]
     assert [work.becomes(id_, "done", 60)["rounds_completed"] for id_ in (alone, *ids)] == [1, 1, 1, 1]

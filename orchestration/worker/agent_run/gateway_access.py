@@ -91,10 +91,11 @@ def served(session: Session, agent: Agent, role: Role, money: Money) -> Served:
 
 
 def _by_credential(session: Session, role: Role, upstreams: dict[str, Any]) -> dict[str, Any]:
-    """The upstreams with the name of the credential that breakers and months know."""
+    """The upstreams with the name of the credential that breakers and months know, and how long the agent may wait for its provider."""
     config = configuration.of_session(session.workspace.executor.config, session.agent_name)
-    _, access = circuit_breaker.access_of(session, config, reviewer(role))
-    return {api: {**upstream, "credential": access.credential} for api, upstream in upstreams.items()}
+    agent, access = circuit_breaker.access_of(session, config, reviewer(role))
+    own = {"credential": access.credential, "patience_s": agent.provider_patience_s}
+    return {api: {**upstream, **own} for api, upstream in upstreams.items()}
 
 
 def _output_tokens(agent: Agent, money: Money) -> int:

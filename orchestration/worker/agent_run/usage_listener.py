@@ -230,6 +230,14 @@ class UsageListener:
             self._held_up = standing
             if self._waiting_since is None:
                 sessions.wait(self._session, HELD_UP.get(standing, ""), None)
+        if standing in (requests.FOR_PROVIDER, requests.REFUSED):
+            self._leave_provider()
+
+    def _leave_provider(self) -> None:
+        """End an agent to whose provider the gateway sends nothing for a while: some programs would ask again and again."""
+        if row := circuit_breaker.closed_to(self._session, reviewer(self._task.role)):
+            self.failure = self.failure or Failure(row.code, row.message, row.until.timestamp() if row.until else None)
+            self._stop("failed")
 
     def _lacked_money(self) -> bool:
         return bool(self._access) and requests.lacked_money(self._access)

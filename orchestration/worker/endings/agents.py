@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from orchestration.facts.failures import Failure
 from orchestration.processes.agent_process import Ended
-from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.endings.table import Facts
 
 STOPS = ("stopped", "interrupted", "superseded", "fenced")

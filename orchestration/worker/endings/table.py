@@ -8,9 +8,9 @@ from typing import Literal
 
 from orchestration.backlog.rules.ways import Done
 from orchestration.configuration.provider_trouble import Reviewer, Trouble
+from orchestration.facts.failures import Failure
 from orchestration.facts.reasons import Reason
 from orchestration.sessions.ending import Ending, Verdict
-from orchestration.worker.agents.shared.failures import Failure
 
 UNCHANGED = str(Reason.NO_CHANGE)
 MAX = 500  # characters of a sentence; the first finding of a verdict stays whole

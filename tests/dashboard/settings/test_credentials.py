@@ -124,7 +124,7 @@ def test_an_operator_tries_one_credential_again(otto: Client, vera: Client, work
     assert "models) is limited until" in seen and "429: slow down" in seen and "Try again" in seen
     assert 'name="credential"' not in text_of(vera, page_of(workspace))
     assert otto.post(f"{page_of(workspace)}retry/", {"credential": "team-plan"}).status_code == 303
-    assert [row.credential for row in ProviderBreaker.objects.all()] == ["other"]
+    assert [row.credential for row in ProviderBreaker.objects.exclude(code="")] == ["other"]
 
 
 def test_the_page_costs_the_same_whatever_number_there_is(ana: Client, workspace: Workspace) -> None:

@@ -182,7 +182,7 @@ def test_the_trouble_begins_with_its_first_refusal() -> None:
     began = now()
     unavailable(shop, an_entry(shop), Trouble("auth", "No", "setup"))
     assert state(shop).since == long_ago and state(shop).count == 2
-    assert is_after(10, state(shop).until, began=began)
+    assert is_after(600, state(shop).until, began=began), "a person mends a key, and says so"
 
 
 def troubled(shop: Workspace, credential: str = "command default") -> Entry:
@@ -245,9 +245,26 @@ def test_a_person_tries_one_credential_again_and_the_others_stay_closed() -> Non
     troubled(shop)
     troubled(shop, "KEY")
     circuit_breaker.try_again(shop.pk, by=ANA, credential="KEY")
-    assert state(shop).credential == "command default" and ProviderBreaker.objects.count() == 1
+    assert [row.credential for row in circuit_breaker.breakers(shop.pk) if row.code] == ["command default"]
     with pytest.raises(NotFound, match="No agent waits for KEY"):
         circuit_breaker.try_again(shop.pk, by=ANA, credential="KEY")
+
+
+def test_the_gateways_refusal_opens_it_once_for_all_who_meet_it() -> None:
+    shop, began = a_workspace(), now()
+    access = circuit_breaker.process_access(shop.pk, a_session(an_entry(shop)).pk, "implement", "KEY", "gpt-5")
+    for _ in range(3):
+        circuit_breaker.refused_at_gateway(shop.pk, access, "quota", "No credit", None)
+    assert (state(shop).code, state(shop).family) == ("quota", "") and is_after(3600, state(shop).until, began=began)
+    assert Event.objects.filter(verb="agent.unavailable").count() == 1
+
+
+@pytest.mark.parametrize(("shut", "is_free"), [([], True), (["command spare"], False), (["command default"], True)])
+def test_a_fallback_is_free_while_its_own_breaker_is_closed(shut: list[str], is_free: bool) -> None:
+    shop = a_workspace(agent={"command": "true", "fallback": ["spare"]}, agents={"spare": {"command": "false"}})
+    for credential in shut:
+        ProviderBreaker.objects.create(workspace=shop, credential=credential, family="", code="auth")
+    assert circuit_breaker.has_free_fallback(a_session(an_entry(shop))) is is_free
 
 
 def test_a_provider_that_answers_ends_a_count_without_an_event() -> None:

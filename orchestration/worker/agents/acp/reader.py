@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from budget import amounts
-from orchestration.worker.agents.shared import conversation_ids, failures
+from orchestration.facts import failures
+from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Task, Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, objects, parse_object, text, usd

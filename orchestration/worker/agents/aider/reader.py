@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.facts import failures
 from orchestration.sessions.metering import Usage
-from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.file_tail import FileTail
 from orchestration.worker.agents.shared.interface import Thread

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestration.configuration.windows import DAY, HOUR, Reading
+from orchestration.facts import failures
 from orchestration.worker.agents.claude_code import sums
 from orchestration.worker.agents.claude_code.costs import Costs
-from orchestration.worker.agents.shared import failures, telemetry_endpoint
+from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Limits, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, number, objects, parse_object, text

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.facts import failures
 from orchestration.worker.agents.codex.rollouts import Rollouts
 from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
-from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Limits, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from budget import amounts
+from orchestration.facts.failures import KINDS
 from orchestration.worker.agents.shared.events import Asked, Event, Failure, Finished, Text, Usage, Waiting
-from orchestration.worker.agents.shared.failures import KINDS
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, parse_object
 from orchestration.worker.agents.shared.tool_uses import tool_use

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestration.worker.agents.shared import failures
+from orchestration.facts import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.file_tail import FileTail
 from orchestration.worker.agents.shared.gemini_cli import ChatReader

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.facts import failures
 from orchestration.sessions.folders import own_files
-from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, nested, number, objects, parse_object, text

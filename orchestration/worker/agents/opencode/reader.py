@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestration.facts import failures
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.opencode.database import Database
-from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
 from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text, usd

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from orchestration.configuration.windows import Reading
+from orchestration.facts.failures import Failure
 from orchestration.sessions.metering import Usage
-from orchestration.worker.agents.shared.failures import Failure
 
 __all__ = ["Asked", "Discrepancy", "Event", "Failure", "Finished", "Limits", "Started", "Text", "ToolUse", "Usage", "Waiting"]
 

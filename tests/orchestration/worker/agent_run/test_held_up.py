@@ -1,14 +1,18 @@
 """An agent whose request waits in the gateway: its session shows why, and what ends it meanwhile is no failure of the agent."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from budget.ledger import requests
 from budget.ledger.requests import FOR_MONEY, FOR_PROVIDER, Bounded
 from budget.models import Category, GatewayAccess
-from orchestration.models import Session
+from orchestration.configuration import circuit_breaker
+from orchestration.configuration.provider_trouble import ModelAccess
+from orchestration.models import ProviderBreaker, Session
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agent_run import usage_listener
 from orchestration.worker.agent_run.usage_listener import UsageListener
@@ -70,6 +74,19 @@ def test_an_agent_that_is_ended_meanwhile_waits_with_its_request(
     assert listener.ended_without_money(None) == ends_as
     assert (listener.last_wait is not None) == waits
     assert Session.objects.get(pk=listener._session.pk).waiting_for == ""
+
+
+@pytest.mark.parametrize(("minutes", "ends"), [(60, True), (-1, False)])
+def test_one_whose_provider_the_gateway_asks_no_more_ends_with_its_refusal(
+    minutes: int, ends: bool, session: Session, access: GatewayAccess, listener: UsageListener, clock: Clock
+) -> None:
+    circuit_breaker.refused_at_gateway(session.workspace_id, ModelAccess("command default", "usual"), "quota", "No credit", None)
+    ProviderBreaker.objects.update(until=now() + timedelta(minutes=minutes))
+    looks(listener, clock)
+    assert not listener.reason, "nothing of its own was refused"
+    requests.refuse(access, ITEM, gateway="gate_1", reason="the provider answered 429", status=429)
+    looks(listener, clock)
+    assert (listener.failure and listener.failure.code, listener.reason) == (("quota", "failed") if ends else (None, ""))
 
 
 def test_a_request_without_money_ends_it(access: GatewayAccess, listener: UsageListener, clock: Clock) -> None:

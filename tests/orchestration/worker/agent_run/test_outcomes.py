@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orchestration.dialogue import questions
+from orchestration.facts.failures import Failure
 from orchestration.models import Round, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import preemption
@@ -12,7 +13,6 @@ from orchestration.worker import endings
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
-from orchestration.worker.agents.shared.failures import Failure
 from tests.factories import a_session, a_workspace, an_entry
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.worker.agents.shared import failures, json_values, token_counts
+from orchestration.facts import failures
+from orchestration.worker.agents.shared import json_values, token_counts
 from orchestration.worker.agents.shared.interface import record_name
 from orchestration.worker.agents.shared.token_counts import TokenCounts
 from tests.orchestration.worker.agents.recorded import a_task

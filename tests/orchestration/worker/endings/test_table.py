@@ -8,9 +8,9 @@ import pytest
 from orchestration.backlog.rules.ways import landed as on_branch
 from orchestration.backlog.rules.ways import nothing_to_do
 from orchestration.configuration.provider_trouble import Trouble
+from orchestration.facts.failures import Failure
 from orchestration.sessions.ending import Ending, Verdict
 from orchestration.worker import endings
-from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.endings import TABLE, Facts, Fault, Left, Surroundings, What
 from orchestration.worker.endings.table import AWAY, DISK_FULL, OUTAGE
 

@@ -11,6 +11,7 @@ from budget.models import Hold
 from orchestration.configuration import Config
 from orchestration.dialogue import delivery, messages, questions
 from orchestration.dialogue.delivery import GO_ON, Mail
+from orchestration.facts.failures import Failure
 from orchestration.models import Question, Round, Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations, metering
@@ -18,7 +19,6 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.events import Finished
-from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.steps import conversation
 from orchestration.worker.steps.context import RoundContext
 from tests.factories import ANA, a_session, a_workspace, an_entry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.worker.agents.shared import failures
+from orchestration.facts import failures
 
 
 @pytest.mark.parametrize(

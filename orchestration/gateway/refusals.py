@@ -1,0 +1,131 @@
+"""A provider's refusals, and who waits for their end: the gateway, an entry or its fallback. One row of a circuit breaker says it to all processes."""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from orchestration.configuration import circuit_breaker
+from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
+from orchestration.facts import failures
+from orchestration.gateway import accesses, answers, database
+from orchestration.gateway.accesses import Permitted
+from orchestration.gateway.keys import Upstream
+from orchestration.gateway.pacing import Pace
+from orchestration.gateway.protocols.interface import ProviderProtocol, Refused
+from orchestration.models import Session
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+"""So often a waiting request looks whether a person wants it sent. The rows are kept for two seconds."""
+MOST_TEXT = 2_000
+_ANSWERS = {
+    "auth": (401, "authentication_error"),
+    "quota": (429, "insufficient_quota"),
+    "rate_limited": (429, "rate_limit_error"),
+}
+
+
+async def read(
+    permitted: Permitted, upstream: Upstream, pace: Pace, model: str, status: int, body: bytes, may_wait_s: float
+) -> bool:
+    """Note the refusal of a request. True: it waits here and is sent again."""
+    text = body[:MOST_TEXT].decode(errors="replace")
+    code = failures.from_status(status, text) if status >= 400 and answers.MARK not in text else ""
+    wait_s = pace.closed_for()
+    is_short = upstream.patience_s is None or wait_s <= upstream.patience_s
+    if code == "rate_limited" and status == 429 and is_short:
+        return wait_s < may_wait_s
+    if code in circuit_breaker.OF_GATEWAY and (code != "rate_limited" or status == 429):
+        retry_at = time.time() + wait_s if code == "rate_limited" else None
+        await _report(permitted, upstream, model, code, _message(text) or f"The provider answered {status}", retry_at)
+    return False
+
+
+async def check(permitted: Permitted, upstream: Upstream, protocol: ProviderProtocol, pace: Pace, model: str) -> None:
+    """Raises Refused while a breaker keeps this credential shut: a refused key is asked once, by whichever gateway."""
+    rules = await accesses.rules.get(permitted.workspace_id)
+    _try_again(pace, rules.retried_at(upstream.credential))
+    rows = rules.shut(upstream.credential)
+    if not rows:
+        return
+    concerned = {ALL_MODELS, (await database.run(partial(_access, permitted, upstream, model))).family}
+    if row := next((row for row in rows if row.family in concerned), None):
+        status, type_ = _ANSWERS[row.code]
+        seconds = math.ceil(row.until.timestamp() - time.time()) if row.until else 0
+        sentence = f"{row.message}. Muster asks {upstream.credential} again in {seconds} s, or when a person says so"
+        raise Refused(status, type_, sentence)
+
+
+@asynccontextmanager
+async def watching(permitted: Permitted, upstream: Upstream, pace: Pace, model: str) -> AsyncIterator[None]:
+    """While a request waits for its provider: one goes at once where a person says so, and it ends where a fallback is free and its agent's patience over."""
+    task = asyncio.create_task(_watch(permitted, upstream, pace, model))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _watch(permitted: Permitted, upstream: Upstream, pace: Pace, model: str) -> None:
+    began = time.monotonic()
+    has_reported = upstream.patience_s is None
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        with suppress(database.Away):
+            rules = await accesses.rules.get(permitted.workspace_id)
+            _try_again(pace, rules.retried_at(upstream.credential))
+            if not has_reported and time.monotonic() - began > (upstream.patience_s or 0):
+                has_reported = True
+                if await database.run(partial(_has_fallback, permitted)):
+                    sentence = f"{upstream.credential} takes no more requests now"
+                    await _report(permitted, upstream, model, "rate_limited", sentence, time.time() + pace.closed_for())
+
+
+def _try_again(pace: Pace, retried_at: datetime | None) -> None:
+    if retried_at is not None and retried_at != pace.retried_at:
+        pace.retried_at = retried_at
+        pace.reopen()
+
+
+async def _report(permitted: Permitted, upstream: Upstream, model: str, code: str, message: str, retry_at: float | None) -> None:
+    log.warning("gateway.provider_refused", credential=upstream.credential, code=code, retry_at=retry_at)
+
+    def report() -> None:
+        access = _access(permitted, upstream, model)
+        circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at)
+
+    try:
+        await database.run(report)
+        await accesses.rules.get(permitted.workspace_id, now=True)
+    except database.Away:
+        database.later(report)
+
+
+def _access(permitted: Permitted, upstream: Upstream, model: str) -> ModelAccess:
+    access = permitted.access
+    return circuit_breaker.process_access(permitted.workspace_id, access.session_ref, access.role, upstream.credential, model)
+
+
+def _has_fallback(permitted: Permitted) -> bool:
+    session = Session.objects.select_related("workspace__executor").filter(pk=permitted.access.session_ref).first()
+    return session is not None and circuit_breaker.has_free_fallback(session)
+
+
+def _message(text: str) -> str:
+    """The sentence of an error's body, as all four APIs have it; or its beginning."""
+    try:
+        error = json.loads(text).get("error")
+    except (ValueError, AttributeError):
+        return text[:300].strip()
+    message = error.get("message") if isinstance(error, dict) else error
+    return message[:300].rstrip(". ") if isinstance(message, str) else ""

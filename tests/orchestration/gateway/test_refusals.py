@@ -1,0 +1,148 @@
+"""A provider that refuses: who is asked again, by whom, and who goes on."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from django.utils.timezone import now
+
+from budget.models import GatewayAccess, GatewayRequest
+from orchestration.configuration import circuit_breaker
+from orchestration.gateway import accesses, answers, pacing, refusals
+from orchestration.models import ProviderBreaker
+from tests.factories import ANA, a_session, a_workspace, an_entry
+from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def refusal(status: int, type_: str, message: str, **headers: str) -> web.Response:
+    body = json.dumps({"type": "error", "error": {"type": type_, "message": message}}).encode()
+    return web.Response(status=status, body=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+LIMITED = refusal(429, "rate_limit_error", "Come back", retry_after="600")
+CASES: list[tuple[web.Response, str]] = [
+    (refusal(429, "insufficient_quota", "You exceeded your current quota"), "quota"),
+    (refusal(400, "invalid_request_error", "Your credit balance is too low"), "quota"),
+    (refusal(402, "billing_error", "Payment required"), "quota"),
+    (refusal(401, "authentication_error", "invalid x-api-key"), "auth"),
+    (LIMITED, "rate_limited"),
+]
+
+
+def a_session_access(patience_s: float = 180, **config: Any) -> GatewayAccess:
+    """Of a session whose agent waits so long for its provider."""
+    session = a_session(an_entry(a_workspace(**config), budget="5"))
+    access = an_access(hold=session.hold)
+    for upstream in access.upstreams.values():
+        upstream |= {"credential": "command default", "patience_s": patience_s}
+    access.save(update_fields=["upstreams"])
+    return access
+
+
+@pytest.mark.parametrize(("answer", "code"), CASES)
+def test_a_provider_that_stays_shut_is_asked_once_and_its_answer_is_passed_on(answer: web.Response, code: str) -> None:
+    access, provider = a_session_access(), Provider([answer])
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (answer.status, answer.body)
+        for _ in range(5):
+            status, body = await stage.ask(token(access))
+            assert status in (401, 429) and b"when a person says so" in body
+        breaker = await asyncio.to_thread(ProviderBreaker.objects.get)
+        assert (breaker.credential, breaker.code) == ("command default", code)
+        await asyncio.to_thread(circuit_breaker.try_again, access.hold.project_id, by=ANA)
+        accesses.rules.clear()
+        provider.script = [ANSWER]
+        assert await stage.ask(token(access)) == (200, ANSWER)
+
+    play(steps, provider)
+    assert len(provider.seen) == 2
+
+
+def test_another_gateway_does_not_ask_either() -> None:
+    access, provider = a_session_access(), Provider([CASES[0][0]])
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+        accesses.rules.clear()
+        pacing._paces.clear()  # what this process alone knows
+        assert (await stage.ask(token(access)))[0] == 429
+
+    play(steps, provider)
+    assert len(provider.seen) == 1
+
+
+def test_a_refusal_that_is_over_before_its_agents_patience_is_waited_for() -> None:
+    access, provider = a_session_access(5), Provider([refusal(429, "rate_limit_error", "A moment", retry_after="0.2"), ANSWER])
+
+    async def steps(stage: Stage) -> None:
+        assert await stage.ask(token(access)) == (200, ANSWER)
+
+    play(steps, provider)
+    assert not ProviderBreaker.objects.exists()
+
+
+def test_muster_behind_muster_takes_no_money_for_no_trouble_of_the_provider() -> None:
+    access = a_session_access()
+    provider = Provider([refusal(402, "billing_error", f"No money ({answers.MARK})")])
+
+    async def steps(stage: Stage) -> None:
+        for _ in range(2):
+            await stage.ask(token(access))
+
+    play(steps, provider)
+    assert len(provider.seen) == 2 and not ProviderBreaker.objects.exists()
+
+
+@pytest.mark.parametrize("has_fallback", [True, False])
+def test_a_request_that_waits_longer_than_its_agents_patience_leaves_for_a_fallback_alone(
+    has_fallback: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "LOOK_EVERY_S", 0.05)
+    config: dict[str, Any] = {"agents": {"spare": {"command": "false"}}} if has_fallback else {}
+    access = a_session_access(1.0, agent={"command": "true", **({"fallback": ["spare"]} if has_fallback else {})}, **config)
+    provider = Provider([refusal(429, "rate_limit_error", "A moment", retry_after="0.9")])
+
+    async def steps(stage: Stage) -> None:
+        request = asyncio.create_task(stage.ask(token(access)))
+        try:
+            async with asyncio.timeout(60):
+                while len(provider.seen) < 4 and not await asyncio.to_thread(ProviderBreaker.objects.exists):
+                    await asyncio.sleep(0.05)
+        finally:
+            request.cancel()
+
+    play(steps, provider)
+    assert ProviderBreaker.objects.filter(code="rate_limited").exists() is has_fallback
+
+
+def test_a_person_ends_the_wait_of_one_request_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "LOOK_EVERY_S", 0.05)
+    access, provider = a_session_access(1_000), Provider([refusal(429, "rate_limit_error", "Later", retry_after="300"), ANSWER])
+
+    async def steps(stage: Stage) -> None:
+        request = asyncio.create_task(stage.ask(token(access)))
+        async with asyncio.timeout(60):
+            while not await asyncio.to_thread(GatewayRequest.objects.filter(state="waiting").exists):
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(circuit_breaker.try_again, access.hold.project_id, by=ANA, credential="command default")
+        async with asyncio.timeout(60):
+            assert await request == (200, ANSWER)
+
+    play(steps, provider)
+
+
+def test_a_breaker_that_is_half_open_lets_requests_pass() -> None:
+    access = a_session_access()
+    over = {"credential": "command default", "code": "quota", "until": now() - timedelta(seconds=1)}
+    ProviderBreaker.objects.create(workspace_id=access.hold.project_id, **over)
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access)))[0] == 200
+
+    play(steps)
