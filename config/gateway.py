@@ -21,7 +21,6 @@ streams.install()  # before the settings, which may be refused
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from aiohttp import web  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from config import prepared  # noqa: E402
@@ -74,11 +73,12 @@ async def _serve(listener: socket.socket) -> None:
     await asyncio.to_thread(lease.start)
     runner = server.runner(lease.id, drain_s=min(settings.DRAIN_S or settings.STOP_GRACE_S, STREAMS_S))
     await runner.setup()
-    await web.SockSite(runner, listener, backlog=512).start()
+    door = await server.listen(runner, listener)
     ending = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, ending.set)
     await ending.wait()
+    door.close()
     await runner.cleanup()
     if at_work := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(at_work, timeout=LAST_S)

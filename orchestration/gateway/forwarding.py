@@ -24,10 +24,11 @@ from budget.ledger.requests import Counted
 from orchestration.configuration.windows import months
 from orchestration.gateway import admission, answers, conversations, database, pricing, refusals
 from orchestration.gateway.accesses import Permitted
-from orchestration.gateway.keys import HOP_BY_HOP, Upstream
+from orchestration.gateway.keys import HOP_BY_HOP, KeyMask, Upstream
 from orchestration.gateway.pacing import Place
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
 from orchestration.messaging import wake_ups
+from orchestration.models import Session
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +86,9 @@ async def free(
     """Pass on a request that costs nothing."""
     try:
         async with _ask(request, upstream, _target(request, protocol, route, upstream), body or None) as answer:
-            return web.Response(status=answer.status, headers=_returned(answer), body=await answer.read())
+            return web.Response(
+                status=answer.status, headers=_returned(answer, upstream), body=upstream.masked(await answer.read())
+            )
     except (aiohttp.ClientError, TimeoutError) as problem:
         return answers.error(protocol, 502, "api_error", _unreachable(upstream, problem))
 
@@ -165,7 +168,10 @@ async def _refused(
     outgoing: Outgoing, answer: aiohttp.ClientResponse, headers: dict[str, str], may_wait_s: float
 ) -> web.StreamResponse | None:
     """Pass on a refusal: before any output it costs nothing."""
-    body = await _error_body(answer)
+    sent = await _error_body(answer)
+    body = outgoing.upstream.masked(sent)
+    if body != sent:
+        _note_echo(outgoing)
     if answer.status in PERHAPS_BILLED or answer.status < 300:
         await _settle(outgoing, Reading(problem=f"the provider answered {answer.status}"), answer.status, None)
     else:
@@ -174,7 +180,15 @@ async def _refused(
         outgoing.permitted, outgoing.upstream, outgoing.place.pace, outgoing.asked.model, answer.status, body, may_wait_s
     ):
         return None
-    return web.Response(status=answer.status, headers=_returned(answer), body=body)
+    return web.Response(status=answer.status, headers=_returned(answer, outgoing.upstream), body=body)
+
+
+def _note_echo(outgoing: Outgoing) -> None:
+    """Say on the session's page that its provider sent the key back."""
+    log.warning("gateway.key_echoed", credential=outgoing.credential)
+    note = f"The provider of {outgoing.credential} sent the key back in an answer, where Muster masked it: use another key there"
+    session = Session.objects.filter(pk=outgoing.permitted.access.session_ref, cost_note="")
+    database.later(lambda: session.update(cost_note=note[:500]))
 
 
 async def _error_body(answer: aiohttp.ClientResponse) -> bytes:
@@ -193,8 +207,10 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
     meter = outgoing.protocol.meter(
         outgoing.asked, answer.headers.get("Content-Type", ""), answer.headers.get("Content-Encoding", "")
     )
-    response = web.StreamResponse(status=200, headers=_returned(answer))
-    passing = Passing(request, response, meter)
+    response = web.StreamResponse(status=200, headers=_returned(answer, outgoing.upstream))
+    is_stream = answer.headers.get("Content-Type", "").startswith("text/event-stream")
+    mask = KeyMask(outgoing.upstream.secret) if outgoing.upstream.secret and not is_stream else None
+    passing = Passing(request, response, meter, mask)
     is_complete, first_byte_at = False, None
     try:
         async with asyncio.timeout(None) as limit:
@@ -214,6 +230,8 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
         raise
     reading = meter.end(complete=is_complete)
     await _settle(outgoing, reading, answer.status, first_byte_at)
+    if mask is not None and mask.has_masked:
+        _note_echo(outgoing)
     if not (is_complete or passing.is_over or passing.is_gone):
         transport = request.transport
         if transport is not None:
@@ -226,8 +244,8 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
 class Passing:
     """The way of an answer to its client. The newest chunk is kept back until another one comes, or the books are written."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, meter: Meter) -> None:
-        self._request, self._response, self._meter = request, response, meter
+    def __init__(self, request: web.Request, response: web.StreamResponse, meter: Meter, mask: KeyMask | None = None) -> None:
+        self._request, self._response, self._meter, self._mask = request, response, meter, mask
         self._kept = b""
         self._has_begun = False
         self.is_gone = False
@@ -242,6 +260,7 @@ class Passing:
         """False: the client has left, and the provider had its time to say what the answer costs."""
         if self.is_gone:
             return time.monotonic() - self._gone_at < READ_ON_S
+        chunk = self._mask.feed(chunk) if self._mask is not None else chunk
         if self._meter.is_over:
             self._kept += chunk
             return len(self._kept) < MAX_AFTER
@@ -252,7 +271,7 @@ class Passing:
     async def finish(self) -> None:
         if self.is_gone:
             return
-        await self._write(self._kept)
+        await self._write(self._kept + (self._mask.feed(b"", is_last=True) if self._mask is not None else b""))
         if not self.is_gone:
             await self._bounded(self._response.write_eof())
 
@@ -330,8 +349,14 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
     return Counted(amount, tokens, pricing.version(tokens, own), unknown=unknown, status=status, first_byte_at=first_byte_at)
 
 
-def _returned(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in answer.headers.items() if name.lower() not in NOT_RETURNED]
+def _returned(answer: aiohttp.ClientResponse, upstream: Upstream) -> list[tuple[str, str]]:
+    kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in NOT_RETURNED]
+    if upstream.secret and any(upstream.secret in value.encode("latin-1", "replace") for _, value in kept):
+        log.warning("gateway.key_echoed", credential=upstream.credential)
+    return [
+        (name, upstream.masked(value.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape"))
+        for name, value in kept
+    ]
 
 
 def _unreachable(upstream: Upstream, problem: BaseException) -> str:

@@ -60,6 +60,9 @@ class NoKey(Exception):
     """The key is gone, or sealed with another MUSTER_SECRET_KEY. The text is a sentence."""
 
 
+MASKED = b"[key]"
+
+
 class WrongAddress(Exception):
     """A key was about to be sent to another host or port than its base URL's."""
 
@@ -107,11 +110,38 @@ class Upstream:
         ]
         return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
 
+    @property
+    def secret(self) -> bytes:
+        """The key's own bytes; empty: its server asks for none."""
+        return self.key[1].removeprefix("Bearer ").encode() if self.key else b""
+
+    def masked(self, data: bytes) -> bytes:
+        """Without the key: a provider that answers with what it was sent would hand it to the agent."""
+        return data.replace(self.secret, MASKED) if self.secret else data
+
     def paced_with(self, workspace_id: str) -> tuple[str, ...]:
         """The name of the limit that it shares: one key has one, in however many workspaces it is."""
         if self.key is None:
             return str(self.base), workspace_id, self.credential
         return str(self.base), hashlib.sha256(self.key[1].encode()).hexdigest()
+
+
+class KeyMask:
+    """Takes the key out of an answer that passes in pieces."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret, self._rest = secret, b""
+        self.has_masked = False
+
+    def feed(self, chunk: bytes, *, is_last: bool = False) -> bytes:
+        """The bytes that may pass now: a possible beginning of the key waits for its end."""
+        data = self._rest + chunk
+        if self._secret in data:
+            data, self.has_masked = data.replace(self._secret, MASKED), True
+        longest = 0 if is_last else min(len(self._secret) - 1, len(data))
+        kept = next((n for n in range(longest, 0, -1) if data.endswith(self._secret[:n])), 0)
+        self._rest = data[len(data) - kept :]
+        return data[: len(data) - kept]
 
 
 async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple[str, str] | None:

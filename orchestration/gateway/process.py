@@ -1,9 +1,14 @@
 """The gateway as a process: its row, which is its lease, and the requests that a dead one left."""
 
+import asyncio
+import math
 import os
 import socket
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from django.conf import settings
@@ -21,7 +26,47 @@ from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
 
+Connection = TypeVar("Connection", bound=asyncio.Protocol)
+LOG_EVERY_S = 60.0
+
 QUEUE = "gateway"
+MOST_STRANGERS, STRANGER_S = 1_000, 75.0
+"""Connections without a token yet, and the time of one: longer than balancers keep theirs for probes (60 s)."""
+
+
+class Strangers:
+    """Connections on which no token was accepted yet. Too many, and the oldest ends; one of an agent has no limit here."""
+
+    def __init__(self) -> None:
+        self._timers: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
+        self._logged_at = -math.inf
+
+    def greeting(self, server: Callable[[], Connection]) -> Callable[[], Connection]:
+        """The factory of a server's connections, with a limit for each that is new."""
+
+        def greet() -> Connection:
+            connection = server()
+            if len(self._timers) >= MOST_STRANGERS:
+                self._end(next(iter(self._timers)))
+            self._timers[connection] = asyncio.get_running_loop().call_later(STRANGER_S, self._end, connection)
+            return connection
+
+        return greet
+
+    def accept(self, connection: asyncio.Protocol) -> None:
+        """Its token is valid."""
+        if (timer := self._timers.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _end(self, connection: asyncio.Protocol) -> None:
+        self.accept(connection)
+        transport = getattr(connection, "transport", None)
+        if transport is None or transport.is_closing():
+            return
+        if time.monotonic() > self._logged_at + LOG_EVERY_S:
+            self._logged_at = time.monotonic()
+            log.warning("gateway.stranger_ended", peer=str(transport.get_extra_info("peername")), others=len(self._timers))
+        transport.abort()
 
 
 class Lease:

@@ -1,6 +1,8 @@
 """The web application of the gateway: one request from its arrival to its books."""
 
 import asyncio
+import logging
+import socket
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -10,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from django.conf import settings
 
 from budget.ledger import requests
@@ -32,6 +35,7 @@ from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.admission import Unpaid
 from orchestration.gateway.forwarding import Outgoing
 from orchestration.gateway.keys import Upstream
+from orchestration.gateway.process import Strangers
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
 from workspaces.values import ids
@@ -39,6 +43,7 @@ from workspaces.values import ids
 log = structlog.get_logger(__name__)
 
 NAME = web.AppKey("name", str)
+STRANGERS = web.AppKey("strangers", Strangers)
 MAX_LINE = 64 * 1024
 IDLE_S = 660.0
 """So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
@@ -50,7 +55,7 @@ SILENCE_S = 900.0
 def application(gateway: str) -> web.Application:
     """`gateway`: the name of this process in the rows of its requests."""
     app = web.Application(client_max_size=bodies.MOST)
-    app[NAME] = gateway
+    app[NAME], app[STRANGERS] = gateway, Strangers()
     app.cleanup_ctx.append(_client)
     app.router.add_get("/healthz", _alive)
     app.router.add_route("HEAD", "/", _alive)  # Claude Code asks so whether its base URL answers
@@ -60,6 +65,7 @@ def application(gateway: str) -> web.Application:
 
 def runner(gateway: str, *, drain_s: float) -> web.AppRunner:
     """The application as a process serves it. Bodies come as they were sent: only so their decoded size has a bound."""
+    logging.getLogger("aiohttp.server").addFilter(_without_contents)
     return web.AppRunner(
         application(gateway),
         access_log=None,
@@ -72,11 +78,30 @@ def runner(gateway: str, *, drain_s: float) -> web.AppRunner:
     )
 
 
+async def listen(runner: web.AppRunner, listener: socket.socket) -> asyncio.Server:
+    """Take connections. Those without a token are bounded in number and time: else 20,000 idle ones would leave none for agents."""
+    assert runner.server is not None
+    greet = runner.app[STRANGERS].greeting(runner.server)
+    return await asyncio.get_running_loop().create_server(greet, sock=listener, backlog=512)
+
+
+def _without_contents(record: logging.LogRecord) -> bool:
+    """A malformed request is logged without its lines, in one of which its token may stand."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.msg, record.args, record.exc_info, record.exc_text = "gateway.malformed_request", (), None, None
+    return True
+
+
 async def _client(app: web.Application) -> Any:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
     async with aiohttp.ClientSession(
-        timeout=timeout, connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        timeout=timeout,
+        connector=connector,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_LINE,
     ) as client:
         app[forwarding.CLIENT] = client
         yield
@@ -145,6 +170,7 @@ async def _permitted(request: web.Request, *, costs_nothing: bool) -> Permitted:
         raise Refused(
             401, "authentication_error", "This token is for another host: it is bound to the address that used it first"
         )
+    request.app[STRANGERS].accept(request.protocol)
     return permitted
 
 

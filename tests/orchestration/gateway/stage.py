@@ -142,10 +142,14 @@ async def serving(runner: web.AppRunner) -> AsyncIterator[str]:
     """An application, served as the process does it: a client that leaves cancels nothing."""
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
-    await web.SockSite(runner, listener).start()
+    door = await server.listen(runner, listener) if server.STRANGERS in runner.app else None
+    if door is None:
+        await web.SockSite(runner, listener).start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        if door is not None:
+            door.close()
         await runner.cleanup()
 
 
