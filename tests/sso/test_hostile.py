@@ -231,6 +231,28 @@ def test_an_address_of_two_accounts_links_neither(browser: Browser) -> None:
     assert b"Several accounts" in browser.log_in().content and not ProviderLogin.objects.exists()
 
 
+@pytest.mark.parametrize("address", ["m\u0131ke@x.example", "mike@\uff58.example", "mi\u212ae@x.example"])
+def test_an_address_that_only_looks_like_an_accounts_links_none(browser: Browser, provider: Provider, address: str) -> None:
+    User.objects.create_user("mike", email="mike@x.example")
+    provider.person |= {"email": address, "preferred_username": "other"}
+    browser.log_in()
+    assert browser.user == "other" and User.objects.count() == 2
+
+
+def test_an_address_of_the_token_is_not_verified_by_the_userinfo(browser: Browser, provider: Provider) -> None:
+    User.objects.create_user("mike", email="mike@x.example")
+    provider.person |= {"email": "mike@x.example"}
+    provider.id_token_lacks = {"email_verified", "groups"}
+    browser.log_in()
+    assert browser.user == "bea" and User.objects.get(username="bea").email == ""
+
+
+@pytest.mark.parametrize("subject", ["a\x00b", "\u202e", "", 5])
+def test_a_subject_that_no_database_takes_is_refused(browser: Browser, provider: Provider, subject: Any) -> None:
+    provider.person |= {"sub": subject}
+    assert browser.log_in().status_code in (400, 403) and not User.objects.exists()
+
+
 def test_a_second_subject_does_not_take_over_an_account(browser: Browser, provider: Provider) -> None:
     browser.log_in()
     provider.person["sub"] = "u2"

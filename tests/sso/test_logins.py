@@ -1,5 +1,6 @@
 """People log in by a provider, with the roles of their groups, for as long as the provider confirms it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +219,19 @@ def test_an_admin_of_the_server_can_break_the_glass(browser: Browser, provider: 
     other = a_browser(provider)
     other.login(username="bea", password="a good password")
     assert browser.get("/account/").status_code == 302 and other.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize("trouble", ["away", "secret"])
+def test_a_login_ends_a_day_after_its_time_where_the_provider_confirms_it_to_nobody(
+    browser: Browser, provider: Provider, settings: Any, trouble: str
+) -> None:
+    browser.log_in()
+    provider.down = 503 if trouble == "away" else 0
+    settings.OIDC_CLIENT_SECRET = "rotated" if trouble == "secret" else settings.OIDC_CLIENT_SECRET
+    for days, status in ((1, 200), (4, 302)):
+        ProviderLogin.objects.update(checked_at=now() - timedelta(days=days), tried_at=None)
+        assert browser.get("/account/").status_code == status
+    assert "has confirmed no login for a day" in ProviderLogin.objects.get().over_because
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])

@@ -51,11 +51,20 @@ def test_the_last_permitted_try_is_made_and_the_next_waits_until_the_window_of_i
     assert tries(("ana", "10.0.0.1")) == [True]
 
 
-def test_of_two_limits_that_are_reached_the_longer_wait_counts() -> None:
-    tries(("ana", "10.0.0.1"), ("ana", "10.0.0.1"), ("ana", "10.0.0.2"))
-    FailedLogin.objects.filter(key=throttle._key("ana", "10.0.0.1")).update(since=now() - timedelta(minutes=14))
-    wait = throttle.count_try("ana", "10.0.0.1")
-    assert wait is not None and wait > 800
+def test_tries_that_are_not_made_lock_the_name_nowhere_else() -> None:
+    assert tries(*[("ana", "10.0.0.1")] * 50) == [True, True] + [False] * 48
+    assert tries(("ana", "10.0.0.2")) == [True]
+
+
+def test_strangers_lock_nobody_out_of_the_browser_in_which_they_logged_in() -> None:
+    ana = Client(REMOTE_ADDR="10.0.0.9")
+    User.objects.create_user("ana", password="right")
+    login = {"username": "ana", "password": "right"}
+    assert ana.post("/login/", login).status_code == 302
+    tries(*(("ana", f"10.0.0.{n}") for n in range(20)))
+    assert Client(REMOTE_ADDR="10.0.0.9").post("/login/", login).status_code == 429
+    assert ana.post("/login/", {**login, "username": "bea"}).status_code != 429 and ana.post("/login/", login).status_code == 302
+    assert [ana.post("/login/", {**login, "password": "wrong"}).status_code for _ in range(4)] == [200, 200, 429, 429]
 
 
 @pytest.mark.parametrize("spelled", ["ANA", " ana ", "ａｎａ"])

@@ -173,7 +173,12 @@ def _redirects(described: Any) -> list[str]:
 def _is_redirect(given: Any) -> bool:
     if not isinstance(given, str) or len(given) > MAX_ADDRESS:
         return False
-    return bool(_WEB.fullmatch(given) or _LOOPBACK.fullmatch(given))
+    if not (_WEB.fullmatch(given) or _LOOPBACK.fullmatch(given)):
+        return False
+    try:
+        return urlsplit(given).port != 0
+    except ValueError:  # a port beyond 65535
+        return False
 
 
 def _is_same_but_port(address: str, mine: str) -> bool:

@@ -1,5 +1,6 @@
 """Limits login tries in a window: so many for each name and address, more for each name, whether it exists or not. An address with many tries is
-slowed, whatever the names, and never locked out: people share it with programs.
+slowed, whatever the names, and never locked out: people share it with programs. A browser in which the name logged in lately has a limit of its own,
+so that strangers lock nobody out; not its address, which a proxy or an office shares.
 
 The address is the one that MUSTER_TRUSTED_PROXIES vouch for, if they are set (config/web.py).
 """
@@ -11,9 +12,11 @@ import time
 import unicodedata
 from datetime import timedelta
 
+from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from workspaces.models import FailedLogin
 
@@ -24,19 +27,36 @@ EVERYWHERE = "*"  # in place of an address
 SLOW_S = 1.0
 SLOWED_AT_ONCE = 2  # they wait in threads of the web server
 WINDOW = timedelta(minutes=15)
+MARKED = timedelta(days=90)
+COOKIE, SALT = "muster-known", "a browser in which a name logged in"
 _slowed = threading.BoundedSemaphore(SLOWED_AT_ONCE)
 
 
-def count_try(name: str, address: str) -> float | None:
-    """Count a try before it is made. Returns the seconds to wait when it is too many, else None.
-    Without an address only the name counts."""
+def count_try(name: str, address: str, *, browser: str = "") -> float | None:
+    """Count a try before it is made. Returns the seconds to wait when it is too many, else None: then it is not made, and counts for the name
+    nowhere else. Without an address only the name counts. `browser`: the mark of one in which the name logged in lately."""
     FailedLogin.objects.filter(since__lt=timezone.now() - WINDOW).delete()
     # Before the password is checked: a hundred parallel tries would else all pass before the first one counts.
     is_slowed = bool(address) and _count(_key_of(address), MAX_OF_ADDRESS) is not None
     if is_slowed and not _is_slow_enough():
         return SLOW_S
-    waits = [_count(_key(name, address), MAX_TRIES), _count(_key(name, EVERYWHERE), MAX_OF_NAME)]
-    return max((wait for wait in waits if wait is not None), default=None)
+    if (wait := _count(_key(name, browser or address), MAX_TRIES)) is not None or browser:
+        return wait
+    return _count(_key(name, EVERYWHERE), MAX_OF_NAME)
+
+
+def mark(name: str) -> str:
+    """A browser's mark once this name has logged in there, for a cookie."""
+    return signing.dumps([_normalized(name), get_random_string(12)], salt=SALT)
+
+
+def browser_of(cookie: str, name: str) -> str:
+    """The browser of a mark that was made for this name; empty: it was not, or too long ago."""
+    try:
+        owner, browser = signing.loads(cookie, salt=SALT, max_age=MARKED)
+    except (signing.BadSignature, ValueError, TypeError):
+        return ""
+    return f"browser {browser}" if owner == _normalized(name) else ""
 
 
 def count(what: str, address: str, most: int) -> float | None:
@@ -61,9 +81,9 @@ def _is_slow_enough() -> bool:
     return True
 
 
-def forget(name: str, address: str) -> None:
+def forget(name: str, address: str, *, browser: str = "") -> None:
     """Reset the name's count after a successful login, and take that login from the address's."""
-    FailedLogin.objects.filter(key__in=[_key(name, address), _key(name, EVERYWHERE)]).delete()
+    FailedLogin.objects.filter(key__in=[_key(name, browser or address), _key(name, EVERYWHERE)]).delete()
     FailedLogin.objects.filter(key=_key_of(address), tries__gt=0).update(tries=F("tries") - 1)
 
 
@@ -82,8 +102,11 @@ def _count(key: str, most: int) -> float | None:
 
 
 def _key(name: str, address: str) -> str:
-    normalized = unicodedata.normalize("NFKC", name).casefold().strip()
-    return _hashed(f"{normalized}\0{_network(address)}")
+    return _hashed(f"{_normalized(name)}\0{_network(address)}")
+
+
+def _normalized(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def _key_of(address: str) -> str:

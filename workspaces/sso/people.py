@@ -66,14 +66,22 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
 
 
 def _by_email(identity: Identity) -> User | None:
-    if not identity.email:
+    """Compared here: PostgreSQL takes `mıke@x.example` (dotless i) for `mike@x.example` by UPPER(), and its owner for Mike."""
+    wanted = _comparable(identity.email)
+    if not wanted:
         return None
-    same = list(User.objects.filter(email__iexact=identity.email).order_by("pk")[:2])
+    likely = User.objects.filter(email__iexact=identity.email).order_by("pk")
+    same = [user for user in likely if _comparable(user.email) == wanted]
     if len(same) > 1:
         raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
     if same and _is_of_another(same[0], identity):
         raise Refused(f"The account with the address {identity.email} belongs to another login at the provider")
     return same[0] if same else None
+
+
+def _comparable(email: str) -> str:
+    """Empty for an address that looks like others: it links no accounts."""
+    return email.casefold() if email.isascii() else ""
 
 
 def _is_of_another(user: User, identity: Identity) -> bool:

@@ -186,7 +186,8 @@ def _proof(method: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
-    """By the ID token; what that lacks, by the provider's userinfo. A renewal may come without an ID token."""
+    """By the ID token; what that lacks, by the provider's userinfo. A renewal may come without an ID token. An address and its verification count
+    from one document: two may speak of two addresses."""
     claims: dict[str, Any] = {}
     if isinstance(tokens.get("id_token"), str):
         claims = _checked(tokens["id_token"], nonce)
@@ -196,12 +197,14 @@ def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
         answer = _request(endpoint("userinfo_endpoint"), None, bearer)
         if claims and answer.get("sub") != claims["sub"]:
             raise Refused("The provider's userinfo is about another person")
-        claims = {**answer, **claims}
+        mailed = claims if "email" in claims else answer
+        claims = {**answer, **claims, **{name: mailed.get(name) for name in ("email", "email_verified")}}
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
         raise Refused("The provider named no person")
     email = claims.get("email")
     is_verified = claims.get("email_verified") is True and isinstance(email, str) and 2 < len(email) <= 254 and "@" in email
+    is_verified = is_verified and str(email).isprintable()
     name = claims.get("preferred_username") or (email if is_verified else "") or subject
     return Identity(
         subject=subject,
@@ -241,7 +244,7 @@ def _groups(claims: dict[str, Any]) -> list[str]:
         raise Refused(f"The claim {name} is not a list of names")
     if len(listed) > MAX_GROUPS:
         raise Refused(f"The claim {name} lists {len(listed)} groups: send at most {MAX_GROUPS}")
-    return sorted({group for group in listed if 0 < len(group) <= MAX_NAME})
+    return sorted({group for group in listed if 0 < len(group) <= MAX_NAME and group.isprintable()})
 
 
 def _checked(token: str, nonce: str | None) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from workspaces.sso.groups import BY_PROVIDER
 from workspaces.sso.models import ProviderLogin
 
 log = structlog.get_logger(__name__)
+GRACE = timedelta(days=1)
+"""So much longer a login counts while the provider is away, or does not know this server: a secret that was rotated ends nobody's work at once, and
+nobody's login goes on for ever."""
 RETRY = timedelta(seconds=120)
 """While the provider is away, or another request renews: longer than a renewal can take. All times are the database's, since the clocks of hosts
 differ, and two who send one refresh token lose the login where the provider rotates it."""
@@ -52,6 +55,10 @@ def _renew(row: ProviderLogin) -> str:
     except provider.Away as away:
         log.warning("sso.away", person=row.user_id, problem=str(away))
         provider.is_away(away)
+        if ProviderLogin.objects.filter(_is_old(GRACE), pk=row.pk).exists():
+            return _end(
+                row, f"{settings.OIDC_NAME} has confirmed no login for a day ({away}): ask an admin of this server. {_again()}"
+            )
         return ""
     except (Refused, sealing.Sealed) as refused:
         log.warning("sso.over", person=row.user_id, problem=str(refused))
@@ -72,8 +79,8 @@ def _end(row: ProviderLogin, why: str) -> str:
     return ProviderLogin.objects.get(pk=row.pk).over_because  # they have logged in meanwhile, or another request was first
 
 
-def _is_old() -> Q:
-    return Q(checked_at__lte=Now() - timedelta(seconds=settings.OIDC_MAX_AGE_S))
+def _is_old(grace: timedelta = timedelta()) -> Q:
+    return Q(checked_at__lte=Now() - timedelta(seconds=settings.OIDC_MAX_AGE_S) - grace)
 
 
 def _not_renewed(row: ProviderLogin) -> QuerySet[ProviderLogin]:

@@ -1,3 +1,3 @@
 """Muster from a terminal: a client of its API, without anything of the server."""
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"

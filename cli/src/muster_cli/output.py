@@ -56,7 +56,8 @@ class Output:
             for item in items:
                 print(_compact(item))
         else:
-            print(json.dumps(document, indent=2, ensure_ascii=False))
+            # On a terminal as ASCII: U+009B begins a control sequence there, and U+202E turns the text around.
+            print(json.dumps(document, indent=2, ensure_ascii=sys.stdout.isatty()))
 
 
 def table(rows: Iterable[Any], columns: Sequence[Column], *, empty: str, keeps: Sequence[str] = ()) -> list[str]:

@@ -56,6 +56,8 @@ def test_an_id_that_is_no_address_of_a_document(pia: User, client_id: str) -> No
         {"redirect_uris": ["http://client.example/"]},
         {"redirect_uris": ["javascript:alert(1)"]},
         {"redirect_uris": [7]},
+        {"redirect_uris": ["https://client.example:99999/"]},
+        {"redirect_uris": ["http://127.0.0.1:70000/"]},
         {"redirect_uris": ["https://client.example/"] * 21},
         {"token_endpoint_auth_method": "client_secret_post"},
         {"token_endpoint_auth_method": "private_key_jwt"},

@@ -45,11 +45,16 @@ class Page(LoginView):
         if "answer" in request.POST:
             return self._by_passkey(request)
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")
-        if (wait := throttle.count_try(name, address)) is not None:
+        browser = throttle.browser_of(request.COOKIES.get(throttle.COOKIE, ""), name)
+        if (wait := throttle.count_try(name, address, browser=browser)) is not None:
             return self._refuse(TooMany(wait).message, status=429, headers={"Retry-After": str(int(wait))})
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:  # the password was right
-            throttle.forget(name, address)
+            throttle.forget(name, address, browser=browser)
+            is_secure, age = settings.SESSION_COOKIE_SECURE, int(throttle.MARKED.total_seconds())
+            response.set_cookie(
+                throttle.COOKIE, throttle.mark(name), max_age=age, secure=is_secure, httponly=True, samesite="Lax", path="/login/"
+            )
         return response
 
     def _by_passkey(self, request: HttpRequest) -> HttpResponse:
