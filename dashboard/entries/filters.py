@@ -26,7 +26,6 @@ from orchestration.landing import reads as landing_reads
 from orchestration.models import Dependency, Entry, Session
 from workspaces import times
 
-MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
 _FIELDS = {
     "spent": "account__spent",
@@ -248,12 +247,12 @@ def _by_group(group: str) -> Q:
 
 
 def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
-    """Stored reasons are filtered in the database; the others by explaining the first MAX_EXPLAINED entries."""
+    """Stored reasons are filtered in the database; the others by explaining all entries that wait."""
     if reason == Reason.WAITING_FOR_ANSWER:
         return entries.filter(status_groups.WAITING_FOR_ANSWER)
     if reason not in status_groups.EXPLAINED_ONLY:
         return entries.annotate(stored=status_groups.REASON).filter(stored=reason)
-    _, explained = explain.explain(workspace_id, limit=MAX_EXPLAINED)
+    explained = explain.whole(workspace_id)
     return entries.filter(
         pk__in=[explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
     )

@@ -1,11 +1,13 @@
 """The reason why each entry waits, from the same checks that the cycle uses (invariant 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestration.executor import plan as planning
-from orchestration.executor import snapshot
+from orchestration.executor import ready_line, snapshot
 from orchestration.executor.plan import Capacity, Check, CycleInput, Waiting
+
+CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500)
     if after:
         cycle_input = replace(cycle_input, free_slots=0)
     return cycle_input, _explained(workspace_id, cycle_input, line)
+
+
+def whole(workspace_id: str) -> Iterator[Explanation]:
+    """The same, of all entries that wait, in chunks: each costs a fixed number of statements."""
+    after: tuple[int, ...] = ()
+    while True:
+        _, explained = explain(workspace_id, after=after, limit=CHUNK)
+        yield from explained
+        if len(explained) < CHUNK:
+            return
+        after = ready_line.place(explained[-1].entry)
 
 
 def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:

@@ -275,6 +275,17 @@ def test_another_workspaces_entry_is_no_dependency(shop: Api) -> None:
     assert names_of(shop.post("/todo/entries", {"entries": [{"content": "x", "depends_on": [theirs.pk]}]})) == ["depends_on"]
 
 
+def test_a_filter_by_reason_finds_every_entry(workspace: Workspace, shop: Api) -> None:
+    some_entries(workspace, *(f"do {n}" for n in range(620)))
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = shop.get(f"/todo?reason=no_worker_online&limit=250{cursor and f'&cursor={cursor}'}").json
+        pages.append([entry["seq"] for entry in page["entries"]])
+        cursor = page["next_cursor"]
+    assert [len(page) for page in pages] == [250, 250, 120] and [seq for page in pages for seq in page] == list(range(1, 621))
+    assert shop.post("/executor/force-dispatch").json["diagnostics"]["blockedReasons"] == ["no_worker_online"]
+
+
 def test_the_backlog_is_filtered_and_paged(workspace: Workspace, shop: Api) -> None:
     created = some_entries(workspace, *(f"do {n}" for n in range(5)))
     Entry.objects.filter(pk=created[0].pk).update(**CLOSED)
