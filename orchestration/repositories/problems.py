@@ -17,6 +17,10 @@ _CAUSES = (
         r"not found|does not appear to be a git repository|does not exist|No such file|not exported",
         "Look at the address, and whether this host's account may see the repository",
     ),
+    (
+        r"unpacker error|unpack failed|failed to update ref|cannot lock ref|failed to lock|quota|no space left",
+        "Look at that server: it could not store what was pushed",
+    ),
     (r"remote rejected|declined|pre-receive|protected branch", "Allow this host's account to push there"),
 )
 

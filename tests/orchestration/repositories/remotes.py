@@ -13,13 +13,19 @@ from typing import Any
 from tests.orchestration.git.repositories import a_repository, git
 
 USER, PASSWORD = "ana", "geheim"
-# Its options come before the address; `none.example` does not answer, and a file `refuses-key` makes it refuse the key.
+# Its options come before the address; `none.example` does not answer, a file `refuses-key` makes it refuse the key, and every n-th push with new objects
+# is not unpacked, where a file `fails-every` names n.
 _SSH = """#!/bin/sh
 echo "$@" >> {folder}/calls
 while [ "${{1#-}}" != "$1" ]; do [ "$1" = -o ] && shift; shift; done
 [ "${{1#*@}}" = none.example ] && {{ echo "ssh: Could not resolve hostname none.example: Name or service not known" >&2; exit 255; }}
 [ -e {folder}/refuses-key ] && {{ echo "$1: Permission denied (publickey)." >&2; exit 255; }}
-shift; exec sh -c "$*"
+shift
+case $* in *receive-pack*) if [ -e {folder}/fails-every ]; then
+  echo >> {folder}/pushes
+  [ $(($(wc -l < {folder}/pushes) % $(cat {folder}/fails-every))) = 0 ] && export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=receive.maxInputSize GIT_CONFIG_VALUE_0=1
+fi;; esac
+exec sh -c "$*"
 """
 
 
