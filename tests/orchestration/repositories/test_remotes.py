@@ -14,6 +14,8 @@ from orchestration.repositories.remote import Remote
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
 from tests.orchestration.repositories.test_claims import BRANCH, ENTRY, REF, clone, start, works
+from tests.workspaces.notices.receiver import certified
+from workspaces.machine import authorities
 
 WIP = f"refs/heads/muster/wip/{ENTRY}"
 
@@ -168,3 +170,20 @@ def test_the_sentence_names_the_next_step(bare: Path, tmp_path: Path, monkeypatc
     with pytest.raises(Unreachable, match="Give this host a key"):
         a_host(bare, "d", f"git@127.0.0.1:{bare}").refs(REF)
     assert "BatchMode=yes" in (folder / "calls").read_text()
+
+
+@pytest.mark.parametrize("variable", ["GIT_SSL_CAINFO", "SSL_CERT_FILE"])
+def test_a_server_with_a_certificate_of_the_companys_own_authority_is_used(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in (*authorities.FILES, *authorities.FOLDERS):
+        monkeypatch.delenv(name, raising=False)
+    context, certificate = certified("localhost", tmp_path)
+    with remotes.http_server(tmp_path, context=context) as address:
+        url = remotes.with_password(address).replace("127.0.0.1", "localhost")
+        host = a_host(bare, "first", f"{url}/{bare.name}")
+        with pytest.raises(Unreachable, match="Let GIT_SSL_CAINFO or SSL_CERT_FILE name"):
+            host.refs(REF)
+        monkeypatch.setenv(variable, str(certificate))
+        claims.claim(host, ENTRY, BRANCH, attempt=1, start=start(host))
+        assert host.refs(REF)
