@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--agent-port", type=int, help="where agents reach the API; default: the next port, 0: nowhere")
+    parser.add_argument(
+        "--agent-host", help="the address on which agents reach the API; default: MUSTER_AGENT_LISTEN, else --host"
+    )
     parser.add_argument("--agent-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
     parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe whose end means that the database is ready
@@ -80,12 +83,18 @@ def _door(args: argparse.Namespace) -> socket.socket | None:
     """The listener for agents; None where it is switched off."""
     if args.agent_fd is not None:
         return socket.socket(fileno=args.agent_fd)
-    if args.agent_port is not None:
-        return sockets.listen(args.host, args.agent_port) if args.agent_port else None
+    host, port = args.agent_host or env.value("MUSTER_AGENT_LISTEN") or args.host, args.agent_port
+    if port == 0:
+        return None
+    if port is not None and port == args.port:
+        sys.exit("--agent-port must differ from --port, on whatever address: a request's port says who may send it")
     try:
-        return sockets.listen(args.host, args.port and args.port + 1)
+        return sockets.listen(host, (args.port and args.port + 1) if port is None else port)
     except (OSError, OverflowError) as problem:
-        print(f"Agents have no address of their own here: port {args.port + 1} cannot be used ({problem})", file=sys.stderr)
+        where = f"port {args.port + 1 if port is None else port} on {host} cannot be used ({problem})"
+        if port is not None or host != args.host:
+            sys.exit(f"Agents have no address: {where}. Name an address of this machine with --agent-host or MUSTER_AGENT_LISTEN")
+        print(f"Agents have no address of their own here: {where}", file=sys.stderr)
         return None
 
 

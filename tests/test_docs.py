@@ -37,7 +37,7 @@ def test_command_line_lists_the_options_of_each_command() -> None:
 
 MANAGE_ONLY = {"bootstrap", "demo", "login_link", "remove_second_factor"}
 OPTIONS_OF_PROCESSES = {
-    *("--data-dir", "--version", "--port", "--host", "--no-demo", "--agent-port", "--queue"),
+    *("--data-dir", "--version", "--port", "--host", "--no-demo", "--agent-port", "--agent-host", "--queue"),
     *("--minutes", "--seed", "--db", "--only"),
 }
 

@@ -228,6 +228,12 @@ VARIABLES = {
             "Where agents reach the API: the second port of the web server, which answers sessions' tokens alone. Empty: as `MUSTER_BASE_URL`.",
         ),
         Variable(
+            "MUSTER_AGENT_LISTEN",
+            _matching("a host name or an IP address", r"[A-Za-z0-9.:_-]*"),
+            "",
+            "The address on which `./muster web` listens for agents, such as that of the internal network. Empty: as its `--host`.",
+        ),
+        Variable(
             "MUSTER_GATEWAY_URL",
             Kind("an `http://` or `https://` address, or `off`", _gateway),
             "off",

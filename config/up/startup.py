@@ -31,7 +31,7 @@ class Up(Supervisor):
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
         (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
         self.door = self._listen_for_agents()
-        self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(self.host, self.door.getsockname()[1]))
+        self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(*self.door.getsockname()[:2]))
         (self.data / "agent-address").write_text(self.environ["MUSTER_AGENT_URL"])
         self._open_gateway()
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
@@ -71,10 +71,15 @@ class Up(Supervisor):
 
     def _listen_for_agents(self) -> socket.socket:
         """The socket for agents: on the port after the web server's, or on any free one, since agents get the address."""
+        host = env.value("MUSTER_AGENT_LISTEN") or self.host
         try:
-            return sockets.listen(self.host, self.port + 1)
+            return sockets.listen(host, self.port + 1)
         except (OSError, OverflowError):
-            return sockets.listen(self.host, 0)
+            pass
+        try:
+            return sockets.listen(host, 0)
+        except OSError as error:
+            raise Failed(f"MUSTER_AGENT_LISTEN: no port on {host} can be used ({error.strerror})") from None
 
     def _open_gateway(self) -> None:
         """Listen for agents that have a key. The process itself starts with the first call: who has no such agent pays nothing for it."""

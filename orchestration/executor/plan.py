@@ -613,7 +613,9 @@ def _slot(entry: Waiting, capacity: Capacity) -> Check:
     used, message = f"{own} of {cycle_input.max_workers} workers busy", "All workers are busy"
     here = own - cycle_input.away
     taken = here + cycle_input.busy_elsewhere
-    if own < cycle_input.max_workers and taken >= cycle_input.worker_slots:
+    if own < cycle_input.max_workers and not cycle_input.worker_slots:
+        used, message = "no session worker offers a slot", "No session worker offers a slot now"
+    elif own < cycle_input.max_workers and taken >= cycle_input.worker_slots:
         used = f"{taken} of {cycle_input.worker_slots} slots of worker processes taken"
         message = f"No slot of a worker process is free: {here} taken by this workspace, {cycle_input.busy_elsewhere} by others"
     elif own < cycle_input.max_workers and capacity.free_slots <= 0:
@@ -632,7 +634,10 @@ def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     hosts = capacity.hosts
     if not hosts or placing.choose_several(hosts, need(entry, capacity), capacity.sessions(entry))[0]:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
-    names = ", ".join(host.name for host in placing.fitting(hosts, need(entry, capacity)))
+    fitting = placing.fitting(hosts, need(entry, capacity))
+    if not fitting:  # another check says why
+        return Check(Reason.CONCURRENCY_LIMIT, True, "no host fits", "a free slot on a host that fits")
+    names = ", ".join(host.name for host in fitting)
     return Check(
         Reason.CONCURRENCY_LIMIT,
         False,

@@ -12,6 +12,7 @@ from typing import IO
 
 from orchestration.git import credentials
 from orchestration.processes.shim import procfs
+from workspaces.machine import authorities
 from workspaces.secrets.masking import foreign
 
 TIMEOUT_S = 120.0
@@ -159,7 +160,7 @@ def reading_only() -> Iterator[None]:
 
 def environment() -> dict[str, str]:
     """The environment of git: none of the worker's GIT_* variables, and no interactive prompts."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ} | authorities.variables()
     if session_id := _session.get():
         inherited[procfs.GIT_VARIABLE] = session_id
     if _read_only.get():

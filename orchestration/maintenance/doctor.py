@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -29,7 +30,7 @@ from orchestration.worker.agent_run import gateway_access
 from orchestration.worker.agents.shared import cli_versions
 from workspaces import times
 from workspaces.activity.events import counted
-from workspaces.machine import disk, release
+from workspaces.machine import disk, hosts, release
 from workspaces.models import Workspace
 
 OLDEST_GIT = (2, 39)
@@ -132,7 +133,27 @@ def _agents_address() -> Finding:
         problem = "" if answer.code == HTTPStatus.NOT_FOUND else f"It answers {answer.code}: check MUSTER_AGENT_URL"
     except (OSError, ValueError) as error:
         problem = f"It does not answer there ({error}): agents that report usage or ask need MUSTER_AGENT_URL"
-    return Finding("agents' address", settings.AGENT_URL, problem)
+    others = _has_other_hosts()
+    if not problem and others and _is_of_this_machine(settings.AGENT_URL):
+        problem = (
+            "Agents on other hosts cannot reach it: let the web server listen on an internal address (MUSTER_AGENT_LISTEN, or --agent-host), and name that "
+            "in MUSTER_AGENT_URL on every host"
+        )
+    is_needed = others or not _is_of_this_machine(settings.BASE_URL)
+    return Finding("agents' address", settings.AGENT_URL, problem, is_needed=is_needed)
+
+
+def _has_other_hosts() -> bool:
+    """True if another host has run sessions within a day."""
+    try:
+        return Worker.objects.filter(queue="sessions", host_id__gt="").exclude(host_id=hosts.host_id()).exists()
+    except DatabaseError:
+        return False
+
+
+def _is_of_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _gateway() -> Finding:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models import Case, Count, F, Min, Q, Value, When
 from django.utils.timezone import now
 
 from budget.amounts import MICRO
 from budget.models import Category, Project, UsageTotal
-from orchestration.metrics import backups, entry_counts, gateway_requests, hosts, outcome_counts
+from orchestration.metrics import backups, entry_counts, gateway_requests, hosts, outcome_counts, startable
 from orchestration.metrics.families import Metric, new
 from orchestration.models import Entry, Executor, Integration, Landing, Session
 from workspaces.models import Workspace
@@ -66,12 +67,14 @@ class Collector:
 
     def _entries(self) -> Iterator[Metric]:
         alive = Entry.objects.filter(workspace__in=self._ids, deleted_at__isnull=True)
-        counts, oldest = new("muster_entries"), new("muster_oldest_ready_seconds")
+        counts, oldest, ready = new("muster_entries"), new("muster_oldest_ready_seconds"), dict[str, float]()
         for group in entry_counts.of(alive, self._key):
             counts.add_metric([group.workspace, group.status, group.reason or NONE], group.number)
             if group.status == Entry.Status.PENDING and not group.reason:
-                oldest.add_metric([group.workspace], (now() - group.changed_at).total_seconds())
+                ready[group.workspace] = (now() - group.changed_at).total_seconds()
+                oldest.add_metric([group.workspace], ready[group.workspace])
         yield from (counts, oldest)
+        yield from startable.metrics(ready)
 
     def _sessions(self) -> Iterator[Metric]:
         opened = Session.of_any_role.filter(workspace__in=self._ids, status__in=Session.OPEN).order_by()
@@ -85,14 +88,19 @@ class Collector:
         is_away = Q(state__in=Landing.UNDECIDED, not_before__isnull=False)
         queued = Landing.objects.filter(Q(state__in=Landing.OPEN) | is_away, workspace__in=self._ids).order_by()
         shown = Case(When(not_before__isnull=False, then=Value("waiting_for_host")), default=F("state"))
-        for *labels, number in queued.annotate(shown=shown).values_list("workspace", "shown").annotate(n=Count("*")):
-            waiting.add_metric(labels, number)
+        oldest, since = new("muster_oldest_landing_seconds"), dict[str, datetime]()
+        groups = queued.annotate(shown=shown).values_list("workspace", "shown")
+        for workspace, state, number, at in groups.annotate(n=Count("*"), at=Min("queued_at")):
+            waiting.add_metric([workspace, state], number)
+            since[workspace] = min(at, since.get(workspace, at))
+        for workspace, at in since.items():
+            oldest.add_metric([workspace], (now() - at).total_seconds())
         branch = new("muster_integration_good")
         for workspace, state in Integration.objects.filter(pk__in=self._ids).values_list("pk", "state"):
             branch.add_metric(
                 [workspace, state], state not in (Integration.State.RED, Integration.State.WAITING, Integration.State.UNUSABLE)
             )
-        yield from (waiting, branch)
+        yield from (waiting, oldest, branch)
 
     def _executors(self) -> Iterator[Metric]:
         running = new("muster_executor_running")

@@ -45,6 +45,10 @@ FAMILIES = {
             ("workspace", "status", "reason"),
         ),
         Family("muster_oldest_ready_seconds", "Since the last change of the oldest entry that waits for nothing but a slot."),
+        Family(
+            "muster_oldest_startable_seconds",
+            "Since the last change of the oldest entry that could start now and does not, from the heads of the five oldest lines; 0: there is none.",
+        ),
         Family("muster_sessions", "Open sessions and runs.", ("workspace", "role", "phase", "host")),
         Family(
             "muster_rounds",
@@ -63,6 +67,10 @@ FAMILIES = {
             "muster_landings_open",
             "Verified work that has not landed yet; `waiting_for_host`: its commit is on another host alone.",
             ("workspace", "state"),
+        ),
+        Family(
+            "muster_oldest_landing_seconds",
+            "Since the oldest landing that is open was queued, whatever it waits for but a person.",
         ),
         Family("muster_integration_good", "1 while work may start from the integration branch.", ("workspace", "state")),
         Family(

@@ -45,8 +45,35 @@ def publish(authority: Authority, entry_id: str, branch: str) -> None:
     """Let the other hosts have what is on the entry's branch. Raises Moved where another attempt claimed the work; or Unreachable."""
     ref, repo = ref_of(entry_id), authority.repo
     tip, before = branches.tip(repo, branch), places.value_of(repo, ref)
-    if tip and tip not in (before, work_of(repo, before) if before else ""):
+    if not tip or tip in (before, work_of(repo, before) if before else ""):
+        return
+    try:
         authority.move(ref, tip, before=before)
+    except Moved:
+        at = authority.refs(ref).get(ref, ABSENT)
+        if at == before or not _has(repo, tip, at):
+            raise
+        authority.move(
+            ref, tip, before=at
+        )  # an earlier push had come, though its answer was lost: no claim is in a branch's history
+
+
+def share(authority: Authority, entry_id: str, branch: str, commit: str) -> bool:
+    """Let the other hosts have this commit of the entry's branch, whatever this host believes that they have. Returns True if they can have it
+    now. Raises Moved where another attempt claimed the work; or Unreachable."""
+    ref, repo = ref_of(entry_id), authority.repo
+    at, tip = authority.refs(ref).get(ref, ABSENT), branches.tip(repo, branch) or commit
+    if _has(repo, at, commit):
+        return True
+    if at and at != places.value_of(repo, ref) and not _has(repo, tip, at):
+        raise Moved(ref)
+    authority.move(ref, tip, before=at)
+    return _has(repo, tip, commit)
+
+
+def _has(repo: Path, tip: str, commit: str) -> bool:
+    """True if the tip is here and contains the commit."""
+    return bool(tip and commit) and history.has(repo, tip) and history.has(repo, commit) and history.contains(repo, tip, commit)
 
 
 def work_of(repo: Path, commit: str) -> str:

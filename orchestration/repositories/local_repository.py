@@ -124,5 +124,5 @@ def _remote(workspace: Workspace) -> Remote:
         path(workspace),
         workspace.origin,
         only_branches=only_branches,
-        on_only_branches=lambda: row.update(only_branches=True),
+        on_only_branches=lambda value: row.update(only_branches=value),
     )

@@ -4,6 +4,10 @@ import re
 
 _CAUSES = (
     (r"took longer than", "It did not answer in time: look at the network and at that server"),
+    (
+        r"certificate verif|server verification failed|certificate problem|self.signed certificate|unable to get local issuer",
+        "Let GIT_SSL_CAINFO or SSL_CERT_FILE name your authority's certificates on this host, and restart its processes",
+    ),
     (r"Host key verification failed", "Accept the server's key on this host once: connect to it by ssh"),
     (
         r"Authentication failed|could not read (Username|Password)|Permission denied|Access denied|returned error: 40[13]|HTTP Basic",
@@ -16,6 +20,10 @@ _CAUSES = (
     (
         r"not found|does not appear to be a git repository|does not exist|No such file|not exported",
         "Look at the address, and whether this host's account may see the repository",
+    ),
+    (
+        r"unpacker error|unpack failed|failed to update ref|cannot lock ref|failed to lock|quota|no space left",
+        "Look at that server: it could not store what was pushed",
     ),
     (r"remote rejected|declined|pre-receive|protected branch", "Allow this host's account to push there"),
 )

@@ -1,17 +1,26 @@
-"""A shared repository by URL. Some accept branches alone: there, Muster's own refs are branches under `muster/wip/`."""
+"""A shared repository by URL. Some accept branches alone: there, Muster's own refs are branches under `muster/wip/`.
+
+Each own ref is read in both places, and written where it was read; a new one begins as a ref, or as a branch where refs are known to be refused.
+One refusal proves nothing: what it refused goes to the other place, for this time.
+"""
 
 import base64
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from orchestration.git import command as git
+from orchestration.git import history
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
-from orchestration.repositories import problems
-from orchestration.repositories.authority import STALE, Moved, Unreachable
+from orchestration.repositories import claims, problems
+from orchestration.repositories.authority import ABSENT, STALE, Moved, Unreachable
 from workspaces.secrets.masking import foreign
 from workspaces.values.git_urls import without_password
 
@@ -22,47 +31,67 @@ TRIES = 3
 MOST_AT_ONCE = 100
 OWN = "refs/muster/"
 BRANCHES = "refs/heads/muster/wip/"
+APART_S = 60.0
+"""Own refs are refused for their kind if they were refused twice, so far apart, while branches were taken."""
+_PASSING = re.compile(
+    r"unpack|index-pack|failed to update ref|\block(ed)?\b|quota|disk|no space|time.?out|timed out|internal (server )?error|unavailable|temporar|try again|busy|maintenance"
+    r"|read-only|\b50\d\b",
+    re.IGNORECASE,
+)
+"""Refusals that say nothing of the ref's kind."""
+_refused_at: dict[str, float] = {}
+"""By address: the first refusal since it took an own ref."""
+
+log = structlog.get_logger(__name__)
 
 
 class Refused(Unreachable):
-    """It answered, and did not let the ref move."""
+    """It answered, and did not let the ref move. `may_pass`: for a reason that has nothing to do with the ref."""
+
+    may_pass = False
 
 
 def _no_header(_scope: str) -> str:
     return ""
 
 
-def _forget() -> None:
+def _ignore(_only_branches: bool) -> None:
     pass
 
 
 @dataclass
 class Remote:
     """`repo`: this host's, which has what was fetched. `header`: of the HTTP requests that may move this ref, or all under it, or none. `only_branches`:
-    it is known to refuse refs that are no branches; `on_only_branches`: called when that turns out. `remedy`: what to do where it denies access."""
+    it is known to refuse refs that are no branches; `on_only_branches`: called when that changes. `remedy`: what to do where it denies access."""
 
     repo: Path
     url: str
     header: Callable[[str], str] = _no_header
     only_branches: bool = False
-    on_only_branches: Callable[[], object] = _forget
+    on_only_branches: Callable[[bool], object] = _ignore
     remedy: str = ""
+    _seen: dict[str, dict[str, str]] = field(default_factory=dict, init=False)
+    """By ref: its places there with their commits, the one that counts first."""
 
     def refs(self, *names: str) -> dict[str, str]:
         """The commits of those of these refs that are there. Raises Unreachable."""
-        by_name = {self._there(name): name for name in names}
-        return {by_name[there]: sha for there, sha in self._listed(*by_name).items() if there in by_name}
+        by_place = {place: name for name in names for place in _places(name)}
+        return self._read(names, lambda place: by_place.get(place, ""), *by_place)
 
     def under(self, prefix: str) -> dict[str, str]:
-        there = self._there(prefix)
-        return {prefix + name.removeprefix(there): sha for name, sha in self._listed(f"{there}*").items()}
+        starts = _places(prefix)
+
+        def name_of(place: str) -> str:
+            return next((prefix + place.removeprefix(start) for start in starts if place.startswith(start)), "")
+
+        return self._read((), name_of, *(f"{start}*" for start in starts))
 
     def fetch(self, refs: Sequence[str]) -> None:
         """Have these refs here as they are there. Raises Unreachable."""
         if not refs:
             return
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--update-head-ok")
-        command = ("fetch", *options, self._address, *(f"+{self._there(ref)}:{ref}" for ref in refs))
+        command = ("fetch", *options, self._address, *(f"+{self._place(ref)}:{ref}" for ref in refs))
         with exclusive(
             common_dir(self.repo), timeout_s=FETCH_TIMEOUT_S
         ):  # sessions and a lander of this host fetch the same refs at once
@@ -81,20 +110,30 @@ class Remote:
 
     def move(self, ref: str, new: str, *, before: str) -> None:
         """Move a ref from `before` to a commit of this host, in both repositories. Raises Moved, or Unreachable."""
-        self._push(ref, new, before)
+        self._move(ref, new, before)
         git.attempt(self.repo, "update-ref", "-m", "muster: work", ref, new)
 
     def discard(self, refs: Mapping[str, str]) -> None:
         """Remove refs there, each only while it is at this commit; here they stay, as a sign of what was shared. Raises Unreachable."""
-        for some in _batches(list(refs.items())):
-            named = [(self._there(ref), sha) for ref, sha in some]
-            leases = [f"--force-with-lease={name}:{sha}" for name, sha in named]
-            names = [f":{name}" for name, _ in named]
+        named = [pair for ref, sha in refs.items() for pair in self._at(ref, sha).items()]
+        for some in _batches(named):
+            leases = [f"--force-with-lease={name}:{sha}" for name, sha in some]
+            names = [f":{name}" for name, _ in some]
             command = ("push", "--porcelain", "--no-verify", *leases, self._address, *names)
             code, output, errors = self._attempt(*command, timeout_s=PUSH_TIMEOUT_S, scope=OWN)
             refused = [line for line in _refused(output) if not any(words in line for words in STALE)]
             if refused or (code and not _refused(output)):
                 raise Unreachable("push", self._sentence(" ".join(refused) or errors))
+
+    def ask_again(self, ref: str, commit: str) -> None:
+        """Forget that it takes branches alone if it takes this ref now, which is no branch and not there. It leaves none."""
+        try:
+            self._push_to(ref, ref, commit, ABSENT)
+        except (Moved, Unreachable):
+            return
+        self._set_only_branches(False, ref)
+        self._seen[ref] = {ref: commit}
+        self.discard({ref: commit})
 
     def object_format(self) -> str:
         """sha1 or sha256. Raises Unreachable."""
@@ -102,22 +141,57 @@ class Remote:
         listed = self._run(*command, timeout_s=LIST_TIMEOUT_S, folder=Path("/"))
         return "sha256" if len(listed.partition("\t")[0]) == 64 else "sha1"
 
-    def _push(self, ref: str, new: str, before: str) -> None:
-        try:
-            self._push_to(self._there(ref), ref, new, before)
-        except Refused:
-            if self.only_branches or not ref.startswith(OWN):
-                raise
+    def _move(self, ref: str, new: str, before: str) -> None:
+        """A push may have succeeded though its answer was lost, and may be called stale where the ref could not be locked."""
+        for _ in range(TRIES):
             try:
-                self._push_to(as_branch(ref), ref, new, before)
-            except Moved:  # another host found out before
-                self._learn()
-                raise
-            self._learn()
+                self._push(ref, new, before)
+            except Moved:
+                at = self.refs(ref).get(ref, ABSENT)
+                if at not in (new, before):
+                    raise
+                if at == before:
+                    continue
+            return
+        raise Unreachable("push", self._sentence(f"{ref} is where it was, and could not be locked there"))
 
-    def _learn(self) -> None:
-        self.only_branches = True
-        self.on_only_branches()
+    def _push(self, ref: str, new: str, before: str) -> None:
+        place = self._place(ref)
+        try:
+            self._push_to(place, ref, new, before)
+        except Refused as refusal:
+            if refusal.may_pass:
+                self._push_to(place, ref, new, before)
+            elif ref.startswith(OWN):
+                place = self._push_elsewhere(place, ref, new, before, refusal)
+            else:
+                raise
+        else:
+            if place.startswith(OWN):
+                _refused_at.pop(self.url, None)
+        self._seen[ref] = {place: new} | {other: sha for other, sha in self._seen.get(ref, {}).items() if other != place}
+
+    def _push_elsewhere(self, place: str, ref: str, new: str, before: str, refusal: Refused) -> str:
+        """Push what one place refused to the other, unless the ref is elsewhere by now. Returns the other. Raises Moved, or the refusal."""
+        if self.refs(ref).get(ref, ABSENT) != before:
+            raise Moved(ref)
+        (elsewhere,) = _places(ref) - {place}
+        try:
+            self._push_to(elsewhere, ref, new, self._seen[ref].get(elsewhere, ABSENT))
+        except Unreachable:
+            raise refusal from None
+        if place == ref and not self.only_branches:
+            now, since = time.monotonic(), _refused_at.get(self.url)
+            if since is None:
+                _refused_at[self.url] = now
+            elif now - since >= APART_S:
+                self._set_only_branches(True, ref, why=str(refusal))
+        return elsewhere
+
+    def _set_only_branches(self, value: bool, ref: str, **why: str) -> None:
+        log.warning("remote.only_branches", url=without_password(self.url), only_branches=value, ref=ref, **why)
+        self.only_branches = value
+        self.on_only_branches(value)
 
     def _push_to(self, there: str, ref: str, new: str, before: str) -> None:
         # No `+` before the refspec: it would move the ref whatever the lease says.
@@ -129,11 +203,39 @@ class Remote:
         if any(words in output for words in STALE):
             raise Moved(ref)
         if refused := _refused(output):
-            raise Refused("push", self._sentence(f"{there}: {' '.join(refused)}"))
+            problem = Refused("push", self._sentence(f"{there}: {' '.join(refused)}"))
+            problem.may_pass = bool(
+                _PASSING.search(f"{' '.join(refused)} {errors.replace(there, '').replace(self._address, '')}")
+            )
+            raise problem
         raise Unreachable("push", self._sentence(errors))
 
-    def _there(self, ref: str) -> str:
-        return as_branch(ref) if self.only_branches else ref
+    def _place(self, ref: str) -> str:
+        return next(iter(self._seen.get(ref, ())), as_branch(ref) if self.only_branches else ref)
+
+    def _at(self, ref: str, sha: str) -> dict[str, str]:
+        """All places of a ref that is at this commit, each with what it has."""
+        return self._seen.get(ref, {}) | {self._place(ref): sha}
+
+    def _read(self, asked: Sequence[str], name_of: Callable[[str], str], *patterns: str) -> dict[str, str]:
+        by_name: dict[str, dict[str, str]] = {name: {} for name in asked}
+        for place, sha in self._listed(*patterns).items():
+            if name := name_of(place):
+                by_name.setdefault(name, {})[place] = sha
+        by_name = {name: self._in_order(name, at) for name, at in by_name.items()}
+        self._seen |= by_name
+        return {name: next(iter(at.values())) for name, at in by_name.items() if at}
+
+    def _in_order(self, ref: str, at: dict[str, str]) -> dict[str, str]:
+        """The branch counts where it has the work of the ref: it was written after the ref was refused."""
+        if len(at) < 2:
+            return at
+        branch = as_branch(ref)
+        if at[branch] != at[ref]:
+            self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._address, *at, timeout_s=FETCH_TIMEOUT_S)
+            if not history.contains(self.repo, at[branch], claims.work_of(self.repo, at[ref])):
+                return {ref: at[ref], branch: at[branch]}
+        return {branch: at[branch], ref: at[ref]}
 
     def _listed(self, *patterns: str) -> dict[str, str]:
         output = self._run("ls-remote", "--quiet", self._address, *patterns, timeout_s=LIST_TIMEOUT_S)
@@ -189,6 +291,10 @@ def _refused(output: str) -> list[str]:
 def as_branch(ref: str) -> str:
     """The name of a ref where branches alone are accepted: the ids at the end of Muster's own refs are unique."""
     return BRANCHES + ref.rpartition("/")[2] if ref.startswith(OWN) else ref
+
+
+def _places(ref: str) -> set[str]:
+    return {ref, as_branch(ref)}
 
 
 def _basic(url: str) -> str:

@@ -1,9 +1,10 @@
-"""A worker process of a newer Muster than the database: it waits for the migrations, and shows that on the page of hosts."""
+"""A worker process that may not begin yet: it is of a newer Muster than the database, which the page of hosts shows, or another has its name."""
 
 import os
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,13 +14,25 @@ from django.db import DatabaseError, InterfaceError, connection
 from orchestration.hosts import problems
 from orchestration.models import sql_dialect
 from orchestration.processes import leftovers
-from workspaces.machine import hosts, release
+from workspaces.machine import hosts, presence, release
 
 log = structlog.get_logger(__name__)
 
 
 def wait(queue: str) -> None:
-    """Returns once the database has all migrations of this Muster."""
+    """Returns once the database has all migrations of this Muster, and no worker of the same name works in another PID namespace."""
+    _wait_for_migrations(queue)
+    shown, me = "", _identity()
+    here = {"pid": int(me["pid"]), "started_ticks": int(me["started_ticks"])}
+    while problem := presence.enter(Path(settings.DATA_DIR), queue, **here):
+        if problem != shown:
+            log.warning("worker.waits_for_another", why=problem)
+            shown = problem
+        hosts.beat(queue)
+        time.sleep(min(settings.TICK_S, settings.LEASE_S / 4))
+
+
+def _wait_for_migrations(queue: str) -> None:
     id_ = f"work_waits_{hosts.host_id()}"[:60]
     if problems.is_newer():
         log.warning("worker.waits_for_migrations", why=problems.NEWER)

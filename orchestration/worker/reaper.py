@@ -1,14 +1,15 @@
 """End sessions whose worker is gone: never before their processes are proven dead (invariant 9)."""
 
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from orchestration import configuration, sessions
@@ -26,7 +27,7 @@ from orchestration.worker import endings
 from orchestration.worker.agent_run import journals
 from orchestration.worker.endings import Left
 from orchestration.worker.preparing import sharing
-from workspaces.machine import hosts
+from workspaces.machine import hosts, presence
 from workspaces.values.standing_query import StandingQuery
 
 log = structlog.get_logger(__name__)
@@ -66,13 +67,21 @@ def suspects() -> list[Session]:
     passed."""
     if not _any_running.any():
         return []
-    overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
+    lost = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
     here = _here()
-    overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
+    overdue = lost | here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
     running = Session.of_any_role.filter(overdue | here, status=Session.Status.RUNNING)
     running = running.select_related("worker", "entry__account__project", "entry__workspace", "workspace__executor", "hold")
-    late = set(Session.of_any_role.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))
-    return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
+    late = Session.of_any_role.filter(overdue, status=Session.Status.RUNNING)
+    is_lost = dict(late.values_list("pk", ExpressionWrapper(lost, output_field=BooleanField())))
+    return [session for session in running if _is_suspect(session, is_lost)]
+
+
+def _is_suspect(session: Session, is_lost: Mapping[str, bool]) -> bool:
+    """`is_lost`: of the late sessions, whether their lease and grace have passed."""
+    if is_beyond_sight(session.worker):
+        return is_lost.get(session.pk, False)
+    return session.pk in is_lost or not is_worker_alive(session.worker)
 
 
 _any_running = StandingQuery(lambda: Session.of_any_role.filter(status=Session.Status.RUNNING))
@@ -101,15 +110,25 @@ def _here() -> Q:
     return Q(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
 
 
-def _is_worker_alive(worker: Worker | None) -> bool:
-    """True if the process that registered still runs; a reused pid or a process before a reboot does not count."""
-    if worker is None:
+def is_worker_alive(worker: Worker | None) -> bool:
+    """True if the process that registered still runs, in whichever container; a reused pid or a process before a reboot does not count."""
+    return _is_seen(worker) or is_beyond_sight(worker)
+
+
+def is_beyond_sight(worker: Worker | None) -> bool:
+    """True if the process runs in another PID namespace: what it started cannot be seen or ended from here."""
+    if worker is None or _is_seen(worker) or worker.boot_id != leftovers.boot_id():
         return False
-    return leftovers.is_alive(leftovers.Identity(worker.pid, worker.started_ticks, worker.boot_id))
+    return presence.is_at_work(Path(settings.DATA_DIR), pid=worker.pid, started_ticks=worker.started_ticks)
+
+
+def _is_seen(worker: Worker | None) -> bool:
+    return worker is not None and leftovers.is_alive(leftovers.Identity(worker.pid, worker.started_ticks, worker.boot_id))
 
 
 def _end_session(session: Session) -> bool:
     is_here = session.host == socket.gethostname() and session.host_id in ("", hosts.host_id())
+    is_here = is_here and not is_beyond_sight(session.worker)
     if is_here and not _is_proven_dead(session):
         return False  # the next tick tries again
     if not is_here:
@@ -180,7 +199,7 @@ def _commit_work(session: Session) -> None:
 
 def _forget_dead_workers() -> None:
     here = Worker.objects.filter(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
-    dead = [worker.pk for worker in here if not _is_worker_alive(worker)]
+    dead = [worker.pk for worker in here if not is_worker_alive(worker)]
     if not dead and not _any_forgotten.any():
         return
     Worker.objects.filter(Q(pk__in=dead) | Q(seen_at__lt=Now() - FORGET_WORKER_AFTER)).exclude(

@@ -1,5 +1,6 @@
 """`./muster` itself: which requirements a command needs."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -66,6 +67,43 @@ def test_a_folder_that_is_no_environment_is_left_as_it_is(
     with pytest.raises(SystemExit, match="is no Python environment"):
         muster.install("base", None)
     assert (tmp_path / "work").read_text() == "mine"
+
+
+def an_environment(folder: Path, python: str, *, library: str) -> None:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib" / library).mkdir(parents=True)
+    (folder / "pyvenv.cfg").touch()
+    (folder / "bin/python").symlink_to(python)
+
+
+@pytest.mark.parametrize(
+    ("python", "library"), [("/nowhere/python3.11", "python3.11"), (sys.executable, "python3.2"), ("", "")], ids=str
+)
+def test_where_nothing_can_be_written_another_python_removes_nothing(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, python: str, library: str
+) -> None:
+    venv = tmp_path / "venv"
+    if python:
+        an_environment(venv, python, library=library)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(muster, "VENV", str(venv))
+    monkeypatch.setattr(muster, "CLI_VENV", str(venv))
+    monkeypatch.setattr(muster, "PYTHON", str(venv / "bin/python"))
+    monkeypatch.setattr(muster.os, "access", lambda path, mode: mode != os.W_OK and os.path.exists(path))
+    for ensure in (lambda: muster.ensure("base"), muster.ensure_cli):
+        with pytest.raises(SystemExit, match=r"cannot be written\. Nothing was changed\. Run \./muster install"):
+            ensure()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_environment_whose_python_is_another_version_by_now_is_made_anew(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    an_environment(tmp_path, sys.executable, library="python3.2")
+    monkeypatch.setattr(muster, "VENV", str(tmp_path))
+    for kind, content in (("base", muster.fingerprint("base")),):
+        Path(muster.stamp(kind)).write_text(content)
+    assert not muster.is_ready("base")
 
 
 def test_an_empty_name_of_the_environment_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:

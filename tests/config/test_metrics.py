@@ -287,6 +287,28 @@ def test_the_oldest_entry_that_can_start_is_one_without_a_reason(db: None, clien
     assert read["muster_oldest_ready_seconds", (("workspace", workspace.pk),)] == pytest.approx(2 * 3600, abs=60)
 
 
+@pytest.mark.parametrize(("slots", "is_startable"), [(1, True), (0, False)])
+def test_an_entry_that_could_start_and_does_not_is_no_entry_that_waits(
+    db: None, client: Client, slots: int, is_startable: bool
+) -> None:
+    workspace = a_workspace()
+    entry = some_entries(workspace, "One")[0]
+    Entry.objects.filter(pk=entry.pk).update(updated_at=now() - timedelta(hours=2))
+    a_worker(slots=slots)
+    age = samples(client, a_token(None, Role.VIEWER))["muster_oldest_startable_seconds", (("workspace", workspace.pk),)]
+    assert age == pytest.approx(2 * 3600 if is_startable else 0, abs=60)
+
+
+def test_the_oldest_landing_counts_whatever_it_waits_for(db: None, client: Client) -> None:
+    workspace = a_workspace()
+    for hours, state, later in ((5, "landed", None), (3, "queued", now()), (1, "queued", None), (9, "waiting", None)):
+        entry = some_entries(workspace, f"Of {hours}")[0]
+        landing = Landing.objects.create(workspace=workspace, entry=entry, commit="a" * 40, state=state, not_before=later)
+        Landing.objects.filter(pk=landing.pk).update(queued_at=now() - timedelta(hours=hours))
+    read = samples(client, a_token(None, Role.VIEWER))
+    assert read["muster_oldest_landing_seconds", (("workspace", workspace.pk),)] == pytest.approx(3 * 3600, abs=60)
+
+
 def test_a_landing_whose_commit_is_elsewhere_waits_for_its_host(db: None, client: Client) -> None:
     workspace = a_workspace()
     states = (("queued", None), ("queued", now()), ("landed", None), ("checking", None), ("waiting", now()), ("waiting", None))

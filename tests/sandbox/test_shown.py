@@ -11,6 +11,7 @@ from orchestration import configuration
 from orchestration.processes.sandbox import Mount
 from orchestration.sessions.sandbox import system, visible_paths
 from tests.factories import a_workspace
+from workspaces.machine import authorities
 from workspaces.models import Workspace
 
 
@@ -19,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in (*authorities.FILES, *authorities.FOLDERS):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
 
@@ -97,9 +98,12 @@ def test_files_that_commands_and_variables_name_are_read_only(home: Path, tmp_pa
     assert targets == dict.fromkeys(files.values(), False)
 
 
-def test_a_certificate_of_the_worker_is_shown(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", a_file(tmp_path / "certs.pem"))
-    assert by_config() == {str(tmp_path / "certs.pem"): False}
+@pytest.mark.parametrize("name", [*authorities.FILES, *authorities.FOLDERS])
+def test_certificates_of_the_worker_are_shown(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    place = Path(a_file(tmp_path / "certs" / "ca.pem"))
+    place = place if name in authorities.FILES else place.parent
+    monkeypatch.setenv(name, str(place))
+    assert by_config() == {str(place): False}
 
 
 def test_below_a_folder_that_may_be_written_the_agents_own_files_can_be_replaced(home: Path, tmp_path: Path) -> None:

@@ -4,14 +4,15 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+T = TypeVar("T")
 TIMEOUT_S = 6 * 3600.0
 MARK = "muster_restore"
 """The table of a restored database that names its backup, and whether its repositories are in place too."""
@@ -37,17 +38,43 @@ class Impossible(Exception):
     """The reason why it cannot be done, as a sentence with what to do."""
 
 
-def save(target: Path) -> None:
-    """Raises Impossible."""
-    if connection.vendor == "sqlite":
-        connection.close()
-        source = sqlite3.connect(f"file:{_sqlite()}?mode=ro", uri=True, timeout=60)
-        with source, sqlite3.connect(target) as copy:
-            source.backup(copy, pages=4096)
-        copy.close()
-        source.close()
-    else:
-        _run(["pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", *_connection()])
+def save(target: Path, read: Callable[[], T]) -> list[T]:
+    """Returns what `read` finds in the saved state; on SQLite what it finds before and after, since it reads the live one. Raises Impossible."""
+    if connection.vendor == "postgresql":
+        with _snapshot() as name:
+            seen = read()
+            _run(
+                [
+                    "pg_dump",
+                    "--format=custom",
+                    "--no-owner",
+                    "--no-privileges",
+                    f"--snapshot={name}",
+                    f"--file={target}",
+                    *_connection(),
+                ]
+            )
+        return [seen]
+    before = read()
+    connection.close()
+    source = sqlite3.connect(f"file:{_sqlite()}?mode=ro", uri=True, timeout=60)
+    with source, sqlite3.connect(target) as copy:
+        source.backup(copy, pages=4096)
+    copy.close()
+    source.close()
+    return [before, read()]
+
+
+@contextmanager
+def _snapshot() -> Iterator[str]:
+    """All that this block reads is of one moment, which pg_dump can have too by its name."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute(
+            "SET LOCAL idle_in_transaction_session_timeout = 0"
+        )  # it is idle while pg_dump works, which may take hours
+        cursor.execute("SELECT pg_export_snapshot()")
+        yield cursor.fetchone()[0]
 
 
 def refuse_if_used() -> None:

@@ -3,31 +3,38 @@
 All of it is put together in a repository of its own that borrows the objects: no ref of anybody's moves.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestration import configuration
 from orchestration.git import command as git
 from orchestration.git import history, places
 from orchestration.landing import branch
-from orchestration.maintenance.backup import commits
 from orchestration.models import Executor
 from orchestration.repositories import claims, local_repository
 from orchestration.repositories.authority import Unreachable
 from workspaces.models import Workspace
 
 TIMEOUT_S = 3600.0
+LOOKS, LOOK_AGAIN_S = 3, 2.0
+"""A lander names a commit before it pushes it."""
 OWN = ("refs/muster/", "refs/heads/muster/")
 KEPT = "refs/muster/kept/"
 """Commits that rows name and no branch contains."""
 
 
-def save(workspace: Workspace, target: Path) -> list[str]:
-    """Write the bundle, if there is anything. Returns what it lacks, as sentences. Raises GitError."""
+def save(workspace: Workspace, target: Path, named: Sequence[Mapping[str, set[str]]]) -> list[str]:
+    """Write the bundle, if there is anything. Returns what it lacks, as sentences. `named`: commits that rows name, with what each is the work
+    of; lacking are those that all name. Raises GitError."""
     repo, scratch = local_repository.path(workspace), target.with_suffix(".git")
     _begin(workspace, repo, scratch)
-    lacks = [] if local_repository.has_all(workspace) else _fetch(workspace, scratch)
-    lacks += _keep(scratch, commits.of(workspace))
+    for look in range(LOOKS):
+        time.sleep(LOOK_AGAIN_S if look else 0)
+        away = [] if local_repository.has_all(workspace) else _fetch(workspace, scratch)
+        lacks = away + _keep(scratch, named)
+        if away or not lacks or local_repository.has_all(workspace):
+            break
     if git.run(scratch, "for-each-ref", "--count=1"):
         git.run(scratch, "bundle", "create", "--quiet", str(target), "--all", timeout_s=TIMEOUT_S)
     elif not lacks:
@@ -78,16 +85,16 @@ def _fetch(workspace: Workspace, scratch: Path) -> list[str]:
     return []
 
 
-def _keep(scratch: Path, named: Mapping[str, set[str]]) -> list[str]:
+def _keep(scratch: Path, named: Sequence[Mapping[str, set[str]]]) -> list[str]:
     """Give each commit that rows name a ref where it has none. Returns those that are not here, as sentences."""
-    asked = "".join(f"{sha}^{{commit}}\n" for sha in named)
-    answers = git.run(scratch, "cat-file", "--batch-check=%(objectname)", text=asked).splitlines() if named else []
-    there = {sha for sha in answers if sha in named}
+    asked = {sha for commits in named for sha in commits}
+    answers = git.run(scratch, "cat-file", "--batch-check=%(objectname)", text="".join(f"{sha}^{{commit}}\n" for sha in asked))
+    there = asked.intersection(answers.splitlines())
     if there:
         refs = "\n".join([*there, "--not", "--all"]) + "\n"
         loose = there & set(git.run(scratch, "rev-list", "--stdin", text=refs, timeout_s=TIMEOUT_S).splitlines())
         _set(scratch, {KEPT + sha: sha for sha in loose})
-    missing = sorted((sorted(whose), sha) for sha, whose in named.items() if sha not in there)
+    missing = sorted((sorted(named[-1][sha]), sha) for sha in asked - there if all(sha in commits for commits in named))
     return [f"Commit {sha[:12]} of {'; '.join(whose)}" for whose, sha in missing]
 
 

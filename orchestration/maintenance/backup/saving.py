@@ -1,9 +1,9 @@
-"""Writes a backup while Muster runs: the database first, then the refs, so that every commit that a row names is there."""
+"""Writes a backup while Muster runs: the database first, with the commits that its rows name, then the refs, so that each of them is there."""
 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from django.db import connection
 from django.utils.timezone import now
 
 from orchestration.git.command import GitError
-from orchestration.maintenance.backup import archive, databases, refs
+from orchestration.maintenance.backup import archive, commits, databases, refs
 from orchestration.maintenance.backup.archive import BUNDLES, DATABASE
 from orchestration.maintenance.backup.databases import Impossible
 from workspaces.models import Workspace
+
+Named = Mapping[Workspace, Mapping[str, set[str]]]
 
 
 def save(target: Path) -> dict[str, Any]:
@@ -27,9 +29,9 @@ def save(target: Path) -> dict[str, Any]:
         if not is_free:
             raise Impossible(f"{path} exists: name a new file, so that no backup is overwritten")
     with _folder(target) as folder:
-        databases.save(folder / DATABASE)
+        named = databases.save(folder / DATABASE, _named)
         (folder / BUNDLES).mkdir()
-        manifest = {"database": connection.vendor, "at": now().isoformat(), **_workspaces(folder / BUNDLES)}
+        manifest = {"database": connection.vendor, "at": now().isoformat(), **_workspaces(folder / BUNDLES, named)}
         unfinished = folder / "backup.tar"
         archive.write(folder, unfinished, manifest)
         unfinished.chmod(0o600)
@@ -63,13 +65,19 @@ def _folder(target: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _workspaces(folder: Path) -> dict[str, Any]:
+def _named() -> Named:
+    """The workspaces, each with the commits that its rows name."""
+    return {workspace: commits.of(workspace) for workspace in Workspace.objects.filter(deleted_at__isnull=True).order_by("pk")}
+
+
+def _workspaces(folder: Path, named: Sequence[Named]) -> dict[str, Any]:
+    """`named`: of the saved database, or of before and after it was saved: what both name, it names."""
     saved: list[str] = []
     lacks: dict[str, list[str]] = {}
-    for workspace in Workspace.objects.filter(deleted_at__isnull=True).order_by("pk"):
+    for workspace in named[0]:
         bundle = folder / f"{workspace.pk}.bundle"
         try:
-            missing = refs.save(workspace, bundle)
+            missing = refs.save(workspace, bundle, [of_all.get(workspace, {}) for of_all in named])
         except (GitError, OSError) as problem:
             raise Impossible(f"The repository of {workspace.name} cannot be saved: {str(problem)[-300:]}") from None
         finally:

@@ -18,6 +18,7 @@ from orchestration.git.clones.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
 from orchestration.repositories import local_repository
 from orchestration.sessions.folders import own_files
+from workspaces.machine import authorities
 
 # The variables that an agent inherits from the server. All others, secrets above all, stay out.
 ALLOWED_VARIABLES = (
@@ -32,8 +33,6 @@ ALLOWED_VARIABLES = (
     "LOGNAME",
     "SHELL",
     "TERM",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
 )
 
 
@@ -197,7 +196,11 @@ def prepare_run(run: Session) -> SessionDir:
 
 def inherited() -> dict[str, str]:
     """The server's variables that every process gets, and git's identity."""
-    return {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ} | git.IDENTITY
+    return _inherited() | git.IDENTITY
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ} | authorities.variables()
 
 
 def environment(
@@ -214,7 +217,7 @@ def environment(
 ) -> dict[str, str]:
     """The whole environment of an agent or a verify command. `limit`: micro-USD that the process may spend. `home`: its HOME. `questions`: where
     it may leave questions."""
-    inherited = {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ}
+    inherited = _inherited()
     muster = {
         "MUSTER_WORKSPACE_ID": session.workspace_id,
         "MUSTER_SESSION_ID": session.pk,

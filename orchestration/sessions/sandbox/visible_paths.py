@@ -12,6 +12,7 @@ from orchestration.processes import sandbox
 from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Mount
 from orchestration.sessions.sandbox import system
+from workspaces.machine import authorities
 from workspaces.models import Workspace
 
 WORK = "/work"
@@ -59,8 +60,8 @@ def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:
 def _named_in_env(config: Config) -> list[str]:
     """Files that variables name, such as certificates."""
     values = [value for agent in config.every_agent for value in agent.env.values()]
-    values += [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
-    return [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
+    named = [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
+    return named + authorities.places()
 
 
 def _expanded(path: str, home: str) -> Path:

@@ -14,7 +14,7 @@ from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
 from orchestration.repositories.authority import Unreachable
 from orchestration.sessions.sandbox import HostFault
-from orchestration.worker import agent_checks, availability, host_faults, repository_watch
+from orchestration.worker import agent_checks, availability, host_faults, reaper, repository_watch
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
@@ -172,7 +172,7 @@ def _is_dead(holder: Integration, worker: Worker) -> bool:
     is_here = other.host == worker.host and other.host_id in ("", worker.host_id)  # names of hosts may be the same
     if not is_here or other.pk == worker.pk:
         return False
-    return not leftovers.is_alive(leftovers.Identity(other.pid, other.started_ticks, other.boot_id))
+    return not reaper.is_worker_alive(other)
 
 
 def _leave_to_others(workspace_id: str, problem: Unreachable | HostFault) -> None:

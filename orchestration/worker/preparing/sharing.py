@@ -2,8 +2,8 @@
 forgotten once it has landed. Only where several hosts share it."""
 
 import socket
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -17,7 +17,8 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, Landing, Session
 from orchestration.repositories import claims, local_repository
-from orchestration.repositories.authority import Authority, Moved
+from orchestration.repositories.authority import ABSENT, Authority, Moved
+from orchestration.repositories.remote import Remote
 from orchestration.sessions import Superseded
 from workspaces.machine import hosts
 from workspaces.models import Workspace
@@ -75,14 +76,14 @@ def share_asked(*, but: Collection[str]) -> None:
         with suppress(Superseded, GitError):
             if landing.round is not None and landing.round.candidate:  # its commit may not be on the branch yet
                 claims.follow(authority.repo, entry.pk, entry.branch, landing.commit)
-            if _publish(authority, entry):
+            if _share(authority, entry, landing.commit):
                 Entry.objects.filter(pk=entry.pk).update(is_shared=True, host_away_at=None)
                 queue.has_come([landing])
                 branch.wake(landing.workspace_id)
 
 
 def _asked(here: tuple[str, str]) -> QuerySet[Landing]:
-    mine = Q(entry__host_id__in=here, entry__is_shared=False)
+    mine = Q(entry__host_id__in=here)
     return Landing.objects.filter(mine, state__in=Landing.NOT_ENDED, not_before__isnull=False)
 
 
@@ -98,6 +99,7 @@ def tidy_all(*, but: Collection[str]) -> None:
     for workspace in shared.exclude(pk__in=but).exclude(pk__in=stopped):
         try:
             tidy(workspace)
+            _ask_again(workspace)
         except GitError as problem:
             log.warning("refs.not_removed", workspace=workspace.pk, error=str(problem)[-300:])
 
@@ -115,12 +117,34 @@ def tidy(workspace: Workspace) -> None:
     authority.discard({by_id[id_]: refs[by_id[id_]] for id_ in over})
 
 
+def _ask_again(workspace: Workspace) -> None:
+    """Where only branches were taken, look for whether that is still so."""
+    authority, base = local_repository.authority_of(workspace), f"refs/heads/{workspace.base_branch}"
+    if isinstance(authority, Remote) and authority.only_branches:
+        at = authority.refs(base).get(base, ABSENT)
+        if at and history.has(authority.repo, at):
+            authority.ask_again(f"refs/muster/hosts/{hosts.host_id()}", at)
+
+
 def _publish(authority: Authority, entry: Entry) -> bool:
-    try:
+    with _logged(entry):
         claims.publish(authority, entry.pk, entry.branch)
+        return True
+    return False
+
+
+def _share(authority: Authority, entry: Entry, commit: str) -> bool:
+    with _logged(entry):
+        return claims.share(authority, entry.pk, entry.branch, commit)
+    return False
+
+
+@contextmanager
+def _logged(entry: Entry) -> Iterator[None]:
+    """Log why the work in this block was not shared. Raises Superseded where a newer attempt has it."""
+    try:
+        yield
     except Moved:
         raise Superseded(entry.pk) from None
     except GitError as problem:
         log.warning("work.not_shared", entry=entry.pk, error=str(problem)[-300:])
-        return False
-    return True

@@ -16,6 +16,7 @@ from orchestration.executor.plan import (
     Start,
     Wait,
     Waiting,
+    checks,
     codes,
     common,
     in_turn,
@@ -464,6 +465,13 @@ def test_a_doubt_and_an_agent_that_the_config_lost_keep_only_the_entries_that_as
     usual, other, gone = plan(replace(CYCLE_INPUT, agents=agents), line)
     assert isinstance(usual, Wait) and not usual.why.common and isinstance(other, Start)
     assert isinstance(gone, Wait) and gone.why.message == "The config has no agent gone: choose another for the entry, or add it"
+
+
+def test_where_no_host_fits_no_sentence_counts_nothing() -> None:
+    world = replace(CYCLE_INPUT, worker_slots=0, free_slots=0, hosts=(replace(HOST, free=0, problem="Its clock is off"),))
+    failing = [check for check in checks(an_entry("e1"), Capacity(world)) if not check.passed]
+    assert [check.message for check in failing] == ["east: Its clock is off", "No session worker offers a slot now"]
+    assert failing[1].observed == "no session worker offers a slot"
 
 
 def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reason_for_all() -> None:

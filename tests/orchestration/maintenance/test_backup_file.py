@@ -4,6 +4,8 @@ import json
 import os
 import sqlite3
 import tarfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from orchestration.landing import branch
 from orchestration.maintenance.backup import archive, databases, restoring, saving
 from orchestration.maintenance.backup.databases import Impossible
-from orchestration.models import Backup
+from orchestration.models import Backup, Integration
 from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from tests.orchestration.git.repositories import a_repository, git
+from tests.plugins.throwaway import postgresql_program
 from workspaces import activity
+from workspaces.models import Workspace
 from workspaces.notices import deliveries
 
 
@@ -43,6 +48,11 @@ def changed(backup: Path, name: str, content: bytes) -> Path:
         for part in sorted(folder.iterdir()):
             tar.add(part, part.name)
     return backup
+
+
+def no_database(target: Path, read: Callable[[], Any]) -> list[Any]:
+    target.write_bytes(b"")
+    return [read()]
 
 
 def verify(file: Path) -> Any:
@@ -151,7 +161,7 @@ def test_a_database_with_tables_is_left_alone(tmp_path: Path) -> None:
 def test_the_command_ends_with_three_and_names_what_the_backup_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    monkeypatch.setattr(databases, "save", no_database)
     a_workspace(name="Lost", repo=str(tmp_path / "gone"))
     with pytest.raises(SystemExit) as ended:
         call_command("backup", str(tmp_path / "b.tar"))
@@ -161,8 +171,50 @@ def test_the_command_ends_with_three_and_names_what_the_backup_lacks(
 
 
 @pytest.mark.django_db
+def test_what_is_named_after_the_database_was_saved_or_no_longer_is_not_called_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = a_workspace(repo=str(a_repository(tmp_path / "repo")))
+    tips = Integration.objects.filter(pk=branch.ensure(workspace.pk).pk)
+
+    def while_work_goes_on(target: Path, read: Callable[[], Any]) -> list[Any]:
+        readings = []
+        for tip in ("a" * 40, "b" * 40):
+            tips.update(tip=tip)
+            readings += [read()]
+        return readings
+
+    monkeypatch.setattr(databases, "save", lambda target, read: no_database(target, list) and while_work_goes_on(target, read))
+    assert saving.save(tmp_path / "b.tar")["lacks"] == {}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite exports no snapshot")
+@pytest.mark.django_db(transaction=True)
+def test_what_is_read_is_of_the_moment_of_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = databases._run
+
+    def while_work_goes_on(command: Sequence[str]) -> None:
+        if command[0] == "pg_dump":
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(add, "Later").result()
+        run(command)
+
+    def add(name: str) -> None:
+        a_workspace(name=name)
+        connection.close()
+
+    programs = Path(postgresql_program("pg_dump")).parent
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    add("Before")
+    monkeypatch.setattr(databases, "_run", while_work_goes_on)
+    [names] = databases.save(tmp_path / "saved", lambda: list(Workspace.objects.values_list("name", flat=True)))
+    run(["pg_restore", "--data-only", "--table=workspaces_workspace", f"--file={tmp_path / 'rows'}", str(tmp_path / "saved")])
+    assert names == ["Before"] and "Later" not in (tmp_path / "rows").read_text()
+
+
+@pytest.mark.django_db
 def test_a_second_try_after_a_killed_one_writes_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    monkeypatch.setattr(databases, "save", no_database)
     a_workspace(repo=str(a_repository(tmp_path / "repo")))
     target = tmp_path / "b.tar"
     left = tmp_path / ".b.tar.unfinished" / "bundles"
@@ -184,7 +236,7 @@ def test_the_key_of_another_site_is_never_overwritten(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 def test_only_its_owner_reads_a_backup_and_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    monkeypatch.setattr(databases, "save", no_database)
     before = os.umask(0)
     try:
         saving.save(tmp_path / "b.tar")

@@ -22,7 +22,8 @@ ELSEWHERE = "host_elsewhere"
 
 
 @pytest.fixture(autouse=True)
-def _another_workspace() -> None:
+def _another_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refs, "LOOK_AGAIN_S", 0.0)
     a_workspace(name="Another", integration_branch="another/branch")
 
 
@@ -54,7 +55,7 @@ def a_round(entry: Entry, commit: str) -> None:
 def saved(workspace: Workspace, folder: Path) -> tuple[dict[str, str], list[str]]:
     """The refs of its backup, from git alone, and what it lacks."""
     bundle = folder / "saved.bundle"
-    lacks = refs.save(workspace, bundle)
+    lacks = refs.save(workspace, bundle, [commits.of(workspace)])
     lines = git(folder, "bundle", "list-heads", str(bundle)).splitlines() if bundle.exists() else []
     return {name: sha for sha, name in (line.split() for line in lines)}, lacks
 
@@ -100,6 +101,17 @@ def test_a_commit_that_only_another_host_has_is_named_with_its_entry_and_its_hos
     Entry.objects.filter(pk=entry.pk).update(is_shared=True)
     (tmp_path / "saved.bundle").unlink()
     assert saved(workspace, tmp_path)[1] == [f"Commit {'b' * 12} of #{entry.seq}"]
+
+
+def test_a_commit_that_is_named_before_it_is_pushed_is_fetched_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, _, remote = by_url(tmp_path)
+    commit = git(remote, "commit-tree", "main^{tree}", "-p", "main", "-m", "late")
+    a_round(an_entry(workspace), commit)
+    monkeypatch.setattr(refs.time, "sleep", lambda _: git(remote, "update-ref", "refs/heads/muster/integration", commit))
+    there, lacks = saved(workspace, tmp_path)
+    assert not lacks and there["refs/heads/muster/integration"] == commit
 
 
 def test_a_landing_in_the_queue_whose_commit_is_nowhere_is_named(tmp_path: Path) -> None:

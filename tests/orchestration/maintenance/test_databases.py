@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +47,7 @@ def test_what_is_saved_while_another_process_writes_is_what_was_committed(live: 
     created(live, "PRAGMA journal_mode = WAL; CREATE TABLE a (b); INSERT INTO a VALUES (1)")
     with closing(sqlite3.connect(live)) as writer:
         writer.execute("INSERT INTO a VALUES (2)")
-        databases.save(tmp_path / "saved")
+        databases.save(tmp_path / "saved", int)
         writer.rollback()
     assert rows(tmp_path / "saved", "SELECT b FROM a") == [(1,)]
     databases.check(tmp_path / "saved", "sqlite")
@@ -55,7 +55,7 @@ def test_what_is_saved_while_another_process_writes_is_what_was_committed(live: 
 
 def test_a_database_that_is_not_there_is_not_made_by_saving_it(live: Path, tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
-        databases.save(tmp_path / "saved")
+        databases.save(tmp_path / "saved", int)
     assert not live.exists()
 
 
@@ -115,11 +115,19 @@ def test_programs_of_postgresql_get_what_the_address_names_and_never_ask_for_a_p
 ) -> None:
     given = {"NAME": "shop", "HOST": "db.example", "PORT": "", "USER": "muster", "PASSWORD": "secret-of-the-database"}
     monkeypatch.setattr(databases, "connection", SimpleNamespace(vendor="postgresql", settings_dict=given))
+    monkeypatch.setattr(databases, "_snapshot", lambda: nullcontext("00000003-1"))
     program = tmp_path / "pg_dump"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" "$PGPASSWORD" > "$0.given"\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    databases.save(tmp_path / "saved")
+    databases.save(tmp_path / "saved", int)
     *words, password = (tmp_path / "pg_dump.given").read_text().splitlines()
-    assert {"--dbname=shop", "--host=db.example", "--username=muster", "--no-password", "--format=custom"} <= set(words)
+    assert {
+        "--dbname=shop",
+        "--host=db.example",
+        "--username=muster",
+        "--no-password",
+        "--format=custom",
+        "--snapshot=00000003-1",
+    } <= set(words)
     assert not any(word.startswith("--port") for word in words) and password == "secret-of-the-database"

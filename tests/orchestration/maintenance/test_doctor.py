@@ -40,6 +40,17 @@ def answering(status: int, version: str = "") -> Iterator[str]:
         server.shutdown()
 
 
+pytestmark = pytest.mark.django_db
+
+
+def test_an_agents_address_that_other_hosts_cannot_reach_is_an_error(settings: Any) -> None:
+    with answering(404) as settings.AGENT_URL:
+        assert not doctor._agents_address().problem
+        a_worker(host="build-7")
+        finding = doctor._agents_address()
+        assert finding.is_needed and "MUSTER_AGENT_LISTEN" in finding.problem
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(200, "set MUSTER_AGENT_URL to the web server's second port"), (404, ""), (502, "It answers 502")]
 )
@@ -62,7 +73,6 @@ def test_it_names_the_gateway_or_that_there_is_none(settings: Any) -> None:
     assert "It does not answer there" in doctor._gateway().problem
 
 
-@pytest.mark.django_db
 def test_agents_that_go_past_the_gateway_are_named_with_the_reason(settings: Any) -> None:
     workspace = a_workspace(agent={"kind": "claude_code"}, agents={"own": {"kind": "command", "command": "./agent"}})
     own = "own goes past it (A command agent talks to its provider itself)"
@@ -76,7 +86,6 @@ def test_agents_that_go_past_the_gateway_are_named_with_the_reason(settings: Any
     assert doctor._past_the_gateway(workspace).is_ == "off in the workspace's config"
 
 
-@pytest.mark.django_db
 def test_a_key_that_checks_have_by_name_is_a_note() -> None:
     env = {"CI": "1", "OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": "sk-2"}
     finding = doctor._past_the_gateway(a_workspace(agent={"command": "agent"}, env=env))
@@ -84,7 +93,6 @@ def test_a_key_that_checks_have_by_name_is_a_note() -> None:
     assert not finding.is_needed
 
 
-@pytest.mark.django_db
 def test_a_host_that_went_away_is_named_until_it_is_forgotten() -> None:
     for host, hours in (("well", 0), ("lost", 2), ("forgotten", 30), ("again", 3), ("again", 0)):
         worker = a_worker(slots=2, host=host, version=doctor.release.NUMBER)
@@ -121,7 +129,6 @@ def test_a_git_that_is_missing_is_needed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert doctor._git() == Finding("git", "missing", "Install git: git is not there", is_needed=True)
 
 
-@pytest.mark.django_db
 def test_a_database_that_lacks_a_migration_names_the_command() -> None:
     assert doctor._database() == Finding("database", connection.vendor)
     MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0024_without_like_indexes").delete()
@@ -185,7 +192,6 @@ def test_a_clock_that_differs_from_the_databases_is_named(monkeypatch: pytest.Mo
     assert (not doctor._clock().problem) == is_well
 
 
-@pytest.mark.django_db
 def test_a_worker_in_trouble_is_named_after_the_other_of_its_host() -> None:
     number = doctor.release.NUMBER
     troubled = a_worker(slots=1, host="build", version=number, problem="The disk is nearly full")
@@ -197,7 +203,6 @@ def test_a_worker_in_trouble_is_named_after_the_other_of_its_host() -> None:
     assert "too old" in old
 
 
-@pytest.mark.django_db
 def test_a_repository_that_is_missing_is_to_be_put_back(tmp_path: Path) -> None:
     there, gone = (a_workspace(name=name, repo=str(tmp_path / name)) for name in ("there", "gone"))
     (tmp_path / "there").mkdir()
@@ -205,7 +210,6 @@ def test_a_repository_that_is_missing_is_to_be_put_back(tmp_path: Path) -> None:
     assert doctor._repository(gone).problem == f"{tmp_path / 'gone'} is missing: put it back"
 
 
-@pytest.mark.django_db
 def test_a_shared_repository_that_does_not_answer_is_named(tmp_path: Path) -> None:
     workspace = a_workspace(repo=str(tmp_path))
     Workspace.objects.filter(pk=workspace.pk).update(origin=str(tmp_path / "away"), host_id=hosts.host_id())
@@ -214,7 +218,6 @@ def test_a_shared_repository_that_does_not_answer_is_named(tmp_path: Path) -> No
     assert doctor._repository(workspace).is_ == "unreachable"
 
 
-@pytest.mark.django_db
 def test_workspaces_and_hosts_are_looked_at_only_in_a_database_that_is_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

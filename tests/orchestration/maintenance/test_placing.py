@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from orchestration.maintenance.backup import placing, refs
+from orchestration.maintenance.backup import commits, placing, refs
 from tests.factories import a_workspace
 from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.maintenance.test_backup_refs import a_commit
@@ -26,7 +26,7 @@ def saved(tmp_path: Path) -> tuple[Workspace, Path, Path]:
     Workspace.objects.filter(pk=workspace.pk).update(host_id=hosts.host_id())
     workspace.refresh_from_db()
     bundle = tmp_path / "saved.bundle"
-    assert refs.save(workspace, bundle) == []
+    assert refs.save(workspace, bundle, [commits.of(workspace)]) == []
     return workspace, repo, bundle
 
 

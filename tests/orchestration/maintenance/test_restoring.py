@@ -16,6 +16,7 @@ from orchestration.models import Entry, Executor, Round, Worker
 from orchestration.triggers import changes, due, firing
 from tests.factories import ANA, CLOSED, a_channel, a_session, a_trigger, a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository
+from tests.orchestration.maintenance.test_backup_file import no_database
 from tests.orchestration.maintenance.test_backup_refs import a_commit
 from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
@@ -44,7 +45,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             for statement in at_rest.split(";")[:-1]:
                 cursor.execute(statement)
 
-    monkeypatch.setattr(databases, "save", lambda target: target.write_bytes(b""))
+    monkeypatch.setattr(databases, "save", no_database)
     monkeypatch.setattr(databases, "load", load)
     monkeypatch.setattr(databases, "refuse_if_used", lambda: None)
     monkeypatch.setattr(hosts, "LOOKS", 1)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ from typing import Any
 from tests.orchestration.git.repositories import a_repository, git
 
 USER, PASSWORD = "ana", "geheim"
-# Its options come before the address; `none.example` does not answer, and a file `refuses-key` makes it refuse the key.
+# Its options come before the address; `none.example` does not answer, a file `refuses-key` makes it refuse the key, and every n-th push with new objects
+# is not unpacked, where a file `fails-every` names n.
 _SSH = """#!/bin/sh
 echo "$@" >> {folder}/calls
 while [ "${{1#-}}" != "$1" ]; do [ "$1" = -o ] && shift; shift; done
 [ "${{1#*@}}" = none.example ] && {{ echo "ssh: Could not resolve hostname none.example: Name or service not known" >&2; exit 255; }}
 [ -e {folder}/refuses-key ] && {{ echo "$1: Permission denied (publickey)." >&2; exit 255; }}
-shift; exec sh -c "$*"
+shift
+case $* in *receive-pack*) if [ -e {folder}/fails-every ]; then
+  echo >> {folder}/pushes
+  [ $(($(wc -l < {folder}/pushes) % $(cat {folder}/fails-every))) = 0 ] && export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=receive.maxInputSize GIT_CONFIG_VALUE_0=1
+fi;; esac
+exec sh -c "$*"
 """
 
 
@@ -43,15 +50,17 @@ def refuses(remote: Path, *patterns: str, but: str = "") -> Path:
 
 
 @contextmanager
-def http_server(folder: Path, authorization: str = "") -> Iterator[str]:
+def http_server(folder: Path, authorization: str = "", context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serves the repositories of a folder by git's own program. Yields the URL without the user and the password, which it requires.
-    `authorization`: another header that it requires."""
+    `authorization`: another header that it requires. `context`: with TLS."""
     basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     options = {"root": folder, "authorization": authorization or f"Basic {basic}"}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), options))
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if context is not None else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -80,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != self.authorization:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
             self.end_headers()
             return
         path, _, query = self.path.partition("?")
@@ -102,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         head, _, body = result.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
         self.send_response(int(fields.pop("Status", "200").split()[0]))
-        for name, value in fields.items():
+        for name, value in ({"Content-Length": str(len(body))} | fields).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

@@ -104,7 +104,7 @@ def test_that_a_remote_takes_branches_alone_is_known_from_then_on(tmp_path: Path
         Integration.objects.get_or_create(pk=shop.pk)
     authority = local_repository.authority_of(workspace)
     assert isinstance(authority, Remote) and not authority.only_branches
-    authority.on_only_branches()
+    authority.on_only_branches(True)
     again, others = local_repository.authority_of(workspace), local_repository.authority_of(other)
     assert isinstance(again, Remote) and again.only_branches
     assert isinstance(others, Remote) and not others.only_branches

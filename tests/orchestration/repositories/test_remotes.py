@@ -14,6 +14,8 @@ from orchestration.repositories.remote import Remote
 from tests.orchestration.git.repositories import git
 from tests.orchestration.repositories import remotes
 from tests.orchestration.repositories.test_claims import BRANCH, ENTRY, REF, clone, start, works
+from tests.workspaces.notices.receiver import certified
+from workspaces.machine import authorities
 
 WIP = f"refs/heads/muster/wip/{ENTRY}"
 
@@ -27,6 +29,11 @@ def a_host(bare: Path, name: str, url: str = "") -> Remote:
     return Remote(clone(bare, bare.parent / f"{name}.git"), url or bare.as_uri())
 
 
+def a_host_again(host: Remote) -> Remote:
+    """The same as the next session makes it: it has seen nothing."""
+    return Remote(host.repo, host.url)
+
+
 @pytest.mark.parametrize("hook", ["update", "pre-receive"])
 def test_where_only_branches_are_accepted_an_entrys_ref_is_a_branch(bare: Path, hook: str) -> None:
     remotes.refuses(bare, "refs/muster/*")
@@ -34,16 +41,14 @@ def test_where_only_branches_are_accepted_an_entrys_ref_is_a_branch(bare: Path, 
         (bare / "hooks" / "update").rename(bare / "hooks" / "one")
         (bare / "hooks" / "pre-receive").write_text("#!/bin/sh\nwhile read old new ref; do hooks/one $ref || exit 1; done\n")
         (bare / "hooks" / "pre-receive").chmod(0o755)
-    learned: list[int] = []
     first, second = a_host(bare, "first"), a_host(bare, "second")
-    first.on_only_branches = lambda: learned.append(1)
     claims.claim(first, ENTRY, BRANCH, attempt=1, start=start(first))
-    assert (learned, git(bare, "for-each-ref", "--format=%(refname)", "refs/muster")) == ([1], "")
+    assert git(bare, "for-each-ref", "--format=%(refname)", "refs/muster") == ""
     late = works(first, "round 1")
-    claims.publish(first, ENTRY, BRANCH)
+    claims.publish(a_host_again(first), ENTRY, BRANCH)
     assert git(bare, "rev-parse", WIP) == late
     claims.claim(second, ENTRY, BRANCH, attempt=2, start=start(second))
-    assert git(second.repo, "rev-parse", BRANCH) == late and second.only_branches
+    assert git(second.repo, "rev-parse", BRANCH) == late
     works(first, "late")
     with pytest.raises(Moved):
         claims.publish(first, ENTRY, BRANCH)
@@ -165,3 +170,20 @@ def test_the_sentence_names_the_next_step(bare: Path, tmp_path: Path, monkeypatc
     with pytest.raises(Unreachable, match="Give this host a key"):
         a_host(bare, "d", f"git@127.0.0.1:{bare}").refs(REF)
     assert "BatchMode=yes" in (folder / "calls").read_text()
+
+
+@pytest.mark.parametrize("variable", ["GIT_SSL_CAINFO", "SSL_CERT_FILE"])
+def test_a_server_with_a_certificate_of_the_companys_own_authority_is_used(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in (*authorities.FILES, *authorities.FOLDERS):
+        monkeypatch.delenv(name, raising=False)
+    context, certificate = certified("localhost", tmp_path)
+    with remotes.http_server(tmp_path, context=context) as address:
+        url = remotes.with_password(address).replace("127.0.0.1", "localhost")
+        host = a_host(bare, "first", f"{url}/{bare.name}")
+        with pytest.raises(Unreachable, match="Let GIT_SSL_CAINFO or SSL_CERT_FILE name"):
+            host.refs(REF)
+        monkeypatch.setenv(variable, str(certificate))
+        claims.claim(host, ENTRY, BRANCH, attempt=1, start=start(host))
+        assert host.refs(REF)

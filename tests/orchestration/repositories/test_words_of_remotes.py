@@ -23,6 +23,7 @@ WS = "ws_00000000000000000001"
         ("ssh: connect to host x port 22: Connection refused", "Look at the network"),
         ("remote: Repository not found.", "Look at the address"),
         ("! [remote rejected] main (pre-receive hook declined)", "Allow this host's account to push there"),
+        ("! [remote rejected] x (unpacker error)", "could not store what was pushed"),
         ("something else", ""),
     ],
 )

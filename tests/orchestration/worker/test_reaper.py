@@ -273,3 +273,17 @@ def test_what_a_dead_workers_agent_had_not_committed_is_kept_on_its_branch() -> 
     assert reaper.reap() == 1
     assert git(repo, "show", f"{session.entry.branch}:part") == "half"
     assert Round.objects.get(session=session).commit == git(repo, "rev-parse", session.entry.branch)
+
+
+def test_a_worker_in_another_container_is_judged_by_its_lock_and_its_sessions_by_their_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_session(an_entry(a_workspace(repo=str(tmp_path / "repo"))))
+    monkeypatch.setattr(reaper.presence, "is_at_work", lambda _, pid, **__: pid == 1)
+    Session.objects.update(
+        host=socket.gethostname(), host_id=hosts.host_id(), boot_id=leftovers.boot_id(), kill_wanted_at=Now() - timedelta(hours=1)
+    )
+    Worker.objects.update(host=socket.gethostname(), host_id=hosts.host_id(), boot_id=leftovers.boot_id())
+    assert reaper.reap() == 0 and Worker.objects.exists()
+    Session.objects.update(lease_until=Now() - timedelta(hours=1))
+    assert reaper.reap() == 1

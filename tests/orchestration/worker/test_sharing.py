@@ -87,7 +87,7 @@ def test_shared_workspaces_are_tidied_except_lost_deleted_and_stopped_ones(monke
         *(({}, {"state": state}, True) for state in ("queued", "checking", "waiting", "proposed", "unproven")),
         *(({}, {"state": state}, False) for state in ("sent_back", "landed", "refused", "withdrawn")),
         ({"host_id": socket.gethostname()}, {}, True),
-        ({"is_shared": True}, {}, False),
+        ({"is_shared": True}, {}, True),
         ({"host_id": "other"}, {}, False),
         ({}, {"not_before": None}, False),
         ({}, {"commit": "f" * 40}, False),
@@ -98,7 +98,7 @@ def test_this_host_shares_what_landings_wait_for_and_it_alone_has(
 ) -> None:
     monkeypatch.setattr(history, "has", lambda _, commit: commit == COMMIT)
     published: list[str] = []
-    monkeypatch.setattr(claims, "publish", lambda _, entry_id, __: published.append(entry_id))
+    monkeypatch.setattr(claims, "share", lambda _, entry_id, *__: published.append(entry_id) or True)
     shop = a_workspace()
     row = an_entry(shop)
     alone = {"is_shared": False, "host_id": hosts.host_id(), "host_away_at": now(), **entry}
@@ -124,14 +124,14 @@ def test_a_stopped_executor_and_work_that_cannot_be_shared_leave_the_request(
         raise GitError("push", "no route")
 
     monkeypatch.setattr(history, "has", lambda *_: True)
-    monkeypatch.setattr(claims, "publish", refused)
+    monkeypatch.setattr(claims, "share", refused)
     shop = a_workspace()
     row = an_entry(shop)
     Entry.objects.filter(pk=row.pk).update(is_shared=False, host_id=hosts.host_id())
     Landing.objects.create(workspace=shop, entry=row, commit=COMMIT, not_before=Now())
     sharing.share_asked(but=())
     Executor.objects.update(state="stopped")
-    monkeypatch.setattr(claims, "publish", lambda *_: pytest.fail("it was shared"))
+    monkeypatch.setattr(claims, "share", lambda *_: pytest.fail("it was shared"))
     sharing.share_asked(but=())
     row.refresh_from_db()
     assert not row.is_shared and Landing.objects.get().not_before is not None
@@ -155,11 +155,12 @@ def test_one_that_a_newer_attempt_has_keeps_no_other_from_being_shared_and_a_few
     monkeypatch.setattr(history, "has", lambda *_: True)
     first, *others = (an_asked(a_workspace(name=name)) for name in "abc")
 
-    def publish(_: Shared, entry_id: str, __: str) -> None:
+    def share(_: Shared, entry_id: str, *__: str) -> bool:
         if entry_id == first.pk:
             raise Moved("a ref")
+        return True
 
-    monkeypatch.setattr(claims, "publish", publish)
+    monkeypatch.setattr(claims, "share", share)
     monkeypatch.setattr(sharing, "MAX_ASKED", 2)
     sharing.share_asked(but=())
     assert len(shared_ones()) == 1 and shared_ones() <= {entry.pk for entry in others}
@@ -171,7 +172,7 @@ def test_one_that_a_newer_attempt_has_keeps_no_other_from_being_shared_and_a_few
 def test_nothing_is_asked_of_a_host_that_shares_its_workspace_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_repository, "authority_of", lambda _: None)
     monkeypatch.setattr(local_repository, "ensure", lambda _: pytest.fail("it was fetched"))
-    for name in ("claim", "publish"):
+    for name in ("claim", "publish", "share"):
         monkeypatch.setattr(claims, name, lambda *_, **__: pytest.fail("a ref was moved"))
     shop = a_workspace()
     entry = an_asked(shop)

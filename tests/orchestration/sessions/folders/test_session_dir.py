@@ -12,6 +12,7 @@ from orchestration.sessions.folders import session_dir
 from orchestration.sessions.folders.session_dir import AGENT_BIN
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.proposals import made
+from workspaces.machine import authorities
 
 NAMES = (
     "MUSTER_TOKEN",
@@ -27,7 +28,7 @@ NAMES = (
 @pytest.fixture(autouse=True)
 def data(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings.DATA_DIR, settings.AGENT_URL = tmp_path / "data", "http://muster.example:8766"
-    for name in session_dir.ALLOWED_VARIABLES:
+    for name in (*session_dir.ALLOWED_VARIABLES, *authorities.FILES, *authorities.FOLDERS):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
         "PATH": "/usr/bin",

@@ -97,7 +97,7 @@ def test_an_unreachable_remote_keeps_the_request(team: Make, monkeypatch: pytest
     def refuses(*arguments: object, **named: object) -> None:
         raise GitError("push", "no route")
 
-    monkeypatch.setattr(claims, "publish", refuses)
+    monkeypatch.setattr(claims, "share", refuses)
     with work.first.acts():
         sharing.share_asked(but=())
     assert Landing.objects.get(entry=alone.entry_id).not_before is not None and not entry_of(alone).is_shared

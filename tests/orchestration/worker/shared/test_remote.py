@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Integration, Landing, Session
+from orchestration.repositories import remote as remote_
 from orchestration.sessions import Superseded
 from orchestration.worker import reaper
 from orchestration.worker.preparing import sharing
@@ -91,7 +92,10 @@ def test_a_session_on_another_host_may_begin_before_the_branch_is_judged(team: M
     assert work.run(work.second).outcome == "passed"
 
 
-def test_a_remote_that_accepts_branches_alone_is_remembered(team: Make, remote: Path) -> None:
+def test_a_remote_that_accepts_branches_alone_is_remembered_until_it_accepts_more(
+    team: Make, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_, "_refused_at", {remote.as_uri(): -remote_.APART_S})
     remotes.refuses(remote, "refs/muster/*")
     work = team(TWO_ROUNDS)
     first = work.run(work.first)
@@ -101,6 +105,20 @@ def test_a_remote_that_accepts_branches_alone_is_remembered(team: Make, remote: 
     work.land(work.second)
     assert (entry_of(first).status, shown(remote, "rounds")) == ("done", "1\n2\n")
     assert refs_of(remote, "refs/muster") == []
+    for is_forgotten in (False, True):
+        with work.first.acts():
+            sharing.tidy_all(but=())
+        assert Integration.objects.get().only_branches is not is_forgotten
+        (remote / "hooks" / "update").unlink(missing_ok=True)
+    assert refs_of(remote, "refs/muster") == []
+
+
+def test_work_lands_that_was_shared_before_its_remote_was_taken_for_one_of_branches_alone(team: Make, remote: Path) -> None:
+    work = team()
+    first = work.run(work.first)
+    Integration.objects.update(only_branches=True)
+    work.land(work.second)
+    assert (entry_of(first).status, shown(remote, "ok")) == ("done", "yes\n")
 
 
 @pytest.mark.parametrize("only_branches", [False, True])
