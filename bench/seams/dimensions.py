@@ -1,0 +1,60 @@
+"""The tables of dimensions, with the pairs that are excluded. The first value of each dimension is its plain one.
+
+Whoever adds a feature adds its column here, and in `oracle` what it means. An exclusion is a sentence that a user would accept.
+"""
+
+from bench.seams.pairs import Table, Value
+
+AGENTS = ("claude_code", "qwen", "command")
+PEOPLE = ("nobody", "message", "edit", "pause and resume", "stop one", "raise the cap", "move priority")
+FAULTS = ("none", "session worker", "control worker", "gateway")
+PROVIDERS = ("well", "429 with a reset", "429 without", "no credit", "401", "529", "slow", "cuts", "makes more")
+MONEY: Table = {
+    "agent": AGENTS,
+    "provider": PROVIDERS,
+    "route": ("none", "fallback", "ladder", "best of two"),
+    "money": ("plenty", "tight", "own budgets", "shares", "a day's limit", "raised"),
+    "base": ("green", "red"),
+    "roles": ("none", "verifier", "interceptor"),
+    "people": PEOPLE,
+    "fault": FAULTS,
+}
+WORK: Table = {
+    "agent": AGENTS,
+    "base": ("green", "red", "flaky", "moves"),
+    "files": ("apart", "shared, named", "shared, unnamed", "chain", "diamond"),
+    "checks": ("quick", "slow", "a port", "named files", "JUnit"),
+    "sandbox": ("as it comes", "proxy", "none"),
+    "landing": ("direct", "approval"),
+    "people": PEOPLE,
+    "fault": FAULTS,
+}
+TABLES: dict[str, Table] = {"money": MONEY, "work": WORK}
+PLAIN = {name: values[0] for table in TABLES.values() for name, values in table.items()}
+
+EXCLUDED: dict[frozenset[Value], str] = {
+    frozenset({("agent", "command"), ("fault", "gateway")}): "A command agent's requests do not pass the gateway.",
+    **{
+        frozenset({("provider", "makes more"), ("money", money)}): "No cap can be kept to the cent, and all work be done, "
+        "with a provider that makes six times what it was allowed: only with plenty of money is there a promise."
+        for money in MONEY["money"][1:]
+    },
+    **{
+        frozenset(
+            {("agent", "command"), ("money", money)}
+        ): "A command starts anew each time: what it had paid when its money ended is paid again, "
+        "so that money that just suffices does not."
+        for money in ("tight", "a day's limit", "raised")
+    },
+    **{
+        frozenset(
+            {("route", "best of two"), ("money", money)}
+        ): "Two sessions work for one result: what the other one costs until it is stopped is not "
+        "known before, so that nobody can say what just suffices."
+        for money in ("tight", "a day's limit", "raised")
+    },
+}
+
+
+def excluded(one: Value, other: Value) -> str:
+    return EXCLUDED.get(frozenset({one, other}), "")
