@@ -16,6 +16,7 @@ RIGHTS_AFTER_S = 10.0
 """A person comes so long after the first refusal, whether pages said it or not."""
 OF_FAULT = {"session worker": "sessions", "control worker": "control", "gateway": "gateway"}
 FAULT_S, ACT_S = 20.0, 5.0
+NONE = -1
 
 
 @dataclass
@@ -28,8 +29,6 @@ class Acts:
     has_raised: bool = False
     has_mended: bool = False
     has_moved: bool = False
-    mended_at: float = 0.0
-    killed: str = ""
     _resume_at: float = 0.0
     _stopped: int | None = None
     _still_since: float = 0.0
@@ -60,7 +59,6 @@ class Acts:
         name = OF_FAULT[fault]
         with suppress(KeyError, ProcessLookupError):
             os.kill(self.look.work.world.up.children()[name], signal.SIGKILL)
-            self.killed = name
         self.look.disturb(FAULT_S)
 
     def _act(self, people: str) -> None:
@@ -69,7 +67,7 @@ class Acts:
             return
         look.disturb(ACT_S)
         at_work = next((n for n, status in look.status.items() if status == "in_progress"), 0)
-        waits = next((n for n in reversed(look.status) if look.status[n] == "pending"), ENTRY_OF_NONE)
+        waits = next((n for n in reversed(look.status) if look.status[n] == "pending"), NONE)
         if people == "message":
             work.call("POST", f"/todo/entries/{work.ids[max(waits, 0)]}/instructions", {"text": "Mind the style."})
         elif people == "edit" and waits >= 0:
@@ -83,7 +81,7 @@ class Acts:
             look.cap = max(look.cap, 0) + 10**6 if look.case.day_limit is None else look.cap
         elif people == "pause and resume":
             work.call("POST", "/executor/pause")
-            look.of_people = {n: ("executor_paused",) for n in look.status}
+            look.of_people = dict.fromkeys(look.status, ("executor_paused",))
             self._resume_at = time.monotonic() + PAUSE_S
         elif people == "stop one":
             work.call("POST", f"/todo/entries/{work.ids[at_work]}/stop", {})
@@ -112,27 +110,25 @@ class Acts:
                 self.look.work.call("POST", f"/todo/entries/{row['entry_id']}/approve", {"commit": row["commit"]})
 
     def _put_right(self) -> None:
+        """A person pays, or sets a valid key, and says so; and raises the money once it alone is in the way."""
         look, case = self.look, self.look.case
-        refused = [row for row in look.provider.rows if row.outcome == "refused"]
-        if case.has(*FOR_GOOD) and not case.has("fallback") and refused and not self.has_mended:
-            if time.time() > refused[0].at + RIGHTS_AFTER_S:
-                self.has_mended, self.mended_at = True, time.time()
-                look.provider.mend()
-                look.work.call("POST", "/executor/agent/retry")
-                look.disturb(ACT_S)
-        if case.has("a day's limit", "raised") and not self.has_raised:
-            open_ones = [n for n, status in look.status.items() if status != "done"]
-            is_still = (
-                not look.open_sessions
-                and open_ones
-                and all(look.reasons[n] in OF_MONEY | {"dependencies_pending"} for n in open_ones)
-            )
-            self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
-            if self._still_since and time.monotonic() > self._still_since + PAUSE_S:
-                self.has_raised = True
-                look.work.raise_money()
-                look.cap = float("inf")
-                look.disturb(ACT_S)
+        refused = next((row.at for row in look.provider.rows if row.outcome == "refused"), 0.0)
+        needs_person = case.has(*FOR_GOOD) and not case.has("fallback") and not self.has_mended
+        if needs_person and refused and time.time() > refused + RIGHTS_AFTER_S:
+            self.has_mended = True
+            look.provider.mend()
+            look.work.call("POST", "/executor/agent/retry")
+            look.disturb(ACT_S)
+        if case.has("a day's limit", "raised") and not self.has_raised and self._is_still():
+            self.has_raised = True
+            look.work.raise_money()
+            look.cap = float("inf")
+            look.disturb(ACT_S)
 
-
-ENTRY_OF_NONE = -1
+    def _is_still(self) -> bool:
+        """Nothing has been at work for a while, and pages say that it is for money."""
+        look = self.look
+        reasons = {look.reasons[n] for n, status in look.status.items() if status != "done"}
+        is_still = not look.open_sessions and reasons and reasons <= OF_MONEY | {"dependencies_pending"}
+        self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
+        return bool(is_still) and time.monotonic() > self._still_since + PAUSE_S

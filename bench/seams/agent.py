@@ -4,6 +4,7 @@ Its entry's content is its script: so many requests, some thinking between them,
 as the real ones do, and says so in their words.
 """
 
+import http.client
 import json
 import os
 import sys
@@ -119,7 +120,7 @@ def send(what: str) -> tuple[int, str, float | None]:
     except urllib.error.HTTPError as refusal:
         given_s = refusal.headers.get("retry-after")
         return refusal.code, refusal.read().decode()[:500], float(given_s) if given_s else None
-    except OSError as problem:
+    except (OSError, http.client.HTTPException) as problem:
         return 0, f"connection error: {problem}", None
     if "[DONE]" not in text and "message_stop" not in text:
         return 0, "connection error: the answer broke off", None

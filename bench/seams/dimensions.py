@@ -3,6 +3,8 @@
 Whoever adds a feature adds its column here, and in `oracle` what it means. An exclusion is a sentence that a user would accept.
 """
 
+from collections.abc import Mapping
+
 from bench.seams.pairs import Table, Value
 
 AGENTS = ("claude_code", "qwen", "command")
@@ -58,3 +60,23 @@ EXCLUDED: dict[frozenset[Value], str] = {
 
 def excluded(one: Value, other: Value) -> str:
     return EXCLUDED.get(frozenset({one, other}), "")
+
+
+KNOWN: dict[frozenset[Value], str] = {
+    frozenset(
+        {("provider", "429 with a reset")}
+    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
+    frozenset(
+        {("provider", "429 without")}
+    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
+    frozenset({("provider", "no credit")}): "The gateway takes an account without credit for a limit of its rate.",
+    frozenset(
+        {("provider", "cuts")}
+    ): "An answer that broke off is booked at its bound when its session ends, as if that were spent.",
+}
+"""Values, alone or together, with a fault that is not mended yet. Its line goes with the fault."""
+
+
+def known(case: Mapping[str, str]) -> list[str]:
+    """The known faults that this case meets."""
+    return [sentence for values, sentence in KNOWN.items() if values <= set(case.items())]

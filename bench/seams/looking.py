@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.seams.invariants import PROVIDER_S, Seen
-from bench.seams.oracle import MICRO, Case, Moment
+from bench.seams.oracle import MICRO, PLENTY, Case, Moment
 from bench.seams.provider import Provider
 from bench.seams.stage import Workspace
 
@@ -58,7 +58,7 @@ class Look:
             booked=booked,
             unknown=unknown,
             counted=(before, self.provider.micro),
-            cap=int(self.cap),
+            cap=int(self.cap) if self.cap < PLENTY * MICRO else None,
         )
 
     def waiting(self) -> list[int]:
@@ -75,7 +75,8 @@ class Look:
 
     @staticmethod
     def _usd(values: Mapping[str, Any], name: str) -> int:
-        return round(values[name] * MICRO)
+        amount: float = values[name]
+        return round(amount * MICRO)
 
     def _entries(self) -> list[dict[str, Any]]:
         rows = {row["id"]: row for row in self.work.call("GET", "/todo")["entries"]}

@@ -62,7 +62,7 @@ def number(table: Table, case: Mapping[str, str]) -> int:
 def numbered(table: Table, seed: int) -> Case:
     """The case of a number. Raises ValueError for one that the table does not have."""
     case = Case()
-    for name, values in reversed(table.items()):
+    for name, values in reversed(list(table.items())):
         seed, place = divmod(seed, len(values))
         case[name] = values[place]
     if seed:
