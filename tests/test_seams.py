@@ -55,6 +55,10 @@ def test_an_entry_that_could_start_and_does_not_is_named_after_five_seconds() ->
     assert watched(*(Seen(at, could_start=["entry 1"], free_slots=1, is_disturbed=at == 3) for at in range(8))) == []
 
 
+def test_requests_that_wait_for_money_that_nobody_uses_are_named() -> None:
+    assert watched(*(Seen(at, waits_for_money=["s"]) for at in range(8)))[0].startswith("4: s waits for money for 5 s")
+
+
 def test_a_reason_that_is_not_true_is_named() -> None:
     false = [Seen(at, reasons={"e": "files_locked"}, blocked_by={"e": {"agent_unavailable"}}) for at in range(4)]
     assert watched(*false) == ["3: e waits, and for 3 s the product says files_locked; true is: agent_unavailable"]

@@ -11,11 +11,12 @@ from bench.seams.oracle import FOR_GOOD, OF_MONEY
 
 AFTER_ANSWERS = 2
 """People and faults come once so many requests were answered."""
-PAUSE_S = 3.0
+PAUSE_S, STILL_S = 3.0, 8.0
 RIGHTS_AFTER_S = 10.0
 """A person comes so long after the first refusal, whether pages said it or not."""
 OF_FAULT = {"session worker": "sessions", "control worker": "control", "gateway": "gateway"}
 FAULT_S, ACT_S = 20.0, 5.0
+STILL = {"", "concurrency_limit", "dependencies_pending"}
 NONE = -1
 
 
@@ -129,6 +130,6 @@ class Acts:
         """Nothing has been at work for a while, and pages say that it is for money."""
         look = self.look
         reasons = {look.reasons[n] for n, status in look.status.items() if status != "done"}
-        is_still = not look.open_sessions and reasons and reasons <= OF_MONEY | {"dependencies_pending"}
+        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL
         self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
-        return bool(is_still) and time.monotonic() > self._still_since + PAUSE_S
+        return bool(is_still) and time.monotonic() > self._still_since + STILL_S

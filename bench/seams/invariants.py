@@ -21,7 +21,8 @@ QUIET_S, QUIET_CPU = 10.0, 0.02
 @dataclass(frozen=True)
 class Seen:
     """A moment. `could_start`: entries that the oracle would start now, by name; `blocked_by`: of each other one that does not run, the reasons that the oracle
-    accepts; `reasons`: what the product says of it; `waits_for_provider`: requests that wait for a provider which takes them. `is_disturbed`: a fault or its
+    accepts; `reasons`: what the product says of it; `waits_for_provider`: requests that wait for a provider which takes them; `waits_for_money`: those that
+    wait for money, while no other is under way and what is not spent pays one of them. `is_disturbed`: a fault or its
     stated recovery. Money is micro-USD: `booked`; `unknown`: stated beside it; `counted`: by the provider, before and after the rest was read."""
 
     at: float
@@ -30,6 +31,7 @@ class Seen:
     reasons: Mapping[str, str] = field(default_factory=dict)
     blocked_by: Mapping[str, Collection[str]] = field(default_factory=dict)
     waits_for_provider: Collection[str] = ()
+    waits_for_money: Collection[str] = ()
     is_disturbed: bool = False
     booked: int = 0
     unknown: int = 0
@@ -55,6 +57,7 @@ class Watch:
         for kind, limit, names in (
             ("4", IDLE_S, seen.could_start if seen.free_slots > 0 and not seen.is_disturbed else ()),
             ("4p", PROVIDER_S, seen.waits_for_provider if not seen.is_disturbed else ()),
+            ("4m", IDLE_S, seen.waits_for_money if not seen.is_disturbed else ()),
             ("3", TRUE_WITHIN_S, [] if seen.is_disturbed else list(self._false(seen))),
         ):
             self._hold(kind, limit * self.patience, names, seen)
@@ -85,6 +88,8 @@ class Watch:
             return f"3: {name} waits, and for {seconds:.0f} s the product says {said}; true is: {accepted}"
         if kind == "4p":
             return f"4: {name} waits for its provider, which has taken requests for {seconds:.0f} s"
+        if kind == "4m":
+            return f"4: {name} waits for money for {seconds:.0f} s; nothing else is under way, and what is left pays its request"
         return f"4: {name} could start for {seconds:.0f} s with {seen.free_slots} slots free; the product says {said}"
 
     def _books(self, seen: Seen) -> None:

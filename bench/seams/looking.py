@@ -18,7 +18,8 @@ AFTER_OPENING_S = 15.0
 @dataclass
 class Look:
     """Reads a workspace once for each moment. `status`: of each entry by its index; `sessions`: all that were seen, with their entries; `disturbed_until`: the
-    end of what a fault, a person or the provider may disturb; `of_people`: reasons that people gave to entries; `cap`: micro-USD."""
+    end of what a fault, a person or the provider may disturb; `for_provider`,
+    `for_money`: sessions with a request that waits; `of_people`: reasons that people gave to entries; `cap`: micro-USD."""
 
     case: Case
     work: Workspace
@@ -28,6 +29,8 @@ class Look:
     reasons: dict[int, str] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     open_sessions: set[str] = field(default_factory=set)
+    for_provider: list[str] = field(default_factory=list)
+    for_money: list[str] = field(default_factory=list)
     disturbed_until: float = 0.0
     of_people: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _totals: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -38,14 +41,15 @@ class Look:
         """Reads what is unknown before what is booked: what moves meanwhile is counted twice, never lost."""
         before = self.provider.micro
         entries, held = self._entries(), self._held()
-        waits = self._requests()
-        unknown = sum(self._usd(totals, "unknown_usd") + self._usd(totals, "under_way_usd") for totals in self._totals.values())
+        self._requests()
+        under_way = sum(self._usd(totals, "under_way_usd") for totals in self._totals.values())
+        unknown = under_way + self.unknown()
         booked = self.booked()
         seen_at = time.monotonic()
         is_open = self._is_open(seen_at)
-        free = self.cap - max(booked, before) - held
+        left = self.cap - max(booked, before)
         begun = {n for n, entry in enumerate(entries) if entry["session_ids"] and entry["status"] != "done"}
-        moment = Moment(self.status, begun, self.case.workers - len(self.open_sessions), free, is_open, self.of_people)
+        moment = Moment(self.status, begun, self.case.workers - len(self.open_sessions), left - held, is_open, self.of_people)
         blocked = {f"entry {n}": self.case.true_reasons(self.case.tasks[n], moment) for n in self.waiting()}
         return Seen(
             at=seen_at,
@@ -53,7 +57,8 @@ class Look:
             free_slots=moment.free_slots,
             reasons={f"entry {n}": self.reasons[n] for n in self.waiting()},
             blocked_by={name: reasons for name, reasons in blocked.items() if reasons},
-            waits_for_provider=waits if is_open else [],
+            waits_for_provider=self.for_provider if is_open else [],
+            waits_for_money=[] if under_way or left - unknown < self.case.bound else self.for_money,
             is_disturbed=seen_at < self.disturbed_until,
             booked=booked,
             unknown=unknown,
@@ -93,17 +98,17 @@ class Look:
         holds = self.work.call("GET", "/budget/holds?limit=500")["holds"]
         return sum(max(self._usd(hold, "amount_usd") - self._usd(hold, "drawn_usd"), 0) for hold in holds)
 
-    def _requests(self) -> list[str]:
-        """Sessions with a request that waits for its provider. The totals of a session that has ended with nothing unknown stay."""
-        waits = []
+    def _requests(self) -> None:
+        """Sessions with a request that waits. The totals of a session that has ended with nothing unknown stay."""
+        self.for_provider, self.for_money = [], []
         for session in self.sessions.keys() - self._ended:
             answer = self.work.call("GET", f"/executor/sessions/{session}/requests?limit=20")
             self._totals[session] = answer
             if session not in self.open_sessions and not answer["unknown_usd"] and not answer["under_way_usd"]:
                 self._ended.add(session)
-            if any(row["state"] == "waiting" and "money" not in (row["reason"] or "") for row in answer["requests"]):
-                waits.append(session)
-        return waits
+            reasons = {row["reason"] or "" for row in answer["requests"] if row["state"] == "waiting"}
+            if reasons:
+                (self.for_money if any("money" in reason for reason in reasons) else self.for_provider).append(session)
 
     def _is_open(self, now: float) -> bool:
         """Some agent of the case has a provider that takes it. What a refusal sets off has its time, and so has its end."""

@@ -47,6 +47,15 @@ RECOVERY_S = {
     "shares": 5,
 }
 """What each value may add to the time of the work, in seconds: the provider's own time, and what the docs state of waits."""
+RED = """exec > red.xml
+echo '<testsuite>'
+for n in 0 1 2 3 never; do
+  [ -e work-$n.txt ] && echo "<testcase name='w$n'/>" || echo "<testcase name='w$n'><failure message='not there'/></testcase>"
+done
+echo '</testsuite>'
+exit 1
+"""
+"""Tests of a red base: each entry makes one pass, and one never does."""
 BASE_S, START_S = 10.0, 1.5
 
 
@@ -97,10 +106,9 @@ class Case:
     def _task(self, n: int) -> Task:
         files = self.values.get("files", "apart")
         own, shared = (f"work-{n}.txt",), ("shared.txt",) if files.startswith("shared") else ()
-        fixed = ("fixed.txt",) if n == 0 and self.values["base"] == "red" else ()
         after = {"chain": [(), (0,), (1,), (2,)], "diamond": [(), (0,), (0,), (1, 2)]}.get(files, [()] * ENTRIES)[n]
-        named = own + fixed + (shared if files == "shared, named" else ())
-        return Task(n, own + fixed + shared, named, tuple(after), 1 if self.has("ladder") and n % 2 == 0 else 0)
+        named = own + (shared if files == "shared, named" else ())
+        return Task(n, own + shared, named, tuple(after), 1 if self.has("ladder") and n % 2 == 0 else 0)
 
     # The config.
 
@@ -164,12 +172,13 @@ class Case:
         first = {"name": "work", "run": runs.get(self.values.get("checks", ""), good)}
         if self.has("JUnit"):
             first |= {"run": f"{good} && {junit}", "junit": "report.xml"}
-        more = {"red": "test -f fixed.txt", "flaky": "test $(( 1$(date +%N) % 5 )) != 3"}.get(self.values["base"])
-        return [first, *([{"name": self.values["base"], "run": more}] if more else [])]
+        old = {"name": "old", "run": "sh red.sh", "junit": "red.xml"}
+        flaky = {"name": "flaky", "run": "test $(( 1$(date +%N) % 5 )) != 3"}
+        return [first, *([old] if self.has("red") else []), *([flaky] if self.has("flaky") else [])]
 
     def in_repository(self) -> dict[str, str]:
         """Files of the base."""
-        return {"check.sh": "ls work-*.txt && ! grep -l bad work-*.txt\n", "work-base.txt": "a base\n"}
+        return {"check.sh": "ls work-*.txt && ! grep -l bad work-*.txt\n", "work-base.txt": "a base\n", "red.sh": RED}
 
     def may_use(self, key: str) -> bool:
         """Its implementing agents are served by this key."""

@@ -62,7 +62,7 @@ def run(world: World, case: Case, patience: float, *, is_watched: bool = True) -
 def _work_off(work: Workspace, provider: Provider, verdict: Verdict, patience: float) -> Look:
     """Look once a second until all is done, or the case is late beyond hope."""
     case = verdict.case
-    look = Look(case, work, provider, case.cap * MICRO)
+    look = Look(case, work, provider, (case.day_limit or case.cap) * MICRO)
     acts = Acts(look)
     overdraft = case.bound * case.workers if case.goes_past or case.has("makes more") else 0
     watch = Watch(patience, in_books=not case.goes_past, overdraft=overdraft)
