@@ -60,9 +60,8 @@ def prompt() -> str:
 
 
 def progress() -> Path | None:
-    """A CLI resumes its conversation; a command starts anew."""
-    step = f"{os.environ.get('MUSTER_ROUND', '')}-{os.environ.get('MUSTER_PHASE', '')}"
-    return None if NAME == "command" else Path(os.environ["HOME"]) / f"answered-{step}"
+    """The answers of a round that has not ended: a CLI resumes its conversation; a command starts anew."""
+    return None if NAME == "command" else Path(os.environ["HOME"]) / f"answered-{os.environ.get('MUSTER_PHASE', '')}"
 
 
 def answered() -> int:
@@ -167,6 +166,7 @@ def judge() -> int:
 
 
 def done(words: str) -> None:
+    note(0)
     say({"type": "result", "subtype": "success", "is_error": False, "ok": True, "result": words, "summary": words})
 
 

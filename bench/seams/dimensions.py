@@ -73,6 +73,16 @@ KNOWN: dict[frozenset[Value], str] = {
     frozenset(
         {("provider", "cuts")}
     ): "An answer that broke off is booked at its bound when its session ends, as if that were spent.",
+    frozenset(
+        {("fault", "gateway")}
+    ): "A request that was under way in a gateway that is killed is booked at its bound when its session ends.",
+    frozenset({("provider", "makes more")}): "What a provider makes beyond the limit of a request is not booked.",
+    frozenset(
+        {("money", "raised")}
+    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
+    frozenset(
+        {("money", "a day's limit")}
+    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
 }
 """Values, alone or together, with a fault that is not mended yet. Its line goes with the fault."""
 

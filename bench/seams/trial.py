@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import psutil
-
 from bench.seams import invariants
 from bench.seams.acts import Acts
 from bench.seams.dimensions import MONEY
@@ -14,6 +12,7 @@ from bench.seams.looking import Look
 from bench.seams.oracle import MAIN, MICRO, SPARE, Case
 from bench.seams.provider import Provider
 from bench.seams.stage import Workspace, World
+from tests.faults.harness import cpu_of
 
 EVERY_S = 1.0
 LONGER = 1.5
@@ -134,21 +133,11 @@ def _rows(look: Look) -> dict[str, int]:
     return {"events": len(events), "ledger": len(ledger), "requests": len(look.provider.rows)}
 
 
-def _cpu(processes: list[psutil.Process]) -> dict[int, float]:
-    times = {}
-    for process in processes:
-        try:
-            times[process.pid] = sum(process.cpu_times()[:2])
-        except psutil.Error:
-            continue
-    return times
-
-
 def _at_rest(world: World, look: Look) -> Iterator[str]:
     rows, processes = _rows(look), world.processes()
-    began, before = time.monotonic(), _cpu(processes)
+    began, before = time.monotonic(), cpu_of(processes)
     time.sleep(QUIET_S)
-    after, seconds = _cpu(processes), time.monotonic() - began
+    after, seconds = cpu_of(processes), time.monotonic() - began
     used = sum(max(after.get(pid, 0.0) - cpu, 0.0) for pid, cpu in before.items())
     yield from invariants.noise(used / seconds, {name: count - rows[name] for name, count in _rows(look).items()})
 
