@@ -10,14 +10,14 @@ from bench.seams.invariants import Asked, Seen, Watch
 TABLE = {"a": ("1", "2", "3"), "b": ("1", "2"), "c": ("1", "2")}
 
 
-def not_twice_two(one: pairs.Value, other: pairs.Value) -> str:
-    return "two and two are too many" if {one[1], other[1]} == {"2"} and "c" in (one[0], other[0]) else ""
+def not_twice_two(value: pairs.Value, other: pairs.Value) -> str:
+    return "two and two are too many" if {value[1], other[1]} == {"2"} and "c" in (value[0], other[0]) else ""
 
 
-def test_each_wanted_pair_meets_in_some_case_and_no_excluded_one_does() -> None:
+def test_each_required_pair_meets_in_some_case_and_no_excluded_one_does() -> None:
     cases = pairs.cases(TABLE, not_twice_two, seed=1)
     met = set().union(*map(pairs.pairs, cases))
-    assert met == pairs.wanted(TABLE, not_twice_two)
+    assert met == pairs.required(TABLE, not_twice_two)
     assert cases == pairs.cases(TABLE, not_twice_two, seed=1) and len(cases) < 12
 
 
@@ -25,7 +25,7 @@ def test_each_wanted_pair_meets_in_some_case_and_no_excluded_one_does() -> None:
 def test_the_tables_have_all_their_pairs_in_few_cases(name: str) -> None:
     table = dimensions.TABLES[name]
     cases = pairs.cases(table, dimensions.excluded, seed=1)
-    assert pairs.wanted(table, dimensions.excluded) == set().union(*map(pairs.pairs, cases))
+    assert pairs.required(table, dimensions.excluded) == set().union(*map(pairs.pairs, cases))
     largest, other = max(combinations([len(values) for values in table.values()], 2), key=lambda each: each[0] * each[1])
     assert len(cases) <= 1.4 * largest * other
 
@@ -41,10 +41,10 @@ def test_a_smaller_case_is_plain_in_one_dimension_more() -> None:
 
 
 def watched(*moments: Seen) -> list[str]:
-    watch = Watch()
+    monitor = Watch()
     for seen in moments:
-        watch.look(seen)
-    return watch.broken
+        monitor.look(seen)
+    return monitor.broken
 
 
 def test_an_entry_that_could_start_and_does_not_is_named_after_five_seconds() -> None:
@@ -55,7 +55,7 @@ def test_an_entry_that_could_start_and_does_not_is_named_after_five_seconds() ->
     assert watched(*(Seen(at, could_start=["entry 1"], free_slots=1, is_disturbed=at == 3) for at in range(8))) == []
 
 
-def test_requests_that_wait_for_money_that_nobody_uses_are_named() -> None:
+def test_requests_that_wait_for_money_that_would_pay_them_are_named() -> None:
     assert watched(*(Seen(at, waits_for_money=["s"]) for at in range(8)))[0].startswith("4: s waits for money for 5 s")
 
 

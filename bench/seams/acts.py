@@ -28,7 +28,7 @@ class Acts:
     has_killed: bool = False
     has_acted: bool = False
     has_raised: bool = False
-    has_mended: bool = False
+    has_repaired: bool = False
     has_moved: bool = False
     _resume_at: float = 0.0
     _stopped: int | None = None
@@ -114,10 +114,10 @@ class Acts:
         """A person pays, or sets a valid key, and says so; and raises the money once it alone is in the way."""
         look, case = self.look, self.look.case
         refused = next((row.at for row in look.provider.rows if row.outcome == "refused"), 0.0)
-        needs_person = case.has(*FOR_GOOD) and not case.has("fallback") and not self.has_mended
+        needs_person = case.has(*FOR_GOOD) and not case.has("fallback") and not self.has_repaired
         if needs_person and refused and time.time() > refused + RIGHTS_AFTER_S:
-            self.has_mended = True
-            look.provider.mend()
+            self.has_repaired = True
+            look.provider.repair()
             look.work.call("POST", "/executor/agent/retry")
             look.disturb(ACT_S)
         if case.has("a day's limit", "raised") and not self.has_raised and self._is_still():

@@ -28,7 +28,9 @@ def main() -> int:
         return 0
     session, began = os.environ.get("MUSTER_SESSION_ID", ""), time.time()
     plan = script()
-    say({"type": "system", "subtype": "init", "session_id": given("--session-id", "--resume"), "model": model()})
+    if NAME != "command" and any("key-of-" in value for value in os.environ.values()):
+        return fail(400, "the key itself is in the environment of an agent behind the gateway", None)
+    emit({"type": "system", "subtype": "init", "session_id": given("--session-id", "--resume"), "model": model()})
     for n in range(answered(), plan["requests"]):
         problem = ask(f"{session} {n}")
         if problem is not None:
@@ -130,32 +132,32 @@ def send(what: str) -> tuple[int, str, float | None]:
 def report(text: str) -> None:
     """A command that goes past the gateway says what it spent."""
     if NAME != "command":
-        say({"type": "assistant", "message": {"content": [{"type": "text", "text": "I work on it."}]}})
+        emit({"type": "assistant", "message": {"content": [{"type": "text", "text": "I work on it."}]}})
         return
     counts: dict[str, Any] = {}
     for line in text.splitlines():
         event = json.loads(line[6:]) if line.startswith("data: {") else {}
         counts["id"] = event.get("message", {}).get("id") or counts.get("id")
         counts |= event.get("message", {}).get("usage") or event.get("usage") or {}
-    say({"type": "usage", "id": counts["id"], "cost_usd": (counts["input_tokens"] + 5 * counts["output_tokens"]) / 10**6})
+    emit({"type": "usage", "id": counts["id"], "cost_usd": (counts["input_tokens"] + 5 * counts["output_tokens"]) / 10**6})
 
 
 def wait(status: int, attempt: int, pause: float) -> None:
     if NAME == "claude":
         retry = {"error_status": status or None, "attempt": attempt, "retry_delay_ms": pause * 1000, "error": "refused"}
-        say({"type": "system", "subtype": "api_retry", **retry})
+        emit({"type": "system", "subtype": "api_retry", **retry})
     elif NAME == "command":
-        say({"type": "waiting", "message": f"status {status}", "until": time.time() + pause})
+        emit({"type": "waiting", "message": f"status {status}", "until": time.time() + pause})
 
 
 def fail(status: int, text: str, _: float | None) -> int:
     if NAME == "command":
         quota = "quota" if "quota" in text else ""
         code = quota or {401: "auth", 429: "rate_limited", 529: "overloaded", 0: "network"}.get(status, "overloaded")
-        say({"type": "failure", "code": code, "message": text[:200]})
+        emit({"type": "failure", "code": code, "message": text[:200]})
         return 1
     words = f"API Error: {status} {text[:300]}" if NAME == "claude" else f"[API Error: {status} {text[:300]}]"
-    say({"type": "result", "subtype": "success", "is_error": True, "api_error_status": status, "result": words})
+    emit({"type": "result", "subtype": "success", "is_error": True, "api_error_status": status, "result": words})
     return 1
 
 
@@ -167,10 +169,10 @@ def judge() -> int:
 
 def done(words: str) -> None:
     note(0)
-    say({"type": "result", "subtype": "success", "is_error": False, "ok": True, "result": words, "summary": words})
+    emit({"type": "result", "subtype": "success", "is_error": False, "ok": True, "result": words, "summary": words})
 
 
-def say(line: dict[str, Any]) -> None:
+def emit(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 

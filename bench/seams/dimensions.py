@@ -83,8 +83,9 @@ KNOWN: dict[frozenset[Value], str] = {
     frozenset(
         {("money", "a day's limit")}
     ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
+    frozenset({("checks", "a port")}): "Checks that listen on one port, of two entries at a time, refuse honest work.",
 }
-"""Values, alone or together, with a fault that is not mended yet. Its line goes with the fault."""
+"""Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
 
 
 def known(case: Mapping[str, str]) -> list[str]:

@@ -137,7 +137,7 @@ class Asked:
     resets_at: float | None = None
 
 
-def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int, mended_at: float = 0.0) -> Iterator[str]:
+def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int) -> Iterator[str]:
     """`most`: answers that the work needs, with one repetition for each fault. `at_once`: as many may be under way when the first refusal comes."""
     answered = sum(each.is_answered for each in asked)
     if answered > most:

@@ -222,7 +222,7 @@ class Case:
         again = REQUESTS + 1 if self.goes_past else 1
         extra = self.workers * again * (not self.has_plain("fault"))
         extra += (REQUESTS + 1) * self.has("stop one", "message", "edit") + self.workers * again * self.has(*REFUSALS, "cuts")
-        extra += (REQUESTS + 1) * ENTRIES * (2 * self.has("shared, unnamed") + self.has("flaky", "moves", "a port"))
+        extra += (REQUESTS + 1) * ENTRIES * (self.has("shared, unnamed") + self.has("flaky"))
         return self.requests + extra
 
     def has_plain(self, name: str) -> bool:

@@ -14,7 +14,7 @@ TRIES = 30
 """So many cases are tried for each that is taken."""
 
 
-def wanted(table: Table, excluded: Excluded) -> set[frozenset[Value]]:
+def required(table: Table, excluded: Excluded) -> set[frozenset[Value]]:
     """Every pair that must be covered."""
     values = [(name, value) for name, each in table.items() for value in each]
     return {frozenset(pair) for pair in combinations(values, 2) if pair[0][0] != pair[1][0] and not excluded(*pair)}
@@ -25,8 +25,8 @@ def pairs(case: Mapping[str, str]) -> set[frozenset[Value]]:
 
 
 def cases(table: Table, excluded: Excluded, seed: int) -> list[Case]:
-    """A list that covers every wanted pair, the same for the same seed. Raises ValueError for a pair that no case can have."""
-    dice, left, chosen = random.Random(seed), wanted(table, excluded), list[Case]()
+    """A list that covers every required pair, the same for the same seed. Raises ValueError for a pair that no case can have."""
+    dice, left, chosen = random.Random(seed), required(table, excluded), list[Case]()
     while left:
         open_pairs = sorted(left, key=sorted)
         tried = [case for _ in range(TRIES) if (case := _grown(table, excluded, dice.choice(open_pairs), left, dice))]

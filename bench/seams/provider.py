@@ -30,12 +30,12 @@ CUTS = 2
 
 @dataclass
 class Key:
-    """What the provider does to a key. `after`: it begins after so many answers. `mended`: a person has put it right."""
+    """What the provider does to a key. `after`: it begins after so many answers. `repaired`: a person has put it right."""
 
     does: str = "well"
     after: int = 2
     began_at: float = 0.0
-    mended: bool = False
+    repaired: bool = False
     left: int = CUTS
 
     def refusal(self, now: float) -> tuple[int, str, float | None] | None:
@@ -47,7 +47,7 @@ class Key:
             "no credit": (429, "insufficient_quota", 10**9),
             "401": (401, "authentication_error", 10**9),
         }
-        if self.does not in kinds or self.mended or self.after > 0:
+        if self.does not in kinds or self.repaired or self.after > 0:
             return None
         self.began_at = self.began_at or now
         status, kind, seconds = kinds[self.does]
@@ -116,10 +116,10 @@ class Provider:
         """Micro-USD of all that was served so far, of answers under way too."""
         return sum(row.micro for row in list(self.rows))
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """A person pays, or sets a valid key."""
         for key in self.keys.values():
-            key.mended = True
+            key.repaired = True
 
     async def _count(self, request: web.Request) -> web.Response:
         return web.json_response({"input_tokens": _tokens(await request.read())})

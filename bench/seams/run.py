@@ -139,10 +139,10 @@ def _report(options: argparse.Namespace, chosen: Sequence[Case], failed: Sequenc
         f"\n{len(chosen)} cases on {options.database} in {seconds / 60:.1f} minutes, {len(failed)} failed: {' '.join(map(str, failed))}"
     )
     for name, table in TABLES.items():
-        wanted = pairs.wanted(table, excluded)
-        covered = set().union(*(pairs.pairs(case.values) for case in chosen if case.table == name)) & wanted
+        required = pairs.required(table, excluded)
+        covered = set().union(*(pairs.pairs(case.values) for case in chosen if case.table == name)) & required
         if covered:
-            print(f"{name}: {len(covered)} of {len(wanted)} pairs met")
+            print(f"{name}: {len(covered)} of {len(required)} pairs met")
     new = [case for case in failed if not known(case.values)]
     print(f"{len(new)} failed without a known fault: {' '.join(map(str, new))}\nKnown faults: {len(KNOWN)}\nExcluded:")
     for pair, reason in EXCLUDED.items():

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.seams import invariants
 from bench.seams.acts import Acts
@@ -64,14 +65,14 @@ def _work_off(work: Workspace, provider: Provider, verdict: Verdict, patience: f
     look = Look(case, work, provider, (case.day_limit or case.cap) * MICRO)
     acts = Acts(look)
     overdraft = case.bound * case.workers if case.goes_past or case.has("makes more") else 0
-    watch = Watch(patience, in_books=not case.goes_past, overdraft=overdraft)
+    monitor = Watch(patience, in_books=not case.goes_past, overdraft=overdraft)
     limit = LONGER * (TIMES * case.floor_s * patience + case.recovery_s)
     began = time.monotonic()
     work.call("POST", "/executor/start")
     while time.monotonic() - began < limit:
         at = time.monotonic()
         try:
-            watch.look(look.now())
+            monitor.look(look.now())
             acts.step()
         except (OSError, AssertionError, ValueError):
             if case.has_plain("fault") or at > look.disturbed_until + SETTLE_S:
@@ -80,7 +81,7 @@ def _work_off(work: Workspace, provider: Provider, verdict: Verdict, patience: f
             break
         time.sleep(max(EVERY_S - (time.monotonic() - at), 0.05))
     verdict.seconds, verdict.answers = time.monotonic() - began, sum(row.outcome == "answered" for row in provider.rows)
-    verdict.broken += watch.broken
+    verdict.broken += monitor.broken
     return look
 
 
@@ -117,11 +118,15 @@ def _settled(look: Look) -> None:
 
 
 def _work(look: Look) -> Iterator[str]:
-    """By git alone."""
+    """By git, files and processes alone."""
     landed = look.work.landed()
     for task in look.case.tasks:
         if missing := set(task.writes) - landed:
             yield f"git: entry {task.n} is done, and {', '.join(sorted(missing))} is not on the branch"
+    up = look.work.world.up
+    for path in [up.log, *filter(Path.is_file, up.data.glob("logs/**/*"))]:
+        if any(key.encode() in path.read_bytes() for key in look.provider.keys):
+            yield f"key: {path.name} has it"
     for command in look.work.agents_alive():
         yield f"processes: one is left: {command}"
 

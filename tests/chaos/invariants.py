@@ -33,14 +33,14 @@ class Checker:
     broken: list[str] = field(default_factory=list)
     looks: int = 0
     tips: list[str] = field(default_factory=list)
-    watch: Watch = field(default_factory=lambda: Watch(in_books=False))
+    monitor: Watch = field(default_factory=lambda: Watch(in_books=False))
     faults: int = 0
     fault_at: float = 0.0
 
     def look(self) -> None:
         """At any moment. A database that is full or starting is looked at again later."""
         try:
-            for sentence in [*self._sessions(), *self._money(), *self._branch(), *self.watch.look(self._seen())]:
+            for sentence in [*self._sessions(), *self._money(), *self._branch(), *self.monitor.look(self._seen())]:
                 self._note(sentence)
             self.looks += 1
         except (DatabaseError, InterfaceError):
