@@ -27,6 +27,7 @@ APART = (
     "gateway",
     "ladder",
     "refusals",
+    "seams",
     "money",
     "handover",
     "hosts",

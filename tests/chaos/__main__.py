@@ -123,6 +123,7 @@ def _injected(options: argparse.Namespace, place: "Place", dice: random.Random) 
         name = dice.choice(names)
         at = time.monotonic() - began
         outcome = FAULTS[name](place, dice)
+        checker.healed()
         counts[name] += 1
         print(f"{at:6.1f} s  {name.replace('_', ' ')} {outcome}".rstrip(), flush=True)
     last_fault = time.monotonic()
@@ -131,6 +132,7 @@ def _injected(options: argparse.Namespace, place: "Place", dice: random.Random) 
     except AssertionError:
         pass  # the checker names each entry that is not done
     took = time.monotonic() - last_fault
+    checker.look_at_rest()
     ledger = _ledger_problem(place)
     checker.look_at_the_end(place.end(), ledger)
     return _report(place, checker, counts, took)

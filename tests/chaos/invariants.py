@@ -6,31 +6,41 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import psutil
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Count, Sum
 
+from bench.seams import invariants
+from bench.seams.invariants import QUIET_S, Seen, Watch
 from budget.models import Hold, LedgerEntry
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Session
 from orchestration.sessions.lifecycle import FAILURES
 from tests.chaos.place import BRANCH, BUDGET_USD, MAX_WORKERS, Place
+from tests.faults.harness import cpu_of
 
 MICRO = 10**6
+HOSTS = 2
+HEALED_S = 25.0
+"""So long after a fault an entry may wait: a lease, and the pause after a crash."""
 
 
 @dataclass
 class Checker:
-    """`broken`: each broken promise once, as a sentence."""
+    """`broken`: each broken promise once, as a sentence. `fault_at`: when the last of the `faults` was healed."""
 
     place: Place
     broken: list[str] = field(default_factory=list)
     looks: int = 0
     tips: list[str] = field(default_factory=list)
+    monitor: Watch = field(default_factory=lambda: Watch(in_books=False))
+    faults: int = 0
+    fault_at: float = 0.0
 
     def look(self) -> None:
         """At any moment. A database that is full or starting is looked at again later."""
         try:
-            for sentence in [*self._sessions(), *self._money(), *self._branch()]:
+            for sentence in [*self._sessions(), *self._money(), *self._branch(), *self.monitor.look(self._seen())]:
                 self._note(sentence)
             self.looks += 1
         except (DatabaseError, InterfaceError):
@@ -43,6 +53,53 @@ class Checker:
             self._note(f"`ledger check`: {ledger_problem[-1000:]}")
         for sentence in [*self._leftovers(alive), *self._entries(), *self._usage()]:
             self._note(sentence)
+
+    def look_at_rest(self) -> None:
+        """Before it is stopped: an entry was not started in vain, and what has nothing to do does nothing."""
+        processes, rows = self._processes(), self._rows()
+        began, before = time.monotonic(), cpu_of(processes)
+        time.sleep(QUIET_S)
+        used = sum(max(cpu_of(processes).get(pid, 0.0) - cpu, 0.0) for pid, cpu in before.items())
+        added = {name: count - rows[name] for name, count in self._rows().items()}
+        for sentence in [*self._starts(), *invariants.noise(used / (time.monotonic() - began) / HOSTS, added)]:
+            self._note(sentence)
+
+    def healed(self) -> None:
+        self.faults, self.fault_at = self.faults + 1, time.monotonic()
+
+    def _seen(self) -> Seen:
+        """An entry could start if no entry with a session, or one that is to land, has a file of its own."""
+        entries = list(Entry.objects.exclude(status="done"))
+        taken = {
+            path: entry.pk for entry in entries if entry.status == "in_progress" or entry.rounds_completed for path in entry.paths
+        }
+        free = [
+            each
+            for each in entries
+            if each.status == "pending" and all(taken.get(path, each.pk) == each.pk for path in each.paths)
+        ]
+        slots = MAX_WORKERS - Session.objects.filter(status__in=Session.OPEN).count()
+        return Seen(
+            at=time.monotonic(),
+            could_start=[f"entry #{entry.seq}" for entry in free],
+            free_slots=slots,
+            reasons={f"entry #{entry.seq}": entry.reason_code for entry in free},
+            is_disturbed=time.monotonic() < self.fault_at + HEALED_S,
+        )
+
+    def _starts(self) -> Iterator[str]:
+        paid = set(LedgerEntry.objects.values_list("session_ref", flat=True))
+        starts: dict[str, list[bool]] = collections.defaultdict(list)
+        for session in Session.objects.select_related("entry"):
+            starts[f"entry #{session.entry.seq}"].append(session.pk in paid)
+        return invariants.needless_starts(starts, 2 + self.faults)
+
+    def _processes(self) -> list[psutil.Process]:
+        up = psutil.Process(self.place.up.process.pid)
+        return [up, *up.children(recursive=True), *self.place.second.processes()]
+
+    def _rows(self) -> dict[str, int]:
+        return {"sessions": Session.objects.count(), "ledger": LedgerEntry.objects.count(), "holds": Hold.objects.count()}
 
     def _note(self, sentence: str) -> None:
         if sentence not in self.broken:

@@ -11,8 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,15 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # its new parent may not have reaped it yet
     except psutil.NoSuchProcess:
         return False
+
+
+def cpu_of(processes: Iterable[psutil.Process]) -> dict[int, float]:
+    """Seconds that each living one has used so far, by its id."""
+    times = {}
+    for process in processes:
+        with suppress(psutil.Error):
+            times[process.pid] = sum(process.cpu_times()[:2])
+    return times
 
 
 def until(condition: Callable[[], object], seconds: float, *, every: float = 0.02) -> float:

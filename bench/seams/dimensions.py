@@ -1,0 +1,93 @@
+"""The tables of dimensions, with the pairs that are excluded. The first value of each dimension is its plain one.
+
+Whoever adds a feature adds its column here, and in `oracle` what it means. An exclusion is a sentence that a user would accept.
+"""
+
+from collections.abc import Mapping
+
+from bench.seams.pairs import Table, Value
+
+AGENTS = ("claude_code", "qwen", "command")
+PEOPLE = ("nobody", "message", "edit", "pause and resume", "stop one", "raise the cap", "move priority")
+FAULTS = ("none", "session worker", "control worker", "gateway")
+PROVIDERS = ("well", "429 with a reset", "429 without", "no credit", "401", "529", "slow", "cuts", "makes more")
+MONEY: Table = {
+    "agent": AGENTS,
+    "provider": PROVIDERS,
+    "route": ("none", "fallback", "ladder", "best of two"),
+    "money": ("plenty", "tight", "own budgets", "shares", "a day's limit", "raised"),
+    "base": ("green", "red"),
+    "roles": ("none", "verifier", "interceptor"),
+    "people": PEOPLE,
+    "fault": FAULTS,
+}
+WORK: Table = {
+    "agent": AGENTS,
+    "base": ("green", "red", "flaky", "moves"),
+    "files": ("apart", "shared, named", "shared, unnamed", "chain", "diamond"),
+    "checks": ("quick", "slow", "a port", "named files", "JUnit"),
+    "sandbox": ("as it comes", "proxy", "none"),
+    "landing": ("direct", "approval"),
+    "people": PEOPLE,
+    "fault": FAULTS,
+}
+TABLES: dict[str, Table] = {"money": MONEY, "work": WORK}
+PLAIN = {name: values[0] for table in TABLES.values() for name, values in table.items()}
+
+EXCLUDED: dict[frozenset[Value], str] = {
+    frozenset({("agent", "command"), ("fault", "gateway")}): "A command agent's requests do not pass the gateway.",
+    **{
+        frozenset({("provider", "makes more"), ("money", money)}): "No cap can be kept to the cent, and all work be done, "
+        "with a provider that makes six times what it was allowed: only with plenty of money is there a promise."
+        for money in MONEY["money"][1:]
+    },
+    **{
+        frozenset(
+            {("agent", "command"), ("money", money)}
+        ): "A command starts anew each time: what it had paid when its money ended is paid again, "
+        "so that money that just suffices does not."
+        for money in ("tight", "a day's limit", "raised")
+    },
+    **{
+        frozenset(
+            {("route", "best of two"), ("money", money)}
+        ): "Two sessions work for one result: what the other one costs until it is stopped is not "
+        "known before, so that nobody can say what just suffices."
+        for money in ("tight", "a day's limit", "raised")
+    },
+}
+
+
+def excluded(one: Value, other: Value) -> str:
+    return EXCLUDED.get(frozenset({one, other}), "")
+
+
+KNOWN: dict[frozenset[Value], str] = {
+    frozenset(
+        {("provider", "429 with a reset")}
+    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
+    frozenset(
+        {("provider", "429 without")}
+    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
+    frozenset({("provider", "no credit")}): "The gateway takes an account without credit for a limit of its rate.",
+    frozenset(
+        {("provider", "cuts")}
+    ): "An answer that broke off is booked at its bound when its session ends, as if that were spent.",
+    frozenset(
+        {("fault", "gateway")}
+    ): "A request that was under way in a gateway that is killed is booked at its bound when its session ends.",
+    frozenset({("provider", "makes more")}): "What a provider makes beyond the limit of a request is not booked.",
+    frozenset(
+        {("money", "raised")}
+    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
+    frozenset(
+        {("money", "a day's limit")}
+    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
+    frozenset({("checks", "a port")}): "Checks that listen on one port, of two entries at a time, refuse honest work.",
+}
+"""Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
+
+
+def known(case: Mapping[str, str]) -> list[str]:
+    """The known faults that this case meets."""
+    return [sentence for values, sentence in KNOWN.items() if values <= set(case.items())]

@@ -1,0 +1,145 @@
+"""A whole Muster, started as a user starts it, with cheap programs in the place of the agents' CLIs; and a workspace in it for each case."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.seams.oracle import ENTRIES, PLENTY, Case
+from bench.seams.provider import Provider
+from tests.faults.harness import ROOT, Client, Running, until
+from tests.plugins import throwaway
+from tests.plugins.database import put_migrated
+
+QUICK_LEASE = {"MUSTER_LEASE_S": "5", "MUSTER_LEASE_GRACE_S": "1"}
+"""Where a process is killed, so that a case is not a minute of waiting for a lease."""
+AGENT = ROOT / "bench/seams/agent.py"
+READY_S, END_S = 90.0, 40.0
+
+
+class World:
+    """One `up`. `programs`: a folder with the agents' programs; `port`: a free one for checks that listen."""
+
+    def __init__(self, folder: Path, database: str, *, is_killed: bool) -> None:
+        self.folder, self.programs = folder, folder / "bin"
+        self.programs.mkdir()
+        for name in ("claude", "qwen", "command"):
+            program = self.programs / name
+            program.write_text(f"#!{os.path.realpath(sys.executable)} -S\n{AGENT.read_text()}")
+            program.chmod(0o755)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        settings = {"MUSTER_REPO_ROOTS": str(folder), "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+        if database:
+            settings["DATABASE_URL"] = database
+        else:
+            put_migrated(folder / "data")
+        self.up = Running(folder / "data", **settings, **(QUICK_LEASE if is_killed else {}))
+        try:
+            until(self.up.is_ready, READY_S)
+            self.client = Client(self.up)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> list[str]:
+        """Ctrl-C. Returns the commands of what is still alive."""
+        if self.up.process.poll() is None:
+            self.up.process.terminate()
+            try:
+                self.up.process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self.up.process.kill()
+                self.up.process.wait()
+        return self.up.leftovers()
+
+    def processes(self) -> list[psutil.Process]:
+        """Muster's own, without the database's."""
+        up = psutil.Process(self.up.process.pid)
+        return [up, *up.children(recursive=True)]
+
+
+@contextmanager
+def world(database: str, *, is_killed: bool) -> Iterator[World]:
+    """`database`: sqlite or postgresql, a server of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-seams-"))
+    try:
+        if database == "sqlite":
+            yield from _one(folder, "", is_killed)
+        else:
+            with throwaway.servers("postgresql") as environ:
+                yield from _one(folder, environ["DATABASE_URL"], is_killed)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _one(folder: Path, url: str, is_killed: bool) -> Iterator[World]:
+    made = World(folder, url, is_killed=is_killed)
+    try:
+        yield made
+    finally:
+        if left := made.end():
+            print(f"BROKEN: processes are left: {left}", flush=True)
+
+
+class Workspace:
+    """A case's workspace and repository. `ids`: its entries, in the order of its tasks."""
+
+    def __init__(self, world: World, case: Case, provider: Provider, name: str) -> None:
+        self.world, self.case, self.folder = world, case, world.folder / name
+        self.folder.mkdir()
+        self.repo = self.folder / "repo"
+        self.repo.mkdir()
+        self.git("init", "-q", "-b", "main")
+        self.commit("begin", case.in_repository())
+        body = {"name": name, "repo": str(self.repo), "total_budget_usd": case.plan, "max_project_spend_usd": case.cap}
+        workspace = world.client.call("POST", "/workspaces", {**body, "config": case.config(provider.url)})
+        self.path = f"/workspaces/{workspace['id']}/orchestration"
+        if case.day_limit is not None:
+            self.limit_day(case.day_limit)
+        self.ids: list[str] = [row["id"] for row in self.call("POST", "/todo/entries", {"entries": case.bodies()})["entries"]]
+        assert len(self.ids) == ENTRIES
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        return self.world.client.call(method, self.path + path, body)
+
+    def limit_day(self, usd: float) -> None:
+        self.call("PUT", "/budget/limits", {"limits": [{"category": "total", "period": "day", "limit_usd": usd}]})
+
+    def raise_money(self) -> None:
+        if self.case.day_limit is not None:
+            self.limit_day(PLENTY)
+        self.call("PATCH", "/budget", {"max_project_spend_usd": PLENTY})
+
+    def commit(self, subject: str, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.repo / name).write_text(text)
+        self.git("add", "-A")
+        self.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q", "-m", subject)
+
+    def git(self, *command: str) -> str:
+        return subprocess.run(["git", "-C", str(self.repo), *command], capture_output=True, text=True).stdout.strip()
+
+    def landed(self) -> set[str]:
+        """Files on the integration branch."""
+        return set(self.git("ls-tree", "-r", "--name-only", "muster/integration").splitlines())
+
+    def agents_alive(self) -> list[str]:
+        """Programs of this case's sessions that still run."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if str(self.world.programs) in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline())[:100])
+            except psutil.Error:
+                continue
+        return found
