@@ -150,15 +150,17 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
         raise NotCovered(_by(access, str(refusal))) from None
 
 
-def wait(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "", row: int | None = None) -> int:
-    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. `row`: its id, where it waited before for something else. Returns its
-    id."""
+def wait(
+    access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "", row: int | None = None, least: int = 0
+) -> int:
+    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. `row`: its id, where it waited before for something else. `least`: micro-USD
+    with which it would be sent. Returns its id."""
     if row is not None:
-        GatewayRequest.objects.filter(pk=row, state=State.WAITING).update(reason=reason[:300], **_values(item))
+        GatewayRequest.objects.filter(pk=row, state=State.WAITING).update(reason=reason[:300], least=least, **_values(item))
         return row
     try:
         with transaction.atomic():
-            return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300])
+            return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300], least=least)
     except IntegrityError as refusal:
         if not _is_of_key(refusal):
             raise
@@ -178,10 +180,19 @@ def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, rea
             free(request_id, reason=reason, status=status)
 
 
-def refuse(access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, status: int, waiting: int | None = None) -> bool:
-    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited. False: it
-    waits no more."""
-    ended = {"reason": reason[:300], "status": status}
+def refuse(
+    access: GatewayAccess,
+    item: Bounded,
+    *,
+    gateway: str,
+    reason: str,
+    status: int,
+    waiting: int | None = None,
+    by: GatewayRequest.RefusedBy | None = None,
+) -> bool:
+    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited. `by`: the limit that it
+    would pass. False: it waits no more."""
+    ended = {"reason": reason[:300], "status": status, "refused_by": by or ""}
     if waiting is None:
         _insert(access, gateway, State.REFUSED, _values(item), "", **ended, ended_at=Clock.NOW)
         return True
@@ -269,10 +280,22 @@ def waiting_credentials(project_id: str) -> set[str]:
     return set(rows.values_list("credential", flat=True))
 
 
-def least_refused(session_ref: str) -> int:
-    """The money with which the last request that a session was refused would have been sent; 0: none was refused."""
-    refused = GatewayRequest.objects.filter(session_ref=session_ref, state=State.REFUSED, status=402).order_by("-pk")
-    return int(refused.values_list("bound", flat=True).first() or 0)
+def least_refused(session_ref: str) -> tuple[int, str] | None:
+    """The money with which the last request that a session was refused would have been sent, in micro-USD, and the limit that refused it. Where the session was
+    ended while its request waited for money: that of this one. None: none was refused."""
+    of_it = GatewayRequest.objects.filter(session_ref=session_ref)
+    refused = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state__in=(State.REFUSED, State.WAITING), least__gt=0))
+    row = refused.order_by("-pk").values_list("state", "status", "bound", "least", "refused_by").first()
+    if row is None:
+        return None
+    state, status, bound, least, by = row
+    is_refused = (state, status) == (State.REFUSED, 402)
+    return int(bound if is_refused else least), by or GatewayRequest.RefusedBy.MONEY.value
+
+
+def was_answered(session_ref: str) -> bool:
+    """True if a provider answered a request of this session, or may have."""
+    return GatewayRequest.objects.filter(session_ref=session_ref, amount__gt=0).exists()
 
 
 def counted_of(access_id: str) -> int | None:

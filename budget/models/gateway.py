@@ -61,6 +61,13 @@ class GatewayRequest(models.Model):
         UNKNOWN = "unknown"
         REFUSED = "refused"
 
+    class RefusedBy(models.TextChoices):
+        """money: an entry's budget, the plan, the cap or a day's limit. ceiling: what its reservation may grow to. role: what its access may spend."""
+
+        MONEY = "money"
+        CEILING = "ceiling"
+        ROLE = "role"
+
     access = models.ForeignKey(GatewayAccess, on_delete=models.PROTECT, related_name="requests")
     hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="requests")
     session_ref = models.CharField(max_length=40)
@@ -73,6 +80,12 @@ class GatewayRequest(models.Model):
     answer_model = models.CharField(max_length=200, blank=True)
     bound = MoneyField(help_text="The most that it can cost.")
     amount = MoneyField(default=0, help_text="What is booked of it.")
+    least = MoneyField(
+        default=0, db_default=0, help_text="With so much it would be sent, with a lower output limit. 0: it never lacked money."
+    )
+    refused_by = models.CharField(
+        max_length=7, choices=RefusedBy.choices, blank=True, default="", db_default="", help_text="The limit that it would pass."
+    )
     output_limit = models.PositiveIntegerField(default=0)
     is_clamped = models.BooleanField(default=False, help_text="The gateway lowered its output limit.")
     is_exact = models.BooleanField(

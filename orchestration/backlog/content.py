@@ -207,7 +207,10 @@ def _write_route(row: Entry, change: Change) -> None:
 
 
 def implement_anew(row: Entry) -> None:
-    """Work that is finished and not verified yet was made for another text: its agent goes on with the new one."""
+    """Work that is finished and not verified yet was made for another text: its agent goes on with the new one, with other requests."""
+    if row.least_request:
+        entry_routes.forget_refusal(row)
+        row.save(update_fields=[*Entry.NOT_REFUSED])
     if row.next_work == Entry.Work.VERIFY:
         newest = row.rounds.order_by("-number").first()
         if newest is not None and newest.verdict == Round.Verdict.UNVERIFIED:

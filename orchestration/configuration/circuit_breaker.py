@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from budget.ledger import requests
 from orchestration import configuration
-from orchestration.configuration import model_access
+from orchestration.configuration import entry_routes, model_access
 from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess, Reviewer, Trouble, reviewer
@@ -181,6 +181,7 @@ def recovered(workspace_id: str) -> None:
     """The agent's config or secrets changed: let one session try now. The breakers stay until a provider responds."""
     ProviderBreaker.objects.filter(workspace_id=workspace_id).exclude(code="").update(until=Now())
     Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
+    entry_routes.forget_refusals(workspace_id)
 
 
 def try_again(workspace_id: str, *, by: Caller, credential: str = "") -> None:

@@ -10,7 +10,7 @@ from orchestration.models import Entry
 from workspaces.errors import Invalid
 
 NEXT = ("next_agent", "next_effort", "next_candidates")
-COLUMNS = ("step", "step_since", "step_reason", *NEXT)
+COLUMNS = ("step", "step_since", "step_reason", *NEXT, *Entry.NOT_REFUSED)
 USUAL = (Step(),)
 
 
@@ -84,6 +84,7 @@ def point(entry: Entry, config: Config) -> None:
 def begin(entry: Entry, config: Config) -> None:
     """Put it at the first step of its route, without saving."""
     entry.step, entry.step_since, entry.step_reason = 0, entry.rounds_completed, ""
+    forget_refusal(entry)
     point(entry, config)
 
 
@@ -91,6 +92,7 @@ def go_on(entry: Entry, config: Config, reason: str) -> Place:
     """Put it at the next step of its route, without saving. `reason`: why this one is over. Returns its new place."""
     step = place_of(entry, config).step
     entry.step, entry.step_since, entry.step_reason = step + 1, entry.rounds_completed, f"step {step + 1} {reason}"
+    forget_refusal(entry)
     point(entry, config)
     return place_of(entry, config)
 
@@ -104,3 +106,14 @@ def point_all(workspace_id: str, config: Config) -> None:
         point(entry, config)
         columns = {name: getattr(entry, name) for name in NEXT}
         following.filter(group=group, step=step).exclude(**columns).update(**columns)
+
+
+def forget_refusal(entry: Entry) -> None:
+    """Its next request is another one than was refused: another agent's, or about another text. Without saving."""
+    for name, value in Entry.NOT_REFUSED.items():
+        setattr(entry, name, value)
+
+
+def forget_refusals(workspace_id: str) -> None:
+    """Requests of a whole workspace cost something else from now on, or may."""
+    Entry.objects.filter(workspace_id=workspace_id, least_request__gt=0).update(**Entry.NOT_REFUSED)

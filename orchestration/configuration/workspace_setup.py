@@ -40,6 +40,8 @@ CLONE_TIMEOUT_S = 600
 AT_FIRST: dict[str, Any] = {"sandbox": {"network": "auto"}}
 """The config of a new workspace, where its maker gives nothing else. A default would change workspaces that there are."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
+OF_REQUESTS = {"prices", "prompts", "round_ceiling_usd", "gateway", "route", "routes"}
+"""Keys that change what requests ask for, cost or may cost, beside those of agents."""
 
 
 def create(
@@ -121,12 +123,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
             _refuse_without_program(config)
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
-        if {"agent", "agents", "interceptor", "verifier"} & set(change):
-            circuit_breaker.recovered(workspace.pk)
-        if {"agent", "agents", "interceptor", "verifier", "planner", "expander", "orchestrator"} & set(change):
-            agent_checks.request(workspace.pk)
-        if {"agents", "route", "routes"} & set(change):
-            entry_routes.point_all(workspace.pk, config)
+        _follow(workspace, change.keys(), config)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
@@ -134,6 +131,19 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
     wake_ups.request_check()
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
+
+
+def _follow(workspace: Workspace, keys: Collection[str], config: configuration.Config) -> None:
+    """Entries and agents follow a config in which these keys changed."""
+    changed = set(keys)
+    if {"agent", "agents", "interceptor", "verifier"} & changed:
+        circuit_breaker.recovered(workspace.pk)
+    if OF_REQUESTS & changed:
+        entry_routes.forget_refusals(workspace.pk)
+    if {"agent", "agents", "interceptor", "verifier", *PROPOSERS} & changed:
+        agent_checks.request(workspace.pk)
+    if {"agents", "route", "routes"} & changed:
+        entry_routes.point_all(workspace.pk, config)
 
 
 def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:

@@ -84,7 +84,7 @@ class CycleBudget:
         if self.sharers and not self.whole:
             usual = self.usual * claim.sessions
             part = max(pool * min(claim.sessions, self.sharers) // self.sharers, usual, claim.least)
-            part = min(part, ROOMY * usual) if self.is_known else part
+            part = max(min(part, ROOMY * usual), claim.least) if self.is_known else part
         return min(part, ceiling, left)
 
     def take(self, claim: Claim, reservation: int) -> None:

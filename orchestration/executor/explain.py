@@ -71,4 +71,6 @@ def _explanation(entry: Waiting, capacity: Capacity) -> Explanation:
     why = next((check for check in checks if not check.passed), None)
     if why is None:
         planning.take(entry, capacity)
+    else:
+        planning.keep_money(entry, why, capacity)
     return Explanation(entry, checks, why)

@@ -25,7 +25,7 @@ class Waiting:
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
     first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
     `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over; `candidates`: how many work
-    on its next round at once.
+    on its next round at once. `least_request`: what its next request may cost, as `least_limit` (money, ceiling or role) refused it.
     """
 
     id: str
@@ -62,12 +62,25 @@ class Waiting:
     steps: int = 1
     step_reason: str = ""
     candidates: int = 1
+    least_request: int = 0
+    least_limit: str = ""
+
+    @property
+    def least_money(self) -> int:
+        """The least money with which a session of it can send a request."""
+        return self.least_request if self.least_limit == "money" and not self.verify_only else 0
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """The lower, the nearer to the head of the ready line."""
+        return int(not self.has_rounds), self.priority, self.seq
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """An entry that has an open session, with this `agent` of the config. Micro-USD: `share_left` of its share of the plan is not reserved
-    yet; `wants` is what its session asks for next, because it runs low."""
+    yet; `wants` is what its session asks for next, because it runs low, or because its request waits for it; `may_return` of its reservation
+    is not spent. `place`: the entry's in the ready line."""
 
     entry_id: str
     parallelizable: bool = True
@@ -75,6 +88,8 @@ class Running:
     share_left: int = 0
     wants: int = 0
     agent: str = ""
+    place: tuple[int, int, int] = (0, 0, 0)
+    may_return: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +204,7 @@ class Wait:
 
 
 Decision = Start | Park | Block | Wait
+_OF_MONEY = (Reason.MONEY_RESERVED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 
 @dataclass(slots=True)
@@ -203,6 +219,7 @@ class Capacity:
     alone: list[Running] = field(init=False)
     hosts: list[Host] = field(init=False)
     draining_for: Waiting | None = field(default=None, init=False)
+    kept_for: Waiting | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.free_slots = self.cycle_input.free_slots
@@ -363,10 +380,22 @@ def reason(entry: Waiting, capacity: Capacity) -> Check | None:
     return next((check for check in _checks(entry, capacity) if not check.passed), None)
 
 
+def keep_money(entry: Waiting, why: Check, capacity: Capacity) -> None:
+    """Keep what is free for the first entry that waits for its next request, as long as that and what sessions behind it may give back are enough. Else it is
+    passed by: all would stand still for a request that nobody can pay."""
+    if capacity.kept_for is not None or not entry.least_money or why.code not in _OF_MONEY:
+        return
+    claim = _claim(entry, capacity)
+    behind = sum(run.may_return for run in capacity.running if run.place > entry.place and run.entry_id != entry.id)
+    if max(capacity.cycle_budget.left(claim), 0) + behind >= claim.least > 0 and behind:
+        capacity.kept_for = entry
+
+
 def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     why = reason(entry, capacity)
     if why is None:
         return take(entry, capacity)
+    keep_money(entry, why, capacity)
     if why.code == Reason.FILES_LOCKED:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
@@ -383,7 +412,7 @@ def take(entry: Waiting, capacity: Capacity) -> Start:
     closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
     each, claim = 0, _claim(entry, capacity)
     if not entry.verify_only:
-        ceiling = ceiling_of(agent, cycle_input) * claim.sessions
+        ceiling = max(ceiling_of(agent, cycle_input) * claim.sessions, claim.least)
         each = capacity.cycle_budget.first_reservation(claim, ceiling=ceiling) // claim.sessions
     return Start(entry, each, capacity.take(entry, each * claim.sessions, agent), agent, closed)
 
@@ -524,49 +553,88 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands are free; a verifying agent without money would end its session at once, again and again. Of candidates each has its
-    money, or none starts."""
+    """Verify commands are free; a verifying agent without money would end its session at once, again and again. So would one that lacks the money for its next
+    request. Of candidates each has its money, or none starts."""
     if entry.verify_only:
         return capacity.cycle_input.min_verify
-    return max(capacity.cycle_input.min_round, 1) * capacity.sessions(entry)
+    return max(capacity.cycle_input.min_round, entry.least_money, 1) * capacity.sessions(entry)
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
     """Check the entry's own budget, or, without one, that the plan is not spent. Reserved money is not spent."""
+    if (beyond := _past_ceiling(entry, capacity)) is not None:
+        return beyond
     needed, left = _needed(entry, capacity), entry.headroom
     code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:
-        message = too_little(left, needed, sessions=capacity.sessions(entry))
+        sessions = capacity.sessions(entry)
+        message = too_little(left, needed, sessions=sessions, is_of_request=entry.least_money * sessions >= needed)
         if left < needed <= left + entry.awaited:
             waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
     else:
-        cycle_input = capacity.cycle_input
+        cycle_input, needed = (
+            capacity.cycle_input,
+            _needed(replace(entry, least_request=0), capacity),
+        )  # more than that is waited for
         left = cycle_input.headroom + cycle_input.held if cycle_input.plan_left is None else cycle_input.plan_left
         code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     return Check(code, left >= needed, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", message, blocks=True)
+
+
+def _past_ceiling(entry: Waiting, capacity: Capacity) -> Check | None:
+    """No money clears a limit of a round: a session whose first request passes it would end at once, again and again."""
+    cycle_input, request = capacity.cycle_input, entry.least_request
+    is_of_role = entry.least_limit == "role"
+    name, limit = (
+        ("verifier.round_usd", cycle_input.min_verify) if is_of_role else ("round_ceiling_usd", cycle_input.round_ceiling)
+    )
+    if request <= limit or entry.verify_only != is_of_role:
+        return None
+    message = f"Its next request may cost {exact_usd(request)}, {name} is {exact_usd(limit)}: raise it in the config"
+    return Check(Reason.BUDGET_EXCEEDED, False, f"{exact_usd(limit)} for a round", f"at least {exact_usd(request)}", message)
 
 
 def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
     cycle_budget, claim = capacity.cycle_budget, _claim(entry, capacity)
     needed = claim.least if entry.verify_only else cycle_budget.needed(claim)
     left = cycle_budget.left(claim) if claim.is_share else cycle_budget.cap
+    observed, least = f"{exact_usd(left)} left", f"at least {exact_usd(needed)}"
+    first = capacity.kept_for
+    if first is not None and first.id != entry.id and needed:
+        message = f"What is free is kept for the next request of #{first.seq}, which is before it in line"
+        return Check(Reason.MONEY_RESERVED, False, observed, least, message, first.id)
     is_enough = not needed or left >= needed
     code, message = Reason.PROJECT_BUDGET_EXCEEDED, ""
     if not is_enough and (waits := cycle_budget.sentence(left, claim, needed)):
-        code, message = Reason.MONEY_RESERVED, waits
+        code, message = Reason.MONEY_RESERVED, _of_request(entry, left, needed, waits)
     elif not is_enough:
-        message = _cap_reached(capacity, left, needed)
-    observed, least = f"{exact_usd(left)} left", f"at least {exact_usd(needed)}"
-    return Check(code, is_enough, observed, least, message, common=not claim.is_share)
+        message = _cap_reached(entry, capacity, left, needed)
+    return Check(code, is_enough, observed, least, message, common=not claim.is_share and not entry.least_money)
 
 
-def _cap_reached(capacity: Capacity, left: int, needed: int) -> str:
+def _of_request(entry: Waiting, left: int, needed: int, waits: str) -> str:
+    """The sentence with the amounts, where the next request is what needs the money."""
+    if entry.least_money < needed:
+        return waits
+    return f"Its next request may cost {exact_usd(needed)}, {exact_usd(max(left, 0))} is free: {waits[0].lower()}{waits[1:]}"
+
+
+def _cap_reached(entry: Waiting, capacity: Capacity, left: int, needed: int) -> str:
     cycle_input = capacity.cycle_input
     tightest = min(cycle_input.caps, key=lambda cap: cap.left, default=None)
-    if tightest is not None and tightest.left < cycle_input.headroom:
+    is_limit = tightest is not None and tightest.left < cycle_input.headroom
+    if 0 < entry.least_money >= needed:
+        limit = f"under t{tightest.name}: {tightest.remedy}" if tightest and is_limit else "under the project cap: raise it"
+        return f"Its next request may cost {exact_usd(needed)}, {exact_usd(max(left, 0))} is free {limit}. What needs less goes first"
+    if tightest is not None and is_limit:
         return tightest.sentence(needed)
     return f"{exact_usd(max(left, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
+
+
+def most_money(cycle_input: CycleInput) -> int:
+    """Micro-USD that a start could reserve once all reservations came back."""
+    return min([cycle_input.headroom, *(cap.left for cap in cycle_input.caps)]) + cycle_input.held
 
 
 def _files(entry: Waiting, capacity: Capacity) -> Check:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from budget import amounts, limits
 from budget.allocation import reallocation
+from budget.models import GatewayRequest
 from orchestration import configuration, funding
 from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
@@ -71,6 +72,8 @@ _WAITING = {
     "attempts": "e.attempts",
     "priority": "e.priority",
     "own_budget": "(a.own_budget OR a.human_locked)",
+    "least_request": "e.least_request",
+    "least_limit": "e.least_limit",
     "parent": "coalesce(e.parent_id, '')",
     "is_container": "e.is_container",
     "host": "e.host_id",
@@ -331,6 +334,11 @@ _RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = 
     WHERE s.workspace_id = %s AND s.status IN ('claimed', 'running')"""
 
 
+# What a session `s` with a reservation `h` needs for its request that waits for money in the gateway.
+_WAITS_FOR = f"""SELECT max(r.least) FROM budget_gatewayrequest r
+    WHERE r.hold_id = h.id AND r.state = 'waiting' AND r.reason = '{GatewayRequest.FOR_MONEY}'"""
+
+
 def _running_columns() -> str:
     return sql_dialect.picked(
         {
@@ -344,6 +352,11 @@ def _running_columns() -> str:
             "headroom": _WAITING["headroom"],
             "amount": "coalesce(h.amount, 0)",
             "drawn": "coalesce(h.drawn, 0)",
+            "in_flight": "coalesce(h.in_flight, 0)",
+            "has_rounds": "e.has_rounds",
+            "priority": "e.priority",
+            "seq": "e.seq",
+            "waits_for": f"coalesce(({_WAITS_FOR}), 0)",
         }
     )
 
@@ -365,11 +378,18 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
                 bool(row["parallelizable"]),
                 row["parallel_group"],
                 share_left=max(row["headroom"], 0) if has_share else 0,
-                wants=next_need,
+                wants=max(next_need, _lacks(row)),
                 agent=row["agent_name"],
+                place=(int(not row["has_rounds"]), row["priority"], row["seq"]),
+                may_return=max(row["amount"] - row["drawn"], 0) if row["phase"] in reservations.GROWING else 0,
             )
         )
     return tuple(running)
+
+
+def _lacks(row: dict[str, Any]) -> int:
+    """The money that its request in the gateway waits for: no start takes that."""
+    return max(int(row["waits_for"]) - max(int(row["amount"] - row["drawn"] - row["in_flight"]), 0), 0)
 
 
 def _wants(row: dict[str, Any], config: configuration.Config, usual: int | None) -> int:
@@ -419,8 +439,19 @@ def _ready(e: str, input_: CycleInput, also: str = "") -> str:
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
                 AND NOT EXISTS (SELECT 1 {_ASKED.format(e=e)}) AND NOT EXISTS (SELECT 1 {_UNANSWERED.format(e=e)})
                 AND ({e}.next_candidates <= 1 OR NOT EXISTS (SELECT 1 {_AT_WORK.format(e=e)}))
-                AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=least)}) AND {ready_line.has_opening(e)} {also}
+                AND NOT EXISTS (SELECT 1 {_AWAITS_MONEY.format(e=e, least=least)}) AND {_is_payable(e, input_)}
+                AND {ready_line.has_opening(e)} {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
+
+
+def _is_payable(e: str, input_: CycleInput) -> str:
+    """The SQL condition for entries `e` whose next request could be paid: at once, or with what sessions at work give back."""
+    money = max(plan.most_money(input_), 0)
+    return f"""({e}.least_request = 0
+                OR {e}.next_work <> 'verify' AND {e}.least_limit <> 'role' AND {e}.least_request <= {int(input_.round_ceiling)}
+                    AND ({e}.least_limit <> 'money' OR {e}.least_request <= {int(money)})
+                OR {e}.next_work = 'verify' AND ({e}.least_limit <> 'role' OR {e}.least_request <= {int(input_.min_verify)})
+                OR {e}.next_work <> 'verify' AND {e}.least_limit = 'role')"""
 
 
 def unfinished(

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import F, Q, Value
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest
 
-from budget.models import Project
+from budget.models import GatewayRequest, Project
 from orchestration import configuration
 from orchestration.facts.reasons import WAITING_FOR_CHILDREN, WITHOUT_MONEY
 from orchestration.messaging import wake_ups
@@ -24,9 +24,10 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
         )
         if entry_ids is not None:
             stuck = stuck.filter(pk__in=list(entry_ids))
-        enough = Q(account__budget__gte=F("account__spent") + F("account__held") + Greatest(F("least_request"), Value(minimum)))
-        if (left := Project.objects.get(pk=workspace_id).plan_left) >= minimum:
-            enough |= Q(account__own_budget=False, account__human_locked=False, least_request__lte=left)
+        request = Case(When(least_limit=GatewayRequest.RefusedBy.MONEY, then=F("least_request")), default=Value(0))
+        enough = Q(account__budget__gte=F("account__spent") + F("account__held") + Greatest(request, Value(minimum)))
+        if Project.objects.get(pk=workspace_id).plan_left >= minimum:
+            enough |= Q(account__own_budget=False, account__human_locked=False)
         ids = list(stuck.filter(enough).values_list("pk", flat=True))
         moved = Entry.objects.filter(pk__in=ids).update(
             status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None

@@ -22,9 +22,18 @@ from orchestration import funding
 from orchestration.gateway import database
 from orchestration.models import Session
 from orchestration.sessions import preemption, reservations
+from orchestration.sessions.preemption import Among
 
 POLL_S = 0.5
+ASK_S = 5.0
+"""Sessions behind the first in line are asked to end so often, at most: others may have begun meanwhile."""
 TAKEN_OVER = "another gateway took this process for lost"
+RefusedBy = GatewayRequest.RefusedBy
+REFUSED = {
+    RefusedBy.MONEY: "there is no money for it",
+    RefusedBy.CEILING: "its round may spend no more: round_ceiling_usd in the config",
+    RefusedBy.ROLE: "its role may spend no more: round_usd in the config",
+}
 Order = tuple[int, bool, int, int]
 
 
@@ -39,10 +48,11 @@ class Unpaid(Exception):
 @dataclass(frozen=True, slots=True)
 class Purse:
     """Money that a request may draw on, in micro-USD. `now`: its reservation has that free, or can grow by it. `later`: with what others have reserved, and
-    may give back."""
+    may give back. `among`: those whose money the limit that is short counts."""
 
     now: int
     later: int
+    among: Among
 
 
 @dataclass
@@ -103,8 +113,9 @@ async def admit(
                 raise database.Away(TAKEN_OVER) from None
         place.give_back()
         item = await tighten()
-        wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_MONEY, key=key, row=waiting)
-        return await _wait(access, item, place, await database.run(wait), gateway, patience_s, lower, is_wanted)
+        least = (await database.run(partial(lower, 0))).bound
+        wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_MONEY, key=key, row=waiting, least=least)
+        return await _wait(access, item, least, place, await database.run(wait), gateway, patience_s, lower, is_wanted)
     except (database.Away, asyncio.CancelledError):
         give_up(access, item, gateway=gateway, key=key)
         raise
@@ -119,6 +130,7 @@ def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str) -> 
 async def _wait(
     access: GatewayAccess,
     item: Bounded,
+    least: int,
     place: Place,
     row: int,
     gateway: str,
@@ -129,7 +141,7 @@ async def _wait(
     number, project = next(_numbers), access.hold.project_id
     waiters = _waiting.setdefault(project, Waiters({}, asyncio.Event()))
     waiters.orders[number] = await database.run(lambda: _order(access, row))
-    until, has_asked = time.monotonic() + patience_s, False
+    until, ask_at = time.monotonic() + patience_s, 0.0
     try:
         while True:
             if not is_wanted():
@@ -144,12 +156,14 @@ async def _wait(
                     return row, item
                 place.give_back()
             purse = await database.run(lambda: _purse(access))
-            if purse.later < item.bound or time.monotonic() > until:
+            is_whole = purse.later >= item.bound
+            required = item.bound if is_whole else least
+            if purse.later < required or (not is_whole and purse.now >= least) or time.monotonic() > until:
                 place.take(by_force=True)
                 return await _last(access, item, gateway, row, lower)
-            if is_first and not has_asked:
-                has_asked = True
-                await database.run(lambda: _make_room(access))
+            if is_first and time.monotonic() > ask_at:
+                ask_at = time.monotonic() + ASK_S
+                await database.run(partial(_make_room, access, required - purse.now, purse.among))
             try:
                 await asyncio.wait_for(waiters.changed.wait(), POLL_S if is_first else 4 * POLL_S)
             except TimeoutError:
@@ -173,7 +187,8 @@ async def _last(
             break
         if await database.run(partial(_try, access, lowered, gateway, row)):
             return row, lowered
-    refuse = partial(requests.refuse, access, item, gateway=gateway, reason="there is no money for it", status=402, waiting=row)
+    by = await database.run(lambda: _refused_by(access, item.bound))
+    refuse = partial(requests.refuse, access, item, gateway=gateway, reason=REFUSED[by], status=402, waiting=row, by=by)
     if not await database.run(refuse):
         raise database.Away(TAKEN_OVER)
     raise Unpaid
@@ -220,25 +235,75 @@ def _growing(access: GatewayAccess) -> Session | None:
 
 
 def _purse(access: GatewayAccess) -> Purse:
+    """The least of the sums of all limits counts: money that another limit frees is of no use where this one is short."""
     hold = Hold.objects.select_related("account").get(pk=access.hold_id)
-    growth = others = 0
-    if access.ceiling and hold.account is not None:
-        growth = _room_to_grow(access, hold, hold.account)
-        reserved = Hold.objects.filter(project_id=hold.project_id, state=Hold.State.OPEN).exclude(pk=hold.pk)
-        if hold.account.own_budget or hold.account.human_locked:
-            reserved = reserved.filter(account=hold.account)  # no other entry's money is of use to it
-        others = sum(max(other.remainder, 0) for other in reserved)
-    now = min(max(hold.free, 0) + growth, _of_access(access))
-    at_work = GatewayRequest.objects.filter(hold=hold, state=GatewayRequest.State.SENT).aggregate(sum=Sum("bound"))["sum"] or 0
-    return Purse(now, max(hold.free, 0) + int(at_work) + min(growth + others, max(access.ceiling - int(hold.amount), 0)))
+    free, at_work = max(hold.free, 0), _in_flight(hold)
+    if not access.ceiling or hold.account is None:
+        return Purse(min(free, _of_access(access)), free + at_work, "all")
+    others = _releasable(hold)
+    rooms = _rooms(hold, hold.account)
+    most = max(int(access.ceiling - hold.amount), 0)
+    growth = max(min(most, *(room.left for room in rooms)), 0)
+    later = max(min(most, *(room.left + sum(other.remainder for other in others if room.counts(other)) for room in rooms)), 0)
+    among = min(rooms, key=lambda room: room.left).among
+    return Purse(min(free + growth, _of_access(access)), free + at_work + later, among)
 
 
-def _room_to_grow(access: GatewayAccess, hold: Hold, account: Account) -> int:
-    """A share of the plan follows its session; a budget that a person set does not."""
-    of_account = account.headroom
-    if not account.own_budget and not account.human_locked:
-        of_account = max(of_account, funding.plan(hold.project_id).free)
-    return max(int(min([access.ceiling - hold.amount, of_account, *limits.headrooms(hold.project_id, hold.category)])), 0)
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The money that a limit still allows to reserve, in micro-USD. `counts`: True for a reservation that counts against it."""
+
+    left: int
+    counts: Callable[[Hold], bool]
+    among: Among = "all"
+
+
+def _rooms(hold: Hold, account: Account) -> list[Room]:
+    """Every limit on the growth of a reservation. A share of the plan follows its session; a budget that a person set does not."""
+    of_limits = [
+        Room(status.left, partial(_is_of, status.category))
+        for status in limits.statuses(hold.project_id)
+        if status.category in (hold.category, "total") and status.left is not None
+    ]
+    if _is_own(account):
+        return [Room(account.headroom, lambda other: other.account_id == account.pk, "entry"), *of_limits]
+    share = max(account.headroom, funding.plan(hold.project_id).free)
+    return [Room(share, lambda other: other.account is not None and not _is_own(other.account), "shares"), *of_limits]
+
+
+def _is_of(category: str, other: Hold) -> bool:
+    return category in ("total", other.category)
+
+
+def _is_own(account: Account) -> bool:
+    return bool(account.own_budget or account.human_locked)
+
+
+def _releasable(hold: Hold) -> list[Hold]:
+    """Other reservations that may come back. Not those of permits and runs that wait for money themselves: nobody ends them, so that each would wait for the
+    other."""
+    can_end = Session.objects.filter(status__in=Session.OPEN, phase__in=reservations.GROWING, entry__isnull=False)
+    waiting = GatewayRequest.objects.filter(
+        hold__project_id=hold.project_id, state=GatewayRequest.State.WAITING, reason=requests.FOR_MONEY
+    ).exclude(session_ref__in=can_end.values("pk"))
+    others = Hold.objects.select_related("account").filter(project_id=hold.project_id, state=Hold.State.OPEN)
+    rows = others.exclude(pk=hold.pk).exclude(pk__in=waiting.values("hold_id"))
+    return [other for other in rows if other.remainder > 0]
+
+
+def _in_flight(hold: Hold) -> int:
+    sent = GatewayRequest.objects.filter(hold=hold, state=GatewayRequest.State.SENT)
+    return int(sent.aggregate(sum=Sum("bound"))["sum"] or 0)
+
+
+def _refused_by(access: GatewayAccess, bound: int) -> RefusedBy:
+    """The limit that a request with this bound would pass: one that no money clears, else money."""
+    if _of_access(access) < bound:
+        return RefusedBy.ROLE
+    if not access.ceiling:
+        return RefusedBy.MONEY
+    drawn = Hold.objects.values_list("drawn", flat=True).get(pk=access.hold_id)
+    return RefusedBy.CEILING if access.ceiling - drawn < bound else RefusedBy.MONEY
 
 
 def _of_access(access: GatewayAccess) -> int:
@@ -250,10 +315,10 @@ def _of_access(access: GatewayAccess) -> int:
     return max(int(access.most) - used, 0)
 
 
-def _make_room(access: GatewayAccess) -> None:
-    """Sessions behind this one in line end for it, where one has to."""
+def _make_room(access: GatewayAccess, lacks: int, among: Among) -> None:
+    """Sessions behind this one in line end for it, where what they give back is enough."""
     if (session := _growing(access)) is not None:
-        preemption.make_room(session)
+        preemption.make_room(session, lacks=lacks, among=among)
 
 
 def _order(access: GatewayAccess, row: int) -> Order:

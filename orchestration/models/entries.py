@@ -1,11 +1,13 @@
 """Entries of the backlog and what they depend on."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Now
 
 from budget.amounts.money import MoneyField
-from budget.models import Account
+from budget.models import Account, GatewayRequest
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
 from workspaces.models import Workspace
@@ -108,6 +110,14 @@ class Entry(models.Model):
         default=0,
         help_text="The least money with which the gateway would have sent the request that its last session ended for. 0: it did not.",
     )
+    least_limit = models.CharField(
+        max_length=7,
+        choices=GatewayRequest.RefusedBy.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The limit that refused it: money clears no other than money.",
+    )
     branch_name = models.CharField(
         max_length=200,
         blank=True,
@@ -191,6 +201,9 @@ class Entry(models.Model):
     before_split = models.JSONField(
         null=True, blank=True, editable=False, help_text="Its state when it was split, which an undo restores."
     )
+
+    NOT_REFUSED: ClassVar = {"least_request": 0, "least_limit": ""}
+    """The columns of an entry of which nothing is known that its next request needs."""
 
     class Meta:
         verbose_name_plural = "entries"

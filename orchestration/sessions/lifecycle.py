@@ -13,6 +13,7 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.ledger import awaited, main_model, requests
+from budget.models import GatewayRequest
 from orchestration import configuration, funding
 from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules import route_steps, transitions
@@ -352,11 +353,12 @@ def _end_candidate(session: Session, ended: Session, executor: Executor, ending:
 
 def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Round | None) -> transitions.Next:
     """Count the round and move the entry by `transitions`. `session`: as people left it. `newest`: the entry's round."""
-    Entry.objects.filter(pk=session.entry_id).update(**_counted(ending), least_request=_least_request(session, ending))
+    config = configuration.load(executor.config)
+    Entry.objects.filter(pk=session.entry_id).update(**_counted(ending), **_least_request(session, ending, config))
     if ending.trouble is not None:
         circuit_breaker.provider_unavailable(executor, session, ending.trouble)
     entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
-    config, account = configuration.load(executor.config), entry.account
+    account = entry.account
     facts = _facts(entry, session, ending, config)
     following = transitions.after(facts)
     if (
@@ -376,10 +378,18 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
     return following
 
 
-def _least_request(session: Session, ending: Ending) -> int:
-    """With less the next session would end as this one did: at its first request."""
-    is_refused = ending.outcome == Session.Outcome.OUT_OF_MONEY and session.meter == Session.Meter.GATEWAY
-    return requests.least_refused(session.pk) if is_refused else 0
+def _least_request(session: Session, ending: Ending, config: configuration.Config) -> dict[str, Any]:
+    """The entry's columns: with less the next session would end as this one did, at its first request, and a session that is resumed sends a little more.
+    A session without an answer says nothing new."""
+    if session.meter == Session.Meter.GATEWAY:
+        if ending.outcome == Session.Outcome.OUT_OF_MONEY and (refused := requests.least_refused(session.pk)):
+            amount, limit = refused
+            if limit == GatewayRequest.RefusedBy.MONEY:
+                amount = max(amount, min(amount + amount // 10, config.round_ceiling))
+            return {"least_request": amount, "least_limit": limit}
+        if not requests.was_answered(session.pk):
+            return {}
+    return Entry.NOT_REFUSED if session.meter else {}
 
 
 def _facts(entry: Entry, session: Session, ending: Ending, config: configuration.Config) -> transitions.Facts:
@@ -398,7 +408,8 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
         awaited=awaited.of_account(account.pk) if account.held else 0,
         own_budget=account.own_budget or account.human_locked,
         plan_left=account.project.plan_left,
-        min_round=max(config.min_round, int(entry.least_request)),
+        min_round=config.min_round,
+        least_request=int(entry.least_request) if entry.least_limit == GatewayRequest.RefusedBy.MONEY else 0,
         stopped_for_good=session.stop_for_good,
         stopped_by=session.stop_wanted_by,
         hold_after_by=session.hold_after_by,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db import transaction
 from django.db.models import Max, Q
@@ -19,6 +20,8 @@ from orchestration.sessions.reservations import GROWING
 from workspaces import activity
 from workspaces.access import MUSTER
 
+Among = Literal["entry", "shares", "all"]
+"""The sessions whose money a limit counts: those of one entry, of entries without a budget of their own, or of the workspace."""
 MESSAGE = "Ended so that an entry before it in line can finish: its work is kept, and it continues when there is money"
 
 
@@ -32,6 +35,12 @@ class AtWork:
     lacks: int
     request: int
     is_ending: bool = False
+    in_flight: int = 0
+
+    @property
+    def free(self) -> int:
+        """The part of `left` that no request of it may need: it comes back for certain."""
+        return self.left - self.in_flight
 
 
 def who_ends(line: Sequence[AtWork], here: int) -> list[int]:
@@ -50,20 +59,37 @@ def who_ends(line: Sequence[AtWork], here: int) -> list[int]:
     return [] if line[here].left >= max(line[here].request, 1) else [n for n, _ in going_on[:1]]
 
 
-def make_room(session: Session) -> int:
-    """The growth of this session was refused: ask those behind it in line to end that have to. Their work is kept. Returns what is about to come
-    back, in micro-USD."""
+def who_gives(line: Sequence[AtWork], here: int, lacks: int) -> list[int]:
+    """The session at `here` of the line has a request that lacks so much: those behind it that end for it, first where least is spent. None where what all of
+    them give back is too little: they would end in vain. Pure."""
+    behind = [(n, each) for n, each in enumerate(line) if n > here and each.free > 0]
+    lacks -= sum(each.free for _, each in behind if each.is_ending)
+    givers = sorted(((n, each) for n, each in behind if not each.is_ending), key=lambda place: (place[1].drawn, -place[0]))
+    if sum(each.free for _, each in givers) < lacks:
+        return []
+    ends = []
+    for n, each in givers:
+        if lacks <= 0:
+            break
+        ends.append(n)
+        lacks -= each.free
+    return ends
+
+
+def make_room(session: Session, *, lacks: int = 0, among: Among | None = None) -> int:
+    """The growth of this session was refused: ask those behind it in line to end that have to. Their work is kept. `lacks`: what its request lacks, in micro-USD,
+    where the gateway knows it; `among`: those whose money counts against the limit that is short. Returns what is about to come back, in micro-USD."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
         config = configuration.load(executor.config)
-        at_work = sorted(_at_work(session), key=_place)
+        at_work = sorted(_at_work(session, among), key=_place)
         usual = reservations.usual_cost(session.workspace_id, config)
         requests = _largest_requests(at_work)
         line = [_seen(other, config, usual, requests) for other in at_work]
         here = next((n for n, other in enumerate(at_work) if other.pk == session.pk), None)
         if here is None:  # it has ended meanwhile
             return 0
-        ends = who_ends(line, here)
+        ends = who_gives(line, here, lacks) if lacks else who_ends(line, here)
         for n in ends:
             _ask_to_end(at_work[n])
     if ends:
@@ -94,16 +120,20 @@ def _ask_to_end(session: Session) -> None:
         lifecycle.conclude(session, ending, expected=Session.Status.CLAIMED)
 
 
-def _at_work(session: Session) -> Iterable[Session]:
+def _at_work(session: Session, among: Among | None = None) -> Iterable[Session]:
     """This session and those whose money it could use: they implement, and have unspent money. Money of a budget that a person set does
-    not help an entry without one: it stays that entry's."""
+    not help an entry without one: it stays that entry's. Where the cap is short, everyone's money helps."""
     others = Session.objects.select_related("entry__account", "hold").filter(
         Q(status=Session.Status.CLAIMED) | Q(status=Session.Status.RUNNING, phase__in=GROWING),
         workspace_id=session.workspace_id,
         hold__isnull=False,
     )
     mine = session.entry.account
-    if not mine.own_budget and not mine.human_locked:
+    if among is None:
+        among = "all" if mine.own_budget or mine.human_locked else "shares"
+    if among == "entry":
+        others = others.filter(entry=session.entry_id)
+    elif among == "shares":
         others = others.filter(entry__account__own_budget=False, entry__account__human_locked=False)
     return [other for other in others if other.pk == session.pk or _remainder(other) > 0]
 
@@ -125,6 +155,7 @@ def _seen(session: Session, config: Config, usual: int | None, requests: Mapping
         lacks=lacks,
         request=requests.get(hold.pk, 0),
         is_ending=session.stop_wanted_at is not None,
+        in_flight=int(hold.in_flight),
     )
 
 

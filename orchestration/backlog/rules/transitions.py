@@ -15,7 +15,7 @@ NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or th
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The entry after the session's round was counted. Amounts in micro-USD. `awaited`: reserved for what an absent host says.
+    """The entry after the session's round was counted. Amounts in micro-USD. `least_request`: what its next request may cost, where money refused it. `awaited`: reserved for what an absent host says.
     `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one, `plan_left` counts: what
     plan and cap have left that is not spent. `improvements`: in the rounds of this step of its route; `has_next_step`: another agent goes on
     instead of a plateau. `done`: how its passed work needs no landing."""
@@ -27,6 +27,7 @@ class Facts:
     crashes: int
     headroom: int
     min_round: int
+    least_request: int = 0
     awaited: int = 0
     losses: int = 0
     own_budget: bool = True
@@ -131,16 +132,19 @@ def is_plateau(facts: Facts) -> bool:
 def _without_money(facts: Facts) -> Next:
     """Pending, or blocked when another round cannot be paid: by the entry's own budget, or, without one, by a plan that is spent. What is
     only reserved may come back, also from a host that is away: the executor waits for it."""
-    needed = max(facts.min_round, 1)
-    left = facts.headroom + facts.awaited if facts.own_budget else max(facts.plan_left, facts.headroom)
+    if not facts.own_budget:
+        left = max(facts.plan_left, facts.headroom)
+        return PENDING if left >= max(facts.min_round, 1) else Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
+    needed, left = max(facts.min_round, facts.least_request, 1), facts.headroom + facts.awaited
     if left >= needed:
         return PENDING
-    if not facts.own_budget:
-        return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
-    return Next("blocked", Reason.BUDGET_EXCEEDED, too_little(left, needed))
+    return Next("blocked", Reason.BUDGET_EXCEEDED, too_little(left, needed, is_of_request=facts.least_request >= needed))
 
 
-def too_little(left: int, needed: int, *, sessions: int = 1) -> str:
-    """The sentence about an entry whose own budget does not pay another round, on which so many `sessions` work. Micro-USD."""
+def too_little(left: int, needed: int, *, sessions: int = 1, is_of_request: bool = False) -> str:
+    """The sentence about an entry whose own budget does not pay another round, on which so many `sessions` work, or `is_of_request`: its next request.
+    Micro-USD."""
+    if is_of_request:
+        return f"Its next request may cost {exact_usd(needed)}, {exact_usd(max(left, 0))} of its budget is left: raise the entry's budget"
     whose = "a round" if sessions == 1 else f"a round of {sessions} candidates"
     return f"{exact_usd(max(left, 0))} of its budget is left, {whose} needs {exact_usd(needed)}: raise the entry's budget"

@@ -65,13 +65,15 @@ class Anthropic:
         parsed = json_edits.read(body)
         values = parsed.values
         _refuse_parameters(values)
+        model = reading.model(values)
+        reading.refuse_searching(model)
         tools = reading.objects(values, "tools")
         pieces = reading.whole(_pieces(values, tools))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or _has_format(values) else 0
         searches, search_tokens = _searches(tools)
         return Request(
-            model=reading.model(values),
+            model=model,
             streams=reading.boolean(values, "stream"),
             output_limit=reading.integer(values, "max_tokens"),
             thinking_budget=reading.integer(reading.member(values, "thinking"), "budget_tokens") or 0,
@@ -108,11 +110,11 @@ class Anthropic:
 
 
 def _refuse_parameters(values: Values) -> None:
-    if values.get("mcp_servers"):
+    if reading.is_set(values, "mcp_servers"):
         raise unbounded("hosted_mcp", "its provider would call tools of MCP servers as often as the model asks")
-    if values.get("fallbacks"):
+    if reading.is_set(values, "fallbacks"):
         raise unbounded("fallback_models", "its provider may answer with another model, at another price")
-    if values.get("compaction"):
+    if reading.is_set(values, "compaction"):
         raise unbounded("unbounded_compaction", "its provider would read the conversation again to summarise it")
     container = values.get("container")
     if isinstance(container, dict) and container.get("skills"):

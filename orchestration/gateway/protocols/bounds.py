@@ -28,8 +28,10 @@ class Before:
 
 
 def before(request: Request, usage: Usage) -> Before:
-    """The record of a finished request, from its final count. Tokens that no part explains may be input."""
-    return Before(b"".join(item.digest for item in request.items), usage.all_input + usage.unexplained)
+    """The record of a finished request, from its final count. Tokens that no part explains may be input. A part that is elsewhere is never known: a large
+    picture may be at its address next time. Its count stays in the sum, so that it is reserved twice then."""
+    digests = b"".join(item.digest for item in request.items if not item.is_elsewhere)
+    return Before(digests, usage.all_input + usage.unexplained)
 
 
 def input_bound(request: Request, befores: Iterable[Before] = ()) -> int:

@@ -60,8 +60,7 @@ class Chat:
         values = parsed.values
         _refuse_parameters(values)
         model = reading.model(values)
-        if model.partition(":")[2].split(":")[-1] == "online":
-            raise unbounded("unbounded_tool", "its provider would search the web for this model")
+        reading.refuse_searching(model)
         tools = [*reading.objects(values, "tools"), *reading.objects(values, "functions")]
         for tool in tools:
             if tool.get("type") not in (None, "function", "custom"):
@@ -111,7 +110,7 @@ class Chat:
 
 def _refuse_parameters(values: Values) -> None:
     for name, (code, reason) in _REFUSED.items():
-        if values.get(name):
+        if reading.is_set(values, name):
             raise unbounded(code, reason)
     if any(modality != "text" for modality in reading.parts(values.get("modalities"))):
         raise unbounded("unbounded_output", "the answer is to be more than text")
@@ -168,8 +167,11 @@ def _media(part: Any, model: str) -> Media | None:
             return media.openai_file(file.get("file_data") if isinstance(file, dict) else None)
         case "input_audio":
             return Media(0, 0, "media:audio")
-        case "video_url" | "input_video":
-            raise media.elsewhere("video")
+        case str(kind) if kind.endswith("_url") or kind == "input_video":  # audio_url, document_url, video_url of other servers
+            raise media.elsewhere(kind.removesuffix("_url").removeprefix("input_"))
+        case "image" | "input_image":
+            link = part.get("image_url", part.get("image"))
+            return media.openai_link(link, model)
     return None
 
 

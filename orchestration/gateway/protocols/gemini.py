@@ -122,12 +122,12 @@ def _camel(values: Values) -> dict[str, Any]:
 def _refuse_parameters(values: Values, config: Values) -> None:
     if values.get("cachedContent"):
         raise unbounded("stored_input", "its provider would add content that it has stored")
-    if any(str(modality).upper() != "TEXT" for modality in reading.parts(config.get("responseModalities"))) or config.get(
-        "speechConfig"
+    if any(str(modality).upper() != "TEXT" for modality in reading.parts(config.get("responseModalities"))) or reading.is_set(
+        config, "speechConfig"
     ):
         raise unbounded("unbounded_output", "the answer is to be more than text")
     for name in ("routingConfig", "modelSelectionConfig"):
-        if config.get(name):
+        if reading.is_set(config, name):
             raise unbounded("fallback_models", "its provider may answer with another model, at another price")
 
 

@@ -34,13 +34,15 @@ class Route:
 class Item:
     """A part of a conversation that stays the same from request to request: a block of a message, a tool, a system text.
 
-    `digest` leaves out cache marks, which move. `text_bytes` are the bytes of its compact JSON without base64.
+    `digest` leaves out cache marks, which move. `text_bytes` are the bytes of its compact JSON without base64. `is_elsewhere`: the body has its address or
+    its id alone, so that its content may be another one each time.
     """
 
     digest: bytes
     text_bytes: int
     media_tokens: int = 0
     hidden_tokens: int = 0
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

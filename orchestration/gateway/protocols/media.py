@@ -17,6 +17,8 @@ _MAX_STREAMS, _MAX_STREAM_BYTES, _MAX_INFLATED = 1_000, 256 << 10, 16 << 20  # c
 
 _PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 _PAGE_COUNT = re.compile(rb"/Count\s+(\d{1,6})")
+_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+_REFERENCE = re.compile(rb"\d{1,9}\s+\d{1,5}\s+R\b")
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b.{0,300}?stream\r?\n", re.DOTALL)
 _DATA_URL = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 
@@ -25,11 +27,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One picture or document. `data_bytes`: the base64 in the body that are no text. `doubt`: why the bound is not exact, or empty."""
+    """One picture or document. `data_bytes`: the base64 in the body that are no text. `doubt`: why the bound is not exact, or empty. `is_elsewhere`: as of
+    Item."""
 
     tokens: int
     data_bytes: int = 0
     doubt: str = ""
+    is_elsewhere: bool = False
 
 
 def anthropic_picture(data: str | None) -> Media:
@@ -89,7 +93,7 @@ def _from_url(url: str) -> str | None:
 
 def _picture(data: str | None, most: int, tokens: Callable[[int, int], int]) -> Media:
     if data is None:
-        return Media(most)
+        return Media(most, is_elsewhere=True)
     size = _size(_decoded(data[:_HEAD_CHARACTERS]))
     return Media(min(tokens(*size), most) if size else most, len(data))
 
@@ -136,21 +140,46 @@ def _checked(width: int, height: int) -> Size | None:
 
 
 def _pages(pdf: bytes) -> int:
-    """The pages that a PDF declares, also in its compressed objects; 0: none visible, or too much to look through."""
-    if pdf.count(b"/ObjStm") > _MAX_STREAMS:
+    """The pages that a PDF declares, also in its compressed objects and by names with escapes; 0: none visible, or not all of it can be looked through."""
+    texts, left = [_unescaped(pdf)], _MAX_INFLATED
+    if (stated := texts[0].count(b"/ObjStm")) > _MAX_STREAMS:
         return 0
-    texts, left = [pdf], _MAX_INFLATED
-    for stream in _OBJECT_STREAM.finditer(pdf):
-        texts.append(_inflated(pdf[stream.end() : stream.end() + _MAX_STREAM_BYTES]))
-        left -= len(texts[-1])
+    streams = list(_OBJECT_STREAM.finditer(pdf))
+    if len(streams) < stated:
+        return 0
+    for stream in streams:
+        if not (text := _inflated(pdf[stream.end() : stream.end() + _MAX_STREAM_BYTES])):
+            return 0
+        texts.append(_unescaped(text))
+        left -= len(text)
         if left < 0:
             return 0
+    if any(_repeats_a_page(text) for text in texts):
+        return _MAX_PAGES
     declared = max((int(count) for text in texts for count in _PAGE_COUNT.findall(text)), default=0)
     return max(declared, sum(len(_PAGE.findall(text)) for text in texts))
 
 
+def _unescaped(pdf: bytes) -> bytes:
+    """Names as readers take them: `/P#61ge` is `/Page`."""
+    return _ESCAPE.sub(lambda escape: bytes([int(escape[1], 16)]), pdf)
+
+
+def _repeats_a_page(text: bytes) -> bool:
+    """True where a list of pages has one twice, or is not where its tree is."""
+    for part in text.split(b"/Kids")[1:]:
+        listed, _, _ = part.lstrip().partition(b"]")
+        references = _REFERENCE.findall(listed)
+        if not listed.startswith(b"[") or len(set(references)) < len(references):
+            return True
+    return False
+
+
 def _inflated(data: bytes) -> bytes:
+    """Empty: it is packed otherwise, or there is more of it."""
     try:
-        return zlib.decompressobj().decompress(data, _MAX_STREAM_BYTES)
+        unpacker = zlib.decompressobj()
+        text = unpacker.decompress(data, _MAX_STREAM_BYTES)
     except zlib.error:
         return b""
+    return text if unpacker.eof else b""

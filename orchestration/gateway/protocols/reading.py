@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from itertools import islice
@@ -104,6 +105,21 @@ def model(values: Values) -> str:
     return name
 
 
+_SEARCHING = re.compile(r"search-(preview|api)|deep-research|[:-]online$|(^|[/-])sonar", re.IGNORECASE)
+
+
+def refuse_searching(model: str) -> None:
+    """Raises Refused for a model whose provider searches the web with each request, for a fee that no parameter bounds."""
+    if _SEARCHING.search(model):
+        raise unbounded("unbounded_tool", "its provider would search the web for this model")
+
+
+def is_set(values: Values, name: str) -> bool:
+    """True for a member that asks for something: an empty object asks for the usual."""
+    value = values.get(name)
+    return bool(value) or isinstance(value, dict)
+
+
 def invalid(sentence: str) -> Refused:
     return Refused(400, "invalid_request", sentence)
 
@@ -155,6 +171,7 @@ def item(part: Any, media: Media | None = None, hidden_tokens: int = 0) -> Item:
         max(len(dump) - data_bytes, 0) + FRAME_BYTES,
         media.tokens if media else 0,
         hidden_tokens,
+        media is not None and media.is_elsewhere,
     )
 
 

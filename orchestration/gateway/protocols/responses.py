@@ -52,6 +52,8 @@ class Responses:
         model = reading.model(values)
         tools = list(_tools(values))
         searches = _searches(values, tools)
+        if not searches:
+            reading.refuse_searching(model)
         pieces = reading.whole(_pieces(values, tools, model))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or reading.member(values, "text").get("format") else 0
@@ -93,11 +95,11 @@ class Responses:
 def _refuse_parameters(values: Values) -> None:
     if reading.boolean(values, "background"):
         raise unbounded("background", "it would go on at its provider after its connection has ended")
-    if values.get("previous_response_id") or values.get("conversation"):
+    if reading.is_set(values, "previous_response_id") or reading.is_set(values, "conversation"):
         raise unbounded("stored_input", "its provider would add input that it has stored")
-    if values.get("prompt"):
+    if reading.is_set(values, "prompt"):
         raise unbounded("stored_prompt", "its provider would add a prompt that it has stored")
-    if values.get("context_management"):
+    if reading.is_set(values, "context_management"):
         raise unbounded("unbounded_compaction", "its provider would read the conversation again to summarise it")
 
 

@@ -486,3 +486,56 @@ def test_each_start_takes_a_slot_of_its_host_and_a_share_of_one_entry_is_no_reas
 def test_those_that_can_pay_come_first_in_the_order_of_the_line() -> None:
     line = [a_share("e1"), an_entry("e2"), a_share("e3", USD // 20), a_share("e4"), replace(a_share("e5"), verify_only=True)]
     assert [entry.id for entry in in_turn(CYCLE_INPUT, line)] == ["e2", "e3", "e5", "e1", "e4"]
+
+
+CENT = USD // 100
+SHORT = replace(CYCLE_INPUT, headroom=3 * CENT, held=7 * CENT, min_round=2 * CENT)
+
+
+def refused(id_: str, cents: int, by: str = "money", **more: object) -> Waiting:
+    return an_entry(id_, least_request=cents * CENT, least_limit=by, **more)
+
+
+def test_a_start_reserves_what_the_next_request_of_its_entry_may_cost() -> None:
+    cycle_input = replace(SHORT, headroom=25 * CENT, agents=Agents({"": Terms(initial_reservation=5 * CENT)}))
+    first, second = plan(cycle_input, [refused("e1", 10), an_entry("e2")])
+    assert isinstance(first, Start) and first.reservation == 10 * CENT
+    assert isinstance(second, Start) and second.reservation == 5 * CENT
+
+
+@pytest.mark.parametrize(
+    ("entry", "cycle_input", "kind", "sentence"),
+    [
+        ({}, {}, Wait, "Its next request may cost $0.10, $0.03 is free: waiting for $0.07 reserved by sessions at work"),
+        ({"own_budget": False}, {}, Wait, "Its next request may cost $0.10, $0.03 is free: waiting for $0.07 reserved"),
+        ({}, {"held": 0}, Wait, "Its next request may cost $0.10, $0.03 is free under the project cap: raise it"),
+        ({}, {"held": 0, "caps": (SpendLimit("total", "day", USD, CENT),)}, Wait, "$0.01 is free under today's limit of $1.00"),
+        ({"headroom": 9 * CENT}, {}, Block, "Its next request may cost $0.10, $0.09 of its budget is left: raise the entry's"),
+        ({"least_limit": "ceiling"}, {"round_ceiling": 9 * CENT}, Wait, "may cost $0.10, round_ceiling_usd is $0.09: raise it"),
+        ({"least_limit": "role", "verify_only": True}, {"min_verify": CENT}, Wait, "verifier.round_usd is $0.01: raise it"),
+    ],
+)
+def test_an_entry_whose_next_request_cannot_be_paid_waits_and_only_its_own_budget_blocks_it(
+    entry: dict[str, object], cycle_input: dict[str, object], kind: type, sentence: str
+) -> None:
+    [decision] = plan(replace(SHORT, **cycle_input), [replace(refused("e1", 10), **entry)])  # type: ignore[arg-type]
+    assert isinstance(decision, kind) and sentence in decision.why.message  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("entry", [{"least_limit": "ceiling"}, {"least_limit": "role"}, {"verify_only": True}])
+def test_what_no_money_clears_waits_for_none(entry: dict[str, object]) -> None:
+    [decision] = plan(SHORT, [replace(refused("e1", 10), **entry)])  # type: ignore[arg-type]
+    assert isinstance(decision, Start)
+
+
+@pytest.mark.parametrize(("seq", "may_return", "kind"), [(9, 7, Wait), (9, 6, Start), (1, 7, Start)])
+def test_money_is_kept_for_the_first_where_what_those_behind_it_give_back_is_enough(
+    seq: int, may_return: int, kind: type
+) -> None:
+    at_work = Running("e9", place=(1, 2, seq), may_return=may_return * CENT)
+    first, second = plan(replace(SHORT, running=(at_work,)), [refused("e5", 10), an_entry("e6")])
+    assert isinstance(first, Wait) and isinstance(second, kind)
+    assert (
+        isinstance(second, Start)
+        or second.why.message == "What is free is kept for the next request of #5, which is before it in line"
+    )  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from orchestration import configuration
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Session
 from orchestration.sessions import metering, preemption
-from orchestration.sessions.preemption import AtWork, who_ends
+from orchestration.sessions.preemption import AtWork, who_ends, who_gives
 from tests.factories import a_session, a_workspace, some_entries
 from workspaces.models import Event
 
@@ -161,3 +161,22 @@ def test_what_a_session_lacks_and_its_costliest_request_are_read_from_its_own_re
     first, second = (preemption._seen(session, config, None, requests) for session in fresh)
     assert (first.left, first.drawn, first.request, first.is_ending) == (usd("0.3"), usd("0.7"), usd("0.5"), False)
     assert (second.left, second.drawn, second.request) == (usd("0.8"), usd("0.2"), usd("0.2"))
+
+
+@pytest.mark.parametrize(("lacks", "ends"), [(5, [3]), (10, [3]), (11, [3, 2]), (20, [3, 2]), (21, [])])
+def test_for_a_request_those_behind_it_end_only_where_what_they_give_back_is_enough(lacks: int, ends: list[int]) -> None:
+    in_flight = AtWork(left=10, drawn=0, lacks=0, request=0, in_flight=10)
+    assert who_gives([AtWork(9, 0, 0, 0), in_flight, AtWork(10, 5, 0, 0), AtWork(10, 1, 0, 0)], 0, lacks) == ends
+
+
+def test_what_those_that_end_already_give_back_is_enough_for_a_request() -> None:
+    assert who_gives([AtWork(0, 0, 0, 0), AtWork(7, 0, 0, 0, is_ending=True), AtWork(7, 0, 0, 0)], 0, 7) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("among", "asks"), [("all", True), ("shares", False), ("entry", False)])
+def test_under_a_shortage_of_the_cap_a_session_behind_gives_with_any_budget(among: preemption.Among, asks: bool) -> None:
+    line = a_line(2, 2)
+    Account.objects.filter(pk=line[0].entry.account_id).update(own_budget=False)
+    preemption.make_room(Session.objects.get(pk=line[0].pk), lacks=usd("0.5"), among=among)
+    assert asked(line) == [False, asks]

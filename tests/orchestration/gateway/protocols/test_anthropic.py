@@ -112,6 +112,8 @@ def test_the_most_expensive_cache_mark_counts(members: dict[str, Any], write: st
         ({"tools": [{"type": ["custom"], "name": "x"}]}, "unbounded_tool"),
         ({"mcp_servers": [{"type": "url", "url": "https://example.com"}]}, "hosted_mcp"),
         ({"fallbacks": "default"}, "fallback_models"),
+        ({"compaction": {}}, "unbounded_compaction"),
+        ({"model": "perplexity/sonar"}, "unbounded_tool"),
         ({"compaction": {"type": "enabled"}}, "unbounded_compaction"),
         ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, "unbounded_compaction"),
         ({"container": {"skills": [{"skill_id": "pptx"}]}}, "unbounded_tool"),

@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from orchestration.gateway.protocols import bounds
+import pytest
+
+from orchestration.gateway.protocols import PROTOCOLS, bounds
 from orchestration.gateway.protocols.anthropic import Anthropic
 from orchestration.gateway.protocols.interface import Item, Request, Route, Usage
 
@@ -77,3 +79,28 @@ def test_each_search_reads_the_input_again_and_its_results_as_often() -> None:
     request = replace(asked(FIRST), searches=2, search_tokens=1_000)
     once = bounds.input_bound(asked(FIRST))
     assert bounds.input_bound(request) == 3 * once + (1_000 + 2 * 1_000) + 2 * 100
+
+
+LINK = "https://agent.example/picture.png"
+ELSEWHERE = [
+    ("anthropic", {"type": "image", "source": {"type": "url", "url": LINK}}),
+    ("anthropic", {"type": "image", "source": {"type": "file", "file_id": "file_1"}}),
+    ("anthropic", {"type": "tool_result", "content": [{"type": "image", "source": {"type": "url", "url": LINK}}]}),
+    ("openai_chat", {"type": "image_url", "image_url": {"url": LINK}}),
+    ("openai_chat", {"type": "image_url", "image_url": LINK}),
+    ("openai_chat", {"type": "image", "image": LINK}),
+    ("openai_responses", {"type": "input_image", "image_url": LINK}),
+    ("openai_responses", {"type": "input_image", "file_id": "file_1"}),
+    ("openai_responses", {"type": "computer_call_output", "output": {"type": "computer_screenshot", "file_id": "file_1"}}),
+]
+
+
+@pytest.mark.parametrize(("api", "part"), ELSEWHERE)
+def test_a_picture_elsewhere_is_never_known(api: str, part: dict[str, Any]) -> None:
+    """A small picture was at the address, and a large one is there now."""
+    is_item = "output" in part
+    messages = [part] if is_item else [{"role": "user", "content": [part] * 50}]
+    body = {"model": "m", "input" if api == "openai_responses" else "messages": messages}
+    request = PROTOCOLS[api].read(Route("generate"), json.dumps(body).encode(), {})
+    small = bounds.before(request, Usage(input=60 * 50))
+    assert bounds.input_bound(request, [small]) >= request.media_tokens >= (1 if is_item else 50) * 5_000

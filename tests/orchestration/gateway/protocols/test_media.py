@@ -67,6 +67,14 @@ PACKED = zlib.compress(b"<< /Type /Pages /Count 9 >>")
         (b"encrypted", 600),
         (b"<< /Count 999999 >>", 600),
         (b"/ObjStm stream\n" * 1_001 + b"/Type /Page ", 600),
+        (b"<< /Type /P#61ge >> << /#54ype /Pag#65 >>", 2),
+        (b"<< /Type /P#61ges /Co#75nt 40 >> << /Type /Page >>", 40),
+        (b"<< /Type /Obj#53tm >> << /Type /Page >>", 600),
+        (b"<< /Type /ObjStm /Filter /LZWDecode >>\nstream\nhidden << /Type /Page >>", 600),
+        (b"<< /Type /ObjStm >>\nstream\n" + zlib.compress(b" " * (1 << 20)) + b"<< /Type /Page >>", 600),
+        (b"<< /Kids [3 0 R 4 0 R] >> << /Type /Page >> << /Type /Page >>", 2),
+        (b"<< /Kids [3 0 R 3 0 R] >> << /Type /Page >>", 600),
+        (b"<< /Kids 9 0 R >> << /Type /Page >>", 600),
     ],
 )
 def test_a_document_counts_by_its_pages(content: bytes, pages: int) -> None:

@@ -82,6 +82,8 @@ def test_a_request_of_codex_without_web_search_passes_exactly() -> None:
         ({"background": True}, "background"),
         ({"previous_response_id": "resp_1"}, "stored_input"),
         ({"conversation": "conv_1"}, "stored_input"),
+        ({"context_management": {}}, "unbounded_compaction"),
+        ({"model": "o4-mini-deep-research"}, "unbounded_tool"),
         ({"prompt": {"id": "pmpt_1"}}, "stored_prompt"),
         ({"context_management": [{"type": "compaction"}]}, "unbounded_compaction"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "stored_input"),
