@@ -56,7 +56,7 @@ def test_tries_that_are_not_made_lock_the_name_nowhere_else() -> None:
     assert tries(("ana", "10.0.0.2")) == [True]
 
 
-def test_strangers_lock_nobody_out_of_the_browser_in_which_they_logged_in() -> None:
+def test_strangers_lock_no_one_out_of_the_browser_in_which_they_logged_in() -> None:
     ana = Client(REMOTE_ADDR="10.0.0.9")
     User.objects.create_user("ana", password="right")
     login = {"username": "ana", "password": "right"}

@@ -67,11 +67,11 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
 
 def _by_email(identity: Identity) -> User | None:
     """Compared here: PostgreSQL takes `mıke@x.example` (dotless i) for `mike@x.example` by UPPER(), and its owner for Mike."""
-    wanted = _comparable(identity.email)
-    if not wanted:
+    address = _comparable(identity.email)
+    if not address:
         return None
     likely = User.objects.filter(email__iexact=identity.email).order_by("pk")
-    same = [user for user in likely if _comparable(user.email) == wanted]
+    same = [user for user in likely if _comparable(user.email) == address]
     if len(same) > 1:
         raise Refused(f"Several accounts here have the address {identity.email}: ask an admin of this server")
     if same and _is_of_another(same[0], identity):

@@ -35,7 +35,7 @@ CASES: list[tuple[web.Response, str]] = [
 
 
 def a_session_access(patience_s: float = 180, **config: Any) -> GatewayAccess:
-    """Of a session whose agent waits so long for its provider."""
+    """The access of a session whose agent waits so long for its provider."""
     session = a_session(an_entry(a_workspace(**config), budget="5"))
     access = an_access(hold=session.hold)
     for upstream in access.upstreams.values():
