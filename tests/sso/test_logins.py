@@ -222,7 +222,7 @@ def test_an_admin_of_the_server_can_break_the_glass(browser: Browser, provider: 
 
 
 @pytest.mark.parametrize("trouble", ["away", "secret"])
-def test_a_login_ends_a_day_after_its_time_where_the_provider_confirms_it_to_nobody(
+def test_a_login_ends_a_day_after_its_time_where_the_provider_confirms_it_to_no_one(
     browser: Browser, provider: Provider, settings: Any, trouble: str
 ) -> None:
     browser.log_in()
