@@ -37,6 +37,7 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = [key for key in [env.read("MUSTER_SECRET_KEY_OTHER")] if key]
 DEBUG = env.read("MUSTER_DEBUG") == "1"
 DEMO = env.read("MUSTER_DEMO") == "1"
 TRUSTED_PROXIES = env.value("MUSTER_TRUSTED_PROXIES")

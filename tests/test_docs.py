@@ -35,7 +35,7 @@ def test_command_line_lists_the_options_of_each_command() -> None:
     assert listed == taken | OPTIONS_OF_PROCESSES
 
 
-MANAGE_ONLY = {"bootstrap", "demo", "login_link", "remove_second_factor"}
+MANAGE_ONLY = {"bootstrap", "demo", "login_link", "remove_second_factor", "rotate_key"}
 OPTIONS_OF_PROCESSES = {
     *("--data-dir", "--version", "--port", "--host", "--no-demo", "--agent-port", "--agent-host", "--queue"),
     *("--minutes", "--seed", "--db", "--only"),

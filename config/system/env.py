@@ -202,7 +202,18 @@ VARIABLES = {
         Variable("REDIS_PORT", _number(int, "a whole number", 1, 65535), "6379", "Its port."),
         Variable("REDIS_USER", TEXT, "", "Its user, if it has one."),
         Variable("REDIS_PASSWORD", TEXT, "", "Its password, as it is."),
-        Variable("MUSTER_SECRET_KEY", TEXT, "", "Signs sessions. Empty: made once and kept in the data directory."),
+        Variable(
+            "MUSTER_SECRET_KEY",
+            TEXT,
+            "",
+            "Seals stored secrets and signs sessions. Empty: made once and kept in the data directory.",
+        ),
+        Variable(
+            "MUSTER_SECRET_KEY_OTHER",
+            TEXT,
+            "",
+            "While the key is changed: the other one, old or new, with which what was sealed and signed is read too.",
+        ),
         Variable(
             "MUSTER_ALLOWED_HOSTS",
             _list_of("host names, without scheme or port", _host),
@@ -442,6 +453,7 @@ SECRET = (
     "REDIS_URL",
     "REDIS_PASSWORD",
     "MUSTER_SECRET_KEY",
+    "MUSTER_SECRET_KEY_OTHER",
     "MUSTER_EMAIL_URL",
     "MUSTER_EMAIL_PASSWORD",
     "MUSTER_OIDC_CLIENT_SECRET",

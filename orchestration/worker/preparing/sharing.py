@@ -118,7 +118,7 @@ def tidy(workspace: Workspace) -> None:
 
 
 def _ask_again(workspace: Workspace) -> None:
-    """Where only branches were taken, look for whether that is still so."""
+    """Look again at a remote that took branches alone."""
     authority, base = local_repository.authority_of(workspace), f"refs/heads/{workspace.base_branch}"
     if isinstance(authority, Remote) and authority.only_branches:
         at = authority.refs(base).get(base, ABSENT)

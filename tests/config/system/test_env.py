@@ -20,6 +20,7 @@ BAD = {
     "DATABASE_PORT": ["", "0", "65536", "db"],
     "REDIS_PORT": ["", "0", "65536", "db"],
     "MUSTER_SECRET_KEY": [],
+    "MUSTER_SECRET_KEY_OTHER": [],
     "MUSTER_ALLOWED_HOSTS": ["https://muster.example.com", "muster.example.com:8765", "a b"],
     "MUSTER_TRUSTED_PROXIES": ["proxy", "10.0.0.0/33"],
     "MUSTER_AGENT_URL": ["web:8766", "ftp://web", "http://host:port"],
