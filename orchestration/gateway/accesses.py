@@ -16,10 +16,12 @@ from orchestration.models import Executor
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure."""
+    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure. `overrunning`: credentials and models
+    that make more than they are asked for."""
 
     prices: Mapping[str, Rates]
     allows_inexact: bool = False
+    overrunning: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _access(access_id: str) -> GatewayAccess | None:
 
 def _read_rules(workspace_id: str) -> Rules:
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
-    return Rules(config.rates, config.gateway == "inexact")
+    return Rules(config.rates, config.gateway == "inexact", requests.overrunning(workspace_id))
 
 
 kept = Kept(_access, fresh_s=30, stale_s=120)

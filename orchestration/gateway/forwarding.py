@@ -19,7 +19,7 @@ from yarl import URL
 from budget.ledger import requests
 from budget.ledger.prices import Tokens
 from budget.ledger.requests import Counted
-from orchestration.gateway import admission, answers, books, conversations, database, pacing, pricing
+from orchestration.gateway import accesses, admission, answers, books, conversations, database, pacing, pricing
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.pacing import Place
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request
@@ -115,6 +115,7 @@ class Outgoing:
     protocol: ProviderProtocol
     place: Place
     credential: str
+    bound: int = 0
 
 
 @lru_cache(maxsize=1_000)
@@ -331,6 +332,9 @@ async def _settle(outgoing: Outgoing, reading: Reading, status: int | None, firs
     except Exception:
         log.exception("gateway.not_settled", request=outgoing.row)
         await _insist(outgoing, partial(settle, Counted(0, Tokens(outgoing.asked.model), "", unknown="it could not be booked")))
+    if requests.beyond(counted, outgoing.bound):
+        accesses.rules.clear()
+        await _insist(outgoing, partial(books.note_overrun, outgoing.row))
 
 
 async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:
@@ -360,7 +364,8 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
     amount = pricing.cost(asked, tokens, own)
     if amount is None:
         amount, unknown = 0, f"the model {tokens.model} has no price"
-    return Counted(amount, tokens, pricing.version(tokens, own), unknown=unknown, status=status, first_byte_at=first_byte_at)
+    most = pricing.most(asked, tokens, own)
+    return Counted(amount, tokens, pricing.version(tokens, own), unknown, most, status=status, first_byte_at=first_byte_at)
 
 
 def _returned(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:

@@ -205,7 +205,7 @@ class Exchange:
         asked, access = self.asked, self.permitted.access
         self._check(asked)
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
-        item = self._bounded(asked, pricing.output_limit(asked))
+        item = self._bounded(asked, self._output_limit(asked))
         until = self.began + pacing.patience_of(access.agent, self.headers)
         pace = pacing.pace_of(*self.upstream.paced_with(self.permitted.workspace_id))
         while True:
@@ -232,7 +232,7 @@ class Exchange:
             except BaseException:
                 place.give_back()
                 raise
-            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream.credential)
+            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream.credential, sent.bound)
             try:
                 outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
             except BaseException:
@@ -271,6 +271,13 @@ class Exchange:
             sentence = f"The gateway does not know what this request can cost ({', '.join(doubts)[:200]}): set gateway to inexact in the config"
             raise Refused(400, "invalid_request_error", sentence)
 
+    def _overruns(self, asked: Request) -> bool:
+        return (self.upstream.credential, asked.model) in self.permitted.rules.overrunning
+
+    def _output_limit(self, asked: Request) -> int:
+        """The tokens that its answer may have: where its provider does not keep to a limit, the most that the model makes."""
+        return max(pricing.output_limit(asked), pricing.own_limit(asked.model) if self._overruns(asked) else 0)
+
     def _bounded(self, asked: Request, limit: int) -> Bounded:
         bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.rules.prices)
         if bound is None:
@@ -296,6 +303,8 @@ class Exchange:
         conversations.learn_least_output(self.permitted.workspace_id, asked.model)
         least = max(conversations.least_output(self.permitted.workspace_id, asked.model), asked.thinking_budget + 1)
         most = item.output_limit
+        if self._overruns(asked):
+            return item
         limit = pricing.affordable_output(asked, self.tokens_in, money, self.permitted.rules.prices, most=most)
         limit = max(limit, min(least, most))
         return replace(self._bounded(asked, limit), is_clamped=limit < most)
