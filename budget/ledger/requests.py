@@ -36,6 +36,8 @@ RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 FOR_MONEY, FOR_PROVIDER = GatewayRequest.FOR_MONEY, GatewayRequest.FOR_PROVIDER
 """The reasons for which a request waits."""
 UNPAID = "unpaid"
+BROKEN = "its provider broke off two answers in a minute"
+"""The reason of a request that is not sent for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +281,12 @@ def lacked_money(access_id: str) -> bool:
 
 
 def standing(access_id: str) -> str:
-    """The state of its newest matter: UNPAID where a request was refused because there was no money, the reason of one that waits, or empty."""
+    """The state of its newest matter: UNPAID where a request was refused because there was no money, BROKEN where its provider breaks off answers, the reason of
+    one that waits, or empty."""
     of_it = GatewayRequest.objects.filter(access_id=access_id)
-    rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.WAITING)).values_list("state", "reason")
-    reasons = [UNPAID if state == State.REFUSED else reason for state, reason in rows.order_by("pk")]
-    return UNPAID if UNPAID in reasons else reasons[0] if reasons else ""
+    rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.REFUSED, reason=BROKEN) | Q(state=State.WAITING))
+    reasons = [UNPAID if status == 402 else reason for status, reason in rows.order_by("pk").values_list("status", "reason")]
+    return next((each for each in (UNPAID, BROKEN) if each in reasons), reasons[0] if reasons else "")
 
 
 def least_refused(session_ref: str) -> tuple[int, str] | None:

@@ -184,6 +184,8 @@ async def send(request: web.Request, upstream: Upstream, outgoing: Outgoing, *, 
         return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     except BaseException as problem:
         outgoing.place.give_back()
+        if isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
+            conversations.note_broken(outgoing.permitted.workspace_id, outgoing.credential)
         await asyncio.shield(
             _settle(outgoing, Reading(problem=f"its provider gave no answer ({type(problem).__name__})"), None, None)
         )
@@ -257,6 +259,8 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
         await asyncio.shield(_settle(outgoing, meter.end(complete=False), 200, first_byte_at))
         raise
     reading = meter.end(complete=is_complete)
+    if not passing.is_gone and (reading.error or not (is_complete or passing.is_over)):
+        conversations.note_broken(outgoing.permitted.workspace_id, outgoing.credential)
     await _settle(outgoing, reading, answer.status, first_byte_at)
     if not (is_complete or passing.is_over or passing.is_gone):
         transport = request.transport
@@ -358,9 +362,9 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
         return Counted(0, Tokens(asked.model), "", unknown=reason, status=status, first_byte_at=first_byte_at)
     tokens = pricing.counted(asked, usage)
     unknown = "" if reading.is_final else reading.problem or reading.error or "its answer was cut off"
-    if too_little := conversations.too_little(usage, reading):
+    unknown = conversations.too_little(usage, reading) or unknown
+    if unknown:
         tokens = replace(tokens, output=max(tokens.output, reading.streamed_bytes // conversations.USUAL_BYTES_OF_TOKEN))
-        unknown = too_little
     amount = pricing.cost(asked, tokens, own)
     if amount is None:
         amount, unknown = 0, f"the model {tokens.model} has no price"

@@ -207,6 +207,7 @@ class Exchange:
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
         item = self._bounded(asked, self._output_limit(asked))
         until = self.began + pacing.patience_of(access.agent, self.headers)
+        await self._refuse_broken(item)
         pace = pacing.pace_of(*self.upstream.paced_with(self.permitted.workspace_id))
         while True:
             place, key = pacing.Place(pace), ids.request()
@@ -241,6 +242,14 @@ class Exchange:
             answer = await forwarding.send(self.request, self.upstream, outgoing, may_wait_s=until - time.monotonic())
             if answer is not None:
                 return answer
+
+    async def _refuse_broken(self, item: Bounded) -> None:
+        """Raises Refused where the provider of this key has just broken off two answers: each was paid, and a third would be."""
+        if not conversations.breaks_often(self.permitted.workspace_id, self.upstream.credential):
+            return
+        refuse = partial(requests.refuse, self.permitted.access, item, gateway=self.gateway, reason=requests.BROKEN, status=503)
+        await database.run(refuse)
+        raise Refused(503, "overloaded_error", f"The provider of {self.upstream.credential} broke off two answers in a minute")
 
     async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
         """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""
