@@ -77,8 +77,9 @@ def permit(
         "amount_usd": amounts.number(reservation.amount),
         "drawn_usd": amounts.number(reservation.drawn),
         "expires_at": reservation.expires_at,
-        "gateway_url": gateway and gateway.url,
-        "gateway_token": gateway and gateway.token,
+        "gateway_url": None if isinstance(gateway, str) else gateway.url,
+        "gateway_token": None if isinstance(gateway, str) else gateway.token,
+        "gateway_note": gateway if isinstance(gateway, str) else None,
     }
     return Status(201, result)
 

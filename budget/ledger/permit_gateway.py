@@ -14,16 +14,16 @@ class GatewayToken:
     token: str
 
 
-Opener = Callable[[Hold, Sequence[str] | None], GatewayToken | None]
+Opener = Callable[[Hold, Sequence[str] | None], GatewayToken | str]
 _openers: list[Opener] = []
 
 
 def register_opener(opener: Opener) -> None:
     """`opener(permit, credentials)`, inside a transaction: the same token again for the same permit. `credentials`: the names of the keys that its
-    requests may get; None: all. None is returned where there is no gateway, or no key for it."""
+    requests may get; None: all. Where there is no token, the reason is returned, as a sentence."""
     _openers[:] = [opener]
 
 
-def open_for(permit: Hold, credentials: Sequence[str] | None) -> GatewayToken | None:
-    """Raises Invalid for a credential that cannot be used."""
+def open_for(permit: Hold, credentials: Sequence[str] | None) -> GatewayToken | str:
+    """The token, or the reason why there is none. Raises Invalid for a credential that cannot be used."""
     return _openers[0](permit, credentials)

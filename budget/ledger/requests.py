@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
+from budget.amounts import exact_usd
 from budget.ledger import booking
 from budget.ledger.prices import VERSION, Tokens
 from budget.models import Category, GatewayAccess, GatewayRequest, Hold, LedgerEntry
@@ -38,6 +39,8 @@ UNPAID = "unpaid"
 REFUSED = "refused"
 """The state of an access whose newest request its provider, or the gateway for it, has refused."""
 _REFUSALS = (401, 402, 403, 429)
+BROKEN = "its provider broke off two answers in a minute"
+"""The reason of a request that is not sent for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,13 @@ class Bounded:
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A provider's count, or the known part of it. `amount`: what that costs. `unknown`: why the rest of the bound may still be owed; empty:
-    the count is final."""
+    the count is final. `most`: what a request to its model can cost, whatever it asked for; None: not known, and nothing is booked beyond the bound."""
 
     amount: int
     tokens: Tokens
     price_version: str
     unknown: str = ""
+    most: int | None = None
     status: int | None = None
     first_byte_at: datetime | None = None
 
@@ -208,8 +212,20 @@ def free(request_id: int, *, reason: str, status: int | None = None) -> None:
         settle(request_id, Counted(0, Tokens(""), "", status=status))
 
 
+def beyond(counted: Counted, bound: int) -> int:
+    """The part of a final count that a provider made beyond the bound, as far as the model can make so much: a wilder count is disputed, not booked."""
+    return 0 if counted.unknown else max(min(counted.amount, counted.most or 0) - bound, 0)
+
+
+def overrunning(project_id: str) -> frozenset[tuple[str, str]]:
+    """Credentials and models whose provider has made more than it was asked for. The requests that say so are kept for good."""
+    rows = GatewayRequest.objects.filter(hold__project_id=project_id, overrun__gt=0)
+    return frozenset(rows.order_by().values_list("credential", "model").distinct())
+
+
 def settle(request_id: int, counted: Counted) -> bool:
-    """Book what a request cost, at most its bound. False: it was settled or removed before, and nothing changed."""
+    """Book what a request cost: its bound at most, and apart from that what its provider made beyond. False: it was settled or removed before, and nothing
+    changed."""
     with transaction.atomic(savepoint=False):
         sent = _locked(request_id)
         while sent is not None and sent.state in (State.SENT, State.UNKNOWN):
@@ -227,8 +243,9 @@ def _outcome(sent: _Sent, amount: int, counted: Counted) -> dict[str, Any]:
     tokens = counted.tokens
     return {
         "state": str(State.UNKNOWN if counted.unknown else State.SETTLED),
-        "reason": counted.unknown[:300] or _beyond(counted.amount, sent.bound),
+        "reason": counted.unknown[:300] or _beyond(counted, sent.bound),
         "amount": amount,
+        "overrun": beyond(counted, sent.bound),
         "answer_model": tokens.model[:200],
         "input_tokens": tokens.input,
         "output_tokens": tokens.output,
@@ -243,6 +260,9 @@ def _outcome(sent: _Sent, amount: int, counted: Counted) -> dict[str, Any]:
 
 def _book_outcome(sent: _Sent, amount: int, counted: Counted) -> bool:
     tokens = counted.tokens
+    if overrun := beyond(counted, sent.bound):
+        key, reason = f"{sent.event_key}:overrun", _beyond(counted, sent.bound)
+        _book(sent, key, overrun, Tokens(tokens.model or sent.model), counted.price_version, reason)
     if sent.state == State.UNKNOWN:
         return _correct(sent, amount - sent.amount)
     if amount or tokens.input or tokens.output:
@@ -264,13 +284,13 @@ def lacked_money(access_id: str) -> bool:
 
 
 def standing(access_id: str) -> str:
-    """The state of its newest matter: UNPAID where a request was refused because there was no money, the reason of one that waits, REFUSED by its
-    provider, or empty."""
+    """The state of its newest matter: UNPAID where a request was refused because there was no money, BROKEN where its provider breaks off answers, the reason of
+    one that waits, REFUSED by its provider, or empty."""
     of_it = GatewayRequest.objects.filter(access_id=access_id)
-    rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.WAITING)).values_list("state", "reason")
-    reasons = [UNPAID if state == State.REFUSED else reason for state, reason in rows.order_by("pk")]
+    rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.REFUSED, reason=BROKEN) | Q(state=State.WAITING))
+    reasons = [UNPAID if status == 402 else reason for status, reason in rows.order_by("pk").values_list("status", "reason")]
     if reasons:
-        return UNPAID if UNPAID in reasons else reasons[0]
+        return next((each for each in (UNPAID, BROKEN) if each in reasons), reasons[0])
     return REFUSED if of_it.order_by("-pk").values_list("status", flat=True).first() in _REFUSALS else ""
 
 
@@ -303,7 +323,7 @@ def counted_of(access_id: str) -> int | None:
     the workspace's own."""
     rows = GatewayRequest.objects.filter(access_id=access_id)
     not_known = Q(state__in=(*GatewayRequest.OPEN, State.UNKNOWN)) | (Q(amount__gt=0) & ~Q(price_version=VERSION))
-    sums = rows.aggregate(unsure=Count("pk", filter=not_known), counted=Sum("amount"))
+    sums = rows.aggregate(unsure=Count("pk", filter=not_known), counted=Sum(F("amount") + F("overrun")))
     return None if sums["unsure"] else int(sums["counted"] or 0)
 
 
@@ -366,8 +386,16 @@ def _by(access: GatewayAccess, refusal: str) -> str:
     return RESERVATION if Hold.objects.filter(pk=access.hold_id, state=Hold.State.OPEN).exists() else ENDED
 
 
-def _beyond(amount: int, bound: int) -> str:
-    return f"its provider counted {amount} micro-USD, more than it can have used" if amount > bound else ""
+def _beyond(counted: Counted, bound: int) -> str:
+    if counted.amount <= bound:
+        return ""
+    overrun = beyond(counted, bound)
+    disputed = counted.amount - bound - overrun
+    part = f"its provider made {exact_usd(overrun)} more than it was asked for" if overrun else ""
+    wild = (
+        f"its provider counted {exact_usd(disputed)} more than it can have used: that is disputed, not booked" if disputed else ""
+    )
+    return "; ".join(filter(None, (part, wild)))
 
 
 def _book(sent: _Sent, key: str, amount: int, tokens: Tokens, price_version: str, reason: str = "") -> bool:

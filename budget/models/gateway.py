@@ -80,6 +80,9 @@ class GatewayRequest(models.Model):
     answer_model = models.CharField(max_length=200, blank=True)
     bound = MoneyField(help_text="The most that it can cost.")
     amount = MoneyField(default=0, help_text="What is booked of it.")
+    overrun = MoneyField(
+        default=0, db_default=0, help_text="What is booked beyond its bound: its provider made more than it was asked for."
+    )
     least = MoneyField(
         default=0, db_default=0, help_text="With so much it would be sent, with a lower output limit. 0: it never lacked money."
     )
@@ -125,6 +128,7 @@ class GatewayRequest(models.Model):
             models.Index(fields=["gateway"], condition=Q(state__in=["waiting", "sent"]), name="requests_at_work"),
             models.Index(fields=["hold"], condition=Q(state="refused", status=402), name="requests_without_money"),
             models.Index(fields=["ended_at"], name="requests_by_end"),  # old ones are removed
+            models.Index(fields=["hold"], condition=Q(overrun__gt=0), name="requests_with_overrun"),  # but not these
         ]
 
     def __str__(self) -> str:

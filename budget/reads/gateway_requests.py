@@ -95,7 +95,7 @@ def totals(session_ref: str) -> Totals:
         for_provider=Count("pk", filter=Q(state=State.WAITING, reason=GatewayRequest.FOR_PROVIDER)),
         unpaid=Count("pk", filter=Q(state=State.REFUSED, status=402)),
         sent=Count("pk", filter=Q(state=State.SENT)),
-        booked=Sum("amount"),
+        booked=Sum(F("amount") + F("overrun")),
         at_bound=Sum("amount", filter=unknown & Q(amount=F("bound"))),
         unknown=Sum(F("bound") - F("amount"), filter=unknown),
         under_way=Sum("bound", filter=Q(state=State.SENT)),

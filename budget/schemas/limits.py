@@ -63,7 +63,7 @@ class PermitIn(Strict):
 
 
 class PermitOut(Schema):
-    """`gateway_token`: in place of a provider's key at `gateway_url`, until the permit ends; null where there is no gateway, or no key for it."""
+    """`gateway_token`: in place of a provider's key at `gateway_url`, until the permit ends; null where there is none, for the reason in `gateway_note`."""
 
     permit_id: str
     category: str
@@ -73,6 +73,7 @@ class PermitOut(Schema):
     expires_at: datetime
     gateway_url: str | None
     gateway_token: str | None
+    gateway_note: str | None
 
 
 class PermitClosedOut(Schema):

@@ -8,6 +8,7 @@ from django.http import StreamingHttpResponse
 from ninja import Path, Query, Router
 
 from budget import amounts
+from budget.ledger import permits
 from budget.models import GatewayRequest
 from budget.reads import gateway_requests
 from budget.reads.queries import session_spend
@@ -77,9 +78,26 @@ def log_response(request: Request, session: Session, after: int, format: str, *,
 def get_requests(request: Request, workspaceID: Path[str], sessionID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The requests of a session or a run that passed the gateway, newest first, also those that wait or were refused."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    session = queries.session_for(workspace.pk, sessionID, or_run=True)
-    rows, following = gateway_requests.page(session.pk, limit=limit, cursor=cursor)
-    totals = gateway_requests.totals(session.pk)
+    return _requests_of(queries.session_for(workspace.pk, sessionID, or_run=True).pk, limit, cursor)
+
+
+@router.get(
+    "/budget/permits/{permitID}/requests",
+    response=responses(schemas.GatewayRequestsOut),
+    operation_id="agent.orchestration.permitRequests",
+    tags=["budget"],
+)
+def get_permit_requests(
+    request: Request, workspaceID: Path[str], permitID: Path[str], limit: Limit = 100, cursor: Cursor = None
+) -> Any:
+    """The requests that were sent with a permit's token, newest first, also those that wait or were refused."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _requests_of(permits.find(workspace.pk, permitID).session_ref, limit, cursor)
+
+
+def _requests_of(session_ref: str, limit: int, cursor: str | None) -> dict[str, Any]:
+    rows, following = gateway_requests.page(session_ref, limit=limit, cursor=cursor)
+    totals = gateway_requests.totals(session_ref)
     return {
         "requests": [_shown_request(row) for row in rows],
         "booked_usd": amounts.number(totals.booked),
@@ -214,6 +232,7 @@ def _shown_request(row: GatewayRequest) -> dict[str, Any]:
         "model": row.model,
         "answer_model": row.answer_model or None,
         "bound_usd": amounts.number(row.bound),
+        "overrun_usd": amounts.number(row.overrun),
         "amount_usd": amounts.number(row.amount),
         "tokens": {
             "input": row.input_tokens,

@@ -18,6 +18,7 @@ from orchestration.models import Credential, Executor
 from workspaces.errors import Invalid
 
 ROLE = "permit"
+NO_GATEWAY = "There is no gateway for this workspace"
 _ANTHROPIC = (("anthropic",), ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"))
 _OPENAI = (("openai_responses", "openai_chat"), ("OPENAI_BASE_URL", "OPENAI_API_BASE"))
 APIS = {
@@ -47,19 +48,19 @@ class Key:
         }
 
 
-def open_for(permit: Hold, names: Sequence[str] | None) -> GatewayToken | None:
-    """The address and the token of a permit's access, which is opened once. Raises Invalid for a name that is unknown, cannot be used, or is not of its
+def open_for(permit: Hold, names: Sequence[str] | None) -> GatewayToken | str:
+    """The address and the token of a permit's access, which is opened once, or the reason why there is none. Raises Invalid for a name that is unknown, cannot be used, or is not of its
     access."""
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=permit.project_id))
     if not settings.GATEWAY_URL or config.gateway == "off":
         if names is not None:
-            raise Invalid("There is no gateway for this workspace", "credentials")
-        return None
+            raise Invalid(NO_GATEWAY, "credentials")
+        return NO_GATEWAY
     access = GatewayAccess.objects.filter(hold=permit, role=ROLE).first()
     if access is None:
         upstreams = _upstreams(permit.project_id, config, names)
         if not upstreams:
-            return None
+            return _why_none(permit.project_id, config)
         category, anywhere = Category(permit.category), GatewayAccess.ANYWHERE
         access = requests.open_access(permit, role=ROLE, category=category, upstreams=upstreams, origin=anywhere)
     elif names is not None and not {place["credential"] for place in access.upstreams.values()} <= set(names):
@@ -76,6 +77,14 @@ def _upstreams(workspace_id: str, config: Config, names: Sequence[str] | None) -
     for key in chosen:
         upstreams = key.upstreams | upstreams
     return upstreams
+
+
+def _why_none(workspace_id: str, config: Config) -> str:
+    problems = [f"{key.name} {key.problem}" for key in _keys(workspace_id, config)]
+    return (
+        "; ".join(problems)[:500]
+        or f"This workspace has no key for the gateway: a credential, or a secret named {' or '.join(APIS)}"
+    )
 
 
 def _usable(keys: Mapping[str, Key], name: str) -> Key:
@@ -108,7 +117,7 @@ def _is_plan(row: Credential) -> bool:
 def _problem(row: Credential) -> str:
     if _is_plan(row):
         return "is of a plan: plans may be used by their own programs alone"
-    return "" if row.variable in APIS else "is under no variable whose API the gateway knows"
+    return "" if row.variable in APIS else f"is under no variable whose API the gateway knows: set it to {', '.join(APIS)}"
 
 
 def _address(config: Config, name: str) -> str:

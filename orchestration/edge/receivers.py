@@ -26,7 +26,7 @@ def _read_policy(workspace_id: str, lock: bool) -> policy.Policy:
     return funding.read_policy(workspace_id, lock)
 
 
-def _open_for_permit(permit: Hold, names: Sequence[str] | None) -> permit_gateway.GatewayToken | None:
+def _open_for_permit(permit: Hold, names: Sequence[str] | None) -> permit_gateway.GatewayToken | str:
     from orchestration.edge import permit_accesses
 
     return permit_accesses.open_for(permit, names)

@@ -18,11 +18,13 @@ from orchestration.models import Executor, ProviderBreaker
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure. `breakers`: of its providers."""
+    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure. `breakers`: of its providers.
+    `overrunning`: credentials and models that make more than they are asked for."""
 
     prices: Mapping[str, Rates]
     allows_inexact: bool = False
     breakers: tuple[ProviderBreaker, ...] = ()
+    overrunning: frozenset[tuple[str, str]] = frozenset()
 
     def shut(self, credential: str) -> list[ProviderBreaker]:
         """The breakers of a credential by which the gateway sends nothing now."""
@@ -78,7 +80,8 @@ def _access(access_id: str) -> GatewayAccess | None:
 
 def _read_rules(workspace_id: str) -> Rules:
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
-    return Rules(config.rates, config.gateway == "inexact", tuple(circuit_breaker.breakers(workspace_id)))
+    breakers = tuple(circuit_breaker.breakers(workspace_id))
+    return Rules(config.rates, config.gateway == "inexact", breakers, requests.overrunning(workspace_id))
 
 
 kept = Kept(_access, fresh_s=30, stale_s=120)

@@ -20,6 +20,9 @@ KEPT = 8
 MOST_CONVERSATIONS = 2_000
 SLACK_TOKENS = 500
 """Beside a provider's own count before the request, which may differ a little from that of its answer."""
+BROKEN, BROKEN_S = 2, 60.0
+"""So many broken answers of a key in so many seconds are trouble of its provider: no third is paid for."""
+_broken: dict[tuple[str, str], deque[float]] = {}
 _befores: OrderedDict[tuple[str, str], deque[Before]] = OrderedDict()
 _least: dict[tuple[str, str], tuple[float, int]] = {}
 
@@ -68,3 +71,13 @@ def learn_least_output(workspace_id: str, model: str) -> None:
     if len(newest) >= ENOUGH:
         least = 2 * sorted(newest)[min(int(len(newest) * 0.99), len(newest) - 1)]
     _least[workspace_id, model] = (time.monotonic(), least)
+
+
+def note_broken(workspace_id: str, credential: str) -> None:
+    """A provider broke an answer off, or ended it with an error."""
+    _broken.setdefault((workspace_id, credential), deque(maxlen=BROKEN)).append(time.monotonic())
+
+
+def breaks_often(workspace_id: str, credential: str) -> bool:
+    times = _broken.get((workspace_id, credential))
+    return times is not None and len(times) == BROKEN and time.monotonic() - times[0] < BROKEN_S

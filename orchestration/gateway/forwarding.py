@@ -15,20 +15,16 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import structlog
 from aiohttp import web
-from django.db import transaction
 from yarl import URL
 
 from budget.ledger import requests
 from budget.ledger.prices import Tokens
 from budget.ledger.requests import Counted
-from orchestration.configuration.windows import months
-from orchestration.gateway import admission, answers, conversations, database, pricing, refusals
+from orchestration.gateway import accesses, admission, books, conversations, database, pricing, refusals
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import HOP_BY_HOP, KeyMask, Upstream
 from orchestration.gateway.pacing import Place
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
-from orchestration.messaging import wake_ups
-from orchestration.models import Session
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +63,7 @@ class Outgoing:
     place: Place
     upstream: Upstream
     route: Route
+    bound: int = 0
 
     @property
     def credential(self) -> str:
@@ -90,7 +87,7 @@ async def free(
                 status=answer.status, headers=_returned(answer, upstream), body=upstream.masked(await answer.read())
             )
     except (aiohttp.ClientError, TimeoutError) as problem:
-        return answers.error(protocol, 502, "api_error", _unreachable(upstream, problem))
+        return refusals.error(protocol, 502, "api_error", _unreachable(upstream, problem))
 
 
 async def count_input(
@@ -145,15 +142,17 @@ async def send(request: web.Request, outgoing: Outgoing, *, may_wait_s: float) -
     except NOT_REACHED as problem:
         outgoing.place.give_back()
         await _release(outgoing, _unreachable(upstream, problem), None)
-        return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
+        return refusals.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     except BaseException as problem:
         outgoing.place.give_back()
+        if isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
+            conversations.note_broken(outgoing.permitted.workspace_id, outgoing.credential)
         await asyncio.shield(
             _settle(outgoing, Reading(problem=f"its provider gave no answer ({type(problem).__name__})"), None, None)
         )
         if not isinstance(problem, (aiohttp.ClientError, TimeoutError, OSError)):
             raise
-        return answers.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
+        return refusals.error(outgoing.protocol, 502, "api_error", _unreachable(upstream, problem))
     headers = {name.lower(): value for name, value in answer.headers.items()}
     outgoing.place.give_back(answer.status, headers)
     try:
@@ -186,9 +185,7 @@ async def _refused(
 def _note_echo(outgoing: Outgoing) -> None:
     """Say on the session's page that its provider sent the key back."""
     log.warning("gateway.key_echoed", credential=outgoing.credential)
-    note = f"The provider of {outgoing.credential} sent the key back in an answer, where Muster masked it: use another key there"
-    session = Session.objects.filter(pk=outgoing.permitted.access.session_ref, cost_note="")
-    database.later(lambda: session.update(cost_note=note[:500]))
+    database.later(partial(books.note_echo, outgoing.permitted.access.session_ref, outgoing.credential))
 
 
 async def _error_body(answer: aiohttp.ClientResponse) -> bytes:
@@ -229,6 +226,8 @@ async def _pass_on(request: web.Request, outgoing: Outgoing, answer: aiohttp.Cli
         await asyncio.shield(_settle(outgoing, meter.end(complete=False), 200, first_byte_at))
         raise
     reading = meter.end(complete=is_complete)
+    if not passing.is_gone and (reading.error or not (is_complete or passing.is_over)):
+        conversations.note_broken(outgoing.permitted.workspace_id, outgoing.credential)
     await _settle(outgoing, reading, answer.status, first_byte_at)
     if mask is not None and mask.has_masked:
         _note_echo(outgoing)
@@ -301,22 +300,15 @@ async def _settle(outgoing: Outgoing, reading: Reading, status: int | None, firs
     """Book what the provider counted; while the database is away, later."""
     counted = count(outgoing, reading, status, first_byte_at)
     conversations.note(outgoing.permitted.owner, outgoing.asked, reading)
-    settle = partial(_book, outgoing.permitted.workspace_id, outgoing.credential, outgoing.row)
+    settle = partial(books.settle, outgoing.permitted.workspace_id, outgoing.credential, outgoing.row)
     try:
         await _insist(outgoing, partial(settle, counted))
     except Exception:
         log.exception("gateway.not_settled", request=outgoing.row)
         await _insist(outgoing, partial(settle, Counted(0, Tokens(outgoing.asked.model), "", unknown="it could not be booked")))
-
-
-def _book(workspace_id: str, credential: str, request_id: int, counted: Counted) -> None:
-    """Book what a request cost, once, and what follows: the month of its credential, and the pages that show its workspace."""
-    with transaction.atomic():
-        is_fresh = requests.settle(request_id, counted)
-        if is_fresh and counted.amount and months.are_counted(workspace_id):
-            months.spent(workspace_id, credential, counted.amount)
-    if is_fresh:
-        wake_ups.publish_change(workspace_id, "budget", "workers")
+    if requests.beyond(counted, outgoing.bound):
+        accesses.rules.clear()
+        await _insist(outgoing, partial(books.note_overrun, outgoing.row))
 
 
 async def _release(outgoing: Outgoing, reason: str, status: int | None) -> None:
@@ -340,13 +332,14 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
         return Counted(0, Tokens(asked.model), "", unknown=reason, status=status, first_byte_at=first_byte_at)
     tokens = pricing.counted(asked, usage)
     unknown = "" if reading.is_final else reading.problem or reading.error or "its answer was cut off"
-    if too_little := conversations.too_little(usage, reading):
+    unknown = conversations.too_little(usage, reading) or unknown
+    if unknown:
         tokens = replace(tokens, output=max(tokens.output, reading.streamed_bytes // conversations.USUAL_BYTES_OF_TOKEN))
-        unknown = too_little
     amount = pricing.cost(asked, tokens, own)
     if amount is None:
         amount, unknown = 0, f"the model {tokens.model} has no price"
-    return Counted(amount, tokens, pricing.version(tokens, own), unknown=unknown, status=status, first_byte_at=first_byte_at)
+    most = pricing.most(asked, tokens, own)
+    return Counted(amount, tokens, pricing.version(tokens, own), unknown, most, status=status, first_byte_at=first_byte_at)
 
 
 def _returned(answer: aiohttp.ClientResponse, upstream: Upstream) -> list[tuple[str, str]]:

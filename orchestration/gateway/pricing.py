@@ -21,6 +21,8 @@ LIMITS = (
 )
 """The most that a model answers, in tokens, by the beginning of its name. Where a provider permits less, the bound is only too high."""
 MOST_OUTPUT = 131_072
+MOST_INPUT = 2_097_152
+"""The largest window of any model, in tokens."""
 US_TENTHS = 11
 """Anthropic charges a tenth more for inference in the US alone, which the price table does not have."""
 
@@ -31,9 +33,12 @@ ALIASES = {"haiku": "claude-haiku-4-5", "sonnet": "claude-sonnet-4-5", "opus": "
 
 def output_limit(request: Request) -> int:
     """The limit asked for, else the model's own."""
-    if request.output_limit is not None:
-        return request.output_limit
-    name = request.model.rsplit("/", 1)[-1]
+    return own_limit(request.model) if request.output_limit is None else request.output_limit
+
+
+def own_limit(model: str) -> int:
+    """The most tokens that a model answers, whatever it is asked for."""
+    name = model.rsplit("/", 1)[-1]
     return next((limit for beginning, limit in LIMITS if name.startswith(beginning)), MOST_OUTPUT)
 
 
@@ -84,6 +89,23 @@ def counted(request: Request, usage: Usage) -> Tokens:
 def cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
     """The price of the model that the request names, whatever the answer calls itself: that price was reserved."""
     return _cost(replace(tokens, model=request.model), own)
+
+
+def most(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
+    """The price of a count as far as it can be true: within the model's own output and the largest window, read again for each search."""
+    window = MOST_INPUT * (request.searches + 1)
+    return cost(
+        request,
+        replace(
+            tokens,
+            input=min(tokens.input, window),
+            cache_read=min(tokens.cache_read, window),
+            cache_write=min(tokens.cache_write, window),
+            cache_write_1h=min(tokens.cache_write_1h, tokens.cache_write, window),
+            output=min(tokens.output, max(own_limit(request.model), output_limit(request)) * request.answers),
+        ),
+        own,
+    )
 
 
 def _cost(tokens: Tokens, own: Mapping[str, Rates]) -> int | None:

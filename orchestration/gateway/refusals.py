@@ -1,4 +1,5 @@
-"""A provider's refusals, and who waits for their end: the gateway, an entry or its fallback. One row of a circuit breaker says it to all processes."""
+"""The gateway's own refusals, in the shape of the API that was asked; and those of a provider, for whose end the gateway, an entry or its fallback
+waits. One row of a circuit breaker says it to all processes."""
 
 import asyncio
 import json
@@ -10,11 +11,12 @@ from datetime import datetime
 from functools import partial
 
 import structlog
+from aiohttp import web
 
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.facts import failures
-from orchestration.gateway import accesses, answers, database
+from orchestration.gateway import accesses, database
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.pacing import Pace
@@ -23,6 +25,8 @@ from orchestration.models import Session
 
 log = structlog.get_logger(__name__)
 
+NO_MONEY = "There is no money for this request: Muster ends the session and keeps its work"
+MARK = "muster_no_money"
 LOOK_EVERY_S = 1.0
 """So often a waiting request looks whether a person wants it sent. The rows are kept for two seconds."""
 MOST_TEXT = 2_000
@@ -33,12 +37,26 @@ _ANSWERS = {
 }
 
 
+def error(protocol: ProviderProtocol | None, status: int, code: str, sentence: str) -> web.Response:
+    """`protocol` None: the path is none of any API."""
+    if protocol is None:
+        return web.json_response({"error": {"type": code, "message": sentence}}, status=status)
+    return web.Response(body=protocol.error(status, code, sentence), status=status, content_type="application/json")
+
+
+def unpaid(protocol: ProviderProtocol, agent: str) -> web.Response:
+    """No money is left. Codex repeats a 402, and stops at once when its quota is used up."""
+    if agent == "codex":
+        return error(protocol, 429, "insufficient_quota", f"{NO_MONEY} ({MARK})")
+    return error(protocol, 402, "billing_error", f"{NO_MONEY} ({MARK})")
+
+
 async def read(
     permitted: Permitted, upstream: Upstream, pace: Pace, model: str, status: int, body: bytes, may_wait_s: float
 ) -> bool:
     """Note the refusal of a request. True: it waits here and is sent again."""
     text = body[:MOST_TEXT].decode(errors="replace")
-    code = failures.from_status(status, text) if status >= 400 and answers.MARK not in text else ""
+    code = failures.from_status(status, text) if status >= 400 and MARK not in text else ""
     wait_s = pace.closed_for()
     is_short = upstream.patience_s is None or wait_s <= upstream.patience_s
     if code == "rate_limited" and status == 429 and is_short:

@@ -20,7 +20,6 @@ from budget.ledger.requests import Bounded
 from orchestration.gateway import (
     accesses,
     admission,
-    answers,
     bodies,
     conversations,
     database,
@@ -128,20 +127,20 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         with bodies.kept(permitted.access.pk, exchange.body):
             return await exchange.run()
     except Refused as refused:
-        if protocol is not None and refused.code == answers.MARK:
-            return answers.unpaid(protocol, permitted.access.agent if permitted is not None else "")
-        return answers.error(protocol, refused.status, refused.code, refused.sentence)
+        if protocol is not None and refused.code == refusals.MARK:
+            return refusals.unpaid(protocol, permitted.access.agent if permitted is not None else "")
+        return refusals.error(protocol, refused.status, refused.code, refused.sentence)
     except database.Away:
-        return answers.error(protocol, 503, "api_error", "Muster's database is away: try again")
+        return refusals.error(protocol, 503, "api_error", "Muster's database is away: try again")
     except web.HTTPRequestEntityTooLarge:
-        return answers.error(protocol, 413, "request_too_large", f"A body may have at most {bodies.MOST // 2**20} MiB")
+        return refusals.error(protocol, 413, "request_too_large", f"A body may have at most {bodies.MOST // 2**20} MiB")
     except (ConnectionError, web.RequestPayloadError):
-        return answers.error(protocol, 400, "invalid_request_error", "The request broke off")
+        return refusals.error(protocol, 400, "invalid_request_error", "The request broke off")
     except Exception:
         log.exception("gateway.request_failed")
         if request.writer.output_size:
             raise ConnectionResetError from None  # its client gets no second status line
-        return answers.error(protocol, 500, "api_error", "Muster's gateway failed: its log has the reason")
+        return refusals.error(protocol, 500, "api_error", "Muster's gateway failed: its log has the reason")
 
 
 def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
@@ -234,8 +233,9 @@ class Exchange:
         asked, access = self.asked, self.permitted.access
         self._check(asked)
         self.tokens_in = conversations.input_bound(self.permitted.owner, asked)
-        item = self._bounded(asked, pricing.output_limit(asked))
+        item = self._bounded(asked, self._output_limit(asked))
         until = self.began + pacing.patience_of(access.agent, self.headers)
+        await self._refuse_broken(item)
         pace = pacing.pace_of(*self.upstream.paced_with(self.permitted.workspace_id))
         while True:
             place, key = pacing.Place(pace), ids.request()
@@ -258,11 +258,13 @@ class Exchange:
                 place.give_back()
                 if unpaid.ended:
                     raise Refused(401, "authentication_error", "This token has ended with its session or permit") from None
-                raise Refused(402, answers.MARK, answers.NO_MONEY) from None
+                raise Refused(402, refusals.MARK, refusals.NO_MONEY) from None
             except BaseException:
                 place.give_back()
                 raise
-            outgoing = Outgoing(self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route)
+            outgoing = Outgoing(
+                self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route, sent.bound
+            )
             try:
                 outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
             except BaseException:
@@ -271,6 +273,14 @@ class Exchange:
             answer = await forwarding.send(self.request, outgoing, may_wait_s=until - time.monotonic())
             if answer is not None:
                 return answer
+
+    async def _refuse_broken(self, item: Bounded) -> None:
+        """Raises Refused where the provider of this key has just broken off two answers: each was paid, and a third would be."""
+        if not conversations.breaks_often(self.permitted.workspace_id, self.upstream.credential):
+            return
+        refuse = partial(requests.refuse, self.permitted.access, item, gateway=self.gateway, reason=requests.BROKEN, status=503)
+        await database.run(refuse)
+        raise Refused(503, "overloaded_error", f"The provider of {self.upstream.credential} broke off two answers in a minute")
 
     async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
         """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""
@@ -302,6 +312,13 @@ class Exchange:
             sentence = f"The gateway does not know what this request can cost ({', '.join(doubts)[:200]}): set gateway to inexact in the config"
             raise Refused(400, "invalid_request_error", sentence)
 
+    def _overruns(self, asked: Request) -> bool:
+        return (self.upstream.credential, asked.model) in self.permitted.rules.overrunning
+
+    def _output_limit(self, asked: Request) -> int:
+        """The tokens that its answer may have: where its provider does not keep to a limit, the most that the model makes."""
+        return max(pricing.output_limit(asked), pricing.own_limit(asked.model) if self._overruns(asked) else 0)
+
     def _bounded(self, asked: Request, limit: int) -> Bounded:
         bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.rules.prices)
         if bound is None:
@@ -328,6 +345,8 @@ class Exchange:
         conversations.learn_least_output(self.permitted.workspace_id, asked.model)
         least = max(conversations.least_output(self.permitted.workspace_id, asked.model), asked.thinking_budget + 1)
         most = item.output_limit
+        if self._overruns(asked):
+            return item
         limit = pricing.affordable_output(asked, self.tokens_in, money, self.permitted.rules.prices, most=most)
         limit = max(limit, min(least, most))
         return replace(self._bounded(asked, limit), is_clamped=limit < most)

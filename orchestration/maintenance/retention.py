@@ -73,9 +73,11 @@ def _log_chunks() -> QuerySet[LogChunk]:
 
 
 def _gateway_requests() -> QuerySet[GatewayRequest]:
-    """Their cost is in the ledger. An unknown cost may still be corrected."""
+    """Their cost is in the ledger. An unknown cost may still be corrected, and an overrun is how the gateway knows its provider."""
     over = (GatewayRequest.State.SETTLED, GatewayRequest.State.REFUSED)
-    return GatewayRequest.objects.filter(state__in=over, ended_at__lt=_days_ago(settings.KEEP_LOGS_DAYS)).order_by("ended_at")
+    return GatewayRequest.objects.filter(state__in=over, overrun=0, ended_at__lt=_days_ago(settings.KEEP_LOGS_DAYS)).order_by(
+        "ended_at"
+    )
 
 
 def _prompts() -> QuerySet[Round]:

@@ -87,7 +87,7 @@ class RequestTokensOut(Schema):
 
 class GatewayRequestOut(Schema):
     """A request to a model provider. `bound_usd`: the most that it can cost, and reserved while it is `sent`. `amount_usd`: what is booked of it; while it is
-    `unknown`, the rest of its bound may still be owed. `answer_model`: the model that answered. `output_limit`: null where none was set."""
+    `unknown`, the rest of its bound may still be owed. `overrun_usd`: booked beyond its bound, since its provider made more than it was asked for. `answer_model`: the model that answered. `output_limit`: null where none was set."""
 
     id: int
     state: Literal["waiting", "sent", "settled", "unknown", "refused"]
@@ -96,6 +96,7 @@ class GatewayRequestOut(Schema):
     model: str
     answer_model: str | None
     bound_usd: Number
+    overrun_usd: Number
     amount_usd: Number
     tokens: RequestTokensOut
     output_limit: int | None

@@ -151,3 +151,16 @@ def test_an_access_ends_when_its_permit_expires(workspace: Workspace, shop: Api)
     assert permits.expire() == 1
     opened.refresh_from_db()
     assert opened.ended_at is not None
+
+
+def test_without_a_token_its_answer_has_the_reason(workspace: Workspace, shop: Api) -> None:
+    def note() -> str:
+        return str(shop.post("/budget/permits", PLAN).json["gateway_note"])
+
+    assert note().startswith("This workspace has no key for the gateway: a credential, or a secret named ANTHROPIC_API_KEY or")
+    key(workspace, "team", variable=None)
+    assert note().startswith("team is under no variable whose API the gateway knows: set it to ANTHROPIC_API_KEY,")
+    with override_settings(GATEWAY_URL=""):
+        assert note() == "There is no gateway for this workspace"
+    key(workspace, "ANTHROPIC_API_KEY")
+    assert note() == "None"

@@ -73,6 +73,7 @@ READ = [
     "secretsList",
     "sessionGet",
     "sessionLog",
+    "permitRequests",
     "sessionRequests",
     "todoEntryGet",
     "todoEntryMessages",

@@ -63,8 +63,8 @@ RARE = "Rare: its page, or muster api."
 WITHOUT_COMMAND = {
     WITH_AN_AGENTS_TOKEN: {"sessionProgress", "sessionUsage"},
     FOR_PROGRAMS: {
-        *("adjustmentsCreate", "changesList", "chargesCreate", "holdsList", "ledgerList", "permitsCreate", "permitsDelete"),
-        *("reconciliationsCreate", "sessionRequests", "todoEvents"),
+        *("adjustmentsCreate", "changesList", "chargesCreate", "holdsList", "ledgerList"),
+        *("permitRequests", "permitsCreate", "permitsDelete", "reconciliationsCreate", "sessionRequests", "todoEvents"),
     },
     SEEN_BEFORE_DECIDED: {
         *("approvalsChoose", "approvalsComments", "approvalsNameTests", "approvalsReleaseLocks", "sessionSpendAnswer"),

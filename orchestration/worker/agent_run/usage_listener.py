@@ -226,6 +226,9 @@ class UsageListener:
         standing = requests.standing(self._access)
         if standing == requests.UNPAID:
             self._stop("out_of_money")
+        elif standing == requests.BROKEN:
+            self.failure = self.failure or Failure("overloaded", "It broke off two answers in a minute, which are paid")
+            self._stop("failed")
         elif standing != self._held_up:
             self._held_up = standing
             if self._waiting_since is None:

@@ -126,6 +126,7 @@ async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -
         admission._waiting,
         conversations._befores,
         conversations._least,
+        conversations._broken,
     ):
         kept.clear()
     app = web.Application()

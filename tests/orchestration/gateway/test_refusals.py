@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from budget.models import GatewayAccess, GatewayRequest
 from orchestration.configuration import circuit_breaker
-from orchestration.gateway import accesses, answers, pacing, refusals
+from orchestration.gateway import accesses, pacing, refusals
 from orchestration.models import ProviderBreaker
 from tests.factories import ANA, a_session, a_workspace, an_entry
 from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, token
@@ -89,7 +89,7 @@ def test_a_refusal_that_is_over_before_its_agents_patience_is_waited_for() -> No
 
 def test_muster_behind_muster_takes_no_money_for_no_trouble_of_the_provider() -> None:
     access = a_session_access()
-    provider = Provider([refusal(402, "billing_error", f"No money ({answers.MARK})")])
+    provider = Provider([refusal(402, "billing_error", f"No money ({refusals.MARK})")])
 
     async def steps(stage: Stage) -> None:
         for _ in range(2):

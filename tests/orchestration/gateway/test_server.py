@@ -14,7 +14,7 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
-from orchestration.gateway import accesses, answers, database, forwarding, pacing, server
+from orchestration.gateway import accesses, database, forwarding, pacing, refusals, server
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.models import Executor
 from tests.factories import a_workspace, an_entry
@@ -177,7 +177,7 @@ def test_workspaces_with_one_key_share_its_limit() -> None:
 
 @pytest.mark.parametrize(("agent", "status"), [("codex", 429), ("opencode", 402), ("", 402)])
 def test_without_money_each_client_gets_the_answer_that_it_does_not_repeat(agent: str, status: int) -> None:
-    assert answers.unpaid(PROTOCOLS["openai_responses"], agent).status == status
+    assert refusals.unpaid(PROTOCOLS["openai_responses"], agent).status == status
 
 
 def test_a_request_waits_for_the_money_of_another() -> None:

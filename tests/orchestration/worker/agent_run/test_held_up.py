@@ -93,3 +93,11 @@ def test_a_request_without_money_ends_it(access: GatewayAccess, listener: UsageL
     requests.refuse(access, ITEM, gateway="gate_1", reason="there is no money for it", status=402)
     looks(listener, clock)
     assert listener.reason == "out_of_money"
+
+
+def test_a_provider_that_breaks_off_answers_ends_it_as_its_trouble(
+    access: GatewayAccess, listener: UsageListener, clock: Clock
+) -> None:
+    requests.refuse(access, ITEM, gateway="gate_1", reason=requests.BROKEN, status=503)
+    looks(listener, clock)
+    assert listener.reason == "failed" and listener.failure is not None and listener.failure.kind.cause == "provider"

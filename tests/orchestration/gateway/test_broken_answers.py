@@ -1,0 +1,78 @@
+"""Answers that a provider breaks off: what is booked of them, and after two of a key no third is paid."""
+
+import pytest
+from aiohttp import ClientError, web
+
+from budget.ledger import requests
+from budget.models import GatewayAccess, GatewayRequest
+from orchestration.gateway import conversations
+from tests.orchestration.gateway.stage import ANSWER, Provider, Reply, Stage, an_access, begins, play, sse, text_of, token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SEEN = sse(begins(), text_of("abcd efgh " * 40))
+COST_SEEN = 100 * 3 + 100 * 15  # micro-USD: 400 bytes are about 100 tokens
+
+
+async def cut(request: web.Request, response: web.StreamResponse) -> None:
+    await response.write(SEEN)
+    assert request.transport is not None
+    request.transport.abort()
+
+
+async def fails(request: web.Request, response: web.StreamResponse) -> None:
+    await response.write(SEEN + sse({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}))
+
+
+async def statuses(stage: Stage, access: GatewayAccess, times: int) -> list[int]:
+    seen = []
+    for _ in range(times):
+        try:
+            seen.append((await stage.ask(token(access)))[0])
+        except ClientError:
+            seen.append(0)
+    return seen
+
+
+def asked(*script: bytes | Reply, times: int) -> list[int]:
+    access, seen = an_access(), []
+
+    async def steps(stage: Stage) -> None:
+        seen.extend(await statuses(stage, access, times))
+
+    play(steps, Provider(list(script)))
+    return seen
+
+
+def test_what_was_seen_of_a_broken_answer_is_booked_and_the_rest_is_not_known() -> None:
+    asked(cut, times=1)
+    row = GatewayRequest.objects.get()
+    assert (row.state, row.amount) == ("unknown", COST_SEEN) and row.bound > row.amount
+
+
+@pytest.mark.parametrize("how", [cut, fails])
+def test_after_two_broken_answers_no_third_is_sent(how: Reply) -> None:
+    assert asked(how, times=4)[2:] == [503, 503]
+    assert list(GatewayRequest.objects.order_by("pk").values_list("state", flat=True)) == ["unknown"] * 2 + ["refused"] * 2
+    assert requests.standing(GatewayAccess.objects.get().pk) == requests.BROKEN
+
+
+def test_one_broken_answer_among_others_stops_nothing() -> None:
+    assert asked(cut, ANSWER, times=4)[1:] == [200] * 3
+
+
+def test_after_a_minute_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "BROKEN_S", 0.0)
+    assert 503 not in asked(cut, cut, ANSWER, times=3)
+
+
+def test_a_client_that_leaves_is_no_trouble_of_its_provider() -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        for _ in range(2):
+            async with stage.posting(token(access)) as answer:
+                await answer.content.readany()
+                answer.close()
+        assert (await stage.ask(token(access)))[0] == 200
+
+    play(steps)
