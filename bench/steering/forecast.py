@@ -1,7 +1,7 @@
 """The forecast compared with the outcome: at 25, 50 and 75 % of the money, the 10 to 90 % range and the likely value against the truth."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
 
@@ -87,6 +87,33 @@ def end_spend(result: Scores, truths: list[Truth]) -> None:
         _, spent, rounds, lives = recorder.at(run, run.spent * percent / 100)
         prediction = forecast.predict(facts(run, run.money, spent, rounds, lives))
         score = result["end", percent]
+        if prediction.end_low is None or prediction.end_spend is None or prediction.end_high is None:
+            score.silent += 1
+        else:
+            score.add(prediction.end_low, prediction.end_spend, prediction.end_high, run.spent)
+
+
+MOMENTS = 40
+
+
+def at_every_moment(result: Scores, truths: list[Truth]) -> None:
+    """The cost of the whole backlog, as it would have been forecast at forty moments of the run, with sessions at work."""
+    recorder = Recorder()
+    run = play(truths, 10**12, strategies.first_come, recorder=recorder.look)
+    for n in range(1, MOMENTS):
+        clock = run.clock * n / MOMENTS
+        seen = [moment for moment in recorder.moments if moment[0] <= clock]
+        if not seen:
+            continue
+        _, spent, rounds, lives = seen[-1]
+        going = tuple(
+            forecast.Worked(int(cost * (clock - began) / (ended - began)), began, clock, held)
+            for began, ended, cost, held in run.log
+            if began < clock < ended
+        )
+        known = facts(run, run.money, spent + sum(session.cost for session in going), rounds, lives)
+        prediction = forecast.predict(replace(known, running=going))
+        score = result["moment", 100]
         if prediction.end_low is None or prediction.end_spend is None or prediction.end_high is None:
             score.silent += 1
         else:

@@ -76,6 +76,7 @@ def _single_run(seed: int, family: str, columns: dict[int, Columns], scores: for
         solved, spent = strategies.oracle(truths, money)
         columns[level]["oracle"].add(solved, 0, spent)
     forecast.end_spend(scores, truths)
+    forecast.at_every_moment(scores, truths)
 
 
 def _table(columns: dict[int, Columns]) -> None:
@@ -106,7 +107,11 @@ def _against(ours: Column, theirs: Column) -> str:
 
 
 def _calibration(scores: forecast.Scores) -> None:
-    names = {"cap": "time until the cap", "end": "cost of the whole backlog"}
+    names = {
+        "cap": "time until the cap",
+        "end": "cost of the whole backlog",
+        "moment": "the same, at 39 moments with sessions at work",
+    }
     print(
         "\n| forecast | made when spent | in the 10 to 90 % range | likely value is off by (median) | forecasts | too little data |"
     )

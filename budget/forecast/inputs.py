@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: at most nine queries, of the history only the newest sessions and their entries, of the backlog a sample."""
+"""Reads what a forecast needs: at most ten queries, of the history only the newest sessions and their entries, of the backlog a sample."""
 
 from datetime import datetime
 
@@ -36,6 +36,12 @@ def forecast(
     worked = tuple(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )
+    open_ones = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN, drawn__gt=0, expires_at__isnull=True)
+    now = (at or timezone.now()).timestamp()
+    running = tuple(
+        projection.Worked(cost, began.timestamp(), max(now, began.timestamp()), held)
+        for cost, began, held in open_ones.order_by("-id").values_list("drawn", "opened_at", "amount")[:MAX_SESSIONS]
+    )
     backlog, each = _backlog(project, at_present) if with_backlog and at_present else (None, 1.0)
     by_sessions = sum(project.spent_on(name) for name in ACCOUNT_COLUMNS)
     facts = projection.Facts(
@@ -43,6 +49,7 @@ def forecast(
         spent=project.total_spent,
         cap=project.max_project_spend,
         worked=worked,
+        running=running,
         overhead=_for_each(project.total_spent, by_sessions),
         round_overhead=_for_each(project.total_spent, project.entry_spent),
         lives=backlog,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_DRAWN = 200  # open entries that are drawn; more are scaled up from this sample
-DOUBT = 0.5  # extra spread, since resampling a few entries underestimates the variance (calibrated in bench/steering/README.md)
+DOUBT = 0.7  # extra spread, since resampling a few entries underestimates the variance (calibrated in bench/steering/README.md)
 CAUTION = 1.0  # the weight of the workspace's average, in entries, where few entries reached a round
 
 

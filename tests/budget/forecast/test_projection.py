@@ -106,13 +106,13 @@ def test_an_end_without_any_round_is_not_known() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [1, 15])
-def test_it_reads_six_times_whatever_the_backlog(number: int) -> None:
+def test_it_reads_seven_times_whatever_the_backlog(number: int) -> None:
     shop = a_workspace(cap="1000")
     for entry in some_entries(shop, *(Draft(f"do {n}", budget=usd(1)) for n in range(number))):
         a_charge(entry, "0.1")
     with CaptureQueriesContext(connection) as context:
         forecast_inputs.forecast(shop.pk)
-    assert len(context.captured_queries) == 6
+    assert len(context.captured_queries) == 7
 
 
 @pytest.mark.django_db
@@ -255,7 +255,7 @@ def settled(shop: Workspace, name: str, *, drawn: str = "1", minutes: int = 20, 
 
 
 @pytest.mark.django_db
-def test_only_sessions_of_this_workspace_that_ended_and_cost_something_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_sessions_of_this_workspace_that_cost_something_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Facts] = []
     monkeypatch.setattr(forecast_inputs.projection, "predict", seen.append)
     shop, other = a_workspace(cap="50"), a_workspace(name="Other")
@@ -270,7 +270,7 @@ def test_only_sessions_of_this_workspace_that_ended_and_cost_something_are_read(
     stamp = NOW.timestamp()
     assert seen == [
         Facts(NOW, usd(10), usd(50), (Worked(usd("0.5"), stamp - 1200, stamp, usd(2)), Worked(usd(1), stamp - 1800, stamp, usd(2))),
-              overhead=2.0, round_overhead=2.5)
+              overhead=2.0, round_overhead=2.5, running=(Worked(usd(1), stamp - 1200, stamp, usd(2)),))
     ]  # fmt: skip
     monkeypatch.setattr(forecast_inputs, "MAX_SESSIONS", 1)
     forecast_inputs.forecast(shop.pk, paused=True)
@@ -319,3 +319,14 @@ def test_without_any_round_no_final_cost_is_known() -> None:
     shop = a_workspace()
     an_entry(shop)
     assert forecast_inputs.final_costs(project(shop)) == {}
+
+
+def test_sessions_at_work_count_with_what_they_drew_so_far() -> None:
+    """Ten cheap ones have ended; four have drawn ten times as much and go on."""
+    lives = (*[Life(1, usd("0.1"), 7, True)] * 10, *[Life(0, 0, 8, False)] * 4)
+    cheap = tuple(Worked(usd("0.1"), 60.0 * n, 60.0 * n + 60) for n in range(10))
+    facts = Facts(NOW, usd(5), usd(100), cheap, lives=lives)
+    going = tuple(Worked(usd(1), 0.0, 600.0) for _ in range(4))
+    blind, seen = projection.predict(facts), projection.predict(replace(facts, running=going))
+    assert seen.end_high > 1.1 * blind.end_high and seen.rate > 2 * blind.rate
+    assert seen.end_low >= facts.spent, "never below what is spent"
