@@ -179,7 +179,7 @@ def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int
     drawn, ended = sum(session.cost for session in facts.running), sum(session.cost for session in facts.worked)
     # Rounds at work are cut off by the moment: each counts with its cost so far and as none that ended, as the mean of a censored sample has it.
     # What is left of them is a part by chance of what they drew. On 120 backlogs at 39 moments the ranges held 78.7 % (before: 75.3 %), the first fifth 83 % (76 %).
-    costs = [max(cost * (1 + drawn / max(ended, 1)) - drawn * dice.random(), 0) for cost in costs]
+    costs = [max(int(cost * (1 + drawn / max(ended, 1)) - drawn * dice.random()), 0) for cost in costs]
     ahead = facts.round_overhead * facts.each
     if not costs:
         return None, None, None

@@ -18,7 +18,7 @@ from orchestration.configuration import entry_routes, model_access
 from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess, Reviewer, Trouble, reviewer
-from orchestration.facts import events
+from orchestration.facts import events, waits
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, ProviderBreaker, Secret, Session
 from workspaces import activity
@@ -27,19 +27,15 @@ from workspaces.errors import NotFound
 
 # This many failures in a row mean that the entry is not the cause.
 OPEN_AFTER = 3
-FIRST_WAIT_S = 5.0
-MAX_WAIT_S = 300.0
-LEAST_WAIT_S = {"auth": 600.0, "quota": 3600.0}
-"""A refused key and an empty account are mended by a person, who says so: until then they are hardly asked."""
 OF_GATEWAY = ("auth", "quota", "rate_limited")
 """Codes by which the gateway opens one, and sends nothing while it is open."""
-MAX_REQUESTED_WAIT_S = 8 * 24 * 3600.0
+waits.MOST_RESET_S = 8 * 24 * 3600.0
 """The longest limit of a plan is a week's; a day more, as its reset drifts."""
 
 
 def wait_s(times: int) -> float:
     """Seconds to wait after so many refusals in a row: 5, 10, 20, up to 300."""
-    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), MAX_WAIT_S)
+    return min(waits.FIRST_BREAK_S * 2.0 ** min(max(times - 1, 0), 20), waits.MOST_BREAK_S)
 
 
 def access_of(session: Session, config: Config, of: Reviewer) -> tuple[Agent, ModelAccess]:
@@ -226,5 +222,5 @@ def _requested_s(trouble: Trouble) -> float:
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    least = max(wait_s(times), LEAST_WAIT_S.get(trouble.code, 0.0))
-    return timedelta(seconds=max(least, min(_requested_s(trouble), MAX_REQUESTED_WAIT_S)))
+    least = max(wait_s(times), waits.LEAST_BREAK_S.get(trouble.code, 0.0))
+    return timedelta(seconds=max(least, min(_requested_s(trouble), waits.MOST_RESET_S)))

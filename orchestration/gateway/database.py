@@ -10,12 +10,14 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection, connections
 
+from orchestration.facts import waits
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
-RETRY_S, PATIENCE_S = 0.25, 30.0
+RETRY_S = 0.25
 MOST_KEPT = 5_000
 _sending = ThreadPoolExecutor(max_workers=8, thread_name_prefix="sending")
 _booking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="booking")
@@ -45,7 +47,7 @@ def wait_briefly() -> None:
 async def run(action: Callable[[], T], *, patience_s: float | None = None, books: bool = False) -> T:
     """The result of an action that may be repeated. `books`: it ends a request. Raises Away where the database is away for longer than that: the action may still be done then."""
     threads = _booking if books else _sending
-    until = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
+    until = time.monotonic() + (waits.DATABASE_S if patience_s is None else patience_s)
     while True:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), RETRY_S)):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from orchestration.facts import waits
 from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
@@ -27,10 +28,8 @@ SOON_S = 1.0
 """A request whose step comes so soon needs no row that says why it waits."""
 ARRIVES_WITHIN_S = 0.5
 """A request reaches its provider at most so long after it was sent; the provider's minute begins there."""
-WAIT_S, MOST_WAIT_S = 10.0, 40.0
-"""After a refusal that does not say for how long: six requests a minute at most ask. Twice as long each time where a limit of the minute may be the
-reason, as MANY were taken in it."""
 MANY = 5
+"""Requests taken in a minute, from which on a limit of the minute may be the reason of a refusal."""
 PASSED_S = 2.0
 """A request that is not refused by then is taken: providers refuse at once, and answer later."""
 RAISE_S, SURE_RAISE_S, MOST_RAISE_S = 10.0, 300.0, 1200.0
@@ -48,19 +47,6 @@ _LIMITS = tuple(
 )
 
 
-MEASURED_S = {
-    "claude_code": 1200.0,
-    "codex": 600.0,
-    "opencode": 300.0,
-    "gemini": 60.0,
-    "qwen": 1800.0,
-    "aider": 600.0,
-    "mini_swe_agent": 600.0,
-}
-"""The patience of the programs: how long they wait for the first byte of an answer before they ask again, measured with the versions under test and a server
-that never answers. With the settings that Muster gives them. opencode waits no longer, whatever its own say."""
-UNKNOWN_S = 600.0
-"""The vendors' SDKs wait for so long, unless they state another time."""
 STATED = ("x-stainless-timeout", "x-stainless-read-timeout", "x-server-timeout")
 """Headers in which the vendors' SDKs state their patience in seconds."""
 LEAST_S = 5.0
@@ -211,7 +197,9 @@ class Pace:
         were sent before this one and wait for their answer are at work: a refusal comes at once."""
         seconds = wait_s(headers)
         if seconds is None:
-            seconds = min(WAIT_S * 2 ** min(self.in_a_row, 9), MOST_WAIT_S) if self._taken(now) >= MANY else WAIT_S
+            seconds = waits.NO_RESET_S
+            if self._taken(now) >= MANY:
+                seconds = min(seconds * 2 ** min(self.in_a_row, 9), waits.MOST_NO_RESET_S)
         self.closed_until = max(self.closed_until, now + seconds)
         if at <= self.refusal_at:  # it was sent before the last refusal came
             if at < self.refused_at and self.refused_count:  # and was counted as taken
@@ -368,12 +356,12 @@ async def turn(pace: Pace, order: Order, *, until: float, is_wanted: Callable[[]
 
 def patience_of(agent: str, headers: Mapping[str, str]) -> float:
     """Seconds that a request of this program may wait in silence: a third less than the program would. `headers`: its own, with names in lower case."""
-    known = [MEASURED_S.get(agent, UNKNOWN_S)]
+    known = [waits.PROGRAM_S.get(agent, waits.UNKNOWN_PROGRAM_S)]
     for name in STATED:
         stated = headers.get(name, "")
         if stated.isdecimal() and len(stated) < 8 and int(stated) >= LEAST_S:
             known.append(float(stated))
-    return min(known) * 2 / 3
+    return min(known) * waits.PART_OF_PROGRAM
 
 
 def retry_after(headers: Mapping[str, str], default: float) -> float:

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
+from orchestration.facts import waits
 from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Landing, Round
 from workspaces.errors import Conflict
 
-LOOK_AGAIN_S = 15.0
 MAY_BEGIN = Q(not_before__isnull=True) | Q(not_before__lte=Now())
 LANDING_NOW = "is landing now: wait a moment"
 
@@ -70,7 +70,7 @@ def is_waiting(workspace_id: str) -> bool:
 def wait_for_host(landing: Landing, message: str) -> None:
     """Its commit is not here: it stays where it is, and is looked for again in a moment. The others go on."""
     mine = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
-    mine.update(not_before=Now() + timedelta(seconds=LOOK_AGAIN_S), message=message[:1000])
+    mine.update(not_before=Now() + timedelta(seconds=waits.LANDING_LOOK_S), message=message[:1000])
 
 
 def has_come(landings: Iterable[Landing]) -> None:

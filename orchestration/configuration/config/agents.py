@@ -21,6 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text
+from orchestration.facts import waits
 from workspaces.schemas import Object, OneOf, as_float
 
 DEFAULT = "default"
@@ -99,7 +100,7 @@ class Agent(Part):
     env: Env = Field(default_factory=dict)
     timeout_s: Seconds = 1800
     idle_timeout_s: Seconds = 600
-    provider_patience_s: Seconds = 180
+    provider_patience_s: Seconds = waits.PROVIDER_PATIENCE_S
 
     @field_validator("settings")
     @classmethod

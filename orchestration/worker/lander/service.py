@@ -6,6 +6,7 @@ import time
 import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from orchestration.facts import waits
 from orchestration.git.command import GitError
 from orchestration.hosts import problems
 from orchestration.landing import branch
@@ -27,10 +28,7 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 2.0
 LOOK_S = 2.0
-MAX_PAUSE_S = 60.0
 FIRST_TIDY_S, TIDY_S = 60.0, 3600.0
-CHECKS_PAUSE_S = 30.0  # before checks that cannot run are tried again: the first time
-MAX_CHECKS_PAUSE_S = 900.0
 
 
 class Service:
@@ -92,8 +90,8 @@ class Service:
             self._check_pauses.pop(workspace_id, None)
         now = time.monotonic()
         for workspace_id in unusable:
-            if now >= self._check_at.setdefault(workspace_id, now + CHECKS_PAUSE_S):
-                pause = min(self._check_pauses.get(workspace_id, CHECKS_PAUSE_S) * 2, MAX_CHECKS_PAUSE_S)
+            if now >= self._check_at.setdefault(workspace_id, now + waits.CHECKS_PAUSE_S):
+                pause = min(self._check_pauses.get(workspace_id, waits.CHECKS_PAUSE_S) * 2, waits.MOST_CHECKS_PAUSE_S)
                 self._check_at[workspace_id], self._check_pauses[workspace_id] = now + pause, pause
                 Integration.objects.filter(pk=workspace_id).update(due=True)
 
@@ -136,7 +134,7 @@ class Service:
 
     def _after(self, workspace_id: str, fence: int, *, failed: bool) -> None:
         if failed:
-            pause = min(self._pauses.get(workspace_id, 0.5) * 2, MAX_PAUSE_S)
+            pause = min(self._pauses.get(workspace_id, 0.5) * 2, waits.MOST_LANDING_PAUSE_S)
             self._pauses[workspace_id], self._retry_at[workspace_id] = pause, time.monotonic() + pause
             Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
         else:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from orchestration.configuration.circuit_breaker import MAX_WAIT_S, wait_s
+from orchestration.configuration.circuit_breaker import wait_s
 from orchestration.executor.plan import Capacity, CycleInput, Running, Start, Waiting, common, plan, reason
+from orchestration.facts.waits import MOST_BREAK_S
 from tests.orchestration.executor.troubles import in_trouble, with_fallback
 
 
@@ -60,7 +61,7 @@ def test_verification_needs_no_provider() -> None:
     assert reason(an_entry(verify_only=True), Capacity(cycle_input)) is None
 
 
-@pytest.mark.parametrize(("times", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (7, MAX_WAIT_S), (10**6, MAX_WAIT_S)])
+@pytest.mark.parametrize(("times", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (7, MOST_BREAK_S), (10**6, MOST_BREAK_S)])
 def test_waits_double_up_to_a_limit(times: int, seconds: float) -> None:
     assert wait_s(times) == seconds
 

@@ -14,6 +14,7 @@ from yarl import URL
 from budget.amounts import usd
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
+from orchestration.facts import waits
 from orchestration.gateway import accesses, database, forwarding, pacing, refusals, server
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.models import Executor
@@ -439,7 +440,7 @@ def test_an_answer_that_is_compressed_without_being_asked_for_is_passed_on_and_r
 
 
 def test_a_database_that_stays_away_is_an_error_that_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(waits, "DATABASE_S", 0.5)
     access, provider = an_access(), Provider()
     is_away, once = asyncio.Event(), database._once
 

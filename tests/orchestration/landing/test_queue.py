@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
+from orchestration.facts import waits
 from orchestration.landing import queue
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing
 from tests.factories import a_workspace, an_entry, some_entries
@@ -135,7 +136,7 @@ def test_why_work_waits_for_a_host_is_known_until_its_commit_has_come(shop: Work
         queue.wait_for_host(landing, "m" * 2000)
     Landing.objects.filter(pk=ended.pk).update(not_before=now(), message="it had waited")
     away.refresh_from_db()
-    assert away.not_before is not None and away.not_before - away.queued_at >= timedelta(seconds=queue.LOOK_AGAIN_S)
+    assert away.not_before is not None and away.not_before - away.queued_at >= timedelta(seconds=waits.LANDING_LOOK_S)
     assert queue.waiting_for_host([first.pk, second.pk, third.pk]) == {first.pk: "m" * 1000}
     assert list(queue.away(shop.pk)) == [away] and queue.waiting_for_host([second.pk]) == {}
     queue.has_come([written])

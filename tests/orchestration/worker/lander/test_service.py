@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.configuration import Config
-from orchestration.facts import events
+from orchestration.facts import events, waits
 from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.models import Executor, Integration, PullRequest
@@ -79,7 +79,7 @@ def test_a_workspace_that_fails_is_due_again_after_a_pause_that_grows(
         assert lander.run_due() == 1 and row().due and row().lease_until is None
         pauses.append(lander._pauses[shop.pk])
         assert lander.run_due() == 0, "it is left alone for a while"
-    assert pauses[:3] == [1, 2, 4] and pauses[-1] == service.MAX_PAUSE_S
+    assert pauses[:3] == [1, 2, 4] and pauses[-1] == waits.MOST_LANDING_PAUSE_S
     assert ("no such commit" in row().undelivered) is isinstance(problem, GitError)
     works(monkeypatch, lambda _: None)
     lander._retry_at.clear()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.executor import dispatch
+from orchestration.facts import waits
 from orchestration.git.command import run as run_git
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, Landing, Round, Session
@@ -212,7 +213,7 @@ def test_checks_that_could_not_run_are_tried_again_by_themselves(
     ready = tmp_path / "ready"
     work = shop("echo yes > ok", setup=[f"test -e {ready}"], verify=CHECK)
     monkeypatch.setattr(service, "LOOK_S", 0.0)
-    monkeypatch.setattr(service, "CHECKS_PAUSE_S", 0.0)
+    monkeypatch.setattr(waits, "CHECKS_PAUSE_S", 0.0)
     lander = Service(work.heartbeat.worker)
     branch.wake(work.workspace.pk)
     lander.run_due()
