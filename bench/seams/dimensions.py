@@ -34,28 +34,20 @@ WORK: Table = {
 TABLES: dict[str, Table] = {"money": MONEY, "work": WORK}
 PLAIN = {name: values[0] for table in TABLES.values() for name, values in table.items()}
 
-EXCLUDED: dict[frozenset[Value], str] = {
-    frozenset({("agent", "command"), ("fault", "gateway")}): "A command agent's requests do not pass the gateway.",
-    **{
-        frozenset({("provider", "makes more"), ("money", money)}): "No cap can be kept to the cent, and all work be done, "
-        "with a provider that makes six times what it was allowed: only with plenty of money is there a promise."
-        for money in MONEY["money"][1:]
-    },
-    **{
-        frozenset(
-            {("agent", "command"), ("money", money)}
-        ): "A command starts anew each time: what it had paid when its money ended is paid again, "
-        "so that money that just suffices does not."
-        for money in ("tight", "a day's limit", "raised")
-    },
-    **{
-        frozenset(
-            {("route", "best of two"), ("money", money)}
-        ): "Two sessions work for one result: what the other one costs until it is stopped is not "
-        "known before, so that nobody can say what just suffices."
-        for money in ("tight", "a day's limit", "raised")
-    },
+_JUST_ENOUGH = ("tight", "a day's limit", "raised")
+_REASONS: dict[str, list[tuple[Value, Value]]] = {
+    "A command agent's requests do not pass the gateway.": [(("agent", "command"), ("fault", "gateway"))],
+    "No cap can be kept to the cent, and all work be done, with a provider that makes six times what it was allowed.": [
+        (("provider", "makes more"), ("money", money)) for money in MONEY["money"][1:]
+    ],
+    "A command starts anew each time: what it had paid when its money ended is paid again, so that what just suffices does not.": [
+        (("agent", "command"), ("money", money)) for money in _JUST_ENOUGH
+    ],
+    "Two sessions work for one result: what the second costs until it is stopped is not known before, nor what just suffices.": [
+        (("route", "best of two"), ("money", money)) for money in _JUST_ENOUGH
+    ],
 }
+EXCLUDED = {frozenset(pair): reason for reason, each in _REASONS.items() for pair in each}
 
 
 def excluded(one: Value, other: Value) -> str:
@@ -91,3 +83,8 @@ KNOWN: dict[frozenset[Value], str] = {
 def known(case: Mapping[str, str]) -> list[str]:
     """The known faults that this case meets."""
     return [sentence for values, sentence in KNOWN.items() if values <= set(case.items())]
+
+
+def sound(value: Value, other: Value) -> str:
+    """As `excluded`, and pairs that meet a known fault."""
+    return excluded(value, other) or next(iter(known(dict([value, other]))), "")

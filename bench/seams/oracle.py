@@ -236,9 +236,9 @@ class Case:
 
     @property
     def cap(self) -> float:
-        """USD."""
-        times = {"tight": 1.1, "own budgets": 1.3, "shares": 1.5, "raised": 0.5}.get(self.values.get("money", ""), 0)
-        return round(self.need * times / MICRO, 4) or PLENTY
+        """USD. What just suffices has room for the bound of the last request."""
+        times = {"tight": 1.1, "own budgets": 1.1, "shares": 1.5, "raised": 0.5}.get(self.values.get("money", ""), 0)
+        return round((self.need * times + self.bound * (times > 1)) / MICRO, 4) or PLENTY
 
     @property
     def plan(self) -> float:
