@@ -11,6 +11,7 @@ from bench.seams.oracle import FOR_GOOD, OF_MONEY
 
 AFTER_ANSWERS = 2
 """People and faults come once so many requests were answered."""
+RAISED = ("own budgets", "a day's limit", "raised")
 PAUSE_S, STILL_S = 3.0, 8.0
 RIGHTS_AFTER_S = 10.0
 """A person comes so long after the first refusal, whether pages said it or not."""
@@ -120,7 +121,7 @@ class Acts:
             look.provider.repair()
             look.work.call("POST", "/executor/agent/retry")
             look.disturb(ACT_S)
-        if case.has("a day's limit", "raised") and not self.has_raised and self._is_still():
+        if case.has(*RAISED) and not self.has_raised and self._is_still():
             self.has_raised = True
             look.work.raise_money()
             look.cap = float("inf")

@@ -34,7 +34,7 @@ WORK: Table = {
 TABLES: dict[str, Table] = {"money": MONEY, "work": WORK}
 PLAIN = {name: values[0] for table in TABLES.values() for name, values in table.items()}
 
-_JUST_ENOUGH = ("tight", "a day's limit", "raised")
+_JUST_ENOUGH = ("tight", "own budgets", "a day's limit", "raised")
 _REASONS: dict[str, list[tuple[Value, Value]]] = {
     "A command agent's requests do not pass the gateway.": [(("agent", "command"), ("fault", "gateway"))],
     "No cap can be kept to the cent, and all work be done, with a provider that makes six times what it was allowed.": [
