@@ -54,29 +54,27 @@ def excluded(one: Value, other: Value) -> str:
     return EXCLUDED.get(frozenset({one, other}), "")
 
 
-KNOWN: dict[frozenset[Value], str] = {
-    frozenset(
-        {("provider", "429 with a reset")}
-    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
-    frozenset(
-        {("provider", "429 without")}
-    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
-    frozenset({("provider", "no credit")}): "The gateway takes an account without credit for a limit of its rate.",
-    frozenset(
-        {("provider", "cuts")}
-    ): "An answer that broke off is booked at its bound when its session ends, as if that were spent.",
-    frozenset(
-        {("fault", "gateway")}
-    ): "A request that was under way in a gateway that is killed is booked at its bound when its session ends.",
-    frozenset({("provider", "makes more")}): "What a provider makes beyond the limit of a request is not booked.",
-    frozenset(
-        {("money", "raised")}
-    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
-    frozenset(
-        {("money", "a day's limit")}
-    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
-    frozenset({("checks", "a port")}): "Checks that listen on one port, of two entries at a time, refuse honest work.",
+_FAULTS: dict[str, list[set[Value]]] = {
+    "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.": [
+        {("provider", "429 with a reset")},
+        {("provider", "429 without")},
+    ],
+    "The gateway takes an account without credit for a limit of its rate.": [{("provider", "no credit")}],
+    "A request whose answer is not known is booked at its bound when its session ends, as if that were spent.": [
+        {("provider", "cuts")},
+        {("fault", "gateway")},
+    ],
+    "What a provider makes beyond the limit of a request is not booked.": [{("provider", "makes more")}],
+    "Entries with budgets of their own start again and again when the cap pays no request of theirs.": [
+        {("money", "own budgets")}
+    ],
+    "Sessions that wait for money keep, each for itself, what would pay the request of one of them.": [
+        {("money", "raised")},
+        {("money", "a day's limit")},
+    ],
+    "Checks that listen on one port, of two entries at a time, refuse honest work.": [{("checks", "a port")}],
 }
+KNOWN = {frozenset(values): sentence for sentence, each in _FAULTS.items() for values in each}
 """Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
 
 
