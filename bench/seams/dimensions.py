@@ -63,6 +63,9 @@ _FAULTS: dict[str, list[set[Value]]] = {
     "A request whose answer is not known is booked at its bound when its session ends, as if that were spent.": [
         {("provider", "cuts")},
         {("fault", "gateway")},
+        {("provider", "slow"), ("fault", "session worker")},
+        {("provider", "slow"), ("people", "stop one")},
+        {("provider", "slow"), ("route", "best of two")},
     ],
     "What a provider makes beyond the limit of a request is not booked.": [{("provider", "makes more")}],
     "Entries with budgets of their own start again and again when the cap pays no request of theirs.": [
