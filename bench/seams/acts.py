@@ -11,6 +11,7 @@ from bench.seams.oracle import FOR_GOOD, OF_MONEY
 
 AFTER_ANSWERS = 2
 """People and faults come once so many requests were answered."""
+RAISED = ("own budgets", "a day's limit", "raised")
 PAUSE_S, STILL_S = 3.0, 8.0
 RIGHTS_AFTER_S = 10.0
 """A person comes so long after the first refusal, whether pages said it or not."""
@@ -120,9 +121,11 @@ class Acts:
             look.provider.repair()
             look.work.call("POST", "/executor/agent/retry")
             look.disturb(ACT_S)
-        if case.has("a day's limit", "raised") and not self.has_raised and self._is_still():
+        if case.has(*RAISED) and not self.has_raised and self._is_still():
             self.has_raised = True
             look.work.raise_money()
+            for n in look.on_hold():  # a required review without money waits for a person
+                look.work.call("PATCH", f"/todo/entries/{look.work.ids[n]}/status", {"status": "pending"})
             look.cap = float("inf")
             look.disturb(ACT_S)
 
@@ -130,6 +133,7 @@ class Acts:
         """Nothing has been at work for a while, and pages say that it is for money."""
         look = self.look
         reasons = {look.reasons[n] for n, status in look.status.items() if status != "done"}
-        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL
+        of_review = {"human_hold"} if look.case.has("interceptor") else set()
+        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL | of_review
         self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
         return bool(is_still) and time.monotonic() > self._still_since + STILL_S

@@ -34,60 +34,58 @@ WORK: Table = {
 TABLES: dict[str, Table] = {"money": MONEY, "work": WORK}
 PLAIN = {name: values[0] for table in TABLES.values() for name, values in table.items()}
 
-EXCLUDED: dict[frozenset[Value], str] = {
-    frozenset({("agent", "command"), ("fault", "gateway")}): "A command agent's requests do not pass the gateway.",
-    **{
-        frozenset({("provider", "makes more"), ("money", money)}): "No cap can be kept to the cent, and all work be done, "
-        "with a provider that makes six times what it was allowed: only with plenty of money is there a promise."
-        for money in MONEY["money"][1:]
-    },
-    **{
-        frozenset(
-            {("agent", "command"), ("money", money)}
-        ): "A command starts anew each time: what it had paid when its money ended is paid again, "
-        "so that money that just suffices does not."
-        for money in ("tight", "a day's limit", "raised")
-    },
-    **{
-        frozenset(
-            {("route", "best of two"), ("money", money)}
-        ): "Two sessions work for one result: what the other one costs until it is stopped is not "
-        "known before, so that nobody can say what just suffices."
-        for money in ("tight", "a day's limit", "raised")
-    },
+_JUST_ENOUGH = ("tight", "own budgets", "a day's limit", "raised")
+_REASONS: dict[str, list[tuple[Value, Value]]] = {
+    "A command agent's requests do not pass the gateway.": [(("agent", "command"), ("fault", "gateway"))],
+    "No cap can be kept to the cent, and all work be done, with a provider that makes six times what it was allowed.": [
+        (("provider", "makes more"), ("money", money)) for money in MONEY["money"][1:]
+    ],
+    "A command starts anew each time: what it had paid when its money ended is paid again, so that what just suffices does not.": [
+        (("agent", "command"), ("money", money)) for money in _JUST_ENOUGH
+    ],
+    "Two sessions work for one result: what the second costs until it is stopped is not known before, nor what just suffices.": [
+        (("route", "best of two"), ("money", money)) for money in _JUST_ENOUGH
+    ],
 }
+EXCLUDED = {frozenset(pair): reason for reason, each in _REASONS.items() for pair in each}
 
 
 def excluded(one: Value, other: Value) -> str:
     return EXCLUDED.get(frozenset({one, other}), "")
 
 
-KNOWN: dict[frozenset[Value], str] = {
-    frozenset(
-        {("provider", "429 with a reset")}
-    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
-    frozenset(
-        {("provider", "429 without")}
-    ): "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.",
-    frozenset({("provider", "no credit")}): "The gateway takes an account without credit for a limit of its rate.",
-    frozenset(
-        {("provider", "cuts")}
-    ): "An answer that broke off is booked at its bound when its session ends, as if that were spent.",
-    frozenset(
-        {("fault", "gateway")}
-    ): "A request that was under way in a gateway that is killed is booked at its bound when its session ends.",
-    frozenset({("provider", "makes more")}): "What a provider makes beyond the limit of a request is not booked.",
-    frozenset(
-        {("money", "raised")}
-    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
-    frozenset(
-        {("money", "a day's limit")}
-    ): "Sessions that wait for money keep, each for itself, what would pay the request of one of them.",
-    frozenset({("checks", "a port")}): "Checks that listen on one port, of two entries at a time, refuse honest work.",
+_FAULTS: dict[str, list[set[Value]]] = {
+    "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.": [
+        {("provider", "429 with a reset")},
+        {("provider", "429 without")},
+    ],
+    "The gateway takes an account without credit for a limit of its rate.": [{("provider", "no credit")}],
+    "A request whose answer is not known is booked at its bound when its session ends, as if that were spent.": [
+        {("provider", "cuts")},
+        {("fault", "gateway")},
+        {("provider", "slow"), ("fault", "session worker")},
+        {("provider", "slow"), ("people", "stop one")},
+        {("provider", "slow"), ("route", "best of two")},
+    ],
+    "What a provider makes beyond the limit of a request is not booked.": [{("provider", "makes more")}],
+    "Entries with budgets of their own start again and again when the cap pays no request of theirs.": [
+        {("money", "own budgets")}
+    ],
+    "Sessions that wait for money keep, each for itself, what would pay the request of one of them.": [
+        {("money", "raised")},
+        {("money", "a day's limit")},
+    ],
+    "Checks that listen on one port, of two entries at a time, refuse honest work.": [{("checks", "a port")}],
 }
+KNOWN = {frozenset(values): sentence for sentence, each in _FAULTS.items() for values in each}
 """Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
 
 
 def known(case: Mapping[str, str]) -> list[str]:
     """The known faults that this case meets."""
     return [sentence for values, sentence in KNOWN.items() if values <= set(case.items())]
+
+
+def sound(value: Value, other: Value) -> str:
+    """As `excluded`, and pairs that meet a known fault."""
+    return excluded(value, other) or next(iter(known(dict([value, other]))), "")

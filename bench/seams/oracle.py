@@ -42,7 +42,7 @@ RECOVERY_S = {
     "flaky": 15,
     "fallback": 10,
     "shared, unnamed": 15,
-    "own budgets": 10,
+    "own budgets": 20,
     "tight": 15,
     "shares": 5,
 }
@@ -236,9 +236,9 @@ class Case:
 
     @property
     def cap(self) -> float:
-        """USD."""
-        times = {"tight": 1.1, "own budgets": 1.3, "shares": 1.5, "raised": 0.5}.get(self.values.get("money", ""), 0)
-        return round(self.need * times / MICRO, 4) or PLENTY
+        """USD. What just suffices has room for the bound of the last request."""
+        times = {"tight": 1.1, "own budgets": 0.6, "shares": 1.5, "raised": 0.5}.get(self.values.get("money", ""), 0)
+        return round((self.need * times + self.bound * (times > 1)) / MICRO, 4) or PLENTY
 
     @property
     def plan(self) -> float:
@@ -292,7 +292,7 @@ class Case:
         if not now.is_open:
             reasons.add("agent_unavailable")
         if now.free_money < REQUESTS * self.bound * 1.5:
-            reasons |= OF_MONEY
+            reasons |= OF_MONEY | ({"human_hold"} if self.has("interceptor") else set())
         return reasons
 
 

@@ -18,8 +18,8 @@ from aiohttp import web
 PRICES = {"input": 1.0, "output": 5.0}
 """USD per million tokens of every model here: whole micro-dollars."""
 BYTES_OF_TOKEN = 4
-OUTPUT = 4_000
-"""Tokens of an answer, unless its limit is lower."""
+OUTPUT = 1_500
+"""Tokens of an answer, unless its limit is lower: a third of what its program allows, as with real ones."""
 SLOW_S = 4.0
 RESET_S = 4.0
 SILENT_S = 6.0

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import django
 
 from bench.seams import pairs
-from bench.seams.dimensions import EXCLUDED, KNOWN, TABLES, excluded, known
+from bench.seams.dimensions import EXCLUDED, KNOWN, TABLES, excluded, known, sound
 from bench.seams.oracle import Case
 
 if TYPE_CHECKING:
@@ -81,9 +82,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the list of cases")
     parser.add_argument("--most", type=int, default=10**6, help="so many cases at most")
     parser.add_argument("--only", action="append", default=[], metavar="NAME=VALUE", help="cases that have this value")
-    parser.add_argument(
-        "--sample", type=int, default=0, help="so many, chosen by the commit, without those that meet a known fault"
-    )
+    parser.add_argument("--sound", action="store_true", help="leave out what meets a known fault")
+    parser.add_argument("--sample", type=int, default=0, help="so many, chosen by the commit")
     parser.add_argument("--singles", action="store_true", help="each value alone, beside plain ones, in place of the pairs")
     parser.add_argument("--case", metavar="SEED", help="one case, by the seed that a run printed")
     parser.add_argument("--shrink", action="store_true", help="make a failing case smaller, dimension by dimension")
@@ -99,7 +99,11 @@ def _case(seed: str) -> Case:
 def _cases(options: argparse.Namespace) -> Iterator[Case]:
     count = 0
     for name in options.table or TABLES:
-        listed = pairs.singles(TABLES[name]) if options.singles else pairs.cases(TABLES[name], excluded, options.seed)
+        listed = (
+            pairs.singles(TABLES[name])
+            if options.singles
+            else pairs.cases(TABLES[name], sound if options.sound else excluded, options.seed)
+        )
         for values in listed:
             if all(values.get(only.partition("=")[0]) == only.partition("=")[2] for only in options.only):
                 count += 1
@@ -108,11 +112,10 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def _sampled(cases: Sequence[Case], count: int) -> list[Case]:
-    """Others for each commit, without those that meet a known fault."""
+    """Others for each commit."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     print(f"{count} cases of the commit {commit[:12] or '(none)'}")
-    sound = [case for case in cases if not known(case.values)]
-    return random.Random(commit).sample(sound, min(count, len(sound)))
+    return random.Random(commit).sample(cases, min(count, len(cases)))
 
 
 def _world_of(case: Case) -> tuple[str, bool]:
@@ -145,8 +148,8 @@ def _report(options: argparse.Namespace, chosen: Sequence[Case], failed: Sequenc
             print(f"{name}: {len(covered)} of {len(required)} pairs met")
     new = [case for case in failed if not known(case.values)]
     print(f"{len(new)} failed without a known fault: {' '.join(map(str, new))}\nKnown faults: {len(KNOWN)}\nExcluded:")
-    for pair, reason in EXCLUDED.items():
-        print(f"  {' with '.join(sorted(f'{name}: {value}' for name, value in pair))}. {reason}")
+    for reason, count in Counter(EXCLUDED.values()).items():
+        print(f"  {count} pairs: {reason}")
 
 
 if __name__ == "__main__":

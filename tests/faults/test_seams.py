@@ -13,7 +13,7 @@ MINUTES = 8
 
 @pytest.mark.timeout(MINUTES * 60 * PATIENCE + 60)
 def test_six_cases_of_features_that_meet_break_no_promise() -> None:
-    command = [sys.executable, "-m", "bench", "seams", "--sample", "6"]
+    command = [sys.executable, "-m", "bench", "seams", "--sound", "--sample", "6"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MINUTES * 60 * PATIENCE)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
     assert "0 failed" in done.stdout
