@@ -55,11 +55,6 @@ def excluded(one: Value, other: Value) -> str:
 
 
 _FAULTS: dict[str, list[set[Value]]] = {
-    "After one refusal the gateway sends as many requests a minute as before it, for ten minutes.": [
-        {("provider", "429 with a reset")},
-        {("provider", "429 without")},
-    ],
-    "The gateway takes an account without credit for a limit of its rate.": [{("provider", "no credit")}],
     "A request whose answer is not known is booked at its bound when its session ends, as if that were spent.": [
         {("provider", "cuts")},
         {("fault", "gateway")},
@@ -67,11 +62,7 @@ _FAULTS: dict[str, list[set[Value]]] = {
         {("provider", "slow"), ("people", "stop one")},
         {("provider", "slow"), ("route", "best of two")},
     ],
-    "What a provider makes beyond the limit of a request is not booked.": [{("provider", "makes more")}],
-    "Entries with budgets of their own start again and again when the cap pays no request of theirs.": [
-        {("money", "own budgets")}
-    ],
-    "Sessions that wait for money keep, each for itself, what would pay the request of one of them.": [
+    "Of sessions that hold parts of what one request needs, the first waits for seconds, and the last starts again.": [
         {("money", "raised")},
         {("money", "a day's limit")},
     ],
