@@ -334,8 +334,9 @@ _RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = 
     WHERE s.workspace_id = %s AND s.status IN ('claimed', 'running')"""
 
 
-# What a session `s` with a reservation `h` needs for its request that waits for money in the gateway.
-_WAITS_FOR = f"""SELECT max(r.least) FROM budget_gatewayrequest r
+# What a session `s` with a reservation `h` needs for its request that waits for money in the gateway: its whole bound, as long as others may give that back.
+# By its least, with a lower output limit, an entry that had made room for it took the money again, eleven times in ten seconds.
+_WAITS_FOR = f"""SELECT max(r.bound) FROM budget_gatewayrequest r
     WHERE r.hold_id = h.id AND r.state = 'waiting' AND r.reason = '{GatewayRequest.FOR_MONEY}'"""
 
 

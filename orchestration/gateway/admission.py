@@ -25,7 +25,7 @@ from orchestration.sessions import preemption, reservations
 from orchestration.sessions.preemption import Among
 
 POLL_S = 0.5
-ASK_S = 5.0
+ASK_S = 2.0
 """Sessions behind the first in line are asked to end so often, at most: others may have begun meanwhile."""
 TAKEN_OVER = "another gateway took this process for lost"
 RefusedBy = GatewayRequest.RefusedBy
