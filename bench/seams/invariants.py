@@ -137,8 +137,9 @@ class Asked:
     resets_at: float | None = None
 
 
-def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int) -> Iterator[str]:
-    """`most`: answers that the work needs, with one repetition for each fault. `at_once`: as many may be under way when the first refusal comes."""
+def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int, repeats: int = 1) -> Iterator[str]:
+    """`most`: answers that the work needs, with one repetition for each fault. `at_once`: as many may be under way when the first refusal comes. `repeats`: so
+    often a program asks again by itself."""
     answered = sum(each.is_answered for each in asked)
     if answered > most:
         yield f"6: {answered} requests were answered, and the work needs {most} at most"
@@ -156,7 +157,7 @@ def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int) -> Ite
             begun = min(other.at for other in refused if other.key == each.key)
             silent[each.key, int((each.at - begun) // 60)] += 1
     for (key, minute), count in silent.items():
-        if count > SILENT_A_MINUTE + at_once:
+        if count > SILENT_A_MINUTE + at_once * repeats:
             yield f"6: {key} was asked {count} times in minute {minute + 1} of its refusals, whose end is not known; {SILENT_A_MINUTE} may be"
 
 

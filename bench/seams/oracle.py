@@ -225,6 +225,11 @@ class Case:
         extra += (REQUESTS + 1) * ENTRIES * (self.has("shared, unnamed") + self.has("flaky"))
         return self.requests + extra
 
+    @property
+    def repeats(self) -> int:
+        """So often a program repeats a refused request while SILENT_S last: what the gateway does not hold back."""
+        return 3 if self.goes_past or self.has("529") else 1
+
     def has_plain(self, name: str) -> bool:
         return self.values.get(name, "none") == "none"
 

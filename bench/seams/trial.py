@@ -165,7 +165,7 @@ def _asked(look: Look) -> Iterator[str]:
         Asked({MAIN: "main", SPARE: "spare"}[row.key], row.at, row.outcome == "answered", row.outcome == "refused", row.retry_at)
         for row in rows
     ]
-    yield from invariants.needless_requests(asked, most=case.most_requests, at_once=case.workers)
+    yield from invariants.needless_requests(asked, most=case.most_requests, at_once=case.workers, repeats=case.repeats)
 
 
 def _picture(look: Look) -> Iterator[str]:
