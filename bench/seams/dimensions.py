@@ -59,12 +59,8 @@ _FAULTS: dict[str, list[set[Value]]] = {
         {("provider", "cuts")},
         {("fault", "gateway")},
         {("provider", "slow"), ("fault", "session worker")},
-        {("provider", "slow"), ("people", "stop one")},
+        {("people", "stop one")},
         {("provider", "slow"), ("route", "best of two")},
-    ],
-    "Of sessions that hold parts of what one request needs, the first waits for seconds, and the last starts again.": [
-        {("money", "raised")},
-        {("money", "a day's limit")},
     ],
     "Checks that listen on one port, of two entries at a time, refuse honest work.": [{("checks", "a port")}],
 }
