@@ -15,15 +15,17 @@ _TOKEN = re.compile(r"muster-(?P<access>access_[0-9a-z]{20})-(?P<signature>[0-9a
 
 
 def token_of(access_id: str) -> str:
-    return f"muster-{access_id}-{_signature(access_id)}"
+    return f"muster-{access_id}-{_signature(access_id, settings.SECRET_KEY)}"
 
 
 def access_of(token: str) -> str | None:
     """The id of its access; None: Muster did not make this token."""
     match = _TOKEN.fullmatch(token)
-    if match is None or not hmac.compare_digest(match["signature"], _signature(match["access"])):
+    if match is None:
         return None
-    return match["access"]
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    is_ours = [hmac.compare_digest(match["signature"], _signature(match["access"], key)) for key in keys]
+    return match["access"] if any(is_ours) else None
 
 
 def origin_of(peer: str, forwarded: str) -> str:
@@ -47,5 +49,5 @@ def _host_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     return "127.0.0.1" if address.is_loopback else str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _signature(access_id: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), f"gateway {access_id}".encode(), hashlib.sha256).hexdigest()[:40]
+def _signature(access_id: str, key: str) -> str:
+    return hmac.new(key.encode(), f"gateway {access_id}".encode(), hashlib.sha256).hexdigest()[:40]

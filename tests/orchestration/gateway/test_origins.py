@@ -7,7 +7,7 @@ import pytest
 
 from budget.ledger import requests
 from budget.models import GatewayAccess
-from orchestration.gateway.tokens import PROXIES, origin_of
+from orchestration.gateway.tokens import PROXIES, access_of, origin_of, token_of
 from tests.orchestration.gateway.stage import ANSWER, MODEL, Stage, an_access, play, rows, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +77,14 @@ def test_behind_a_trusted_proxy_the_address_that_it_vouches_for_counts(settings:
         assert (await ask_from(HERE, stage, access, **{"X-Forwarded-For": "10.0.0.2"}))[0] == 401
 
     play(steps)
+
+
+def test_a_token_is_valid_while_the_key_that_signed_it_is_one_of_the_servers(settings: Any) -> None:
+    old = token_of("access_" + "a" * 20)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
+    assert access_of(old) == "access_" + "a" * 20 and token_of("access_" + "a" * 20) != old
+    settings.SECRET_KEY_FALLBACKS = []
+    assert access_of(old) is None
 
 
 @pytest.mark.parametrize(
