@@ -57,7 +57,8 @@ class Server(Running):
 def manage(machine: Machine, env: dict[str, str], *args: str) -> str:
     command = machine.inside(sys.executable, "-m", "manage", *args)
     result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL)
-    assert result.returncode == 0, result.stdout + result.stderr
+    is_diagnosis = args[:1] == ("doctor",) and result.returncode == 1  # this site has no port for agents alone, and it says so
+    assert result.returncode == 0 or is_diagnosis, result.stdout + result.stderr
     return result.stdout
 
 
