@@ -222,5 +222,5 @@ def _requested_s(trouble: Trouble) -> float:
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    least = max(wait_s(times), waits.LEAST_BREAK_S.get(trouble.code, 0.0))
+    least = wait_s(times) if trouble.retry_at else max(wait_s(times), waits.LEAST_BREAK_S.get(trouble.code, 0.0))
     return timedelta(seconds=max(least, min(_requested_s(trouble), waits.MOST_RESET_S)))

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from orchestration.facts import waits
 from tests.faults.harness import ROOT, Client, Running, until
 from tests.faults.shop import Shop
 from tests.faults.test_kills import QUICK
@@ -72,7 +73,10 @@ class Provider:
         with self._lock:
             code, ends, is_known = self._periods.get(key, ("", 0.0, False))
             if at >= ends and not key.endswith(STEADY) and self._random.random() < SHARE:
-                code, is_known = self._random.choice(CODES), self._random.random() < 0.5
+                code = self._random.choice(CODES)
+                is_known = (
+                    self._random.random() < 0.5 or code in waits.LEAST_BREAK_S
+                )  # else a person mends it, and this trial has none
                 ends = at + self._random.uniform(*(KNOWN_S if is_known else UNKNOWN_S))
                 self._periods[key] = (code, ends, is_known)
             if self.left > 0 and at < ends:

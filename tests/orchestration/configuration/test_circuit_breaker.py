@@ -185,6 +185,12 @@ def test_the_trouble_begins_with_its_first_refusal() -> None:
     assert is_after(600, state(shop).until, began=began), "a person mends a key, and says so"
 
 
+def test_a_refused_key_waits_for_the_time_that_its_provider_names() -> None:
+    shop, began = a_workspace(), now()
+    unavailable(shop, an_entry(shop), Trouble("quota", "No", "setup", time.time() + 60))
+    assert is_after(60, state(shop).until, began=began)
+
+
 def troubled(shop: Workspace, credential: str = "command default") -> Entry:
     until = now() + timedelta(hours=1)
     ProviderBreaker.objects.create(
