@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: at most ten queries, of the history only the newest sessions and their entries, of the backlog a sample."""
+"""Reads what a forecast needs: at most nine queries, of the history only the newest sessions and their entries, of the backlog a sample."""
 
 from datetime import datetime
 
@@ -30,17 +30,20 @@ def forecast(
     at_present = policy.load(workspace_id) if with_backlog or paused is None else None
     project = project or Project.objects.get(pk=workspace_id)
     # No permits: they may be open for a day. A session on a host that went away ended long before its reservation.
-    settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0, expires_at__isnull=True)
-    columns = ("drawn", "opened_at", Coalesce("session__ended_at", "settled_at"), "amount")
-    newest = settled.order_by("-id").values_list(*columns)[:MAX_SESSIONS]
+    states = (Hold.State.SETTLED, Hold.State.OPEN)
+    drawing = Hold.objects.filter(project_id=workspace_id, state__in=states, drawn__gt=0, expires_at__isnull=True)
+    columns = ("drawn", "opened_at", Coalesce("session__ended_at", "settled_at"), "amount", "state")
+    newest = list(drawing.order_by("-id").values_list(*columns)[:MAX_SESSIONS])
     worked = tuple(
-        projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
+        projection.Worked(cost, began.timestamp(), ended.timestamp(), held)
+        for cost, began, ended, held, state in newest
+        if ended and state == Hold.State.SETTLED
     )
-    open_ones = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN, drawn__gt=0, expires_at__isnull=True)
     now = (at or timezone.now()).timestamp()
     running = tuple(
         projection.Worked(cost, began.timestamp(), max(now, began.timestamp()), held)
-        for cost, began, held in open_ones.order_by("-id").values_list("drawn", "opened_at", "amount")[:MAX_SESSIONS]
+        for cost, began, _, held, state in newest
+        if state == Hold.State.OPEN
     )
     backlog, each = _backlog(project, at_present) if with_backlog and at_present else (None, 1.0)
     by_sessions = sum(project.spent_on(name) for name in ACCOUNT_COLUMNS)

@@ -106,13 +106,13 @@ def test_an_end_without_any_round_is_not_known() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [1, 15])
-def test_it_reads_seven_times_whatever_the_backlog(number: int) -> None:
+def test_it_reads_six_times_whatever_the_backlog(number: int) -> None:
     shop = a_workspace(cap="1000")
     for entry in some_entries(shop, *(Draft(f"do {n}", budget=usd(1)) for n in range(number))):
         a_charge(entry, "0.1")
     with CaptureQueriesContext(connection) as context:
         forecast_inputs.forecast(shop.pk)
-    assert len(context.captured_queries) == 7
+    assert len(context.captured_queries) == 6
 
 
 @pytest.mark.django_db

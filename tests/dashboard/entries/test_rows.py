@@ -93,7 +93,7 @@ def test_what_else_is_in_the_way_is_counted_without_the_reason_that_is_shown(sho
     assert [seen["more"] for seen in (shown, below_the_common_ones)] == [2, 2]
     assert [text(more) for more in shown["more_reasons"]] == [
         "No session worker is online: start one with ./muster worker",
-        "No slot of a worker process is free: 0 taken by this workspace, 0 by others",
+        "No session worker offers a slot now",
     ]
     assert below_the_common_ones["more_reasons"] == []
 
