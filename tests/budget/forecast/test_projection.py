@@ -272,7 +272,7 @@ def test_only_sessions_of_this_workspace_that_cost_something_are_read(monkeypatc
         Facts(NOW, usd(10), usd(50), (Worked(usd("0.5"), stamp - 1200, stamp, usd(2)), Worked(usd(1), stamp - 1800, stamp, usd(2))),
               overhead=2.0, round_overhead=2.5, running=(Worked(usd(1), stamp - 1200, stamp, usd(2)),))
     ]  # fmt: skip
-    monkeypatch.setattr(forecast_inputs, "MAX_SESSIONS", 1)
+    monkeypatch.setattr(forecast_inputs, "MAX_SESSIONS", 2)  # with the one at work
     forecast_inputs.forecast(shop.pk, paused=True)
     assert [worked.cost for worked in seen[1].worked] == [usd("0.5")] and seen[1].paused and seen[1].lives is not None
     forecast_inputs.forecast(other.pk, paused=False)
