@@ -62,7 +62,8 @@ def release_of(site: Site, machine: Machine, number: str) -> None:
 def others_go_on(shop: Shop, site: Site) -> None:
     ids = add_quick(shop, 4)
     until(lambda: all_done(shop, ids), 60, every=0.5)
-    assert set(sessions(site, shop, "host")) <= {"one", "two"} and blameless(site, shop)
+    taken = sessions(site, shop, "host", "host <> ''")  # one whose host has just left may be claimed, and taken by none
+    assert set(taken) <= {"one", "two"} and blameless(site, shop)
 
 
 def reasons(shop: Shop, id_: str) -> str:
