@@ -19,13 +19,13 @@ _IN_USE = re.compile(
 )
 
 
-def says_in_use(text: str) -> bool:
+def reports_in_use(text: str) -> bool:
     """True for the words of a program that found its address taken. The agent can write them too: they are a reason to look again, no evidence."""
     return _IN_USE.search(text[:10_000]) is not None
 
 
 @contextmanager
-def beside_others(command: str, keep: Callable[[], None]) -> Iterator[None]:
+def with_others(command: str, keep: Callable[[], None]) -> Iterator[None]:
     """For the usual run of a check: it waits while another of its command runs alone. `keep`: called while waiting; may raise."""
     gate, room = _files(command)
     until = time.monotonic() + PATIENCE_S
@@ -52,7 +52,7 @@ def _files(command: str) -> tuple[Path, Path]:
 
 
 def _locked(held: ExitStack, path: Path, kind: int, until: float, keep: Callable[[], None]) -> bool:
-    """Whether the lock was got in time. The kernel frees it with its process. False where the file system has no locks: a check runs then as well."""
+    """True if the lock was got in time. The kernel frees it with its process. False where the file system has no locks: a check runs then as well."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = held.enter_context(path.open("w"))

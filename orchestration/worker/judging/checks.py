@@ -57,7 +57,7 @@ class _Output:
 
     def read_line(self, line: str, stream: str) -> None:
         self.lines += 1
-        self.is_in_use = self.is_in_use or alone.says_in_use(line)
+        self.is_in_use = self.is_in_use or alone.reports_in_use(line)
         self.tail = f"{self.tail}{line}\n"[-TAIL_LENGTH:]
         if stream != "stdout":
             return
@@ -103,7 +103,7 @@ def _run_again(first: CheckRun, check: Check, checkout: Path, runner: Runner) ->
 def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
     """A run that found its address in use says nothing of the tree: another one, alone, counts in its place, whatever it says."""
     command = _command(check)
-    with alone.beside_others(command, runner.keep):
+    with alone.with_others(command, runner.keep):
         run, is_in_use = _run(check, checkout, runner)
     if not is_in_use:
         return run
@@ -141,7 +141,7 @@ def _run(check: Check, checkout: Path, runner: Runner) -> tuple[CheckRun, bool]:
         hint=_hint(ended, junit_report),
     )
     messages = [*problems, *(run.cases.failed.values() if run.cases is not None else ())]
-    is_in_use = output.is_in_use or any(map(alone.says_in_use, messages))
+    is_in_use = output.is_in_use or any(map(alone.reports_in_use, messages))
     return run, is_in_use and not run.is_green and run.cause == "exited"
 
 

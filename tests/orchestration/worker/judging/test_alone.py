@@ -48,18 +48,18 @@ def test_the_words_of_a_taken_address_earn_a_run_and_no_pass(tmp_path: Path) -> 
 
 def test_a_check_that_never_gets_its_turn_counts_as_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone, "PATIENCE_S", 0)
-    with alone.beside_others("x", lambda: None), alone.without_others("x", lambda: None) as is_alone:
+    with alone.with_others("x", lambda: None), alone.without_others("x", lambda: None) as is_alone:
         assert not is_alone
         assert verdict_on([Check(name="a", run="x", rerun=False)], tmp_path, Runs(1)).passed is False
 
 
-def test_who_waits_to_be_alone_may_be_told_to_stop() -> None:
+def test_a_wait_to_be_alone_ends_when_its_session_stops() -> None:
     def stop() -> None:
         raise checks.CannotJudge("stopped")
 
-    with alone.beside_others("x", stop), pytest.raises(checks.CannotJudge), alone.without_others("x", stop):
+    with alone.with_others("x", stop), pytest.raises(checks.CannotJudge), alone.without_others("x", stop):
         raise AssertionError("another of its command runs")
-    with alone.without_others("x", stop) as is_alone, alone.beside_others("y", stop):
+    with alone.without_others("x", stop) as is_alone, alone.with_others("y", stop):
         assert is_alone
 
 
@@ -75,5 +75,5 @@ def test_who_waits_to_be_alone_may_be_told_to_stop() -> None:
         ("E  assert 3 == 4", False),
     ],
 )
-def test_words_by_which_programs_say_that_an_address_is_taken(line: str, is_it: bool) -> None:
-    assert alone.says_in_use(line) is is_it
+def test_words_of_programs_for_a_taken_address(line: str, is_it: bool) -> None:
+    assert alone.reports_in_use(line) is is_it
