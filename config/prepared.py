@@ -2,7 +2,9 @@
 
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -44,6 +46,7 @@ EVERY_S = 0.1
 STARTS = "muster: the database is being prepared by ./muster up: waiting for it"
 UNFINISHED = "muster: ./muster up has prepared the database for {seconds:.0f} s and is not done: try again, and look at {logs}"
 ABSENT = "muster: the database is not prepared: start ./muster up, or run ./muster upgrade"
+OTHER = "muster: ./muster up runs an older release, and prepares nothing more: end it, and start it again"
 SILENT = "muster: the database does not answer: {problem}"
 
 
@@ -62,6 +65,8 @@ def wait() -> None:
     steps, has_reported = -1, False
     while (problem := _missing()) is not None:
         is_up = _is_up()
+        if is_up and _serves() and _missing():  # looked at again: it may have been prepared between the two
+            sys.exit(OTHER)
         if is_up and not has_reported:
             print(STARTS, file=sys.stderr, flush=True)
             has_reported = True
@@ -93,3 +98,12 @@ def _missing() -> _Missing | None:
 
 def _is_up() -> bool:
     return hosts.is_taken(settings.DATA_DIR)
+
+
+def _serves() -> bool:
+    """True if the web server of `up` answers: that begins once its database is prepared. A release that was installed since may want another."""
+    try:
+        with urllib.request.urlopen(f"{settings.BASE_URL}/livez", timeout=1) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except (OSError, ValueError):
+        return False

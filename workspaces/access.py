@@ -145,7 +145,7 @@ def workspace_and_role(caller: Caller, workspace_id: str, need: Need = Need.VIEW
     if workspace is None or role is None:
         raise NotFound("Workspace not found")
     if need not in GRANTS[role]:
-        raise Forbidden(f"The role {role.value} may not {need.value}")
+        raise Forbidden(f"The role {role.value} may not {need.value}", [each.value for each in GRANTS if need in GRANTS[each]])
     granted()
     return workspace, role
 

@@ -1,5 +1,7 @@
 """Errors that callers cause. Turned into responses in one place (config/http/api.py, config/http/errors.py)."""
 
+from collections.abc import Sequence
+
 
 class Refused(Exception):
     """A refused request. The message is for the caller."""
@@ -14,7 +16,11 @@ class Unauthorized(Refused):
 
 
 class Forbidden(Refused):
-    """Known, but not allowed: 403."""
+    """Known, but not allowed: 403. `roles`: those that may, where a role is what is missing."""
+
+    def __init__(self, message: str, roles: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.roles = roles
 
 
 class NotFound(Refused):

@@ -62,7 +62,6 @@ _FAULTS: dict[str, list[set[Value]]] = {
         {("people", "stop one")},
         {("provider", "slow"), ("route", "best of two")},
     ],
-    "Checks that listen on one port, of two entries at a time, refuse honest work.": [{("checks", "a port")}],
 }
 KNOWN = {frozenset(values): sentence for sentence, each in _FAULTS.items() for values in each}
 """Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""

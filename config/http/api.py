@@ -231,7 +231,10 @@ def _unauthorized(request: HttpRequest, error: Exception) -> HttpResponse:
 
 @api.exception_handler(Forbidden)
 def _forbidden(request: HttpRequest, error: Forbidden) -> HttpResponse:
-    return _reply(request, errors.named("ForbiddenError", error.message), 403)
+    response = _reply(request, errors.named("ForbiddenError", error.message), 403)
+    if error.roles:
+        response["Muster-Roles"] = ", ".join(error.roles)
+    return response
 
 
 @api.exception_handler(Conflict)

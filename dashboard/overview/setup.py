@@ -7,6 +7,7 @@ from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
 from orchestration.landing import reads
 from orchestration.models import AgentCheck, Integration, TreeVerdict
+from orchestration.sessions import sandbox
 
 
 def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str, str]) -> dict[str, Any]:
@@ -23,11 +24,13 @@ def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str
     if integration is not None:
         verdict = TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip).order_by("-pk").first()
     base = reads.summary(verdict) if verdict is not None else None
+    config = configuration.load(page_request.executor.config)
     return {
         "setup_shown": True,
         "agent_check": agent,
         "integration": integration,
-        "checks_configured": bool(configuration.load(page_request.executor.config).verify),
+        "checks_configured": bool(config.verify),
+        "open_checks": sandbox.sentence_on_checks(config.sandbox) if config.verify or config.setup else "",
         "unreachable": unreachable,
         "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
         "base": base,

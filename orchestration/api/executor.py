@@ -1,8 +1,8 @@
 """The executor calls of the contract, and explain."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from ninja import Path, Router
+from ninja import Path, Query, Router
 
 from orchestration import configuration, schemas, sessions
 from orchestration.backlog import entry_actions
@@ -89,12 +89,18 @@ def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
     return {"dispatched": True, "diagnostics": queries.diagnostics(workspace.pk)}
 
 
-@router.get("/executor/status", response=responses(schemas.ExecutorStatus), operation_id="agent.orchestration.executorGetStatus")
-def get_status(request: Request, workspaceID: Path[str]) -> Any:
-    """The executor's state and the number of sessions at work."""
+@router.get(
+    "/executor/status",
+    response=responses(schemas.ExecutorStatus),
+    operation_id="agent.orchestration.executorGetStatus",
+    exclude_unset=True,
+)
+def get_status(request: Request, workspaceID: Path[str], numbers: bool | None = None) -> Any:
+    """The executor's state and the number of sessions at work. `numbers`: also those of entries, by status and reason."""
     workspace = access.workspace_for(request.auth, workspaceID)
     state = queries.executor_for(workspace.pk).state
-    return {"state": state, "paused": state == "paused", "activeWorkers": len(queries.open_sessions(workspace.pk))}
+    shown = {"state": state, "paused": state == "paused", "activeWorkers": len(queries.open_sessions(workspace.pk))}
+    return shown | ({"entries": queries.standings(workspace.pk)} if numbers else {})
 
 
 @router.get("/executor/workers", response=responses(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
@@ -132,21 +138,29 @@ def explain(
     workspaceID: Path[str],
     limit: Limit = 100,
     cursor: Cursor = None,
+    entry: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Any:
-    """For every entry that waits, the executor's checks in its order: result, what is, what is needed."""
+    """For every entry that waits, the executor's checks in its order: result, what is, what is needed. `entry`: for this one alone, by its number or its
+    id, with the entry itself."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    _, explanations = explaining.explain(workspace.pk, after=_position(cursor), limit=limit + 1)
-    shown = [
-        {
-            "entry_id": explanation.entry.id,
-            "why": explanation.why.code if explanation.why else None,
-            "checks": [_check(c) for c in explanation.checks],
-        }
-        for explanation in explanations
-    ]
-    next_cursor = _cursor(explanations[limit - 1]) if len(explanations) > limit else None
     _, sandbox = queries.sandbox_in_force(configuration.load(queries.executor_for(workspace.pk).config))
+    if entry is not None:
+        row = queries.entry_named(workspace.pk, entry)
+        explained = explaining.reasons(workspace.pk, [row.pk]).values()
+        [shown_entry] = queries.shown_entries(workspace.pk, [row])
+        return {"entries": [_shown(each) for each in explained], "next_cursor": None, "sandbox": sandbox, "entry": shown_entry}
+    _, explanations = explaining.explain(workspace.pk, after=_position(cursor), limit=limit + 1)
+    shown = [_shown(explanation) for explanation in explanations]
+    next_cursor = _cursor(explanations[limit - 1]) if len(explanations) > limit else None
     return {"entries": shown[:limit], "next_cursor": next_cursor, "sandbox": sandbox}
+
+
+def _shown(explanation: explaining.Explanation) -> dict[str, Any]:
+    return {
+        "entry_id": explanation.entry.id,
+        "why": explanation.why.code if explanation.why else None,
+        "checks": [_check(each) for each in explanation.checks],
+    }
 
 
 def _check(check: Any) -> dict[str, Any]:

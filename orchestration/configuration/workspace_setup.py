@@ -1,6 +1,7 @@
 """Creates workspaces from repositories and changes their settings."""
 
 import secrets
+import shlex
 from collections.abc import Collection
 from datetime import timedelta
 from itertools import islice
@@ -267,7 +268,9 @@ def allowed(repo: str) -> Path:
     path = resolved
     if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
-        raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
+        allowing = shlex.quote(":".join(map(str, dict.fromkeys([*settings.REPO_ROOTS, path.parent]))))
+        hint = f"to allow it, set MUSTER_REPO_ROOTS={allowing} for this command and for Muster, which must be started again"
+        raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots}); {hint}", "repo")
     return path
 
 

@@ -43,6 +43,17 @@ def entry_for(workspace_id: str, entry_id: str) -> Entry:
     return entry
 
 
+def entry_named(workspace_id: str, name: str) -> Entry:
+    """An entry on the backlog by its number or its id. Raises NotFound."""
+    if not (name.isascii() and name.isdigit() and len(name) <= 9):
+        return entry_for(workspace_id, name)
+    entries = Entry.objects.select_related("account", "workspace")
+    entry = entries.filter(seq=int(name), workspace_id=workspace_id, deleted_at__isnull=True).first()
+    if entry is None:
+        raise NotFound("Entry not found")
+    return entry
+
+
 def session_for(workspace_id: str, session_id: str, *, or_run: bool = False) -> Session:
     """A session of the workspace, open or ended. `or_run`: also that of a run. Raises NotFound."""
     session = None
@@ -163,6 +174,15 @@ def counts(workspace_id: str) -> dict[str, int]:
     by_status = dict(rows.order_by())
     names = {"pending": "pending", "blocked": "blocked", "in_progress": "inProgress", "done": "done", "failed": "failed"}
     return {"total": sum(by_status.values()), **{shown: by_status.get(status, 0) for status, shown in names.items()}}
+
+
+def standings(workspace_id: str) -> list[dict[str, Any]]:
+    """The numbers of entries by status and stored reason. One query."""
+    rows = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).order_by("status", "reason_code")
+    return [
+        {"status": status, "reason": reason or "", "number": number}
+        for status, reason, number in rows.values_list("status", "reason_code").annotate(n=Count("id"))
+    ]
 
 
 def diagnostics(workspace_id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.hosts import online, problems
+from orchestration.maintenance import open_servers
 from orchestration.models import Worker
 from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
@@ -57,6 +58,7 @@ def examine() -> Iterator[Finding]:
     yield _git()
     yield (database := _database())
     yield _broker()
+    yield from _open_servers()
     yield _web()
     yield _agents_address()
     yield _gateway()
@@ -98,6 +100,17 @@ def _broker() -> Finding:
     return Finding(
         "message broker", "unreachable", "Check REDIS_URL, or start ./muster up: without it work goes on once in a tick only"
     )
+
+
+def _open_servers() -> Iterator[Finding]:
+    """Setup and checks run what agents write, and without sandbox.network: proxy they reach every port of this host."""
+    for subject, variable, address in (
+        ("database's password", "DATABASE_URL", open_servers.database_without_password()),
+        ("broker's password", "REDIS_URL", open_servers.broker_without_password()),
+    ):
+        if address:
+            problem = f"Each process that reaches {address} uses it as Muster does, also agents, setup and checks: let the server ask for a password, and name it in {variable}"
+            yield Finding(subject, "not asked for", problem, is_needed=True)
 
 
 def _web() -> Finding:

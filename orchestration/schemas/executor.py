@@ -4,6 +4,8 @@ from typing import Literal
 
 from ninja import Schema
 
+from orchestration.schemas.entries import EntryOut
+
 
 class Started(Schema):
     started: bool
@@ -36,10 +38,19 @@ class Ok(Schema):
     ok: bool
 
 
+class StandingOut(Schema):
+    """The number of entries with this status and this reason; the empty reason is none."""
+
+    status: str
+    reason: str
+    number: int
+
+
 class ExecutorStatus(Schema):
     state: Literal["stopped", "running", "paused"]
     paused: bool
     activeWorkers: int
+    entries: list[StandingOut] | None = None
 
 
 class WorkerOut(Schema):
@@ -97,3 +108,4 @@ class Explained(Schema):
     entries: list[ExplainedEntry]
     next_cursor: str | None
     sandbox: str
+    entry: EntryOut | None = None

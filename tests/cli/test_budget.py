@@ -6,7 +6,6 @@ from orchestration.facts.reasons import Reason
 from orchestration.models import Entry
 from tests.cli.terminal import Terminal
 from tests.factories import a_token, an_entry
-from workspaces.access import GRANTS, Need
 from workspaces.models import Role, Workspace
 
 
@@ -46,11 +45,3 @@ def test_a_refusal_names_the_roles_that_may(muster: Terminal, workspace: Workspa
     assert outcome.err == "muster: The role operator may not change budgets. Roles that may: budget and admin.\n"
     muster.set("MUSTER_TOKEN", a_token(workspace, Role.VIEWER))
     assert "Roles that may: operator and admin." in muster("start").err
-
-
-def test_the_roles_are_the_servers() -> None:
-    from muster_cli.sentences.roles import ROLES
-
-    needs = {need.value: " and ".join(role.value for role in Role if need in GRANTS[role]) for need in Need}
-    del needs[Need.VIEW.value]
-    assert needs == ROLES

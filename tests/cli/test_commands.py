@@ -266,3 +266,18 @@ def test_any_call_is_made_by_its_path(muster: Terminal, workspace: Workspace) ->
     refused = muster("api", "-X", "DELETE", "todo/entries/entry_x")
     assert refused.code == 1 and "Entry not found" in refused.out and "Entry not found" in refused.err
     assert muster("api", "https://elsewhere.example/api/v1/workspaces").code == 2
+
+
+def test_why_is_one_call_and_status_reads_no_entry_to_count_it(muster: Terminal, workspace: Workspace) -> None:
+    for n in range(3):
+        an_entry(workspace, content=f"E{n}")
+    muster.transport.requests.clear()  # type: ignore[attr-defined]
+    assert muster("why", "3", "-w", workspace.pk).out.startswith("Entry 3 waits: ")
+    assert [each.rpartition("/")[2] for each in muster.transport.requests] == ["explain"]  # type: ignore[attr-defined]
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    muster("pause")
+    muster.transport.requests.clear()  # type: ignore[attr-defined]
+    assert "1 failed (rounds exhausted): muster entries --status failed" in muster("status", "-w", workspace.pk).out
+    lists = [each for each in muster.transport.requests if each.endswith("/todo")]  # type: ignore[attr-defined]
+    assert len(lists) <= 1  # of the entries at work, for their titles
+    assert muster("why", "99").err == "muster: There is no entry 99 in this workspace.\n"

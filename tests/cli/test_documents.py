@@ -34,8 +34,9 @@ def shape(muster: Terminal, *arguments: str) -> int:
 
 def test_every_command_has_a_schema_but_those_that_print_what_they_are_given(muster: Terminal) -> None:
     from muster_cli.documents import DOCUMENTS, schema
-    from muster_cli.main import app
+    from muster_cli.main import app, register
 
+    register([])
     assert set(DOCUMENTS) == {command.name for command in app.registered_commands} - {"api", "schema"}
     for name in DOCUMENTS:
         jsonschema.Draft202012Validator.check_schema(schema(name))

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, Question, Session
-from orchestration.sessions.logs import chunks
+from orchestration.sessions.logs import chunks, sentences
 from tests.cli.terminal import InProcess, Terminal
 from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import WHY, asked_again
@@ -58,7 +58,7 @@ def while_it_waits(monkeypatch: pytest.MonkeyPatch, muster: Terminal) -> Callabl
 
 def test_the_newest_session_of_an_entry_is_printed(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
     write(writer, "first", "", "a\u2028b\x0bc", "last")
-    assert muster("logs", "1").out == "first\n\na\u2028b\x0bc\nlast\n"
+    assert muster("logs", "1").out == "first\n\na\u2028b\\u000bc\nlast\n"
     assert muster("logs", session.pk, "--after", "3").out == "last\n"
     rows = [json.loads(line) for line in muster("logs", session.pk, "-o", "jsonl").out.splitlines()]
     assert [row["seq"] for row in rows] == [1, 2, 3, 4]
@@ -72,6 +72,30 @@ def test_lines_of_an_agent_are_sentences_for_people_alone(muster: Terminal, sess
     assert muster("logs", session.pk).out == 'Text: reading the tests\n{"unknown": 1}\n'
     assert muster("logs", session.pk, "--raw").out.splitlines()[0] == AS_JSON
     assert json.loads(muster("logs", session.pk, "-o", "jsonl").out.splitlines()[0])["text"] == AS_JSON
+
+
+def test_no_line_of_an_agent_steers_the_terminal_behind_a_pipe(muster: Terminal, session: Session, writer: chunks.Writer) -> None:
+    hostile = "\x1b]0;title\x07a\x1b[2J\x9b1m\u202eb\x1b[31mred\x1b[0m\r"
+    write(writer, hostile, json.dumps({"type": "tool", "name": "sh", "arguments": hostile}))
+    line, sentence = muster("logs", session.pk).out.splitlines()
+    assert line == r"\u001b]0;title\u0007a\u001b[2J\u009b1m\u202ebred"
+    assert sentence.startswith("Tool: sh ")
+    assert not set(line + sentence) & set("\x1b\x9b\x07\u202e\r")
+    assert hostile.rstrip("\r") in muster("logs", session.pk, "--raw").out
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ({"type": "tool", "name": "bash", "arguments": "ls -l"}, "Shell: bash ls -l"),
+        ({"type": "tool", "name": "bash", "arguments": {"command": "ls -l"}, "answer": "a"}, "Shell: bash ls -l"),
+        ({"type": "question", "text": "Which date?"}, "Text: Asks: Which date?"),
+        ({"type": "verdict", "verdict": "PASS"}, "Result: Verdict: passed"),
+        ({"type": "result", "ok": False}, "End: Not done"),
+    ],
+)
+def test_each_documented_line_of_a_command_agent_is_a_sentence(line: dict[str, object], sentence: str) -> None:
+    assert sentences.text(json.dumps(line)) == sentence
 
 
 def test_an_older_server_has_the_lines_as_they_were_written(

@@ -4,13 +4,14 @@ from types import ModuleType
 
 import pytest
 
-from muster_cli.main import app
+from muster_cli.main import app, register
 from tests.config.test_launcher import muster
 
 __all__ = ["muster"]
 
 
 def test_every_command_of_the_package_is_one_of_the_servers_too(muster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    register([])
     theirs = {command.name or "" for command in app.registered_commands}
     elsewhere = {"login", "logout", "profiles"}  # they are about other servers
     assert set(muster.OF_CLI) == theirs - elsewhere - set(muster.COMMANDS)

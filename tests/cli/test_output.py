@@ -213,8 +213,9 @@ def test_the_list_of_commands_has_whole_sentences(stranger: Terminal) -> None:
 
 
 def test_the_usage_has_an_optional_argument_in_brackets_once(stranger: Terminal) -> None:
-    from muster_cli.main import app
+    from muster_cli.main import app, register
 
+    register([])
     for command in app.registered_commands:
         usage = stranger(command.name or "", "--help").out.splitlines()[0]
         assert "[[" not in usage and "[]" not in usage

@@ -14,7 +14,7 @@ class Start:
     """The clock, the migrations that are missing at each look, and whether `up` works."""
 
     def __init__(self) -> None:
-        self.now, self.is_up = 0.0, False
+        self.now, self.is_up, self.serves = 0.0, False, False
         self.lacking: Callable[[float], int] = lambda now: 0
 
     def look(self) -> int:
@@ -30,6 +30,7 @@ def start(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Ite
     monkeypatch.setattr(prepared.time, "sleep", lambda seconds: setattr(start, "now", start.now + seconds))
     monkeypatch.setattr(prepared.problems, "lacking", start.look)
     monkeypatch.setattr(prepared.hosts, "is_taken", lambda folder: folder == tmp_path and start.is_up)
+    monkeypatch.setattr(prepared, "_serves", lambda: start.serves)
     return start
 
 
@@ -59,6 +60,11 @@ def test_during_up_it_waits_for_two_minutes_and_names_the_logs(
     start.is_up, start.lacking = True, lambda now: 5
     assert str(tmp_path / "logs") in refusal() and prepared.UP_S < start.now < prepared.UP_S + 1
     assert capsys.readouterr().err.count(prepared.STARTS) == 1, "it reports once"
+
+
+def test_an_older_up_at_work_is_named_at_once(start: Start) -> None:
+    start.lacking, start.is_up, start.serves = lambda now: 1, True, True
+    assert (refusal(), start.now) == (prepared.OTHER, 0.0)
 
 
 def test_during_a_first_up_it_waits_for_the_owner_too(start: Start, tmp_path: Path) -> None:

@@ -187,6 +187,8 @@ def test_a_person_has_fifty_live_tokens_at_most(monkeypatch: pytest.MonkeyPatch)
     tokens.revoke(first, by=bea, reason="lost")
     assert make("three").owner_id == bea.user.pk
     assert [token.name for token in tokens.list_own(bea.user)] == ["three", "two", "one"]
+    tokens.list_own(bea.user).filter(name="two").update(expires_at=now() - timedelta(days=1))
+    assert make("four")  # one that has expired takes no place
 
 
 def test_a_token_is_changed_and_revoked_on_record_and_one_of_all_in_each_workspace() -> None:

@@ -100,6 +100,8 @@ def _why_over(token: ApiToken) -> str:
     return standing.why_over(token.owner_id) if token.owner_id else ""
 
 
+_IN_TIME = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+"""Neither revoked nor expired: the first line of `_LIVE`, for lists."""
 _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)
     AND (owner_id IS NULL OR EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = workspaces_apitoken.owner_id
         AND person.is_active AND (person.is_superuser OR workspaces_apitoken.role = 'owner' OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
@@ -137,7 +139,7 @@ def make_own(
     mine = Role.ADMIN if workspace is None else by.role_in(workspace)
     if mine is None or role not in roles_within(mine):
         raise Invalid("A token may have at most the role that you have in that workspace", "role")
-    if list_own(by.user).filter(revoked_at__isnull=True).count() >= MAX_OWN:
+    if list_own(by.user).filter(_IN_TIME).count() >= MAX_OWN:
         raise Invalid(f"You have {MAX_OWN} tokens: revoke one first", "name")
     return issue(name, role=role, workspace=workspace, expires_at=expires_at, by=by, reason="made by its owner", owner=by.user)
 
@@ -148,8 +150,7 @@ def why_no_login(user: Any) -> str:
         return "Your login was taken away"
     if not user.is_superuser and not user.memberships.filter(workspace__deleted_at__isnull=True).exists():
         return "You are not a member of any workspace yet"
-    live = list_own(user).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
-    return f"You have {MAX_OWN} tokens: revoke one first" if live.count() >= MAX_OWN else ""
+    return f"You have {MAX_OWN} tokens: revoke one first" if list_own(user).filter(_IN_TIME).count() >= MAX_OWN else ""
 
 
 def log_in(user: Any, program: str, mark: str = MARK) -> tuple[ApiToken, str]:

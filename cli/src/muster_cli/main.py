@@ -1,28 +1,12 @@
 """The command `muster`."""
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from muster_cli import __version__
-from muster_cli.commands import (
-    budget,
-    dialogue,
-    executor,
-    login,
-    logs,
-    opening,
-    overview,
-    profile_list,
-    raw,
-    review,
-    runs,
-    schemas,
-    triggers,
-    whoami,
-)
-from muster_cli.commands.backlog import adding, editing
 from muster_cli.documents import DOCUMENTS
 from muster_cli.errors import Usage
 from muster_cli.output import note
@@ -35,25 +19,35 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Work with a Muster that runs anywhere. Exit codes: 0 done, 1 failed, 2 usage, 4 login needed.",
 )
-for group in (
-    login,
-    whoami,
-    profile_list,
-    overview,
-    adding,
-    editing,
-    runs,
-    triggers,
-    logs,
-    review,
-    dialogue,
-    budget,
-    executor,
-    opening,
-    raw,
-    schemas,
-):
-    group.register(app)
+GROUPS = {
+    "login": ("login", "logout", "workspaces"),
+    "whoami": ("whoami",),
+    "profile_list": ("profiles",),
+    "overview": ("status", "entries", "why"),
+    "backlog.adding": ("add",),
+    "backlog.editing": ("edit", "remove"),
+    "runs": ("plan", "runs"),
+    "triggers": ("triggers",),
+    "logs": ("logs",),
+    "review": ("diff", "approve", "send-back"),
+    "dialogue": ("ask", "answer"),
+    "budget": ("budget",),
+    "executor": ("start", "pause", "stop"),
+    "opening": ("open",),
+    "raw": ("api",),
+    "schemas": ("schema",),
+}
+"""The commands of each module, in the order of the help. A command's own module alone is imported: all of them take as long as the command."""
+_registered: set[str] = set()
+
+
+def register(arguments: list[str]) -> None:
+    """The module of the command that is the first word; all of them for the help, a completion, an unknown name, or options before the command."""
+    of_one = [module for module, names in GROUPS.items() if arguments and arguments[0] in names]
+    for module in of_one or GROUPS:
+        if module not in _registered:
+            import_module(f"muster_cli.commands.{module}").register(app)
+            _registered.add(module)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -78,6 +72,7 @@ def run(arguments: list[str], transport: Any = None) -> int:
     if arguments[-1:] == ["--json"]:
         note(f"muster: --json needs names of fields, such as --json id,status. All of them: muster schema {_command(arguments)}")
         return Usage.code
+    register(arguments)
     try:
         app(arguments, prog_name="muster", obj=Setup(transport=transport))
     except SystemExit as exit:

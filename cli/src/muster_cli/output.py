@@ -21,8 +21,10 @@ STATUS_COLOURS = {"done": "32", "running": "32", "in_progress": "36", "blocked":
 DIFF_COLOURS = {"+++": "1", "---": "1", "diff ": "1", "@@": "36", "+": "32", "-": "31"}
 # Texts of agents may hold anything: what moves the cursor or writes the clipboard stays off the terminal.
 _CONTROLS = re.compile(
-    r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+_CONTROL = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Output:
             document = items if rows is not None else items[0]
         if self.jq is not None:
             for result in filtered(self.jq, document):
-                print(result if isinstance(result, str) else _compact(result))
+                write(result, as_it_is=True) if isinstance(result, str) else print(_compact(result))
         elif self.kind == "jsonl":
             for item in items:
                 print(_compact(item))
@@ -75,9 +77,9 @@ def table(rows: Iterable[Any], columns: Sequence[Column], *, empty: str, keeps: 
     return [bold(lines[0]), *(_tinted(line) for line in lines[1:])]
 
 
-def write(line: str) -> None:
-    """One line for people."""
-    print(printable(line) if sys.stdout.isatty() else line)
+def write(line: str, *, as_it_is: bool = False) -> None:
+    """One line for people. `as_it_is`: in a pipe nothing of it is changed, for a program such as git apply."""
+    print(printable(line) if sys.stdout.isatty() else line if as_it_is else visible(line))
 
 
 def note(sentence: str) -> None:
@@ -88,7 +90,12 @@ def note(sentence: str) -> None:
 
 def printable(text: str) -> str:
     """The text without anything that steers a terminal, but colours."""
-    return _CONTROLS.sub(lambda match: match[0] if re.fullmatch(r"\x1b\[[\d;]*m", match[0]) else "", text)
+    return _CONTROLS.sub(lambda match: match[0] if _COLOUR.fullmatch(match[0]) else "", text)
+
+
+def visible(text: str) -> str:
+    """The text for a file or a pipe, whose reader may be a terminal later: without colours, and with each other control as it is written in JSON."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", _COLOUR.sub("", text).removesuffix("\r"))
 
 
 def one_line(value: object) -> str:

@@ -24,6 +24,7 @@ Request = dict[str, Any]
 
 CONNECT_S = 10.0
 VERSION_HEADER = "Muster-Version"
+ROLES_HEADER = "Muster-Roles"
 GATEWAY_ERRORS = (502, 503, 504)
 """The answers of a proxy while the server behind it is away."""
 
@@ -122,7 +123,7 @@ class Server:
                 f" This server is Muster {self.version}, older than this command ({__version__}), and may not know this call."
             )
         if response.status_code == 403:
-            sentence = with_roles(sentence)
+            sentence = with_roles(sentence, response.headers.get(ROLES_HEADER, ""))
         if response.status_code in GATEWAY_ERRORS:
             raise Unreachable(sentence)
         raise Refused(response.status_code, sentence)

@@ -106,16 +106,21 @@ def _protocol(payload: Mapping[str, Any]) -> tuple[str, str] | None:
                     *tokens,
                 ]
             )
+        case "tool" if "name" in payload:
+            return _tool(_text(payload.get("name")), payload.get("arguments"))
+        case "question" if "text" in payload:
+            return "says", f"Asks: {_text(payload.get('text'))}"
         case "waiting":
             return "trouble", f"Waits: {_text(payload.get('message'))}"
         case "failure":
             return "trouble", f"{_text(payload.get('code'))}: {_text(payload.get('message'))}"
         case "verdict":
-            return "result", f"Verdict: {'passed' if payload.get('passed') is True else 'not passed'}"
+            passed = payload.get("verdict") == "PASS" or payload.get("passed") is True
+            return "result", f"Verdict: {'passed' if passed else 'not passed'}"
         case "score" if isinstance(payload.get("score"), (int, float)):
             return "result", f"Score {payload['score']}"
-        case "result" if "summary" in payload:
-            return "ends", f"{'Not done' if payload.get('ok') is False else 'Done'}: {_text(payload.get('summary'))}"
+        case "result" if "summary" in payload or "ok" in payload:
+            return "ends", f"{'Not done' if payload.get('ok') is False else 'Done'}: {_text(payload.get('summary'))}".rstrip(": ")
     return None
 
 
@@ -208,6 +213,8 @@ def _kind(name: str) -> str:
 
 
 def _tool_argument(given: Any) -> str:
+    if isinstance(given, str):
+        return _text(given)
     return next((_text(_dig(given, key)) for key in TOOL_FIELDS if _text(_dig(given, key))), "")
 
 

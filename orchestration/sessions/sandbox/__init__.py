@@ -19,6 +19,7 @@ from orchestration.sessions.sandbox.deciding import (
     network_sentence,
     of_workspace,
     on_host,
+    sentence_on_checks,
 )
 from orchestration.sessions.sandbox.direct import popen
 from orchestration.sessions.sandbox.faults import check_start
@@ -39,4 +40,5 @@ __all__ = [
     "on_host",
     "popen",
     "remove_scratch",
+    "sentence_on_checks",
 ]

@@ -17,6 +17,10 @@ IN_A_SANDBOX = {
     "none": "Processes start in a sandbox (bubblewrap), without a network.",
 }
 """By the network of the workspace."""
+OPEN_CHECKS = (
+    "Setup and checks run what agents write, on the host's open network: they reach every port of the host, Muster's own and those of its database among "
+    "them, and any other host. sandbox.network: proxy shuts them in."
+)
 Mode = Literal["auto", "bubblewrap", "none"]
 
 
@@ -55,6 +59,11 @@ def network_of(config: Sandbox, *, behind_gateway: bool) -> Network:
     if config.network != "auto":
         return config.network
     return "proxy" if behind_gateway else "open"
+
+
+def sentence_on_checks(config: Sandbox) -> str:
+    """A sentence where setup and checks reach everything; else empty."""
+    return OPEN_CHECKS if network_of(config, behind_gateway=False) == "open" else ""
 
 
 def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, past: str) -> str:

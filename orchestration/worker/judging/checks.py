@@ -4,7 +4,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from orchestration.sessions.ending import Verdict
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun, merged
 from orchestration.worker.agents.shared.json_values import parse_object
-from orchestration.worker.judging import junit
+from orchestration.worker.judging import alone, junit
 
 TAIL_LENGTH = 4000
 RAN_NOTHING = "pytest cannot import some files and ran no test: with --continue-on-collection-errors it runs the others"
@@ -24,6 +24,7 @@ NOT_FOUND = {
     127: "a program of its command was not found: correct verify in the config, or install the program in setup",
 }
 """Exit codes of a shell that cannot start a program: a fault of the checks, most likely, not of the work."""
+IN_USE = "an address that it listens on is in use, also while no other check of this command runs on this host: have it take a free port (0)"
 OnLine = Callable[[str, str], None]
 """Gets each line of a command's output, without the workspace's secrets, and its stream."""
 
@@ -41,6 +42,9 @@ class Runner(Protocol):
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         """The command of a check."""
 
+    def keep(self) -> None:
+        """Called often while a check waits for its turn: renews what the caller holds, and raises where it is to stop."""
+
 
 @dataclass
 class _Output:
@@ -49,9 +53,11 @@ class _Output:
     tail: str = ""
     score_line: dict[str, Any] | None = None
     lines: int = field(default=0)
+    is_in_use: bool = False
 
     def read_line(self, line: str, stream: str) -> None:
         self.lines += 1
+        self.is_in_use = self.is_in_use or alone.reports_in_use(line)
         self.tail = f"{self.tail}{line}\n"[-TAIL_LENGTH:]
         if stream != "stdout":
             return
@@ -95,6 +101,23 @@ def _run_again(first: CheckRun, check: Check, checkout: Path, runner: Runner) ->
 
 
 def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
+    """A run that found its address in use says nothing of the tree: another one, alone, counts in its place, whatever it says."""
+    command = _command(check)
+    with alone.with_others(command, runner.keep):
+        run, is_in_use = _run(check, checkout, runner)
+    if not is_in_use:
+        return run
+    with alone.without_others(command, runner.keep) as is_alone:
+        again, is_in_use = _run(check, checkout, runner) if is_alone else (run, True)
+    return replace(again, hint=again.hint or IN_USE) if is_in_use and is_alone else again
+
+
+def _command(check: Check) -> str:
+    return check.run if isinstance(check.run, str) else shlex.join(check.run)
+
+
+def _run(check: Check, checkout: Path, runner: Runner) -> tuple[CheckRun, bool]:
+    """The evidence of one run, and whether it failed for an address in use."""
     report = checkout / check.junit if check.junit else None
     if report is not None:
         _remove_report(report, checkout)
@@ -103,9 +126,9 @@ def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
     ended = runner.run(checkout, check, output.read_line)
     junit_report = junit.read(report, checkout) if report is not None and ended.cause == "exited" else None
     score, problems = _score(ended, output, junit_report)
-    return CheckRun(
+    run = CheckRun(
         name=check.name,
-        command=check.run if isinstance(check.run, str) else shlex.join(check.run),
+        command=_command(check),
         exit_code=ended.exit_code,
         cause=ended.cause,
         score=round(score, 6),
@@ -117,6 +140,9 @@ def _run_once(check: Check, checkout: Path, runner: Runner) -> CheckRun:
         cases=junit_report.cases if junit_report is not None and not junit_report.error else None,
         hint=_hint(ended, junit_report),
     )
+    messages = [*problems, *(run.cases.failed.values() if run.cases is not None else ())]
+    is_in_use = output.is_in_use or any(map(alone.reports_in_use, messages))
+    return run, is_in_use and not run.is_green and run.cause == "exited"
 
 
 def _hint(ended: Ended, report: junit.Report | None) -> str:

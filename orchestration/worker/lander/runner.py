@@ -54,6 +54,9 @@ class LanderRunner:
 
         return self._run(checkout, check.run, check.timeout_s, check.name, on_raw_line)
 
+    def keep(self) -> None:
+        self.lease.keep()
+
     def _run(self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: OnLine) -> Ended:
         self.lease.enter(f"{self.what}: {name}", tree=self.tree)
         self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

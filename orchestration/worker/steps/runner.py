@@ -64,6 +64,9 @@ class SessionRunner:
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_line)
 
+    def keep(self) -> None:
+        self.context.check_stop_requests()
+
     def _run(
         self,
         checkout: Path,

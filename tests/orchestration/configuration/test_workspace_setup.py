@@ -197,7 +197,7 @@ def test_a_repository_lies_inside_the_roots(settings: Any, tmp_path: Path) -> No
     assert workspace_setup.allowed(str(repo)) == repo.resolve()
     (tmp_path / "repos" / "link").symlink_to(tmp_path)
     for path, why in (
-        (str(tmp_path), "must lie inside"),
+        (str(tmp_path), f"set MUSTER_REPO_ROOTS={tmp_path / 'repos'}:{tmp_path.parent} for"),
         (str(tmp_path / "repos" / "link"), "must lie inside"),
         ("one", "absolute"),
     ):

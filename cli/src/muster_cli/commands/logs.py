@@ -14,7 +14,7 @@ from muster_cli.entries.log_parts import heading, part_of
 from muster_cli.entries.standing import ends_a_follow, reason_code, standing
 from muster_cli.entry_names import entry
 from muster_cli.errors import Problem, Unreachable, Usage
-from muster_cli.output import note, printable
+from muster_cli.output import note, write
 from muster_cli.run import Run, command
 from muster_cli.sentences.absence import Absence
 
@@ -26,7 +26,12 @@ NameArgument = Annotated[
 ]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until it has ended or a person must act.")]
 AfterOption = Annotated[int, typer.Option("--after", metavar="LINE", min=0, help="Begin after this line.")]
-RawOption = Annotated[bool, typer.Option("--raw", help="Each line as it was written, not as a sentence; so with JSON.")]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="Each line as it was written, not as a sentence, and in a pipe with its control characters; so with JSON."
+    ),
+]
 ExitOption = Annotated[
     bool,
     typer.Option(
@@ -57,7 +62,7 @@ def logs(
             if (following := part_of(line["stream"], part)) != part and not log.is_of_run:
                 _head(run, heading(following))
             part = following
-            _print(run, line)
+            _print(run, line, raw=raw)
         after = 0
     sys.stdout.flush()
     if exit_status and not _is_well(run, name):
@@ -140,8 +145,8 @@ def _head(run: Run, title: str) -> None:
         note(f"-- {title}")
 
 
-def _print(run: Run, line: dict[str, Any]) -> None:
+def _print(run: Run, line: dict[str, Any], *, raw: bool) -> None:
     if run.output.is_for_programs:
         sys.stdout.write(json.dumps(line) + "\n")
     else:
-        sys.stdout.write((printable(line["text"]) if sys.stdout.isatty() else line["text"]) + "\n")
+        write(line["text"], as_it_is=raw)

@@ -7,7 +7,8 @@ import typer
 
 from muster_cli.completion.entries import entries
 from muster_cli.entries.standing import next_command, reason_code, standing, words
-from muster_cli.entry_names import EntryArgument, entry, title
+from muster_cli.entry_names import EntryArgument, absent, checked, entry, title
+from muster_cli.errors import Refused
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
 from muster_client.api.budget import budget_get_status
@@ -61,7 +62,7 @@ def status(run: Run) -> None:
     server, workspace = run.server, run.workspace
     document = {
         "workspace": workspace,
-        "executor": server.call(executor_get_status.request(workspace)),
+        "executor": _executor(run),
         "workers": server.call(executor_get_workers.request(workspace))["workers"],
         "approvals": server.call(approvals_get.request(workspace))["approvals"],
         "questions": server.call(todo_questions_unanswered.request(workspace))["questions"],
@@ -88,11 +89,36 @@ def list_entries(
 
 def why(run: Run, name: EntryArgument, all_: AllOption = False) -> None:
     """Explain why an entry waits: what to do, and each check of the scheduler that keeps it, with what it saw and what it needs."""
-    row = entry(run, name)
-    explained = run.server.pages(executor_explain.request(run.workspace), "entries")
+    row, explained = _explained(run, name)
     document = next((each for each in explained if each["entry_id"] == row["id"]), None)
     document = document or {"entry_id": row["id"], "why": None, "checks": []}
     run.output.show(document, None, lambda: _why_lines(run, row, document, with_all=all_))
+
+
+def _executor(run: Run) -> dict[str, Any]:
+    """Its state, with the numbers of entries where the server has them."""
+    try:
+        state: dict[str, Any] = run.server.call(executor_get_status.request(run.workspace, numbers=True))
+    except Refused as refusal:
+        if refusal.status != 400:
+            raise
+        state = run.server.call(executor_get_status.request(run.workspace))
+    return state
+
+
+def _explained(run: Run, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The entry and its checks, in one call where the server has that."""
+    named = checked(name)
+    try:
+        answer = run.server.call(executor_explain.request(run.workspace, entry=named))
+    except Refused as refusal:
+        if refusal.status == 404 and not named.startswith("entry_"):
+            raise absent(named) from None
+        if refusal.status != 400:
+            raise
+        # an older server refuses a parameter that it does not know
+        return entry(run, name), list(run.server.pages(executor_explain.request(run.workspace), "entries"))
+    return answer["entry"], answer["entries"]
 
 
 def register(app: typer.Typer) -> None:
@@ -107,7 +133,7 @@ def _status_lines(run: Run, document: dict[str, Any]) -> list[str]:
         f"Executor: {document['executor']['state']}, {document['executor']['activeWorkers']} sessions at work",
         f"Budget: {usd(money['total_spent_usd'])} spent of {usd(money['max_project_spend_usd'])}",
         f"Landing: {landing['branch']} is {landing['state']}" + (f": {landing['message']}" if landing["message"] else ""),
-        *_stuck_lines(run, document["executor"]["state"]),
+        *_stuck_lines(run, document["executor"]),
     ]
     if document["workers"]:
         rows = run.server.pages(todo_get.request(run.workspace, status=TodoGetStatusType0.IN_PROGRESS), "entries")
@@ -126,8 +152,23 @@ def _status_lines(run: Run, document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _stuck_lines(run: Run, state: str) -> Iterator[str]:
+def _stuck_lines(run: Run, executor: dict[str, Any]) -> Iterator[str]:
     """A line for the entries of each status that a person may have to move."""
+    state = executor["state"]
+    if "entries" not in executor:
+        yield from _stuck_lines_of_older(run, state)
+        return
+    for status in ("blocked", "failed", "pending"):
+        alike = [row for row in executor["entries"] if row["status"] == status]
+        number = sum(row["number"] for row in alike)
+        reasons = ", ".join(words(row["reason"]) for row in alike if row["reason"]) if status != "pending" else ""
+        next_ = "start" if status == "pending" and state != "running" else f"entries --status {status}"
+        if number:
+            yield f"{number} {status}{f' ({reasons})' if reasons else ''}: muster {next_}"
+
+
+def _stuck_lines_of_older(run: Run, state: str) -> Iterator[str]:
+    """The same, from a server that does not count them."""
     for status in (TodoGetStatusType0.BLOCKED, TodoGetStatusType0.FAILED):
         rows = list(run.server.pages(todo_get.request(run.workspace, status=status), "entries"))
         reasons = ", ".join(dict.fromkeys(words(reason_code(row)) for row in rows if row["reasons"]))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from muster_cli.errors import LoginNeeded, Problem, Usage
+from muster_cli.output import write
 from muster_cli.run import Run, command
 from muster_cli.server import Request, error_sentence
 
@@ -99,4 +100,4 @@ def _print(run: Run, text: str) -> None:
     if document is not None and run.output.is_for_programs:
         run.output.show(document, None, list)
     elif text:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        write(text.removesuffix("\n"), as_it_is=True)

@@ -53,7 +53,7 @@ def diff(run: Run, name: EntryArgument, rounds: RoundsOption = False) -> None:
         run.output.show({"rounds": rows}, rows, lambda: table(rows, ROUNDS, empty="No round yet."))
         return
     for line in run.server.lines(todo_entry_diff.request(run.workspace, key)):
-        write(tinted_diff(line))
+        write(tinted_diff(line), as_it_is=True)
 
 
 def approve(run: Run, name: OptionalEntry = None, commit: CommitOption = None, yes: YesOption = False) -> None:

@@ -16,5 +16,7 @@ class Ends:
 
     def set_up(self, checkout: Path) -> None: ...
 
+    def keep(self) -> None: ...
+
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         return self._run(check, on_line)
