@@ -14,7 +14,7 @@ from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
-from dashboard.shared.responses import confirm, done
+from dashboard.shared.responses import Undo, confirm, done
 from orchestration.edge.queries import entry_for
 from orchestration.models import Entry
 from workspaces.access import Need
@@ -73,7 +73,14 @@ def set_cap(page_request: PageRequest) -> HttpResponse:
         )
     except caps.Changed as changed:
         return _project_conflict(page_request, "max_project_spend", changed.now, submitted["amount"], form_data["reason"])
-    return done(page_request, f"The cap is now {amounts.format_usd(amount)}")
+    undo = _undo(page_request, "cap", before=project.max_project_spend, now=amount)
+    return done(page_request, f"The cap is now {amounts.format_usd(amount)}", undo=undo)
+
+
+def _undo(page_request: PageRequest, form: str, *ids: str, before: int, now: int) -> Undo | None:
+    """The form that sets the amount before again, unless someone has changed it since. None: the amount is the same."""
+    fields = {"amount": amounts.plain_usd(before), "seen": now}
+    return Undo("Undo", reverse(form, args=[page_request.workspace.pk, *ids]), fields) if before != now else None
 
 
 def consequence(project: Project, amount: int) -> str:
@@ -106,7 +113,8 @@ def set_total_budget(page_request: PageRequest) -> HttpResponse:
         )
     over = allocated.excess(project, allocated.allocated(project.pk))
     sentence = f"The total budget is now {amounts.format_usd(project.total_budget)}"
-    return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
+    undo = _undo(page_request, "total-budget", before=page_request.project.total_budget, now=project.total_budget)
+    return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good", undo=undo)
 
 
 @require_POST
@@ -122,11 +130,15 @@ def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
             page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
         )
     over = allocated.excess(page_request.project, allocated.allocated(page_request.workspace.pk))
+    before = entry.account
+    undo = None  # of a first lock it would be half of the way: the budget stays a person's
+    if before.human_locked and not entry.is_container:
+        undo = _undo(page_request, "entry-budget", entry.pk, before=before.budget, now=account.budget)
     sentence = f"The budget of #{entry.seq} is now {amounts.format_usd(account.budget)}, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
         gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} reserved"
-        return done(page_request, f"{sentence}. {gone}: no session starts on it until it is raised", tone="warn")
-    return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
+        return done(page_request, f"{sentence}. {gone}: no session starts on it until it is raised", tone="warn", undo=undo)
+    return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good", undo=undo)
 
 
 def _project_conflict(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:

@@ -83,7 +83,7 @@ ACTIONS = {
         "back in line",
         "Each goes back in line, and may start in the next cycle. Failed entries get new rounds.",
         _simple(entry_actions.resume_all),
-        but=lambda page_request, chosen: resumed.sentence(page_request.workspace.pk, [entry.pk for entry in chosen]),
+        but=lambda page_request, chosen: resumed.sentence([entry.pk for entry in chosen]),
     ),
     "priority": Action(
         "Change the priority of",

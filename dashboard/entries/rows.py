@@ -190,12 +190,9 @@ def _row(
 
 
 def _badge(entry: Entry, explanation: Explanation | None, session: OpenSession | None) -> str:
-    """An entry that the next cycle blocks is not ready, though no cycle has come to it yet."""
     if _lands(entry, session):
         return "landing"
     why = explanation.why if explanation else None
-    if entry.status == Entry.Status.PENDING and why is not None and why.blocks:
-        return "blocked"
     return entry_state.badge(entry, asks=why is not None and why.code == Reason.WAITING_FOR_ANSWER)
 
 

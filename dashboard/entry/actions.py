@@ -56,8 +56,10 @@ def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpRes
     if verb == "done" and _has_unlanded_work(entry) and not confirmation.is_confirmed(page_request, "entry-done", entry.pk):
         return _ask_what_becomes_of_the_work(page_request, entry, reason)
     do(entry, by=page_request.caller, reason=reason)
-    blocked = resumed.sentence(page_request.workspace.pk, [entry.pk]) if verb == "release" else ""
-    return done(page_request, f"#{entry.seq} {sentence}{blocked}", tone="warn" if blocked else "good")
+    blocked = resumed.sentence([entry.pk]) if verb == "release" else ""
+    return done(
+        page_request, f"#{entry.seq} {'is resumed' if blocked else sentence}{blocked}", tone="warn" if blocked else "good"
+    )
 
 
 def _has_unlanded_work(entry: Entry) -> bool:

@@ -21,8 +21,8 @@ from orchestration.models import Entry, Round, Session
 PASSED = Q(verdict=Round.Verdict.PASSED)
 LANDED = PASSED & Q(entry__status=Entry.Status.DONE)
 GIVEN_UP = Q(entry__status=Entry.Status.FAILED) | Q(entry__deleted_at__isnull=False)
-WASTED = GIVEN_UP | ~PASSED & ~Q(session__outcome=Session.Outcome.ASKED)
-"""A round that ended with a question goes on with the answer."""
+WASTED = GIVEN_UP | ~PASSED & ~Q(session__outcome__in=[Session.Outcome.ASKED, Session.Outcome.STOPPED])
+"""A round that ended with a question goes on with the answer; one that a person stopped says nothing of its agent."""
 FIRST = Q(number=1, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED])
 
 

@@ -36,7 +36,7 @@ def _rehearse(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
     """Add the drafts and roll back. Returns the refusal, empty for none."""
     try:
         with transaction.atomic():
-            entries.add(page_request.workspace.pk, drafts, by=page_request.caller)
+            entries.add(page_request.workspace.pk, drafts, by=page_request.caller, blocks_poor=True)
             transaction.set_rollback(True)
     except Invalid as why:
         return why.message

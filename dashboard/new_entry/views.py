@@ -47,7 +47,11 @@ def page(page_request: PageRequest) -> HttpResponse:
         return _render(page_request, form_data, wrong)
     try:
         created = entries.add(
-            page_request.workspace.pk, checked.drafts, by=page_request.caller, idempotency_key=adding.form_key(page_request)
+            page_request.workspace.pk,
+            checked.drafts,
+            blocks_poor=True,
+            by=page_request.caller,
+            idempotency_key=adding.form_key(page_request),
         )
     except Invalid as why:
         return _render(page_request, form_data, {"content": why.message})

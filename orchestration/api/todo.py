@@ -56,7 +56,7 @@ def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn, id
     """Add entries, all or none. `depends_on` names entries, or refs of this call. The same `Idempotency-Key` counts once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     chosen = [drafts.from_request(item) for item in body.entries]
-    created = entries.add(workspace.pk, chosen, by=request.auth, idempotency_key=once(request, idempotency_key))
+    created = entries.add(workspace.pk, chosen, by=request.auth, idempotency_key=once(request, idempotency_key), blocks_poor=True)
     rows = Entry.objects.filter(pk__in=[entry.pk for entry in created]).select_related("account").order_by("seq")
     return Status(201, {"entries": queries.shown_entries(workspace.pk, list(rows))})
 

@@ -70,6 +70,7 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
         _record(
             [(row, events.EntryReopened() if row in reopened else events.EntryReleased()) for row in rows], by=by, reason=reason
         )
+        entry_state.block_short(rows)
     _notify(rows[0].workspace_id)
     return rows
 
@@ -148,6 +149,7 @@ def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> l
         Entry.objects.bulk_update(rows, ["rounds_completed", "crashes", "next_work", "has_rounds"])
         entry_state.move_all(rows, PENDING)
         _record([(row, events.EntryReverified()) for row in rows], by=by, reason=reason)
+        entry_state.block_short(rows)
     wake_ups.enqueue_cycle(rows[0].workspace_id)
     wake_ups.publish_change(rows[0].workspace_id, "entries")
     return rows

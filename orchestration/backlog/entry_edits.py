@@ -29,6 +29,7 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
                 entry_state.move(changed, PENDING)
             event = events.EntryRoundsSet(before=before, after=budget_rounds)
             activity.record(row.workspace_id, event, by=by, object_id=changed.pk, reason=reason)
+        entry_state.block_short([*children, row])
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row

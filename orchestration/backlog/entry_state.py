@@ -16,7 +16,7 @@ from orchestration.backlog.files import locks
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.rules.ways import Done
 from orchestration.backlog.tree import rollup
-from orchestration.facts import events
+from orchestration.facts import events, signals
 from orchestration.facts.reasons import OUT_OF_LINE, RETURNS_SHARE, Reason
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -87,6 +87,19 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     roll_up(entry.parent_id for entry in entries)
     if halts or following.code in OUT_OF_LINE:
         completion.record_finished(workspace_id, before=backlog_before)
+
+
+def block_short(entries: Sequence[Entry]) -> None:
+    """Block those of these entries of one workspace that are in line without money or rounds. The caller's transaction holds the executor's row."""
+    in_line = [entry.pk for entry in entries if entry.status == Entry.Status.PENDING]
+    if not in_line:
+        return
+    signals.may_be_short.send(None, workspace_id=entries[0].workspace_id, entry_ids=in_line)
+    blocked = {row.pk: row for row in Entry.objects.filter(pk__in=in_line, status=Entry.Status.BLOCKED)}
+    for entry in entries:
+        if row := blocked.get(entry.pk):
+            entry.status, entry.reason_code, entry.reason_message = row.status, row.reason_code, row.reason_message
+            entry.reason_at = row.reason_at
 
 
 def end_reviews(entries: Sequence[Entry]) -> None:

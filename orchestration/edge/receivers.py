@@ -10,11 +10,13 @@ from budget.allocation import policy
 from budget.ledger import permit_gateway
 from budget.limits import caps
 from budget.models import Hold
+from orchestration.facts import signals
 from workspaces import activity
 
 
 def connect() -> None:
     caps.changed.connect(_on_budget_change, dispatch_uid="orchestration.money")
+    signals.may_be_short.connect(_on_less_money, dispatch_uid="orchestration.short")
     activity.recorded.connect(_on_recorded, dispatch_uid="orchestration.notices")
     policy.register_reader(_read_policy)
     permit_gateway.register_opener(_open_for_permit)
@@ -38,6 +40,12 @@ def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, s
 
     credentials.recount_months(workspace_id)
     funding.on_budget_change(workspace_id, entry_id, shared_out=shared_out)
+
+
+def _on_less_money(sender: Any, *, workspace_id: str, entry_ids: Sequence[str] | None, **_: Any) -> None:
+    from orchestration.executor import blocking
+
+    blocking.block_short(workspace_id, entry_ids)
 
 
 def _on_recorded(sender: Any, **_: Any) -> None:

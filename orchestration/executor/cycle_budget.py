@@ -107,5 +107,5 @@ class CycleBudget:
             return f"Waiting for {exact_usd(self.awaited)} reserved for {self.awaits}"
         in_all = left + self.reserved + self.at_work + self.awaited + self.set_aside
         if claim.is_share and self.set_aside and in_all >= needed:
-            return f"Waiting for {exact_usd(min(self.set_aside, in_all))} set aside for entries with a budget of their own"
+            return f"Waiting for {exact_usd(min(self.set_aside, in_all))} set aside for entries with a budget of their own: give it one, too"
         return ""

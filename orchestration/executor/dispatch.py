@@ -128,11 +128,12 @@ def _try(workspace_id: str, margin: int, moved: str) -> Cycle:
     cycle_input = snapshot.with_money(cycle_input, workspace_id, line)
     cycle_input = snapshot.with_locks(cycle_input, workspace_id, line)
     decisions = planning.plan(cycle_input, line)
-    _carry_out(workspace_id, cycle_input, decisions)
+    carry_out(workspace_id, cycle_input, decisions)
     return Cycle(cycle_input, decisions, limit)
 
 
-def _carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[Decision]) -> None:
+def carry_out(workspace_id: str, cycle_input: CycleInput, decisions: Sequence[Decision]) -> None:
+    """The caller's transaction holds the executor's row. Raises IntegrityError when an entry has left the line meanwhile."""
     starts = [_Started(decision) for decision in decisions if isinstance(decision, Start)]
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]

@@ -5,7 +5,7 @@
 - `raising` lets a share follow what its entry reserves, and takes it back from entries that do not go on
 - `expectations` estimates of agents beside what happened, scored by `calibration`
 - `pool` what the plan still has
-- `unblocking` entries that waited for money
+- `unblocking` entries that waited for money, and entries that have none
 - `changes` budgets raised and lowered, on record
 """
 
@@ -21,13 +21,14 @@ from orchestration.funding.shares import (
     share_out_all_due,
     shares_for_new,
 )
-from orchestration.funding.unblocking import unblock_affordable
+from orchestration.funding.unblocking import pending_without_money_or_rounds, unblock_affordable
 
 __all__ = [
     "give_again",
     "give_back",
     "mark_due",
     "on_budget_change",
+    "pending_without_money_or_rounds",
     "plan",
     "policy_for",
     "raise_shares",

@@ -11,7 +11,7 @@ from budget.allocation import policy, reallocation
 from budget.limits import caps
 from budget.models import Account, Project
 from orchestration import configuration
-from orchestration.facts import events
+from orchestration.facts import events, signals
 from orchestration.facts.reasons import NO_FUNDING, Reason
 from orchestration.funding import changes, expectations, first_rounds, pool, raising, unblocking
 from orchestration.messaging import wake_ups
@@ -79,6 +79,7 @@ def share_out(workspace_id: str) -> None:
     else:
         fund(workspace_id)
     unblocking.unblock_affordable(workspace_id, wake=False)
+    signals.may_be_short.send(None, workspace_id=workspace_id, entry_ids=None)
     Project.objects.filter(pk=workspace_id, allocation_due=since).update(allocation_due=None)
 
 
@@ -89,12 +90,15 @@ def share_out_all_due() -> None:
 
 
 def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
-    """A cap or a budget changed: entries that waited for it become pending at once, and freed money goes to the others."""
+    """A cap or a budget changed: entries that waited for it become pending at once, those without money blocked, and freed money goes to the
+    others."""
     if entry_id is not None or (not shared_out and policy.load(workspace_id).automatic):
         wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
         share_out(workspace_id)
-    unblocking.unblock_affordable(workspace_id, [entry_id] if entry_id else None)
+    entry_ids = [entry_id] if entry_id else None
+    unblocking.unblock_affordable(workspace_id, entry_ids)
+    signals.may_be_short.send(None, workspace_id=workspace_id, entry_ids=entry_ids)
 
 
 def _take_back(workspace_id: str) -> None:

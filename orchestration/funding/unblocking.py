@@ -1,4 +1,4 @@
-"""Entries that were blocked without money continue when there is some."""
+"""Entries that were blocked without money continue when there is some; those without any are found, to be blocked."""
 
 from collections.abc import Iterable
 
@@ -18,17 +18,12 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
     without one. Called after a raise."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
-        minimum = max(configuration.load(executor.config).min_round, 1)
         stuck = Entry.objects.filter(
             workspace_id=workspace_id, status=Entry.Status.BLOCKED, reason_code__in=WITHOUT_MONEY, deleted_at__isnull=True
         )
         if entry_ids is not None:
             stuck = stuck.filter(pk__in=list(entry_ids))
-        request = Case(When(least_limit=GatewayRequest.RefusedBy.MONEY, then=F("least_request")), default=Value(0))
-        enough = Q(account__budget__gte=F("account__spent") + F("account__held") + Greatest(request, Value(minimum)))
-        if Project.objects.get(pk=workspace_id).plan_left >= minimum:
-            enough |= Q(account__own_budget=False, account__human_locked=False)
-        ids = list(stuck.filter(enough).values_list("pk", flat=True))
+        ids = list(stuck.filter(_is_affordable(workspace_id, executor)).values_list("pk", flat=True))
         moved = Entry.objects.filter(pk__in=ids).update(
             status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
         )
@@ -38,6 +33,27 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
     if wake or moved:
         wake_ups.publish_change(workspace_id, "entries", "budget")
     return moved
+
+
+def pending_without_money_or_rounds(workspace_id: str, entry_ids: Iterable[str] | None = None) -> list[str]:
+    """The ids of pending entries that `unblock_affordable` would not unblock, and of those out of rounds. The plan's checks decide about each."""
+    executor = Executor.objects.get(pk=workspace_id)
+    pending = Entry.objects.filter(
+        workspace_id=workspace_id, status=Entry.Status.PENDING, unmet_dependencies=0, is_container=False, deleted_at__isnull=True
+    )
+    if entry_ids is not None:
+        pending = pending.filter(pk__in=list(entry_ids))
+    is_out_of_rounds = Q(rounds_completed__gte=F("budget_rounds"))
+    return list(pending.filter(is_out_of_rounds | ~_is_affordable(workspace_id, executor)).values_list("pk", flat=True))
+
+
+def _is_affordable(workspace_id: str, executor: Executor) -> Q:
+    minimum = max(configuration.load(executor.config).min_round, 1)
+    request = Case(When(least_limit=GatewayRequest.RefusedBy.MONEY, then=F("least_request")), default=Value(0))
+    is_share = Q(account__own_budget=False, account__human_locked=False)
+    pays = Q(account__budget__gte=F("account__spent") + F("account__held") + Greatest(request, Value(minimum)))
+    plan_pays = Project.objects.get(pk=workspace_id).plan_left >= minimum
+    return pays | is_share if plan_pays else pays & ~is_share
 
 
 def _unblock_above(ids: list[str]) -> None:

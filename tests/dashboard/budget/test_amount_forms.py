@@ -113,6 +113,26 @@ def test_a_total_budget_below_what_is_allocated_is_named(bea: Client, shop: Work
     assert result(send(bea, "total-budget", shop.pk, amount=amount)) == (shown + more, "warn" if more else "good")
 
 
+@pytest.mark.parametrize(
+    ("form", "field"), [("cap", "max_project_spend"), ("total-budget", "total_budget"), ("entry-budget", "budget")]
+)
+def test_undo_sets_the_amount_before_unless_it_has_changed_since(bea: Client, shop: Workspace, form: str, field: str) -> None:
+    account = Entry.objects.get(workspace=shop).account
+    caps.toggle_lock(account, by=ANA)
+    row, ids = (account, [account.pk]) if form == "entry-budget" else (project(shop), [])
+    before = getattr(row, field)
+    address = reverse(form, args=[shop.pk, *ids])
+    undo = bea.post(address, {"amount": "25"}, headers={"HX-Request": "true"}).context["undo"]
+    assert undo.action == address
+    bea.post(address, undo.fields)
+    row.refresh_from_db()
+    assert getattr(row, field) == before
+    type(row).objects.filter(pk=row.pk).update(**{field: usd(24)})
+    bea.post(address, undo.fields)
+    row.refresh_from_db()
+    assert getattr(row, field) == usd(24)
+
+
 GONE = ". $2.00 is spent and $1.00 reserved: no session starts on it until it is raised"
 
 

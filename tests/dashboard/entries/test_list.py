@@ -299,6 +299,6 @@ def test_the_empty_group_in_review_leads_to_the_rules_of_approval(ana: Client, o
 
 
 def test_an_entry_without_money_for_a_round_is_not_called_ready(ana: Client, workspace: Workspace) -> None:
-    entries.add(workspace.pk, [Draft("Poor", budget=20_000)], by=seed.ANA)
+    entries.add(workspace.pk, [Draft("Poor", budget=20_000)], by=seed.ANA, blocks_poor=True)
     seen = ana.get(at(workspace), {"q": "Poor"}).context["rows"]
     assert [row["badge"] for row in seen] == ["blocked"] and "a round needs" in "".join(text for text, _ in seen[0]["why"])

@@ -267,9 +267,9 @@ def test_a_release_is_recorded_with_its_reason_and_warns_of_the_next_block(shop:
     for entry, tone in ((rich, "good"), (poor, "warn")):
         set_(entry, status="blocked", reason_code="human_hold")
         seen = otto.post(f"/w/{shop.pk}/backlog/{entry.pk}/release/", {"reason": "as agreed"}, headers=HTMX).content.decode()
-        assert ("will be blocked again" in seen) is (tone == "warn") and f"is-{tone}" in seen.replace('class="result ', "is-"), (
-            seen
-        )
+        assert ("is resumed, but blocked again" in seen) is (tone == "warn") and f"is-{tone}" in seen.replace(
+            'class="result ', "is-"
+        ), seen
         assert Event.objects.filter(object_id=entry.pk, actor="otto", reason="as agreed").exists()
 
 

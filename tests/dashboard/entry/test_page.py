@@ -251,7 +251,7 @@ def test_out_of_money_it_links_to_its_budget_for_the_budget_role(ana: Client, ot
 
 def test_a_release_without_money_warns_of_the_next_block(otto: Client, workspace: Workspace) -> None:
     response = in_line(otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode())
-    assert "will be blocked again" in response and "a round needs" in response
+    assert "is resumed, but blocked again: " in response and "a round needs" in response
 
 
 def asked(workspace: Workspace, text: str = "Which <b>one</b>?") -> Question:

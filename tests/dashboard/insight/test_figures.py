@@ -86,9 +86,10 @@ def test_all_of_an_entry_that_failed_or_was_removed_is_wasted(shop: Workspace) -
     assert rows(shop)[1].now.wasted == usd("3")
 
 
-def test_a_round_that_ended_with_a_question_is_not_wasted(shop: Workspace) -> None:
+@pytest.mark.parametrize("outcome", ["asked", "stopped"])
+def test_a_round_that_ended_with_a_question_or_by_a_person_is_not_wasted(shop: Workspace, outcome: str) -> None:
     session = worked(shop, "m", "1")
-    Session.objects.filter(pk=session.pk).update(outcome="asked")
+    Session.objects.filter(pk=session.pk).update(outcome=outcome)
     session.rounds.update(verdict="unverified")
     assert rows(shop)[1].now.wasted == 0
 

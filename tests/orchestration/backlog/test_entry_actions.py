@@ -82,8 +82,9 @@ def test_one_refusal_changes_no_entry_and_each_refusal_has_a_reason() -> None:
     assert [status for status, _, _ in states(shop)] == ["blocked", "done", "in_progress"]
 
 
-@pytest.mark.parametrize("verb", ["hold", "release", "priority"])
-def test_five_hundred_cost_as_many_statements_as_fifty(verb: str) -> None:
+@pytest.mark.parametrize(("verb", "most"), [("hold", 12), ("release", 27), ("priority", 12)])
+def test_five_hundred_cost_as_many_statements_as_fifty(verb: str, most: int) -> None:
+    """There is no money: all that are resumed are blocked again."""
     shop = a_workspace(cap="0", budget="0")
     all_entries = some_entries(shop, *(Draft(f"{n}", budget=0) for n in range(500)))
     does = {
@@ -98,7 +99,7 @@ def test_five_hundred_cost_as_many_statements_as_fifty(verb: str) -> None:
         with CaptureQueriesContext(connection) as seen:
             does(entries, by=ANA)
         counts.append(sum("INSERT" not in query["sql"] for query in seen))
-    assert counts[0] == counts[1] <= 12
+    assert counts[0] == counts[1] <= most
 
 
 @pytest.mark.parametrize("seed", range(8))

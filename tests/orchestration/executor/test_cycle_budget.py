@@ -141,12 +141,12 @@ def usd(amount: int) -> int:
         (
             {"reserved": 4, "at_work": 3, "awaited": 2, "set_aside": 1},
             12,
-            "$1.00 set aside for entries with a budget of their own",
+            "$1.00 set aside for entries with a budget of their own: give it one, too",
         ),
         ({"reserved": 4, "at_work": 3, "awaited": 2, "set_aside": 1}, 13, ""),
         ({"at_work": 3}, 5, "$3.00 set aside for sessions at work"),
         ({"awaited": 3}, 5, "$3.00 reserved for east, which is away"),
-        ({"set_aside": 3}, 5, "$3.00 set aside for entries with a budget of their own"),
+        ({"set_aside": 3}, 5, "$3.00 set aside for entries with a budget of their own: give it one, too"),
     ],
 )
 def test_an_entry_waits_for_who_has_what_it_needs_and_for_no_one_else(
@@ -161,4 +161,4 @@ def test_an_entry_waits_for_who_has_what_it_needs_and_for_no_one_else(
 def test_what_other_budgets_have_is_no_money_for_an_entry_with_its_own_and_a_deficit_counts() -> None:
     assert a_cycle_budget(set_aside=usd(3)).sentence(usd(2), OWN, usd(5)) == ""
     overdrawn = a_cycle_budget(set_aside=usd(3)).sentence(usd(-1), SHARE, usd(1))
-    assert overdrawn == "Waiting for $2.00 set aside for entries with a budget of their own"
+    assert overdrawn == "Waiting for $2.00 set aside for entries with a budget of their own: give it one, too"

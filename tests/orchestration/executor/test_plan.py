@@ -254,7 +254,10 @@ def test_where_each_part_is_most_of_a_ceiling_the_first_get_the_whole() -> None:
     [
         ({"headroom": 0, "plan_left": USD, "held": USD}, "Waiting for $1.00 reserved by sessions at work"),
         ({"plan_left": USD, "running": (Running("e9", share_left=USD),)}, "Waiting for $1.00 set aside for sessions at work"),
-        ({"plan_left": USD, "set_aside": 3 * USD}, "Waiting for $1.00 set aside for entries with a budget of their own"),
+        (
+            {"plan_left": USD, "set_aside": 3 * USD},
+            "Waiting for $1.00 set aside for entries with a budget of their own: give it one, too",
+        ),
     ],
 )
 def test_an_entry_without_a_budget_waits_for_money_that_is_not_spent(cycle_input: dict[str, object], sentence: str) -> None:
