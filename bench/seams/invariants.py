@@ -161,9 +161,9 @@ def needless_requests(asked: Sequence[Asked], *, most: int, at_once: int, repeat
             yield f"6: {key} was asked {count} times in minute {minute + 1} of its refusals, whose end is not known; {SILENT_A_MINUTE} may be"
 
 
-def noise(cpu: float, added: Mapping[str, int]) -> Iterator[str]:
-    """After the last event. `cpu`: the share of a core over QUIET_S; `added`: rows that came meanwhile, by what they are."""
-    if cpu > QUIET_CPU:
+def noise(cpu: float, added: Mapping[str, int], most: float = QUIET_CPU) -> Iterator[str]:
+    """After the last event. `cpu`: the share of a core over QUIET_S, and `most` of it; `added`: rows that came meanwhile, by what they are."""
+    if cpu > most:
         yield f"5: its processes use {cpu:.1%} of a core at rest"
     if new := {name: count for name, count in added.items() if count}:
         yield f"5: at rest it writes {new}"
