@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import random
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from orchestration.sessions.sandbox import network
 from orchestration.sessions.sandbox.missing import MAX_NAMES, Missing
 from orchestration.sessions.sandbox.network import proxy as network_proxy
 from orchestration.sessions.sandbox.network import requests
+from tests import hostile
+from tests.sampling import examples
 
 
 def test_a_refused_place_is_named_once_and_a_hundred_at_most() -> None:
@@ -82,6 +85,34 @@ async def answer_to(proxy: network.Proxy, request: bytes) -> bytes:
     writer.close()
     server.close()
     return answer
+
+
+def test_of_hostile_requests_none_reaches_another_host_than_those_of_the_list() -> None:
+    random_ = random.Random(17)
+    came: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def attack() -> None:
+        listed, other = [await asyncio.start_server(note, "127.0.0.1", 0) for _ in range(2)]
+        good, evil = (server.sockets[0].getsockname()[1] for server in (listed, other))
+        proxy = network.Proxy(network.Rules.of([f"127.0.0.1:{good}"]), network.Refusals())
+        server = await asyncio.start_server(functools.partial(proxy._client, forwarded=None), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with hostile.contacted() as contacted:
+            for _ in range(examples(2_000)):
+                request = hostile.request(random_, random_.choice(["127.0.0.1", "localhost", "evil.example"]), evil)
+                absolute = request.replace(b" ", b" http://127.0.0.1:%d" % good, 1)
+                await hostile.send("127.0.0.1", port, random_.choice([request, absolute]))
+        assert contacted <= {("127.0.0.1", port), ("127.0.0.1", good), ("127.0.0.1", str(good))}, contacted
+        for each in (listed, other, server):
+            each.close()
+
+    asyncio.run(attack())
+    assert came and all(b"\r\nHost: 127.0.0.1:" in head for head in came)
 
 
 def test_more_connections_than_it_takes_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

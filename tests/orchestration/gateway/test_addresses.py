@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-import sys
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,19 +11,9 @@ from budget.models import GatewayAccess
 from orchestration.gateway.keys import Upstream, WrongAddress, base_of
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import Refused
+from tests import hostile
 from tests.orchestration.gateway.stage import KEY, Provider, Stage, an_access, play, token
 from tests.sampling import examples
-
-contacted: set[Any] = set()
-_is_watching = False
-
-
-def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if _is_watching and event in ("socket.connect", "socket.getaddrinfo"):
-        contacted.add(arguments[1][:2] if event == "socket.connect" else arguments[:2])
-
-
-sys.addaudithook(_watch)  # sees every connection of this process, and every name that it looks up
 
 
 @pytest.mark.parametrize(
@@ -74,56 +62,6 @@ def test_no_key_is_put_on_a_request_to_another_host_port_or_scheme() -> None:
             upstream.headers(None, URL(other))  # type: ignore[arg-type]
 
 
-def _hostile(random_: random.Random, host: str, port: int) -> bytes:
-    """A request as an agent could write it on a socket, so that it leads to `host`:`port` somewhere."""
-    pick, evil = random_.choice, f"{host}:{port}"
-    end = pick(["/v1/messages", "/v1/models", "/v1/chat/completions", "/v1beta/models/x:generateContent", "/v1/models/x", "/"])
-    before = pick(
-        [""] * 12
-        + [
-            f"/@{evil}",
-            f"//{evil}",
-            f"/api.anthropic.com@{evil}",
-            f"/\\{evil}",
-            f"/%2f%2f{evil}",
-            f"http://{evil}",
-            f"/:x@{evil}",
-        ]
-        + [
-            f"{evil}",
-            f"@{evil}",
-            f".{host}",
-            f"/..//{evil}",
-            f"/%40{evil}",
-            f"/;@{evil}/..",
-            f"/{evil}/%2e%2e",
-            "/\t",
-            f"/#@{evil}",
-        ]
-        + [f"https:/{evil}", f"/v1/../@{evil}", f"/?u=http://{evil}&", f"/%0d%0aHost:%20{evil}", f"/v1/models/..;/@{evil}", "/é"]
-    )
-    query = pick(["", f"?beta=@{evil}", f"?alt=sse&@{evil}", "?key=x", f"?beta=true%0d%0aHost:%20{evil}", f"?#@{evil}"])
-    headers = "".join(
-        f"{name}: {value}\r\n"
-        for name, value in random_.sample(
-            [
-                ("X-Forwarded-Host", evil),
-                ("X-Original-URL", f"http://{evil}/"),
-                ("Forwarded", f"host={evil}"),
-                ("X-HTTP-Method-Override", "CONNECT"),
-                ("Transfer-Encoding", pick(["chunked", "xchunked", "identity, chunked"])),
-                ("Proxy-Authorization", "Basic eDp5"),
-            ],
-            random_.randrange(5),
-        )
-    )
-    body = pick([b"{}", b'{"model":"claude-sonnet-4-5","max_tokens":5,"messages":[{"role":"user","content":"Hi"}]}'])
-    smuggled = pick([b"", f"GET http://{evil}/v1/models HTTP/1.1\r\nHost: {evil}\r\n\r\n".encode()])
-    method = pick(["POST", "POST", "POST", "GET", "HEAD", "CONNECT", "PUT", "OPTIONS"])
-    head = f"{method} {before}{end}{query} HTTP/1.1\r\nHost: {pick(['gateway', evil])}\r\n{headers}Connection: close{pick(['', ', x-api-key'])}\r\nx-api-key: TOKEN\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body + smuggled
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(600)
 def test_of_hostile_requests_none_reaches_another_host_than_the_configured_one() -> None:
@@ -135,24 +73,15 @@ def test_of_hostile_requests_none_reaches_another_host_than_the_configured_one()
         writer.close()
 
     async def steps(stage: Stage) -> None:
-        global _is_watching
         gateway = urlsplit(stage.url)
         base = await asyncio.to_thread(lambda: GatewayAccess.objects.get().upstreams["anthropic"]["base_url"])
         other = await asyncio.start_server(note, "127.0.0.1", 0)
         port = other.sockets[0].getsockname()[1]
-        contacted.clear()
-        _is_watching = True
-        try:
+        with hostile.contacted() as contacted:
             for _ in range(examples(2_000)):
-                reader, writer = await asyncio.open_connection(gateway.hostname, gateway.port)
-                request = _hostile(random_, random_.choice(["127.0.0.1", "localhost", "evil.example"]), port)
-                writer.write(request.replace(b"TOKEN", token(access).encode()))
-                async with asyncio.timeout(60):
-                    await reader.read()
-                writer.close()
-        finally:
-            _is_watching = False
-            other.close()
+                request = hostile.request(random_, random_.choice(["127.0.0.1", "localhost", "evil.example"]), port)
+                await hostile.send(gateway.hostname or "", gateway.port or 0, request.replace(b"TOKEN", token(access).encode()))
+        other.close()
         assert contacted <= {("127.0.0.1", gateway.port), ("127.0.0.1", urlsplit(base).port)}
 
     play(steps, provider)
