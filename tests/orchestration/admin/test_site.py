@@ -32,7 +32,8 @@ def client() -> Client:
 
 
 def stuck(entry: Entry, status: str = "failed", code: str = "rounds_exhausted") -> Entry:
-    Entry.objects.filter(pk=entry.pk).update(status=status, reason_code=code, rounds_completed=5)
+    rounds = 5 if code == "rounds_exhausted" else 0
+    Entry.objects.filter(pk=entry.pk).update(status=status, reason_code=code, rounds_completed=rounds)
     entry.refresh_from_db()
     return entry
 
