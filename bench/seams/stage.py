@@ -35,7 +35,7 @@ class World:
     second: SecondHost | None = None
 
     def __init__(self, folder: Path, database: str, *, is_killed: bool, has_two: bool) -> None:
-        self.folder, self.programs = folder, folder / "bin"
+        self.folder, self.programs, self.has_quick_lease = folder, folder / "bin", is_killed
         self.programs.mkdir()
         for name in ("claude", "qwen", "command"):
             program = self.programs / name
