@@ -17,6 +17,7 @@ RIGHTS_AFTER_S = 10.0
 """A person comes so long after the first refusal, whether pages said it or not."""
 OF_FAULT = {"session worker": "sessions", "control worker": "control", "gateway": "gateway"}
 FAULT_S, ACT_S = 20.0, 5.0
+AWAY_S = 3.0
 STILL = {"", "concurrency_limit", "dependencies_pending"}
 NONE = -1
 
@@ -31,6 +32,8 @@ class Acts:
     has_raised: bool = False
     has_repaired: bool = False
     has_moved: bool = False
+    has_lost: bool = False
+    _back_at: float = 0.0
     _resume_at: float = 0.0
     _stopped: int | None = None
     _still_since: float = 0.0
@@ -47,13 +50,14 @@ class Acts:
             self.has_moved = True
             if self.look.case.has("moves"):
                 self.look.work.commit("a commit of a person", {"of-a-person.txt": "theirs\n"})
+        self._lose(begun)
         self._go_on()
         self._approve()
         self._put_right()
 
     @property
     def done(self) -> bool:
-        return self.has_killed and self.has_acted and not self._resume_at and self._stopped is None
+        return self.has_killed and self.has_acted and not self._back_at and not self._resume_at and self._stopped is None
 
     def _kill(self, fault: str) -> None:
         if fault == "none":
@@ -62,6 +66,21 @@ class Acts:
         with suppress(KeyError, ProcessLookupError):
             os.kill(self.look.work.world.up.children()[name], signal.SIGKILL)
         self.look.disturb(FAULT_S)
+
+    def _lose(self, begun: bool) -> None:
+        """The second host vanishes as by a loss of power, and comes back."""
+        world = self.look.work.world
+        if not world.second or not self.look.case.has("lost and back"):
+            return
+        if begun and not self.has_lost:
+            self.has_lost = True
+            self._back_at = time.monotonic() + AWAY_S
+            world.second.vanish()
+            self.look.disturb(FAULT_S)
+        elif self._back_at and time.monotonic() > self._back_at:
+            self._back_at = 0.0
+            world.start_second()
+            self.look.disturb(FAULT_S)
 
     def _act(self, people: str) -> None:
         look, work = self.look, self.look.work
@@ -124,8 +143,6 @@ class Acts:
         if case.has(*RAISED) and not self.has_raised and self._is_still():
             self.has_raised = True
             look.work.raise_money()
-            for n in look.on_hold():  # a required review without money waits for a person
-                look.work.call("PATCH", f"/todo/entries/{look.work.ids[n]}/status", {"status": "pending"})
             look.cap = float("inf")
             look.disturb(ACT_S)
 
@@ -133,7 +150,6 @@ class Acts:
         """Nothing has been at work for a while, and pages say that it is for money."""
         look = self.look
         reasons = {look.reasons[n] for n, status in look.status.items() if status != "done"}
-        of_review = {"human_hold"} if look.case.has("interceptor") else set()
-        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL | of_review
+        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL
         self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
         return bool(is_still) and time.monotonic() > self._still_since + STILL_S

@@ -73,7 +73,9 @@ def answered() -> int:
 
 def note(count: int) -> None:
     if (path := progress()) is not None:
-        path.write_text(str(count))
+        whole = path.with_suffix(".new")
+        whole.write_text(str(count))
+        whole.replace(path)  # it may be killed at any moment
 
 
 def given(*options: str) -> str:

@@ -28,6 +28,8 @@ WORK: Table = {
     "checks": ("quick", "slow", "a port", "named files", "JUnit"),
     "sandbox": ("as it comes", "proxy", "none"),
     "landing": ("direct", "approval"),
+    "hosts": ("one", "two", "lost and back"),
+    "source": ("API", "webhook"),
     "people": PEOPLE,
     "fault": FAULTS,
 }
@@ -42,6 +44,9 @@ _REASONS: dict[str, list[tuple[Value, Value]]] = {
     ],
     "A command starts anew each time: what it had paid when its money ended is paid again, so that what just suffices does not.": [
         (("agent", "command"), ("money", money)) for money in _JUST_ENOUGH
+    ],
+    "An entry of a trigger comes alone, and depends on no other.": [
+        (("source", "webhook"), ("files", files)) for files in ("chain", "diamond")
     ],
     "Two sessions work for one result: what the second costs until it is stopped is not known before, nor what just suffices.": [
         (("route", "best of two"), ("money", money)) for money in _JUST_ENOUGH

@@ -41,6 +41,8 @@ RECOVERY_S = {
     "moves": 5,
     "flaky": 15,
     "fallback": 10,
+    "two": 5,
+    "lost and back": 30,
     "shared, unnamed": 15,
     "own budgets": 20,
     "tight": 15,
@@ -193,7 +195,7 @@ class Case:
     @property
     def is_exact(self) -> bool:
         """No answer breaks off, so that at the end nothing is unknown."""
-        return self.has_plain("fault") and not self.has("cuts", "best of two", "stop one")
+        return self.has_no_fault and not self.has("cuts", "best of two", "stop one")
 
     @property
     def costs(self) -> int:
@@ -220,7 +222,7 @@ class Case:
     def most_requests(self) -> int:
         """With one repetition for each fault, of what was at work then."""
         again = REQUESTS + 1 if self.goes_past else 1
-        extra = self.workers * again * (not self.has_plain("fault"))
+        extra = self.workers * again * ((not self.has_plain("fault")) + self.has("lost and back"))
         extra += (REQUESTS + 1) * self.has("stop one", "message", "edit") + self.workers * again * self.has(*REFUSALS, "cuts")
         extra += (REQUESTS + 1) * ENTRIES * (self.has("shared, unnamed") + self.has("flaky"))
         return self.requests + extra
@@ -229,6 +231,10 @@ class Case:
     def repeats(self) -> int:
         """So often a program repeats a refused request while SILENT_S last: what the gateway does not hold back."""
         return 3 if self.goes_past or self.has("529") else 1
+
+    @property
+    def has_no_fault(self) -> bool:
+        return self.has_plain("fault") and not self.has("lost and back")
 
     def has_plain(self, name: str) -> bool:
         return self.values.get(name, "none") == "none"
@@ -281,7 +287,14 @@ class Case:
         """Of an entry: two, its faults, people's acts, and each refusal for each agent."""
         agents = 2 if self.has("fallback") else 1
         people = 1 if self.values.get("people", "nobody") != "nobody" else 0
-        return 2 + (not self.has_plain("fault")) + people + 2 * agents * self.has(*REFUSALS) + provider.CUTS * self.has("cuts")
+        return (
+            2
+            + (not self.has_plain("fault"))
+            + self.has("lost and back")
+            + people
+            + 2 * agents * self.has(*REFUSALS)
+            + provider.CUTS * self.has("cuts")
+        )
 
     # A moment.
 
@@ -297,7 +310,7 @@ class Case:
         if not now.is_open:
             reasons.add("agent_unavailable")
         if now.free_money < REQUESTS * self.bound * 1.5:
-            reasons |= OF_MONEY | ({"human_hold"} if self.has("interceptor") else set())
+            reasons |= OF_MONEY
         return reasons
 
 

@@ -55,9 +55,9 @@ def _verdicts(options: argparse.Namespace, cases: Sequence[Case]) -> Iterator["V
     from bench.seams import stage, trial  # only now: they read the settings
 
     patience = 0.0
-    for (_, is_killed), alike in groupby(sorted(cases, key=_world_of), key=_world_of):
+    for (_, has_two, is_killed), alike in groupby(sorted(cases, key=_world_of), key=_world_of):
         for group in [[case] for case in alike] if is_killed else [list(alike)]:
-            with stage.world(options.database, is_killed=is_killed) as world:
+            with stage.world(options.database, is_killed=is_killed, has_two=has_two) as world:
                 patience = patience or trial.slowness(world)
                 for case in group:
                     yield trial.run(world, case, patience)
@@ -118,8 +118,12 @@ def _sampled(cases: Sequence[Case], count: int) -> list[Case]:
     return random.Random(commit).sample(cases, min(count, len(cases)))
 
 
-def _world_of(case: Case) -> tuple[str, bool]:
-    return case.values.get("sandbox", ""), not case.has_plain("fault")
+def _world_of(case: Case) -> tuple[str, bool, bool]:
+    return (
+        case.values.get("sandbox", ""),
+        case.has("two", "lost and back"),
+        not case.has_plain("fault") or case.has("lost and back"),
+    )
 
 
 def _values(case: Case) -> str:

@@ -1,5 +1,6 @@
 """A whole Muster, started as a user starts it, with cheap programs in the place of the agents' CLIs; and a workspace in it for each case."""
 
+import json
 import os
 import shutil
 import socket
@@ -10,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
 from bench.seams.oracle import ENTRIES, PLENTY, Case
 from bench.seams.provider import Provider
+from config.system import sockets
+from tests.chaos.second_host import SecondHost
 from tests.faults.harness import ROOT, Client, Running, until
 from tests.plugins import throwaway
 from tests.plugins.database import put_migrated
@@ -26,10 +30,12 @@ READY_S, END_S = 90.0, 40.0
 
 
 class World:
-    """One `up`. `programs`: a folder with the agents' programs; `port`: a free one for checks that listen."""
+    """One `up`, and a second host beside it where there are two. `programs`: a folder with the agents' programs; `port`: a free one for checks that listen."""
 
-    def __init__(self, folder: Path, database: str, *, is_killed: bool) -> None:
-        self.folder, self.programs = folder, folder / "bin"
+    second: SecondHost | None = None
+
+    def __init__(self, folder: Path, database: str, *, is_killed: bool, has_two: bool) -> None:
+        self.folder, self.programs, self.has_quick_lease = folder, folder / "bin", is_killed
         self.programs.mkdir()
         for name in ("claude", "qwen", "command"):
             program = self.programs / name
@@ -38,7 +44,11 @@ class World:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        settings = {"MUSTER_REPO_ROOTS": str(folder), "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+        settings = {
+            "MUSTER_REPO_ROOTS": str(folder),
+            "MUSTER_SECRET_KEY": "one key on both hosts, of more than fifty characters",
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
+        }
         if database:
             settings["DATABASE_URL"] = database
         else:
@@ -47,12 +57,30 @@ class World:
         try:
             until(self.up.is_ready, READY_S)
             self.client = Client(self.up)
+            if has_two:
+                (folder / "second").mkdir()
+                self.second = SecondHost(folder / "second" / "data")
+                self.start_second()
         except BaseException:
             self.end()
             raise
 
+    def start_second(self) -> None:
+        """Shares database, broker, web server and gateway, each at the address of this start."""
+        assert self.second
+        data = self.up.data
+        shared = {
+            "DATABASE_URL": f"sqlite:///{data}/muster.sqlite3",
+            **self.up.env,
+            "REDIS_URL": sockets.valkey_url(data),
+            "MUSTER_GATEWAY_URL": (data / "gateway-address").read_text(),
+            "MUSTER_BASE_URL": f"http://127.0.0.1:{self.up.port}",
+        }
+        self.second.start(shared)
+
     def end(self) -> list[str]:
         """Ctrl-C. Returns the commands of what is still alive."""
+        left = self.second.end() if self.second else []
         if self.up.process.poll() is None:
             self.up.process.terminate()
             try:
@@ -60,30 +88,30 @@ class World:
             except subprocess.TimeoutExpired:
                 self.up.process.kill()
                 self.up.process.wait()
-        return self.up.leftovers()
+        return left + self.up.leftovers()
 
     def processes(self) -> list[psutil.Process]:
         """Muster's own, without the database's."""
         up = psutil.Process(self.up.process.pid)
-        return [up, *up.children(recursive=True)]
+        return [up, *up.children(recursive=True), *(self.second.processes() if self.second else [])]
 
 
 @contextmanager
-def world(database: str, *, is_killed: bool) -> Iterator[World]:
+def world(database: str, *, is_killed: bool, has_two: bool) -> Iterator[World]:
     """`database`: sqlite or postgresql, a server of its own."""
     folder = Path(tempfile.mkdtemp(prefix="muster-seams-"))
     try:
         if database == "sqlite":
-            yield from _one(folder, "", is_killed)
+            yield from _one(folder, "", is_killed, has_two)
         else:
             with throwaway.servers("postgresql") as environ:
-                yield from _one(folder, environ["DATABASE_URL"], is_killed)
+                yield from _one(folder, environ["DATABASE_URL"], is_killed, has_two)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _one(folder: Path, url: str, is_killed: bool) -> Iterator[World]:
-    made = World(folder, url, is_killed=is_killed)
+def _one(folder: Path, url: str, is_killed: bool, has_two: bool) -> Iterator[World]:
+    made = World(folder, url, is_killed=is_killed, has_two=has_two)
     try:
         yield made
     finally:
@@ -106,8 +134,25 @@ class Workspace:
         self.path = f"/workspaces/{workspace['id']}/orchestration"
         if case.day_limit is not None:
             self.limit_day(case.day_limit)
-        self.ids: list[str] = [row["id"] for row in self.call("POST", "/todo/entries", {"entries": case.bodies()})["entries"]]
+        self.ids = self._called(case) if case.has("webhook") else self._added(case)
         assert len(self.ids) == ENTRIES
+
+    def _added(self, case: Case) -> list[str]:
+        return [row["id"] for row in self.call("POST", "/todo/entries", {"entries": case.bodies()})["entries"]]
+
+    def _called(self, case: Case) -> list[str]:
+        """By the webhook of a trigger each, as a program with its secret calls it. `ref` and `budget_usd` are of a backlog's own entries."""
+        ids = []
+        for n, body in enumerate(case.bodies()):
+            entry = {name: body[name] for name in ("content", "spec", "budget_rounds")}
+            trigger = {"name": f"of {n}", "kind": "webhook", "entry": entry, "firing_budget_usd": body.get("budget_usd", PLENTY)}
+            made = self.call("POST", "/triggers", trigger)
+            headers = {"Authorization": f"Bearer {made['secret']}", "webhook-id": f"call-{n}"}
+            connection = self.world.up.connect(20)
+            connection.request("POST", urlsplit(made["url"]).path, "{}", headers | {"Content-Type": "application/json"})
+            answer = json.loads(connection.getresponse().read())
+            ids.append(answer["entry_id"])
+        return ids
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         return self.world.client.call(method, self.path + path, body)

@@ -9,6 +9,7 @@ from orchestration.models import Entry, Session
 from orchestration.sessions import lifecycle, metering, reservations
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
+NOT_COVERED = "No money for the review: the cap, a limit or the entry's budget leaves none"
 
 
 def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
@@ -34,7 +35,7 @@ def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
     affordable = min(limit, _cover(session, limit))
     return (
         affordable,
-        "No money for the review: the cap, a limit or the entry's budget leaves none" if affordable < MIN_LIMIT else "",
+        NOT_COVERED if affordable < MIN_LIMIT else "",
     )
 
 
