@@ -35,7 +35,7 @@ def test_a_reopened_entry_without_money_names_its_budget(muster: Terminal, works
     type(entry.account).objects.filter(pk=entry.account_id).update(spent=entry.account.budget)
     outcome = muster("start", "1")
     assert (outcome.out, outcome.err) == (
-        "Entry 1 is pending.\n",
+        "Entry 1 is blocked.\n",
         "Entry 1 has spent its budget of $2.00: muster budget 1 USD\n",
     )
 
