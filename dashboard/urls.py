@@ -254,6 +254,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/settings/agents/check/", agents.check, name="agent-check"),
     path("w/<str:workspace_id>/settings/agents/retry/", agents.retry, name="agent-retry"),
     path("w/<str:workspace_id>/settings/agents/credentials/", credentials.put, name="credentials"),
+    path("w/<str:workspace_id>/settings/agents/credentials/address/", credentials.set_address, name="credential-address"),
     path("w/<str:workspace_id>/settings/agents/credentials/remove/", credentials.remove, name="credential-remove"),
     path("w/<str:workspace_id>/settings/agents/secrets/", agents.put_secret, name="secrets"),
     path("w/<str:workspace_id>/settings/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config.system import env
+from config.system import default_workspace, env
 
 LOGIN_NEEDED = 4
 """The exit code of the package where a token is missing or no longer valid."""
@@ -15,21 +15,23 @@ NAME = "./muster on this host"
 
 
 def main(arguments: list[str]) -> int:
-    """`arguments`: the Python that has the package, and the words after `./muster`."""
-    python, *words = arguments
+    """`arguments`: the Python that has the package, the caller's folder, and the words after `./muster`."""
+    python, folder, *words = arguments
     names_a_server = any(os.environ.get(name) for name in CHOSEN) or any(word.startswith("--profile") for word in words)
     if names_a_server or {"-h", "--help"} & set(words):
-        return _run(python, words, {})
-    code = _run(python, words, _own())
+        return _run(python, folder, words, {})
+    code = _run(python, folder, words, _own())
     if code == LOGIN_NEEDED:  # the token was revoked, or is of another database
         _file().unlink(missing_ok=True)
-        code = _run(python, words, _own())
+        code = _run(python, folder, words, _own())
     return code
 
 
-def _run(python: str, words: list[str], own: dict[str, str]) -> int:
+def _run(python: str, folder: str, words: list[str], own: dict[str, str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it too, and ends in its own manner
-    child = subprocess.Popen([python, "-m", "muster_cli", *words], env={**os.environ, **own}, preexec_fn=_usual_signals)
+    # -P: else Python would import what lies in the caller's folder
+    command, environ = [python, "-P", "-m", "muster_cli", *words], {**os.environ, **own}
+    child = subprocess.Popen(command, cwd=folder, env=environ, preexec_fn=_usual_signals)
     code = child.wait()
     return 128 - code if code < 0 else code
 
@@ -39,8 +41,9 @@ def _usual_signals() -> None:
 
 
 def _own() -> dict[str, str]:
-    """The address of this server, and the token."""
-    return {"MUSTER_URL": env.base_url(), "MUSTER_TOKEN": _token()}
+    """The address of this server, the token, and the file of the default workspace."""
+    kept = str(default_workspace.file())
+    return {"MUSTER_URL": env.base_url(), "MUSTER_TOKEN": _token(), "MUSTER_DEFAULT_WORKSPACE_FILE": kept}
 
 
 def _file() -> Path:

@@ -13,7 +13,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
-from orchestration.configuration import agent_states, credentials, windows
+from orchestration.configuration import agent_states, credentials, windows, workspace_setup
 from orchestration.edge import credential_states
 from orchestration.edge.credential_states import CredentialState
 from orchestration.models import Credential
@@ -50,6 +50,20 @@ def put(page_request: PageRequest) -> HttpResponse:
         subject = LABELS.get(refused.names[0]) if refused.message.startswith(("must", "may")) else None
         raise Invalid(f"{subject} {refused.message}" if subject else refused.message, *refused.names) from None
     return done(page_request, f"{row.name} is saved; agents that start from now on are served with it")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def set_address(page_request: PageRequest) -> HttpResponse:
+    """The base URL of a credential without a key of its own."""
+    form_data = validated(CredentialForm(page_request.request.POST))
+    try:
+        workspace_setup.set_address(page_request.workspace, form_data["name"], form_data["base_url"], by=page_request.caller)
+    except Invalid as refused:
+        raise Invalid(
+            f"{LABELS['base_url']} {refused.message}" if refused.message.startswith(("must", "may")) else refused.message
+        ) from None
+    return done(page_request, "The base URL is saved; agents that start from now on use it")
 
 
 @require_POST

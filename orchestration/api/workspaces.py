@@ -7,6 +7,7 @@ from ninja import Path, Router, Status
 from budget import amounts
 from orchestration import configuration, schemas
 from orchestration.configuration import workspace_setup
+from orchestration.demo import starting
 from workspaces import access, paging
 from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
@@ -83,4 +84,5 @@ def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
         "state": workspace.executor.state,
         "config": config if caller.may(Need.ADMIN, workspace) else configuration.without_values(config),
         "created_at": workspace.created_at,
+        "is_demo": starting.is_demo(workspace),
     }

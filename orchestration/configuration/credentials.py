@@ -87,6 +87,38 @@ def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) 
     return row
 
 
+def addressed(config: Config, secrets: Iterable[str], name: str) -> list[NamedAgent]:
+    """The agents that derive this credential from a variable or a login: their base URL is in their env."""
+    known = frozenset(secrets)
+    return [
+        each
+        for each in named_agents(config)
+        if each.agent.credential is None and model_access.credential(each.agent, each.part, config, known) == name
+    ]
+
+
+def address(agents: Collection[NamedAgent]) -> str:
+    """Their base URL. Empty: the provider's own."""
+    names = ((each, agent_kinds.BASE_URLS.get(each.agent.kind, "")) for each in agents)
+    return next((each.agent.env[variable] for each, variable in names if each.agent.env.get(variable)), "")
+
+
+def address_change(agents: Collection[NamedAgent], name: str, url: str) -> dict[str, Any]:
+    """The change of the config that gives them this base URL; empty: the provider's own. Raises Invalid."""
+    variable = name.partition(" ")[0]
+    row = Credential(name=name, base_url=_checked_url(url) if url else "", variable=variable if variable in _OF_PROGRAMS else "")
+    change: dict[str, Any] = {}
+    for each in agents:
+        if problem := unfit(each.agent, row):
+            raise Invalid(f"{each.name} uses it: {problem}", "base_url")
+        if each.agent.kind in agent_kinds.BASE_URLS:
+            place = change
+            for key in each.path.split(".", 1):
+                place = place.setdefault(key, {})
+            place["env"] = {agent_kinds.BASE_URLS[each.agent.kind]: url or None}
+    return change
+
+
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
     """Raises NotFound, and Invalid while an agent of the config names it."""
     if not is_sealable(name, model_access.MAX_CHARS):

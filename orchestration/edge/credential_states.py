@@ -38,6 +38,8 @@ class CredentialState:
     row: Credential
     agents: list[str]
     breakers: list[ProviderBreaker]
+    address: str = ""
+    """The base URL in the env of agents that derive it."""
 
     @property
     def is_own(self) -> bool:
@@ -66,7 +68,8 @@ class CredentialState:
 def of_executor(executor: Executor) -> list[CredentialState]:
     """By name, those in use first. Four queries."""
     config = configuration.load(executor.config)
-    used = credentials.in_use(config, circuit_breaker.secret_names(executor.pk))
+    secrets = circuit_breaker.secret_names(executor.pk)
+    used = credentials.in_use(config, secrets)
     rows = {row.name: row for row in Credential.objects.filter(workspace_id=executor.pk)}
     open_ones: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
     for breaker in [*circuit_breaker.breakers(executor.pk), *agent_states.used_up(rows.values())]:
@@ -75,7 +78,10 @@ def of_executor(executor: Executor) -> list[CredentialState]:
     names = sorted({*rows, *used}, key=lambda name: (name not in used, name))
     return [
         CredentialState(
-            rows.get(name) or Credential(workspace_id=executor.pk, name=name), used.get(name, []), open_ones.get(name, [])
+            rows.get(name) or Credential(workspace_id=executor.pk, name=name),
+            used.get(name, []),
+            open_ones.get(name, []),
+            credentials.address(credentials.addressed(config, secrets, name)),
         )
         for name in names
     ]

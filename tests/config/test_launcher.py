@@ -176,11 +176,29 @@ def test_requirements_contain_what_the_launcher_takes_for_installed_with_them(mu
             assert pins(contained) <= pins(kind), (kind, contained, pins(contained) - pins(kind))
 
 
+def test_the_command_line_is_installed_with_the_rest_and_tried_once_where_that_fails(
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(muster, "VENV", str(tmp_path))
+    monkeypatch.setattr(muster, "CLI_VENV", str(tmp_path / "cli"))
+    monkeypatch.setattr(muster, "ensure", lambda kind: None)
+    monkeypatch.setattr(muster, "COMMANDS", dict.fromkeys(("install", "web"), lambda words: 0))
+    tried: list[str] = []
+    monkeypatch.setattr(muster, "installers", lambda python: [["pip"]])
+    monkeypatch.setattr(muster, "run_installer", lambda command, *_: tried.append(command[0]) or "no route")
+    for command, times in (("web", 0), ("install", 1), ("install", 1)):
+        monkeypatch.setattr("sys.argv", ["muster", command])
+        assert muster.main() == 0 and len(tried) == times
+    assert "./muster status tries again" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="The installation failed"):
+        muster.ensure_cli()
+
+
 def test_the_command_line_is_not_installed_again_under_a_process_that_runs_from_it(
     muster: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = [False, True]  # another ./muster installs it while this one waits for the lock
     monkeypatch.setattr(muster, "is_cli_ready", lambda: ready.pop(0))
-    monkeypatch.setattr(muster, "install_cli", lambda _: pytest.fail("installed twice"))
+    monkeypatch.setattr(muster, "install_cli", lambda *_: pytest.fail("installed twice"))
     muster.ensure_cli()
     assert ready == []

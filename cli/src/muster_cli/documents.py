@@ -43,6 +43,7 @@ DOCUMENTS: dict[str, tuple[Shape, ...]] = {
     "status": (STATUS,),
     "stop": ("StoppedAll", "Killed"),
     "triggers": ({"triggers": ["TriggerOut"]}, TRIGGER, "FiringOut"),
+    "use": ({"workspace": "WorkspaceOut", "reason": "string"},),
     "whoami": ("MeOut", {"profile": "string", "url": "string", "workspaces": ["WorkspaceOut"]}),
     "why": ("ExplainedEntry",),
     "workspaces": ("WorkspacesOut",),

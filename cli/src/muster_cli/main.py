@@ -22,7 +22,7 @@ app = typer.Typer(
 GROUPS = {
     "login": ("login", "logout", "workspaces"),
     "whoami": ("whoami",),
-    "profile_list": ("profiles",),
+    "profile_list": ("profiles", "use"),
     "overview": ("status", "entries", "why"),
     "backlog.adding": ("add",),
     "backlog.editing": ("edit", "remove"),

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from muster_cli.errors import LoginNeeded, Problem, Usage
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+DEFAULT_FILE = "MUSTER_DEFAULT_WORKSPACE_FILE"
+"""Set by `./muster` on the server: the file in which its default workspace is kept, beside its token."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,14 @@ class Profile:
     url: str = ""
     token: str = ""
     workspace: str = ""
+    """The default that `muster use` keeps, an id; a name where it was written by hand."""
     expires: str = ""
     """The end of a token that a login has made, as ISO 8601. Empty for one that was pasted."""
 
     is_of_environment: bool = field(default=False, kw_only=True)
     """The token is that of MUSTER_TOKEN: a login does not replace it."""
+    named_workspace: str = field(default="", kw_only=True)
+    """That of MUSTER_WORKSPACE."""
 
     @property
     def option(self) -> str:
@@ -44,6 +49,11 @@ class Profile:
         if self.is_over:
             return f"Your login to {self.url} has expired: {self.login}"
         return f"{self.url} does not take this token: it expired or was revoked. {self.login}"
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        """The server sees the folders of this machine, as far as an address can say."""
+        return bool(DEFAULT_FILE in os.environ or re.match(r"https?://(localhost|127\.[\d.]+|\[::1\])(:|/|$)", self.url))
 
     @property
     def is_over(self) -> bool:
@@ -71,12 +81,14 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     profile = saved.get(chosen or "default", Profile(chosen or "default"))
     if name:
         return profile
-    url, token, workspace = (environ.get(f"MUSTER_{key}", "") for key in ("URL", "TOKEN", "WORKSPACE"))
+    url, token, named = (environ.get(f"MUSTER_{key}", "") for key in ("URL", "TOKEN", "WORKSPACE"))
     if url and checked_url(url) != profile.url:
         profile = Profile(profile.name, checked_url(url))
     if token:
         profile = replace(profile, token=token, expires="", is_of_environment=True)
-    return replace(profile, workspace=workspace or profile.workspace)
+    if kept := environ.get(DEFAULT_FILE):
+        profile = replace(profile, workspace=_first_line(Path(kept)))
+    return replace(profile, named_workspace=named)
 
 
 def ready(profile: Profile) -> Profile:
@@ -112,6 +124,17 @@ def save(profile: Profile, environ: Mapping[str, str] = os.environ) -> Path:
     return _write({**_saved(environ), profile.name: profile}, file(environ))
 
 
+def keep_workspace(profile: Profile, workspace: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Make it the default of the profile's commands. Raises Usage where the server is that of the environment alone."""
+    if kept := environ.get(DEFAULT_FILE):
+        _replace(Path(kept), f"{workspace}\n")
+        return
+    known = _saved(environ).get(profile.name)
+    if known is None or known.url != profile.url:
+        raise Usage(f"There is no profile of {profile.url} to keep it in: {profile.login}, or set MUSTER_WORKSPACE.")
+    save(replace(known, workspace=workspace), environ)
+
+
 def saved(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
     """The profile as the file has it. Raises Usage when it does not."""
     chosen = name or environ.get("MUSTER_PROFILE") or "default"
@@ -130,16 +153,29 @@ def forget(name: str, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def _write(profiles: Mapping[str, Profile], path: Path) -> Path:
+    _replace(path, "\n".join(_section(each) for each in profiles.values()))
+    return path
+
+
+def _replace(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     try:
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write("\n".join(_section(each) for each in profiles.values()))
+            out.write(content)
         unfinished.replace(path.resolve())  # behind a link, as dotfiles often are
     finally:
         unfinished.unlink(missing_ok=True)
-    return path
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip().partition("\n")[0]
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as problem:
+        raise Problem(f"{path} cannot be read: {problem}") from None
 
 
 def _saved(environ: Mapping[str, str]) -> dict[str, Profile]:

@@ -14,11 +14,11 @@ import typer
 from muster_cli import documents, profiles
 from muster_cli.completion.names import fields, profile_names, workspaces
 from muster_cli.documents import DOCUMENTS
-from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Unreachable, Usage
+from muster_cli.errors import INTERRUPTED, PIPE_CLOSED, Problem, Refused, Unreachable
 from muster_cli.output import Output, check_fields, note
 from muster_cli.sentences.absence import Absence
 from muster_cli.server import Server
-from muster_client.api.workspaces import workspaces_list
+from muster_cli.workspaces import choosing
 
 Kind = Literal["table", "json", "jsonl"]
 ProfileOption = Annotated[
@@ -68,22 +68,22 @@ class Run:
         return Server(self.profile, note, self.transport)
 
     @cached_property
+    def choice(self) -> choosing.Choice:
+        return choosing.choose(self.server, named=self.workspace_name or self.profile.named_workspace)
+
+    @property
     def workspace(self) -> str:
-        """The id of the workspace that is named, or of the only one."""
-        named = self.workspace_name or self.profile.workspace
-        if named.startswith("ws_"):
-            return named
-        known: dict[str, str] = {row["id"]: row["name"] for row in self.server.call(workspaces_list.request())["workspaces"]}
-        chosen = [key for key, name in known.items() if not named or name == named]
-        if len(chosen) == 1:
-            return chosen[0]
-        listed = ", ".join(f"{name} ({key})" for key, name in known.items())
-        if not known:
-            raise Problem("This token may see no workspace.")
-        if not named:
-            raise Usage(f"Which workspace? Name one with --workspace: {listed}")
-        sentence = f"Several workspaces are named {named}: use the id." if chosen else f"There is no workspace {named}."
-        raise Usage(f"{sentence} There are: {listed}")
+        """The id of the workspace that is named, or that stands in its place."""
+        return self.choice.id
+
+    def call(self, function: Callable[..., None], values: dict[str, Any]) -> None:
+        """The command itself. Raises Usage where its workspace was the default, and is gone."""
+        try:
+            function(self, **values)
+        except Refused as refusal:
+            if refusal.status in (403, 404) and "choice" in self.__dict__:
+                choosing.check(self.server, self.choice)
+            raise
 
 
 def command(app: typer.Typer, name: str, *, refreshes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -109,7 +109,7 @@ def _act(name: str, function: Callable[..., None], run: Run, values: dict[str, A
     if with_watch:
         _watch(function, run, values)
     else:
-        function(run, **values)
+        run.call(function, values)
 
 
 def _first_sentence(function: Callable[..., None]) -> str:
@@ -161,7 +161,7 @@ def _watch(function: Callable[..., None], run: Run, values: dict[str, Any]) -> N
         if sys.stdout.isatty() and not absence.lasts:
             sys.stdout.write("\x1b[2J\x1b[H")
         try:
-            function(run, **values)
+            run.call(function, values)
             absence.is_over()
             has_answered = True
         except Unreachable as problem:

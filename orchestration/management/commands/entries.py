@@ -26,7 +26,7 @@ class Command(BaseCommand):
             epilog="Exit codes: 0 imported, or nothing to change; 1 the plan has problems, or nothing was imported; 2 wrong arguments.",
         )
         add.add_argument("file", metavar="FILE|FOLDER|-", help="- reads stdin")
-        add.add_argument("--workspace", metavar="ID", help="needed when there are several")
+        add.add_argument("--workspace", metavar="ID|NAME", help="default: as ./muster use says")
         add.add_argument("--format", choices=sorted(formats.titles()), default="", help="default: by its content")
         add.add_argument("--name", default="", help="the plan's name: entries of the same name are compared (default: its own)")
         add.add_argument("--restore", action="store_true", help="add entries again that a person deleted")

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             "Exit codes: 0 added, or left open by --dry-run; 1 the run failed, or nothing was added; 2 wrong arguments."
         )
         parser.add_argument("goal", metavar="GOAL|FILE|-", help="a text, or a file with it; - reads stdin")
-        parser.add_argument("--workspace", metavar="ID", help="needed when there are several")
+        parser.add_argument("--workspace", metavar="ID|NAME", help="default: as ./muster use says")
         parser.add_argument("--dry-run", action="store_true", help="leave the proposals open")
         parser.add_argument("--yes", action="store_true", help="add the entries without asking")
 

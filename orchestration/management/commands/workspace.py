@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from budget import amounts
+from config.system import default_workspace
 from orchestration.configuration import secrets, workspace_setup
 from orchestration.configuration.config import agent_kinds
 from orchestration.maintenance import workspace_check
@@ -89,7 +90,11 @@ class Command(BaseCommand):
             )
         if not options["verify"]:
             self.stderr.write("No --verify command: every result of the agent will pass.")
-        self.stderr.write("Next: add entries (./muster entries add PLAN, or on its page), then start the executor there.")
+        default_workspace.keep(workspace.pk)
+        self.stderr.write(
+            "It is the default of ./muster from now on (./muster use NAME sets another). "
+            'Next: add entries (./muster add "The task", ./muster entries add PLAN, or on its page), then ./muster start.'
+        )
 
     def _add(self, **options: Any) -> Workspace:
         if missing := [name for name in options["secret"] if not os.environ.get(name)]:

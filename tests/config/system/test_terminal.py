@@ -44,17 +44,17 @@ def calls(folder: Path) -> list[str]:
 
 
 def test_this_server_and_a_token_of_this_host_are_used(package: str, tokens: list[list[str]], tmp_path: Path) -> None:
-    assert terminal.main([package, "status"]) == terminal.main([package, "why", "1"]) == 0
+    assert terminal.main([package, "/", "status"]) == terminal.main([package, "/", "why", "1"]) == 0
     assert calls(tmp_path) == [
-        "http://127.0.0.1:8765 token-1 -m muster_cli status",
-        "http://127.0.0.1:8765 token-1 -m muster_cli why 1",
+        "http://127.0.0.1:8765 token-1 -P -m muster_cli status",
+        "http://127.0.0.1:8765 token-1 -P -m muster_cli why 1",
     ]
     assert len(tokens) == 1 and terminal._file().stat().st_mode & 0o777 == 0o600
 
 
 def test_a_token_that_has_ended_is_replaced_once(package: str, tokens: list[list[str]], tmp_path: Path) -> None:
     terminal._file().write_text("ended")
-    assert terminal.main([package, "status"]) == 0
+    assert terminal.main([package, "/", "status"]) == 0
     assert [line.split()[1] for line in calls(tmp_path)] == ["ended", "token-1"]
 
 
@@ -64,7 +64,7 @@ def test_who_names_another_server_gets_it(
 ) -> None:
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
-    assert terminal.main([package, *([] if chosen else ["--profile=work"]), "status"]) == 0
+    assert terminal.main([package, "/", *([] if chosen else ["--profile=work"]), "status"]) == 0
     assert not tokens and calls(tmp_path)[0].startswith(f"{chosen.get('MUSTER_URL', '')} ")
 
 
@@ -72,7 +72,7 @@ def test_a_command_that_a_signal_ended_has_the_usual_code(tokens: list[list[str]
     program = tmp_path / "killed"
     program.write_text("#!/bin/sh\nkill -9 $$\n")
     program.chmod(0o755)
-    assert terminal.main([str(program), "logs"]) == 137
+    assert terminal.main([str(program), "/", "logs"]) == 137
 
 
 def test_without_a_database_the_first_step_is_named(
@@ -81,5 +81,5 @@ def test_without_a_database_the_first_step_is_named(
     refusal = subprocess.CompletedProcess([], 1, "", "muster: the database is not prepared: start ./muster up\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: refusal)
     with pytest.raises(SystemExit, match=r"start \./muster up"):
-        terminal.main([package, "status"])
+        terminal.main([package, "/", "status"])
     assert not os.path.exists(terminal._file())

@@ -5,10 +5,12 @@ from datetime import timedelta
 from django.test import Client
 from django.utils.timezone import now
 
+from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets, workspace_setup
-from orchestration.models import Credential, ProviderBreaker
+from orchestration.models import Credential, Executor, ProviderBreaker
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
+from workspaces.access import Caller
 from workspaces.models import Workspace
 
 KEY = "sk-of-the-team-plan"
@@ -42,6 +44,26 @@ def test_an_admin_adds_a_credential_and_no_page_shows_its_key(ana: Client, vera:
         seen = text_of(client, page_of(workspace))
         assert "team-plan" in seen and "has a key" in seen and "No agent uses it" in seen and KEY not in seen
         assert "stops at 80 %" in seen and "stops at $12.50" in seen and "unknown" in seen
+
+
+def test_the_address_of_a_provider_stands_by_a_secret_too(ana: Client, vera: Client, workspace: Workspace) -> None:
+    by = Caller("ana")
+    workspace_setup.configure(
+        workspace, {"agent": {"kind": "claude_code"}, "agents": {"other": {"kind": "command", "command": "x"}}}, by=by
+    )
+    secrets.put(workspace.pk, "ANTHROPIC_API_KEY", "sk-1", by=by)
+    to = f"{page_of(workspace)}credentials/address/"
+    answer = ana.post(to, {"name": "ANTHROPIC_API_KEY", "base_url": "llm.example"}, headers={"HX-Request": "true"})
+    assert "The base URL must be an http:// or https:// address" in answer.text + str(answer.headers)
+    ana.post(to, {"name": "ANTHROPIC_API_KEY", "base_url": "https://llm.example"})
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    assert config.agent.env == {"ANTHROPIC_BASE_URL": "https://llm.example"} and config.agents["other"].env == {}
+    assert 'value="https://llm.example"' in ana.get(page_of(workspace)).text and "llm.example/" not in text_of(
+        vera, page_of(workspace)
+    )
+    assert vera.post(to, {"name": "ANTHROPIC_API_KEY at llm.example", "base_url": ""}).status_code == 403
+    ana.post(to, {"name": "ANTHROPIC_API_KEY at llm.example", "base_url": ""})
+    assert configuration.load(Executor.objects.get(pk=workspace.pk).config).agent.env == {}
 
 
 def test_an_empty_key_stays_until_it_is_removed_and_an_empty_window_goes(ana: Client, workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.utils.timezone import now
 
 from budget.amounts import usd
+from config.system import default_workspace
 from orchestration import configuration
 from orchestration.configuration import secrets
 from orchestration.models import Executor
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _roots(settings: Any, tmp_path: Path) -> None:
+def _roots(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.REPO_ROOTS = [tmp_path]
+    monkeypatch.setenv("MUSTER_DATA_DIR", str(tmp_path))
 
 
 def run(*words: str) -> tuple[str, str]:
@@ -43,7 +45,7 @@ def test_a_repository_is_put_under_muster_with_all_that_is_named(
     out, err = run("add", str(repo), *words.split(), *more)
     shop = Workspace.objects.get()
     assert out == f"{shop.pk}  Shop  http://muster.example/w/{shop.pk}/\n"
-    assert err == "Next: add entries (./muster entries add PLAN, or on its page), then start the executor there.\n"
+    assert err.startswith("It is the default of ./muster from now on") and default_workspace.read() == shop.pk
     assert (shop.repo, shop.base_branch, shop.created_by) == (str(repo), "trunk", "command line")
     money = project(shop)
     assert (money.total_budget, money.max_project_spend) == (usd("7.5"), usd("7.5")), "the cap is the budget"

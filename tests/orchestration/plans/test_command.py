@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.system import default_workspace
 from orchestration.models import Entry
 from tests.factories import a_workspace
 from tests.orchestration.plans.imports import entry, rewrite
@@ -128,6 +129,24 @@ def test_wrong_arguments_exit_with_two(workspace: Workspace, plan: Path, tmp_pat
     assert "there is no tasks.md here" in refused(empty, "--yes")[1]
     a_workspace(name="Other")
     assert "more than one workspace" in refused(plan, "--yes")[1]
+
+
+def test_the_workspace_is_that_of_the_folder_else_the_default_else_the_only_real_one(
+    workspace: Workspace, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setenv("MUSTER_DATA_DIR", str(tmp_path))
+    settings.DATA_DIR = tmp_path
+    a_workspace(name="Demo", repo=str(tmp_path / "demo-1a2b3c"))
+    assert "Imported" in run(plan, "--yes")
+    other = a_workspace(name="Other", repo=str(tmp_path / "other"))
+    default_workspace.keep(other.pk)
+    assert "Imported" in run(plan, "--yes") and Entry.objects.filter(workspace=other).count() == 2
+    default_workspace.keep("ws_gone")
+    assert "There is no workspace ws_gone any more, which was the default: ./muster use NAME" in refused(plan, "--yes")[1]
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert "nothing to import" in run(plan, "--yes")
+    assert "nothing to import" in run(plan, "--yes", "--workspace", "Shop")
 
 
 def test_a_plan_without_a_name_has_that_of_its_file(workspace: Workspace, plan: Path) -> None:

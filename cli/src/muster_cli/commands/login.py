@@ -36,10 +36,11 @@ def login(run: Run, url: UrlArgument = None, with_token: StdinOption = False, we
     token = devices.Token(sys.stdin.read().strip(), "") if with_token else _token(address, run, with_browser=web)
     if not token.secret.isascii() or not token.secret.isprintable() or not token.secret or " " in token.secret:
         raise Usage("That is no token.")
-    profile = profiles.Profile(name, address, token.secret, run.workspace_name or "", token.expires)
+    before = _saved_as(name)
+    kept = before.workspace if before and before.url == address else ""
+    profile = profiles.Profile(name, address, token.secret, run.workspace_name or kept, token.expires)
     server = Server(profile, note, run.transport)
     workspaces = _seen_with(server)
-    before = _saved_as(name)
     path = profiles.save(profile)
     if before and before.expires and before.url == address and before.token != token.secret:
         devices.revoke(_without_token(address, run), before.token)  # the login before: else each leaves a token for a month
@@ -69,15 +70,14 @@ def logout(run: Run) -> None:
 
 def list_workspaces(run: Run) -> None:
     """List the workspaces that you may see."""
-    document = run.server.call(workspaces_list.request())
-    rows = document["workspaces"]
+    rows = list(run.server.pages(workspaces_list.request(), "workspaces"))
     columns = [
         ("ID", lambda row: row["id"]),
         ("STATE", lambda row: row["state"]),
         ("CAP", lambda row: usd(row["max_project_spend_usd"])),
         ("NAME", lambda row: row["name"]),
     ]
-    run.output.show(document, rows, lambda: table(rows, columns, empty="No workspace."))
+    run.output.show({"workspaces": rows, "next_cursor": None}, rows, lambda: table(rows, columns, empty="No workspace."))
 
 
 def register(app: typer.Typer) -> None:
@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
 def _seen_with(server: Server) -> list[dict[str, Any]]:
     """The workspaces that the token may see: nothing is saved before the server has taken it."""
     try:
-        rows: list[dict[str, Any]] = server.call(workspaces_list.request())["workspaces"]
+        rows = list(server.pages(workspaces_list.request(), "workspaces"))
     except LoginNeeded:
         raise LoginNeeded(f"{server.url} does not take this token.") from None
     except Refused as refusal:

@@ -25,7 +25,7 @@ def whoami(run: Run) -> None:
     if document is not None:
         run.output.show(document, None, lambda: _lines(run, document))
         return
-    workspaces = run.server.call(workspaces_list.request())["workspaces"]
+    workspaces = list(run.server.pages(workspaces_list.request(), "workspaces"))
     known = {"profile": run.profile.name, "url": run.profile.url, "workspaces": workspaces}
     run.output.show(known, None, lambda: _lines_of_older(run, workspaces))
 

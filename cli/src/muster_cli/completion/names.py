@@ -19,7 +19,7 @@ def profile_names(context: typer.Context, incomplete: str) -> Iterator[Candidate
 @quiet
 def workspaces(context: typer.Context, incomplete: str) -> Iterator[Candidate]:
     """By name, or by id where the name has spaces or is the name of several."""
-    rows = server(context).call(workspaces_list.request())["workspaces"]
+    rows = list(server(context).pages(workspaces_list.request(), "workspaces"))
     names = [row["name"] for row in rows]
     for row in rows:
         is_clear = re.fullmatch(r"[\w.-]+", row["name"]) and names.count(row["name"]) == 1

@@ -1,0 +1,1 @@
+"""Workspaces as people name them, or do not."""
