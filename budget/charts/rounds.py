@@ -1,6 +1,6 @@
 """Cost and improvement of each round, as two panels over the same rounds, never as two scales in one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -22,13 +22,24 @@ WORDS = {"kept": "better", "level": "no gain", "failed": "no verdict", "open": "
 
 @dataclass(frozen=True)
 class Round:
-    """`outcome`: kept (better than before), level (no gain), failed (no verdict), open. `estimated`: a part of the cost is not reported."""
+    """`outcome`: kept (better than before), level (no gain), failed (no verdict), open. `estimated`: a part of the cost is not reported. `base`: the score
+    before its work."""
 
     number: int
     score: float | None
     cost: int
     outcome: str
     estimated: bool = False
+    base: float = 0.0
+
+
+def gains(rounds: Iterable[tuple[float | None, float]]) -> Iterator[float | None]:
+    """Of scores with their bases, oldest first: what each gained over its base beyond any before it; None without a score."""
+    best = 0.0
+    for score, base in rounds:
+        gain = None if score is None else round(score - base - best, 6)
+        best += max(gain or 0.0, 0.0)
+        yield gain
 
 
 def draw(rounds: Sequence[Round], id_: str = "rounds-chart") -> SafeString:
@@ -64,11 +75,9 @@ def describe(rounds: Sequence[Round]) -> str:
 
 
 def table(rounds: Sequence[Round]) -> Table:
-    best = 0.0
     rows: list[tuple[str, ...]] = []
-    for round_ in rounds:
-        gain = "—" if round_.score is None else f"+{round_.score - best:.2f}" if round_.score > best else "+0.00"
-        best = max(best, round_.score or 0.0)
+    for round_, gained in zip(rounds, gains((each.score, each.base) for each in rounds), strict=True):
+        gain = "—" if gained is None else f"{gained:+.2f}"
         shown = "—" if round_.score is None else f"{round_.score:.2f}"
         rows.append(
             (str(round_.number), shown, gain, WORDS[round_.outcome], amounts.format_usd(round_.cost, estimate=round_.estimated))
@@ -92,7 +101,8 @@ def _score_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale) -> l
         parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(value), y2=y(value), class_="target" if value == TARGET else "grid"))
         parts.append(el("text", f"{value:.2f}", x=LEFT - 8, y=y(value) + 4, class_="label", text_anchor="end"))
     parts.append(el("text", "Target 1.00", x=RIGHT + 8, y=y(TARGET) + 4, class_="label"))
-    best, steps = 0.0, [(float(LEFT), y(0))]
+    best = next((round_.base for round_ in rounds if round_.score is not None), 0.0)
+    steps = [(float(LEFT), y(best))]
     for n, round_ in enumerate(rounds, 1):
         better = max(best, round_.score or 0.0)
         steps += [(x(n), y(best)), (x(n), y(better))]

@@ -96,7 +96,7 @@ def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
     """Two queries, with or without a comparison, and one more where sessions have a meter."""
-    rounds = list(with_costs(entry).order_by("number").only("number", "score", "verdict"))
+    rounds = list(with_costs(entry).order_by("number").only("number", "score", "base_score", "verdict"))
     by_number = {round_.number: round_ for round_ in chart_rounds_of(rounds)}
     shown = [round_ for round_ in (other, this) if round_ is not None]
     rows = LedgerEntry.objects.filter(account_id=entry.pk, round__in=[round_.number for round_ in shown]).order_by()

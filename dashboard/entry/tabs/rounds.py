@@ -82,21 +82,15 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: int, several: 
 
 
 def chart_rounds_of(rounds: Sequence[Round]) -> list[chart.Round]:
-    """Rounds of `with_costs`, oldest first, as chart rounds with cost and outcome."""
-    chart_rounds, best = [], 0.0
-    for round_ in rounds:
-        better = round_.score is not None and round_.score > best
+    """Rounds of `with_costs`, oldest first, as chart rounds with cost and outcome: better is one that gained more over its base than any before it."""
+    chart_rounds = []
+    gains = chart.gains((round_.score, round_.base_score or 0.0) for round_ in rounds)
+    for round_, gain in zip(rounds, gains, strict=True):
         outcome = (
-            "open"
-            if round_.verdict == Round.Verdict.OPEN
-            else "failed"
-            if round_.score is None
-            else "kept"
-            if better
-            else "level"
+            "open" if round_.verdict == Round.Verdict.OPEN else "failed" if gain is None else "kept" if gain > 0 else "level"
         )
-        best = max(best, round_.score or 0.0)
-        chart_rounds.append(chart.Round(round_.number, round_.score, round_.cost, outcome, estimated=round_.estimated))  # type: ignore[attr-defined]
+        drawn = chart.Round(round_.number, round_.score, round_.cost, outcome, round_.estimated, round_.base_score or 0.0)  # type: ignore[attr-defined]
+        chart_rounds.append(drawn)
     return chart_rounds
 
 

@@ -244,8 +244,13 @@ def test_no_best_score_is_drawn_before_there_is_any() -> None:
 
 
 def test_the_table_of_rounds_has_gain_and_sum() -> None:
-    table = rounds.table([rounds.Round(1, 0.4, usd("0.31"), "kept"), rounds.Round(2, 0.9, usd("0.2"), "kept", estimated=True)])
-    assert [row[2] for row in table.rows] == ["+0.40", "+0.50"] and table.foot[-1] == "$0.51"
+    table = rounds.table(
+        [
+            rounds.Round(1, 0.4, usd("0.31"), "level", base=0.5),
+            rounds.Round(2, 0.9, usd("0.2"), "kept", estimated=True, base=0.5),
+        ]
+    )
+    assert [row[2] for row in table.rows] == ["-0.10", "+0.40"] and table.foot[-1] == "$0.51"
     assert table.rows[1][-1] == "≈ $0.20"
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from budget.charts import rounds as chart
 from budget.limits import caps
 from budget.models import Account, LedgerEntry, Project
 from dashboard.entry.tabs import brief, budget, children, dependencies, history, locks, rounds, talk
@@ -306,6 +307,17 @@ def test_rounds_are_better_only_beyond_the_best_and_the_first_of_the_most_expens
     assert seen["total"] == 950
     outcomes = [row.outcome for row in rounds.chart_rounds_of(list(rounds.with_costs(entry).order_by("number")))]
     assert outcomes == ["kept", "kept", "level", "level", "kept", "failed", "open"]
+
+
+def test_a_round_that_is_worse_than_its_base_is_not_better_and_the_line_begins_at_the_base(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="9")
+    for number, score in ((1, 0.93), (2, 1.0)):
+        a_round(entry, number, score, 100)
+    Round.objects.filter(entry=entry).update(base_score=1.0)
+    drawn = rounds.chart_rounds_of(list(rounds.with_costs(entry).order_by("number")))
+    assert [row.outcome for row in drawn] == ["level", "level"]
+    assert [row[2] for row in chart.table(drawn).rows] == ["-0.07", "+0.00"]
+    assert f'd="M{chart.LEFT} {chart.SCORES[0]}' in chart.draw(drawn)
 
 
 def test_one_round_alone_and_rounds_without_cost_are_not_the_most_expensive(shop: Workspace) -> None:
