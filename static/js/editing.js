@@ -5,13 +5,17 @@
   const FOCUSABLE = "a[href], button:not([disabled]), input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
   let backTo = ""; // id to focus after a closed form
 
+  // What was saved is in use no longer, although the focus stays in it: the page would show the value from before.
+  let saved = null;
+  muster.saved = (form) => { saved = form.contains(document.activeElement) ? document.activeElement : null; };
+  for (const name of ["input", "focusout"]) document.addEventListener(name, () => { saved = null; });
   muster.inUse = (el) => {
     if (!el) return false;
-    const typed = (i) => (i === document.activeElement && i.type !== "checkbox") || (i.type !== "checkbox" && i.value !== i.defaultValue) || i.checked !== i.defaultChecked;
+    const typed = (i) => (i === document.activeElement && i !== saved && i.type !== "checkbox") || (i.type !== "checkbox" && i.value !== i.defaultValue) || i.checked !== i.defaultChecked;
     const selection = getSelection();
     return !!el.querySelector("form.arm:not([hidden]), form[data-back]:not([hidden]), .htmx-request")
       || [...el.querySelectorAll("input:not([type=hidden]), textarea")].some(typed)
-      || (!!document.activeElement?.matches("select") && el.contains(document.activeElement))
+      || (!!document.activeElement?.matches("select") && document.activeElement !== saved && el.contains(document.activeElement))
       || (!selection.isCollapsed && el.contains(selection.anchorNode));
   };
 

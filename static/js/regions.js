@@ -6,7 +6,7 @@
   const { $, make } = muster;
   const due = new Set(), versions = new Map(), failed = new Map(), last = new Map();
   const live = () => [...document.querySelectorAll("[data-live]")].filter((el) => !el.closest(".peek:not([open])"));
-  let timer = 0, inFlight = false, asked = -GAP_MS, log;
+  let timer = 0, inFlight = false, isUrgent = false, asked = -GAP_MS, log;
 
   // --- what is due ---
   function mark(ids) {
@@ -25,14 +25,17 @@
     mark(live().map((el) => el.id));
     log?.pull();
   };
-  // What a person did is shown at once. A region that was changed in part is sent whole.
+  // What a person did is shown at once: an answer under way is of what was before. A region that was changed in part is sent whole.
   function now(ids) {
     clearTimeout(timer);
+    timer = 0;
     ids.forEach((id) => { due.add(id); last.delete(id); });
+    isUrgent = inFlight;
     ask();
   }
   muster.restore = (id) => { versions.delete(id); now([id]); };
-  document.addEventListener("muster:changed", () => now(live().map((el) => el.id)));
+  // htmx marks its form as busy until the event is over: a region with a busy form is left alone.
+  document.addEventListener("muster:changed", () => setTimeout(() => now(live().map((el) => el.id))));
   document.addEventListener("htmx:afterSwap", ({ target }) => versions.delete(target.closest?.("[data-live]")?.id));
   document.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
     for (const topic of TOPICS) source.addEventListener(topic, () => mark(live().filter((el) => el.dataset.live.split(" ").includes(topic)).map((el) => el.id)));
@@ -71,7 +74,8 @@
     inFlight = false;
     if (answer && place === location.search) show(ids, answer);
     else ids.forEach((id) => { due.add(id); versions.delete(id); });
-    if (due.size || log?.isDue()) schedule(answer ? GAP_MS : RETRY_MS);
+    if (isUrgent && answer) now([]);
+    else if (due.size || log?.isDue()) schedule(answer ? GAP_MS : RETRY_MS);
     return answer?.at ?? 0;
   }
   muster.ask = ask;

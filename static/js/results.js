@@ -81,6 +81,7 @@
     if (refused) return;
     keep(form);
     form.reset();
+    muster.saved(form);
     form.closest("details")?.removeAttribute("open");
     if (form.dataset.back) muster.leave(form);
     document.dispatchEvent(new Event("muster:free"));

@@ -85,3 +85,12 @@ def test_the_session_list_is_accessible(browser: Browser, address: str, workspac
         page.wait_for_timeout(300)
         assert _problems(page) == [], tail
     context.close()
+
+
+def test_what_a_person_saves_is_shown_while_the_focus_stays_in_its_field(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace, "settings/executor/")
+    page.fill("#workers-n", "37")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_contain_text("37 workers")
+    expect(page.locator("main")).to_contain_text("of 37 ·")
+    expect(page.locator("#workers-n")).to_be_focused()
