@@ -33,7 +33,7 @@ _FIELDS = {
     "score": "score",
     "rounds": "rounds_completed",
     "parent": "parent__seq",
-    "asks": "agent",
+    "asks": "next_agent",
 }
 _OF_SESSIONS = ("agent", "model", "worked")
 

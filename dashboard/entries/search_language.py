@@ -148,7 +148,7 @@ def _text(name: str, words: str) -> Callable[[str], Term | None]:
 
 def _asks(value: str) -> Term | None:
     name = value[:63]
-    return Term("asks", "" if name == DEFAULT else name, description=f"asking for the agent {name}")
+    return Term("asks", "" if name == DEFAULT else name, description=f"whose next session is for the agent {name}")
 
 
 def _worked(value: str) -> Term | None:

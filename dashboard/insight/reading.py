@@ -9,7 +9,7 @@ from datetime import date, tzinfo
 from django.db import connection
 from django.db.models import BooleanField, Case, CharField, Exists, Expression, F, OuterRef, Q, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Concat, TruncDate
+from django.db.models.functions import Coalesce, Concat, Now, TruncDate
 
 from budget.models import ModelSpend, RoundSpend
 from dashboard.insight import queueing
@@ -21,7 +21,8 @@ from orchestration.models import Entry, Round, Session
 PASSED = Q(verdict=Round.Verdict.PASSED)
 LANDED = PASSED & Q(entry__status=Entry.Status.DONE)
 GIVEN_UP = Q(entry__status=Entry.Status.FAILED) | Q(entry__deleted_at__isnull=False)
-WASTED = GIVEN_UP | ~PASSED & ~Q(session__outcome__in=[Session.Outcome.ASKED, Session.Outcome.STOPPED])
+OVER = Q(session__ended_at__isnull=False)
+WASTED = OVER & (GIVEN_UP | ~PASSED & ~Q(session__outcome__in=[Session.Outcome.ASKED, Session.Outcome.STOPPED]))
 """A round that ended with a question goes on with the answer; one that a person stopped says nothing of its agent."""
 FIRST = Q(number=1, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED])
 
@@ -35,7 +36,7 @@ FALSE_ALARM = ENDED_EARLY & (PASSED | Exists(_PASSED_LATER))
 
 
 def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row], Row]:
-    """A row for each group with a round that ended in the span, in no order, and the row of all. `by`: model, agent, step, group, person, day."""
+    """A row for each group with a round that ended in the span, or that is at work where it ends now, in no order, and the row of all. `by`: model, agent, step, group, person, day."""
     now, before = sums(workspace_id, span, by, zone)
     sessions = Session.objects.filter(_ended_in(span), workspace=workspace_id, status=Session.Status.ENDED)
     read = queueing.percentiles(sessions.annotate(key=_key(by, zone), is_now=_is_now(span)))
@@ -50,11 +51,18 @@ def rows(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[list[Row
 
 
 def sums(workspace_id: str, span: Span, by: str, zone: tzinfo) -> tuple[dict[Hashable, Figures], dict[Hashable, Figures]]:
-    """The figures of each group in the span and in the period before, without the time in queue. One query."""
+    """The figures of each group in the span and in the period before, without the time in queue. Of what is at work, its money counts. One query."""
     now: dict[Hashable, Figures] = {}
     before: dict[Hashable, Figures] = {}
-    rounds = Round.objects.filter(_ended_in(span, "session__"), session__workspace=workspace_id).order_by()
-    marks: dict[str, Q | Combinable] = {"is_landed": LANDED, "is_first": FIRST, "is_passed": PASSED, "is_wasted": WASTED}
+    read = _ended_in(span, "session__") | ~OVER if span.until == span.now else _ended_in(span, "session__")
+    rounds = Round.objects.filter(read, session__workspace=workspace_id).order_by()
+    marks: dict[str, Q | Combinable] = {
+        "is_over": OVER,
+        "is_landed": LANDED,
+        "is_first": FIRST,
+        "is_passed": PASSED,
+        "is_wasted": WASTED,
+    }
     marks |= {"is_ended_early": ENDED_EARLY, "is_false_alarm": FALSE_ALARM}
     marked = rounds.annotate(
         key=_key(by, zone, "session__"), is_now=_is_now(span, "session__"), account_id=F("entry__account"), **marks
@@ -79,7 +87,7 @@ def _earlier(key: Hashable, span: Span) -> Hashable:
     return key - (span.until - span.since) if isinstance(key, date) and span.since else key
 
 
-_COUNTS = """count(*), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
+_COUNTS = """count(*) FILTER (WHERE is_over), count(DISTINCT CASE WHEN is_landed THEN entry_id END), count(*) FILTER (WHERE is_first),
         count(*) FILTER (WHERE is_first AND is_passed)"""
 _ENDS = """count(*) FILTER (WHERE is_ended_early), count(*) FILTER (WHERE is_false_alarm), count(*) FILTER (WHERE is_passed),
         1000 * sum(ended.improvement_score) FILTER (WHERE ended.improvement_score > 0)"""
@@ -104,13 +112,15 @@ _SUMS_BY_MODEL = f"""
 def _key(by: str, zone: tzinfo, path: str = "") -> Expression | F:
     """`path`: the lookup from the model that is read to the session."""
     if by == "day":
-        return TruncDate(f"{path}ended_at", tzinfo=zone)
+        return TruncDate(Coalesce(f"{path}ended_at", Now()), tzinfo=zone)
     if by == "step":
         name = Case(When(**{f"{path}agent_name": ""}, then=Value(DEFAULT)), default=F(f"{path}agent_name"))
         effort = Case(When(**{f"{path}effort": ""}, then=Value("")), default=Concat(Value(" "), f"{path}effort"))
         return Concat(name, effort, output_field=CharField())
-    if by in ("agent", "model"):
-        return F(f"{path}{by}")
+    if by == "agent":
+        return Case(When(**{f"{path}agent_name": ""}, then=F(f"{path}agent")), default=F(f"{path}agent_name"))
+    if by == "model":
+        return F(f"{path}model")
     return F({"group": "entry__group", "person": "entry__created_by"}[by])
 
 
@@ -123,5 +133,5 @@ def _ended_in(span: Span, path: str = "") -> Q:
 def _is_now(span: Span, path: str = "") -> Case | Value:
     if span.since is None:
         return Value(True, output_field=BooleanField())
-    inside = When(Q(**{f"{path}ended_at__gte": span.since}), then=Value(True))
+    inside = When(Q(**{f"{path}ended_at__gte": span.since}) | Q(**{f"{path}ended_at": None}), then=Value(True))
     return Case(inside, default=Value(False), output_field=BooleanField())

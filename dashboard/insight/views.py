@@ -68,7 +68,7 @@ def _table(page_request: PageRequest) -> dict[str, Any]:
     chosen, shown, listed, every = _read(page_request)
     by, zone = chosen["by"], timezone.get_current_timezone()
     most = max((row.now.cost for row in listed), default=0)
-    worst = max(listed, key=lambda row: row.now.wasted, default=None)
+    cheapest = min((row for row in listed if row.now.landed), key=lambda row: row.now.cost / row.now.landed, default=None)
     return {
         "tabs": [
             (word, filters.query(page_request, "sort", by="" if name == "model" else name), name == by)
@@ -88,7 +88,9 @@ def _table(page_request: PageRequest) -> dict[str, Any]:
         "advice": advice.read(page_request.workspace.pk, shown) if by == "step" else None,
         "false_alarms": every.now.false_alarms,
         "chart": _chart(listed) if by == "day" and listed else "",
-        "worst": {"name": _name(by, worst.key), "row": worst.now} if worst and worst.now.wasted else None,
+        "each": every.now.cost // every.now.landed if every.now.landed else None,
+        "total": every.now,
+        "cheapest": {"name": _name(by, cheapest.key), "each": cheapest.now.cost // cheapest.now.landed} if cheapest else None,
     }
 
 
@@ -107,7 +109,7 @@ def _chart(listed: list[Row]) -> SafeString:
 
 
 def _usual_sort(by: str) -> str:
-    return "-name" if by == "day" else "-wasted"
+    return "-name" if by == "day" else "each"
 
 
 def _shown(page_request: PageRequest, by: str, shown: span.Span, row: Row, most: int) -> dict[str, Any]:

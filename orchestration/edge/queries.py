@@ -102,9 +102,9 @@ def agent_state_of(executor: Executor, states: agent_states.AgentStates) -> dict
 
 
 def asked_for_agents(workspace_id: str) -> dict[str, int]:
-    """The number of entries that are not done, by the agent that they ask for; the empty name is the usual agent's. One query."""
+    """The number of entries that are not done, by the agent of their next session, as their route says; the empty name is the usual agent's. One query."""
     waiting = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
-    return dict(waiting.order_by().values_list("agent").annotate(entries=Count("pk")))
+    return dict(waiting.order_by().values_list("next_agent").annotate(entries=Count("pk")))
 
 
 OF_HOST = ("sandbox", "memory")

@@ -60,11 +60,11 @@ def test_words_and_qualifiers(ana: Client, workspace: Workspace, q: str, seqs: l
 def test_entries_are_found_by_the_agent_that_they_ask_for_and_by_the_one_that_worked_on_them(
     ana: Client, workspace: Workspace
 ) -> None:
-    Entry.objects.filter(workspace=workspace, seq__in=[10, 12]).update(agent="cheap")
+    Entry.objects.filter(workspace=workspace, seq__in=[10, 12]).update(next_agent="cheap")
     Session.objects.filter(entry__seq=1).update(agent_name="cheap", agent="gemini")
     assert search(ana, workspace, q="asks:cheap") == [10, 12] and 12 not in search(ana, workspace, q="asks:default")
     assert search(ana, workspace, q="agent:cheap") == search(ana, workspace, q="agent:gemini") == [1]
-    assert sentence(ana, workspace, "asks:cheap") == "asking for the agent cheap"
+    assert sentence(ana, workspace, "asks:cheap") == "whose next session is for the agent cheap"
 
 
 def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) -> None:

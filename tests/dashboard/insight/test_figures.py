@@ -54,6 +54,9 @@ def worked(
         round_number=number,
         actor="agent",
     )
+    if outcome == "at work":
+        Session.objects.filter(pk=session.pk).update(model=model)
+        return session
     session = ended(session, outcome=outcome)
     at = now() - timedelta(hours=hours)
     Session.objects.filter(pk=session.pk).update(model=model, agent="codex", ended_at=at, claimed_at=at)
@@ -92,6 +95,19 @@ def test_a_round_that_ended_with_a_question_or_by_a_person_is_not_wasted(shop: W
     Session.objects.filter(pk=session.pk).update(outcome=outcome)
     session.rounds.update(verdict="unverified")
     assert rows(shop)[1].now.wasted == 0
+
+
+def test_the_money_of_what_is_at_work_counts_for_its_model_and_nothing_else_of_it(shop: Workspace) -> None:
+    worked(shop, "m", "2", "at work")
+    by_model, every = rows(shop)
+    assert by_model["m"].now.cost == usd("2") and (every.now.rounds, every.now.wasted, every.now.first) == (0, 0, 0)
+    assert rows(shop, name="all")[1].now.cost == usd("2") == rows(shop, "day")[1].now.cost
+
+
+def test_named_agents_of_one_kind_have_a_row_each(shop: Workspace) -> None:
+    for name in ("cheap", "clever", ""):
+        Session.objects.filter(pk=worked(shop, "m", "1").pk).update(agent_name=name)
+    assert set(rows(shop, "agent")[0]) == {"cheap", "clever", "codex"}
 
 
 def test_the_period_before_is_of_equal_length_and_all_has_none(shop: Workspace) -> None:

@@ -20,10 +20,10 @@ from dashboard.insight.bars import Bar
 from dashboard.insight.figures import BY_NAME, METRICS, Figures, Row, Waits, ordered, share
 from dashboard.shared.lists import span
 from dashboard.shared.lists.span import Span
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Round, Session
 from tests.dashboard.page_requests import page_request
 from tests.dashboard.seeds import entries as seed
-from tests.factories import a_workspace, an_entry, project
+from tests.factories import CLOSED, a_workspace, an_entry, project
 from workspaces import times
 from workspaces.models import Workspace
 
@@ -197,19 +197,21 @@ def test_only_first_sessions_that_ended_show_how_long_entries_waited(shop: Works
 # The page
 
 
-def test_the_table_names_what_wasted_most_and_counts_rows_that_are_not_shown(
+def test_the_table_names_what_landed_for_least_and_counts_rows_that_are_not_shown(
     shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n, model in enumerate(("a", "b", "c"), start=1):
         ended(shop, timezone.now() - timedelta(hours=1), cost=n, model=model)
     monkeypatch.setattr(views, "SHOWN", 2)
+    Entry.objects.filter(workspace=shop).exclude(account__spent=3).update(**CLOSED)
+    Round.objects.exclude(entry__account__spent=3).update(verdict="passed")
     shown = views.table(page_request(shop))
-    assert ([row["name"] for row in shown["rows"]], shown["more"], shown["worst"]["name"]) == (["c", "b"], 1, "c")
-    assert [row["bar"] for row in shown["rows"]] == [Bar(3, 3, 3), Bar(2, 2, 3)] and shown["chart"] == ""
+    assert ([row["name"] for row in shown["rows"]], shown["more"], shown["cheapest"]["name"]) == (["a", "b"], 1, "a")
+    assert [row["bar"] for row in shown["rows"]] == [Bar(1, 0, 3), Bar(2, 0, 3)] and shown["chart"] == "" and shown["each"] == 3
     assert [(word, chosen) for word, _, chosen in shown["tabs"]][:2] == [("Model", True), ("Agent", False)]
     by_day = views.table(page_request(shop, by="day", range="7d"))
-    assert by_day["word"] == "Day" and "<svg" in by_day["chart"] and by_day["worst"]["row"].wasted == 6
-    assert views.table(page_request(a_workspace(name="Empty")))["worst"] is None
+    assert by_day["word"] == "Day" and "<svg" in by_day["chart"] and by_day["cheapest"]["each"] == 3
+    assert views.table(page_request(a_workspace(name="Empty")))["cheapest"] is None
 
 
 def test_the_page_has_the_days_of_its_reader_and_each_leads_to_the_same_hours(shop: Workspace) -> None:
@@ -237,14 +239,14 @@ def test_the_page_has_the_days_of_its_reader_and_each_leads_to_the_same_hours(sh
 @pytest.mark.parametrize(
     ("sort", "column", "now", "link"),
     [
-        ("", "wasted", "descending", "sort=wasted"),
+        ("", "each", "ascending", "sort=-each"),
         ("", "spent", "", "sort=-spent"),
         ("", "name", "", "sort=name"),
         ("-spent", "spent", "descending", "sort=spent"),
         ("spent", "spent", "ascending", "sort=-spent"),
         ("name", "name", "ascending", "sort=-name"),
         ("-name", "name", "descending", "sort=name"),
-        ("wasted", "wasted", "ascending", ""),
+        ("-each", "each", "descending", ""),
     ],
 )
 def test_a_click_on_a_head_sorts_by_it_and_then_the_other_way(
@@ -347,9 +349,8 @@ def test_the_csv_has_all_rows_and_the_page_a_hundred(shop: Workspace, client: Cl
     client.force_login(seed.user("ana"))
     response = client.get(f"/w/{shop.pk}/money/insight/", {"format": "csv"})
     content = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
-    assert [line.split(",")[0] for line in content.lstrip("\ufeff").split()] == ["model", "", "m2", "m1", "m0"]
-    shown = views.table(page_request(shop))
+    assert [line.split(",")[0] for line in content.lstrip("\ufeff").split()] == ["model", "", "m0", "m1", "m2"]
+    shown = views.table(page_request(shop, sort="-spent"))
     assert ([row["name"] for row in shown["rows"]], shown["more"]) == (["no model named", "m2"], 2)
-    assert shown["worst"]["name"] == "no model named"
     cost = views.table(page_request(shop, sort="spent"))
     assert [row["bar"] for row in cost["rows"]] == [Bar(1, 1, 9), Bar(2, 2, 9)]

@@ -53,7 +53,7 @@ def test_named_agents_are_listed_with_the_open_entries_that_ask_for_them(ana: Cl
     page = f"/w/{workspace.pk}/settings/agents/"
     assert "Named agents" not in text_of(vera, page) and "settings/config/#agents-h" in text_of(ana, page)
     workspace_setup.configure(workspace, {"agents": {"cheap": {"kind": "gemini", "model": "flash"}}}, by=seed.ANA)
-    Entry.objects.filter(workspace=workspace, seq__in=[9, 10, 12]).update(agent="cheap")  # 9 is done
+    Entry.objects.filter(workspace=workspace, seq__in=[9, 10, 12]).update(next_agent="cheap")  # by their route, say; 9 is done
     named = ana.get(page).context["named"]
     assert [(item["name"], item["title"], item["agent"].model, item["asked"]) for item in named] == [
         ("default", "Any command", None, 8),
