@@ -8,6 +8,7 @@ from budget import forecast
 from budget.forecast import record
 from budget.models import ForecastRecord
 from dashboard.home.scope import Scope
+from dashboard.shared.header import state_of
 from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.models import Workspace
@@ -29,13 +30,15 @@ def region(scope: Scope) -> dict[str, Any]:
 
 
 def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[str, Any]:
-    project, executor = workspace.project, workspace.executor
+    project, executor, at_work = workspace.project, workspace.executor, workspace.at_work  # type: ignore[attr-defined]
     newest: ForecastRecord | None = getattr(project, "forecast", None)
     paused = executor.state != Executor.State.RUNNING
     seen = record.as_of(newest, at=scope.at, paused=paused) if newest is not None else None
     return {
         "workspace": workspace,
-        "shown_state": "idle" if not paused and not any(counts.get(status) for status in ORDER) else executor.state,
+        "shown_state": state_of(
+            executor, workspace.ticked_at, at_work=at_work, has_work=bool(at_work or any(map(counts.get, ORDER)))
+        ),  # type: ignore[attr-defined]
         "project": project,
         "max_workers": configuration.load(executor.config).max_workers,
         "landed": counts.get("done", 0),

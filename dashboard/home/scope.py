@@ -14,7 +14,7 @@ from budget.reads import gateway_requests
 from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.landing import reads as landing_reads
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Session, Worker
 from workspaces import access, times
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Membership, Role, Workspace
@@ -40,7 +40,7 @@ class Scope:
     @property
     def workspaces(self) -> list[Workspace]:
         """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `unfunded`,
-        `requests_wait`, and `landed_today` since the reader's midnight."""
+        `requests_wait`, `ticked_at` of the newest tick, and `landed_today` since the reader's midnight."""
         return self._rows[:MAX_WORKSPACES]
 
     @property
@@ -75,7 +75,9 @@ def _figures(at: datetime) -> dict[str, Any]:
     unfunded = blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED).order_by().values("workspace")
     midnight = times.midnight(timezone.localdate(at), timezone.get_current_timezone())
     landed_today = landing_reads.landed_since(midnight, OuterRef("pk")).order_by().values("workspace")
+    ticks = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
     return {
+        "ticked_at": Subquery(ticks),
         "requests_wait": gateway_requests.waits(OuterRef("pk")),
         "landed_today": Coalesce(Subquery(landed_today.annotate(n=Count("entry", distinct=True)).values("n")), 0),
         "today": Coalesce(Subquery(today.annotate(n=Sum("amount")).values("n")), 0),

@@ -92,7 +92,8 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:
-    project = page_request.project
+    """Where all is done nothing is likely any more: what it cost is there."""
+    project, counts = page_request.project, tally.of(page_request)
     of_day = (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day"))
     other_limits = [
         status
@@ -106,11 +107,12 @@ def money(page_request: PageRequest) -> dict[str, Any]:
         "project": project,
         "categories": shown,
         "steering": project.total_spent > project.spent_on("entry"),
-        "today": tally.of(page_request)["today"],
+        "today": counts["today"],
         "day_limit": next(of_day, None),
         "left": project.headroom,
         "at_work": page_request.at_work,
-        "forecast": _forecast(page_request),
+        "forecast": (seen := _forecast(page_request)),
+        "has_end": seen.enough and seen.end_low is not None and counts["done"] < counts["total"],
         "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],
     }
 

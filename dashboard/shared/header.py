@@ -56,15 +56,19 @@ def stop_all(at_work: int, held: int) -> tuple[str, str]:
 
 
 def shown_state(page_request: PageRequest) -> str:
+    has_work = bool(page_request.at_work or page_request.counted("open_entries"))
+    return state_of(page_request.executor, page_request.ticked_at, at_work=page_request.at_work, has_work=has_work)
+
+
+def state_of(executor: Executor, ticked_at: datetime | None, *, at_work: int, has_work: bool) -> str:
     """The observed state, as opposed to the stored one: `running` only while ticks arrive and some entry is open."""
-    executor = page_request.executor
-    if executor.state == Executor.State.PAUSED and page_request.at_work:
+    if executor.state == Executor.State.PAUSED and at_work:
         return "stopping" if executor.stop_all_at else "pausing"
     if executor.state != Executor.State.RUNNING:
         return executor.state
-    if is_late(page_request.ticked_at):
+    if is_late(ticked_at):
         return "unknown"
-    return "running" if page_request.at_work or page_request.counted("open_entries") else "idle"
+    return "running" if has_work else "idle"
 
 
 def is_late(ticked_at: datetime | None) -> bool:

@@ -17,7 +17,18 @@ from dashboard.home.sources import Item, Urgency
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, Integration, Landing, Question, Session
 from tests.dashboard.seeds import entries as seed
-from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry, an_open_breaker, project, some_entries
+from tests.factories import (
+    ANA,
+    CLOSED,
+    a_charge,
+    a_session,
+    a_worker,
+    a_workspace,
+    an_entry,
+    an_open_breaker,
+    project,
+    some_entries,
+)
 from tests.orchestration.proposals.made import PLANNER, a_run
 from workspaces import access
 from workspaces.models import QueueMark, Workspace
@@ -246,6 +257,7 @@ def test_an_item_is_put_aside_for_its_time(
 
 
 def test_a_card_counts_its_own_entries_money_and_sessions(shop: Workspace, otto: Scope) -> None:
+    a_worker(queue="control", ticked_at=now())
     created = some_entries(shop, *(f"do {n}" for n in range(7)))
     Entry.objects.filter(pk__in=[entry.pk for entry in created[:2]]).update(**CLOSED)
     stuck(created[2], "failed", Reason.ROUNDS_EXHAUSTED)
@@ -283,6 +295,8 @@ def test_a_workspace_is_idle_while_it_runs_and_nothing_is_open(shop: Workspace, 
     def state() -> str:
         return cards.region(again(otto))["cards"][0]["shown_state"]
 
+    assert state() == "unknown", "as the pages of its workspace say without a tick"
+    a_worker(queue="control", ticked_at=now())
     assert state() == "idle"
     Executor.objects.filter(pk=shop.pk).update(state="paused")
     assert state() == "paused"
