@@ -54,15 +54,7 @@ def excluded(one: Value, other: Value) -> str:
     return EXCLUDED.get(frozenset({one, other}), "")
 
 
-_FAULTS: dict[str, list[set[Value]]] = {
-    "A request whose answer is not known is booked at its bound when its session ends, as if that were spent.": [
-        {("provider", "cuts")},
-        {("fault", "gateway")},
-        {("provider", "slow"), ("fault", "session worker")},
-        {("people", "stop one")},
-        {("provider", "slow"), ("route", "best of two")},
-    ],
-}
+_FAULTS: dict[str, list[set[Value]]] = {}
 KNOWN = {frozenset(values): sentence for sentence, each in _FAULTS.items() for values in each}
 """Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
 
