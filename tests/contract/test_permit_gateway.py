@@ -137,7 +137,7 @@ def test_the_access_ends_with_its_permit_and_what_is_under_way_is_not_freed(work
     opened = access(permit["gateway_token"])
     send(opened, "0.3")
     assert shop.delete(f"/budget/permits/{permit['permit_id']}").json["freed_usd"] == 0.7
-    assert (project(workspace).held, project(workspace).total_spent) == (0, usd("0.3"))
+    assert (project(workspace).held, project(workspace).total_spent) == (usd("0.3"), 0)
     opened.refresh_from_db()
     assert opened.ended_at is not None
     with pytest.raises(NotCovered, match="ended"):
