@@ -131,6 +131,24 @@ class SpendCorrected(ActivityEvent, verb="spend.corrected", sentence="booked a c
         return super().words() | {"amount": amount(self.amount_usd)}
 
 
+class UnknownSettled(
+    ActivityEvent,
+    verb="spend.unknown_settled",
+    sentence="settled {requests} without a known answer at an estimate: {booked} booked, {freed} released",
+):
+    requests: int
+    booked_usd: float
+    freed_usd: float
+
+    def words(self) -> dict[str, str]:
+        shown = {
+            "requests": counted(self.requests, "request", "requests"),
+            "booked": amount(self.booked_usd),
+            "freed": amount(self.freed_usd),
+        }
+        return super().words() | shown
+
+
 class SpendReconciled(
     ActivityEvent, verb="spend.reconciled", sentence="reconciled the ledger with {provider}: {lines} booked, {amount}"
 ):

@@ -196,6 +196,7 @@ urlpatterns = [
     # Money
     path("w/<str:workspace_id>/money/", budget_overview.page, name="budget"),
     path("w/<str:workspace_id>/money/cap/", budget_edits.set_cap, name="cap"),
+    path("w/<str:workspace_id>/money/unknown/", budget_edits.settle_unknown, name="unknown"),
     path("w/<str:workspace_id>/money/total/", budget_edits.set_total_budget, name="total-budget"),
     path("w/<str:workspace_id>/money/limits/", budget_limits.set_limit, name="limit"),
     path("w/<str:workspace_id>/money/warnings/", budget_limits.set_thresholds, name="warnings"),

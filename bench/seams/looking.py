@@ -40,10 +40,11 @@ class Look:
     def now(self) -> Seen:
         """Reads what is unknown before what is booked: what moves meanwhile is counted twice, never lost."""
         before = self.provider.micro
-        entries, held = self._entries(), self._held()
+        entries = self._entries()
         self._requests()
         under_way = sum(self._usd(totals, "under_way_usd") for totals in self._totals.values())
-        unknown = under_way + self.unknown()
+        held, not_known = self._held()
+        unknown = under_way + not_known
         booked = self.booked()
         seen_at = time.monotonic()
         is_open = self._is_open(seen_at)
@@ -76,7 +77,7 @@ class Look:
         return self._usd(self.work.call("GET", "/budget")["global"], "total_spent_usd")
 
     def unknown(self) -> int:
-        return sum(self._usd(totals, "unknown_usd") for totals in self._totals.values())
+        return self._held()[1]
 
     @staticmethod
     def _usd(values: Mapping[str, Any], name: str) -> int:
@@ -94,9 +95,10 @@ class Look:
         self.sessions |= {session: entry["id"] for entry in entries for session in entry["session_ids"]}
         return entries
 
-    def _held(self) -> int:
-        holds = self.work.call("GET", "/budget/holds?limit=500")["holds"]
-        return sum(max(self._usd(hold, "amount_usd") - self._usd(hold, "drawn_usd"), 0) for hold in holds)
+    def _held(self) -> tuple[int, int]:
+        """What is reserved, and what is stated as unknown."""
+        answer = self.work.call("GET", "/budget/holds?limit=1")
+        return self._usd(answer, "held_usd"), self._usd(answer, "unknown_usd")
 
     def _requests(self) -> None:
         """Sessions with a request that waits. The totals of a session that has ended with nothing unknown stay."""

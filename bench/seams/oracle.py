@@ -241,9 +241,11 @@ class Case:
 
     @property
     def need(self) -> int:
+        """With the bounds of answers that are not known: these stay reserved."""
         broken = provider.CUTS * (self.bound + self.costs) if self.has("cuts") else 0
         repeated = (self.most_requests - self.requests) * self.costs
-        return self.requests * self.costs + broken + repeated
+        lost = self.bound * (self.workers * (not self.has_plain("fault")) + self.has("stop one"))
+        return self.requests * self.costs + broken + repeated + lost
 
     @property
     def cap(self) -> float:

@@ -8,7 +8,7 @@ from ninja import Header, Path, Query, Router, Status
 
 from budget import amounts, limits, schemas
 from budget.api.limits import limit_row
-from budget.ledger import charges, corrections, export, permits, reconciliation
+from budget.ledger import charges, corrections, export, permits, reconciliation, unknown
 from budget.ledger.prices import Tokens
 from budget.models import Account, Category, Hold, LedgerEntry
 from budget.reads import queries
@@ -51,6 +51,8 @@ def ledger_list(
 def _awaiting(hold: Hold) -> dict[str, Any]:
     if hold.state != Hold.State.AWAITING:
         return {}
+    if hold.unknown_since:
+        return {"state": hold.state, "unknown_since": hold.unknown_since}
     return {"state": hold.state, "awaits_host": hold.awaits_host, "awaits_until": hold.awaits_until}
 
 
@@ -62,8 +64,8 @@ def _awaiting(hold: Hold) -> dict[str, Any]:
     tags=["budget"],
 )
 def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """The money set aside for running sessions, for ended ones whose host is away, and by permits. `held_usd` is the sum of all, whatever the
-    page."""
+    """The money set aside for running sessions, by permits, and for ended ones whose host is away, or with requests whose answer is not known. `held_usd` is the
+    sum of all, whatever the page; `unknown_usd`: what such requests may have cost beyond what is booked, also those of sessions at work."""
     workspace = access.workspace_for(request.auth, workspaceID)
     rows, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
     shown = [
@@ -81,7 +83,22 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
         | _awaiting(hold)
         for hold in rows
     ]
-    return {"holds": shown, "held_usd": amounts.number(queries.project_of(workspace.pk).held), "next_cursor": following}
+    sums = {"held_usd": queries.project_of(workspace.pk).held, "unknown_usd": unknown.of_project(workspace.pk)}
+    return {"holds": shown, **{name: amounts.number(sum_) for name, sum_ in sums.items()}, "next_cursor": following}
+
+
+@router.post(
+    "/budget/unknown/settle",
+    response=responses(schemas.UnknownSettledOut),
+    operation_id="agent.orchestration.unknownSettle",
+    tags=["budget"],
+)
+def settle_unknown(request: Request, workspaceID: Path[str], body: schemas.UnknownSettleIn) -> Any:
+    """Book the requests of ended sessions and permits whose answer is not known at what was seen of them, and release the rest, without waiting for
+    `unknown_after_h`. Again: nothing is left to settle, and all is 0."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    done = unknown.settle_all(workspace.pk, by=request.auth, reason=body.reason)
+    return {"requests": done.requests, "booked_usd": amounts.number(done.booked), "freed_usd": amounts.number(done.freed)}
 
 
 @router.post(

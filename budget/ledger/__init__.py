@@ -5,7 +5,7 @@
 - `permits`: reservations for spend outside Muster; `permit_gateway`: their tokens for the gateway
 - `corrections`: adjustments by people
 - `requests`: requests in the gateway, each reserved before it is sent
-- `awaited`: reservations of sessions whose host is away
+- `awaited`: reservations of sessions whose host is away; `unknown`: those that keep the money of requests without a known answer
 - `prices`: what tokens cost
 - `rebuild`: counters compared with the ledger, and repaired
 - `reconciliation`: a provider's own count compared with the ledger; `usage_files` reads it (pure)

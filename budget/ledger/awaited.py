@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Greatest, Now
 
 from budget.ledger import booking
@@ -29,18 +29,9 @@ def keep(hold_id: int, *, host: str, seconds: float) -> bool:
 
 
 def of_account(account_id: str) -> int:
-    """Micro-USD of an entry that await a host."""
-    return _remaining(Hold.objects.filter(account_id=account_id))
-
-
-def of_project(project_id: str) -> int:
-    """Micro-USD of a workspace that await hosts."""
-    return _remaining(Hold.objects.filter(project_id=project_id))
-
-
-def _remaining(holds: QuerySet[Hold]) -> int:
+    """Micro-USD of an entry that await a host, or answers that are not known (`unknown`)."""
     remaining = Sum(Greatest(F("amount") - F("drawn"), 0))
-    return int(holds.filter(state=Hold.State.AWAITING).aggregate(sum=remaining)["sum"] or 0)
+    return int(Hold.objects.filter(account_id=account_id, state=Hold.State.AWAITING).aggregate(sum=remaining)["sum"] or 0)
 
 
 def book_count(
@@ -69,7 +60,8 @@ def give_up(hold_id: int, *, key: str, at_most: int | None, round_number: int | 
     """Charge an estimate of what an absent host's session spent: `at_most` micro-USD of the rest, None: all of it. The host's name stays:
     what it says later corrects the estimate. False: the host has said it, or it was given up before."""
     with transaction.atomic():
-        if _locked(hold_id).state != Hold.State.AWAITING:
+        hold = _locked(hold_id)
+        if hold.state != Hold.State.AWAITING or hold.unknown_since:
             return False
         return booking.settle(hold_id, remainder_key=key, at_most=at_most, round_number=round_number, reason=reason)
 

@@ -6,10 +6,10 @@ from functools import cache
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 
 from budget import limits
-from budget.models import Account, Category, GatewayRequest, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from workspaces.errors import Invalid
 
 MIN_GROWTH = 1000  # micro-USD: less than a tenth of a cent is not worth a statement
@@ -134,18 +134,15 @@ def settle(
     reason: str = "",
 ) -> bool:
     """Close a reservation and release its remainder. With a `remainder_key` the cost is unknown: the remainder is charged, not released, or
-    `at_most` so many micro-USD of it. False: it was settled before.
+    `at_most` so many micro-USD of it. What its requests in the gateway may still cost stays reserved (`ledger.unknown`). False: it was settled before.
     """
     with transaction.atomic():
         reservation = (
             Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "account").get(pk=hold_id)
         )
-        if reservation.state == Hold.State.SETTLED:
+        if reservation.state == Hold.State.SETTLED or reservation.unknown_since:
             return False
-        if reservation.in_flight:
-            _charge_unknown_requests(reservation, actor)
-            reservation.refresh_from_db(fields=["drawn"])
-        left = max(reservation.amount - reservation.drawn, 0)
+        left = max(reservation.free, 0)
         if at_most is not None:
             left = min(left, at_most)
         if remainder_key and left > 0:
@@ -165,38 +162,21 @@ def settle(
                 round_number=round_number,
                 actor=actor,
             )
-        reserved = Hold.objects.filter(pk=hold_id, state__in=Hold.RESERVED)
-        return reserved.update(state=Hold.State.SETTLED, settled_at=Now()) == 1
+        reserved = Hold.objects.filter(pk=hold_id)
+        if not reservation.in_flight:
+            reserved.update(state=Hold.State.SETTLED, settled_at=Now())
+        else:
+            kept = Least(F("amount"), F("drawn") + F("in_flight"))
+            reserved.update(state=Hold.State.AWAITING, unknown_since=Now(), amount=kept)
+        return True
 
 
-def _charge_unknown_requests(reservation: Hold, actor: str) -> None:
-    """Charge the bounds of the requests whose cost is not known: unknown is never zero. What their provider counts later corrects it."""
-    rows = GatewayRequest.objects.select_related("access").filter(
-        hold=reservation, state__in=(GatewayRequest.State.SENT, GatewayRequest.State.UNKNOWN)
-    )
-    for request in rows.order_by("pk"):
-        item = Charge(
-            f"{request.event_key}:rest",
-            int(request.bound - request.amount),
-            LedgerEntry.PriceSource.COMPUTED,
-            category=Category(request.access.category),
-            model=request.model,
-            reason="cost of a request not known: booked at its bound",
-        )
-        charge(
-            reservation.project,
-            item,
-            account=reservation.account,
-            reservation=reservation,
-            session_ref=reservation.session_ref,
-            round_number=request.access.round,
-            actor=actor,
-        )
-        reason = request.reason or "its session ended before its answer"
-        ended = request.ended_at or Now()
-        GatewayRequest.objects.filter(pk=request.pk).update(
-            state=GatewayRequest.State.UNKNOWN, amount=F("bound"), reason=reason, ended_at=ended
-        )
+def release_known(hold_id: int) -> bool:
+    """Release what an ended reservation keeps beyond what its requests may still cost: in the transaction that has changed one of them. True: it was settled."""
+    ended = Hold.objects.filter(pk=hold_id, state=Hold.State.AWAITING, unknown_since__isnull=False)
+    kept = F("drawn") + F("in_flight")
+    ended.filter(amount__gt=kept).update(amount=kept)
+    return ended.filter(in_flight=0).update(state=Hold.State.SETTLED, settled_at=Now()) == 1
 
 
 def open_reservation(project: Project, account: Account, *, session_ref: str, amount: int) -> Hold | None:

@@ -77,8 +77,7 @@ def find(workspace_id: str, permit_id: str) -> Hold:
 
 
 def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
-    """Release its remainder and return it, in micro-USD; 0: it had ended already. Requests that are under way are charged at their bounds until their
-    provider's count is known."""
+    """Release its remainder and return it, in micro-USD; 0: it had ended already. What its requests may still cost stays reserved (`unknown`)."""
     with transaction.atomic():
         left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).free, 0)
         if not booking.settle(permit.pk):

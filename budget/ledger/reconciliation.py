@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import TruncDate
 
 from budget import amounts, events, limits
-from budget.ledger import booking, rebuild
+from budget.ledger import booking, rebuild, unknown
 from budget.ledger.usage_files import ReportedUsage, read, same_model
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project
@@ -65,7 +65,8 @@ def compare(workspace_id: str, reported: Sequence[ReportedUsage]) -> list[Line]:
 def apply(workspace_id: str, reported: Sequence[ReportedUsage], *, provider: str, by: Caller) -> list[Line]:
     """Book an adjustment for each line that differs, on its own day, and return those lines. The same file again has no difference.
 
-    An adjustment belongs to no entry: it counts as the orchestrator's.
+    An adjustment belongs to no entry: it counts as the orchestrator's. What a request whose answer is not known may have cost is in the provider's count of
+    its day: its money is released.
     """
     with transaction.atomic():
         rebuild.lock_project(workspace_id)  # no charge until the commit, and a second import waits
@@ -87,7 +88,23 @@ def apply(workspace_id: str, reported: Sequence[ReportedUsage], *, provider: str
             event = events.SpendReconciled(provider=provider, lines=len(lines), amount_usd=booked)
             activity.record(workspace_id, event, by=by, object_id=workspace_id)
             caps.announce(workspace_id)
+    _settle_unknown(workspace_id, reported, provider, by)  # after the commit: reservations are locked before the project
     return lines
+
+
+def _settle_unknown(workspace_id: str, reported: Sequence[ReportedUsage], provider: str, by: Caller) -> None:
+    """At what was booked: the provider's count has the rest. A day that is not over may lack them."""
+    counted = {
+        (usage.day, same_model(usage.model)) for usage in reported if usage.cost is not None and usage.day < limits.today()
+    }
+    rows = unknown.requests_of(workspace_id).filter(ended_at__isnull=False)
+    covered = [
+        pk
+        for pk, model, sent_at, ended_at in rows.values_list("pk", "model", "sent_at", "ended_at")
+        if {(at.astimezone(UTC).date(), same_model(model)) for at in (sent_at, ended_at) if at} <= counted
+    ]
+    if covered:
+        unknown.settle_all(workspace_id, by=by, reason=f"{provider} has counted its day", counted=Q(pk__in=covered))
 
 
 def as_dict(line: Line) -> dict[str, Any]:

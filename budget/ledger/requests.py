@@ -45,7 +45,7 @@ BROKEN = "its provider broke off two answers in a minute"
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
-    """A request that may be sent. `bound`: the most that it can cost."""
+    """A request that may be sent. `bound`: the most that it can cost. `seen`: an estimate of what its input costs."""
 
     api: str
     model: str
@@ -54,24 +54,26 @@ class Bounded:
     output_limit: int = 0
     is_clamped: bool = False
     is_exact: bool = True
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A provider's count, or the known part of it. `amount`: what that costs. `unknown`: why the rest of the bound may still be owed; empty:
-    the count is final. `most`: what a request to its model can cost, whatever it asked for; None: not known, and nothing is booked beyond the bound."""
+    the count is final. `seen`: then an estimate of what that and the bytes of the answer cost. `most`: what a request to its model can cost, whatever it asked for; None: not known, and nothing is booked beyond the bound."""
 
     amount: int
     tokens: Tokens
     price_version: str
     unknown: str = ""
+    seen: int = 0
     most: int | None = None
     status: int | None = None
     first_byte_at: datetime | None = None
 
 
 class _Sent(NamedTuple):
-    """A request that was sent, with what its charge needs."""
+    """A request that was sent, with what its charge needs. `has_ended`: its reservation has."""
 
     id: int
     state: str
@@ -86,6 +88,8 @@ class _Sent(NamedTuple):
     role: str
     round: int | None
     agent: str
+    seen: int
+    has_ended: bool
 
     @property
     def event_key(self) -> str:
@@ -206,10 +210,7 @@ def refuse(
 
 def free(request_id: int, *, reason: str, status: int | None = None) -> None:
     """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
-    rows = GatewayRequest.objects.filter(pk=request_id, state=State.SENT)
-    if not rows.update(state=State.SETTLED, reason=reason[:300], status=status, ended_at=Now()):
-        # Meanwhile another gateway took it for lost, or its session ended.
-        settle(request_id, Counted(0, Tokens(""), "", status=status))
+    settle(request_id, Counted(0, Tokens(""), "", status=status), reason=reason)
 
 
 def beyond(counted: Counted, bound: int) -> int:
@@ -223,9 +224,9 @@ def overrunning(project_id: str) -> frozenset[tuple[str, str]]:
     return frozenset(rows.order_by().values_list("credential", "model").distinct())
 
 
-def settle(request_id: int, counted: Counted) -> bool:
-    """Book what a request cost: its bound at most, and apart from that what its provider made beyond. False: it was settled or removed before, and nothing
-    changed."""
+def settle(request_id: int, counted: Counted, *, reason: str = "") -> bool:
+    """Book what a request cost: its bound at most, and apart from that what its provider made beyond. `reason`: of one that costs nothing. False: it was
+    settled or removed before, and nothing changed."""
     with transaction.atomic(savepoint=False):
         sent = _locked(request_id)
         while sent is not None and sent.state in (State.SENT, State.UNKNOWN):
@@ -233,18 +234,22 @@ def settle(request_id: int, counted: Counted) -> bool:
                 return False  # nothing new is known
             amount = min(counted.amount, sent.bound)
             unchanged = {"id": request_id, "state": sent.state, "amount": sent.amount}
-            if frequent.update(GatewayRequest, _outcome(sent, amount, counted), where=unchanged):
-                return _book_outcome(sent, amount, counted)
+            if frequent.update(GatewayRequest, _outcome(sent, amount, counted, reason), where=unchanged):
+                _book_outcome(sent, amount, counted)
+                if sent.has_ended:
+                    booking.release_known(sent.hold_id)
+                return True
             sent = _locked(request_id)  # it was read while another one had the lock
         return False
 
 
-def _outcome(sent: _Sent, amount: int, counted: Counted) -> dict[str, Any]:
+def _outcome(sent: _Sent, amount: int, counted: Counted, reason: str) -> dict[str, Any]:
     tokens = counted.tokens
     return {
         "state": str(State.UNKNOWN if counted.unknown else State.SETTLED),
-        "reason": counted.unknown[:300] or _beyond(counted, sent.bound),
+        "reason": (counted.unknown or _beyond(counted, sent.bound) or reason)[:300],
         "amount": amount,
+        "seen": counted.seen or sent.seen,
         "overrun": beyond(counted, sent.bound),
         "answer_model": tokens.model[:200],
         "input_tokens": tokens.input,
@@ -258,16 +263,15 @@ def _outcome(sent: _Sent, amount: int, counted: Counted) -> dict[str, Any]:
     }
 
 
-def _book_outcome(sent: _Sent, amount: int, counted: Counted) -> bool:
+def _book_outcome(sent: _Sent, amount: int, counted: Counted) -> None:
     tokens = counted.tokens
     if overrun := beyond(counted, sent.bound):
         key, reason = f"{sent.event_key}:overrun", _beyond(counted, sent.bound)
         _book(sent, key, overrun, Tokens(tokens.model or sent.model), counted.price_version, reason)
     if sent.state == State.UNKNOWN:
-        return _correct(sent, amount - sent.amount)
-    if amount or tokens.input or tokens.output:
+        _correct(sent, amount - sent.amount)
+    elif amount or tokens.input or tokens.output:
         _book(sent, sent.event_key, amount, tokens, counted.price_version)
-    return True
 
 
 def lose(gateways: Q) -> int:
@@ -315,7 +319,8 @@ def least_refused(session_ref: str) -> tuple[int, str] | None:
 
 def was_answered(session_ref: str) -> bool:
     """True if a provider answered a request of this session, or may have."""
-    return GatewayRequest.objects.filter(session_ref=session_ref, amount__gt=0).exists()
+    may_be = Q(amount__gt=0) | Q(state__in=(State.SENT, State.UNKNOWN))
+    return GatewayRequest.objects.filter(may_be, session_ref=session_ref).exists()
 
 
 def counted_of(access_id: str) -> int | None:
@@ -325,12 +330,6 @@ def counted_of(access_id: str) -> int | None:
     not_known = Q(state__in=(*GatewayRequest.OPEN, State.UNKNOWN)) | (Q(amount__gt=0) & ~Q(price_version=VERSION))
     sums = rows.aggregate(unsure=Count("pk", filter=not_known), counted=Sum(F("amount") + F("overrun")))
     return None if sums["unsure"] else int(sums["counted"] or 0)
-
-
-def unknown_of(session_ref: str) -> int:
-    """Money that a session's requests may still cost beyond what is booked."""
-    rows = GatewayRequest.objects.filter(session_ref=session_ref, state=State.UNKNOWN)
-    return int(rows.aggregate(sum=Sum(F("bound") - F("amount")))["sum"] or 0)
 
 
 def _locked(request_id: int) -> _Sent | None:
@@ -344,7 +343,7 @@ def _locked(request_id: int) -> _Sent | None:
 
 
 _READ = f"""SELECT r.id, r.state, r.bound, r.amount, r.model, r.session_ref, h.id, h.project_id, h.account_id,
-    a.category, a.role, a.round, a.agent
+    a.category, a.role, a.round, a.agent, r.seen, h.unknown_since IS NOT NULL
     FROM {GatewayRequest._meta.db_table} r JOIN {Hold._meta.db_table} h ON h.id = r.hold_id
     JOIN {GatewayAccess._meta.db_table} a ON a.id = r.access_id WHERE r.id = %s"""
 
@@ -358,6 +357,7 @@ def _values(item: Bounded) -> dict[str, Any]:
         "output_limit": item.output_limit,
         "is_clamped": item.is_clamped,
         "is_exact": item.is_exact,
+        "seen": min(item.seen, item.bound),
     }
 
 
@@ -425,10 +425,10 @@ def _book(sent: _Sent, key: str, amount: int, tokens: Tokens, price_version: str
     )
 
 
-def _correct(sent: _Sent, change: int) -> bool:
+def _correct(sent: _Sent, change: int) -> None:
     """Correct what was booked of an unknown request, now that it is known."""
     if change > 0:
-        return _book(sent, f"{sent.event_key}:more", change, Tokens(sent.model), "", "its provider counted more")
+        _book(sent, f"{sent.event_key}:more", change, Tokens(sent.model), "", "its provider counted more")
     rows = LedgerEntry.objects.filter(event_key__in=(f"{sent.event_key}:rest", sent.event_key))
     for row in rows.order_by("-id") if change < 0 else ():
         back = min(-change, int(row.amount))
@@ -436,4 +436,3 @@ def _correct(sent: _Sent, change: int) -> bool:
             break
         booking.adjust(row, -back, reason="its provider counted less", actor="muster", key=f"{row.event_key}:known", at=row.at)
         change += back
-    return True

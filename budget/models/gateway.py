@@ -83,6 +83,9 @@ class GatewayRequest(models.Model):
     overrun = MoneyField(
         default=0, db_default=0, help_text="What is booked beyond its bound: its provider made more than it was asked for."
     )
+    seen = MoneyField(
+        default=0, db_default=0, help_text="An estimate by its input and by what was streamed: booked where nobody counts it."
+    )
     least = MoneyField(
         default=0, db_default=0, help_text="With so much it would be sent, with a lower output limit. 0: it never lacked money."
     )
@@ -127,6 +130,7 @@ class GatewayRequest(models.Model):
             ),
             models.Index(fields=["gateway"], condition=Q(state__in=["waiting", "sent"]), name="requests_at_work"),
             models.Index(fields=["hold"], condition=Q(state="refused", status=402), name="requests_without_money"),
+            models.Index(fields=["hold"], condition=Q(state="unknown"), name="requests_not_known"),
             models.Index(fields=["ended_at"], name="requests_by_end"),  # old ones are removed
             models.Index(fields=["hold"], condition=Q(overrun__gt=0), name="requests_with_overrun"),  # but not these
         ]

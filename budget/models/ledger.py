@@ -17,7 +17,8 @@ class Hold(models.Model):
     """
 
     class State(models.TextChoices):
-        """awaiting: its session has ended, and the host that knows what it spent is away (`ledger.awaited`)."""
+        """awaiting: its session has ended, and the host that knows what it spent is away (`ledger.awaited`), or answers to its requests are not known
+        (`ledger.unknown`)."""
 
         OPEN = "open"
         AWAITING = "awaiting"
@@ -45,6 +46,9 @@ class Hold(models.Model):
         max_length=200, blank=True, default="", db_default="", help_text="The host that has not said yet what its session spent."
     )
     awaits_until = models.DateTimeField(null=True, blank=True, help_text="Then the rest is charged as an estimate.")
+    unknown_since = models.DateTimeField(
+        null=True, blank=True, help_text="It ended while answers to its requests were not known: they keep the rest."
+    )
 
     class Meta:
         constraints = [
@@ -57,8 +61,10 @@ class Hold(models.Model):
                 name="a_hold_of_the_category_entry_has_one",
             ),
             models.CheckConstraint(
-                condition=~Q(state="awaiting") | Q(awaits_until__isnull=False) & ~Q(awaits_host=""),
-                name="an_awaiting_hold_names_its_host",
+                condition=~Q(state="awaiting")
+                | Q(awaits_until__isnull=False) & ~Q(awaits_host="")
+                | Q(unknown_since__isnull=False),
+                name="an_awaiting_hold_says_for_what",
             ),
         ]
         indexes = [

@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Subquery, Sum
+from django.db.models.functions import Greatest
 
 from budget import amounts
 from budget.categories import ANSWER_KEYS
-from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
+from budget.models import Account, BudgetChange, GatewayRequest, Hold, LedgerEntry, Project
 from workspaces import paging
 from workspaces.errors import NotFound
 from workspaces.values import ids
@@ -99,6 +100,17 @@ def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[li
     """The holds after `cursor` that are not settled, oldest first, and the next cursor."""
     rows = Hold.objects.filter(project_id=workspace_id, state__in=Hold.RESERVED)
     return paging.page(rows, "id", limit=limit, cursor=cursor)
+
+
+def not_known(project_id: str) -> tuple[int, int]:
+    """Micro-USD of a project that await hosts, and of requests whose answer is not known. One query."""
+    away = Hold.objects.filter(project_id=project_id, state=Hold.State.AWAITING, unknown_since__isnull=True)
+    kept = away.values("project_id").annotate(sum=Sum(Greatest(F("amount") - F("drawn"), 0))).values("sum")
+    unknown = GatewayRequest.objects.filter(hold__project_id=project_id, state=GatewayRequest.State.UNKNOWN)
+    rows = unknown.values("hold__project_id")
+    sums = Subquery(kept), Subquery(rows.annotate(sum=Sum(F("bound") - F("amount"))).values("sum"))
+    hosts, answers = Project.objects.filter(pk=project_id).values_list(*sums).get()
+    return int(hosts or 0), int(answers or 0)
 
 
 def session_spend(session_ref: str) -> dict[str, int | None]:

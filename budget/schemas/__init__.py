@@ -106,8 +106,8 @@ class LedgerPage(Schema):
 
 
 class HoldOut(Schema):
-    """Of a session, or of a permit: one of the two ids is null. Only where its session has ended on a host that is away, the last three are
-    there: until `awaits_until` the rest is kept for what `awaits_host` says that it spent."""
+    """Of a session, or of a permit: one of the two ids is null. Only of ended ones there is `state`. Where the host is away: until `awaits_until` the rest is kept for
+    what `awaits_host` says that it spent. With `unknown_since`: the rest is kept for requests whose answer is not known."""
 
     id: int
     session_id: str | None
@@ -121,12 +121,26 @@ class HoldOut(Schema):
     state: Literal["awaiting"] = "awaiting"
     awaits_host: str = ""
     awaits_until: datetime | None = None
+    unknown_since: datetime | None = None
 
 
 class HoldsOut(Schema):
     holds: list[HoldOut]
     held_usd: Number
+    unknown_usd: Number
     next_cursor: str | None
+
+
+class UnknownSettleIn(Strict):
+    reason: Line = ""
+
+
+class UnknownSettledOut(Schema):
+    """The number of requests, what the estimate has booked of them, and what is released."""
+
+    requests: int
+    booked_usd: Number
+    freed_usd: Number
 
 
 class ChangeOut(Schema):

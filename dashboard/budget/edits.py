@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from budget import amounts
+from budget.ledger import unknown
 from budget.limits import allocated, caps
 from budget.models import Project
 from budget.reads import queries
@@ -91,6 +92,28 @@ def consequence(project: Project, amount: int) -> str:
     if amount < project.total_spent + project.held:
         return f"{spent} is spent and {held} is reserved by running sessions: no session starts until some of it is free."
     return "Dispatch continues while spent and reserved amounts stay within it."
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def settle_unknown(page_request: PageRequest) -> HttpResponse:
+    """Asks first: what a provider counts later is not booked any more."""
+    left = amounts.format_usd(unknown.of_project(page_request.workspace.pk))
+    if not confirmation.is_confirmed(page_request, "unknown"):
+        return confirm(
+            page_request,
+            title="Settle unknown answers",
+            sentence=f"Requests of ended sessions may have cost up to {left} more: nobody has counted their answers. They are booked at an estimate of what was "
+            "seen of them, and the rest is released. Compare with the provider's own count first, if it has one.",
+            button="Settle them at what was seen",
+            action=reverse("unknown", args=[page_request.workspace.pk]),
+            fields={"confirm": confirmation.token(page_request, "unknown")},
+        )
+    settled = unknown.settle_all(page_request.workspace.pk, by=page_request.caller, reason="")
+    booked, freed = amounts.format_usd(settled.booked), amounts.format_usd(settled.freed)
+    if not settled.requests:
+        return done(page_request, "Nothing to settle: these requests are of sessions at work, or under way", tone="warn")
+    return done(page_request, f"{booked} is booked for {settled.requests} unknown answers, {freed} is released")
 
 
 @require_POST

@@ -14,7 +14,6 @@ from budget.categories import CATEGORIES, LABELS, steering_words
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
 from budget.forecast import Forecast, record, score
-from budget.ledger import awaited
 from budget.limits import LimitStatus, allocated, thresholds
 from budget.models import BudgetChange
 from budget.reads import queries
@@ -104,10 +103,12 @@ class Figures:
 def summary(figures: Figures) -> dict[str, Any]:
     project = figures.project
     hours = figures.series.hours
+    away, answers = queries.not_known(project.pk) if project.held else (0, 0)
     return {
         "project": project,
         "left": project.headroom,
-        "awaited": awaited.of_project(project.pk) if project.held else 0,
+        "awaited": away,
+        "unknown": answers,
         "forecast": figures.forecast,
         "outlook": outlook.sentence(figures.forecast, figures.zone),
         "against_cap": outlook.against_cap(figures.forecast, project.max_project_spend),

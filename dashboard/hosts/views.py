@@ -170,7 +170,7 @@ def _hosts(page_request: PageRequest) -> dict[str, Any]:
             at.at_work.append(session)
         else:
             at.others += 1
-    for session in settling.silent().filter(workspace=page_request.workspace, hold__state=Hold.State.AWAITING):
+    for session in settling.awaiting().filter(workspace=page_request.workspace):
         if session.host_id in hosts and session.hold:
             hosts[session.host_id].expect(session.hold)
     return {

@@ -27,7 +27,7 @@ class Claim:
 class CycleBudget:
     """`cap`: what may still be reserved under the cap and the limits. `plan`: what shares may still take of the plan. `spare`: the part
     of it that no share of a session at work covers. `reserved`: by sessions at work, and by the starts of this plan. `awaited`: reserved for
-    sessions on hosts that are away, `awaits` in words. `at_work`: shares of
+    ended sessions, `awaits` in words. `at_work`: shares of
     sessions at work beyond their reservations, and what those that run low need next. `set_aside`: what budgets that people set still
     allow. `usual`: what a round here usually costs, if that `is_known`. `limit_at_start`: agents get their limit once. `steered`: the reallocation decides which entries get money: one without a share starts
     only when nothing else is at work. `sharers`: how many sessions that start share the money; 0: there is enough for all.

@@ -21,7 +21,8 @@ class Waiting:
     """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
     else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
     `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
-    `awaited`: what is reserved for a session of it on a host that is away, in `awaits`: its name, and until when, as a sentence.
+    `awaited`: what is reserved for ended sessions of it, on hosts that are away or with answers that are not known; in `awaits`: for which, and until when, as a
+    sentence.
     `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
     first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
     `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over; `candidates`: how many work
@@ -95,8 +96,8 @@ class Running:
 @dataclass(frozen=True, slots=True)
 class CycleInput:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
-    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for sessions on hosts that are away,
-    `awaits`: as of an entry. `set_aside` is what budgets that people set still
+    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for ended sessions,
+    `awaits`: as of an entry; `unknown_after_h`: of the config. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
     on other hosts, which are gone or take nothing. `min_verify`, `min_review`: what a verifying agent and a
@@ -118,6 +119,7 @@ class CycleInput:
     held: int = 0
     awaited: int = 0
     awaits: str = ""
+    unknown_after_h: int = 24
     set_aside: int = 0
     usual_round: int = 0
     steered: bool = False

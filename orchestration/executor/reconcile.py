@@ -22,7 +22,7 @@ from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.proposals import expanding, starting
 from orchestration.sessions import Ending
 from orchestration.sessions.absent_hosts import settling
-from orchestration.sessions.doubts import anomalies
+from orchestration.sessions.doubts import anomalies, unknown_answers
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.values.standing_query import StandingQuery
@@ -41,6 +41,7 @@ def run() -> None:
     branch.wake_due()
     permits.expire()
     settling.give_up_overdue()
+    unknown_answers.settle_overdue()
     funding.share_out_all_due()
     proposing = set(due.for_proposals().values_list("pk", flat=True)) if due.any_for_proposals.any() else set()
     for workspace_id in proposing:

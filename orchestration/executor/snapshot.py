@@ -45,9 +45,9 @@ _UNANSWERED = "FROM orchestration_question unanswered WHERE unanswered.entry_id 
 # Open sessions of an entry `{e}`: of candidates that were not chosen, and have not ended yet.
 _AT_WORK = "FROM orchestration_session open WHERE open.entry_id = {e}.id AND open.status IN ('claimed', 'running')"
 
-# Reservations for sessions on hosts that are away, of an entry's account `a`, or of a project `p`.
+# Reservations for ended sessions, on hosts that are away or with answers that are not known, of an entry's account `a`, or of a project `p`.
 _AWAITED = "FROM budget_hold w WHERE w.state = 'awaiting' AND {whose}"
-# Of an entry `{e}` with a budget of its own: it has no money for a round before such a host says what was spent.
+# Of an entry `{e}` with a budget of its own: it has no money for a round before it is known what these spent.
 _AWAITS_MONEY = """FROM budget_hold w JOIN budget_account b ON b.id = w.account_id
     WHERE w.account_id = {e}.account_id AND w.state = 'awaiting' AND (b.own_budget OR b.human_locked)
     AND b.budget - b.spent - b.held < {least} AND {e}.next_work <> 'verify'"""
@@ -101,19 +101,34 @@ def _columns() -> str:
 
 def _awaited_rows() -> str:
     return sql_dialect.json_rows(
-        {"host": "w.awaits_host", "until": sql_dialect.epoch("w.awaits_until"), "amount": "w.amount", "drawn": "w.drawn"}
+        {
+            "host": "w.awaits_host",
+            "until": sql_dialect.epoch("w.awaits_until"),
+            "since": sql_dialect.epoch("w.unknown_since"),
+            "amount": "w.amount",
+            "drawn": "w.drawn",
+        }
     )
 
 
-def _awaited(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _awaited(rows: list[dict[str, Any]], unknown_after_h: int) -> dict[str, Any]:
     """The fields `awaited` and `awaits`."""
-    if not rows:
-        return {"awaited": 0, "awaits": ""}
-    hosts = sorted({row["host"] for row in rows})
-    verb, clause = ("is", "it says") if len(hosts) == 1 else ("are", "they say")
-    until = times.stamp(datetime.fromtimestamp(max(row["until"] for row in rows), UTC), UTC)
-    sentence = f"{', '.join(hosts)}, which {verb} away: until {clause} what was spent there, or until {until}"
-    return {"awaited": sum(max(row["amount"] - row["drawn"], 0) for row in rows), "awaits": sentence}
+    unknown = [row["since"] for row in rows if row["since"] is not None]
+    away = [row for row in rows if row["since"] is None]
+    parts = []
+    if away:
+        hosts = sorted({row["host"] for row in away})
+        verb, clause = ("is", "it says") if len(hosts) == 1 else ("are", "they say")
+        until = _stamp(max(row["until"] for row in away))
+        parts.append(f"{', '.join(hosts)}, which {verb} away: until {clause} what was spent there, or until {until}")
+    if unknown:
+        until = _stamp(max(unknown) + 3600 * unknown_after_h)
+        parts.append(f"requests whose answer is not known: until a person settles them, or until {until}")
+    return {"awaited": sum(max(row["amount"] - row["drawn"], 0) for row in rows), "awaits": "; and for ".join(parts)}
+
+
+def _stamp(epoch: float) -> str:
+    return times.stamp(datetime.fromtimestamp(epoch, UTC), UTC)
 
 
 def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
@@ -135,7 +150,8 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         headroom=row["headroom"],
         plan_left=row["plan_left"],
         held=row["held"],
-        **_awaited(_json(row["awaited"]) or []),
+        **_awaited(_json(row["awaited"]) or [], config.unknown_after_h),
+        unknown_after_h=config.unknown_after_h,
         steered=config.auto_reallocate,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
@@ -429,7 +445,7 @@ def _line(workspace_id: str, input_: CycleInput, limit: int, also: str = "") -> 
             {_ready("e", input_, also)} LIMIT %s""",
             [workspace_id, ready_line.openings(input_), limit],
         )
-        return [_waiting(row, input_.routes) for row in sql_dialect.named(cursor)]
+        return [_waiting(row, input_) for row in sql_dialect.named(cursor)]
 
 
 def _ready(e: str, input_: CycleInput, also: str = "") -> str:
@@ -482,7 +498,7 @@ def unfinished(
             ORDER BY {ready_line.order("e")} LIMIT %s""",
             [workspace_id, *among, *after, limit],
         )
-        return [_waiting(row, input_.routes) for row in sql_dialect.named(cursor)]
+        return [_waiting(row, input_) for row in sql_dialect.named(cursor)]
 
 
 def with_locks(input_: CycleInput, workspace_id: str, entries: list[Waiting]) -> CycleInput:
@@ -494,15 +510,15 @@ def with_locks(input_: CycleInput, workspace_id: str, entries: list[Waiting]) ->
     return replace(input_, locks=held, passing_on=unproven.passing_on(ids, others) if others else {})
 
 
-def _waiting(row: dict[str, Any], routes: Routes) -> Waiting:
+def _waiting(row: dict[str, Any], input_: CycleInput) -> Waiting:
     """SQLite returns numbers for booleans."""
     booleans = {
         name: bool(row[name])
         for name in ("parallelizable", "verify_only", "has_rounds", "own_budget", "is_container", "is_shared")
     }
     lists = {"paths": (*_json(row["paths"]), *_json(row.pop("taken_paths"))), "requires": tuple(_json(row["requires"]))}
-    awaited = _awaited(_json(row["awaited"]) or [])
-    steps = _steps(row, routes)
+    awaited = _awaited(_json(row["awaited"]) or [], input_.unknown_after_h)
+    steps = _steps(row, input_.routes)
     step = {"step": min(row["step"] + 1, steps), "steps": steps}
     return Waiting(**{**row, **booleans, **lists, **awaited, **step, "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 

@@ -32,6 +32,11 @@ def input_bound(owner: str, asked: Request) -> int:
     return bounds.input_bound(asked, _befores.get((owner, asked.model), ()))
 
 
+def usual_input(body: bytes, most: int) -> int:
+    """The tokens that the input of a request usually has. `most`: the bound, which is less where the body has pictures."""
+    return min(len(body) // USUAL_BYTES_OF_TOKEN, most)
+
+
 def is_known(owner: str, asked: Request) -> bool:
     """True if a provider has counted a request of this owner and model."""
     return bool(_befores.get((owner, asked.model)))

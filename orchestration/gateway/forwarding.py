@@ -53,7 +53,7 @@ PERHAPS_BILLED = (502, 504, 520, 524)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request whose bound is reserved in the row."""
+    """A request whose bound is reserved in the row. `seen`: an estimate of its input's cost."""
 
     body: bytes
     row: int
@@ -64,6 +64,7 @@ class Outgoing:
     upstream: Upstream
     route: Route
     bound: int = 0
+    seen: int = 0
 
     @property
     def credential(self) -> str:
@@ -329,7 +330,9 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
     asked, own, usage = outgoing.asked, outgoing.permitted.rules.prices, reading.usage
     if usage is None:
         reason = reading.problem or reading.error or "its answer has no count"
-        return Counted(0, Tokens(asked.model), "", unknown=reason, status=status, first_byte_at=first_byte_at)
+        streamed = Tokens(asked.model, output=reading.streamed_bytes // conversations.USUAL_BYTES_OF_TOKEN)
+        seen = outgoing.seen + (pricing.cost(asked, streamed, own) or 0)
+        return Counted(0, Tokens(asked.model), "", unknown=reason, seen=seen, status=status, first_byte_at=first_byte_at)
     tokens = pricing.counted(asked, usage)
     unknown = "" if reading.is_final else reading.problem or reading.error or "its answer was cut off"
     unknown = conversations.too_little(usage, reading) or unknown
@@ -339,7 +342,8 @@ def count(outgoing: Outgoing, reading: Reading, status: int | None, first_byte_a
     if amount is None:
         amount, unknown = 0, f"the model {tokens.model} has no price"
     most = pricing.most(asked, tokens, own)
-    return Counted(amount, tokens, pricing.version(tokens, own), unknown, most, status=status, first_byte_at=first_byte_at)
+    version = pricing.version(tokens, own)
+    return Counted(amount, tokens, version, unknown, amount, most, status=status, first_byte_at=first_byte_at)
 
 
 def _returned(answer: aiohttp.ClientResponse, upstream: Upstream) -> list[tuple[str, str]]:

@@ -23,6 +23,8 @@ LIMITS = (
 MOST_OUTPUT = 131_072
 MOST_INPUT = 2_097_152
 """The largest window of any model, in tokens."""
+USUAL_INPUT = 100_000
+"""Tokens, fewer than those from which some models cost more."""
 US_TENTHS = 11
 """Anthropic charges a tenth more for inference in the US alone, which the price table does not have."""
 
@@ -89,6 +91,11 @@ def counted(request: Request, usage: Usage) -> Tokens:
 def cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
     """The price of the model that the request names, whatever the answer calls itself: that price was reserved."""
     return _cost(replace(tokens, model=request.model), own)
+
+
+def usual_input(request: Request, tokens: int, own: Mapping[str, Rates]) -> int:
+    """The price of an input without caches or tiers, by one price a model: it is asked for before each request."""
+    return (cost(request, Tokens("", input=USUAL_INPUT), own) or 0) * tokens // USUAL_INPUT
 
 
 def most(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:

@@ -263,7 +263,7 @@ class Exchange:
                 place.give_back()
                 raise
             outgoing = Outgoing(
-                self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route, sent.bound
+                self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route, sent.bound, sent.seen
             )
             try:
                 outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
@@ -327,7 +327,10 @@ class Exchange:
                 "invalid_request_error",
                 f"The model {asked.model[:100]} has no price: set one under `prices` in the workspace's config",
             )
-        return Bounded(self.protocol.name, asked.model, bound, self.upstream.credential, limit, is_exact=asked.is_exact)
+        seen = pricing.usual_input(asked, conversations.usual_input(self.body, self.tokens_in), self.permitted.rules.prices)
+        return Bounded(
+            self.protocol.name, asked.model, bound, self.upstream.credential, limit, is_exact=asked.is_exact, seen=seen
+        )
 
     async def _tightened(self, asked: Request, item: Bounded) -> Bounded:
         """The request by its provider's own count of the input, where bytes say too much and the provider counts for nothing."""

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from budget import amounts
 from budget.ledger import rebuild
-from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
+from budget.models import Account, GatewayRequest, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.maintenance import recorded
 from orchestration.models import Session
 
@@ -51,15 +51,18 @@ def check(workspace_id: str) -> Audit:
 
 def _check_holds(audit: Audit) -> None:
     """An open hold belongs to a permit or an open session. A session's end settles its hold in the same transaction, so only the hold of a
-    dead worker stays open, until lease and grace are over. One that awaits a host belongs to an ended session, until its time is over.
+    dead worker stays open, until lease and grace are over. One that awaits a host belongs to an ended session, until its time is over;
+    one with requests whose answer is not known, to an ended session or permit.
     """
     late = timezone.now() - timedelta(seconds=settings.LEASE_GRACE_S + PATIENCE_S)
     reserved = Hold.objects.filter(project_id=audit.workspace_id, state__in=Hold.RESERVED)
-    for reservation in reserved.select_related("session"):
+    at_work = Q(requests__state__in=(GatewayRequest.State.SENT, GatewayRequest.State.UNKNOWN))
+    may_cost = Sum(F("requests__bound") - F("requests__amount"), filter=at_work)
+    for reservation in reserved.select_related("session").annotate(may_cost=may_cost):
         audit.holds += 1
         session: Session | None = getattr(reservation, "session", None)
         if reservation.state == Hold.State.AWAITING:
-            _check_awaiting(audit, reservation, session, late)
+            _check_awaiting(audit, reservation, session, late, may_cost=int(reservation.may_cost or 0))
         elif reservation.expires_at is not None:
             if reservation.expires_at < late:
                 audit.notes.append(
@@ -80,7 +83,11 @@ def _check_holds(audit: Audit) -> None:
         audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still open")
 
 
-def _check_awaiting(audit: Audit, reservation: Hold, session: Session | None, late: datetime) -> None:
+def _check_awaiting(audit: Audit, reservation: Hold, session: Session | None, late: datetime, *, may_cost: int) -> None:
+    """`may_cost`: what its requests may still cost, in micro-USD."""
+    if reservation.unknown_since is not None:
+        _check_unknown(audit, reservation, session, may_cost)
+        return
     until = reservation.awaits_until
     assert until is not None  # a constraint
     if session is None or session.status != Session.Status.ENDED:
@@ -92,6 +99,21 @@ def _check_awaiting(audit: Audit, reservation: Hold, session: Session | None, la
     else:
         audit.notes.append(
             f"hold {reservation.pk}: {_usd(reservation.remainder)} reserved until {reservation.awaits_host} says what {session.pk} spent, or {until:%F %T} UTC"
+        )
+
+
+def _check_unknown(audit: Audit, reservation: Hold, session: Session | None, may_cost: int) -> None:
+    """It keeps what its requests may still cost, and nothing else."""
+    if session is not None and session.status != Session.Status.ENDED:
+        audit.wrong.append(f"hold {reservation.pk}: it has ended, and its session {session.pk} has not")
+    elif may_cost != reservation.in_flight or reservation.remainder > may_cost:
+        audit.wrong.append(
+            f"hold {reservation.pk}: it keeps {_usd(reservation.remainder)}, and its requests may still cost {_usd(may_cost)}"
+        )
+    else:
+        since = f"{reservation.unknown_since:%F %T} UTC"
+        audit.notes.append(
+            f"hold {reservation.pk}: {_usd(reservation.remainder)} reserved since {since} for requests of {reservation.session_ref} whose answer is not known"
         )
 
 

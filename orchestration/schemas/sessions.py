@@ -111,8 +111,8 @@ class GatewayRequestOut(Schema):
 
 
 class GatewayRequestsOut(Schema):
-    """The sums are of all requests, whatever the page. `at_bound_usd`: the part of `booked_usd` whose true cost is not known; `unknown_usd`: reserved
-    beyond it for requests whose cost is not known."""
+    """The sums are of all requests, whatever the page. `at_bound_usd`: the part of `booked_usd` that was charged at bounds, by releases that did so; `unknown_usd`: reserved
+    for requests whose cost is not known, beyond what is booked of them."""
 
     requests: list[GatewayRequestOut]
     booked_usd: Number

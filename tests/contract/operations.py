@@ -23,6 +23,7 @@ BODIES: dict[str, Any] = {
     "landingPutBack": {"tip": "a" * 40},
     "landingRevert": {"commit": "a" * 40},
     "sessionSpendAnswer": {"is_true": True},
+    "unknownSettle": {"reason": "its provider says so"},
     "limitsUpdate": {"limits": [{"category": "total", "period": "day", "limit_usd": 60}]},
     "permitsCreate": {"category": "expansion", "amount_usd": 0.5},
     "reconciliationsCreate": {

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.test import override_settings
 
 from budget.amounts import usd
@@ -137,11 +138,23 @@ def test_the_access_ends_with_its_permit_and_what_is_under_way_is_not_freed(work
     opened = access(permit["gateway_token"])
     send(opened, "0.3")
     assert shop.delete(f"/budget/permits/{permit['permit_id']}").json["freed_usd"] == 0.7
-    assert (project(workspace).held, project(workspace).total_spent) == (0, usd("0.3"))
+    assert (project(workspace).held, project(workspace).total_spent) == (usd("0.3"), 0)
     opened.refresh_from_db()
     assert opened.ended_at is not None
     with pytest.raises(NotCovered, match="ended"):
         send(opened, "0.1")
+
+
+def test_a_person_settles_what_is_not_known_of_a_closed_permit(workspace: Workspace, shop: Api) -> None:
+    key(workspace, "ANTHROPIC_API_KEY")
+    permit = shop.post("/budget/permits", PLAN).json
+    requests.lose(Q(pk=send(access(permit["gateway_token"]), "0.3")))
+    shop.delete(f"/budget/permits/{permit['permit_id']}")
+    shown = shop.get("/budget/holds").json
+    assert (shown["unknown_usd"], shown["held_usd"], shown["holds"][0]["state"]) == (0.3, 0.3, "awaiting")
+    settled = [shop.post("/budget/unknown/settle", {"reason": "its console says 0"}).json for _ in range(2)]
+    assert settled == [{"requests": n, "booked_usd": 0, "freed_usd": n * 0.3} for n in (1, 0)]
+    assert shop.get("/budget/holds").json["holds"] == []
 
 
 def test_an_access_ends_when_its_permit_expires(workspace: Workspace, shop: Api) -> None:

@@ -154,6 +154,7 @@ SPEND = [
     "reviewsOpen",
     "reviewsUpdate",
     "sessionSpendAnswer",
+    "unknownSettle",
 ]
 ADMINISTER = [
     "channelsCreate",

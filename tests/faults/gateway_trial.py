@@ -27,7 +27,7 @@ from django.conf import settings
 from django.db import connection
 
 from budget import amounts, ledger
-from budget.ledger import prices, requests
+from budget.ledger import prices, requests, unknown
 from budget.ledger.prices import Tokens
 from budget.models import Category, GatewayRequest, Hold, LedgerEntry, Project
 from config.up.children import die_with_parent
@@ -63,7 +63,7 @@ class Figures:
         share = sorted(self.used)
         return (
             f"{self.runs} runs, {self.requests} requests, {self.kills} kills of the gateway; bill {amounts.format_usd(self.bill)} <= "
-            f"booked {amounts.format_usd(self.spent)}, of which {amounts.format_usd(self.unknown)} for requests whose cost is not known; "
+            f"booked {amounts.format_usd(self.spent)} + unknown {amounts.format_usd(self.unknown)}; "
             f"{self.starved} left more than its smallest request; of long caps at least {share[0] if share else 1:.1%} used; "
             f"lies: {dict(self.lies)}; {len(self.broken)} broken {self.broken[:5]}"
         )
@@ -289,7 +289,7 @@ class Run:
                     await answer.read()
                     if answer.status == 402:
                         self.has_refused = True
-                    if answer.status in (401, 402):
+                    if answer.status in (401, 402, 503):
                         return False
                     if answer.status == 200:
                         self.has_answered = True
@@ -315,7 +315,7 @@ class Run:
         upstream = {
             "base_url": self.stage.provider_url,
             "key": {"variable": "K", "secret": "ANTHROPIC_API_KEY"},
-            "credential": "team",
+            "credential": hold.session_ref,  # two broken answers end this session, not the run
         }
         access = requests.open_access(
             hold, role="implement", category=Category.ENTRY, upstreams={"anthropic": upstream}, round_number=1, agent="trial"
@@ -382,23 +382,28 @@ def _an_entry(cap: int) -> Entry:
 def _judge(run: Run, provider: Provider, figures: Figures) -> None:
     project = Project.objects.get(pk=run.entry.workspace_id)
     rows = GatewayRequest.objects.filter(hold__project=project)
-    bill, spent = provider.bills[run.name], int(project.total_spent)
+    bill, spent, held = provider.bills[run.name], int(project.total_spent), int(project.held)
     booked = sum(LedgerEntry.objects.filter(project=project).values_list("amount", flat=True))
-    unknown = sum(rows.filter(state="unknown").values_list("amount", flat=True))
+    may_cost = sum(Hold.objects.filter(project=project).values_list("in_flight", flat=True))
     figures.runs += 1
     figures.requests += rows.count()
-    figures.bill, figures.spent, figures.unknown = figures.bill + bill, figures.spent + spent, figures.unknown + unknown
-    if not bill <= spent <= run.cap:
-        figures.broken.append(f"{run.name}: bill {bill}, spent {spent}, cap {run.cap}")
-    if booked != spent or project.held:
-        figures.broken.append(f"{run.name}: the ledger has {booked}, the counter {spent}, reserved {project.held}")
-    if any(Hold.objects.filter(project=project).values_list("in_flight", flat=True)):
-        figures.broken.append(f"{run.name}: something is in flight")
+    figures.bill, figures.spent, figures.unknown = figures.bill + bill, figures.spent + spent, figures.unknown + held
+    if not bill <= spent + held <= run.cap:
+        figures.broken.append(f"{run.name}: bill {bill}, spent {spent}, reserved {held}, cap {run.cap}")
+    if (booked, may_cost) != (spent, held):
+        figures.broken.append(
+            f"{run.name}: the ledger has {booked}, the counter {spent}; reserved {held} for requests of {may_cost}"
+        )
     smallest = _smallest()
-    figures.starved += run.cap - spent >= smallest
+    figures.starved += run.cap - spent - held >= smallest
     settled = list(rows.filter(state="settled", amount__gt=0).values_list("amount", flat=True))
     if settled and run.cap >= 200 * (sum(settled) // len(settled)):
-        figures.used.append(spent / run.cap)
+        figures.used.append((spent + held) / run.cap)
+    unknown.settle_all(project.pk, by=ANA, reason="the run is over")
+    project.refresh_from_db()
+    left = sum(rows.filter(state="sent").values_list("bound", flat=True))
+    if project.held != left or project.total_spent + left > run.cap:
+        figures.broken.append(f"{run.name}: settled at {project.total_spent} of {run.cap}, and {project.held} stays for {left}")
 
 
 def _smallest() -> int:

@@ -67,7 +67,14 @@ WITHOUT_COMMAND = {
         *("permitRequests", "permitsCreate", "permitsDelete", "reconciliationsCreate", "sessionRequests", "todoEvents"),
     },
     SEEN_BEFORE_DECIDED: {
-        *("approvalsChoose", "approvalsComments", "approvalsNameTests", "approvalsReleaseLocks", "sessionSpendAnswer"),
+        *(
+            "approvalsChoose",
+            "approvalsComments",
+            "approvalsNameTests",
+            "approvalsReleaseLocks",
+            "sessionSpendAnswer",
+            "unknownSettle",
+        ),
         *("landingAccept", "landingCheck", "landingMerge", "landingPush", "landingPutBack", "landingRevert"),
         *("pullRequestsGet", "runsProposalPatch", "runsProposalPut", "runsReopen", "todoEntrySplit", "todoEntrySplitUndo"),
         *("reviewsCommentCreate", "reviewsCreate", "reviewsDecide", "reviewsGet", "reviewsLines", "reviewsList", "reviewsOpen"),

@@ -189,6 +189,7 @@ SECTIONS = (
         Field("round_ceiling_usd", "Max per round", "What a session reserves before it starts.", "usd", "USD"),
         Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),
         Field("hold_slice_usd", "Initial reservation", "A session reserves this much at a time. Empty: all at once.", "usd", "USD"),
+        Field("unknown_after_h", "Unknown answers", "After this time, a request whose answer is not known is booked at what was seen of it.", "int", "hours"),
         Field("gateway", "Gateway", "auto: agents with a key send their requests through it. inexact: also those whose cost has no sure bound.",
               "choice", choices=_same("auto", "inexact", "off")),
         Field("auto_reallocate", "Reallocate budgets", "After each round, among entries with unlocked budgets.", "flag"),

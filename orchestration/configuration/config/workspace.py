@@ -70,7 +70,7 @@ class Config(Part):
     """`agent` implements; `agents`: others by name, for the entries that ask for one. `route`: the agents that work on an entry one after the other; `routes`: for groups of entries. `env`: of setup and checks, whatever agent made the work;
     unset: that of `agent`. `protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
-    at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
+    at its start and grows in such steps to the round's ceiling; unset: all at once. `unknown_after_h`: then requests without a known answer are booked at what was seen of them. Amounts are USD in JSON and micro-USD in the properties.
     `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
     `gateway`: agents with a key send their requests through the server's gateway, where it has one; `inexact`: also those whose cost has no sure bound; or `off`. `prices`: of models that the price table does not know, or that cost something else here.
@@ -106,6 +106,7 @@ class Config(Part):
     round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
+    unknown_after_h: Annotated[int, Field(ge=1, le=8_760)] = 24
     gateway: Literal["auto", "inexact", "off"] = "auto"
     prices: Prices = Field(default_factory=dict)
     auto_reallocate: bool = False

@@ -42,6 +42,11 @@ def silent() -> QuerySet[Session]:
 any_silent = StandingQuery(silent)
 
 
+def awaiting() -> QuerySet[Session]:
+    """Silent ones that no estimate was charged for yet."""
+    return silent().filter(hold__state=Hold.State.AWAITING, hold__unknown_since__isnull=True)
+
+
 def book_count(session: Session, count: Count) -> bool:
     """Book what its host counts, each request once, and release the rest, in one transaction. False: it was said before."""
     priced = [item for item in count.usages if metering.is_priced(item[0])]
@@ -81,7 +86,7 @@ def give_up_overdue() -> int:
 
 
 def _overdue() -> QuerySet[Session]:
-    return silent().filter(hold__state=Hold.State.AWAITING, hold__awaits_until__lt=Now())
+    return awaiting().filter(hold__awaits_until__lt=Now())
 
 
 _any_overdue = StandingQuery(_overdue)
@@ -89,7 +94,7 @@ _any_overdue = StandingQuery(_overdue)
 
 def give_up_host(host_id: str, *, by: Caller) -> int:
     """Charge an estimate for each silent session of a host that a person gives up. Returns how many."""
-    waiting = silent().filter(hold__state=Hold.State.AWAITING, host_id=host_id)
+    waiting = awaiting().filter(host_id=host_id)
     return sum(_give_up(session, f"{by.name} gave up its host", by=by) for session in waiting)
 
 

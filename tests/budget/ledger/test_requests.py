@@ -120,25 +120,6 @@ def test_what_waits_reserves_nothing_and_is_sent_from_its_row() -> None:
     assert (row.state, row.bound, row.reason, in_flight(access)) == (State.SENT, usd("0.9"), "", usd("0.9"))
 
 
-def test_the_rest_of_an_unknown_request_stays_reserved_and_is_charged_with_its_session() -> None:
-    access = an_access("1")
-    cut = send(access, "0.6")
-    assert requests.settle(cut, counted("0.1", unknown="its answer was cut off"))
-    assert (in_flight(access), spent(access), requests.unknown_of("sess_1")) == (usd("0.5"), usd("0.1"), usd("0.5"))
-    ledger.settle(access.hold_id)
-    assert (in_flight(access), spent(access)) == (0, usd("0.6"))
-
-
-def test_a_late_count_corrects_what_was_charged_as_unknown() -> None:
-    access = an_access("1")
-    cut = send(access, "0.6")
-    ledger.settle(access.hold_id)
-    assert spent(access) == usd("0.6")
-    assert requests.settle(cut, counted("0.25"))
-    assert Account.objects.get().spent == usd("0.25")
-    assert GatewayRequest.objects.get().state == State.SETTLED
-
-
 def test_no_count_is_more_than_the_bound() -> None:
     access = an_access("1")
     requests.settle(send(access, "0.6"), counted("7"))

@@ -121,12 +121,15 @@ def test_what_is_not_known_is_shown_apart_from_what_is_booked(ana: Client, sessi
     sums = gateway_requests.totals(session.pk)
     assert (sums.number, sums.sent, sums.waiting) == (8, 1, 2)
     assert (sums.booked, sums.unknown, sums.at_bound) == (usd("0.1113"), usd("0.15"), 0)
-    assert "$0.15 more is not known: reserved up to the bound, and" in page(ana, session)
+    assert "$0.15 more is not known: reserved up to the bound, until" in page(ana, session)
     assert session.hold is not None
     booking.settle(session.hold.pk)
     sums = gateway_requests.totals(session.pk)
-    assert (sums.unknown, sums.at_bound, sums.under_way) == (0, usd("0.35"), 0)
-    assert "$0.35 of it is not known: booked at the bound" in page(ana, session)
+    assert (sums.unknown, sums.at_bound, sums.under_way) == (usd("0.15"), 0, usd("0.15"))
+    assert (
+        "$0.30 stay reserved for answers that are not known"
+        in ana.get(f"/w/{session.workspace_id}/sessions/{session.pk}/").content.decode()
+    )
 
 
 def test_times_are_from_the_request_to_its_sending_its_first_byte_and_its_end(session: Session) -> None:
