@@ -37,10 +37,12 @@ def list_all(
     request: Request,
     limit: Limit = 100,
     cursor: Cursor = None,
+    demos: bool | None = None,
 ) -> Any:
-    """The workspaces that you may see, newest first."""
+    """The workspaces that you may see, newest first. `demos`: false leaves out runs of the demo."""
     start = paging.position(cursor) if cursor is not None else 0
-    workspaces = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
+    visible = access.workspaces_for(request.auth).select_related("project", "executor")
+    workspaces = list((starting.without_demos(visible) if demos is False else visible)[start : start + limit + 1])
     following = str(start + limit) if len(workspaces) > limit else None
     return {"workspaces": [_shown(workspace, request.auth) for workspace in workspaces[:limit]], "next_cursor": following}
 
@@ -84,5 +86,4 @@ def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
         "state": workspace.executor.state,
         "config": config if caller.may(Need.ADMIN, workspace) else configuration.without_values(config),
         "created_at": workspace.created_at,
-        "is_demo": starting.is_demo(workspace),
     }

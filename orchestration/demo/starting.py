@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from budget.amounts import usd
 from orchestration import schemas
@@ -72,6 +73,10 @@ def at_first_login() -> Workspace | None:
     except Exception:
         log.exception("demo.not_started")
         return None
+
+
+def without_demos(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
+    return workspaces.exclude(repo__startswith=str(settings.DATA_DIR / "demo-"))
 
 
 def is_demo(workspace: Workspace) -> bool:

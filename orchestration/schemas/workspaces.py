@@ -35,7 +35,6 @@ class WorkspaceOut(Schema):
     state: str
     config: dict[str, Any]
     created_at: datetime
-    is_demo: bool = Field(description="A run of the demo: it does not count where a command looks for the only workspace.")
 
 
 class WorkspacesOut(Schema):

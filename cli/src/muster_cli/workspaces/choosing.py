@@ -49,7 +49,7 @@ def choose(server: Server, *, named: str) -> Choice:
         if not known:
             raise gone(default, rows)
         return Choice(_only(known, rows)["id"], "it is the default")
-    real = [row for row in rows if not row.get("is_demo")]
+    real = list(server.pages(workspaces_list.request(demos=False), "workspaces")) if len(rows) > 1 else rows
     return Choice(_only(real or rows, rows)["id"], "it is the only one")
 
 
