@@ -59,11 +59,7 @@ def excluded(one: Value, other: Value) -> str:
     return EXCLUDED.get(frozenset({one, other}), "")
 
 
-_FAULTS: dict[str, list[set[Value]]] = {
-    "The breaker does not know that a gateway closes a key for a minute after two broken answers: sessions start in vain meanwhile, and the next one late.": [
-        {("provider", "cuts")},
-    ],
-}
+_FAULTS: dict[str, list[set[Value]]] = {}
 KNOWN = {frozenset(values): sentence for sentence, each in _FAULTS.items() for values in each}
 """Values, alone or together, with a fault that is not repaired yet. Its line goes with the fault."""
 

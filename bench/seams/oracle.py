@@ -27,7 +27,7 @@ RECOVERY_S = {
     "529": provider.SILENT_S + 25,
     "no credit": 25,
     "401": 25,
-    "cuts": 15,
+    "cuts": 75,
     "makes more": 5,
     "session worker": 20,
     "control worker": 15,

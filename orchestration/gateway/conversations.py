@@ -83,6 +83,7 @@ def note_broken(workspace_id: str, credential: str) -> None:
     _broken.setdefault((workspace_id, credential), deque(maxlen=BROKEN)).append(time.monotonic())
 
 
-def breaks_often(workspace_id: str, credential: str) -> bool:
+def rests_for(workspace_id: str, credential: str) -> float:
+    """Seconds until its provider may be asked again, where it has just broken off BROKEN answers; else 0."""
     times = _broken.get((workspace_id, credential))
-    return times is not None and len(times) == BROKEN and time.monotonic() - times[0] < BROKEN_S
+    return max(times[0] + BROKEN_S - time.monotonic(), 0.0) if times is not None and len(times) == BROKEN else 0.0

@@ -63,7 +63,7 @@ async def read(
         return wait_s < may_wait_s
     if code in circuit_breaker.OF_GATEWAY and (code != "rate_limited" or status == 429):
         retry_at = time.time() + wait_s if code == "rate_limited" else None
-        await _report(permitted, upstream, model, code, _message(text) or f"The provider answered {status}", retry_at)
+        await report(permitted, upstream, model, code, _message(text) or f"The provider answered {status}", retry_at)
     return False
 
 
@@ -106,7 +106,7 @@ async def _watch(permitted: Permitted, upstream: Upstream, pace: Pace, model: st
                 has_reported = True
                 if await database.run(partial(_has_fallback, permitted)):
                     sentence = f"{upstream.credential} takes no more requests now"
-                    await _report(permitted, upstream, model, "rate_limited", sentence, time.time() + pace.closed_for())
+                    await report(permitted, upstream, model, "rate_limited", sentence, time.time() + pace.closed_for())
 
 
 def _try_again(pace: Pace, retried_at: datetime | None) -> None:
@@ -115,18 +115,18 @@ def _try_again(pace: Pace, retried_at: datetime | None) -> None:
         pace.reopen()
 
 
-async def _report(permitted: Permitted, upstream: Upstream, model: str, code: str, message: str, retry_at: float | None) -> None:
+async def report(permitted: Permitted, upstream: Upstream, model: str, code: str, message: str, retry_at: float | None) -> None:
     log.warning("gateway.provider_refused", credential=upstream.credential, code=code, retry_at=retry_at)
 
-    def report() -> None:
+    def open_breaker() -> None:
         access = _access(permitted, upstream, model)
         circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at)
 
     try:
-        await database.run(report)
+        await database.run(open_breaker)
         await accesses.rules.get(permitted.workspace_id, now=True)
     except database.Away:
-        database.later(report)
+        database.later(open_breaker)
 
 
 def _access(permitted: Permitted, upstream: Upstream, model: str) -> ModelAccess:

@@ -276,11 +276,14 @@ class Exchange:
 
     async def _refuse_broken(self, item: Bounded) -> None:
         """Raises Refused where the provider of this key has just broken off two answers: each was paid, and a third would be."""
-        if not conversations.breaks_often(self.permitted.workspace_id, self.upstream.credential):
+        if not (rest_s := conversations.rests_for(self.permitted.workspace_id, self.upstream.credential)):
             return
         refuse = partial(requests.refuse, self.permitted.access, item, gateway=self.gateway, reason=requests.BROKEN, status=503)
         await database.run(refuse)
-        raise Refused(503, "overloaded_error", f"The provider of {self.upstream.credential} broke off two answers in a minute")
+        sentence = f"The provider of {self.upstream.credential} broke off two answers in a minute"
+        # Without the breaker sessions went on to start for a key that takes nothing: four in a minute for one entry.
+        await refusals.report(self.permitted, self.upstream, item.model, "overloaded", sentence, time.time() + rest_s)
+        raise Refused(503, "overloaded_error", sentence)
 
     async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
         """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""

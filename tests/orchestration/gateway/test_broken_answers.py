@@ -2,10 +2,12 @@
 
 import pytest
 from aiohttp import ClientError, web
+from django.utils.timezone import now
 
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest
 from orchestration.gateway import conversations
+from orchestration.models import ProviderBreaker
 from tests.orchestration.gateway.stage import ANSWER, Provider, Reply, Stage, an_access, begins, play, sse, text_of, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,10 +52,12 @@ def test_what_was_seen_of_a_broken_answer_is_booked_and_the_rest_is_not_known() 
 
 
 @pytest.mark.parametrize("how", [cut, fails])
-def test_after_two_broken_answers_no_third_is_sent(how: Reply) -> None:
+def test_after_two_broken_answers_no_third_is_sent_and_no_session_starts_for_it(how: Reply) -> None:
     assert asked(how, times=4)[2:] == [503, 503]
     assert list(GatewayRequest.objects.order_by("pk").values_list("state", flat=True)) == ["unknown"] * 2 + ["refused"] * 2
     assert requests.standing(GatewayAccess.objects.get().pk) == requests.BROKEN
+    breaker = ProviderBreaker.objects.get()
+    assert breaker.code == "overloaded" and breaker.until and breaker.until > now()
 
 
 def test_one_broken_answer_among_others_stops_nothing() -> None:
