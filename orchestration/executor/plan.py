@@ -100,8 +100,8 @@ class CycleInput:
     `awaits`: as of an entry; `unknown_after_h`: of the config. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
-    on other hosts, which are gone or take nothing. `min_verify`, `min_review`: what a verifying agent and a
-    required review need, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
+    on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
+    needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
     integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
     a day; `agents` and `routes`: of the config; `labels`: what a session needs of its host.
@@ -126,7 +126,6 @@ class CycleInput:
     busy_elsewhere: int = 0
     away: int = 0
     min_verify: int = 0
-    min_review: int = 0
     limit_at_start: bool = False
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
@@ -556,10 +555,10 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands are free; a judging agent without money would end its session at once, again and again. So would one that lacks the money for its next
+    """Verify commands are free; a verifying agent without money would end its session at once, again and again. So would one that lacks the money for its next
     request. Of candidates each has its money, or none starts."""
     if entry.verify_only:
-        return capacity.cycle_input.min_verify + capacity.cycle_input.min_review
+        return capacity.cycle_input.min_verify
     return max(capacity.cycle_input.min_round, entry.least_money, 1) * capacity.sessions(entry)
 
 

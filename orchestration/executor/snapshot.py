@@ -156,7 +156,6 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
-        min_review=configuration.micro(config.interceptor.round_usd) if config.interceptor and config.interceptor.required else 0,
         limit_at_start=any(config.with_agent(name).gets_limit_at_start for name in config.by_name),
         caps=_caps(limited),
         running=running,

@@ -9,7 +9,6 @@ from orchestration.models import Entry, Session
 from orchestration.sessions import lifecycle, metering, reservations
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
-NOT_COVERED = "No money for the review: the cap, a limit or the entry's budget leaves none"
 
 
 def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
@@ -35,7 +34,7 @@ def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
     affordable = min(limit, _cover(session, limit))
     return (
         affordable,
-        NOT_COVERED if affordable < MIN_LIMIT else "",
+        "No money for the review: the cap, a limit or the entry's budget leaves none" if affordable < MIN_LIMIT else "",
     )
 
 

@@ -57,14 +57,21 @@ class Checker:
             self._note(sentence)
 
     def look_at_rest(self) -> None:
-        """Before it is stopped: an entry was not started in vain, and what has nothing to do does nothing."""
+        """Before it is stopped: an entry was not started in vain, and what has nothing to do does nothing, once the last fault's restarts are over."""
+        noise = [*self._noise()]
+        for _ in range(3):
+            noise = noise and [*self._noise()]
+        for sentence in [*self._starts(), *noise]:
+            self._note(sentence)
+
+    def _noise(self) -> Iterator[str]:
         processes, rows = self._processes(), self._rows()
         began, before = time.monotonic(), cpu_of(processes)
         time.sleep(QUIET_S)
-        used = sum(max(cpu_of(processes).get(pid, 0.0) - cpu, 0.0) for pid, cpu in before.items())
+        after = cpu_of(processes)
+        used = sum(max(after.get(pid, 0.0) - cpu, 0.0) for pid, cpu in before.items())
         added = {name: count - rows[name] for name, count in self._rows().items()}
-        for sentence in [*self._starts(), *invariants.noise(used / (time.monotonic() - began) / HOSTS, added, QUIET_CPU)]:
-            self._note(sentence)
+        return invariants.noise(used / (time.monotonic() - began) / HOSTS, added, QUIET_CPU)
 
     def healed(self) -> None:
         self.faults, self.fault_at = self.faults + 1, time.monotonic()

@@ -59,7 +59,7 @@ Fault = Literal[
     "others",
     "budget",
     "review_budget",
-    "money",
+    "verifier_budget",
     "base",
 ]
 """git, start: git reported it, or a process could not be started, and nothing around the session is at fault. setup: the provider serves nobody
@@ -146,7 +146,7 @@ TABLE: dict[tuple[What, Fault], Row] = {
     ("not_judged", "config"): Row("crashed", finding="{0}", verify="always"),
     ("unpaid", "budget"): Row("out_of_money", finding="{0}"),
     ("unpaid", "review_budget"): Row("out_of_money", finding="{0}", verify="always", needs_person=True),
-    ("unpaid", "money"): Row("out_of_money", finding="{0}", verify="always"),
+    ("unpaid", "verifier_budget"): Row("out_of_money", finding="{0}", verify="always"),
     ("stopped", "person"): Row(
         "stopped", "Stopped by {0}: its work is kept", "Stopped by {0}: its work is kept", "if_done", of_run="Stopped by {0}"
     ),

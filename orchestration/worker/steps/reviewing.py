@@ -92,7 +92,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
         return Judgement(None, config.acting_agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-        raise SessionOver(Facts("unpaid", "money", (message,)))
+        raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))
     request = _request(context, "verify")
     answer = _ask(context, config.acting_agent, request, checkout, limit)
     verdict, missing = (None, answer.verdict) if isinstance(answer.verdict, NoVerdict) else (answer.verdict, None)
@@ -140,9 +140,7 @@ def _request(context: RoundContext, role: Role) -> _Request:
 
 
 def _unpaid(reason: str) -> Facts:
-    """The work is kept and waits: for money where that is all, else for a person, who alone can raise the interceptor's own caps."""
-    if reason == review_money.NOT_COVERED:
-        return Facts("unpaid", "money", (reason,))
+    """The work is kept and waits: only a person can give the review money, or do without it."""
     message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
     return Facts("unpaid", "review_budget", (message,))
 

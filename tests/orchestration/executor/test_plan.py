@@ -145,9 +145,8 @@ def test_used_up_rounds_block() -> None:
 def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
     cycle_input, entry = replace(CYCLE_INPUT, headroom=0), an_entry("e1", verify_only=True)
     assert isinstance(plan(cycle_input, [entry])[0], Start)
-    for judge in ({"min_verify": USD // 2}, {"min_review": USD // 2}):
-        (decision,) = plan(replace(cycle_input, **judge), [entry])
-        assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
+    (decision,) = plan(replace(cycle_input, min_verify=USD // 2), [entry])
+    assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
     (decision,) = plan(replace(CYCLE_INPUT, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
     assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"
 
