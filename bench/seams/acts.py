@@ -143,8 +143,6 @@ class Acts:
         if case.has(*RAISED) and not self.has_raised and self._is_still():
             self.has_raised = True
             look.work.raise_money()
-            for n in look.on_hold():  # a required review without money waits for a person
-                look.work.call("PATCH", f"/todo/entries/{look.work.ids[n]}/status", {"status": "pending"})
             look.cap = float("inf")
             look.disturb(ACT_S)
 
@@ -152,7 +150,6 @@ class Acts:
         """Nothing has been at work for a while, and pages say that it is for money."""
         look = self.look
         reasons = {look.reasons[n] for n, status in look.status.items() if status != "done"}
-        of_review = {"human_hold"} if look.case.has("interceptor") else set()
-        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL | of_review
+        is_still = not look.open_sessions - set(look.for_money) and reasons and reasons <= OF_MONEY | STILL
         self._still_since = (self._still_since or time.monotonic()) if is_still else 0.0
         return bool(is_still) and time.monotonic() > self._still_since + STILL_S

@@ -70,9 +70,6 @@ class Look:
     def waiting(self) -> list[int]:
         return [n for n, status in self.status.items() if status in WAITING]
 
-    def on_hold(self) -> list[int]:
-        return [n for n, status in self.status.items() if status == "blocked" and self.reasons[n] == "human_hold"]
-
     def disturb(self, seconds: float) -> None:
         self.disturbed_until = max(self.disturbed_until, time.monotonic() + seconds)
 

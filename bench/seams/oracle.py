@@ -312,7 +312,7 @@ class Case:
         if not now.is_open:
             reasons.add("agent_unavailable")
         if now.free_money < REQUESTS * self.bound * 1.5:
-            reasons |= OF_MONEY | ({"human_hold"} if self.has("interceptor") else set())
+            reasons |= OF_MONEY
         return reasons
 
 

@@ -13,6 +13,6 @@
 - `export`: rows as JSON and CSV
 """
 
-from budget.ledger.booking import Charge, adjust, charge, drawn, extend, grow, open_reservation, settle, shrink
+from budget.ledger.booking import Charge, adjust, charge, drawn, extend, grow, open_reservation, open_up_to, settle, shrink
 
-__all__ = ["Charge", "adjust", "charge", "drawn", "extend", "grow", "open_reservation", "settle", "shrink"]
+__all__ = ["Charge", "adjust", "charge", "drawn", "extend", "grow", "open_reservation", "open_up_to", "settle", "shrink"]

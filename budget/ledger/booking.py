@@ -188,6 +188,14 @@ def open_reservation(project: Project, account: Account, *, session_ref: str, am
         return None
 
 
+def open_up_to(project_id: str, account_id: str, *, session_ref: str, most: int) -> Hold | None:
+    """Reserve up to `most` micro-USD for a session without a reservation: what the caps, the entry's budget and the limits leave. None: that is hardly
+    anything."""
+    account = Account.objects.select_related("project").get(pk=account_id)
+    room = min([most, account.headroom, *limits.headrooms(project_id, Category.ENTRY)])
+    return open_reservation(account.project, account, session_ref=session_ref, amount=room) if room >= MIN_GROWTH else None
+
+
 def grow(reservation: Hold, by: int) -> bool:
     """Increase an open reservation by micro-USD. False: a cap, the entry's budget or a limit refuses it."""
     try:

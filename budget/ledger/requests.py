@@ -304,10 +304,10 @@ def waiting_credentials(project_id: str) -> set[str]:
     return set(rows.values_list("credential", flat=True))
 
 
-def least_refused(session_ref: str) -> tuple[int, str] | None:
-    """The money with which the last request that a session was refused would have been sent, in micro-USD, and the limit that refused it. Where the session was
-    ended while its request waited for money: that of this one. None: none was refused."""
-    of_it = GatewayRequest.objects.filter(session_ref=session_ref)
+def least_refused(session_ref: str, role: str = "") -> tuple[int, str] | None:
+    """The money with which the last request that a session was refused (its agent of this role) would have been sent, in micro-USD, and the limit that refused
+    it. Where the session was ended while its request waited for money: that of this one. None: none was refused."""
+    of_it = GatewayRequest.objects.filter(session_ref=session_ref, **({"access__role": role} if role else {}))
     refused = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state__in=(State.REFUSED, State.WAITING), least__gt=0))
     row = refused.order_by("-pk").values_list("state", "status", "bound", "least", "refused_by").first()
     if row is None:

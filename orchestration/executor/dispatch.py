@@ -196,7 +196,7 @@ _Starts = Sequence[_Started]
 
 def _raise_shares(workspace_id: str, starts: _Starts) -> None:
     """A share follows what its entry reserves: it says who goes first, it is no limit."""
-    reservations = {s.entry.id: s.reservation for s in starts if not s.entry.verify_only}
+    reservations = {s.entry.id: s.reservation for s in starts if s.reservation}
     if any(not s.entry.own_budget and s.reservation > s.entry.headroom for s in starts):
         funding.raise_shares(workspace_id, reservations)
 
@@ -206,7 +206,7 @@ def _open_reservations(workspace_id: str, starts: _Starts) -> None:
     reservations = [
         {"entry": s.entry.id, "session": claim.session, "number": claim.candidate, "amount": s.start.reservation}
         for s in starts
-        if not s.entry.verify_only
+        if s.reservation
         for claim in s.claims
     ]
     if reservations:

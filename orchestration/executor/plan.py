@@ -69,7 +69,7 @@ class Waiting:
     @property
     def least_money(self) -> int:
         """The least money with which a session of it can send a request."""
-        return self.least_request if self.least_limit == "money" and not self.verify_only else 0
+        return self.least_request if self.least_limit == "money" else 0
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -100,8 +100,8 @@ class CycleInput:
     `awaits`: as of an entry; `unknown_after_h`: of the config. `set_aside` is what budgets that people set still
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
-    on other hosts, which are gone or take nothing. `min_verify`: what a verifying agent
-    needs, 0 without one. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
+    on other hosts, which are gone or take nothing. `min_judge`: what a judging agent
+    needs at least, 0 without one that is required; `judge_limit`: the key of the config with the most that one may spend in a round, and its value. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
     integration branch.
     `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
     a day; `agents` and `routes`: of the config; `labels`: what a session needs of its host.
@@ -125,7 +125,8 @@ class CycleInput:
     steered: bool = False
     busy_elsewhere: int = 0
     away: int = 0
-    min_verify: int = 0
+    min_judge: int = 0
+    judge_limit: tuple[str, int] = ("verifier.round_usd", 0)
     limit_at_start: bool = False
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
@@ -412,7 +413,10 @@ def take(entry: Waiting, capacity: Capacity) -> Start:
     """Give an entry its part of the capacity."""
     cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
     closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
-    each, claim = 0, _claim(entry, capacity)
+    each, claim = (
+        entry.least_money,
+        _claim(entry, capacity),
+    )  # of a session that only judges: another would take it before its judge begins
     if not entry.verify_only:
         ceiling = max(ceiling_of(agent, cycle_input) * claim.sessions, claim.least)
         each = capacity.cycle_budget.first_reservation(claim, ceiling=ceiling) // claim.sessions
@@ -555,10 +559,10 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands are free; a verifying agent without money would end its session at once, again and again. So would one that lacks the money for its next
+    """Verify commands are free; a judging agent without money would end its session at once, again and again. So would one that lacks the money for its next
     request. Of candidates each has its money, or none starts."""
     if entry.verify_only:
-        return capacity.cycle_input.min_verify
+        return max(capacity.cycle_input.min_judge, entry.least_money)
     return max(capacity.cycle_input.min_round, entry.least_money, 1) * capacity.sessions(entry)
 
 
@@ -588,9 +592,7 @@ def _past_ceiling(entry: Waiting, capacity: Capacity) -> Check | None:
     """No money clears a limit of a round: a session whose first request passes it would end at once, again and again."""
     cycle_input, request = capacity.cycle_input, entry.least_request
     is_of_role = entry.least_limit == "role"
-    name, limit = (
-        ("verifier.round_usd", cycle_input.min_verify) if is_of_role else ("round_ceiling_usd", cycle_input.round_ceiling)
-    )
+    name, limit = cycle_input.judge_limit if is_of_role else ("round_ceiling_usd", cycle_input.round_ceiling)
     if request <= limit or entry.verify_only != is_of_role:
         return None
     message = f"Its next request may cost {exact_usd(request)}, {name} is {exact_usd(limit)}: raise it in the config"

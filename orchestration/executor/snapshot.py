@@ -28,7 +28,7 @@ from orchestration.hosts import online
 from orchestration.hosts.placing import Host
 from orchestration.models import Credential, sql_dialect
 from orchestration.repositories import local_repository
-from orchestration.sessions import reservations
+from orchestration.sessions import reservations, review_money
 from workspaces import times
 
 # Read beyond the free slots, because some entries in line may have to be parked or blocked.
@@ -155,7 +155,8 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         steered=config.auto_reallocate,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
-        min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
+        min_judge=review_money.MIN_LIMIT if config.required_judges else 0,
+        judge_limit=_judge_limit(config),
         limit_at_start=any(config.with_agent(name).gets_limit_at_start for name in config.by_name),
         caps=_caps(limited),
         running=running,
@@ -193,6 +194,11 @@ def _caps(limited: Sequence[Mapping[str, Any]]) -> tuple[SpendLimit, ...]:
         for limit in limited
         if limit["category"]
     )
+
+
+def _judge_limit(config: configuration.Config) -> tuple[str, int]:
+    limits = [(f"{key}.round_usd", configuration.micro(judge.round_usd)) for key, judge in config.required_judges.items()]
+    return max(limits, key=lambda limit: limit[1], default=("verifier.round_usd", 0))
 
 
 class _Slots(NamedTuple):
@@ -467,7 +473,8 @@ def _is_payable(e: str, input_: CycleInput) -> str:
     return f"""({e}.least_request = 0
                 OR {e}.next_work <> 'verify' AND {e}.least_limit <> 'role' AND {e}.least_request <= {int(input_.round_ceiling)}
                     AND ({e}.least_limit <> 'money' OR {e}.least_request <= {int(money)})
-                OR {e}.next_work = 'verify' AND ({e}.least_limit <> 'role' OR {e}.least_request <= {int(input_.min_verify)})
+                OR {e}.next_work = 'verify' AND ({e}.least_limit <> 'role' OR {e}.least_request <= {int(input_.judge_limit[1])})
+                    AND ({e}.least_limit <> 'money' OR {e}.least_request <= {int(money)})
                 OR {e}.next_work <> 'verify' AND {e}.least_limit = 'role')"""
 
 

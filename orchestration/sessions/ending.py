@@ -30,7 +30,7 @@ class Ending:
     charged, or `at_most` micro-USD of the rest. `awaits_host`: the rest stays reserved until that host has reported the spend. `failure`: the
     name of the agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not.
     `lands`: the verified commit, which is queued for its landing; `done`: the way in which the entry is done without one. `on_hold`: why the
-    entry waits for a person, as a sentence."""
+    entry waits for a person, as a sentence. `lacks`: the micro-USD without which its judging agent would end again, and the limit that refused them."""
 
     outcome: str
     message: str = ""
@@ -46,3 +46,4 @@ class Ending:
     lands: str = ""
     done: Done | None = None
     on_hold: str = ""
+    lacks: tuple[int, str] | None = None

@@ -381,8 +381,11 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
 def _least_request(session: Session, ending: Ending, config: configuration.Config) -> dict[str, Any]:
     """The entry's columns: with less the next session would end as this one did, at its first request, and a session that is resumed sends a little more.
     A session without an answer says nothing new."""
+    is_out_of_money = ending.outcome == Session.Outcome.OUT_OF_MONEY
+    if is_out_of_money and ending.verify_next:  # its next session does not send what its implementing agent was refused
+        return dict(zip(Entry.NOT_REFUSED, ending.lacks, strict=True)) if ending.lacks else Entry.NOT_REFUSED
     if session.meter == Session.Meter.GATEWAY:
-        if ending.outcome == Session.Outcome.OUT_OF_MONEY and (refused := requests.least_refused(session.pk)):
+        if is_out_of_money and (refused := requests.least_refused(session.pk)):
             amount, limit = refused
             if limit == GatewayRequest.RefusedBy.MONEY:
                 amount = max(amount, min(amount + amount // 10, config.round_ceiling))

@@ -1,20 +1,32 @@
 """Money for the agents that judge a session's work: under the config's caps and the budget's limits, and covered by the session's reservation."""
 
+from dataclasses import dataclass
+
 from django.db import transaction
 
 from budget import ledger, limits
-from budget.models import Project
+from budget.ledger import requests
+from budget.models import GatewayRequest, Project
 from orchestration.configuration import Interceptor, Verifier, micro
 from orchestration.models import Entry, Session
 from orchestration.sessions import lifecycle, metering, reservations
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
+NOT_COVERED = "No money for the review: the cap, a limit or the entry's budget leaves none"
 
 
-def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
-    """Micro-USD for this review: under the config's caps, the budget's limits, and what the session's reservation can cover. And, if that is
-    not enough, the reason.
-    """
+@dataclass(frozen=True, slots=True)
+class JudgeMoney:
+    """Micro-USD of an agent that judges. `most`: the limit of its role. `covered`: the part that its session's reservation can pay, which is less
+    where money is short. `problem`: the sentence if that is too little."""
+
+    most: int
+    covered: int
+    problem: str = ""
+
+
+def for_interceptor(session: Session, config: Interceptor) -> JudgeMoney:
+    """Money for this review, under the config's caps and the budget's limits."""
     workspace_id, round_limit = session.workspace_id, micro(config.round_usd)
     limit = round_limit
     reason = "No money for the review: the interceptor's caps are used up"
@@ -30,18 +42,29 @@ def for_interceptor(session: Session, config: Interceptor) -> tuple[int, str]:
             limit = current_limit.left - committed
             reason = f"No money for the review: {limits.describe(current_limit)} is used up"
     if limit < MIN_LIMIT:
-        return 0, reason
-    affordable = min(limit, _cover(session, limit))
-    return (
-        affordable,
-        "No money for the review: the cap, a limit or the entry's budget leaves none" if affordable < MIN_LIMIT else "",
-    )
+        return JudgeMoney(limit, 0, reason)
+    covered = min(limit, _cover(session, limit))
+    return JudgeMoney(limit, covered, NOT_COVERED if covered < MIN_LIMIT else "")
 
 
-def for_verifier(session: Session, config: Verifier) -> int:
-    """Micro-USD for the verifying agent of this round."""
-    round_limit = micro(config.round_usd)
-    return min(round_limit, _cover(session, round_limit))
+def for_verifier(session: Session, config: Verifier) -> JudgeMoney:
+    """Money for the verifying agent of this round."""
+    limit = micro(config.round_usd)
+    covered = min(limit, _cover(session, limit))
+    problem = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
+    return JudgeMoney(limit, covered, problem if covered < MIN_LIMIT else "")
+
+
+def lacks(session: Session, role: str, money: JudgeMoney) -> tuple[int, str] | None:
+    """The micro-USD without which another agent of this role would end as this one did, at its limit, and the limit that refused them. None: it spent
+    all that its role may spend, and another one may need less."""
+    refused = requests.least_refused(session.pk, role)
+    if refused is None:  # its program ended by itself
+        return (money.most, GatewayRequest.RefusedBy.MONEY) if money.covered < money.most else None
+    amount, limit = refused
+    if limit == GatewayRequest.RefusedBy.MONEY:
+        return max(amount, min(amount + amount // 10, money.most)), limit
+    return refused if amount > money.most else None
 
 
 def _account_spent(entry_id: str) -> int:
@@ -49,14 +72,15 @@ def _account_spent(entry_id: str) -> int:
 
 
 def _cover(session: Session, amount: int) -> int:
-    """Extend the session's reservation to cover `amount` more micro-USD, if the caps allow it. Returns what is covered then."""
+    """Let the session's reservation cover up to `amount` more micro-USD, as far as the caps allow it. Returns what is covered then."""
     if session.hold is None:
         project, account = session.entry.account.project, session.entry.account
         with transaction.atomic():  # a session that another worker took over leaves no reservation behind
             reservations.cover(account.pk, amount)
-            reservation = ledger.open_reservation(project, account, session_ref=session.pk, amount=amount)
-            if reservation is not None:
-                lifecycle.write(session, hold=reservation)
-        return amount if reservation is not None else 0
+            reservation = ledger.open_up_to(project.pk, account.pk, session_ref=session.pk, most=amount)
+            if reservation is None:
+                return 0
+            lifecycle.write(session, hold=reservation)
+        return int(reservation.amount)
     left = max(metering.left(session), 0)
     return left + reservations.extend(session, amount - left) if left < amount else left

@@ -256,6 +256,15 @@ class Config(Part):
         return micro(self.min_round_usd)
 
     @property
+    def required_judges(self) -> dict[str, Interceptor | Verifier]:
+        """Those that must give a verdict, by their key. A verifier must where nothing else judges the work."""
+        judges: dict[str, Interceptor | Verifier | None] = {
+            "interceptor": self.interceptor if self.interceptor and self.interceptor.required else None,
+            "verifier": self.verifier if self.verifier and (self.verifier.required or not self.verify) else None,
+        }
+        return {key: judge for key, judge in judges.items() if judge is not None}
+
+    @property
     def keeps_first_limit(self) -> bool:
         return self.agent.kind in FIXED_LIMIT_KINDS
 

@@ -28,10 +28,11 @@ PARTS = {"review": "interceptor", "verify": "verifier", "plan": "planner", "expa
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Money that a process may spend, in micro-USD: `limit` by itself. `ceiling`: to which its reservation may grow; None: it does not grow."""
+    """Money that a process may spend, in micro-USD: `limit` by itself; `most` in its role. `ceiling`: to which its reservation may grow; None: it does not grow."""
 
     category: Category
     limit: int
+    most: int
     ceiling: int | None = None
 
 
@@ -78,7 +79,7 @@ def served(session: Session, agent: Agent, role: Role, money: Money) -> Served:
         round_number=session.round_number or None,
         agent=agent.kind,
         model=agent.model or "",
-        most=None if role == "implement" else money.limit,
+        most=None if role == "implement" else money.most,
         ceiling=money.ceiling or 0 if role == "implement" else 0,
     )
     usual = {**agent.env, **secrets.for_agents(session.workspace_id, without=gateway_use.hidden)}

@@ -52,7 +52,8 @@ class NoVerdict:
     facts: Facts
 
 
-def no_verdict(agent_run: AgentRun, role: Role) -> NoVerdict:
+def no_verdict(agent_run: AgentRun, role: Role, lacks: tuple[int, str] | None = None) -> NoVerdict:
+    """`lacks`: as of Ending."""
     failure, problem = agent_run.failure, f"It ended without a verdict ({agent_run.ended.cause})"
     if failure is not None:
         problem = failure.sentence
@@ -63,6 +64,8 @@ def no_verdict(agent_run: AgentRun, role: Role) -> NoVerdict:
     message = f"The {'reviewing' if role == 'review' else 'verifying'} agent gave no verdict: {problem}"
     fault: Fault = failure.kind.cause if failure else "agent"
     cost_unknown = not agent_run.cost_known
+    if lacks:
+        return NoVerdict(problem, Facts("unpaid", "judge_budget", (message,), cost_unknown=cost_unknown, lacks=lacks))
     return NoVerdict(
         problem, Facts("not_judged", fault, (message,), cost_unknown=cost_unknown, failure=failure, of=reviewer(role))
     )

@@ -96,13 +96,14 @@ def run(
     sandboxes: Sandboxes,
     scratch: Path,
     limit: int,
+    most: int | None = None,
     growth: Growth | None = None,
     turn: int = 1,
     mail: Mail | None = None,
     round_id: int = 0,
     progress_watch: ProgressWatch | None = None,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask. `progress_watch`: for signs that its round leads nowhere."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `most`: that of its role, where its reservation covers less. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask. `progress_watch`: for signs that its round leads nowhere."""
     module, record = agents.for_kind(agent.kind), record_name(role, turn)
     directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
     telemetry_log, mailbox = TelemetryLog(directory.record_for(record).telemetry), None
@@ -114,7 +115,7 @@ def run(
     def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
-    money = gateway_access.Money(CATEGORIES[role], limit, growth.ceiling if growth else None)
+    money = gateway_access.Money(CATEGORIES[role], limit, most or limit, growth.ceiling if growth else None)
     with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url, ExitStack() as ends:
         try:
             served = ends.enter_context(gateway_access.serving(session, agent, role, money, directory.access_for(record)))

@@ -59,7 +59,7 @@ Fault = Literal[
     "others",
     "budget",
     "review_budget",
-    "verifier_budget",
+    "judge_budget",
     "base",
 ]
 """git, start: git reported it, or a process could not be started, and nothing around the session is at fault. setup: the provider serves nobody
@@ -83,7 +83,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`words`: for the row's sentence. `is_done`: the agent's work is done, its verification is not. `how`: ends the sentence, where the worker
-    had to end processes itself. `failure`: of the agent, or `of` a reviewing one. `lands`: the verified commit."""
+    had to end processes itself. `failure`: of the agent, or `of` a reviewing one. `lands`: the verified commit. `lacks`: as of Ending."""
 
     what: What
     fault: Fault
@@ -100,6 +100,7 @@ class Facts:
     verdict: Verdict | None = None
     lands: str = ""
     done: Done | None = None
+    lacks: tuple[int, str] | None = None
 
 
 @dataclass(eq=False)
@@ -146,7 +147,7 @@ TABLE: dict[tuple[What, Fault], Row] = {
     ("not_judged", "config"): Row("crashed", finding="{0}", verify="always"),
     ("unpaid", "budget"): Row("out_of_money", finding="{0}"),
     ("unpaid", "review_budget"): Row("out_of_money", finding="{0}", verify="always", needs_person=True),
-    ("unpaid", "verifier_budget"): Row("out_of_money", finding="{0}", verify="always"),
+    ("unpaid", "judge_budget"): Row("out_of_money", finding="{0}", verify="always"),
     ("stopped", "person"): Row(
         "stopped", "Stopped by {0}: its work is kept", "Stopped by {0}: its work is kept", "if_done", of_run="Stopped by {0}"
     ),
@@ -201,6 +202,7 @@ def after(facts: Facts) -> Ending:
         lands=facts.lands,
         done=facts.done,
         on_hold=message if row.needs_person else "",
+        lacks=facts.lacks,
     )
 
 

@@ -14,7 +14,7 @@ from orchestration.git import changes
 from orchestration.git.clones import working_copies
 from orchestration.models import Executor, Round, Session
 from orchestration.sessions import review_money, rounds
-from orchestration.sessions.review_money import MIN_LIMIT
+from orchestration.sessions.review_money import MIN_LIMIT, JudgeMoney
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.outcomes import NoVerdict
 from orchestration.worker.agents.shared.interface import Role
@@ -51,18 +51,18 @@ def intercept(context: RoundContext) -> list[str]:
         return []
     with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
         Executor.objects.select_for_update().get(pk=context.session.workspace_id)
-        limit, reason = review_money.for_interceptor(context.session, config)
-        if limit >= MIN_LIMIT:
+        money = review_money.for_interceptor(context.session, config)
+        if not money.problem:
             sessions.enter(context.session, Session.Phase.INTERCEPTION)
-    if limit < MIN_LIMIT:
-        _record_review(context, {"verdict": rounds.NO_REVIEW if config.required else "skipped", "reasons": [reason]})
+    if money.problem:
+        _record_review(context, {"verdict": rounds.NO_REVIEW if config.required else "skipped", "reasons": [money.problem]})
         if config.required:
-            raise SessionOver(_unpaid(reason))
+            raise SessionOver(_unpaid(money))
         return []
     bench, request = context.bench, _request(context, "review")
     _record_review(context, {"verdict": "open", "prompt": request.text})
     with working_copies.checkout(bench.store, bench.copies, context.session.pk, context.round.commit) as checkout:
-        answer = _ask(context, config.acting_agent, request, checkout, limit)
+        answer = _ask(context, config.acting_agent, request, checkout, money)
     verdict = answer.verdict
     review: dict[str, Any] = {
         "prompt": request.text,
@@ -86,15 +86,14 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     """
     config = context.bench.config.verifier
     assert config is not None
-    limit = review_money.for_verifier(context.session, config)
-    required = config.required or not context.bench.config.verify
-    if limit < MIN_LIMIT and not required:
+    money = review_money.for_verifier(context.session, config)
+    required = "verifier" in context.bench.config.required_judges
+    if money.problem and not required:
         return Judgement(None, config.acting_agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
-    if limit < MIN_LIMIT:
-        message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-        raise SessionOver(Facts("unpaid", "verifier_budget", (message,)))
+    if money.problem:
+        raise SessionOver(_unpaid(money))
     request = _request(context, "verify")
-    answer = _ask(context, config.acting_agent, request, checkout, limit)
+    answer = _ask(context, config.acting_agent, request, checkout, money)
     verdict, missing = (None, answer.verdict) if isinstance(answer.verdict, NoVerdict) else (answer.verdict, None)
     if missing is not None and required:
         raise SessionOver(missing.facts)
@@ -102,7 +101,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     return Judgement(verdict, config.acting_agent, answer.text[-4000:], request.text, request.word, answer.seconds, problem)
 
 
-def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, limit: int) -> _Answer:
+def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, money: JudgeMoney) -> _Answer:
     """Raises SessionOver where the session must end."""
     began = time.monotonic()
     bench = context.bench
@@ -117,14 +116,18 @@ def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path,
         cwd=checkout,
         sandboxes=bench.sandboxes,
         scratch=bench.scratch(checkout, request.role),
-        limit=limit,
+        limit=money.covered,
+        most=money.most,
     )
     if not agent_run.cost_known:
         sessions.forget_price(context.session)
     seconds, text = time.monotonic() - began, agent_run.summary
     context.check_stop_requests()
     verdict = agent_verdicts.read(text, request.word) if agent_run.ok else None
-    return _Answer(text, verdict or outcomes.no_verdict(agent_run, request.role), seconds)
+    lacks = None
+    if agent_run.reason == "out_of_money" and agent_run.failure is None:
+        lacks = review_money.lacks(context.session, request.role, money)
+    return _Answer(text, verdict or outcomes.no_verdict(agent_run, request.role, lacks), seconds)
 
 
 def _request(context: RoundContext, role: Role) -> _Request:
@@ -139,9 +142,11 @@ def _request(context: RoundContext, role: Role) -> _Request:
         raise SessionOver(Facts("not_judged", "config", (message,))) from None
 
 
-def _unpaid(reason: str) -> Facts:
-    """The work is kept and waits: only a person can give the review money, or do without it."""
-    message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
+def _unpaid(money: JudgeMoney) -> Facts:
+    """The work is kept and waits for money. Where the limit of the role is what is used up, it waits for a person."""
+    if money.most >= MIN_LIMIT:
+        return Facts("unpaid", "judge_budget", (money.problem,))
+    message = f"{money.problem}. Raise it, or set interceptor.required to false; then resume the entry"
     return Facts("unpaid", "review_budget", (message,))
 
 

@@ -145,9 +145,9 @@ def test_used_up_rounds_block() -> None:
 def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
     cycle_input, entry = replace(CYCLE_INPUT, headroom=0), an_entry("e1", verify_only=True)
     assert isinstance(plan(cycle_input, [entry])[0], Start)
-    (decision,) = plan(replace(cycle_input, min_verify=USD // 2), [entry])
+    (decision,) = plan(replace(cycle_input, min_judge=CENT), [entry])
     assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
-    (decision,) = plan(replace(CYCLE_INPUT, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
+    (decision,) = plan(replace(CYCLE_INPUT, min_judge=CENT), [replace(entry, headroom=CENT // 4)])
     assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"
 
 
@@ -506,16 +506,27 @@ def test_a_start_reserves_what_the_next_request_of_its_entry_may_cost() -> None:
     assert isinstance(second, Start) and second.reservation == 5 * CENT
 
 
+def test_a_session_that_only_judges_reserves_what_its_judge_was_refused() -> None:
+    [start] = plan(replace(SHORT, headroom=10 * CENT), [refused("e1", 10, verify_only=True)])
+    assert isinstance(start, Start) and start.reservation == 10 * CENT
+
+
 @pytest.mark.parametrize(
     ("entry", "cycle_input", "kind", "sentence"),
     [
+        ({"verify_only": True}, {}, Wait, "Its next request may cost $0.10, $0.03 is free: waiting for $0.07 reserved"),
         ({}, {}, Wait, "Its next request may cost $0.10, $0.03 is free: waiting for $0.07 reserved by sessions at work"),
         ({"own_budget": False}, {}, Wait, "Its next request may cost $0.10, $0.03 is free: waiting for $0.07 reserved"),
         ({}, {"held": 0}, Wait, "Its next request may cost $0.10, $0.03 is free under the project cap: raise it"),
         ({}, {"held": 0, "caps": (SpendLimit("total", "day", USD, CENT),)}, Wait, "$0.01 is free under today's limit of $1.00"),
         ({"headroom": 9 * CENT}, {}, Block, "Its next request may cost $0.10, $0.09 of its budget is left: raise the entry's"),
         ({"least_limit": "ceiling"}, {"round_ceiling": 9 * CENT}, Wait, "may cost $0.10, round_ceiling_usd is $0.09: raise it"),
-        ({"least_limit": "role", "verify_only": True}, {"min_verify": CENT}, Wait, "verifier.round_usd is $0.01: raise it"),
+        (
+            {"least_limit": "role", "verify_only": True},
+            {"judge_limit": ("verifier.round_usd", CENT)},
+            Wait,
+            "verifier.round_usd is $0.01: raise it",
+        ),
     ],
 )
 def test_an_entry_whose_next_request_cannot_be_paid_waits_and_only_its_own_budget_blocks_it(
@@ -525,7 +536,7 @@ def test_an_entry_whose_next_request_cannot_be_paid_waits_and_only_its_own_budge
     assert isinstance(decision, kind) and sentence in decision.why.message  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("entry", [{"least_limit": "ceiling"}, {"least_limit": "role"}, {"verify_only": True}])
+@pytest.mark.parametrize("entry", [{"least_limit": "ceiling"}, {"least_limit": "role"}])
 def test_what_no_money_clears_waits_for_none(entry: dict[str, object]) -> None:
     [decision] = plan(SHORT, [replace(refused("e1", 10), **entry)])  # type: ignore[arg-type]
     assert isinstance(decision, Start)

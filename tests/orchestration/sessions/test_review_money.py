@@ -5,11 +5,14 @@ from decimal import Decimal
 import pytest
 
 from budget.amounts import usd
+from budget.ledger import requests
 from budget.limits import caps
-from budget.models import Account, Project
-from orchestration.configuration import Interceptor
-from orchestration.models import Session
-from orchestration.sessions import review_money
+from budget.models import Account, Category, GatewayRequest, Project
+from orchestration.configuration import Interceptor, Verifier
+from orchestration.models import Entry, Session
+from orchestration.sessions import lifecycle, review_money
+from orchestration.sessions.ending import Ending
+from orchestration.sessions.review_money import JudgeMoney
 from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +28,15 @@ def session() -> Session:
 def limit(session: Session, **config: str) -> tuple[int, str]:
     caps = {name: Decimal(value) for name, value in {"round_usd": "0.5", **config}.items()}
     rules = Interceptor.model_validate({"agent": {"kind": "command", "command": "true"}, **caps})
-    return review_money.for_interceptor(session, rules)
+    money = review_money.for_interceptor(session, rules)
+    return money.covered, money.problem
+
+
+def refused(session: Session, role: str, bound: int, by: str) -> None:
+    assert session.hold is not None
+    access = requests.open_access(session.hold, role=role, category=Category.ENTRY, upstreams={})
+    item = {"api": "anthropic", "state": "refused", "status": 402, "bound": bound, "refused_by": by}
+    GatewayRequest.objects.create(access=access, hold=session.hold, session_ref=session.pk, gateway="g", key=access.pk, **item)
 
 
 def under_review(session: Session) -> None:
@@ -71,3 +82,43 @@ def test_a_review_has_no_more_than_its_reservation_can_cover(session: Session) -
     session.hold.save()
     affordable, reason = limit(session)
     assert affordable < review_money.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves none")
+
+
+def test_a_session_that_only_judges_reserves_what_is_free() -> None:
+    entry = an_entry(a_workspace(name="Short"), budget="0.3")
+    Entry.objects.filter(pk=entry.pk).update(next_work="verify")
+    session = a_session(entry)
+    agent = Verifier.model_validate({"agent": {"kind": "command", "command": "true"}, "round_usd": Decimal("0.5")})
+    assert session.hold is None
+    assert review_money.for_verifier(session, agent) == JudgeMoney(most=usd("0.5"), covered=usd("0.3"))
+
+
+@pytest.mark.parametrize("lacks", [(usd("0.4"), "money"), None])
+def test_an_entry_waits_for_what_its_judge_was_refused_not_its_implementing_agent(
+    session: Session, lacks: tuple[int, str] | None
+) -> None:
+    refused(session, "implement", usd("9"), "money")
+    out_of_money = Ending(Session.Outcome.OUT_OF_MONEY, "No money", verify_next=True, lacks=lacks)
+    assert lifecycle.conclude(session, out_of_money)
+    entry = Entry.objects.get(pk=session.entry_id)
+    assert (entry.least_request, entry.least_limit) == (lacks or (0, ""))
+
+
+@pytest.mark.parametrize(
+    ("by", "bound", "lacks"),
+    [
+        ("money", "0.4", ("0.44", "money")),
+        ("money", "0.49", ("0.5", "money")),
+        ("role", "0.6", ("0.6", "role")),
+        ("role", "0.2", None),
+        ("", "0", ("0.5", "money")),
+    ],
+)
+def test_a_judge_that_ended_at_its_limit_says_what_another_one_needs(
+    session: Session, by: str, bound: str, lacks: tuple[str, str] | None
+) -> None:
+    refused(session, "implement", usd("9"), "money")
+    if by:
+        refused(session, "verify", usd(bound), by)
+    expected = (usd(lacks[0]), lacks[1]) if lacks else None
+    assert review_money.lacks(session, "verify", JudgeMoney(most=usd("0.5"), covered=usd("0.3"))) == expected

@@ -168,7 +168,7 @@ def test_each_role_gets_what_it_needs_and_no_more(
         session = SimpleNamespace(**{name: getattr(session, name) for name in ("pk", "owner_id", "work_id", "candidate", "entry", "workspace", "workspace_id", "attempt", "entry_id", "role")}, is_run=True)  # type: ignore[assignment]  # fmt: skip
     conversations.keep(session.owner_id, "implement", "codex", "mine", {"input": 5})
     agent = Agent(kind="codex", env={"A": "agent", "B": "agent"})
-    served = gateway_access.served(session, agent, role, gateway_access.Money(Category.ENTRY, 7))
+    served = gateway_access.served(session, agent, role, gateway_access.Money(Category.ENTRY, 7, 7))
     task = process._task(
         session, served, role, directory, prompt="Do \udcff it", cwd=tmp_path, url="http://x/y", folder=tmp_path, turn=1
     )
