@@ -34,7 +34,7 @@ class Round:
 
 
 def gains(rounds: Iterable[tuple[float | None, float]]) -> Iterator[float | None]:
-    """Of scores with their bases, oldest first: what each gained over its base beyond any before it; None without a score."""
+    """The gain of each score over its base, beyond any before it (oldest first). None without a score."""
     best = 0.0
     for score, base in rounds:
         gain = None if score is None else round(score - base - best, 6)

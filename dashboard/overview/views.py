@@ -92,7 +92,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:
-    """Where all is done nothing is likely any more: what it cost is there."""
+    """Its forecast is left out once all is done."""
     project, counts = page_request.project, tally.of(page_request)
     of_day = (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day"))
     other_limits = [

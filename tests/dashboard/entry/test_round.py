@@ -4,9 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
-from budget.ledger import booking
+from budget.ledger import booking, unknown
 from budget.models import GatewayRequest
 from dashboard.entry.tabs.rounds import with_costs
 from orchestration.configuration import secrets
@@ -17,6 +18,7 @@ from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds import gateway
 from tests.dashboard.seeds.rounds import worked_on
 from tests.orchestration.git.repositories import git
+from workspaces.access import MUSTER
 from workspaces.models import Workspace
 
 
@@ -75,6 +77,8 @@ def test_what_a_provider_counted_in_the_gateway_is_no_estimate(entry: Entry) -> 
     assert not with_costs(session.entry).get(number=session.round_number).estimated  # type: ignore[attr-defined]
     assert session.hold is not None
     booking.settle(session.hold.pk)
+    GatewayRequest.objects.filter(hold=session.hold, state="unknown").update(seen=F("bound"))
+    unknown.settle_all(session.workspace_id, by=MUSTER, reason="a day is over")
     assert with_costs(session.entry).get(number=session.round_number).estimated  # type: ignore[attr-defined]
 
 

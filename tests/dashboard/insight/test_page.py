@@ -36,7 +36,7 @@ def test_every_tab_has_figures(bea: Client, day: Workspace, by: str) -> None:
     assert "Per landed" in text_of(bea, at(day), by=by)
 
 
-def test_it_says_what_a_landed_entry_costs_and_each_row_leads_to_its_entries(bea: Client, day: Workspace) -> None:
+def test_it_shows_the_cost_of_a_landed_entry_and_each_row_leads_to_its_entries(bea: Client, day: Workspace) -> None:
     name_model(day, 3, "large")
     name_model(day, 2, "small")
     assert "for each entry that landed. Least with" in in_line(re.sub("<[^>]*>", "", text_of(bea, at(day))))

@@ -114,7 +114,7 @@ def test_an_entry_waits_for_what_its_judge_was_refused_not_its_implementing_agen
         ("", "0", ("0.5", "money")),
     ],
 )
-def test_a_judge_that_ended_at_its_limit_says_what_another_one_needs(
+def test_a_judge_that_ended_at_its_limit_leaves_the_need_of_the_next_one(
     session: Session, by: str, bound: str, lacks: tuple[str, str] | None
 ) -> None:
     refused(session, "implement", usd("9"), "money")
