@@ -25,7 +25,8 @@ RESET_S = 4.0
 SILENT_S = 6.0
 """So long a key is refused: with a reset that the provider states, and without one."""
 OVERRUN = 6
-CUTS = 2
+CUTS, REST_S = 2, 60.0
+"""So many answers are broken off, and so long after the first of them nobody asks again, by the docs."""
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Key:
     began_at: float = 0.0
     repaired: bool = False
     left: int = CUTS
+    cut_at: float = 0.0
 
     def refusal(self, now: float) -> tuple[int, str, float | None] | None:
         """Status, type and seconds until the reset, where it is stated. None: it answers."""
@@ -57,6 +59,8 @@ class Key:
         return status, kind, left if self.does == "429 with a reset" else None
 
     def is_open(self, now: float) -> bool:
+        if self.does == "cuts" and not self.left:
+            return now > self.cut_at + REST_S
         return self.refusal(now) is None if self.began_at else True
 
 
@@ -161,7 +165,7 @@ class Provider:
         for event in first:
             await response.write(event)
         if key.does == "cuts" and key.after < 0 and key.left > 0:
-            key.left -= 1
+            key.left, key.cut_at = key.left - 1, key.cut_at or time.time()
             row.micro, row.outcome = row.micro + int(output * PRICES["output"]) // 2, "cut"
             if request.transport is not None:
                 request.transport.abort()

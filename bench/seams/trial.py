@@ -184,3 +184,5 @@ def _picture(look: Look) -> Iterator[str]:
     outcomes = [f"{row.outcome or 'open'}{row.status}" for row in look.provider.rows]
     yield f"provider: {len(outcomes)} requests, {look.provider.micro} micro-USD: {' '.join(outcomes[-40:])}"
     yield f"booked {look.booked()}, unknown {look.unknown()}, {len(look.sessions)} sessions, strangers {dict(look.provider.strangers)}"
+    total = look.work.call("GET", "/budget")["global"]
+    yield f"cap {total['max_project_spend_usd']}; waits for money: {look.for_money}, open: {sorted(look.open_sessions)}"

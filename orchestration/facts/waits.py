@@ -24,6 +24,8 @@ PART_OF_PROGRAM = 2 / 3
 NO_RESET_S, MOST_NO_RESET_S = 10.0, 40.0
 """After a refusal that does not say for how long: six requests a minute at most ask. Twice as long each time where a limit of the minute may be the
 reason."""
+BROKEN, BROKEN_S = 2, 60.0
+"""So many broken answers of a key in so many seconds are trouble of its provider: no third is paid for."""
 
 # The circuit breaker, before one session tries the provider again.
 FIRST_BREAK_S, MOST_BREAK_S = 5.0, 300.0

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict, deque
 
 from budget.models import GatewayRequest
+from orchestration.facts.waits import BROKEN, BROKEN_S
 from orchestration.gateway.protocols import bounds
 from orchestration.gateway.protocols.bounds import Before
 from orchestration.gateway.protocols.interface import Reading, Request, Usage
@@ -20,8 +21,6 @@ KEPT = 8
 MOST_CONVERSATIONS = 2_000
 SLACK_TOKENS = 500
 """Beside a provider's own count before the request, which may differ a little from that of its answer."""
-BROKEN, BROKEN_S = 2, 60.0
-"""So many broken answers of a key in so many seconds are trouble of its provider: no third is paid for."""
 _broken: dict[tuple[str, str], deque[float]] = {}
 _befores: OrderedDict[tuple[str, str], deque[Before]] = OrderedDict()
 _least: dict[tuple[str, str], tuple[float, int]] = {}

@@ -273,6 +273,12 @@ def test_a_reservation_grows_by_what_is_left_up_to_what_was_asked_for(cap: str, 
     assert ledger.extend(hold.pk, usd("0.5")) == usd(grown) and ledger.drawn(hold.pk) == (usd(1) + usd(grown), 0)
 
 
+@pytest.mark.parametrize(("by", "grown"), [(383, 383), (384, 0)])
+def test_a_reservation_grows_by_a_tiny_amount_where_no_more_is_lacking(by: int, grown: int) -> None:
+    hold = a_hold(an_entry(a_workspace(cap="1.000383"), budget="5"), "1")
+    assert ledger.extend(hold.pk, by) == grown
+
+
 @pytest.mark.parametrize(("budget", "grown"), [("1.25", "0.25"), ("1.001", "0.001"), ("1.000999", "0"), ("9", "0.5")])
 def test_a_reservation_grows_by_what_is_left_of_the_entrys_own_budget(budget: str, grown: str) -> None:
     shop = a_workspace()
