@@ -74,10 +74,22 @@ class Machine:
         with ThreadPoolExecutor(1) as pool:  # a thread of its own: the network is changed for it alone
             return pool.submit(self._connect, address, timeout).result()
 
-    def _connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+    def listen(self) -> socket.socket:
+        """A listener at its address."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(self._listen).result()
+
+    def _enter_network(self) -> None:
         assert threading.current_thread() is not threading.main_thread()
         with open(f"/proc/{self.pid}/ns/net") as network:
             assert ctypes.CDLL(None, use_errno=True).setns(network.fileno(), _CLONE_NEWNET) == 0
+
+    def _listen(self) -> socket.socket:
+        self._enter_network()
+        return socket.create_server((self.address, 0), backlog=64)
+
+    def _connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+        self._enter_network()
         return socket.create_connection(address, timeout)
 
     def processes(self, words: str = "") -> list[int]:

@@ -53,9 +53,8 @@ def refuses(remote: Path, *patterns: str, but: str = "") -> Path:
 def http_server(folder: Path, authorization: str = "", context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serves the repositories of a folder by git's own program. Yields the URL without the user and the password, which it requires.
     `authorization`: another header that it requires. `context`: with TLS."""
-    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    options = {"root": folder, "authorization": authorization or f"Basic {basic}"}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), options))
+    options = {"root": folder, "authorization": authorization or GitHandler.basic}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (GitHandler,), options))
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -80,10 +79,17 @@ def local_ssh(folder: Path, monkeypatch: Any) -> Path:
     return folder
 
 
-class _Handler(BaseHTTPRequestHandler):
+class GitHandler(BaseHTTPRequestHandler):
+    """Serves the repositories of `root` to those who send this `authorization`."""
+
+    basic = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
     root: Path
     authorization: str
     protocol_version = "HTTP/1.0"
+
+    def git_config(self) -> dict[str, str]:
+        """For git's program, in this request."""
+        return {"safe.directory": "*"}
 
     def do_GET(self) -> None:
         if self.headers.get("Authorization") != self.authorization:
@@ -104,10 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
             "REMOTE_USER": USER,
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": "*",
         }
+        config = self.git_config()
+        env |= {"GIT_CONFIG_COUNT": str(len(config))}
+        for n, (key, value) in enumerate(config.items()):
+            env |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": value}
         result = subprocess.run(["git", "http-backend"], input=self._body(), capture_output=True, env=env, check=False)
         head, _, body = result.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
