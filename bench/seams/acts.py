@@ -53,6 +53,7 @@ class Acts:
         self._lose(begun)
         self._go_on()
         self._approve()
+        self.look.work.merge_pull_requests()
         self._put_right()
 
     @property

@@ -27,7 +27,7 @@ WORK: Table = {
     "files": ("apart", "shared, named", "shared, unnamed", "chain", "diamond"),
     "checks": ("quick", "slow", "a port", "named files", "JUnit"),
     "sandbox": ("as it comes", "proxy", "none"),
-    "landing": ("direct", "approval"),
+    "landing": ("direct", "approval", "pull request"),
     "hosts": ("one", "two", "lost and back"),
     "source": ("API", "webhook"),
     "people": PEOPLE,

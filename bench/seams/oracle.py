@@ -44,6 +44,7 @@ RECOVERY_S = {
     "two": 5,
     "lost and back": 30,
     "shared, unnamed": 15,
+    "pull request": 20,
     "own budgets": 20,
     "tight": 15,
     "shares": 5,
@@ -307,6 +308,8 @@ class Case:
             reasons.add("dependencies_pending")
         if any(n != task.n and n in now.begun and set(other.writes) & set(task.writes) for n, other in enumerate(self.tasks)):
             reasons.add("files_locked")
+        if self.has("pull request") and task.n in now.begun:
+            reasons.add("waiting_for_merge")
         if now.free_slots < (2 if self.has("best of two") else 1):
             reasons.add("concurrency_limit")
         if not now.is_open:

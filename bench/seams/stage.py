@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from bench.seams import forge
+from bench.seams.forge import Forge
 from bench.seams.oracle import ENTRIES, PLENTY, Case
 from bench.seams.provider import Provider
 from config.system import sockets
@@ -46,6 +48,7 @@ class World:
             self.port = int(probe.getsockname()[1])
         settings = {
             "MUSTER_REPO_ROOTS": str(folder),
+            "MUSTER_WEBHOOK_ALLOW": "127.0.0.1",
             "MUSTER_SECRET_KEY": "one key on both hosts, of more than fifty characters",
             "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
         }
@@ -126,16 +129,40 @@ class Workspace:
         self.world, self.case, self.folder = world, case, world.folder / name
         self.folder.mkdir()
         self.repo = self.folder / "repo"
+        self.forge: Forge | None = None
         self.repo.mkdir()
         self.git("init", "-q", "-b", "main")
         self.commit("begin", case.in_repository())
+        self.forge = self._at_forge() if case.has("pull request") else None
+        config = case.config(provider.url) | (self.forge.config() if self.forge else {})
         body = {"name": name, "repo": str(self.repo), "total_budget_usd": case.plan, "max_project_spend_usd": case.cap}
-        workspace = world.client.call("POST", "/workspaces", {**body, "config": case.config(provider.url)})
+        workspace = world.client.call("POST", "/workspaces", {**body, "config": config})
         self.path = f"/workspaces/{workspace['id']}/orchestration"
+        for secret, value in (("FORGE_TOKEN", "a-token"), ("FORGE_WEBHOOK_SECRET", forge.SECRET)) if self.forge else ():
+            self.call("PUT", f"/secrets/{secret}", {"value": value})
         if case.day_limit is not None:
             self.limit_day(case.day_limit)
         self.ids = self._called(case) if case.has("webhook") else self._added(case)
         assert len(self.ids) == ENTRIES
+
+    def _at_forge(self) -> Forge:
+        remote = self.folder / "remote.git"
+        self.git("clone", "--quiet", "--bare", str(self.repo), str(remote))
+        self.git("remote", "add", "origin", str(remote))
+        return Forge(remote)
+
+    def merge_pull_requests(self) -> None:
+        """A person merges what is open, and the forge tells Muster."""
+        for body, headers in self.forge.merge_open() if self.forge else ():
+            connection = self.world.up.connect(20)
+            connection.request("POST", f"/api/v1{self.path}/forge/webhook", body, headers)
+            connection.getresponse().read()
+
+    def close(self) -> None:
+        self.call("POST", "/executor/stop-all")
+        if self.forge:
+            self.forge.shutdown()
+            self.forge.server_close()
 
     def _added(self, case: Case) -> list[str]:
         return [row["id"] for row in self.call("POST", "/todo/entries", {"entries": case.bodies()})["entries"]]
@@ -170,12 +197,19 @@ class Workspace:
             (self.repo / name).write_text(text)
         self.git("add", "-A")
         self.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q", "-m", subject)
+        if self.forge:
+            self.git("fetch", "-q", "origin")
+            self.git("-c", "user.name=t", "-c", "user.email=t@localhost", "merge", "-q", "origin/main")
+            self.git("push", "-q", "origin", "HEAD:main")
 
     def git(self, *command: str) -> str:
         return subprocess.run(["git", "-C", str(self.repo), *command], capture_output=True, text=True).stdout.strip()
 
     def landed(self) -> set[str]:
-        """Files on the integration branch."""
+        """Files on the branch where work lands."""
+        if self.forge:
+            self.git("fetch", "-q", "origin")
+            return set(self.git("ls-tree", "-r", "--name-only", "origin/main").splitlines())
         return set(self.git("ls-tree", "-r", "--name-only", "muster/integration").splitlines())
 
     def agents_alive(self) -> list[str]:

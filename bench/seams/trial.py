@@ -53,7 +53,7 @@ def run(world: World, case: Case, patience: float, *, is_watched: bool = True) -
             if is_watched:
                 _judge(world, look, verdict, patience)
         finally:
-            work.call("POST", "/executor/stop-all")
+            work.close()
     finally:
         provider.close()
     return verdict
