@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Aggregate, Count, Exists, QuerySet, Subquery, Sum, Value
+from django.db.models import Aggregate, Count, Exists, Max, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -32,6 +32,15 @@ def of(page_request: PageRequest) -> dict[str, Any]:
         page_request.memo["tally"] = row
     tally: dict[str, Any] = page_request.memo["tally"]
     return tally
+
+
+def done_at(page_request: PageRequest) -> datetime | None:
+    """Since when all entries are done. None: some are not, or an earlier release ended one. No query while some are not."""
+    counts = of(page_request)
+    if not counts["total"] or counts["done"] < counts["total"]:
+        return None
+    ended = _alive(page_request.workspace).aggregate(last=Max("done_at"), known=Count("done_at"), all=Count("pk"))
+    return ended["last"] if ended["known"] == ended["all"] else None
 
 
 def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
@@ -68,6 +77,8 @@ def _shown(workspace: Workspace) -> dict[str, QuerySet[Any]]:
         "total": alive,
         "done": alive.filter(status=Entry.Status.DONE),
         "running": alive.filter(status=Entry.Status.IN_PROGRESS),
+        "landing": alive.filter(status_groups.LANDING),
+        "split": alive.filter(status_groups.SPLIT),
         "ready": alive.filter(status_groups.STORED_KINDS["ready"]),
         "waiting": alive.filter(status=Entry.Status.PENDING),
         "blocked": alive.filter(status=Entry.Status.BLOCKED),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.utils.timezone import now
 
+from dashboard.shared import counts
 from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.models import Entry
 
@@ -25,6 +26,11 @@ def group(entry: Entry, at: datetime | None = None, *, asks: bool = False) -> st
     delayed = entry.not_before is not None and entry.not_before > (at or now())
     waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed
     return "waiting" if waits else "ready"
+
+
+def in_progress(word: str, *, landing: int, split: int) -> str:
+    """`in progress, 1 landing`: the number of entries in progress is no other number of agents at work."""
+    return ", ".join([word, *(f"{counts.text(n)} {where}" for n, where in ((landing, "landing"), (split, "split")) if n)])
 
 
 def badge(entry: Entry, *, asks: bool = False) -> str:

@@ -8,11 +8,11 @@ index of entries alone; the few entries in `WAITING_FOR_ANSWER` are counted apar
 
 from collections.abc import Mapping
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from orchestration.facts.reasons import NEEDS_PERSON, NOT_STORED, OUT_OF_LINE, Reason
-from orchestration.models import Entry, Question
+from orchestration.models import Entry, Question, Session
 
 PENDING = Q(status=Entry.Status.PENDING)
 DEPENDENCIES_PENDING = Q(unmet_dependencies__gt=0)
@@ -31,6 +31,13 @@ WAITING_FOR_ANSWER = (
     & ~Q(reason_code=Reason.CHILDREN_UNFINISHED)
 )
 """Their agents wait for an answer."""
+
+LANDING = Q(status=Entry.Status.IN_PROGRESS, is_container=False) & ~Q(
+    Exists(Session.objects.filter(entry=OuterRef("pk"), status__in=Session.OPEN))
+)
+"""In progress without an agent at work: verified, and on its way to the integration branch."""
+SPLIT = Q(status=Entry.Status.IN_PROGRESS, is_container=True)
+"""In progress by their children."""
 
 _LINE = PENDING & ~DEPENDENCIES_PENDING & ~WAITING_FOR_LOCK & ~WAITING_FOR_PERSON
 STORED_KINDS = {

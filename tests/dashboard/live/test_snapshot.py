@@ -1,4 +1,4 @@
-"""What one answer shows is of one moment, whatever is committed meanwhile. These tests commit, since only a transaction of its own is a snapshot."""
+"""Numbers of one answer are of one moment, whatever is committed meanwhile. These tests commit, since only a transaction of its own is a snapshot."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ def elsewhere(do: Callable[[], object]) -> None:
 
 
 def watched(name: str, monkeypatch: pytest.MonkeyPatch, before: Callable[[], object]) -> dict[str, Any]:
-    """What the region of the overview shows, once it is built. `before`: happens just before."""
+    """The context of a region of the overview, once it is built. `before` happens just before."""
     region, seen = overview.REGIONS[name], {}
 
     def build(page_request: PageRequest) -> dict[str, Any]:
