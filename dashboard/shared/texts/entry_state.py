@@ -4,6 +4,7 @@
 two equal. Why a ready entry does not start yet is the sentence beside it.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.utils.timezone import now
@@ -15,8 +16,9 @@ from orchestration.models import Entry
 _BADGES = {"waiting": "pending", "running": "in_progress"}
 
 
-def group(entry: Entry, at: datetime | None = None, *, asks: bool = False) -> str:
-    """The entry's group in the rail. `asks`: its agent waits for an answer, which no column of the entry has."""
+def group(entry: Entry, at: datetime | None = None, *, asks: bool = False, open_agents: Collection[str] | None = None) -> str:
+    """The entry's group in the rail. `asks`: its agent waits for an answer, which no column of the entry has. `open_agents`: the names of agents that may
+    start; None: all may."""
     if entry.status == Entry.Status.IN_PROGRESS:
         return "running"
     if entry.status != Entry.Status.PENDING:
@@ -24,7 +26,8 @@ def group(entry: Entry, at: datetime | None = None, *, asks: bool = False) -> st
     if entry.reason_code in OUT_OF_LINE or asks:
         return "review"
     delayed = entry.not_before is not None and entry.not_before > (at or now())
-    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed
+    shut = open_agents is not None and entry.next_work != Entry.Work.VERIFY and entry.next_agent not in open_agents
+    waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed or shut
     return "waiting" if waits else "ready"
 
 
@@ -33,9 +36,9 @@ def in_progress(word: str, *, landing: int, split: int) -> str:
     return ", ".join([word, *(f"{counts.text(n)} {where}" for n, where in ((landing, "landing"), (split, "split")) if n)])
 
 
-def badge(entry: Entry, *, asks: bool = False) -> str:
+def badge(entry: Entry, *, asks: bool = False, open_agents: Collection[str] | None = None) -> str:
     """The name of the entry's badge (`labels.BADGES`). Blocked by a person is `held`."""
     if entry.status == Entry.Status.BLOCKED and entry.on_hold:
         return "held"
-    kind = group(entry, asks=asks)
+    kind = group(entry, asks=asks, open_agents=open_agents)
     return _BADGES.get(kind, kind)
