@@ -17,6 +17,7 @@ from dashboard.budget import overview as budget_overview
 from dashboard.demo import first_login  # noqa: F401  connects its receiver
 from dashboard.demo import views as demo
 from dashboard.entries import bulk_edit as entries_bulk_edit
+from dashboard.entries import bulk_undo as entries_bulk_undo
 from dashboard.entries import saved_views
 from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
@@ -84,6 +85,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/backlog/locks/<str:entry_id>/release/", locks.release, name="locks-release"),
     # Backlog: entries, plans and proposals
     path("w/<str:workspace_id>/backlog/", entry_list.page, name="entries"),
+    path("w/<str:workspace_id>/backlog/bulk/undo/", entries_bulk_undo.apply, name="entries-bulk-undo"),
     path("w/<str:workspace_id>/backlog/bulk/", entries_bulk_edit.apply, name="entries-bulk"),
     path("w/<str:workspace_id>/backlog/more-rounds/", more_rounds.apply, name="entries-more-rounds"),
     path("w/<str:workspace_id>/backlog/views/", saved_views.save, name="view-save"),

@@ -7,6 +7,6 @@
 - `score`: how many forecasts held
 """
 
-from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, finish, predict
+from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, predict
 
-__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "finish", "predict"]
+__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "predict"]

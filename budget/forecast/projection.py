@@ -54,7 +54,8 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Rates in micro-USD per active hour. `cap_at`, `cap_from`, `cap_until`: when the cap is reached: likely, earliest, latest; None when
-    paused or not known. `end_spend`, `end_low`, `end_high`: the total spend once the backlog is done.
+    paused or not known. `end_spend`, `end_low`, `end_high`: the total spend once the backlog is done; `end_at`: when that is at the rate. None: not known,
+    paused, or longer than a year.
     """
 
     enough: bool
@@ -68,6 +69,7 @@ class Forecast:
     end_spend: int | None = None
     end_low: int | None = None
     end_high: int | None = None
+    end_at: datetime | None = None
     paused: bool = False
     method: str = METHOD
 
@@ -82,14 +84,6 @@ class _Usual:
     held: float
     at_once: float
     drift: float = DRIFT
-
-
-def finish(seen: Forecast, *, spent: int, at: datetime) -> datetime | None:
-    """The time when the open backlog is done at the present rate of spend. None: not known, no session starts, or longer than a year."""
-    if seen.paused or not seen.enough or seen.end_spend is None or seen.rate <= 0:
-        return None
-    left = timedelta(hours=max(seen.end_spend - spent, 0) / seen.rate)
-    return at + left if left < timedelta(days=365) else None
 
 
 def predict(facts: Facts) -> Forecast:
@@ -121,6 +115,7 @@ def predict(facts: Facts) -> Forecast:
         end_spend=end,
         end_low=end_low,
         end_high=end_high,
+        end_at=None if facts.paused or end is None else _end_at(facts, end, round(rate)),
         paused=facts.paused,
     )
 
@@ -172,6 +167,13 @@ def _seconds_slowing_down(left: float, rate: float, at_once: float, held: float)
     slow = min(left, (at_once - 1) * held)  # below this, the last session to start gets the remainder, and none starts after it
     fading = held * at_once / rate * math.log(1 + slow / held) if held > 0 else 0.0
     return (left - slow) / rate + fading
+
+
+def _end_at(facts: Facts, end: int, rate: int) -> datetime | None:
+    if rate <= 0:
+        return None
+    left = timedelta(hours=max(end - facts.spent, 0) / rate)
+    return facts.at + left if left < timedelta(days=365) else None
 
 
 def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int | None]:

@@ -17,7 +17,7 @@ from workspaces.values.standing_query import StandingQuery
 AT_MOST_EACH = timedelta(seconds=10)
 TICK_SHARE_S = 2.0  # a tick computes no further forecast after this time; the next tick continues with the oldest
 _DATES = ("cap_at", "cap_from", "cap_until")
-_FIGURES = ("enough", "why_not", "rate", "low_rate", "high_rate", *_DATES, "end_spend", "end_low", "end_high")
+_FIGURES = ("enough", "why_not", "rate", "low_rate", "high_rate", *_DATES, "end_spend", "end_low", "end_high", "end_at")
 
 
 def current(
@@ -35,10 +35,13 @@ def current(
 
 
 def as_of(row: ForecastRecord, *, at: datetime, paused: bool) -> Forecast:
-    """A kept forecast, its dates moved to `at`. Paused, it has none."""
+    """A kept forecast, its dates moved to `at`. Paused, it has none. When the backlog is done stays as foretold until something happens, and is not known
+    once that has passed."""
     figures = {name: getattr(row, name) for name in _FIGURES}
     for name in _DATES:
         figures[name] = None if paused or figures[name] is None else figures[name] + (at - row.computed_at)
+    if paused or (row.end_at is not None and row.end_at < at):
+        figures["end_at"] = None
     return Forecast(**figures, paused=paused)
 
 

@@ -24,6 +24,7 @@ class ForecastRecord(models.Model):
     end_spend = MoneyField(null=True, blank=True)
     end_low = MoneyField(null=True, blank=True)
     end_high = MoneyField(null=True, blank=True)
+    end_at = models.DateTimeField(null=True, blank=True, help_text="When the backlog is done.")
     foretold_at = models.DateTimeField(null=True, blank=True, help_text="When the cost of the next sessions was foretold.")
     foretold_low = MoneyField(null=True, blank=True)
     foretold_high = MoneyField(null=True, blank=True)

@@ -35,7 +35,7 @@ def region(page_request: PageRequest) -> dict[str, Any]:
 
 def _steps(page_request: PageRequest) -> list[Step]:
     at = [page_request.workspace.pk]
-    alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True, is_container=False)
+    alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)  # as the overview counts them
     counts = alive.aggregate(total=Count("pk"), done=Count("pk", filter=Q(status=Entry.Status.DONE)))
     landed_all = counts["done"] == counts["total"]
     return [
@@ -44,7 +44,7 @@ def _steps(page_request: PageRequest) -> list[Step]:
         ),
         Step(
             landed_all,
-            f"Agents work on the entries, several at a time: {counts['done']} of {counts['total']} have landed",
+            f"Agents work on the entries, several at a time: {counts['done']} of {counts['total']} are done",
             "Sessions",
             reverse("workers", args=at),
         ),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import rail, rows
@@ -53,7 +53,9 @@ class Column:
 def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> dict[str, Any]:
     """Two statements, and those of the rows."""
     base = entries_filters.matching_any_status(page_request.workspace.pk, query)
-    piles = together.read({name: _pile(page_request.workspace.pk, base, name, known).values_list("pk") for name in COLUMNS})
+    piles = together.read(
+        {name: _pile(page_request.workspace.pk, base, name, known, query.shut).values_list("pk") for name in COLUMNS}
+    )
     ids = {name: [pk for (pk,) in pile] for name, pile in piles.items()}
     shown = [pk for pks in ids.values() for pk in pks[:MAX_CARDS]]
     entries = rows.with_sessions(Entry.objects.filter(pk__in=shown).select_related("account"))
@@ -68,15 +70,15 @@ def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> d
     return {"columns": columns, "rows": cards, "common": common}
 
 
-def _pile(workspace_id: str, base: QuerySet[Entry], name: str, known: rail.Counts) -> QuerySet[Entry]:
+def _pile(workspace_id: str, base: QuerySet[Entry], name: str, known: rail.Counts, shut: Q | None) -> QuerySet[Entry]:
     """The first entries of a column: what starts next, what waits longest, what landed last."""
     kinds = COLUMNS[name][1]
     if kinds and not any(known.by_kind[kind] for kind in kinds):
         return base.none()
     stored = status_groups.STORED_KINDS.get(name)
     # A look into another table for questions keeps a database from its index of states.
-    is_stored = stored is not None and not known.by_reason.get(("review", str(Reason.WAITING_FOR_ANSWER)))
-    entries = base.filter(stored if is_stored else entries_filters.by_status(workspace_id, name))
+    is_stored = stored is not None and shut is None and not known.by_reason.get(("review", str(Reason.WAITING_FOR_ANSWER)))
+    entries = base.filter(stored if is_stored else entries_filters.by_status(workspace_id, name, shut))
     if name == "landed":
         return entries.order_by("-updated_at", "-seq")[: landing_reads.MAX_RECENT]
     return entries.order_by(*(_IN_ORDER_OF_START if name == "ready" else ("seq",)))[:MAX_CARDS]

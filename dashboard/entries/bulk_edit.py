@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from budget.limits.bulk_edit import MAX_ENTRIES
 from budget.reads import csv_export
-from dashboard.entries import csv_rows, filters, refusals
+from dashboard.entries import bulk_undo, csv_rows, filters, refusals
 from dashboard.entries.bulk_actions import ACTIONS, Action, entries_
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
@@ -63,6 +63,7 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
         raise Invalid(action.missing, action.field)
     if question := _question(page_request, action, form_data, chosen):
         return question
+    undo = bulk_undo.offer(page_request, chosen, form_data)
     try:
         action.carry_out(page_request, chosen, form_data)
     except entry_actions.SomeRefuse as some:
@@ -72,7 +73,7 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
     n = len(chosen)
     but = action.but(page_request, chosen)
     sentence = f"{entries_(n)} {'is' if n == 1 else 'are'} {action.did(form_data, n)}{but}"
-    return done(page_request, sentence, tone="warn" if but else "good")
+    return done(page_request, sentence, tone="warn" if but else "good", undo=undo)
 
 
 def _chosen(page_request: PageRequest, form_data: dict[str, Any]) -> list[Entry]:

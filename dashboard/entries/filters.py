@@ -91,11 +91,12 @@ class EntriesFilter(forms.Form):
 
 @dataclass(frozen=True)
 class EntryQuery:
-    """The filters of the URL. `search`: its parsed `q`."""
+    """The filters of the URL. `search`: its parsed `q`. `shut`: the entries that wait for their agent."""
 
     chosen: dict[str, Any]
     search: Search
     ignored: list[str]
+    shut: Q | None = None
 
     @property
     def status(self) -> str:
@@ -133,7 +134,7 @@ class EntryQuery:
 def read(page_request: PageRequest) -> EntryQuery:
     chosen, ignored = filters.read(EntriesFilter, page_request)
     search = search_language.parse(chosen["q"])
-    return EntryQuery(chosen, search, [*ignored, *search.ignored])
+    return EntryQuery(chosen, search, [*ignored, *search.ignored], page_request.shut)
 
 
 def backlog(workspace_id: str) -> QuerySet[Entry]:
@@ -150,7 +151,7 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
     of_sessions = [term for term in query.search.terms if term.name in _OF_SESSIONS]
     for term in query.search.terms:
         if term not in of_sessions:
-            entries = _by_term(workspace_id, entries, term)
+            entries = _by_term(workspace_id, entries, term, query.shut)
     if of_sessions:
         entries = entries.filter(pk__in=_worked_on(workspace_id, of_sessions).values("entry"))
     for word in query.search.words:
@@ -161,9 +162,9 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
 def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
     entries = matching_any_status(workspace_id, query)
     if status := query.status:
-        entries = _by_term(workspace_id, entries, Term("status", status))
+        entries = _by_term(workspace_id, entries, Term("status", status), query.shut)
     if reason := query.chosen["reason"]:
-        entries = _by_term(workspace_id, entries, Term("reason", reason))
+        entries = _by_term(workspace_id, entries, Term("reason", reason), query.shut)
     return entries
 
 
@@ -183,14 +184,14 @@ def by_word(word: str) -> Q:
     return Q(content__icontains=word) | Q(id=word) | by_number
 
 
-def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySet[Entry]:
+def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term, shut: Q | None) -> QuerySet[Entry]:
     if term.name in _FIELDS:
         return entries.filter(**{f"{_FIELDS[term.name]}__{_COMPARE[term.comparison]}": term.value})
     match term.name:
         case "status":
-            return entries.filter(by_status(workspace_id, str(term.value)))
+            return entries.filter(by_status(workspace_id, str(term.value), shut))
         case "reason":
-            return _by_reason(workspace_id, entries, str(term.value))
+            return _by_reason(workspace_id, entries, str(term.value), shut)
         case "locked":
             return entries.filter(account__human_locked=bool(term.value))
         case "held":
@@ -209,7 +210,7 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
             return entries.filter(created_by__iexact=term.value)
 
 
-def by_status(workspace_id: str, status: str) -> Q:
+def by_status(workspace_id: str, status: str, shut: Q | None) -> Q:
     """A group of the rail, or one of the wider ones: `open`, `stuck` (blocked or failed), and `landed` (in the reader's day)."""
     match status:
         case "open":
@@ -219,7 +220,7 @@ def by_status(workspace_id: str, status: str) -> Q:
         case "landed":
             midnight = times.midnight(timezone.localdate(), timezone.get_current_timezone())
             return Q(pk__in=landing_reads.landed_since(midnight, workspace_id).values("entry"))
-    return status_groups.KINDS[status]
+    return status_groups.of_kind(status, shut)
 
 
 def _worked_on(workspace_id: str, terms: list[Term]) -> QuerySet[Session]:
@@ -246,12 +247,12 @@ def _by_group(group: str) -> Q:
     return Q(group=group) | Q(group__startswith=f"{group} / ")
 
 
-def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
+def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str, shut: Q | None) -> QuerySet[Entry]:
     """Stored reasons are filtered in the database; the others by explaining all entries that wait."""
     if reason == Reason.WAITING_FOR_ANSWER:
         return entries.filter(status_groups.WAITING_FOR_ANSWER)
     if reason not in status_groups.EXPLAINED_ONLY:
-        return entries.annotate(stored=status_groups.REASON).filter(stored=reason)
+        return entries.annotate(stored=status_groups.reason(shut)).filter(stored=reason)
     explained = explain.whole(workspace_id)
     return entries.filter(
         pk__in=[explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]

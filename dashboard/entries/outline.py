@@ -39,14 +39,14 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
                 "line": line,
                 "closes": range(line.closes),
                 "entry": by_id[line.id],
-                "badge": _badge(by_id[line.id]),
+                "badge": _badge(page_request, by_id[line.id]),
                 "needs": [by_id[id_] for id_ in inside[line.id]],
                 "outside": outside[line.id],
             }
             for line in lines
         ],
         "circle": [by_id[id_] for id_ in circle] if circle else [],
-        "drawing": graph.draw([_node(entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
+        "drawing": graph.draw([_node(page_request, entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
         "too_many": len(tied) > graph.MAX_DRAWN,
         "alone": len(entries) - len(listed),
         "not_shown": max(matching - len(entries), 0),
@@ -55,10 +55,10 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
     }
 
 
-def _badge(entry: Entry) -> str:
-    return entry_state.badge(entry, asks=entry.asks)  # type: ignore[attr-defined]
+def _badge(page_request: PageRequest, entry: Entry) -> str:
+    return entry_state.badge(entry, asks=entry.asks, open_agents=page_request.open_agents)  # type: ignore[attr-defined]
 
 
-def _node(entry: Entry) -> graph.Node:
-    tone, _, word = labels.badge(_badge(entry))
+def _node(page_request: PageRequest, entry: Entry) -> graph.Node:
+    tone, _, word = labels.badge(_badge(page_request, entry))
     return graph.Node(entry.pk, f"#{entry.seq}", entry.title, word, tone)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import BooleanField, Count, Min, QuerySet, Value
+from django.db.models import BooleanField, Count, Min, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from dashboard.entries import filters as entries_filters
@@ -57,7 +57,8 @@ class Counts:
 
 
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
-    """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, and one more while an agent waits for an answer."""
+    """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, one more while an agent waits for an answer,
+    and four while some agents cannot start."""
     entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
     with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(
@@ -80,6 +81,8 @@ def count(page_request: PageRequest, query: EntryQuery) -> Counts:
     known = Counts(by_kind, by_reason)
     if by_kind.pop(_QUESTIONS):
         _move_those_that_ask(known, entries)
+    if query.shut is not None:
+        _move_those_without_agent(known, entries, query.shut)
     return known
 
 
@@ -96,6 +99,20 @@ def _move_those_that_ask(known: Counts, entries: QuerySet[Entry]) -> None:
         known.by_kind["review"] += n
         answer = ("review", str(Reason.WAITING_FOR_ANSWER))
         known.by_reason[answer] = known.by_reason.get(answer, 0) + n
+
+
+def _move_those_without_agent(known: Counts, entries: QuerySet[Entry], shut: Q) -> None:
+    """Count entries whose agents cannot start as waiting for these. Two queries."""
+    waiting = entries.filter(shut).annotate(kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON)
+    for kind, stored, n in waiting.values_list("kind", "stored").annotate(n=Count("*")):
+        if kind != "ready":  # counted to a limit
+            known.by_kind[kind] -= n
+        if stored:
+            known.by_reason[kind, stored] -= n
+        known.by_kind["waiting"] += n
+        provider = ("waiting", str(Reason.AGENT_UNAVAILABLE))
+        known.by_reason[provider] = known.by_reason.get(provider, 0) + n
+    known.by_kind["ready"] = entries.filter(status_groups.of_kind("ready", shut))[: counts.COUNTED_TO + 1].count()
 
 
 def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:

@@ -34,11 +34,13 @@ Pieces = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class RowContext:
-    """Data shared by rows: links to lock holders, since when they hold, and since when the executor is paused."""
+    """Data shared by rows: links to lock holders, since when they hold, since when the executor is paused, and the agents that may start
+    (None: all)."""
 
     names: Mapping[str, labels.Link]
     since: Mapping[str, datetime | None]
     common_since: datetime | None
+    open_agents: frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,12 @@ def _row_context(page_request: PageRequest, holders: Iterable[str], common: Sequ
     holding = list(held.values_list("pk", "seq", "since"))
     names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[page_request.workspace.pk, pk])) for pk, seq, _ in holding}
     paused = any(check.code in (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED) for check in common)
-    return RowContext(names, {pk: since for pk, _, since in holding}, page_request.executor.changed_at if paused else None)
+    return RowContext(
+        names,
+        {pk: since for pk, _, since in holding},
+        page_request.executor.changed_at if paused else None,
+        page_request.open_agents,
+    )
 
 
 def _row(
@@ -170,7 +177,7 @@ def _row(
     return {
         "entry": entry,
         "account": account,
-        "badge": _badge(entry, explanation, session),
+        "badge": _badge(entry, explanation, session, context),
         "why": why,
         "chip": chip,
         "detail": [] if chip and (stands_above or _repeats(chip, code, why)) else why,
@@ -189,11 +196,13 @@ def _row(
     }
 
 
-def _badge(entry: Entry, explanation: Explanation | None, session: OpenSession | None) -> str:
+def _badge(entry: Entry, explanation: Explanation | None, session: OpenSession | None, context: RowContext) -> str:
     if _lands(entry, session):
         return "landing"
     why = explanation.why if explanation else None
-    return entry_state.badge(entry, asks=why is not None and why.code == Reason.WAITING_FOR_ANSWER)
+    return entry_state.badge(
+        entry, asks=why is not None and why.code == Reason.WAITING_FOR_ANSWER, open_agents=context.open_agents
+    )
 
 
 def sentence(

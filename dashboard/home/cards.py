@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db.models import Count
 
-from budget import forecast
 from budget.forecast import record
 from budget.models import ForecastRecord
 from dashboard.home.scope import Scope
 from dashboard.shared.header import state_of
+from dashboard.shared.texts import entry_state, labels
 from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.models import Workspace
@@ -43,6 +43,13 @@ def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[st
         "max_workers": configuration.load(executor.config).max_workers,
         "landed": counts.get("done", 0),
         "total": sum(counts.values()),
-        "counts": [(status, counts[status]) for status in ORDER if counts.get(status)],
-        "finish": forecast.finish(seen, spent=project.total_spent, at=scope.at) if seen is not None else None,
+        "counts": [(counts[status], _words(status, workspace)) for status in ORDER if counts.get(status)],
+        "finish": seen.end_at if seen is not None and any(map(counts.get, ORDER)) else None,
     }
+
+
+def _words(status: str, workspace: Workspace) -> str:
+    word = labels.badge(status)[2].lower()
+    if status != Entry.Status.IN_PROGRESS:
+        return word
+    return entry_state.in_progress(word, landing=workspace.landing, split=workspace.split)  # type: ignore[attr-defined]

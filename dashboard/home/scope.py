@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from budget.models import DaySpend, Limit
 from budget.reads import gateway_requests
+from orchestration.backlog.rules import status_groups
 from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.landing import reads as landing_reads
@@ -39,7 +40,7 @@ class Scope:
 
     @property
     def workspaces(self) -> list[Workspace]:
-        """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `unfunded`,
+        """Newest first. Each has `today` and `day_limit` (micro-USD of the UTC day; None: no limit), `at_work`, `landing`, `split`, `unfunded`,
         `requests_wait`, `ticked_at` of the newest tick, and `landed_today` since the reader's midnight."""
         return self._rows[:MAX_WORKSPACES]
 
@@ -74,6 +75,7 @@ def _figures(at: datetime) -> dict[str, Any]:
     blocked = Entry.objects.filter(workspace=OuterRef("pk"), deleted_at__isnull=True, status=Entry.Status.BLOCKED)
     unfunded = blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED).order_by().values("workspace")
     midnight = times.midnight(timezone.localdate(at), timezone.get_current_timezone())
+    alive = Entry.objects.filter(workspace=OuterRef("pk"), deleted_at__isnull=True).order_by().values("workspace")
     landed_today = landing_reads.landed_since(midnight, OuterRef("pk")).order_by().values("workspace")
     ticks = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
     return {
@@ -83,5 +85,7 @@ def _figures(at: datetime) -> dict[str, Any]:
         "today": Coalesce(Subquery(today.annotate(n=Sum("amount")).values("n")), 0),
         "day_limit": Subquery(limit.values("amount")[:1]),
         "at_work": Coalesce(Subquery(at_work.annotate(n=Count("pk")).values("n")), 0),
+        "landing": Coalesce(Subquery(alive.filter(status_groups.LANDING).annotate(n=Count("pk")).values("n")), 0),
+        "split": Coalesce(Subquery(alive.filter(status_groups.SPLIT).annotate(n=Count("pk")).values("n")), 0),
         "unfunded": Coalesce(Subquery(unfunded.annotate(n=Count("pk")).values("n")), 0),
     }

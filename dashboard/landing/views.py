@@ -79,6 +79,7 @@ def way_out_region(page_request: PageRequest) -> dict[str, Any]:
     return {
         "files": files[:MAX_FILES],
         "files_count": len(files),
+        "entries_ahead": reads.entries_ahead(workspace, row.tip) if files else 0,
         "inserted": sum(plus for _, plus, _ in files),
         "deleted": sum(minus for _, _, minus in files),
         "remote": remote,

@@ -117,7 +117,7 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
 def hits(page_request: PageRequest) -> dict[str, Any]:
     """The newest entries that match the dependency search."""
     search = search_language.parse(page_request.request.GET.get("find", ""))
-    query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [])
+    query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [], page_request.shut)
     matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
     return {"hits": matches, "search_words": page_request.request.GET.get("find", "")}
 

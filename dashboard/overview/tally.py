@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Aggregate, Count, Exists, QuerySet, Subquery, Sum, Value
+from django.db.models import Aggregate, Count, Exists, Max, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from budget.models import LedgerEntry
 from budget.reads import gateway_requests
+from dashboard.shared import fragments
 from dashboard.shared.counts import COUNTED_TO, Counted
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.rules import status_groups
@@ -22,16 +23,31 @@ BAD = (Session.Outcome.FAILED, Session.Outcome.CRASHED, Session.Outcome.LOST, Se
 
 
 def of(page_request: PageRequest) -> dict[str, Any]:
-    """The counts and sums of the overview, by name; money in micro-USD. Cached for the regions of a page. One query, and one more while an agent waits for an
-    answer."""
+    """The counts and sums of the overview, by name; money in micro-USD. Cached for the regions of a page. One query, one more each while an entry is in progress without an agent
+    and while an agent waits for an answer, and three while some agents cannot start."""
     if "tally" not in page_request.memo:
         row = _read(page_request.workspace, timezone.localtime())
         if row["asked"]:
             _move_asked(page_request.workspace, row)
+        if (shut := page_request.shut) is not None:
+            ready = _alive(page_request.workspace).filter(status_groups.of_kind("ready", shut))
+            row["ready"] = ready[: COUNTED_TO + 1].count()
+        at_work = {session.entry_id for session in fragments.open_sessions(page_request)} if row["running"] else set()
+        all_at_work = row["running"] == len(at_work)
+        row |= {"landing": 0, "split": 0} if all_at_work else _without_agent(page_request.workspace)
         row["waiting"] -= row["review"] if row["waiting"] <= COUNTED_TO else 0
         page_request.memo["tally"] = row
     tally: dict[str, Any] = page_request.memo["tally"]
     return tally
+
+
+def done_at(page_request: PageRequest) -> datetime | None:
+    """Since when all entries are done. None: some are not, or an earlier release ended one. No query while some are not."""
+    counts = of(page_request)
+    if not counts["total"] or counts["done"] < counts["total"]:
+        return None
+    ended = _alive(page_request.workspace).aggregate(last=Max("done_at"), known=Count("done_at"), all=Count("pk"))
+    return ended["last"] if ended["known"] == ended["all"] else None
 
 
 def _read(workspace: Workspace, at: datetime) -> dict[str, Any]:
@@ -94,6 +110,12 @@ def _spent(workspace: Workspace, at: datetime) -> dict[str, QuerySet[LedgerEntry
         "today": booked.filter(at__gte=midnight),
         "day": booked.filter(at__gte=at - DAY),
     }
+
+
+def _without_agent(workspace: Workspace) -> dict[str, int]:
+    """Entries in progress on which no agent is at work: few rows, whose columns are in no index."""
+    running = _alive(workspace).filter(status=Entry.Status.IN_PROGRESS)
+    return running.aggregate(landing=Count("pk", filter=status_groups.LANDING), split=Count("pk", filter=status_groups.SPLIT))
 
 
 def _move_asked(workspace: Workspace, row: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from budget import limits
 from budget.amounts import columns
 from budget.categories import CATEGORIES, LABELS
 from budget.charts import outlook
-from budget.forecast import Forecast, finish, record
+from budget.forecast import Forecast, record
 from budget.limits import LimitStatus
 from dashboard.demo import story
 from dashboard.overview import attention, last_day, progress, setup, tally
@@ -48,7 +48,8 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
         "halted": _halted(page_request, config),
         "outlook": outlook.sentence(_forecast(page_request)),
         "forecast": _forecast(page_request),
-        "finish": finish(_forecast(page_request), spent=page_request.project.total_spent, at=timezone.now()),
+        "finish": _forecast(page_request).end_at,
+        "done_at": tally.done_at(page_request),
     }
 
 

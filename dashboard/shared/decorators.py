@@ -1,6 +1,9 @@
-"""Access to pages: logged-in users only, workspace pages for members only. Refusals become responses here, in one place."""
+"""Access to pages: logged-in users only, workspace pages for members only. What a page shows is read from one snapshot of the database. Refusals become
+responses here, in one place.
+"""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -14,23 +17,26 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import SEE_OTHER, is_htmx, render_result
-from workspaces import access
+from workspaces import access, snapshot
 from workspaces.access import Caller, Need
 from workspaces.errors import Conflict, Forbidden, NotFound, Refused
 
 P = ParamSpec("P")
+SAFE = ("GET", "HEAD")
 STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
 
 
 def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Decorate a view for logged-in users. Its Refused errors become responses."""
+    """Decorate a view for logged-in users. Its Refused errors become responses. For a safe method it reads one snapshot and cannot write: what a request writes
+    besides, such as the login's last use, is written before or afterwards."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _signed_out() if is_htmx(request) else redirect_to_login(request.get_full_path())
         try:
-            response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
+            with snapshot.read() if request.method in SAFE else nullcontext():
+                response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
         response.headers.setdefault("Cache-Control", "private, no-cache")  # a response with a secret sets no-store itself

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +19,10 @@ from dashboard.shared import region_versions
 from dashboard.shared.counts import COUNTED_TO
 from orchestration import configuration
 from orchestration.backlog.files import orphans
+from orchestration.backlog.rules import status_groups
 from orchestration.configuration import agent_states
 from orchestration.configuration.agent_states import AgentStates
+from orchestration.executor import explain
 from orchestration.hosts import online
 from orchestration.landing import queue
 from orchestration.models import AgentCheck, Credential, Executor, FileLock, ProviderBreaker, Session, Worker
@@ -65,6 +67,7 @@ class PageRequest:
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         counted["has_session_worker"] = Exists(online.able(within_s=settings.LEASE_S))
         closed = ProviderBreaker.objects.filter(workspace=OuterRef("pk")).exclude(code="")
+        counted["has_doubt"] = Exists(Session.objects.filter(workspace=OuterRef("pk"), doubt=Session.Doubt.OPEN))
         counted["has_breaker"] = Exists(closed) | Exists(Credential.objects.filter(workspace=OuterRef("pk")).exclude(windows={}))
         counted["landing_away"] = Subquery(queue.away(OuterRef("pk")).values("message")[:1])
         return rows.annotate(**counted).get(pk=self.workspace.pk)
@@ -75,6 +78,17 @@ class PageRequest:
         if self.executor.has_breaker:  # type: ignore[attr-defined]
             return agent_states.of_executor(self.executor)
         return agent_states.of(configuration.load(self.executor.config), (), ())
+
+    @cached_property
+    def open_agents(self) -> frozenset[str] | None:
+        """The names of agents with which sessions may start; None, without a query: nothing is known against any."""
+        in_question = self.executor.has_breaker or self.executor.has_doubt  # type: ignore[attr-defined]
+        return explain.open_agents(self.workspace.pk) if in_question else None
+
+    @property
+    def shut(self) -> Q | None:
+        """The entries that wait for their agent. None: none does."""
+        return status_groups.waits_for_agent(self.open_agents)
 
     @property
     def agent_problem(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.http import JsonResponse
 
 from workspaces.errors import Refused
@@ -37,7 +38,8 @@ def answer(shown: Mapping[str, str], names: Iterable[str], render: Callable[[str
     changed, failed = {}, []
     for name in names:
         try:
-            html = render(name)
+            with transaction.atomic():  # a savepoint: on PostgreSQL a failed statement would end the snapshot for all that follow
+                html = render(name)
         except Refused:
             raise
         except Exception:  # the other regions stay live

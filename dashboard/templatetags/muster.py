@@ -18,6 +18,7 @@ from django.utils.timezone import get_current_timezone, localtime, now
 from budget import amounts
 from budget.charts import meter as tones
 from dashboard.shared import counts
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import entry_state, labels, request_waits
 from orchestration.models import Entry
 from workspaces import times
@@ -187,8 +188,8 @@ def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], ne
 
 
 @register.filter
-def entry_badge(entry: Entry) -> str:
-    return entry_state.badge(entry)
+def entry_badge(entry: Entry, page_request: PageRequest) -> str:
+    return entry_state.badge(entry, open_agents=page_request.open_agents)
 
 
 @register.filter

@@ -140,7 +140,7 @@ class EntryAdmin(Editable):
         (
             "Done",
             {
-                "fields": ["done_way", "done_commit", "done_round", "done_pull_request", "done_by", "done_reason"],
+                "fields": ["done_way", "done_commit", "done_round", "done_pull_request", "done_by", "done_reason", "done_at"],
                 "classes": ["collapse"],
             },
         ),

@@ -217,6 +217,7 @@ def _done_fields(following: Next) -> dict[str, Any]:
         "done_pull_request_id": done.pull_request if done else None,
         "done_by": done.by[:200] if done else "",
         "done_reason": done.reason[:500] if done else "",
+        "done_at": Now() if done else None,
     }
 
 

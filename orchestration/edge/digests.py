@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
-from budget import amounts, forecast
+from budget import amounts
 from budget.forecast import record
 from budget.models import LedgerEntry, Project, Review
 from orchestration.backlog.rules import status_groups
@@ -105,7 +105,7 @@ def _waits(workspace: Workspace, project: Project) -> Iterator[dict[str, str]]:
 
 def _done_by(project: Project, digest: Digest) -> str | None:
     at: datetime = timezone.now()
-    done = forecast.finish(record.current(project.pk, at=at), spent=project.total_spent, at=at)
+    done = record.current(project.pk, at=at).end_at
     return times.stamp(done, digests.zone_of(digest)) if done else None
 
 

@@ -59,6 +59,11 @@ def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dic
     return explanations, [check for check in planning.common(Capacity(cycle_input)) if not check.passed]
 
 
+def open_agents(workspace_id: str) -> frozenset[str]:
+    """The names of agents for which entries do not wait, by the plan's check. Two statements."""
+    return planning.open_agents(Capacity(snapshot.cycle_input(workspace_id, lock=False)))
+
+
 def _explained(workspace_id: str, cycle_input: CycleInput, line: list[Waiting]) -> list[Explanation]:
     cycle_input = snapshot.with_locks(snapshot.with_money(cycle_input, workspace_id, line), workspace_id, line)
     capacity = planning.capacity_for(cycle_input, line)

@@ -429,6 +429,12 @@ def ceiling_of(agent: str, cycle_input: CycleInput) -> int:
     return cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
 
 
+def open_agents(capacity: Capacity) -> frozenset[str]:
+    """The names, as entries have them, with which a session could start as far as agents go."""
+    names = capacity.cycle_input.agents.terms
+    return frozenset(name for name in names if _provider(Waiting(id="", seq=0, headroom=0, agent=name), capacity).passed)
+
+
 def _executor(capacity: Capacity) -> Check:
     state = capacity.cycle_input.state
     messages = {"stopped": "The executor was never started: press Start", "paused": "The executor is paused"}

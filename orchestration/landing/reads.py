@@ -89,6 +89,22 @@ def distance(workspace: Workspace, tip: str) -> Distance:
     return Distance(ahead, behind)
 
 
+def entries_ahead(workspace: Workspace, tip: str) -> int:
+    """The number of entries whose work is on the integration branch and not in the base branch. One git process, two queries."""
+    if not tip:
+        return 0
+    try:
+        commits = git.run(
+            local_repository.path(workspace), "rev-list", "--first-parent", f"refs/heads/{workspace.base_branch}..{tip}"
+        ).split()
+    except GitError:
+        return 0
+    newest = history(workspace.pk).prefetch_related(None).select_related(None).values_list("pk", "new")[:MAX_RECENT]
+    ahead = set(commits)
+    landed = Landing.objects.filter(intent__in=[pk for pk, new in newest if new in ahead], state=Landing.State.LANDED)
+    return landed.filter(entry__status=Entry.Status.DONE, entry__deleted_at__isnull=True).values("entry").distinct().count()
+
+
 def changed_files(workspace: Workspace, tip: str) -> list[tuple[str, int, int]]:
     """Each file that differs from the base branch, with inserted and deleted lines; binary files count none. One git process."""
     if not tip:

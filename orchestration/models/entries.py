@@ -73,6 +73,9 @@ class Entry(models.Model):
         "orchestration.PullRequest", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     done_by = models.CharField(max_length=200, blank=True, db_default="", default="", help_text="Who closed it.")
+    done_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it is done. Null: it is not, or an earlier release ended it."
+    )
     done_reason = models.CharField(max_length=500, blank=True, db_default="", default="")
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     parallelizable = models.BooleanField(default=True)

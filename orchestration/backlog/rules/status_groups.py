@@ -2,17 +2,18 @@
 
 `executor/snapshot.py` reads the ready entries by these columns, and `plan.checks` applies them in this order; a test keeps the two equal.
 Reasons that only the executor's checks know (paused, no worker, no slot) apply to all ready entries: `explain` reports them.
+Which agents may start is known to the plan alone (`explain.open_agents`): the functions take what it says.
 What an entry's agent asks is in another table. `STORED_KINDS`, `STORED_KIND` and `STORED_REASON` leave it out, so that a count reads the
 index of entries alone; the few entries in `WAITING_FOR_ANSWER` are counted apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from orchestration.facts.reasons import NEEDS_PERSON, NOT_STORED, OUT_OF_LINE, Reason
-from orchestration.models import Entry, Question
+from orchestration.models import Entry, Question, Session
 
 PENDING = Q(status=Entry.Status.PENDING)
 DEPENDENCIES_PENDING = Q(unmet_dependencies__gt=0)
@@ -31,6 +32,13 @@ WAITING_FOR_ANSWER = (
     & ~Q(reason_code=Reason.CHILDREN_UNFINISHED)
 )
 """Their agents wait for an answer."""
+
+LANDING = Q(status=Entry.Status.IN_PROGRESS, is_container=False) & ~Q(
+    Exists(Session.objects.filter(entry=OuterRef("pk"), status__in=Session.OPEN))
+)
+"""In progress without an agent at work: verified, and on its way to the integration branch."""
+SPLIT = Q(status=Entry.Status.IN_PROGRESS, is_container=True)
+"""In progress by their children."""
 
 _LINE = PENDING & ~DEPENDENCIES_PENDING & ~WAITING_FOR_LOCK & ~WAITING_FOR_PERSON
 STORED_KINDS = {
@@ -65,13 +73,32 @@ _THEN = (
     When(Q(status__in=[Entry.Status.BLOCKED, Entry.Status.FAILED]), then=F("reason_code")),
 )
 STORED_REASON = Case(*_FIRST, *_THEN, default=Value(""))
-REASON = Case(*_FIRST, When(WAITING_FOR_ANSWER, then=Value(Reason.WAITING_FOR_ANSWER)), *_THEN, default=Value(""))
 
 
-def _kind(kinds: Mapping[str, Q]) -> Case:
-    return Case(*(When(condition, then=Value(name)) for name, condition in kinds.items()), default=Value("odd"))
+def waits_for_agent(open_agents: Collection[str] | None) -> Q | None:
+    """Entries that would be started, or wait for a file, but for their agent. `open_agents`: the names of those that may start; None: all may."""
+    if open_agents is None:
+        return None
+    able = Q(next_work=Entry.Work.VERIFY) | Q(next_agent__in=open_agents)
+    in_line = PENDING & ~DEPENDENCIES_PENDING & ~WAITING_FOR_PERSON & ~Q(reason_code=Reason.CHILDREN_UNFINISHED)
+    return in_line & ~WAITING_FOR_ANSWER & ~able
 
 
-STORED_KIND, KIND = _kind(STORED_KINDS), _kind(KINDS)
+def of_kind(name: str, shut: Q | None) -> Q:
+    """`shut`: `waits_for_agent`."""
+    if shut is None or name not in ("ready", "waiting"):
+        return KINDS[name]
+    return KINDS[name] & ~shut if name == "ready" else KINDS[name] | shut
+
+
+def reason(shut: Q | None) -> Case:
+    """The first reason that columns and closed agents have."""
+    closed = () if shut is None else (When(shut, then=Value(Reason.AGENT_UNAVAILABLE)),)
+    asks = When(WAITING_FOR_ANSWER, then=Value(Reason.WAITING_FOR_ANSWER))
+    return Case(*_FIRST, asks, *closed, *_THEN, default=Value(""))
+
+
+REASON = reason(None)
+STORED_KIND = Case(*(When(rows, then=Value(name)) for name, rows in STORED_KINDS.items()), default=Value("odd"))
 # Reasons that no row has.
 EXPLAINED_ONLY = tuple(reason for reason in NOT_STORED if reason != Reason.WAITING_FOR_ANSWER)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from budget import forecast
 from budget.allocation import policy, reallocation
 from budget.amounts import usd
-from budget.forecast import Facts, Forecast, Worked, finish, projection
+from budget.forecast import Facts, Worked, projection
 from budget.forecast import inputs as forecast_inputs
 from budget.forecast.remaining_cost import Life
 from budget.models import Hold, RoundSpend
@@ -139,17 +138,21 @@ def test_a_paused_executor_is_known() -> None:
     )
 
 
-def test_the_backlog_is_done_when_its_cost_is_spent_at_the_present_rate() -> None:
-    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    seen = Forecast(True, "", rate=usd(4), end_spend=usd(20))
-    assert finish(seen, spent=usd(10), at=at) == at + timedelta(hours=2.5)
-    assert finish(seen, spent=usd(21), at=at) == at
-
-
-@pytest.mark.parametrize("change", [{"paused": True}, {"enough": False}, {"end_spend": None}, {"rate": 0}, {"rate": 1}])
-def test_without_a_rate_or_an_end_there_is_no_finish(change: dict[str, Any]) -> None:
-    seen = replace(Forecast(True, "", rate=usd(4), end_spend=usd(20)), **change)
-    assert finish(seen, spent=0, at=datetime(2026, 11, 25, 12, tzinfo=UTC)) is None
+@pytest.mark.parametrize(
+    ("end", "rate", "hours"),
+    [
+        (usd(20), usd(4), 2.5),
+        (usd(9), usd(4), 0),
+        (usd(20), 0, None),
+        (usd(10) + 365 * 24, 1, None),
+        (usd(10) + 365 * 24 - 1, 1, 365 * 24 - 1),
+    ],
+)
+def test_the_backlog_is_done_when_its_cost_is_spent_at_the_present_rate_within_a_year(
+    end: int, rate: int, hours: float | None
+) -> None:
+    expected = NOW + timedelta(hours=hours) if hours is not None else None
+    assert projection._end_at(facts(spent="10"), end, rate) == expected
 
 
 def test_the_newest_sessions_of_two_active_hours_are_taken_oldest_first() -> None:
@@ -236,12 +239,6 @@ def test_a_range_is_a_tenth_the_median_and_nine_tenths() -> None:
     assert projection._range([float(n) for n in range(101)]) == (10, 50, 90)
     assert projection._range([*(float(n) for n in range(10)), float("inf")]) == (1, 5, 9)
     assert projection._range([1.0, *[float("inf")] * 9])[1:] == (float("inf"), float("inf"))
-
-
-def test_a_backlog_that_takes_longer_than_a_year_has_no_finish() -> None:
-    seen = Forecast(True, "", rate=1, end_spend=365 * 24)
-    assert finish(seen, spent=0, at=NOW) is None
-    assert finish(seen, spent=1, at=NOW) == NOW + timedelta(hours=365 * 24 - 1)
 
 
 # From the database

@@ -53,7 +53,8 @@ def test_its_dates_move_with_the_clock_while_nothing_is_spent() -> None:
     at = timezone.now()
     early, late = record.current(shop.pk, at=at), record.current(shop.pk, at=at + timedelta(hours=1))
     assert early.cap_at and late.cap_at == early.cap_at + timedelta(hours=1)
-    assert replace(late, cap_at=None, cap_from=None, cap_until=None) == replace(early, cap_at=None, cap_from=None, cap_until=None)
+    moved = {"cap_at": None, "cap_from": None, "cap_until": None, "end_at": None}
+    assert replace(late, **moved) == replace(early, **moved) and early.end_at and not late.end_at, "it has passed"
 
 
 def test_before_the_first_row_only_the_end_of_the_backlog_is_unknown() -> None:
@@ -62,7 +63,7 @@ def test_before_the_first_row_only_the_end_of_the_backlog_is_unknown() -> None:
     at = timezone.now()
     first, full = record.current(shop.pk, at=at), inputs.forecast(shop.pk, at=at)
     assert full.end_spend is not None and first.enough
-    assert first == replace(full, end_spend=None, end_low=None, end_high=None)
+    assert first == replace(full, end_spend=None, end_low=None, end_high=None, end_at=None)
 
 
 def test_a_permit_is_no_session_however_long_it_was_open() -> None:

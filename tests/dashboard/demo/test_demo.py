@@ -109,7 +109,7 @@ def test_no_other_workspace_is_run_again(client: Client, workspace: Workspace) -
 def test_its_pages_show_how_far_it_is_and_what_waits_for_a_person(run: Workspace, client: Client) -> None:
     for page in ("", "landing/"):
         seen = text_of(client, f"/w/{run.pk}/{page}")
-        assert "0 of 12 have landed" in seen and "Run the demo again" in seen and "What lands is tested as a whole" in seen
+        assert "0 of 12 are done" in seen and "Run the demo again" in seen and "What lands is tested as a whole" in seen
     trend = Entry.objects.get(content__startswith="Show where")
     Entry.objects.filter(pk=trend.pk).update(status="blocked", reason_code="budget_exceeded", reason_message="10 cents")
     planning = Run.objects.get()

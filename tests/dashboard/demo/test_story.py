@@ -49,18 +49,18 @@ def test_nothing_of_another_run_counts(demo: Workspace) -> None:
     some_entries(demo, "One", "Two")
     planned, works, proposal, money, tests = steps(demo)
     assert planned == (False, False, "An agent turns a goal into entries")
-    assert works == (False, False, "Agents work on the entries, several at a time: 0 of 2 have landed")
+    assert works == (False, False, "Agents work on the entries, several at a time: 0 of 2 are done")
     assert proposal == (False, False, "An agent proposes what to change in the backlog, and you decide")
     assert money == (True, False, "An entry ran out of its budget, and got more from you")
     assert tests == (False, False, "What lands is tested as a whole")
 
 
-def test_entries_count_that_are_there_and_are_no_containers(demo: Workspace) -> None:
+def test_entries_count_that_are_there_as_on_the_overview(demo: Workspace) -> None:
     done, _, gone, container = some_entries(demo, *"abcd")
     Entry.objects.filter(pk=done.pk).update(**CLOSED)
     Entry.objects.filter(pk=gone.pk).update(deleted_at="2026-08-04T00:00Z")
     Entry.objects.filter(pk=container.pk).update(is_container=True)
-    assert steps(demo)[1][2].endswith("1 of 2 have landed")
+    assert steps(demo)[1][2].endswith("1 of 3 are done")
 
 
 def test_a_goal_is_planned_once_a_planners_run_has_passed(demo: Workspace) -> None:

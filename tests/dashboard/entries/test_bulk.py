@@ -8,6 +8,8 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from dashboard.entries import bulk_edit, refusals
+from orchestration.backlog import splitting
+from orchestration.backlog.entries import Draft
 from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
 from tests.dashboard.overview.test_page import in_line, text_of
@@ -211,3 +213,52 @@ def test_refusals_name_so_many_entries_and_count_the_rest(workspace: Workspace, 
     [theirs] = some_entries(a_workspace(name="Other"), "Theirs")
     message = f"{entry(workspace, 3).pk} waits for {theirs.pk}"
     assert refusals.numbered(workspace.pk, message) == f"#3 waits for {theirs.pk}"
+
+
+def undone(client: Client, workspace: Workspace, do: str, *seqs: int, **form_data: Any) -> Any:
+    """The response to the form that the result line offers; None: it offers none."""
+    picks = [entry(workspace, seq).pk for seq in seqs]
+    address = f"/w/{workspace.pk}/backlog/bulk/"
+    result = client.post(address, {"pick": picks, "do": do} | form_data, headers={"HX-Request": "true"})
+    assert result.status_code == 200
+    undo = result.context["undo"]
+    return undo and (lambda: client.post(undo.action, undo.fields, headers={"HX-Request": "true"}))
+
+
+def state(workspace: Workspace) -> dict[int, Any]:
+    rows = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)
+    return {row.seq: (row.status, row.reason_code, row.priority, row.rounds_completed) for row in rows}
+
+
+@pytest.mark.parametrize(("do", "more"), [("hold", {}), ("priority", {"priority": "critical"})])
+def test_entries_are_as_before_after_undo_unless_one_was_changed_since(
+    otto: Client, workspace: Workspace, do: str, more: dict[str, str]
+) -> None:
+    waiting = [row.seq for row in Entry.objects.filter(workspace=workspace, status="pending", reason_code="")][:3]
+    before = state(workspace)
+    undo = undone(otto, workspace, do, *waiting, **more)
+    assert state(workspace) != before and undo().status_code == 200
+    assert state(workspace) == before
+    assert undo().status_code == 409, "it is undone already"
+    undo = undone(otto, workspace, do, *waiting, **more)
+    Entry.objects.filter(workspace=workspace, seq=waiting[0]).update(status="failed", reason_code="unproven", priority=2)
+    changed = state(workspace)
+    assert undo().status_code == 409 and state(workspace) == changed
+
+
+def test_resumed_entries_go_back_on_hold_and_a_failed_one_has_no_way_back(otto: Client, workspace: Workspace) -> None:
+    waiting = [row.seq for row in Entry.objects.filter(workspace=workspace, status="pending", reason_code="")][:2]
+    send(otto, workspace, "hold", *waiting)
+    before = state(workspace)
+    assert undone(otto, workspace, "release", *waiting)().status_code == 200 and state(workspace) == before
+    Entry.objects.filter(workspace=workspace, seq=waiting[0]).update(status="failed", reason_code="rounds_exhausted")
+    assert undone(otto, workspace, "release", *waiting) is None
+
+
+def test_a_changed_priority_of_children_comes_back_too(otto: Client, workspace: Workspace) -> None:
+    above = entry(workspace, 10)
+    below = splitting.split(above, [Draft("First half"), Draft("Second half")], by=seed.ANA)
+    Entry.objects.filter(pk=below[0].pk).update(priority=0)
+    before = state(workspace)
+    assert undone(otto, workspace, "priority", above.seq, priority="low")().status_code == 200
+    assert state(workspace) == before

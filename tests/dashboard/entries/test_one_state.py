@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.db.models import Case, When
@@ -14,8 +15,10 @@ from orchestration.executor import control, explain
 from orchestration.metrics import entry_counts
 from orchestration.models import Entry, Executor, Integration, Question, Session
 from tests.dashboard.seeds import entries as seed
-from tests.factories import an_entry, an_open_breaker
+from tests.factories import an_entry, an_open_breaker, some_entries
 from workspaces.models import Workspace
+
+PAUSED = ("executor_paused", "no_worker_online", "concurrency_limit")
 
 
 def text_of(client: Client, address: str) -> str:
@@ -42,15 +45,37 @@ def one_in_each_state(workspace: Workspace) -> None:
     Entry.objects.filter(workspace=workspace, seq=8).update(not_before="2001-01-01T00:00:00Z")
 
 
+def shut(workspace: Workspace, trouble: str) -> None:
+    """Every agent, that of the name `other`, or the usual one."""
+    executor = Executor.objects.get(pk=workspace.pk)
+    other = {"kind": "codex", "credential": "OTHER_KEY"}
+    Executor.objects.filter(pk=workspace.pk).update(config=executor.config | {"agents": {"other": other}})
+    until = now() + timedelta(hours=1)
+    if trouble in ("every", "other"):
+        an_open_breaker(workspace, name="other", until=until)
+    if trouble in ("every", "usual"):
+        an_open_breaker(workspace, until=until)
+    if trouble == "doubt":
+        Session.objects.filter(pk=Session.objects.filter(workspace=workspace, hold__isnull=False)[0].pk).update(doubt="open")
+
+
 @pytest.mark.parametrize("state", ["running", "paused"])
-def test_the_group_in_python_is_the_group_in_sql(workspace: Workspace, state: str) -> None:
+@pytest.mark.parametrize("able", [None, frozenset({""}), frozenset({"other"})])
+def test_the_group_in_python_is_the_group_in_sql(workspace: Workspace, state: str, able: frozenset[str] | None) -> None:
     one_in_each_state(workspace)
+    an_entry(workspace, content="of another agent")
+    Entry.objects.filter(workspace=workspace, content="of another agent").update(next_agent="other")
     Executor.objects.filter(pk=workspace.pk).update(state=state)
     marked = Case(When(status_groups.WAITING_FOR_ANSWER, then=True), default=False)
-    entries = list(Entry.objects.filter(workspace=workspace).annotate(kind=status_groups.KIND, asks=marked))
-    grouped = {entry.seq: entry_state.group(entry, now(), asks=entry.asks) for entry in entries}
-    assert grouped == {entry.seq: entry.kind for entry in entries}
-    assert {entry.kind for entry in entries} == set(status_groups.KINDS)
+    entries = list(Entry.objects.filter(workspace=workspace).annotate(asks=marked))
+    grouped = {entry.seq: entry_state.group(entry, now(), asks=entry.asks, open_agents=able) for entry in entries}
+    kinds = {kind: status_groups.of_kind(kind, status_groups.waits_for_agent(able)) for kind in status_groups.KINDS}
+    assert grouped == {
+        seq: kind
+        for kind, rows in kinds.items()
+        for seq in Entry.objects.filter(rows, workspace=workspace).values_list("seq", flat=True)
+    }
+    assert set(grouped.values()) == set(status_groups.KINDS)
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -67,6 +92,44 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
     assert ready >= 1
     assert rail["Ready"] == str(ready)
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == ready
+
+
+@pytest.mark.parametrize("trouble", ["every", "other", "usual", "doubt"])
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_entry_whose_agent_cannot_start_waits_everywhere(
+    ana: Client, workspace: Workspace, trouble: str, paused: bool
+) -> None:
+    one_in_each_state(workspace)
+    others, judged, _ = some_entries(workspace, "of another agent", "to be judged", "of the usual agent")
+    Entry.objects.filter(pk=others.pk).update(next_agent="other")
+    Entry.objects.filter(pk=judged.pk).update(next_work="verify")
+    shut(workspace, trouble)
+    if paused:
+        control.pause(workspace.pk, by=seed.ANA)
+    explained = explain.explain(workspace.pk)[1]
+    first = {
+        each.entry.seq: [check.code for check in each.checks if not check.passed and check.code not in PAUSED][:1]
+        for each in explained
+    }
+    unable = {seq for seq, codes in first.items() if codes == ["agent_unavailable"]}
+    assert (others.seq in unable) == (trouble in ("every", "other")) and judged.seq not in unable and unable
+    listed = ana.get(f"/w/{workspace.pk}/backlog/").context
+    for row in listed["rows"]:
+        assert row["badge"] == "pending" or row["entry"].seq not in unable, row["entry"].seq
+        assert ana.get(f"/w/{workspace.pk}/backlog/{row['entry'].pk}/").context["row"]["badge"] == row["badge"]
+    shown = {link["word"]: link for item in listed["rail"] for link in (item, *item.get("under", []))}
+    for word in ("Ready", "Waiting", "Provider"):
+        matching = ana.get(f"/w/{workspace.pk}/backlog/?{shown[word]['query']}").context
+        seqs = {row["entry"].seq for row in matching["rows"]}
+        assert shown[word]["n"] == str(matching["matching"]) == str(len(seqs)), word
+        assert unable.isdisjoint(seqs) if word == "Ready" else unable <= seqs
+    board = ana.get(f"/w/{workspace.pk}/backlog/?view=board").context["columns"]
+    columns = {column.name: {card["entry"].seq for part in column.parts for card in part.cards} for column in board}
+    assert unable <= columns["waiting"] and unable.isdisjoint(columns["ready"])
+    tally = ana.get(f"/w/{workspace.pk}/").context["tally"]
+    assert str(tally["ready"]) == shown["Ready"]["n"] == next(column.number for column in board if column.name == "ready")
+    drawn = {line["entry"].seq: line["badge"] for line in ana.get(f"/w/{workspace.pk}/backlog/?view=graph").context["lines"]}
+    assert {badge for seq, badge in drawn.items() if seq in unable} <= {"pending"}
 
 
 def test_the_overview_counts_what_is_in_review_apart_from_what_waits(ana: Client, workspace: Workspace) -> None:

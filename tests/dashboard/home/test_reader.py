@@ -136,14 +136,20 @@ def test_an_item_changes_its_name_with_its_cause(shop: Workspace) -> None:
     assert len(keys) == 5
 
 
-def test_the_end_of_a_backlog_follows_from_all_that_was_spent_and_is_not_shown_while_it_stands_still(shop: Workspace) -> None:
+def test_the_end_of_a_backlog_is_not_shown_while_it_stands_still(shop: Workspace) -> None:
     an_entry(shop)
-    a_charge(None, "1", category="orchestrator", in_=shop)
     ForecastRecord.objects.create(
-        project_id=shop.pk, computed_at=now(), version=0, event=0, enough=True, why_not="", rate=usd(1), end_spend=usd(3)
+        project_id=shop.pk,
+        computed_at=now(),
+        version=0,
+        event=0,
+        enough=True,
+        why_not="",
+        rate=usd(1),
+        end_at=(end := now() + timedelta(hours=2)),
     )
     otto = seen_by("otto", "operator", shop)
-    assert cards.region(otto)["cards"][0]["finish"] == otto.at + timedelta(hours=2)
+    assert cards.region(otto)["cards"][0]["finish"] == end
     for state in ("paused", "stopped"):
         Executor.objects.filter(pk=shop.pk).update(state=state)
         [card] = cards.region(again(otto))["cards"]

@@ -273,9 +273,10 @@ def test_a_card_counts_its_own_entries_money_and_sessions(shop: Workspace, otto:
     [card] = shown["cards"]
     assert (card["workspace"].pk, card["landed"], card["total"]) == (shop.pk, 2, 7)
     at_work = Session.objects.filter(workspace=shop, status__in=Session.OPEN).count()
-    counts = dict(card["counts"])
-    assert list(counts) == [status for status in cards.ORDER if status in counts]
-    assert (counts["in_progress"], counts["blocked"], counts["failed"]) == (at_work, 1, 1)
+    waiting = dict(card["counts"]) and [words for _, words in card["counts"]][1:-2]
+    assert (
+        card["counts"] == [(at_work, "in progress"), *card["counts"][1:-2], (1, "blocked"), (1, "failed")] and len(waiting) <= 1
+    )
     workspace = card["workspace"]
     assert (workspace.at_work, workspace.today, workspace.day_limit) == (at_work, usd("2.5"), usd(7))
     assert shown["totals"] == {"at_work": at_work, "landed_today": 0, "today": usd("2.5")} and shown["more"] is False
@@ -308,10 +309,16 @@ def test_a_workspace_is_idle_while_it_runs_and_nothing_is_open(shop: Workspace, 
 def test_the_end_of_a_backlog_is_shown_while_it_runs(shop: Workspace, otto: Scope) -> None:
     an_entry(shop)
     ForecastRecord.objects.create(
-        project_id=shop.pk, computed_at=now(), version=0, event=0, enough=True, why_not="", rate=usd(1), end_spend=usd(2)
+        project_id=shop.pk,
+        computed_at=now(),
+        version=0,
+        event=0,
+        enough=True,
+        why_not="",
+        rate=usd(1),
+        end_at=(end := now() + timedelta(hours=2)),
     )
-    seen = again(otto)
-    assert cards.region(seen)["cards"][0]["finish"] == seen.at + timedelta(hours=2)
+    assert cards.region(again(otto))["cards"][0]["finish"] == end
     Executor.objects.filter(pk=shop.pk).update(state="paused")
     assert cards.region(again(otto))["cards"][0]["finish"] is None
 

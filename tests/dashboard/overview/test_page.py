@@ -42,9 +42,10 @@ def in_line(html: str) -> str:
 
 
 def statements(client: Client, address: str, **query: str) -> int:
+    """The number of statements without savepoints, of which each region has one."""
     with CaptureQueriesContext(connection) as seen:
         text_of(client, address, **query)
-    return len(seen)
+    return sum("SAVEPOINT" not in statement["sql"] for statement in seen)
 
 
 def test_the_overview_lists_what_needs_attention_and_how_it_goes(ana: Client, workspace: Workspace) -> None:

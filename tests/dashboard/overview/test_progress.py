@@ -7,7 +7,8 @@ from dashboard.overview import progress
 
 def parts(**numbers: int) -> list[progress.Part]:
     return progress.parts(
-        dict.fromkeys(("done", "running", "review", "ready", "waiting", "blocked", "failed"), 0) | numbers, "ws_1"
+        dict.fromkeys(("done", "running", "review", "ready", "waiting", "blocked", "failed", "landing", "split"), 0) | numbers,
+        "ws_1",
     )
 
 

@@ -135,7 +135,7 @@ def test_a_region_differs_by_what_it_shows_and_not_by_tokens_and_clocks() -> Non
     assert len(region_versions.parse(",".join(f"r{n}" for n in range(50)))) == 40
 
 
-def test_only_what_changed_is_sent_and_a_region_that_fails_stops_no_other(settings: Any) -> None:
+def test_only_what_changed_is_sent_and_a_region_that_fails_stops_no_other(db: None, settings: Any) -> None:
     def render(name: str) -> str:
         if name == "broken":
             raise RuntimeError

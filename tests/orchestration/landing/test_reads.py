@@ -158,3 +158,21 @@ def test_the_newest_verdict_on_a_tip_by_todays_checks_names_what_entries_are_lik
     assert reads.failing_on_tip(shop) == {"t.test_naturalsize": "no", "t.test_intcomma": "no"}
     likely = reads.likely_targets(shop, drafts)
     assert likely == {1: ["t.test_naturalsize"], 3: ["t.test_intcomma"], 4: ["t.test_naturalsize"]}
+
+
+def test_entries_are_ready_for_the_base_whose_work_it_does_not_have(tmp_path: Any) -> None:
+    repo = a_repository(tmp_path / "repo", README="hello\n")
+    shop, tips = a_workspace(repo=str(repo)), [git(repo, "rev-parse", "main")]
+    git(repo, "checkout", "--quiet", "-b", "muster/integration")
+    for entry in (*some_entries(shop, "merged", "kept", "undone"), None):
+        git(repo, "commit", "--quiet", "--allow-empty", "-m", "x")
+        tips.append(git(repo, "rev-parse", "HEAD"))
+        row = IntegrationCommit.objects.create(
+            workspace=shop, old=tips[-2], new=tips[-1], tree="1" * 40, subject="x", state="done"
+        )
+        if entry is not None:
+            landed(entry, intent=row)
+            Entry.objects.filter(pk=entry.pk).update(**CLOSED if entry.seq < 3 else {})
+    git(repo, "branch", "--force", "main", tips[1])
+    assert (reads.entries_ahead(shop, tips[-1]), reads.distance(shop, tips[-1]).ahead) == (1, 3)
+    assert reads.entries_ahead(shop, "") == 0
