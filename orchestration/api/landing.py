@@ -5,7 +5,7 @@ from typing import Any
 from ninja import Path, Router
 
 from orchestration import configuration, schemas
-from orchestration.landing import decisions, reads
+from orchestration.landing import decisions, queue, reads
 from orchestration.models import IntegrationCommit, Landing, TreeVerdict
 from workspaces import access, paging
 from workspaces.access import Need, Request
@@ -41,7 +41,7 @@ def shown(workspace: Workspace) -> dict[str, Any]:
         "ahead": distance.ahead,
         "behind": distance.behind,
         "verdict": _verdict(verdict) if verdict is not None else None,
-        "queue": [_queued(landing) for landing in reads.queued(workspace.pk)],
+        "queue": [_queued(landing) for landing in queue.in_order(workspace.pk)],
     }
 
 

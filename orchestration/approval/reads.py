@@ -84,7 +84,7 @@ def review(entry: Entry, *, lock_hours: int) -> AwaitedWork:
         comments=written,
         notes=_notes(rounds, written),
         rounds=rounds,
-        locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)[:500]),
+        locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)),
         locks_free_at=free_at,
     )
 
