@@ -106,7 +106,6 @@ def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]
 def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
     role = mine.get(token.workspace_id or "")
     may = token.stands_for_owner or everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
-    over = token.expires_at is not None and token.expires_at <= now()
     gone = token.workspace is not None and token.workspace.deleted_at is not None
-    why = "revoked" if token.revoked_at else "expired" if over else "its workspace is deleted" if gone else ""
+    why = "revoked" if token.revoked_at else "expired" if not token.is_in_time else "its workspace is deleted" if gone else ""
     return {"token": token, "over": why or ("" if may else "your role there no longer covers it"), "live": not token.revoked_at}
