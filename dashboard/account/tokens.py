@@ -103,7 +103,8 @@ def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]
     return [(workspace, mine.get(workspace.pk, Role.ADMIN.value)) for workspace in access.workspaces_for(caller)]
 
 
-def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
+def _row(token: Any, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
+    """`token`: of `tokens.list_own`."""
     role = mine.get(token.workspace_id or "")
     may = token.stands_for_owner or everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
     gone = token.workspace is not None and token.workspace.deleted_at is not None

@@ -125,7 +125,7 @@ def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """Events and phases of the session, newest first."""
     recorded = first_of(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id"), MAX_EVENTS)
     names = entry_links(page_request, {session.owner_id})
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "at": event.at,
             "actor": event.actor,

@@ -114,7 +114,7 @@ class ProviderConnection(ResponseHandler):
 async def _client(app: web.Application) -> Any:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
-    connector._factory = partial(ProviderConnection, loop=asyncio.get_running_loop())
+    connector._factory = partial(ProviderConnection, loop=asyncio.get_running_loop())  # type: ignore[assignment]
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,

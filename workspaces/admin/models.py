@@ -185,7 +185,8 @@ class ApiTokenAdmin(Editable):
         return bool(token.is_in_time)  # type: ignore[attr-defined]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
-        return super().get_queryset(request).annotate(is_in_time=tokens.IN_TIME)
+        rows: QuerySet[ApiToken] = super().get_queryset(request)
+        return rows.annotate(is_in_time=tokens.IN_TIME)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or not tokens.why_kept(obj)
