@@ -1,5 +1,6 @@
 """A person's API tokens: created, shown once, listed, revoked."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.shared.decorators import logged_in
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.responses import SEE_OTHER
 from workspaces import access
 from workspaces.access import Caller
@@ -75,6 +77,9 @@ def _page(
     created: ApiToken | None = None,
     secret: str = "",
 ) -> HttpResponse:
+    before = request.GET.get("before", "")
+    own = tokens.list_own(request.user)
+    listed = first_of(own.filter(pk__lt=int(before)) if re.fullmatch("[0-9]{1,18}", before) else own, MAX_TOKENS)
     mine = dict(Membership.objects.filter(user=request.user).values_list("workspace_id", "role"))  # type: ignore[misc]
     context = {
         "tab": "tokens",
@@ -82,7 +87,9 @@ def _page(
         "form_data": request.POST.dict() if problems else {"expires": "90"},
         "created": created,
         "secret": secret,
-        "rows": [_row(token, mine, everywhere=caller.everywhere) for token in tokens.list_own(request.user)[:MAX_TOKENS]],
+        "rows": [_row(token, mine, everywhere=caller.everywhere) for token in listed],
+        "listed": listed,
+        "before": listed[-1].pk if listed.is_cut else "",
         "places": _places(caller, mine),
         "roles": Role.choices,
         "lifetimes": LIFETIMES,
@@ -93,13 +100,13 @@ def _page(
 
 def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]:
     """Workspaces, and the highest role of a token there."""
-    return [(workspace, mine.get(workspace.pk, Role.ADMIN.value)) for workspace in access.workspaces_for(caller)[:MAX_TOKENS]]
+    return [(workspace, mine.get(workspace.pk, Role.ADMIN.value)) for workspace in access.workspaces_for(caller)]
 
 
-def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
+def _row(token: Any, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
+    """`token`: of `tokens.list_own`."""
     role = mine.get(token.workspace_id or "")
     may = token.stands_for_owner or everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
-    over = token.expires_at is not None and token.expires_at <= now()
     gone = token.workspace is not None and token.workspace.deleted_at is not None
-    why = "revoked" if token.revoked_at else "expired" if over else "its workspace is deleted" if gone else ""
+    why = "revoked" if token.revoked_at else "expired" if not token.is_in_time else "its workspace is deleted" if gone else ""
     return {"token": token, "over": why or ("" if may else "your role there no longer covers it"), "live": not token.revoked_at}

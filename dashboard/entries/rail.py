@@ -11,6 +11,7 @@ from dashboard.entries import saved_views
 from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
 from dashboard.shared.lists import filters, together
+from dashboard.shared.lists.head import Head
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.rules import status_groups
 from orchestration.facts import reasons
@@ -139,24 +140,29 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
     return items
 
 
-def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]:
-    """The groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
+def groups(page_request: PageRequest, query: EntryQuery) -> Head[dict[str, Any]]:
+    """The first groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
     entries = entries_filters.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
     counted = entries.values("group").annotate(n=Count("*"), first=Min("seq"), none=Value("")).order_by("first")
-    lists = {"headings": counted.values_list("group", "n", "first", "none")[:MAX_GROUPS], "views": saved_views.rows(page_request)}
+    lists = {
+        "headings": counted.values_list("group", "n", "first", "none")[: MAX_GROUPS + 1],
+        "views": saved_views.rows(page_request),
+    }
     read = together.read(lists)
     saved_views.remember(page_request, read["views"])
-    return [
+    shown = Head(
         {
             "word": group,
             "n": counts.text(n),
             "chosen": group == chosen,
             "query": filters.query(page_request, "group", group="" if group == chosen else group),
         }
-        for group, n, *_ in read["headings"]
-    ]
+        for group, n, *_ in read["headings"][:MAX_GROUPS]
+    )
+    shown.total = len(read["headings"])
+    return shown
 
 
 def _item(page_request: PageRequest, word: str, n: str, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The queue: what all sources name, the most urgent first, without what the person put aside."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.urls import reverse
 
 from dashboard.home.scope import Scope
-from dashboard.home.sources import SOURCES, Item
+from dashboard.home.sources import MAX_ENTRIES, SOURCES, Item
+from dashboard.shared.lists.head import Head
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
 from workspaces.access import Need
@@ -41,11 +43,12 @@ class Row:
         return self.may_operate and self.item.code == Reason.ROUNDS_EXHAUSTED
 
 
-def items(scope: Scope) -> list[Item]:
-    return sorted(
-        (item for source in SOURCES for item in source(scope)),
-        key=lambda item: (item.urgency, -(item.at.timestamp() if item.at else 0)),
-    )
+def items(scope: Scope) -> Head[Item]:
+    """The most urgent first. Cut where a source had as many as it reads: its others are not known."""
+    lists = [list(source(scope)) for source in SOURCES]
+    every = Head(sorted(chain(*lists), key=lambda item: (item.urgency, -(item.at.timestamp() if item.at else 0))))
+    every.total = len(every) + any(len(each) >= MAX_ENTRIES for each in lists)
+    return every
 
 
 def region(scope: Scope) -> dict[str, Any]:
@@ -60,6 +63,7 @@ def region(scope: Scope) -> dict[str, Any]:
         "unread": sum(item.key not in marks for item in waiting),
         "left_out": max(len(rows) - shown, 0),
         "whole": scope.whole_queue,
+        "most": MAX_ENTRIES if every.is_cut else 0,
         "aside": len(every) - len(waiting),
     }
 

@@ -20,7 +20,7 @@ from dashboard.shared.responses import SEE_OTHER, Undo, is_htmx, render_result
 from workspaces import times
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
-from workspaces.people import queue_marks
+from workspaces.people import queue_marks, standing
 
 REGIONS: dict[str, Callable[[Scope], dict[str, Any]]] = {
     "queue": queue.region,
@@ -38,7 +38,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     if shown := region_versions.parse(request.GET.get("live", "")):
         names = [name for name in shown if name in REGIONS]
         return region_versions.answer(shown, names, lambda name: _region(request, name, seen), build=request.GET.get("build", ""))
-    context: dict[str, Any] = {"page_url": request.path}
+    context: dict[str, Any] = {"page_url": request.path, "logins_trouble": standing.trouble() if caller.everywhere else ""}
     for name in ("queue", "workspaces"):  # which have the figures of the headline
         context |= REGIONS[name](seen)
     return render(request, "home/home.html", context)

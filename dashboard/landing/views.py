@@ -8,13 +8,15 @@ from django.http.response import HttpResponseBase
 from dashboard.demo import story
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration, forges
-from orchestration.landing import branch, reads
+from orchestration.landing import branch, queue, reads
 from orchestration.models import Integration, IntegrationCommit
 
 MAX_HISTORY = 50
 MAX_FILES = 300
+MAX_QUEUED = 200
 _STATES = {"unknown": "judging", "good": "good_tip", "red": "red_tip", "waiting": "tip_waits", "unusable": "unusable_tip"}
 
 
@@ -58,8 +60,8 @@ def queue_region(page_request: PageRequest) -> dict[str, Any]:
     """The work that waits to land, for Muster or for people, and what is done now."""
     workspace_id = page_request.workspace.pk
     return {
-        "queued": reads.queued(workspace_id),
-        "with_people": reads.with_people(workspace_id),
+        "queued": first_of(queue.in_order(workspace_id), MAX_QUEUED),
+        "with_people": first_of(reads.with_people(workspace_id), MAX_QUEUED),
         "integration": _row(page_request),
     }
 

@@ -19,6 +19,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import RequiredReasonForm, validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
+from dashboard.shared.lists.head import Head, first_of
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
 from orchestration.backlog.files import orphans
@@ -30,6 +31,7 @@ from workspaces.errors import Invalid
 
 MAX_LOCKS = 500
 MAX_WAITING = 500
+UNLIMITED = 1_000_000
 HEAD = ["path", "state", "entry_id", "entry", "held_since", "session_id", "lease_until", "waiting"]
 
 
@@ -66,18 +68,21 @@ class Row:
 
 @dataclass(frozen=True)
 class LockList:
-    """The matching rows, the number of all locks and of orphans, and the entries that wait for a lock."""
+    """The matching rows and their number, the number of all locks and of orphans, and the entries that wait for a lock."""
 
     rows: list[Row]
+    matching: int
     total: int
     orphans: int
-    waiters: list[Entry]
+    waiters: Head[Entry]
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
-        return csv_export.respond("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
+        return csv_export.respond(
+            "locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0], most=UNLIMITED).rows)
+        )
     regions = {
         "headline": Region("locks/list.html#headline", lambda page_request: {"locked": page_request.counted("locked_paths")}),
         "locks": Region("locks/list.html#locks", locks_region),
@@ -117,7 +122,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
 def locks_region(page_request: PageRequest) -> dict[str, Any]:
     """Five queries, whatever the number of locks."""
     chosen, ignored = filters.read(Filter, page_request)
-    lock_list = _rows(page_request, chosen)
+    lock_list = _rows(page_request, chosen, most=MAX_LOCKS)
     rows, waiters = lock_list.rows, lock_list.waiters
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -128,8 +133,9 @@ def locks_region(page_request: PageRequest) -> dict[str, Any]:
         "groups": sorted(groups.items()),
         "total": lock_list.total,
         "shown": len(rows),
+        "matching": lock_list.matching,
         "orphans": lock_list.orphans,
-        "waiting_entries": len(waiters),
+        "waiting_entries": waiters.total,
         "longest": longest,
         "longest_since": _waits_since(longest) if longest else None,
         "cycle": _cycle(waiters),
@@ -144,7 +150,7 @@ def locks_region(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
+def _rows(page_request: PageRequest, chosen: dict[str, Any], *, most: int) -> LockList:
     queryset = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
     total, orphan_locks = queryset.count(), orphans.filter_orphans(queryset)
     orphaned = orphan_locks.count()
@@ -161,7 +167,7 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
             if entry_name.startswith("entry_")
             else queryset.filter(entry__seq=int(entry_name.removeprefix("#")))
         )
-    locks = list(queryset.order_by("path")[:MAX_LOCKS])
+    locks = first_of(queryset.order_by("path"), most)
     sessions = {
         s.entry_id: s
         for s in Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).select_related("worker")
@@ -169,14 +175,14 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
     parked = Entry.objects.filter(
         workspace=page_request.workspace, status=Entry.Status.PENDING, parked_behind__isnull=False, deleted_at__isnull=True
     )
-    waiters = list(parked.order_by("reason_at", "seq")[:MAX_WAITING])
+    waiters = first_of(parked.order_by("reason_at", "seq"), max(most, MAX_WAITING))
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
     rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
     if chosen["state"] == "waiting":  # only the paths with a waiting entry
         rows = [row for row in rows if row.waiting]
-    return LockList(rows, total, orphaned, waiters)
+    return LockList(rows, locks.total, total, orphaned, waiters)
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:

@@ -69,7 +69,7 @@ def load(page_request: PageRequest, *, stuck: int, unfunded: int, asked: int) ->
 def _questions(page_request: PageRequest) -> list[Item]:
     """The questions of agents, oldest first: each entry waits for the answer."""
     items = []
-    for question in dialogue.unanswered([page_request.workspace.pk], limit=MAX_ITEMS):
+    for question in dialogue.unanswered([page_request.workspace.pk], limit=MAX_ITEMS + 1):
         here = reverse("entry", args=[question.workspace_id, question.entry_id])
         pieces = [(f"#{question.seq} {question.title}", here), (f" asks: {question.text[:200]}", "")]
         items.append(Item("warn", "warn", pieces, question.since, "Answer", f"{here}?tab=talk#question-{question.question_id}"))
@@ -159,7 +159,7 @@ def _silent(page_request: PageRequest) -> list[Item]:
             here = reverse("session", args=[page_request.workspace.pk, session.pk])
             named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
             items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "View log", here))
-    return items[:MAX_ITEMS]
+    return items
 
 
 def _orphans(page_request: PageRequest) -> list[Item]:

@@ -17,6 +17,7 @@ from dashboard.shared.charts.swimlanes import Bar
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.fragments import entry_links
 from dashboard.shared.header import HEADER
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from dashboard.shared.texts import event_text, labels
@@ -122,9 +123,9 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """Events and phases of the session, newest first."""
-    recorded = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MAX_EVENTS])
+    recorded = first_of(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id"), MAX_EVENTS)
     names = entry_links(page_request, {session.owner_id})
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "at": event.at,
             "actor": event.actor,
@@ -137,7 +138,8 @@ def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
     for span in phase_history.spans(session.phases, session.ended_at):
         words = f"began to {phases.WORDS.get(span.phase, span.phase)}"
         items.append({"at": span.start, "actor": "session", "symbol": "dot", "sentence": [(words, "")], "why": ""})
-    return {"happened": sorted(items, key=lambda item: item["at"], reverse=True), "over": session.status == Session.Status.ENDED}
+    happened = sorted(items, key=lambda item: item["at"], reverse=True)
+    return {"happened": happened, "recorded": recorded, "over": session.status == Session.Status.ENDED}
 
 
 def _bars(session: Session) -> list[Bar]:

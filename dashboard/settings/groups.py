@@ -14,6 +14,7 @@ from dashboard.shared.responses import done
 from workspaces.access import Need
 from workspaces.errors import NotFound
 from workspaces.models import Role, Workspace
+from workspaces.people import standing
 
 
 class GroupForm(forms.Form):
@@ -27,7 +28,8 @@ def shown(workspace: Workspace) -> dict[str, Any]:
         return {}
     from workspaces.sso import groups
 
-    return {"provider": settings.OIDC_NAME, "groups": groups.list_of(workspace), "by_group": groups.memberships(workspace)}
+    listed = {"groups": groups.list_of(workspace), "by_group": groups.memberships(workspace)}
+    return {"provider": settings.OIDC_NAME, "trouble": standing.trouble(), **listed}
 
 
 @require_POST

@@ -13,6 +13,7 @@ from dashboard.settings import groups
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
+from dashboard.shared.lists.head import Head, first_of
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm, done
 from workspaces.access import GRANTS, Need
@@ -125,7 +126,9 @@ def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> Ht
         HEADER,
         may_admin=page_request.may(Need.ADMIN),
         may_create=_may_create(page_request),
-        members=_listed(page_request.workspace),
+        members=(listed := _listed(page_request.workspace, page_request.request.GET.get("after", "")[:150])),
+        after=listed[-1].user.get_username() if listed.is_cut else "",
+        everybody=Membership.objects.filter(workspace=page_request.workspace).count(),
         roles=Role.choices,
         grants=[(words, [(role.label, need in GRANTS[role]) for role in Role]) for need, words in MAY.items()],
         created=created,
@@ -138,9 +141,10 @@ def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> Ht
     return response
 
 
-def _listed(workspace: Workspace) -> list[Membership]:
-    memberships = Membership.objects.filter(workspace=workspace).select_related("user")
-    return list(memberships.order_by("user__username")[:MAX_MEMBERS])
+def _listed(workspace: Workspace, after: str) -> Head[Membership]:
+    """By name, those behind `after`."""
+    memberships = Membership.objects.filter(workspace=workspace, user__username__gt=after.replace("\x00", ""))
+    return first_of(memberships.select_related("user").order_by("user__username"), MAX_MEMBERS)
 
 
 def _may_create(page_request: PageRequest) -> bool:

@@ -78,7 +78,7 @@ def _read(page_request: PageRequest) -> Stop | None:
         return None
     criteria = Q(stop_wanted_at__gte=executor.stop_all_at, stop_for_good=False) | Q(status__in=Session.OPEN)
     sessions = Session.of_any_role.filter(criteria, workspace=page_request.workspace).select_related("entry")
-    session_stops = [_session_stop(session) for session in sessions.order_by("claimed_at", "id")[:500]]
+    session_stops = [_session_stop(session) for session in sessions.order_by("claimed_at", "id")]
     last = max(
         [
             executor.stop_all_at,

@@ -1,5 +1,6 @@
 """The calls about what people say to agents and what agents ask. An agent's own token cannot make them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from ninja import Header, Path, Router, Status
@@ -69,18 +70,7 @@ def list_unanswered(request: Request, workspaceID: Path[str], limit: Limit = 100
     workspace = access.workspace_for(request.auth, workspaceID)
     after = paging.position(cursor) if cursor is not None else 0
     rows, following = paging.cut(reads.unanswered([workspace.pk], limit=limit + 1, after=after), limit, "question_id")
-    shown = [
-        {
-            "id": row.question_id,
-            "entry_id": row.entry_id,
-            "seq": row.seq,
-            "title": row.title,
-            "text": row.text,
-            "asked_at": row.since,
-        }
-        for row in rows
-    ]
-    return {"questions": shown, "next_cursor": following}
+    return {"questions": shown_unanswered(rows), "next_cursor": following}
 
 
 @router.get(
@@ -106,6 +96,21 @@ def answer(request: Request, workspaceID: Path[str], questionID: str, body: sche
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     number = int(questionID) if questionID.isascii() and questionID.isdigit() and len(questionID) <= 18 else 0
     return _shown_question(questions.answer(workspace.pk, number, body.answer, by=request.auth))
+
+
+def shown_unanswered(rows: Sequence[reads.Unanswered]) -> list[dict[str, Any]]:
+    """Unanswered questions as the API shows them."""
+    return [
+        {
+            "id": row.question_id,
+            "entry_id": row.entry_id,
+            "seq": row.seq,
+            "title": row.title,
+            "text": row.text,
+            "asked_at": row.since,
+        }
+        for row in rows
+    ]
 
 
 def _shown_message(message: Message, entry: Entry) -> dict[str, Any]:

@@ -1,21 +1,29 @@
 """The executor calls of the contract, and explain."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from ninja import Path, Query, Router
 
+from budget.reads import queries as budgets
 from orchestration import configuration, schemas, sessions
+from orchestration.api import dialogue, landing
+from orchestration.approval import reads as approvals
 from orchestration.backlog import entry_actions
+from orchestration.dialogue import reads as questions
 from orchestration.edge import queries
 from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
 from orchestration.facts import events
+from orchestration.models import Session
 from workspaces import access, activity, paging
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["executor"])
+FIRST = 100
+"""Rows of each list of the summary."""
 
 
 @router.post("/executor/start", response=responses(schemas.Started), operation_id="agent.orchestration.executorStart")
@@ -98,8 +106,7 @@ def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
 def get_status(request: Request, workspaceID: Path[str], numbers: bool | None = None) -> Any:
     """The executor's state and the number of sessions at work. `numbers`: also those of entries, by status and reason."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    state = queries.executor_for(workspace.pk).state
-    shown = {"state": state, "paused": state == "paused", "activeWorkers": len(queries.open_sessions(workspace.pk))}
+    shown = _status(workspace.pk, queries.open_sessions(workspace.pk))
     return shown | ({"entries": queries.standings(workspace.pk)} if numbers else {})
 
 
@@ -107,11 +114,25 @@ def get_status(request: Request, workspaceID: Path[str], numbers: bool | None = 
 def get_workers(request: Request, workspaceID: Path[str]) -> Any:
     """The sessions at work, with their entry, phase and status."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    shown = [
-        {"sessionID": s.pk, "entryID": s.entry_id, "phase": queries.shown_phase(s), "status": queries.shown_status(s)}
-        for s in queries.open_sessions(workspace.pk)
-    ]
-    return {"workers": shown}
+    return {"workers": [_worker(session) for session in queries.open_sessions(workspace.pk)]}
+
+
+@router.get("/summary", response=responses(schemas.SummaryOut), operation_id="agent.orchestration.executorSummary")
+def get_summary(request: Request, workspaceID: Path[str]) -> Any:
+    """All that a person looks at first: the executor with the numbers of entries by status and reason, the sessions at work, what waits for a person,
+    the integration branch and the budget."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    at_work = queries.open_sessions(workspace.pk)
+    return {
+        "executor": _status(workspace.pk, at_work) | {"entries": queries.standings(workspace.pk)},
+        "workers": [_worker(session) | {"seq": session.entry.seq, "title": session.entry.title} for session in at_work],
+        "approvals": approvals.waiting([workspace.pk], limit=FIRST),
+        "approvals_total": approvals.number_waiting([workspace.pk]),
+        "questions": dialogue.shown_unanswered(questions.unanswered([workspace.pk], limit=FIRST)),
+        "questions_total": questions.number_unanswered([workspace.pk]),
+        "landing": landing.shown(workspace),
+        "budget": budgets.totals(budgets.project_of(workspace.pk)),
+    }
 
 
 @router.get("/executor/locks", response=responses(dict[str, list[str]]), operation_id="agent.orchestration.executorGetLocks")
@@ -153,6 +174,20 @@ def explain(
     shown = [_shown(explanation) for explanation in explanations]
     next_cursor = _cursor(explanations[limit - 1]) if len(explanations) > limit else None
     return {"entries": shown[:limit], "next_cursor": next_cursor, "sandbox": sandbox}
+
+
+def _status(workspace_id: str, at_work: Sequence[Session]) -> dict[str, Any]:
+    state = queries.executor_for(workspace_id).state
+    return {"state": state, "paused": state == "paused", "activeWorkers": len(at_work)}
+
+
+def _worker(session: Session) -> dict[str, Any]:
+    return {
+        "sessionID": session.pk,
+        "entryID": session.entry_id,
+        "phase": queries.shown_phase(session),
+        "status": queries.shown_status(session),
+    }
 
 
 def _shown(explanation: explaining.Explanation) -> dict[str, Any]:

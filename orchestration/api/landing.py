@@ -5,10 +5,11 @@ from typing import Any
 from ninja import Path, Router
 
 from orchestration import configuration, schemas
-from orchestration.landing import decisions, reads
+from orchestration.landing import decisions, queue, reads
 from orchestration.models import IntegrationCommit, Landing, TreeVerdict
 from workspaces import access, paging
 from workspaces.access import Need, Request
+from workspaces.models import Workspace
 from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["landing"])
@@ -17,7 +18,11 @@ router = Router(tags=["landing"])
 @router.get("/landing", response=responses(schemas.LandingOut), operation_id="agent.orchestration.landingGet")
 def get_landing(request: Request, workspaceID: Path[str]) -> Any:
     """The integration branch: its tip, what is known of it, and the queue of verified work."""
-    workspace = access.workspace_for(request.auth, workspaceID)
+    return shown(access.workspace_for(request.auth, workspaceID))
+
+
+def shown(workspace: Workspace) -> dict[str, Any]:
+    """The integration branch as the API shows it. Two git processes."""
     row = reads.integration(workspace.pk)
     distance = reads.distance(workspace, row.tip)
     verdict = reads.verdict_of(workspace, row.tip)
@@ -36,7 +41,7 @@ def get_landing(request: Request, workspaceID: Path[str]) -> Any:
         "ahead": distance.ahead,
         "behind": distance.behind,
         "verdict": _verdict(verdict) if verdict is not None else None,
-        "queue": [_queued(landing) for landing in reads.queued(workspace.pk)],
+        "queue": [_queued(landing) for landing in queue.in_order(workspace.pk)],
     }
 
 

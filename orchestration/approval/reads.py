@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from orchestration.approval import findings
 from orchestration.facts.reasons import Reason
@@ -13,7 +13,7 @@ from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.models import Approval, Entry, FileLock, Landing, ReviewComment, Round
 
-MAX_COMMENTS, MAX_WAITING = 500, 500
+MAX_COMMENTS = 500
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,8 @@ class AwaitedWork:
     locks_free_at: datetime | None
 
 
-def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
-    """All work of these workspaces that waits for approval, the longest first, at most 500. One query."""
-    asked = Q(state=Landing.State.WAITING) | Q(state=Landing.State.UNPROVEN, entry__reason_code=Reason.UNPROVEN)
-    landings = Landing.objects.filter(asked, workspace_id__in=workspace_ids)
+def waiting(workspace_ids: Collection[str], *, limit: int | None = None) -> list[Waiting]:
+    """The work of these workspaces that waits for approval, the longest first. `limit`: the first ones alone. One query."""
     return [
         Waiting(
             workspace_id=landing.workspace_id,
@@ -58,9 +56,19 @@ def waiting(workspace_ids: Collection[str]) -> list[Waiting]:
             why=landing.approval_needed or landing.entry.reason_message,
             since=landing.entry.reason_at or landing.queued_at,
         )
-        for landing in landings.select_related("entry").order_by("entry__reason_at", "pk")[:MAX_WAITING]
+        for landing in _waiting(workspace_ids).select_related("entry").order_by("entry__reason_at", "pk")[:limit]
         if landing.entry is not None
     ]
+
+
+def number_waiting(workspace_ids: Collection[str]) -> int:
+    """The number of all of it. One query."""
+    return _waiting(workspace_ids).count()
+
+
+def _waiting(workspace_ids: Collection[str]) -> QuerySet[Landing]:
+    asked = Q(state=Landing.State.WAITING) | Q(state=Landing.State.UNPROVEN, entry__reason_code=Reason.UNPROVEN)
+    return Landing.objects.filter(asked, workspace_id__in=workspace_ids, entry__isnull=False)
 
 
 def review(entry: Entry, *, lock_hours: int) -> AwaitedWork:
@@ -76,7 +84,7 @@ def review(entry: Entry, *, lock_hours: int) -> AwaitedWork:
         comments=written,
         notes=_notes(rounds, written),
         rounds=rounds,
-        locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)[:500]),
+        locks=list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True)),
         locks_free_at=free_at,
     )
 

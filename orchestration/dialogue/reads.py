@@ -25,12 +25,21 @@ class Unanswered:
 def unanswered(workspace_ids: Sequence[str], *, limit: int = 500, after: int = 0) -> list[Unanswered]:
     """The unanswered questions of these workspaces, oldest first. Not of entries that are done or deleted: nobody waits for those. `after`: the
     id of a question."""
-    open_questions = Question.objects.filter(workspace_id__in=workspace_ids, answered_at__isnull=True, pk__gt=after)
-    rows = open_questions.filter(entry__deleted_at__isnull=True).exclude(entry__status=Entry.Status.DONE).select_related("entry")
+    rows = _unanswered(workspace_ids).filter(pk__gt=after).select_related("entry")
     return [
         Unanswered(row.entry.workspace_id, row.entry_id, row.entry.seq, row.entry.title, row.pk, row.text, row.asked_at)
         for row in rows.order_by("id")[:limit]
     ]
+
+
+def number_unanswered(workspace_ids: Sequence[str]) -> int:
+    """The number of all of them. One query."""
+    return _unanswered(workspace_ids).count()
+
+
+def _unanswered(workspace_ids: Sequence[str]) -> QuerySet[Question]:
+    rows = Question.objects.filter(workspace_id__in=workspace_ids, answered_at__isnull=True, entry__deleted_at__isnull=True)
+    return rows.exclude(entry__status=Entry.Status.DONE)
 
 
 def questions(entry: Entry) -> QuerySet[Question]:

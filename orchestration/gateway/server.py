@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 import structlog
 from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from django.conf import settings
 
@@ -44,6 +45,8 @@ log = structlog.get_logger(__name__)
 NAME = web.AppKey("name", str)
 STRANGERS = web.AppKey("strangers", Strangers)
 MAX_LINE = 64 * 1024
+MOST_INFORMATIONAL = 100
+"""A provider sends a few while it works (processing, early hints)."""
 IDLE_S = 660.0
 """So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
 CONNECT_S = 15.0
@@ -91,9 +94,27 @@ def _without_contents(record: logging.LogRecord) -> bool:
     return True
 
 
+class ProviderConnection(ResponseHandler):
+    """aiohttp reads over informational answers (1xx), however many come: each counts as a sign of life, and each is kept until it is read. Beyond
+    MOST_INFORMATIONAL before an answer the connection is broken."""
+
+    informational = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        status = data[0].code
+        self.informational = self.informational + 1 if 100 <= status < 200 else 0
+        if self.informational > MOST_INFORMATIONAL:
+            if self.transport is not None:
+                self.transport.abort()
+            self.set_exception(HttpProcessingError(code=status, message="It sends informational answers without end"))
+        elif not self.exception():
+            super().feed_data(data, size)
+
+
 async def _client(app: web.Application) -> Any:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+    connector._factory = partial(ProviderConnection, loop=asyncio.get_running_loop())  # type: ignore[assignment]
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,

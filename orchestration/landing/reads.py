@@ -11,13 +11,12 @@ from orchestration import configuration
 from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
-from orchestration.landing import branch, queue
+from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.repositories import local_repository
 from orchestration.verdicts import checks_hash, store, targets
 from workspaces.models import Workspace
 
-MAX_QUEUED = 200
 MAX_RECENT = 1_000
 """The newest landings of a workspace, among which those since a time are looked for: the number of old ones makes no difference."""
 
@@ -58,15 +57,11 @@ def landed_since(at: datetime, workspace: str | OuterRef) -> QuerySet[Landing]:
     return landed.filter(pk__in=newest, entry__status=Entry.Status.DONE, entry__deleted_at__isnull=True)
 
 
-def queued(workspace_id: str) -> list[Landing]:
-    return list(queue.in_order(workspace_id)[:MAX_QUEUED])
-
-
-def with_people(workspace_id: str) -> list[Landing]:
+def with_people(workspace_id: str) -> QuerySet[Landing]:
     """Work that waits for an approval, or for the merge of its pull request, whose address is `pull_url`: the longest first. One query."""
     pull = PullRequest.objects.filter(entry=OuterRef("entry"), state=PullRequest.State.OPEN).values("url")[:1]
     waiting = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.UNDECIDED, entry__isnull=False)
-    return list(waiting.annotate(pull_url=Subquery(pull)).select_related("entry").order_by("pk")[:MAX_QUEUED])
+    return waiting.annotate(pull_url=Subquery(pull)).select_related("entry").order_by("pk")
 
 
 def history(workspace_id: str) -> QuerySet[IntegrationCommit]:

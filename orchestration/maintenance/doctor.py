@@ -33,6 +33,7 @@ from workspaces import times
 from workspaces.activity.events import counted
 from workspaces.machine import disk, hosts, release
 from workspaces.models import Workspace
+from workspaces.people import standing
 
 OLDEST_GIT = (2, 39)
 TIMEOUT_S = 5.0
@@ -69,6 +70,7 @@ def examine() -> Iterator[Finding]:
     if not database.problem:
         yield _clock()
         yield from _hosts()
+        yield from _logins()
         workspaces = list(Workspace.objects.filter(deleted_at__isnull=True).select_related("executor").order_by("name"))
         yield from map(_past_the_gateway, workspaces if settings.GATEWAY_URL else ())
         yield from map(_repository, workspaces)
@@ -233,6 +235,13 @@ def _agents() -> Finding:
         listed or "none",
         "" if versions else "Only commands of your own can run: install an agent's CLI (docs/reference/agents.md)",
     )
+
+
+def _logins() -> Iterator[Finding]:
+    """Single sign-on, where it is set up."""
+    if standing.probes:
+        problem = next((words for probe in standing.probes if (words := probe())), "") or standing.trouble()
+        yield Finding("single sign-on", "does not renew logins" if problem else "answers", problem.rstrip("."), is_needed=True)
 
 
 def _clock() -> Finding:

@@ -57,6 +57,7 @@ from orchestration.schemas.entries import (
 )
 from orchestration.schemas.events import EventOut, EventsOut
 from orchestration.schemas.executor import (
+    AtWorkOut,
     CheckOut,
     Diagnostics,
     Dispatched,
@@ -71,6 +72,7 @@ from orchestration.schemas.executor import (
     Started,
     Stopped,
     StoppedAll,
+    SummaryOut,
     WorkerOut,
     Workers,
 )
@@ -123,6 +125,7 @@ __all__ = [
     "ApprovalOut",
     "ApprovalsOut",
     "ApproveIn",
+    "AtWorkOut",
     "CheckOnForgeOut",
     "CheckOut",
     "ChoiceIn",
@@ -205,6 +208,7 @@ __all__ = [
     "StatusIn",
     "Stopped",
     "StoppedAll",
+    "SummaryOut",
     "TipIn",
     "Todo",
     "TokensOut",

@@ -4,7 +4,11 @@ from typing import Literal
 
 from ninja import Schema
 
+from budget.schemas import GlobalOut
+from orchestration.schemas.approvals import WaitingOut
+from orchestration.schemas.dialogue import UnansweredOut
 from orchestration.schemas.entries import EntryOut
+from orchestration.schemas.landing import LandingOut
 
 
 class Started(Schema):
@@ -62,6 +66,26 @@ class WorkerOut(Schema):
 
 class Workers(Schema):
     workers: list[WorkerOut]
+
+
+class AtWorkOut(WorkerOut):
+    """A session at work, with the number and the first line of its entry."""
+
+    seq: int
+    title: str
+
+
+class SummaryOut(Schema):
+    """`approvals` and `questions`: the first 100, those that wait longest; their totals count all."""
+
+    executor: ExecutorStatus
+    workers: list[AtWorkOut]
+    approvals: list[WaitingOut]
+    approvals_total: int
+    questions: list[UnansweredOut]
+    questions_total: int
+    landing: LandingOut
+    budget: GlobalOut
 
 
 class EntryCounts(Schema):

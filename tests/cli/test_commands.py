@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import httpx2
 import pytest
 
+from orchestration.api import executor
 from orchestration.dialogue import questions
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import InProcess, Terminal
 from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import asked
 from workspaces.models import Workspace
@@ -208,6 +210,31 @@ def test_the_status_counts_what_is_stuck(muster: Terminal, workspace: Workspace)
     assert muster("status").out.endswith("1 pending: muster start\n")
 
 
+def test_a_server_without_a_summary_is_asked_as_before(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(a_session(an_entry(workspace, budget_rounds=1)))
+    a_session(an_entry(workspace, content="Slow job"))
+    questions.ask(a_session(an_entry(workspace)), "1", "Tabs or spaces?")
+    lines, answer = muster("status").out, InProcess.handle_request
+
+    def older(self: InProcess, request: httpx2.Request) -> httpx2.Response:
+        missing = httpx2.Response(404, json={"name": "NotFoundError", "data": {"message": "Not found"}})
+        return missing if request.url.path.endswith("/summary") else answer(self, request)
+
+    monkeypatch.setattr(InProcess, "handle_request", older)
+    assert muster("status").out == lines and muster.json("status")["questions_total"] == 1
+
+
+def test_the_status_counts_those_that_it_does_not_list(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "FIRST", 1)
+    for _ in range(2):
+        asked(workspace)
+        questions.ask(a_session(an_entry(workspace)), "1", "Tabs or spaces?")
+    lines = muster("status").out.splitlines()
+    assert "1 more for approval: muster approve" in lines and "1 more with a question: muster answer" in lines
+
+
 def test_the_status_names_entries_at_work_by_number_and_title(muster: Terminal, workspace: Workspace) -> None:
     session = a_session(an_entry(workspace, content="Slow job"))
     row = muster("status").out.splitlines()[-1]
@@ -268,16 +295,16 @@ def test_any_call_is_made_by_its_path(muster: Terminal, workspace: Workspace) ->
     assert muster("api", "https://elsewhere.example/api/v1/workspaces").code == 2
 
 
-def test_why_is_one_call_and_status_reads_no_entry_to_count_it(muster: Terminal, workspace: Workspace) -> None:
-    for n in range(3):
+def test_why_and_status_are_one_call_each(muster: Terminal, workspace: Workspace) -> None:
+    a_session(an_entry(workspace, content="Slow job"))
+    for n in range(2):
         an_entry(workspace, content=f"E{n}")
     muster.transport.requests.clear()  # type: ignore[attr-defined]
-    assert muster("why", "3", "-w", workspace.pk).out.startswith("Entry 3 waits: ")
+    assert muster("why", "3", "-w", workspace.pk).out.startswith("Entry 3 is pending")
     assert [each.rpartition("/")[2] for each in muster.transport.requests] == ["explain"]  # type: ignore[attr-defined]
-    ended(a_session(an_entry(workspace, budget_rounds=1)))
     muster("pause")
     muster.transport.requests.clear()  # type: ignore[attr-defined]
-    assert "1 failed (rounds exhausted): muster entries --status failed" in muster("status", "-w", workspace.pk).out
-    lists = [each for each in muster.transport.requests if each.endswith("/todo")]  # type: ignore[attr-defined]
-    assert len(lists) <= 1  # of the entries at work, for their titles
+    lines = muster("status", "-w", workspace.pk).out
+    assert "2 pending: muster start" in lines and "#1 Slow job" in lines
+    assert [each.rpartition("/")[2] for each in muster.transport.requests] == ["summary"]  # type: ignore[attr-defined]
     assert muster("why", "99").err == "muster: There is no entry 99 in this workspace.\n"

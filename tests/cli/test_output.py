@@ -181,6 +181,15 @@ def test_texts_of_agents_steer_no_terminal() -> None:
     assert one_line("a\nb\x1b[2J") == "a b"
 
 
+def test_json_on_a_terminal_is_ascii(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from muster_cli import output
+
+    an_entry(workspace, content="a\x9b1m\u202eb")
+    monkeypatch.setattr(output.sys.stdout, "isatty", lambda: True)
+    outcome = muster("entries", "-o", "json")
+    assert outcome.out.isascii() and outcome.json["entries"][0]["content"] == "a\x9b1m\u202eb"
+
+
 def test_a_newer_server_is_announced_once(muster: Terminal, workspace: Workspace) -> None:
     muster.transport.version = "99.0.0"  # type: ignore[attr-defined]
     outcome = muster("status")

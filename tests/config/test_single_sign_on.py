@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_without_a_provider_nothing_of_it_is_installed_or_loaded() -> None:
-    assert not settings.SSO and not apps.is_installed("workspaces.sso") and standing.checks == standing.buttons == []
+    assert (
+        not settings.SSO
+        and not apps.is_installed("workspaces.sso")
+        and standing.checks == standing.buttons == standing.probes == []
+    )
     with pytest.raises(NoReverseMatch):
         reverse("provider-login")
     loaded = (

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from budget import ledger
@@ -19,6 +21,7 @@ from budget.categories import ANSWER_KEYS, CATEGORIES
 from budget.limits import caps
 from budget.models import LedgerEntry
 from orchestration.configuration import secrets
+from orchestration.dialogue import questions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
@@ -38,6 +41,7 @@ from tests.factories import (
     project,
     some_entries,
 )
+from tests.orchestration.approval.asked import asked
 from tests.orchestration.worker.absent import a_lost_session
 from workspaces.models import Workspace
 from workspaces.people import tokens
@@ -584,6 +588,26 @@ def test_a_sessions_token_dies_with_it(workspace: Workspace) -> None:
     for path, body in (("usage", {"id": "1", "cost_usd": 1}), ("progress", {"text": "x"})):
         assert agent.post(f"/executor/sessions/{session.pk}/{path}", body).status == 401
     assert project(workspace).entry_spent == 0
+
+
+def test_the_summary_agrees_with_the_calls_that_it_stands_for_in_as_many_statements_for_many_entries(
+    workspace: Workspace, shop: Api, django_assert_num_queries: Any
+) -> None:
+    questions.ask(a_session(an_entry(workspace)), "1", "Tabs or spaces?")
+    shop.get("/summary")  # a process reads some things once
+    with CaptureQueriesContext(connection) as few:
+        shop.get("/summary")
+    asked(workspace)
+    a_session(an_entry(workspace))
+    some_entries(workspace, *(f"do {n}" for n in range(20)))
+    with django_assert_num_queries(len(few)):
+        summary = shop.get("/summary").json
+    assert summary["executor"] == shop.get("/executor/status?numbers=true").json
+    workers = [{key: row[key] for key in row if key not in ("seq", "title")} for row in summary["workers"]]
+    assert workers == shop.get("/executor/workers").json["workers"] and len(workers) == 3
+    assert summary["questions"] == shop.get("/todo/questions").json["questions"] and summary["questions_total"] == 1
+    assert summary["approvals"] == shop.get("/approvals").json["approvals"] and summary["approvals_total"] == 1
+    assert summary["landing"] == shop.get("/landing").json and summary["budget"] == shop.get("/budget").json["global"]
 
 
 def test_explain_lists_the_checks_in_order_for_all_waiting_entries(workspace: Workspace, shop: Api) -> None:

@@ -210,6 +210,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "approvalsGet",
                     "budgetGetStatus",
                     "executorGetWorkers",
+                    "executorSummary",
                     "todoEntrySpecGet",
                     "todoEntryGet",
                     "agentGet",
@@ -224,7 +225,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "runsProposals",
                     "triggersGet",
                     "triggersList",
-                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, what waits for approval, comments on work, at most 100 secrets, 100 credentials, 50 channels and 50 triggers, limits, a review's lines
+                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the landing queue, what waits for approval, comments on work, a summary with totals, at most 100 secrets, 100 credentials, 50 channels and 50 triggers, limits, a review's lines
                 assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
                 assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
                 for parameter in operation.details["parameters"]:

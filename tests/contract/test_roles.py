@@ -56,6 +56,7 @@ READ = [
     "executorGetLocks",
     "executorGetStatus",
     "executorGetWorkers",
+    "executorSummary",
     "holdsList",
     "landingGet",
     "landingHistory",

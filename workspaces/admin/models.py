@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -182,7 +182,11 @@ class ApiTokenAdmin(Editable):
 
     @admin.display(boolean=True, description="live", ordering=F("revoked_at").desc(nulls_first=True))
     def is_live(self, token: ApiToken) -> bool:
-        return token.revoked_at is None and (token.expires_at is None or token.expires_at > timezone.now())
+        return bool(token.is_in_time)  # type: ignore[attr-defined]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        rows: QuerySet[ApiToken] = super().get_queryset(request)
+        return rows.annotate(is_in_time=tokens.IN_TIME)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or not tokens.why_kept(obj)

@@ -18,10 +18,20 @@ buttons: list[Callable[[], dict[str, Any]]] = []
 persons: list[Callable[[int], bool]] = []
 """Each returns true for a person who logs in by the provider."""
 
+troubles: list[Callable[[], str]] = []
+"""Each returns a sentence for an admin of the server where logins cannot go on. One query or two."""
+probes: list[Callable[[], str]] = []
+"""The same, by asking what may take seconds to answer."""
+
 
 def why_over(person_id: int) -> str:
     """The reason why the person must log in again; empty when they need not."""
     return next((why for check in checks if (why := check(person_id))), "")
+
+
+def trouble() -> str:
+    """The first sentence for an admin of the server; empty where logins go on."""
+    return next((words for each in troubles if (words := each())), "")
 
 
 def has_provider(person_id: int) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -100,21 +101,25 @@ def _why_over(token: ApiToken) -> str:
     return standing.why_over(token.owner_id) if token.owner_id else ""
 
 
-_IN_TIME = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
-"""Neither revoked nor expired: the first line of `_LIVE`, for lists."""
-_LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)
+def roles_within(mine: Role) -> list[Role]:
+    """The roles that a token of a person with this role may have."""
+    return list(Role) if mine == Role.ADMIN else [role for role in Role if role in (mine, Role.VIEWER)]
+
+
+_IS_IN_TIME = """workspaces_apitoken.revoked_at IS NULL
+    AND (workspaces_apitoken.expires_at IS NULL OR workspaces_apitoken.expires_at > CURRENT_TIMESTAMP)"""
+IN_TIME = RawSQL(f"({_IS_IN_TIME})", [], output_field=BooleanField())
+"""Neither revoked nor expired: for lists, and for `_LIVE`."""
+_COVERED = " OR ".join(
+    f"(membership.role, workspaces_apitoken.role) = ('{mine}', '{role}')" for mine in Role for role in roles_within(mine)
+)
+_LIVE = f"""digest = %s AND {_IS_IN_TIME}
     AND (owner_id IS NULL OR EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = workspaces_apitoken.owner_id
-        AND person.is_active AND (person.is_superuser OR workspaces_apitoken.role = 'owner' OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
-            WHERE membership.user_id = person.id AND membership.workspace_id = workspaces_apitoken.workspace_id
-            AND (membership.role = 'admin' OR membership.role = workspaces_apitoken.role OR workspaces_apitoken.role = 'viewer')))))"""
+        AND person.is_active AND (person.is_superuser OR workspaces_apitoken.role = '{AS_OWNER}' OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
+            WHERE membership.user_id = person.id AND membership.workspace_id = workspaces_apitoken.workspace_id AND ({_COVERED})))))"""
 _OF_SUPERUSER = (
     "EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = owner_id AND person.is_active AND person.is_superuser)"
 )
-
-
-def roles_within(mine: Role) -> list[Role]:
-    """The roles that a token of a person with this role may have. The same rule as in `_LIVE`."""
-    return list(Role) if mine == Role.ADMIN else [role for role in Role if role in (mine, Role.VIEWER)]
 
 
 def mark_used(token: ApiToken) -> None:
@@ -126,8 +131,8 @@ def mark_used(token: ApiToken) -> None:
 
 
 def list_own(user: Any) -> QuerySet[ApiToken]:
-    """A person's own tokens, newest first."""
-    return ApiToken.objects.filter(owner=user).select_related("workspace").order_by("-id")
+    """A person's own tokens, newest first, with `is_in_time`."""
+    return ApiToken.objects.filter(owner=user).select_related("workspace").annotate(is_in_time=IN_TIME).order_by("-id")
 
 
 def make_own(
@@ -139,7 +144,7 @@ def make_own(
     mine = Role.ADMIN if workspace is None else by.role_in(workspace)
     if mine is None or role not in roles_within(mine):
         raise Invalid("A token may have at most the role that you have in that workspace", "role")
-    if list_own(by.user).filter(_IN_TIME).count() >= MAX_OWN:
+    if list_own(by.user).filter(IN_TIME).count() >= MAX_OWN:
         raise Invalid(f"You have {MAX_OWN} tokens: revoke one first", "name")
     return issue(name, role=role, workspace=workspace, expires_at=expires_at, by=by, reason="made by its owner", owner=by.user)
 
@@ -150,7 +155,7 @@ def why_no_login(user: Any) -> str:
         return "Your login was taken away"
     if not user.is_superuser and not user.memberships.filter(workspace__deleted_at__isnull=True).exists():
         return "You are not a member of any workspace yet"
-    return f"You have {MAX_OWN} tokens: revoke one first" if list_own(user).filter(_IN_TIME).count() >= MAX_OWN else ""
+    return f"You have {MAX_OWN} tokens: revoke one first" if list_own(user).filter(IN_TIME).count() >= MAX_OWN else ""
 
 
 def log_in(user: Any, program: str, mark: str = MARK) -> tuple[ApiToken, str]:

@@ -17,6 +17,8 @@ class SsoConfig(AppConfig):
             standing.checks.append(renewal.why_over)
             standing.buttons.append(_button)
             standing.persons.append(renewal.has_login)
+            standing.troubles.append(renewal.trouble)
+            standing.probes.append(renewal.refuses_this_server)
 
 
 def _button() -> dict[str, Any]:

@@ -16,6 +16,9 @@ class ProviderLogin(models.Model):
     refresh_token = models.BinaryField(default=bytes, editable=False)
     checked_at = models.DateTimeField(help_text="The provider confirmed the login.")
     tried_at = models.DateTimeField(null=True, blank=True, help_text="The last try to renew it.")
+    problem = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="The provider's, at the last try to renew it."
+    )
     over_because = models.CharField(max_length=300, blank=True, help_text="Empty: the login counts.")
     created_at = models.DateTimeField(db_default=Now())
 

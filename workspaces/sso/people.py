@@ -60,7 +60,7 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
     """The provider has confirmed the login now. A provider that rotates refresh tokens sends a new one, another none."""
     if identity.refresh_token:
         row.refresh_token = sealing.seal(identity.refresh_token, purpose=PURPOSE)
-    row.checked_at, row.tried_at, row.over_because = Now(), None, ""
+    row.checked_at, row.tried_at, row.problem, row.over_because = Now(), None, "", ""
     row.save()
     groups.apply(row.user, identity.groups)
 

@@ -10,6 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 
 from workspaces.activity import events
+from workspaces.activity.events import counted
 from workspaces.errors import Refused
 from workspaces.people import logins
 from workspaces.secrets import sealing
@@ -55,6 +56,7 @@ def _renew(row: ProviderLogin) -> str:
     except provider.Away as away:
         log.warning("sso.away", person=row.user_id, problem=str(away))
         provider.is_away(away)
+        _not_renewed(row).update(problem=_words(away))
         if ProviderLogin.objects.filter(_is_old(GRACE), pk=row.pk).exists():
             return _end(
                 row, f"{settings.OIDC_NAME} has confirmed no login for a day ({away}): ask an admin of this server. {_again()}"
@@ -63,6 +65,37 @@ def _renew(row: ProviderLogin) -> str:
     except (Refused, sealing.Sealed) as refused:
         log.warning("sso.over", person=row.user_id, problem=str(refused))
         return _end(row, f"{settings.OIDC_NAME} no longer confirms your login. {_again()}")
+    return ""
+
+
+def _words(away: provider.Away) -> str:
+    if isinstance(away, provider.Unknown):
+        return f"it does not know this server by its id and secret ({away}): set MUSTER_OIDC_CLIENT_SECRET"[:300]
+    return str(away)[:300]
+
+
+def trouble() -> str:
+    """A sentence for an admin of the server while the provider renews nobody's login; empty once it has confirmed one since."""
+    logins_here = ProviderLogin.objects.filter(issuer=settings.OIDC_ISSUER)
+    failed = logins_here.exclude(problem="").order_by("-tried_at").first()
+    if failed is None or failed.tried_at is None or logins_here.filter(checked_at__gt=failed.tried_at).exists():
+        return ""
+    number = logins_here.exclude(problem="").count()
+    return f"{settings.OIDC_NAME} could not renew {counted(number, 'login', 'logins')}, and each ends a day after its time: {failed.problem}"
+
+
+def refuses_this_server() -> str:
+    """Ask the provider for its description, and to renew no login: a sentence about what fails. It refuses such a token where it knows this server."""
+    try:
+        provider.discovery()
+    except (provider.Away, Refused) as problem:
+        return f"{settings.OIDC_NAME}: {problem}"
+    try:
+        provider.renew("none", "", keep=lambda _: None)
+    except provider.Away as away:
+        return f"{settings.OIDC_NAME}: {_words(away)}"
+    except Refused:
+        pass
     return ""
 
 

@@ -13,9 +13,11 @@ TRIGGER: Shape = {"trigger": "TriggerOut", "firings": ["FiringOut"]}
 STATUS: Shape = {
     "workspace": "string",
     "executor": "ExecutorStatus",
-    "workers": ["WorkerOut"],
+    "workers": ["AtWorkOut"],
     "approvals": ["WaitingOut"],
+    "approvals_total": "integer",
     "questions": ["UnansweredOut"],
+    "questions_total": "integer",
     "landing": "LandingOut",
     "budget": "GlobalOut",
 }

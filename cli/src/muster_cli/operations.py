@@ -17,6 +17,7 @@ COMMANDS = {
     "executorStart": "start",
     "executorStopAll": "stop",
     "executorStopWorker": "stop",
+    "executorSummary": "status",
     "landingGet": "status",
     "landingHistory": "entries",
     "meGet": "whoami",

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.files import locks
 from orchestration.backlog.files.paths import LockTable
 from orchestration.models import Entry, FileLock
+
+MAX_BEHIND = 50
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     more = [lock for lock in locks_ if lock.entry_id == entry.pk and lock.path not in entry.paths_to_lock]
     rows += [Row(lock.path, "held", by_name=False, lock=lock) for lock in more]
     holds = any(lock.entry_id == entry.pk for lock in locks_)
-    behind = Entry.objects.filter(parked_behind=entry, deleted_at__isnull=True).order_by("seq")[:50] if holds else []
-    return {"entry": entry, "paths": rows, "behind": list(behind)}
+    behind = Entry.objects.filter(parked_behind=entry, deleted_at__isnull=True).order_by("seq")
+    return {"entry": entry, "paths": rows, "behind": first_of(behind, MAX_BEHIND) if holds else []}
 
 
 def _row(path: str, entry: Entry, table: LockTable, known: list[FileLock]) -> Row:

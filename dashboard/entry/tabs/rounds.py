@@ -11,6 +11,7 @@ from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
 from budget.reads import gateway_requests
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.texts import labels
 from orchestration.edge import queries
@@ -18,7 +19,7 @@ from orchestration.landing import reads
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import candidates
 
-MAX_ROUNDS = 200
+MAX_ROUNDS, MAX_SESSIONS = 200, 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Row:
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    rounds = list(with_costs(entry).select_related("session").order_by("-number")[:MAX_ROUNDS])
+    rounds = first_of(with_costs(entry).select_related("session").order_by("-number"), MAX_ROUNDS)
     chart_rounds = chart_rounds_of(rounds[::-1])
     most = max((round_.cost for round_ in chart_rounds), default=0) if len(rounds) > 1 else 0
     most_expensive = next((round_.number for round_ in chart_rounds if most and round_.cost == most), 0)
@@ -45,7 +46,13 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     is_worth_drawing = len({round_.score for round_ in chart_rounds}) > 1  # a line through equal points does not
     drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if is_worth_drawing else {}
     open_ones = [each for left in several.values() for each in left]
-    return {"rounds": shown, "open_candidates": open_ones, "total": sum(round_.cost for round_ in chart_rounds), **drawn}
+    return {
+        "rounds": shown,
+        "listed": rounds,
+        "open_candidates": open_ones,
+        "total": sum(round_.cost for round_ in chart_rounds),
+        **drawn,
+    }
 
 
 def _candidates(entry: Entry, rounds: Sequence[Round]) -> dict[int, list[candidates.Shown]]:
@@ -97,4 +104,5 @@ def chart_rounds_of(rounds: Sequence[Round]) -> list[chart.Round]:
 def sessions_region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Sessions that made no round; the others are in the rows of their rounds."""
     queryset = Session.objects.filter(entry=entry, rounds=None).select_related("hold").order_by("-attempt")
-    return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in queryset[:100]]}
+    listed = first_of(queryset, MAX_SESSIONS)
+    return {"sessions": [{"session": each, "status": queries.shown_status(each)} for each in listed], "listed": listed}

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration.dialogue import messages, questions, reads, texts
@@ -35,8 +36,9 @@ class AnswerForm(forms.Form):
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     return {
         "entry": entry,
-        "questions": reads.questions(entry)[:MAX_SHOWN],
-        "said": [(message, messages.state(message, entry)) for message in reads.messages(entry)[:MAX_SHOWN]],
+        "questions": first_of(reads.questions(entry), MAX_SHOWN),
+        "sent": (sent := first_of(reads.messages(entry), MAX_SHOWN)),
+        "said": [(message, messages.state(message, entry)) for message in sent],
         "is_stuck": entry.status in messages.STUCK,
         "takes_words": entry.status != Entry.Status.DONE and not entry.is_container,
         "max_chars": texts.MAX_CHARS,

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from dashboard.account import tokens as token_page
 from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace
@@ -104,3 +105,13 @@ def test_a_person_revokes_their_own_alone_and_once_they_confirm(shop: Workspace,
     assert not ApiToken.objects.exclude(revoked_at=None).exists()
     otto.post(f"/account/tokens/{mine.pk}/revoke/", {"confirm": "revoke"})
     assert list(ApiToken.objects.exclude(revoked_at=None)) == [mine]
+
+
+def test_older_tokens_are_on_the_next_page(shop: Workspace, otto: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_page, "MAX_TOKENS", 2)
+    for name in ("one", "two", "three"):
+        a_token(name, "otto", shop)
+    page = otto.get("/account/tokens/")
+    assert "The newest 2 of 3." in page.content.decode()
+    older = otto.get("/account/tokens/", {"before": page.context["before"]})
+    assert [row["token"].name for row in older.context["rows"]] == ["one"] and not older.context["before"]

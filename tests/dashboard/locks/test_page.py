@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from dashboard.locks import views
 from orchestration.models import Entry, FileLock, Session
 from tests.dashboard.conftest import client_of
 from tests.factories import CLOSED, a_session, a_workspace, an_entry
@@ -116,3 +117,16 @@ def test_orphans_are_released_with_a_reason_and_no_others(shop: Workspace) -> No
     assert otto.post(address.format(third.pk), {"reason": ""}, headers=headers).status_code == 422
     assert "Release 1 path of #3" in otto.post(address.format(third.pk), {"reason": "gone"}).content.decode()
     assert FileLock.objects.filter(workspace=shop).count() == 5
+
+
+def test_a_filtered_list_counts_what_it_leaves_out_and_its_csv_is_whole(
+    shop: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_LOCKS", 2)
+    monkeypatch.setattr(views, "MAX_WAITING", 1)
+    otto = client_of("otto", "operator", shop)
+    at_work, waits = Entry.objects.filter(workspace=shop).order_by("seq")[0], an_entry(shop)
+    park(waits, at_work, "srcs")
+    page = otto.get(f"/w/{shop.pk}/backlog/locks/?path=src").content.decode()
+    assert "The first 2 of 3 by path." in page and "<strong>2</strong>\n    entries wait" in page
+    assert paths(otto, shop, path="src") == ["src/a/", "src/b.py", "srcs"]

@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dashboard.settings import members
 from tests.dashboard.conftest import client_of
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
@@ -107,3 +109,20 @@ def test_many_members_cost_no_query_more(ana: Client, vera: Client, workspace: W
     for n in range(30):
         seed.user(f"m{n}", role="viewer", workspace=workspace)
     assert statements(ana, at(workspace)) == few <= 12
+
+
+def test_members_beyond_the_first_page_are_on_the_next(
+    ana: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "MAX_MEMBERS", 2)
+    for name in ("m1", "m2", "m3"):
+        seed.user(name, role="viewer", workspace=workspace)
+    names, after = [], ""
+    while True:
+        page = ana.get(at(workspace), {"after": after})
+        names += [each.user.get_username() for each in page.context["members"]]
+        after = page.context["after"]
+        assert f"{page.context['everybody']} people have access" in page.content.decode()
+        if not after:
+            break
+    assert names == sorted(names) and {"m1", "m2", "m3"} <= set(names) and len(names) == page.context["everybody"]

@@ -4,6 +4,7 @@ import pytest
 from django.db.models import QuerySet
 
 from dashboard.shared.lists import paging
+from dashboard.shared.lists.head import first_of
 from dashboard.shared.lists.paging import Page, paginate
 from orchestration.models import Entry
 from tests.factories import a_workspace, some_entries
@@ -53,3 +54,10 @@ def test_what_is_no_cursor_means_the_first_page(shop: Workspace, cursor: str) ->
 
 def test_beyond_the_last_row_there_is_an_empty_page(shop: Workspace) -> None:
     assert page(shop, after="99_99") == Page([])
+
+
+@pytest.mark.parametrize(("number", "cut"), [(2, False), (3, False), (4, True)])
+def test_a_head_knows_how_many_rows_there_are(number: int, cut: bool) -> None:
+    entries = some_entries(a_workspace(), *(f"E{n}" for n in range(number)))
+    rows = first_of(Entry.objects.filter(pk__in=[entry.pk for entry in entries]).order_by("seq"), 3)
+    assert list(rows) == entries[:3] and (rows.total, rows.is_cut) == (number, cut)

@@ -133,7 +133,11 @@ async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -
     app.router.add_route("*", "/{path:.*}", provider.answer)
     upstreams = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     gateways = server.runner("gate_1", drain_s=1)
-    async with serving(upstreams) as upstream, serving(gateways) as gateway, aiohttp.ClientSession() as client:
+    async with (
+        serving(upstreams) as upstream,
+        serving(gateways) as gateway,
+        aiohttp.ClientSession(max_line_size=server.MAX_LINE, max_field_size=server.MAX_LINE) as client,
+    ):
         await asyncio.to_thread(lead_to, upstream)
         await steps(Stage(provider, gateway, client))
 

@@ -1,5 +1,7 @@
 """Answers that a provider breaks off: what is booked of them, and after two of a key no third is paid."""
 
+import asyncio
+
 import pytest
 from aiohttp import ClientError, web
 from django.utils.timezone import now
@@ -80,3 +82,38 @@ def test_a_client_that_leaves_is_no_trouble_of_its_provider() -> None:
         assert (await stage.ask(token(access)))[0] == 200
 
     play(steps)
+
+
+@pytest.mark.parametrize(("number", "status"), [(100, 200), (5_000, 502)])
+def test_informational_answers_without_end_break_the_connection(number: int, status: int) -> None:
+    access, ended = an_access(), asyncio.Event()
+
+    async def chatter(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * number)
+        if number > 100:
+            await ended.wait()  # it never answers
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(ANSWER)
+        return response
+
+    async def steps(stage: Stage) -> None:
+        async with asyncio.timeout(60):
+            assert (await stage.ask(token(access)))[0] == status
+        ended.set()
+
+    play(steps, Provider(refuses=chatter))
+    expected = GatewayRequest.State.SETTLED if status == 200 else GatewayRequest.State.UNKNOWN
+    assert GatewayRequest.objects.get().state == expected
+
+
+def test_an_answer_with_a_long_header_is_no_broken_one() -> None:
+    access = an_access()
+    answer = web.Response(body=ANSWER, headers={"Content-Type": "text/event-stream", "x-trace": "t" * 40_000})
+
+    async def steps(stage: Stage) -> None:
+        assert (await stage.ask(token(access)))[0] == 200
+
+    play(steps, Provider([answer]))
+    assert GatewayRequest.objects.get().state == GatewayRequest.State.SETTLED

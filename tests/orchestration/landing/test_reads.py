@@ -8,7 +8,7 @@ from django.db.models import OuterRef
 from django.utils.timezone import now
 
 from orchestration import configuration
-from orchestration.landing import reads
+from orchestration.landing import queue, reads
 from orchestration.landing.reads import Distance
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.verdicts import checks_hash
@@ -64,9 +64,9 @@ def test_work_with_people_is_named_with_its_open_pull_request_the_longest_first(
     pull = {"workspace": shop, "entry": proposed, "branch": "b", "base": "main", "head": COMMIT}
     PullRequest.objects.create(**pull, number=1, forge_id="1", state="closed", url="https://git.example.com/1")
     PullRequest.objects.create(**pull, number=2, forge_id="2", state="open", url="https://git.example.com/2")
-    shown = reads.with_people(shop.pk)
+    shown = list(reads.with_people(shop.pk))
     assert shown == rows and [each.pull_url for each in shown] == [None, "https://git.example.com/2"]  # type: ignore[attr-defined]
-    assert [each.entry_id for each in reads.queued(shop.pk)] == [queued.pk]
+    assert [each.entry_id for each in queue.in_order(shop.pk)] == [queued.pk]
 
 
 def test_the_history_is_what_muster_wrote_newest_first_by_pages(shop: Workspace) -> None:

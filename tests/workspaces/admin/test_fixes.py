@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils.timezone import now
 
 from tests import admin_site
@@ -98,13 +98,13 @@ def test_members_who_are_selected_are_shown_with_their_role_and_one_that_changed
 
 
 def test_a_token_is_live_until_it_is_over(client: Client) -> None:
-    is_live = admin.site.get_model_admin(ApiToken).is_live  # type: ignore[attr-defined]
-    day = timedelta(days=1)
-    shown = [
-        is_live(ApiToken(expires_at=expires, revoked_at=revoked))
-        for expires, revoked in ((None, None), (now() + day, None), (now() - day, None), (None, now()), (now() + day, now()))
-    ]
-    assert shown == [True, True, False, False, False]
+    page, day = admin.site.get_model_admin(ApiToken), timedelta(days=1)
+    for n, (ends, revoked) in enumerate(
+        ((None, None), (now() + day, None), (now() - day, None), (None, now()), (now() + day, now()))
+    ):
+        ApiToken.objects.create(name=str(n), digest=str(n), expires_at=ends, revoked_at=revoked)
+    rows = page.get_queryset(RequestFactory().get("/")).order_by("pk")
+    assert [page.is_live(row) for row in rows] == [True, True, False, False, False]  # type: ignore[attr-defined]
 
 
 def form(token: ApiToken, **change: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from muster_cli.entry_names import EntryArgument, absent, checked, entry, title
 from muster_cli.errors import Refused
 from muster_cli.output import Column, table, usd
 from muster_cli.run import Run, command
+from muster_cli.server import UNKNOWN_CALL
 from muster_client.api.budget import budget_get_status
-from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers
+from muster_client.api.executor import executor_explain, executor_get_status, executor_get_workers, executor_summary
 from muster_client.api.landing import approvals_get, landing_get
 from muster_client.api.todo import todo_entry_rounds_get, todo_get, todo_questions_unanswered
 from muster_client.models import TodoGetStatusType0
@@ -59,16 +60,7 @@ PASSED = {
 
 def status(run: Run) -> None:
     """Show the executor, its sessions, and what waits for a person."""
-    server, workspace = run.server, run.workspace
-    document = {
-        "workspace": workspace,
-        "executor": _executor(run),
-        "workers": server.call(executor_get_workers.request(workspace))["workers"],
-        "approvals": server.call(approvals_get.request(workspace))["approvals"],
-        "questions": server.call(todo_questions_unanswered.request(workspace))["questions"],
-        "landing": server.call(landing_get.request(workspace)),
-        "budget": server.call(budget_get_status.request(workspace))["global"],
-    }
+    document = {"workspace": run.workspace, **_summary(run)}
     run.output.show(document, None, lambda: _status_lines(run, document))
 
 
@@ -95,15 +87,35 @@ def why(run: Run, name: EntryArgument, all_: AllOption = False) -> None:
     run.output.show(document, None, lambda: _why_lines(run, row, document, with_all=all_))
 
 
-def _executor(run: Run) -> dict[str, Any]:
-    """Its state, with the numbers of entries where the server has them."""
+def _summary(run: Run) -> dict[str, Any]:
+    """In one call where the server has it."""
     try:
-        state: dict[str, Any] = run.server.call(executor_get_status.request(run.workspace, numbers=True))
+        answer: dict[str, Any] = run.server.call(executor_summary.request(run.workspace))
     except Refused as refusal:
-        if refusal.status != 400:
+        if refusal.status not in UNKNOWN_CALL:
             raise
-        state = run.server.call(executor_get_status.request(run.workspace))
-    return state
+        return _summary_of_older(run)
+    return answer
+
+
+def _summary_of_older(run: Run) -> dict[str, Any]:
+    """The same from a server that has no summary, without the numbers of entries."""
+    server, workspace = run.server, run.workspace
+    workers = server.call(executor_get_workers.request(workspace))["workers"]
+    rows = server.pages(todo_get.request(workspace, status=TodoGetStatusType0.IN_PROGRESS), "entries") if workers else ()
+    entries = {row["id"]: {"seq": row["seq"], "title": title(row)} for row in rows}
+    approvals = server.call(approvals_get.request(workspace))["approvals"]
+    questions = list(server.pages(todo_questions_unanswered.request(workspace), "questions"))
+    return {
+        "executor": server.call(executor_get_status.request(workspace)),
+        "workers": [worker | entries.get(worker["entryID"], {"seq": 0, "title": worker["entryID"]}) for worker in workers],
+        "approvals": approvals,
+        "approvals_total": len(approvals),
+        "questions": questions,
+        "questions_total": len(questions),
+        "landing": server.call(landing_get.request(workspace)),
+        "budget": server.call(budget_get_status.request(workspace))["global"],
+    }
 
 
 def _explained(run: Run, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -136,19 +148,21 @@ def _status_lines(run: Run, document: dict[str, Any]) -> list[str]:
         *_stuck_lines(run, document["executor"]),
     ]
     if document["workers"]:
-        rows = run.server.pages(todo_get.request(run.workspace, status=TodoGetStatusType0.IN_PROGRESS), "entries")
-        names = {row["id"]: f"#{row['seq']} {title(row)}" for row in rows}
         columns: list[Column] = [
             ("SESSION", lambda row: row["sessionID"]),
             ("PHASE", lambda row: row["phase"]),
             ("STATUS", lambda row: row["status"]),
-            ("ENTRY", lambda row: names.get(row["entryID"], row["entryID"])),
+            ("ENTRY", lambda row: f"#{row['seq']} {row['title']}" if row["seq"] else row["title"]),
         ]
         lines += ["", *table(document["workers"], columns, empty="")]
     for row in document["approvals"]:
         lines.append(f"Entry {row['seq']} waits for approval: muster approve {row['seq']}")
+    if further := document["approvals_total"] - len(document["approvals"]):
+        lines.append(f"{further} more for approval: muster approve")
     for row in document["questions"]:
         lines.append(f"Entry {row['seq']} asks: muster answer {row['id']}")
+    if further := document["questions_total"] - len(document["questions"]):
+        lines.append(f"{further} more with a question: muster answer")
     return lines
 
 
