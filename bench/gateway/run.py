@@ -11,6 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 from bench.gateway import cost, limits, streams
 
@@ -20,8 +21,9 @@ KINDS = "claude_code,codex,opencode,gemini,qwen,mini_swe_agent"
 
 
 def main(arguments: list[str]) -> int:
-    if measurement := {"cost": cost, "limits": limits, "streams": streams}.get("".join(arguments[:1])):
-        return measurement.main(arguments[1:])
+    forms: dict[str, Callable[[list[str]], int]] = {"cost": cost.main, "limits": limits.main, "streams": streams.main}
+    if arguments and arguments[0] in forms:
+        return forms[arguments[0]](arguments[1:])
     if arguments[:1] == ["clis"]:
         return _clis(arguments[1:])
     parser = argparse.ArgumentParser("python -m bench gateway", description=(__doc__ or "").split("\n\n")[0])

@@ -43,9 +43,9 @@ async def _measure(forms: dict[str, tuple[str, list[str]]], process: psutil.Proc
     spent, cpu = dict.fromkeys(forms, 0.0), dict.fromkeys(forms, 0.0)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
         for form in ("direct", "one permit"):
-            began = await _streams(client, *forms[form], seconds, at_once=True)
+            first = await _streams(client, *forms[form], seconds, at_once=True)
             print(
-                f"{form}, the first {seconds:.0f} s of a key: {len(began)} answers, p99 of the first byte {p50_p99(sorted(began))[1]:.0f} ms"
+                f"{form}, the first {seconds:.0f} s of a key: {len(first)} answers, p99 of the first byte {p50_p99(sorted(first))[1]:.0f} ms"
             )
         for _ in range(blocks):
             for name, (place, tokens) in forms.items():
@@ -67,7 +67,7 @@ async def _streams(
     client: aiohttp.ClientSession, place: str, tokens: list[str], seconds: float, *, at_once: bool = False
 ) -> list[float]:
     """Milliseconds to the first byte of each request, while every token has a stream. `at_once`: all begin together, else one after the other."""
-    until, taken = time.monotonic() + seconds, []
+    until, taken = time.monotonic() + seconds, list[float]()
 
     async def talk(n: int, token: str) -> None:
         dice = random.Random(n)
